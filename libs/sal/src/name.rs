@@ -1,0 +1,255 @@
+//! The names of SAL topics: what a message, an interface file and a Kafka topic call the same thing.
+//! First in the data's way: wire, interface and avro all speak in these types.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The longest topic name that is accepted, in bytes. Kafka allows 249 for `lsst.<subname>.<topic>` as a whole.
+pub const MAX_TOPIC_BYTES: usize = 200;
+
+/// What a SAL topic is for; SAL's own three kinds and the acknowledgement of commands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// Measured values, published at a rate.
+    Telemetry,
+    /// Something happened: published once, when it does.
+    Event,
+    /// An order to a component.
+    Command,
+    /// A component's answer to an order; never on the text wire.
+    Ackcmd,
+}
+
+impl Kind {
+    /// The word that SAL writes before a message, `<Component>_<word> `, and in the names of events and commands.
+    pub fn wire_word(self) -> &'static str {
+        match self {
+            Kind::Telemetry => "telemetry",
+            Kind::Event => "logevent",
+            Kind::Command => "command",
+            Kind::Ackcmd => "ackcmd",
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Kind::Event => "event",
+            other => other.wire_word(),
+        })
+    }
+}
+
+/// A checked topic name as the interface files give it (`EFDB_Topic`), e.g. `MTM1M3TS_logevent_detailedState`:
+/// an ASCII letter, then ASCII letters, digits and `_`, with a component before the first `_` and a SAL name
+/// after it, at most [`MAX_TOPIC_BYTES`]. That is also an Avro name and part of a Kafka topic.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TopicName {
+    text: String,
+    underscore: usize,
+}
+
+impl TopicName {
+    /// Checks `text`; nothing is trimmed or repaired.
+    pub fn new(text: impl Into<String>) -> Result<Self, NameError> {
+        let text = text.into();
+        if text.len() > MAX_TOPIC_BYTES {
+            return Err(NameError::TooLong { bytes: text.len() });
+        }
+        if !text.starts_with(|first: char| first.is_ascii_alphabetic()) {
+            return Err(NameError::Start { name: text });
+        }
+        if let Some(bad) = text.chars().find(|c| !c.is_ascii_alphanumeric() && *c != '_') {
+            return Err(NameError::Character { name: text, bad });
+        }
+        match text.find('_') {
+            Some(underscore) if underscore + 1 < text.len() => Ok(Self { text, underscore }),
+            _ => Err(NameError::NoComponent { name: text }),
+        }
+    }
+
+    /// A component and a SAL name put together.
+    pub fn join(component: &str, sal_name: &str) -> Result<Self, NameError> {
+        Self::new(format!("{component}_{sal_name}"))
+    }
+
+    /// The whole name.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// The component (subsystem): what stands before the first `_`.
+    pub fn component(&self) -> &str {
+        self.text.get(..self.underscore).unwrap_or_default()
+    }
+
+    /// What the component calls the topic: what stands after the first `_`, e.g. `logevent_detailedState`.
+    pub fn sal_name(&self) -> &str {
+        self.text.get(self.underscore + 1..).unwrap_or_default()
+    }
+
+    /// The kind that the SAL name tells; a name that tells none is telemetry.
+    pub fn kind(&self) -> Kind {
+        let sal_name = self.sal_name();
+        if sal_name.starts_with("logevent_") {
+            Kind::Event
+        } else if sal_name.starts_with("command_") {
+            Kind::Command
+        } else if sal_name == "ackcmd" || sal_name.starts_with("ackcmd_") {
+            Kind::Ackcmd
+        } else {
+            Kind::Telemetry
+        }
+    }
+}
+
+impl fmt::Display for TopicName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl FromStr for TopicName {
+    type Err = NameError;
+
+    fn from_str(text: &str) -> Result<Self, NameError> {
+        Self::new(text)
+    }
+}
+
+/// Why a text is no topic name. A retry never helps; a message with such a name is a dead letter.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NameError {
+    /// Longer than [`MAX_TOPIC_BYTES`].
+    #[error("a topic name has at most {MAX_TOPIC_BYTES} bytes, this one has {bytes}")]
+    TooLong {
+        /// Its length in bytes.
+        bytes: usize,
+    },
+    /// Empty, or the first character is no letter.
+    #[error("a topic name starts with an ASCII letter: '{name}'")]
+    Start {
+        /// The text.
+        name: String,
+    },
+    /// A character that Avro and SAL do not allow.
+    #[error("a topic name has ASCII letters, digits and '_' only, not {bad:?}: '{name}'")]
+    Character {
+        /// The text.
+        name: String,
+        /// The first such character.
+        bad: char,
+    },
+    /// No `_`, or nothing after it.
+    #[error("a topic name is <component>_<name>: '{name}'")]
+    NoComponent {
+        /// The text.
+        name: String,
+    },
+}
+
+/// How SAL topics become Kafka topics and Avro records: the form of 2019, or that of today's ts_xml.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Dialect {
+    /// kafka-efd-demo, 2019: `lsst.sal.<Topic>`, first field `kafka_timestamp`.
+    #[default]
+    Efd,
+    /// ts_xml, today: `lsst.sal.<Component>.<sal name>`, private fields `private_sndStamp` and so on.
+    TsXml,
+}
+
+impl Dialect {
+    /// The Kafka topic of a SAL topic; `subname` is `sal` unless a site runs several systems on one cluster.
+    pub fn kafka_topic(self, topic: &TopicName, subname: &str) -> String {
+        match self {
+            Dialect::Efd => format!("lsst.{subname}.{topic}"),
+            Dialect::TsXml => format!("lsst.{subname}.{}.{}", topic.component(), topic.sal_name()),
+        }
+    }
+
+    /// The registry subject of a SAL topic's values: the Kafka topic and `-value`.
+    pub fn subject(self, topic: &TopicName, subname: &str) -> String {
+        format!("{}-value", self.kafka_topic(topic, subname))
+    }
+}
+
+impl fmt::Display for Dialect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Dialect::Efd => "efd",
+            Dialect::TsXml => "ts_xml",
+        })
+    }
+}
+
+impl FromStr for Dialect {
+    type Err = DialectError;
+
+    fn from_str(text: &str) -> Result<Self, DialectError> {
+        match text {
+            "efd" => Ok(Dialect::Efd),
+            "ts_xml" => Ok(Dialect::TsXml),
+            _ => Err(DialectError(text.to_owned())),
+        }
+    }
+}
+
+/// A text that names no dialect.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a dialect is efd or ts_xml, not '{0}'")]
+pub struct DialectError(pub String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_name_has_a_component_a_sal_name_and_a_kind() {
+        for (text, component, sal_name, kind) in [
+            ("MTM1M3TS_thermalData", "MTM1M3TS", "thermalData", Kind::Telemetry),
+            ("MTM1M3TS_logevent_detailedState", "MTM1M3TS", "logevent_detailedState", Kind::Event),
+            ("Script_command_configure", "Script", "command_configure", Kind::Command),
+            ("Script_ackcmd", "Script", "ackcmd", Kind::Ackcmd),
+            ("OCS_commander", "OCS", "commander", Kind::Telemetry),
+            ("ATCamera_focal_plane_reb_data", "ATCamera", "focal_plane_reb_data", Kind::Telemetry),
+        ] {
+            let name = TopicName::new(text).unwrap();
+            assert_eq!((name.component(), name.sal_name(), name.kind()), (component, sal_name, kind));
+            assert_eq!(TopicName::join(component, sal_name).unwrap(), name);
+        }
+    }
+
+    #[test]
+    fn errors_say_what_a_topic_name_is() {
+        let error = |text: &str| text.parse::<TopicName>().unwrap_err().to_string();
+        assert_eq!(error(""), "a topic name starts with an ASCII letter: ''");
+        assert_eq!(error("1_a"), "a topic name starts with an ASCII letter: '1_a'");
+        assert_eq!(
+            error("Test_a-b"),
+            "a topic name has ASCII letters, digits and '_' only, not '-': 'Test_a-b'"
+        );
+        assert_eq!(error("Test"), "a topic name is <component>_<name>: 'Test'");
+        assert_eq!(error("Test_"), "a topic name is <component>_<name>: 'Test_'");
+        assert_eq!(
+            error(&format!("T_{}", "a".repeat(199))),
+            "a topic name has at most 200 bytes, this one has 201"
+        );
+        assert!(TopicName::new(format!("T_{}", "a".repeat(198))).is_ok());
+    }
+
+    #[test]
+    fn a_dialect_names_topics_and_subjects() {
+        let topic = TopicName::new("Test_logevent_scalars").unwrap();
+        assert_eq!(Dialect::Efd.kafka_topic(&topic, "sal"), "lsst.sal.Test_logevent_scalars");
+        assert_eq!(Dialect::TsXml.kafka_topic(&topic, "sal"), "lsst.sal.Test.logevent_scalars");
+        assert_eq!(Dialect::TsXml.subject(&topic, "dc1"), "lsst.dc1.Test.logevent_scalars-value");
+        for dialect in [Dialect::Efd, Dialect::TsXml] {
+            assert_eq!(dialect.to_string().parse::<Dialect>().unwrap(), dialect);
+        }
+        assert_eq!(
+            "EFD".parse::<Dialect>().unwrap_err().to_string(),
+            "a dialect is efd or ts_xml, not 'EFD'"
+        );
+    }
+}
