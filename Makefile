@@ -1,0 +1,32 @@
+# The commands of a developer's day. `make` alone lists them. ARGS goes to the command: make demo ARGS="--seconds 10".
+.DEFAULT_GOAL := help
+.PHONY: help demo test bench lint fmt manifests
+
+# Go is often installed here and not on PATH; scripts/services needs it once, to build the services.
+export PATH := $(PATH):/usr/local/go/bin
+
+PYTHON := target/venv/bin/python
+
+help: ## list these commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+
+demo: ## run the whole pipeline with embedded services; Ctrl-C ends it with a table
+	cargo run --release --no-default-features -p kafkaefd -- demo $(ARGS)
+
+test: ## run every test, those against real Kafka, registry and InfluxDB included
+	cargo test --workspace --no-run
+	scripts/services run --name test-$$$$ -- cargo test --workspace $(ARGS)
+	@test -d ../shared || echo 'left out: comparisons with published schemas and captured messages (no ../shared)'
+
+bench: ## measure the hot paths with criterion
+	cargo bench --workspace $(ARGS)
+
+lint: ## check the formatting, and clippy with warnings as errors
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets -- -D warnings
+
+fmt: ## format the code
+	cargo fmt --all
+
+manifests: ## validate k8s-apps/ and compose.yaml (after `scripts/services install`)
+	$(PYTHON) scripts/check-manifests
