@@ -10,4 +10,6 @@
 //! ```
 //! `name` and `time` are what all of them speak in; `print` is the way back, from values to text.
 
+pub mod avro;
+pub mod interface;
 pub mod name;

@@ -1,0 +1,69 @@
+//! What the text wire carries and the published schemas do not say: the option `wire_extras` of both dialects.
+//! With it nothing on the wire is left to inference: `plan` reads these attributes and fills these fields.
+
+use serde_json::{Value, json};
+
+use crate::interface::{Component, SalType, Topic};
+use crate::name::{Dialect, Kind};
+
+/// The record's attribute that says whether the wire carries the component's index.
+pub(super) const INDEXED: &str = "sal_indexed";
+
+/// A field's attribute with its type in SAL.
+pub(super) const IDL_TYPE: &str = "sal_idl_type";
+
+/// A field behind the items of a topic.
+pub(super) struct Extra {
+    pub(super) name: String,
+    pub(super) avro_type: &'static str,
+    pub(super) default: Value,
+    pub(super) description: &'static str,
+}
+
+/// The extra fields of a topic, except those whose name an item has.
+pub(super) fn fields(component: &Component, topic: &Topic, dialect: Dialect) -> Vec<Extra> {
+    let extra = |name: &str, avro_type, default: Value, description| Extra {
+        name: name.to_owned(),
+        avro_type,
+        default,
+        description,
+    };
+    let mut extras = Vec::new();
+    if component.indexed() == Some(true) && dialect == Dialect::Efd {
+        let name = format!("{}ID", component.name);
+        extras.push(extra(
+            &name,
+            "int",
+            json!(0),
+            "Index of the component's instance.",
+        ));
+    }
+    if topic.kind == Kind::Command {
+        for name in ["device", "property", "action", "itemValue"] {
+            extras.push(extra(
+                name,
+                "string",
+                json!(""),
+                "Part of a command's address, SAL 3.",
+            ));
+        }
+        if topic.items.is_empty() {
+            extras.push(extra(
+                "state",
+                "boolean",
+                json!(false),
+                "The value of a command without items.",
+            ));
+        }
+    }
+    if topic.kind == Kind::Event {
+        extras.push(extra("priority", "int", json!(0), "The event's priority."));
+    }
+    extras.retain(|extra| topic.items.iter().all(|item| item.name != extra.name));
+    extras
+}
+
+/// Whether SAL's generator leaves values of that type out of its messages.
+pub(super) fn is_omitted(sal_type: SalType) -> bool {
+    matches!(sal_type, SalType::Byte | SalType::Octet)
+}

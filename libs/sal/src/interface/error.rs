@@ -1,0 +1,199 @@
+//! What can be wrong with an interface file, and where: every text here is for the person who edits that file.
+//! None of these gets better by trying again.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::sal_type::SalType;
+use crate::name::{Dialect, NameError};
+
+/// A line of an interface file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file's path as it was given.
+    pub file: Arc<str>,
+    /// Counted from 1.
+    pub line: u32,
+}
+
+impl Place {
+    pub(crate) fn new(file: &Arc<str>, line: u32) -> Self {
+        Self {
+            file: Arc::clone(file),
+            line,
+        }
+    }
+
+    pub(crate) fn error(&self, topic: Option<&str>, problem: Problem) -> InterfaceError {
+        InterfaceError {
+            place: self.clone(),
+            topic: topic.map(str::to_owned),
+            problem,
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file, self.line)
+    }
+}
+
+/// One thing that was left out, and why: `file:line: topic: what was expected`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InterfaceError {
+    /// Where it stands.
+    pub place: Place,
+    /// The topic that was left out; nothing where it is a whole file or no topic's matter.
+    pub topic: Option<String>,
+    /// What is wrong.
+    pub problem: Problem,
+}
+
+impl fmt::Display for InterfaceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.topic {
+            Some(topic) => write!(f, "{}: {topic}: {}", self.place, self.problem),
+            None => write!(f, "{}: {}", self.place, self.problem),
+        }
+    }
+}
+
+impl std::error::Error for InterfaceError {}
+
+/// What is wrong with an interface file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// The whole file was left out.
+    #[error("not well-formed XML, the file was left out: {reason}")]
+    NotWellFormed {
+        /// What the XML parser expected.
+        reason: String,
+    },
+    /// The root element is none of SAL's.
+    #[error(
+        "expected a SAL interface file with root element SALTelemetrySet, SALEventSet, SALCommandSet, SALObjects, \
+         SALSubsystems or SALSubsystemSet, found <{found}>; the file was left out"
+    )]
+    UnknownRoot {
+        /// The root element's name.
+        found: String,
+    },
+    /// A tag that must be there is not, or is empty.
+    #[error("<{inside}> needs a <{tag}> with text; add it")]
+    MissingTag {
+        /// The missing tag.
+        tag: &'static str,
+        /// The element it belongs into.
+        inside: String,
+    },
+    /// The topic's name is none.
+    #[error("<EFDB_Topic>: {0}")]
+    TopicName(NameError),
+    /// A field name that Avro does not allow.
+    #[error("<EFDB_Name> is a letter or '_', then letters, digits and '_', not '{found}'")]
+    FieldName {
+        /// The name.
+        found: String,
+    },
+    /// Two items of one name.
+    #[error("field '{field}' is there twice; rename or remove one")]
+    DuplicateField {
+        /// The name.
+        field: String,
+    },
+    /// An item with the name of a field that every record has.
+    #[error("field '{field}' has the name of a field that dialect {dialect} adds to every topic; rename it")]
+    ReservedField {
+        /// The name.
+        field: String,
+        /// The dialect.
+        dialect: Dialect,
+    },
+    /// A topic that was defined before, in this or another file.
+    #[error("the topic was defined before; only the first definition counts")]
+    DuplicateTopic,
+    /// A subsystem that was listed before.
+    #[error("subsystem '{subsystem}' was listed before; only the first entry counts")]
+    DuplicateSubsystem {
+        /// Its name.
+        subsystem: String,
+    },
+    /// A type that SAL does not have.
+    #[error("field '{field}': <IDL_Type> is one of {}, not '{found}'", SalType::NAMES)]
+    UnknownType {
+        /// The item's name.
+        field: String,
+        /// The text of the tag.
+        found: String,
+    },
+    /// A type that the dialect has no Avro type for.
+    #[error("field '{field}': dialect {dialect} has no Avro type for '{sal_type}'")]
+    NoAvroType {
+        /// The item's name.
+        field: String,
+        /// Its type.
+        sal_type: SalType,
+        /// The dialect.
+        dialect: Dialect,
+    },
+    /// A tag's text is not of the kind it must be.
+    #[error("field '{field}': <{tag}> is {expected}, not '{found}'")]
+    BadText {
+        /// The item's name.
+        field: String,
+        /// The tag.
+        tag: &'static str,
+        /// What it must be.
+        expected: &'static str,
+        /// Its text.
+        found: String,
+    },
+    /// A symbol of an enumeration is no Avro name.
+    #[error("<Enumeration> lists names of letters, digits and '_', or name=value, not '{found}'")]
+    BadSymbol {
+        /// The symbol.
+        found: String,
+    },
+    /// A symbol's value is no integer, or one that can be read in two ways.
+    #[error(
+        "<Enumeration>: the value of '{symbol}' is a decimal or 0x… integer without leading zeros, not '{found}'"
+    )]
+    BadSymbolValue {
+        /// The symbol.
+        symbol: String,
+        /// What stands behind its `=`.
+        found: String,
+    },
+    /// A symbol that stands twice in one enumeration.
+    #[error("<Enumeration> has '{symbol}' twice")]
+    DuplicateSymbol {
+        /// The symbol.
+        symbol: String,
+    },
+    /// An `.avsc` file is no Avro record.
+    #[error("expected an Avro record as JSON, the file was left out: {reason}")]
+    AvroFile {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An `.avsc` file in a dialect that has none.
+    #[error("dialect efd has no place for .avsc topics; use dialect ts_xml")]
+    AvroFileInEfd,
+    /// Dialect ts_xml must know whether a component is indexed.
+    #[error(
+        "component '{component}' is not listed in SALSubsystems.xml; dialect ts_xml needs its entry there"
+    )]
+    NotListed {
+        /// The component.
+        component: String,
+    },
+    /// `AddedGenerics` names what `SALGenerics.xml` does not have.
+    #[error("<AddedGenerics> of '{component}': SALGenerics.xml has no topic or category '{generic}'")]
+    UnknownGeneric {
+        /// The component.
+        component: String,
+        /// The name.
+        generic: String,
+    },
+}

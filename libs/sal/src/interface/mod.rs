@@ -1,0 +1,223 @@
+//! SAL interface files (XML of the layout of 2019 and of today, and the cameras' `.avsc` files) read into checked
+//! types: the first stage on the way to Avro schemas. `avro` takes what comes out of here.
+//!
+//! What a file is, its root element tells: `SALTelemetrySet`, `SALEventSet`, `SALCommandSet` (the topics of one
+//! component), `SALObjects` (the generic topics, `SALGenerics.xml`), `SALSubsystems` and `SALSubsystemSet`
+//! (`SALSubsystems.xml` of 2019 and of today: which components are indexed, and which generic topics they have).
+
+mod avro_file;
+mod enumeration;
+mod error;
+mod item;
+mod sal_type;
+mod subsystems;
+mod topic;
+mod xml;
+
+use std::collections::HashSet;
+use std::collections::btree_map::{BTreeMap, Entry};
+use std::sync::Arc;
+
+pub use avro_file::AvroFile;
+pub use enumeration::{Enumeration, Symbol};
+pub use error::{InterfaceError, Place, Problem};
+pub use item::Item;
+pub use sal_type::SalType;
+pub use subsystems::{AddedGenerics, Listing};
+pub use topic::Topic;
+
+use crate::name::TopicName;
+use xml::Element;
+
+/// One interface file. Its path is relative to the folder that was read, with `/`: it names the file in errors, and
+/// an `.avsc` file's component (its folder) and topic (its stem).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceFile {
+    /// e.g. `sal_interfaces/Test/Test_Events.xml`
+    pub path: String,
+    /// What the file holds, unread.
+    pub bytes: Vec<u8>,
+}
+
+/// All that the interface files said, and all that was wrong with them.
+#[derive(Debug, Clone, Default)]
+pub struct Interfaces {
+    /// Components that have at least one topic of their own or an `.avsc` file, by name.
+    pub components: Vec<Component>,
+    /// The topics of `SALGenerics.xml`, named `SALGeneric_…`: components take what their [`Listing`] says.
+    pub generics: Vec<Topic>,
+    /// What was left out, in the order of the files: a whole file, or one topic.
+    pub errors: Vec<InterfaceError>,
+}
+
+/// One SAL component (subsystem).
+#[derive(Debug, Clone, Default)]
+pub struct Component {
+    /// e.g. `MTM1M3TS`
+    pub name: String,
+    /// Its own topics in the order of the files.
+    pub topics: Vec<Topic>,
+    /// Its topics that are Avro files already.
+    pub avro_files: Vec<AvroFile>,
+    /// The enumerations of its sets: names for values that any field of the component may carry.
+    pub enumerations: Vec<Enumeration>,
+    /// What `SALSubsystems.xml` says of it; nothing where that file is absent or does not list it.
+    pub listing: Option<Listing>,
+}
+
+impl Interfaces {
+    /// Reads `files` in the order of their paths. Never fails as a whole: what cannot be read is in `errors`, with
+    /// file, line and topic, and everything else is there.
+    pub fn read(files: &[SourceFile]) -> Interfaces {
+        let mut files: Vec<&SourceFile> = files.iter().collect();
+        files.sort_by(|a, b| a.path.cmp(&b.path));
+        let mut reader = Reader::default();
+        for file in files {
+            reader.file(file);
+        }
+        reader.finish()
+    }
+
+    /// The component of that name.
+    pub fn component(&self, name: &str) -> Option<&Component> {
+        self.components.iter().find(|component| component.name == name)
+    }
+}
+
+impl Component {
+    /// Whether messages carry the component's index; nothing if no `SALSubsystems.xml` said so.
+    pub fn indexed(&self) -> Option<bool> {
+        self.listing.as_ref().map(|listing| listing.indexed)
+    }
+}
+
+#[derive(Default)]
+struct Reader {
+    components: BTreeMap<String, Component>,
+    listings: BTreeMap<String, Listing>,
+    seen: HashSet<TopicName>,
+    generics: Vec<Topic>,
+    errors: Vec<InterfaceError>,
+}
+
+impl Reader {
+    fn file(&mut self, file: &SourceFile) {
+        let path: Arc<str> = Arc::from(file.path.as_str());
+        if file.path.ends_with(".avsc") {
+            match avro_file::read(&path, &file.bytes) {
+                Ok(avro_file) => self.avro_file(avro_file),
+                Err(error) => self.errors.push(error),
+            }
+            return;
+        }
+        let root = match xml::parse(&file.bytes) {
+            Ok(root) => root,
+            Err(xml::XmlError { line, reason }) => {
+                self.errors
+                    .push(Place::new(&path, line).error(None, Problem::NotWellFormed { reason }));
+                return;
+            }
+        };
+        match root.name.as_str() {
+            "SALTelemetrySet" | "SALEventSet" | "SALCommandSet" => self.own_topics(&root, &path),
+            "SALObjects" => self.generic_topics(&root, &path),
+            "SALSubsystems" | "SALSubsystemSet" => self.subsystems(&root, &path),
+            _ => self
+                .errors
+                .push(Place::new(&path, root.line).error(None, Problem::UnknownRoot { found: root.name })),
+        }
+    }
+
+    fn own_topics(&mut self, set: &Element, path: &Arc<str>) {
+        let mut owner = None;
+        for read in topic::read_set(set, path) {
+            match read {
+                Ok(topic) if !self.seen.insert(topic.name.clone()) => {
+                    let error = topic
+                        .place
+                        .error(Some(topic.name.as_str()), Problem::DuplicateTopic);
+                    self.errors.push(error);
+                }
+                Ok(topic) => {
+                    let name = topic.name.component().to_owned();
+                    self.component(&name).topics.push(topic);
+                    owner.get_or_insert(name);
+                }
+                Err(error) => self.errors.push(error),
+            }
+        }
+        for (text, line) in set.texts("Enumeration") {
+            match (Enumeration::parse(text), &owner) {
+                (Ok(enumeration), Some(owner)) if !enumeration.symbols.is_empty() => {
+                    let owner = owner.clone();
+                    self.component(&owner).enumerations.push(enumeration);
+                }
+                (Ok(_), _) => {}
+                (Err(problem), _) => self.errors.push(Place::new(path, line).error(None, problem)),
+            }
+        }
+    }
+
+    fn generic_topics(&mut self, objects: &Element, path: &Arc<str>) {
+        for read in objects.children.iter().flat_map(|set| topic::read_set(set, path)) {
+            match read {
+                Ok(topic) => self.generics.push(topic),
+                Err(error) => self.errors.push(error),
+            }
+        }
+    }
+
+    fn subsystems(&mut self, set: &Element, path: &Arc<str>) {
+        for read in subsystems::read(set, path) {
+            match read {
+                Ok((name, listing)) => match self.listings.entry(name) {
+                    Entry::Vacant(entry) => {
+                        entry.insert(listing);
+                    }
+                    Entry::Occupied(entry) => {
+                        let subsystem = entry.key().clone();
+                        self.errors.push(
+                            listing
+                                .place
+                                .error(None, Problem::DuplicateSubsystem { subsystem }),
+                        );
+                    }
+                },
+                Err(error) => self.errors.push(error),
+            }
+        }
+    }
+
+    fn avro_file(&mut self, avro_file: AvroFile) {
+        if self.seen.insert(avro_file.name.clone()) {
+            let name = avro_file.name.component().to_owned();
+            self.component(&name).avro_files.push(avro_file);
+        } else {
+            let error = avro_file
+                .place
+                .error(Some(avro_file.name.as_str()), Problem::DuplicateTopic);
+            self.errors.push(error);
+        }
+    }
+
+    fn component(&mut self, name: &str) -> &mut Component {
+        self.components
+            .entry(name.to_owned())
+            .or_insert_with(|| Component {
+                name: name.to_owned(),
+                ..Component::default()
+            })
+    }
+
+    fn finish(mut self) -> Interfaces {
+        let components = self.components.into_values().map(|mut component| {
+            component.listing = self.listings.remove(&component.name);
+            component
+        });
+        Interfaces {
+            components: components.collect(),
+            generics: self.generics,
+            errors: self.errors,
+        }
+    }
+}
