@@ -42,6 +42,9 @@ pub(super) fn component(mapper: &mut Mapper<'_>) {
         }
     }
     for avro_file in &component.avro_files {
+        if component.topics.iter().any(|topic| topic.name == avro_file.name) {
+            continue;
+        }
         mapper.refuse(
             avro_file
                 .place

@@ -107,13 +107,16 @@ pub(super) fn component(mapper: &mut Mapper<'_>, generics: &[Topic]) {
         }
         return;
     };
-    let mut own = HashSet::new();
+    let mut own: HashSet<&str> = component
+        .avro_files
+        .iter()
+        .map(|file| file.name.sal_name())
+        .collect();
     for topic in &component.topics {
-        own.insert(topic.name.sal_name());
-        push_topic(mapper, topic, topic.name.clone());
-    }
-    for file in &component.avro_files {
-        own.insert(file.name.sal_name());
+        // Where a topic has an Avro file too, that is the one that is published.
+        if own.insert(topic.name.sal_name()) {
+            push_topic(mapper, topic, topic.name.clone());
+        }
     }
     for topic in added_generics(mapper, &listing.generics, generics) {
         let sal_name = topic.name.sal_name();

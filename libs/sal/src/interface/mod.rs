@@ -57,7 +57,7 @@ pub struct Component {
     pub name: String,
     /// Its own topics in the order of the files.
     pub topics: Vec<Topic>,
-    /// Its topics that are Avro files already.
+    /// Its topics that are Avro files already; a topic may be there in both forms.
     pub avro_files: Vec<AvroFile>,
     /// The enumerations of its sets: names for values that any field of the component may carry.
     pub enumerations: Vec<Enumeration>,
@@ -189,15 +189,8 @@ impl Reader {
     }
 
     fn avro_file(&mut self, avro_file: AvroFile) {
-        if self.seen.insert(avro_file.name.clone()) {
-            let name = avro_file.name.component().to_owned();
-            self.component(&name).avro_files.push(avro_file);
-        } else {
-            let error = avro_file
-                .place
-                .error(Some(avro_file.name.as_str()), Problem::DuplicateTopic);
-            self.errors.push(error);
-        }
+        let name = avro_file.name.component().to_owned();
+        self.component(&name).avro_files.push(avro_file);
     }
 
     fn component(&mut self, name: &str) -> &mut Component {

@@ -75,6 +75,11 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Element, XmlError> {
     let mut reader = Reader::from_str(text);
     reader.config_mut().enable_all_checks(true);
     let mut tree = Tree::default();
+    let mut lines = Lines {
+        bytes,
+        at: 0,
+        line: 1,
+    };
     loop {
         let at = usize::try_from(reader.buffer_position()).unwrap_or(usize::MAX);
         let event = match reader.read_event() {
@@ -84,10 +89,9 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Element, XmlError> {
                 return Err(fault(at, error.to_string()));
             }
         };
-        let line = || line_at(bytes, at);
         match event {
-            Event::Start(start) => tree.open(&start, line()),
-            Event::Empty(start) => tree.open(&start, line()).and_then(|()| tree.close()),
+            Event::Start(start) => tree.open(&start, lines.line_at(at)),
+            Event::Empty(start) => tree.open(&start, lines.line_at(at)).and_then(|()| tree.close()),
             Event::End(_) => tree.close(),
             Event::Text(text) => tree.text(&text.xml10_content()),
             Event::CData(text) => tree.text(&text.xml10_content()),
@@ -99,6 +103,21 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Element, XmlError> {
             Event::Eof => return tree.finish().map_err(|reason| fault(text.len(), reason)),
         }
         .map_err(|reason| fault(at, reason))?;
+    }
+}
+
+/// Line numbers of ever larger positions, each byte counted once.
+struct Lines<'b> {
+    bytes: &'b [u8],
+    at: usize,
+    line: u32,
+}
+
+impl Lines<'_> {
+    fn line_at(&mut self, at: usize) -> u32 {
+        self.line += line_at(self.bytes.get(self.at..at).unwrap_or_default(), at) - 1;
+        self.at = at;
+        self.line
     }
 }
 
