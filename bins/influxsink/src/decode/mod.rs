@@ -1,0 +1,81 @@
+//! Decoding: the second step of the data's way. An Avro writer schema is compiled once into a flat [`Plan`]; the plan then
+//! walks each record's bytes and hands every value, under its flattened name, to a [`PointSink`]. No value tree is built.
+//!
+//! How Avro becomes a point (the rules of the EFD's readers; where Telegraf and stream-reactor differ, the README says so):
+//!
+//! | Avro | point |
+//! |---|---|
+//! | record | measurement = the record's full name |
+//! | boolean, int, long, float, double, string | a field of the same name |
+//! | `T` in a union with null | the field, or nothing where it is null; other unions: whichever branch is present |
+//! | array | `name0`, `name1`, … with no separator |
+//! | nested record | `outer_inner` (Telegraf's default separator); in an array `outer0_inner`; arrays in arrays `name0_1` |
+//! | enum | its symbol, a string |
+//! | bytes, fixed | a string, if it is UTF-8; otherwise the record is refused |
+//! | date, time and timestamp types | the integer that is stored, in its own unit |
+//! | uuid | the string that is stored |
+//! | map, decimal, duration, recursive types | the schema is refused: no field name or type holds them faithfully |
+//! | a field named `time` | left out and counted: InfluxDB reserves that name and drops such fields in silence |
+
+mod names;
+mod plan;
+mod read;
+mod run;
+mod schema;
+pub mod time;
+
+#[cfg(test)]
+mod against_apache_avro;
+#[cfg(test)]
+mod tests;
+
+pub use names::Key;
+pub use plan::{Mapping, Plan};
+pub use read::Fault;
+pub use run::DecodeError;
+pub use schema::SchemaError;
+
+use time::TimeFault;
+
+/// The name of a value: `prefix`, then the key's name, then the index. Kept in pieces, so that nothing is put together
+/// for a field that is merely copied into a line.
+#[derive(Clone, Copy, Debug)]
+pub struct Name<'a> {
+    /// What array elements of records stand under: `outer0`. Empty for all else.
+    pub prefix: &'a str,
+    /// The name, known since the schema was compiled.
+    pub key: &'a Key,
+    /// The position in an array.
+    pub index: Option<usize>,
+}
+
+impl Name<'_> {
+    /// The flattened name in one piece.
+    #[must_use]
+    pub fn flat(&self) -> String {
+        match self.index {
+            Some(index) => format!("{}{}{index}", self.prefix, self.key.name()),
+            None => format!("{}{}", self.prefix, self.key.name()),
+        }
+    }
+}
+
+/// Receives one record's values in the order of the schema.
+pub trait PointSink {
+    /// A `double`.
+    fn double(&mut self, name: Name<'_>, value: f64);
+    /// A `float`; kept apart from `double`, as its shortest decimal form is another one.
+    fn float(&mut self, name: Name<'_>, value: f32);
+    /// An `int` or `long`.
+    fn integer(&mut self, name: Name<'_>, value: i64);
+    /// A `boolean`.
+    fn boolean(&mut self, name: Name<'_>, value: bool);
+    /// A `string`, an enum's symbol, or bytes that are UTF-8.
+    fn text(&mut self, name: Name<'_>, value: &str);
+    /// A value that the operator made a tag. Nulls are not reported.
+    fn tag(&mut self, key: &Key, value: &str);
+    /// The point's time in microseconds since 1970 UTC, or why there is none. Called at most once.
+    fn time(&mut self, time: Result<i64, TimeFault>);
+    /// A field whose name InfluxDB reserves (`time`) was passed over.
+    fn reserved_name(&mut self);
+}

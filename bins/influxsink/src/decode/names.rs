@@ -1,0 +1,95 @@
+//! The names of fields: checked once, when a schema is compiled, so that no name needs escaping later and no two values of
+//! a record can come out under the same name.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::schema::SchemaError;
+
+/// A field's or tag's name that is known when the schema is compiled. Letters, digits, `_` and `-` only: none of them needs
+/// escaping in line protocol or can end an SQL identifier.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    assign: Box<str>,
+}
+
+impl Key {
+    pub(super) fn new(name: &str) -> Self {
+        Key { assign: format!(",{name}=").into() }
+    }
+
+    /// The name alone.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.assign.get(1..self.assign.len() - 1).unwrap_or_default()
+    }
+
+    /// `,name=`: what a line-protocol encoder copies.
+    #[must_use]
+    pub fn assign(&self) -> &str {
+        &self.assign
+    }
+}
+
+/// Avro's rule for names, widened by what schemas in the field use (letters of other alphabets, `-`).
+pub(super) fn is_plain(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
+}
+
+/// Stands for an array's index in the patterns below; no name can contain it.
+pub(super) const INDEX: char = '#';
+
+/// From how many elements on an array's names meet those of another field: array `force` (pattern `force#`) has room for
+/// ten elements beside a field `force10`, and for ten beside an array `force1`, whose first is `force10`, too.
+///
+/// `patterns` are all flattened names of a schema with [`INDEX`] for each index. Arrays that cannot meet anything are not in
+/// the answer. Names with an index elsewhere than at their end are refused if they could meet others at all.
+pub(super) fn array_limits(patterns: &BTreeSet<String>) -> Result<BTreeMap<String, usize>, SchemaError> {
+    let is_simple = |pattern: &str| match pattern.find(INDEX) {
+        Some(at) => at + 1 == pattern.len(),
+        None => true,
+    };
+    let mut by_shape: BTreeMap<String, (&String, bool)> = BTreeMap::new();
+    for pattern in patterns {
+        let simple = is_simple(pattern);
+        match by_shape.get(&shape(pattern)) {
+            Some((_, other_simple)) if !(simple && *other_simple) => {
+                return Err(SchemaError::NameCollision { name: pattern.clone() });
+            }
+            _ => by_shape.insert(shape(pattern), (pattern, simple)),
+        };
+    }
+    let mut limits = BTreeMap::new();
+    for array in patterns.iter().filter(|p| p.ends_with(INDEX) && is_simple(p)) {
+        let base = array.trim_end_matches(INDEX);
+        let meets = |other: &String| -> Option<usize> {
+            let rest = other.strip_prefix(base)?;
+            let digits = rest.trim_end_matches(INDEX);
+            let number: usize = digits.parse().ok()?;
+            // An index is written without leading zeros, so `name007` is never one.
+            if number.to_string() != digits {
+                return None;
+            }
+            match rest.len() > digits.len() {
+                true => number.checked_mul(10).filter(|first| *first > 0),
+                false => Some(number),
+            }
+        };
+        let from = patterns.range(base.to_owned()..).take_while(|p| p.starts_with(base));
+        if let Some(limit) = from.filter_map(meets).min() {
+            limits.insert(base.to_owned(), limit);
+        }
+    }
+    Ok(limits)
+}
+
+/// The pattern with every run of digits and indices as one index: names of different shapes never meet.
+fn shape(pattern: &str) -> String {
+    let mut shape = String::with_capacity(pattern.len());
+    for c in pattern.chars() {
+        let c = if c.is_ascii_digit() { INDEX } else { c };
+        if !(c == INDEX && shape.ends_with(INDEX)) {
+            shape.push(c);
+        }
+    }
+    shape
+}

@@ -1,0 +1,237 @@
+//! The plan: an Avro record schema, flattened once into the steps that [`super::run`] repeats for each record.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::names::{INDEX, Key, array_limits};
+use super::schema::{self, Field, SchemaError, Type};
+use super::time::TimeUnit;
+
+/// What the operator chose about the mapping; the same for all schemas.
+#[derive(Clone, Debug)]
+pub struct Mapping {
+    /// Flattened names that become tags instead of fields.
+    pub tag_fields: Vec<String>,
+    /// Names of top-level fields; the first that a record has is its time.
+    pub time_fields: Vec<String>,
+}
+
+impl Default for Mapping {
+    /// No tags; the time of dialect `efd`, then of dialect `ts_xml`.
+    fn default() -> Self {
+        Mapping { tag_fields: Vec::new(), time_fields: vec!["sal_created".into(), "private_efdStamp".into()] }
+    }
+}
+
+/// A compiled writer schema.
+#[derive(Debug)]
+pub struct Plan {
+    pub(super) measurement: Box<str>,
+    pub(super) steps: Box<[Step]>,
+}
+
+impl Plan {
+    /// Compiles the schema. `schema_json` is what the registry holds.
+    pub fn compile(schema_json: &str, mapping: &Mapping) -> Result<Plan, SchemaError> {
+        let (measurement, fields) = schema::record(schema_json)?;
+        let is_field = |name: &&String| fields.iter().any(|field| field.name == **name);
+        let time = mapping.time_fields.iter().find(is_field).map(String::as_str);
+        let flatten = Flatten { mapping, time };
+        let mut steps = flatten.record(&fields, "")?;
+
+        let mut patterns = BTreeSet::new();
+        collect(&steps, "", &mut patterns)?;
+        let limits = array_limits(&patterns)?;
+        set_limits(&mut steps, &limits);
+        Ok(Plan { measurement: measurement.into(), steps: steps.into() })
+    }
+
+    /// The record's full name, which is the measurement. Letters, digits, `_`, `-` and dots only.
+    #[must_use]
+    pub fn measurement(&self) -> &str {
+        &self.measurement
+    }
+}
+
+/// One step of the plan.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// Nothing to read.
+    Null,
+    /// A value that becomes a field.
+    Field(Key, Scalar),
+    /// A value that becomes a tag.
+    Tag(Key, Scalar),
+    /// The point's time, which is a field as well, as the EFD's readers use it.
+    Time(Key, TimeUnit),
+    /// A value read over, as its name is reserved.
+    Reserved(Scalar),
+    /// An array of scalars; `limit` is the element whose name is another field's.
+    Array { key: Key, items: Scalar, limit: usize },
+    /// An array of anything else; the items' names continue the element's.
+    Items { key: Key, items: Box<[Step]> },
+    /// One of several branches.
+    Union(Box<[Box<[Step]>]>),
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Scalar {
+    Boolean,
+    Int,
+    Long,
+    Float,
+    Double,
+    Text,
+    Bytes,
+    Fixed(usize),
+    Enum(Box<[Box<str>]>),
+}
+
+struct Flatten<'m> {
+    mapping: &'m Mapping,
+    time: Option<&'m str>,
+}
+
+impl Flatten<'_> {
+    fn record(&self, fields: &[Field], prefix: &str) -> Result<Vec<Step>, SchemaError> {
+        let mut steps = Vec::with_capacity(fields.len());
+        for field in fields {
+            self.value(&field.of, &format!("{prefix}{}", field.name), &mut steps)?;
+        }
+        Ok(steps)
+    }
+
+    /// The steps of a value named `name`. Within an array of records names are relative and begin with `_` or are empty.
+    fn value(&self, of: &Type, name: &str, steps: &mut Vec<Step>) -> Result<(), SchemaError> {
+        let refuse = |why| Err(SchemaError::Unsupported { field: name.to_owned(), why });
+        let scalar = match of {
+            Type::Null => {
+                steps.push(Step::Null);
+                return Ok(());
+            }
+            Type::Refused(why) => return refuse(*why),
+            Type::Record(fields) => {
+                steps.append(&mut self.record(fields, &format!("{name}_"))?);
+                return Ok(());
+            }
+            Type::Union(branches) => {
+                let branch = |of| {
+                    let mut steps = Vec::new();
+                    self.value(of, name, &mut steps).map(|()| steps.into_boxed_slice())
+                };
+                steps.push(Step::Union(branches.iter().map(branch).collect::<Result<_, _>>()?));
+                return Ok(());
+            }
+            Type::Array(items) => {
+                if self.time == Some(name) || self.is_tag(name) {
+                    return refuse("an array cannot be a tag or the time");
+                }
+                let key = Key::new(name);
+                steps.push(match scalar(items) {
+                    Some(items) => Step::Array { key, items, limit: usize::MAX },
+                    None => {
+                        // A record's fields follow after `_`; the elements of an inner array too, as `a1` `1` and `a` `11`
+                        // would else be one.
+                        let inner_name = if matches!(**items, Type::Array(_)) { "_" } else { "" };
+                        let mut inner = Vec::new();
+                        let relative = Flatten { mapping: &NOTHING, time: None };
+                        relative.value(items, inner_name, &mut inner)?;
+                        Step::Items { key, items: inner.into() }
+                    }
+                });
+                return Ok(());
+            }
+            other => match scalar(other) {
+                Some(scalar) => scalar,
+                None => return refuse("this type has no place in a point"),
+            },
+        };
+        steps.push(match (self.time == Some(name), self.is_tag(name), of) {
+            (true, true, _) => return refuse("the time cannot be a tag as well"),
+            (true, _, Type::Long(Some(unit))) => Step::Time(Key::new(name), *unit),
+            (true, _, Type::Double) => Step::Time(Key::new(name), TimeUnit::Seconds),
+            (true, ..) => {
+                return refuse("a time is a long with a logical type timestamp-millis, -micros or -nanos, or a double of seconds");
+            }
+            (_, true, _) if name == RESERVED => return refuse("InfluxDB takes no tag of this name"),
+            (_, true, Type::Float | Type::Double | Type::Bytes | Type::Fixed(_)) => {
+                return refuse("a tag is a string, an enum, a boolean or an integer");
+            }
+            (_, true, _) => Step::Tag(Key::new(name), scalar),
+            _ if name == RESERVED => Step::Reserved(scalar),
+            _ => Step::Field(Key::new(name), scalar),
+        });
+        Ok(())
+    }
+
+    fn is_tag(&self, name: &str) -> bool {
+        self.mapping.tag_fields.iter().any(|tag| tag == name)
+    }
+}
+
+/// InfluxDB drops a field of this name without an error (its models package; seen with 1.8.10 and 2.7.12).
+const RESERVED: &str = "time";
+
+static NOTHING: Mapping = Mapping { tag_fields: Vec::new(), time_fields: Vec::new() };
+
+fn scalar(of: &Type) -> Option<Scalar> {
+    Some(match of {
+        Type::Boolean => Scalar::Boolean,
+        Type::Int => Scalar::Int,
+        Type::Long(_) => Scalar::Long,
+        Type::Float => Scalar::Float,
+        Type::Double => Scalar::Double,
+        Type::Bytes => Scalar::Bytes,
+        Type::Text => Scalar::Text,
+        Type::Fixed(size) => Scalar::Fixed(*size),
+        Type::Enum(symbols) => Scalar::Enum(symbols.iter().map(|s| s.as_str().into()).collect()),
+        Type::Null | Type::Array(_) | Type::Union(_) | Type::Record(_) | Type::Refused(_) => return None,
+    })
+}
+
+/// All names that the steps can give, with [`INDEX`] for an index; the branches of a union share names freely, as only one
+/// of them is there.
+fn collect(steps: &[Step], prefix: &str, names: &mut BTreeSet<String>) -> Result<(), SchemaError> {
+    let mut add = |name: String| match names.contains(&name) {
+        true => Err(SchemaError::NameCollision { name }),
+        false => {
+            names.insert(name);
+            Ok(())
+        }
+    };
+    for step in steps {
+        match step {
+            Step::Null | Step::Reserved(_) => {}
+            Step::Field(key, _) | Step::Tag(key, _) | Step::Time(key, _) => {
+                add(format!("{prefix}{}", key.name()))?;
+            }
+            Step::Array { key, .. } => add(format!("{prefix}{}{INDEX}", key.name()))?,
+            Step::Items { key, items } => {
+                let mut inner = BTreeSet::new();
+                collect(items, &format!("{prefix}{}{INDEX}", key.name()), &mut inner)?;
+                inner.into_iter().try_for_each(&mut add)?;
+            }
+            Step::Union(branches) => {
+                let mut all = BTreeSet::new();
+                for branch in branches {
+                    let mut own = BTreeSet::new();
+                    collect(branch, prefix, &mut own)?;
+                    all.append(&mut own);
+                }
+                all.into_iter().try_for_each(&mut add)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn set_limits(steps: &mut [Step], limits: &BTreeMap<String, usize>) {
+    for step in steps {
+        match step {
+            Step::Array { key, limit, .. } => {
+                *limit = limits.get(key.name()).copied().unwrap_or(usize::MAX);
+            }
+            Step::Union(branches) => branches.iter_mut().for_each(|branch| set_limits(branch, limits)),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Reading Avro's binary encoding of single values (Avro specification, "Binary Encoding") from a byte slice. Nothing here
+//! allocates, and no input makes it panic or read past its end.
+
+/// What is wrong with the bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// The bytes end within a value.
+    #[error("the bytes end within a value")]
+    Truncated,
+    /// Bytes are left after the last field: the writer used another schema.
+    #[error("{0} bytes are left after the last field")]
+    Trailing(usize),
+    /// A variable-length integer longer than its type.
+    #[error("a variable-length integer does not fit its type")]
+    Varint,
+    /// A boolean byte other than 0 and 1.
+    #[error("a boolean is {0}, expected 0 or 1")]
+    Boolean(u8),
+    /// A negative length.
+    #[error("a length is negative")]
+    Length,
+    /// A string that is not UTF-8.
+    #[error("a string is not UTF-8")]
+    Utf8,
+    /// Bytes or fixed that are not UTF-8, and so are no field value that InfluxDB knows.
+    #[error("bytes that are not UTF-8 cannot be a field")]
+    BinaryBytes,
+    /// An enum or union index beyond the schema's.
+    #[error("index {0} is not in the schema's enum or union")]
+    Index(i64),
+    /// An array so long that one of its elements would have the name of another field.
+    #[error("the array's element {0} would have the name of another field")]
+    NameCollision(usize),
+}
+
+impl Fault {
+    /// A few words for a metric's label.
+    #[must_use]
+    pub fn reason(self) -> &'static str {
+        match self {
+            Fault::Truncated => "avro_truncated",
+            Fault::Trailing(_) => "avro_trailing_bytes",
+            Fault::Utf8 => "string_not_utf8",
+            Fault::BinaryBytes => "bytes_not_utf8",
+            Fault::NameCollision(_) => "name_collision",
+            Fault::Varint | Fault::Boolean(_) | Fault::Length | Fault::Index(_) => "avro_malformed",
+        }
+    }
+}
+
+/// A position in a record's bytes.
+#[derive(Debug)]
+pub(super) struct Cursor<'a> {
+    rest: &'a [u8],
+    length: usize,
+}
+
+impl<'a> Cursor<'a> {
+    pub(super) fn new(bytes: &'a [u8]) -> Self {
+        Cursor { rest: bytes, length: bytes.len() }
+    }
+
+    /// How many bytes were read.
+    pub(super) fn position(&self) -> usize {
+        self.length - self.rest.len()
+    }
+
+    /// How many bytes are left.
+    pub(super) fn remaining(&self) -> usize {
+        self.rest.len()
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
+        let (head, rest) = self.rest.split_first_chunk::<N>().ok_or(Fault::Truncated)?;
+        self.rest = rest;
+        Ok(*head)
+    }
+
+    pub(super) fn boolean(&mut self) -> Result<bool, Fault> {
+        match self.array::<1>()? {
+            [0] => Ok(false),
+            [1] => Ok(true),
+            [other] => Err(Fault::Boolean(other)),
+        }
+    }
+
+    /// Zig-zag, seven bits a byte, least significant first, at most ten bytes.
+    pub(super) fn long(&mut self) -> Result<i64, Fault> {
+        let mut value = 0u64;
+        for (position, &byte) in self.rest.iter().enumerate() {
+            // The tenth byte holds the one bit that is left of 64.
+            if position == 9 && byte > 1 {
+                return Err(Fault::Varint);
+            }
+            value |= u64::from(byte & 0x7f) << (7 * position);
+            if byte < 0x80 {
+                self.rest = self.rest.get(position + 1..).unwrap_or_default();
+                return Ok((value >> 1) as i64 ^ -((value & 1) as i64));
+            }
+        }
+        Err(Fault::Truncated)
+    }
+
+    pub(super) fn int(&mut self) -> Result<i64, Fault> {
+        let value = self.long()?;
+        if i32::try_from(value).is_err() {
+            return Err(Fault::Varint);
+        }
+        Ok(value)
+    }
+
+    pub(super) fn float(&mut self) -> Result<f32, Fault> {
+        self.array().map(f32::from_le_bytes)
+    }
+
+    pub(super) fn double(&mut self) -> Result<f64, Fault> {
+        self.array().map(f64::from_le_bytes)
+    }
+
+    pub(super) fn fixed(&mut self, size: usize) -> Result<&'a [u8], Fault> {
+        let (head, rest) = self.rest.split_at_checked(size).ok_or(Fault::Truncated)?;
+        self.rest = rest;
+        Ok(head)
+    }
+
+    pub(super) fn bytes(&mut self) -> Result<&'a [u8], Fault> {
+        let length = self.long()?;
+        let length = usize::try_from(length).map_err(|_| Fault::Length)?;
+        self.fixed(length)
+    }
+
+    pub(super) fn text(&mut self) -> Result<&'a str, Fault> {
+        std::str::from_utf8(self.bytes()?).map_err(|_| Fault::Utf8)
+    }
+
+    /// An index into an enum's symbols or a union's branches.
+    pub(super) fn choose<'t, T>(&mut self, from: &'t [T]) -> Result<&'t T, Fault> {
+        let index = self.long()?;
+        usize::try_from(index).ok().and_then(|at| from.get(at)).ok_or(Fault::Index(index))
+    }
+
+    /// The head of an array's block: how many items follow; 0 ends the array. A negative count is followed by the block's
+    /// size in bytes, which a reader that reads every item does not need. Each item takes at least one byte (the plan
+    /// refuses arrays whose items take none), so that a count beyond the bytes left is a truncated record, found before
+    /// anything is done for it.
+    pub(super) fn block(&mut self) -> Result<usize, Fault> {
+        let count = self.long()?;
+        if count < 0 && self.long()? < 0 {
+            return Err(Fault::Length);
+        }
+        let count = usize::try_from(count.unsigned_abs()).map_err(|_| Fault::Truncated)?;
+        if count > self.remaining() { Err(Fault::Truncated) } else { Ok(count) }
+    }
+}

@@ -1,0 +1,210 @@
+//! Line protocol: the third step of the data's way. [`LineEncoder`] runs a schema's [`Plan`] over a record's bytes and writes
+//! the values into a batch's buffer as they are read: one pass, no value in between.
+//!
+//! What the line protocol cannot carry is never written wrongly:
+//! - NaN and ±Inf: the field is left out and counted, the point stays;
+//! - a record without a field that is left, a tag that is empty or holds a line break, a time that is missing: the point is
+//!   refused, with a reason, and its message goes to the dead-letter topic.
+//!
+//! Names need no escaping: the plan admits none that would (see [`crate::decode::Key`]).
+
+mod escape;
+pub mod parse;
+mod refusal;
+
+#[cfg(test)]
+mod tests;
+
+pub use refusal::Refusal;
+
+use crate::decode::time::{self, TimeFault, TimeUnit};
+use crate::decode::{Key, Name, Plan, PointSink};
+
+/// The longest line that is written. The largest SAL topic makes one of about 600 kB; InfluxDB 1 takes requests of 25 MB.
+pub const MAX_LINE_BYTES: usize = 4 << 20;
+
+/// A point that was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Encoded {
+    /// The point's time, microseconds since 1970 UTC.
+    pub time_micros: i64,
+    /// Whether that is Kafka's time stamp, as the record's own could not be used.
+    pub time_from_kafka: bool,
+    /// Fields left out of it.
+    pub left_out: LeftOut,
+}
+
+/// Fields that were left out of points, by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// NaN or ±Inf.
+    pub not_finite: u64,
+    /// Fields named `time`.
+    pub reserved_name: u64,
+}
+
+/// Writes records as lines. Reuse one: it keeps its buffers.
+#[derive(Debug, Default)]
+pub struct LineEncoder {
+    tags: Vec<u8>,
+}
+
+impl LineEncoder {
+    /// Appends the record's line, with its newline, to `lines`; after a refusal `lines` is as it was.
+    ///
+    /// `kafka_millis` is the time stamp to use where the record has none that is usable; `None` refuses such records.
+    pub fn encode(
+        &mut self,
+        plan: &Plan,
+        avro: &[u8],
+        kafka_millis: Option<i64>,
+        lines: &mut Vec<u8>,
+    ) -> Result<Encoded, Refusal> {
+        let start = lines.len();
+        let encoded = self.write(plan, avro, kafka_millis, lines);
+        if encoded.is_err() {
+            lines.truncate(start);
+        }
+        encoded
+    }
+
+    fn write(
+        &mut self,
+        plan: &Plan,
+        avro: &[u8],
+        kafka_millis: Option<i64>,
+        lines: &mut Vec<u8>,
+    ) -> Result<Encoded, Refusal> {
+        self.tags.clear();
+        let limit = lines.len() + MAX_LINE_BYTES;
+        lines.extend_from_slice(plan.measurement().as_bytes());
+        let fields_start = lines.len();
+        let mut line = Line {
+            lines,
+            tags: &mut self.tags,
+            limit,
+            too_long: false,
+            time: Err(TimeFault::Missing),
+            left_out: LeftOut::default(),
+            refused_tag: None,
+        };
+        plan.decode(avro, &mut line)?;
+        let Line { too_long, time, left_out, refused_tag, .. } = line;
+        if let Some(refusal) = refused_tag {
+            return Err(refusal);
+        }
+        if too_long {
+            return Err(Refusal::TooLong);
+        }
+        // Each field began with a comma; the first one's is where the space belongs.
+        match lines.get_mut(fields_start) {
+            Some(first) => *first = b' ',
+            None => return Err(Refusal::NoFields),
+        }
+        lines.splice(fields_start..fields_start, self.tags.iter().copied());
+
+        let from_kafka = |fault| {
+            let millis = kafka_millis.ok_or(Refusal::Time(fault))?;
+            time::from_integer(millis, TimeUnit::Millis).map_err(Refusal::Time)
+        };
+        let time_micros = time.or_else(from_kafka)?;
+        lines.push(b' ');
+        lines.extend_from_slice(itoa::Buffer::new().format(time_micros).as_bytes());
+        lines.push(b'\n');
+        Ok(Encoded { time_micros, time_from_kafka: time.is_err(), left_out })
+    }
+}
+
+/// A line that is being written: fields go to their place, tags wait aside, as they may come after fields.
+struct Line<'b> {
+    lines: &'b mut Vec<u8>,
+    tags: &'b mut Vec<u8>,
+    limit: usize,
+    too_long: bool,
+    time: Result<i64, TimeFault>,
+    left_out: LeftOut,
+    refused_tag: Option<Refusal>,
+}
+
+impl Line<'_> {
+    /// Writes `,name=value` unless the line is too long already.
+    #[inline]
+    fn field(&mut self, name: Name<'_>, value: &[u8]) {
+        if self.lines.len() > self.limit {
+            self.too_long = true;
+            return;
+        }
+        self.name(name);
+        self.lines.extend_from_slice(value);
+    }
+
+    #[inline]
+    fn name(&mut self, name: Name<'_>) {
+        match name.index {
+            None if name.prefix.is_empty() => self.lines.extend_from_slice(name.key.assign().as_bytes()),
+            index => {
+                self.lines.push(b',');
+                self.lines.extend_from_slice(name.prefix.as_bytes());
+                self.lines.extend_from_slice(name.key.name().as_bytes());
+                if let Some(index) = index {
+                    self.lines.extend_from_slice(itoa::Buffer::new().format(index).as_bytes());
+                }
+                self.lines.push(b'=');
+            }
+        }
+    }
+}
+
+impl PointSink for Line<'_> {
+    #[inline]
+    fn double(&mut self, name: Name<'_>, value: f64) {
+        if value.is_finite() {
+            self.field(name, ryu::Buffer::new().format_finite(value).as_bytes());
+        } else {
+            self.left_out.not_finite += 1;
+        }
+    }
+
+    /// Shortest for a `float`: 0.1 stays 0.1, and reading it as a `float` gives the same one back.
+    #[inline]
+    fn float(&mut self, name: Name<'_>, value: f32) {
+        if value.is_finite() {
+            self.field(name, ryu::Buffer::new().format_finite(value).as_bytes());
+        } else {
+            self.left_out.not_finite += 1;
+        }
+    }
+
+    #[inline]
+    fn integer(&mut self, name: Name<'_>, value: i64) {
+        self.field(name, itoa::Buffer::new().format(value).as_bytes());
+        self.lines.push(b'i');
+    }
+
+    #[inline]
+    fn boolean(&mut self, name: Name<'_>, value: bool) {
+        self.field(name, if value { b"true" } else { b"false" });
+    }
+
+    #[inline]
+    fn text(&mut self, name: Name<'_>, value: &str) {
+        self.field(name, b"\"");
+        escape::text(value, self.lines);
+        self.lines.push(b'"');
+    }
+
+    fn tag(&mut self, key: &Key, value: &str) {
+        self.tags.extend_from_slice(key.assign().as_bytes());
+        if let Err(refusal) = escape::tag(key.name(), value, self.tags) {
+            self.refused_tag.get_or_insert(refusal);
+        }
+    }
+
+    fn time(&mut self, time: Result<i64, TimeFault>) {
+        self.time = time;
+    }
+
+    fn reserved_name(&mut self) {
+        self.left_out.reserved_name += 1;
+    }
+}
