@@ -1,0 +1,129 @@
+//! The two databases, each with a bucket or database of the test's own, asked in their own query languages.
+
+use std::collections::BTreeMap;
+
+use influxdb2::Client;
+use influxdb2::models::{PostBucketRequest, Query};
+use serde_json::Value as Json;
+
+use super::Services;
+use super::value::Value;
+
+/// A point: its time in microseconds since 1970, and its fields.
+pub(crate) type Points = BTreeMap<i64, BTreeMap<String, Value>>;
+
+/// InfluxDB 2, through its client crate and Flux.
+pub(crate) struct Influx2 {
+    client: Client,
+    bucket: String,
+}
+
+impl Influx2 {
+    /// Makes the bucket.
+    pub(crate) async fn with_bucket(services: &Services, bucket: &str) -> Self {
+        let [url, org, token] = ["INFLUXDB", "INFLUXDB_ORG", "INFLUXDB_TOKEN"].map(|key| services.get(key));
+        let client = Client::new(url, org, token);
+        let organizations = client.list_organizations(Default::default()).await.unwrap().orgs;
+        let id = organizations.into_iter().find(|found| found.name == org).and_then(|found| found.id).unwrap();
+        client.create_bucket(Some(PostBucketRequest::new(id, bucket.to_owned()))).await.unwrap();
+        Self { client, bucket: bucket.to_owned() }
+    }
+
+    /// All points of a measurement.
+    pub(crate) async fn points(&self, measurement: &str) -> Points {
+        let flux = format!(
+            "from(bucket: {:?}) |> range(start: 0) |> filter(fn: (r) => r._measurement == {measurement:?}) \
+             |> map(fn: (r) => ({{r with _time: int(v: r._time)}}))",
+            self.bucket
+        );
+        let mut points = Points::new();
+        for mut record in self.client.query_raw(Some(Query::new(flux))).await.unwrap() {
+            let mut take = |column: &str| record.values.remove(column).unwrap();
+            let (time, field, value) = (take("_time"), take("_field"), take("_value"));
+            let value = (value.bool().map(Value::Bool))
+                .or_else(|| value.i64().map(Value::Int))
+                .or_else(|| value.f64().map(Value::Double))
+                .or_else(|| value.string().map(Value::Text))
+                .unwrap();
+            let nanos = time.i64().unwrap();
+            assert_eq!(nanos % 1_000, 0, "times are microseconds");
+            let fields = points.entry(nanos / 1_000).or_default();
+            fields.insert(field.string().unwrap(), value);
+        }
+        points
+    }
+
+    /// How many points each measurement has, counted by a field that each of their points carries.
+    pub(crate) async fn counts(&self, field: &str) -> BTreeMap<String, u64> {
+        let flux = format!(
+            "from(bucket: {:?}) |> range(start: 0) |> filter(fn: (r) => r._field == {field:?}) \
+             |> group(columns: [\"_measurement\"]) |> count()",
+            self.bucket
+        );
+        let rows = self.client.query_raw(Some(Query::new(flux))).await.unwrap();
+        let count = |value: i64| u64::try_from(value).unwrap();
+        rows.into_iter()
+            .map(|row| {
+                let measurement = row.values["_measurement"].string().unwrap();
+                (measurement, count(row.values["_value"].i64().unwrap()))
+            })
+            .collect()
+    }
+}
+
+/// InfluxDB 1, by InfluxQL over HTTP.
+pub(crate) struct Influx1 {
+    http: reqwest::Client,
+    url: String,
+    database: String,
+}
+
+impl Influx1 {
+    /// Makes the database.
+    pub(crate) async fn with_database(services: &Services, database: &str) -> Self {
+        let url = format!("{}/query", services.get("INFLUXDB1"));
+        let influx = Self { http: reqwest::Client::new(), url, database: database.to_owned() };
+        influx.query(&format!("CREATE DATABASE {database:?}")).await;
+        influx
+    }
+
+    /// All points of a measurement.
+    pub(crate) async fn points(&self, measurement: &str) -> Points {
+        // Field types come apart from values: in JSON, a float without decimals is printed as an integer is.
+        let mut types = BTreeMap::new();
+        for row in self.rows(&format!("SHOW FIELD KEYS FROM {measurement:?}")).await {
+            types.insert(row["fieldKey"].as_str().unwrap().to_owned(), row["fieldType"].as_str().unwrap().to_owned());
+        }
+        let mut points = Points::new();
+        for mut row in self.rows(&format!("SELECT * FROM {measurement:?}")).await {
+            let time = row.remove("time").unwrap().as_i64().unwrap();
+            let typed = row.into_iter().filter(|(_, json)| !json.is_null()).map(|(field, json)| {
+                let value = match types[&field].as_str() {
+                    "boolean" => Value::Bool(json.as_bool().unwrap()),
+                    "integer" => Value::Int(json.as_i64().unwrap()),
+                    "float" => Value::Double(json.as_f64().unwrap()),
+                    _ => Value::Text(json.as_str().unwrap().to_owned()),
+                };
+                (field, value)
+            });
+            points.insert(time, typed.collect());
+        }
+        points
+    }
+
+    async fn rows(&self, query: &str) -> Vec<BTreeMap<String, Json>> {
+        let answer = self.query(query).await;
+        let Some(series) = answer["results"][0]["series"].get(0) else { return Vec::new() };
+        let columns: Vec<_> = series["columns"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+        let rows = series["values"].as_array().unwrap().iter().map(|row| row.as_array().unwrap());
+        rows.map(|row| columns.iter().map(|name| (*name).to_owned()).zip(row.iter().cloned()).collect()).collect()
+    }
+
+    async fn query(&self, query: &str) -> Json {
+        let parameters = [("db", self.database.as_str()), ("epoch", "u"), ("q", query)];
+        let answer = self.http.post(&self.url).query(&parameters).send().await.unwrap();
+        let answer: Json = answer.error_for_status().unwrap().json().await.unwrap();
+        assert!(answer["results"][0].get("error").is_none(), "{query}: {answer}");
+        answer
+    }
+}

@@ -1,0 +1,79 @@
+//! The tests' own hands on Kafka: making topics, producing SAL text, reading dead letters. Plain rdkafka, nothing of ours.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::Message;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::Headers;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+
+use super::Services;
+
+/// Creates topics; those that exist stay.
+pub(crate) async fn create_topics(services: &Services, names: &[String], partitions: i32) {
+    let admin: AdminClient<DefaultClientContext> =
+        ClientConfig::new().set("bootstrap.servers", services.get("BROKER")).create().unwrap();
+    let topics: Vec<_> =
+        names.iter().map(|name| NewTopic::new(name, partitions, TopicReplication::Fixed(1))).collect();
+    for result in admin.create_topics(&topics, &AdminOptions::new()).await.unwrap() {
+        if let Err((name, code)) = result {
+            assert_eq!(code, rdkafka::types::RDKafkaErrorCode::TopicAlreadyExists, "{name}");
+        }
+    }
+}
+
+/// Produces messages without a key, as SAL does, and waits until the broker has them.
+pub(crate) fn produce(services: &Services, messages: &[(String, Vec<u8>)]) {
+    let producer: BaseProducer =
+        ClientConfig::new().set("bootstrap.servers", services.get("BROKER")).create().unwrap();
+    for (topic, text) in messages {
+        producer.send(BaseRecord::<(), [u8]>::to(topic).payload(text)).map_err(|(error, _)| error).unwrap();
+    }
+    producer.flush(Duration::from_secs(20)).unwrap();
+}
+
+/// A message of a dead-letter topic.
+#[derive(Debug)]
+pub(crate) struct DeadLetter {
+    /// The original bytes.
+    pub(crate) payload: Vec<u8>,
+    /// Its headers, as text.
+    pub(crate) headers: BTreeMap<String, String>,
+}
+
+/// All messages of a topic, from its start to where it ends now.
+pub(crate) fn dead_letters(services: &Services, topic: &str) -> Vec<DeadLetter> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", services.get("BROKER"))
+        .set("group.id", super::unique("dead-letters-"))
+        .set("auto.offset.reset", "earliest")
+        .set("enable.partition.eof", "false")
+        .create()
+        .unwrap();
+    let wait = Duration::from_secs(10);
+    let metadata = consumer.fetch_metadata(Some(topic), wait).unwrap();
+    let partitions: Vec<i32> = metadata.topics()[0].partitions().iter().map(|partition| partition.id()).collect();
+    let mut wanted: i64 = 0;
+    let mut assignment = rdkafka::TopicPartitionList::new();
+    for partition in partitions {
+        let (low, high) = consumer.fetch_watermarks(topic, partition, wait).unwrap();
+        wanted += high - low;
+        assignment.add_partition_offset(topic, partition, rdkafka::Offset::Beginning).unwrap();
+    }
+    consumer.assign(&assignment).unwrap();
+    let mut letters = Vec::new();
+    while i64::try_from(letters.len()).unwrap() < wanted {
+        let message = consumer.poll(wait).expect("the partition has more").unwrap();
+        let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
+        let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
+        letters.push(DeadLetter {
+            payload: message.payload().unwrap_or_default().to_vec(),
+            headers: headers.map(|header| (header.key.to_owned(), text(header.value))).collect(),
+        });
+    }
+    letters
+}

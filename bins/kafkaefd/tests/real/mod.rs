@@ -1,0 +1,65 @@
+//! What the tests with real services share: where the services are, the values that are expected, and the peers that are
+//! asked, none of which shares code with the pipeline.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+pub(crate) mod expected;
+pub(crate) mod influx;
+pub(crate) mod kafka;
+pub(crate) mod peers;
+pub(crate) mod stages;
+pub(crate) mod value;
+
+/// The repository's root.
+pub(crate) fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+}
+
+/// Real services, as `scripts/services` started them.
+pub(crate) struct Services(HashMap<String, String>);
+
+impl Services {
+    /// The services, if all that the test needs are there; otherwise says why it is skipped (with CI=true it fails).
+    pub(crate) fn with(needed: &[&str]) -> Option<Self> {
+        let ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
+        let Ok(path) = std::env::var("KAFKA_EFD_SERVICES") else {
+            assert!(!ci, "CI=true asks for real services: run `make test`, which starts them");
+            eprintln!("skipped: no real services; `make test` starts them");
+            return None;
+        };
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
+        let pairs = text.lines().filter_map(|line| line.split_once('='));
+        let services = Self(pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect());
+        let missing: Vec<_> = needed.iter().filter(|key| !services.0.contains_key(**key)).collect();
+        if missing.is_empty() {
+            return Some(services);
+        }
+        assert!(!ci, "CI=true asks for all services, and {path} lacks {missing:?}");
+        eprintln!("skipped: {path} lacks {missing:?}");
+        None
+    }
+
+    /// A value of the env file that [`Services::with`] asked for.
+    pub(crate) fn get(&self, key: &str) -> &str {
+        &self.0[key]
+    }
+}
+
+/// A name that no other test, and no other run against the same services, has.
+pub(crate) fn unique(prefix: &str) -> String {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    format!("{prefix}{:x}", since.as_nanos())
+}
+
+/// Waits until `get` gives something, asking ten times a second.
+pub(crate) fn until<T>(what: &str, seconds: u64, mut get: impl FnMut() -> Option<T>) -> T {
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(seconds);
+    loop {
+        if let Some(value) = get() {
+            return value;
+        }
+        assert!(std::time::Instant::now() < deadline, "{what}: not within {seconds} s");
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+}
