@@ -1,1 +1,54 @@
-//! PLACE
+//! What the four binaries share: everything between a Kafka broker and a stage's own work.
+//!
+//! In the order in which a message meets it:
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`config`] | the flags that all binaries have in common, each with an environment variable |
+//! | [`service`] | a process's life: logging, signals, `/metrics` `/ready` `/live`, drain with a deadline |
+//! | [`kafka`] | client configuration and the context that turns librdkafka's callbacks into logs and metrics |
+//! | [`intake`] | the consumer loop: batches to lanes, back-pressure, rebalances, commits |
+//! | [`offsets`] | the pure structure that says which offset may be committed |
+//! | [`origin`] | where a message came from |
+//! | [`registry`] | schemas by id and by subject: cached, single-flight |
+//! | [`schema_dir`] | the same from a directory |
+//! | [`dead_letter`] | what cannot be carried: the original bytes, with origin, stage and reason |
+//! | [`retry`] | whether another try can help, and when |
+//! | [`topics`] | creates topics |
+//! | [`metrics`] | every metric's name, in one file |
+//!
+//! An offset is committed only when its message, and each one before it in the partition, has reached the next
+//! system or the dead-letter topic. That is all of the delivery promise; [`offsets`] holds it and nothing else may
+//! move a group forward.
+
+pub mod config;
+pub mod dead_letter;
+pub mod intake;
+pub mod kafka;
+pub mod metrics;
+pub mod offsets;
+pub mod origin;
+pub mod registry;
+pub mod retry;
+pub mod schema_dir;
+pub mod service;
+pub mod topics;
+
+use std::error::Error;
+use std::fmt::Write;
+
+/// An error and its sources on one line, outermost first, as the binaries print it.
+///
+/// ```
+/// let inner = std::io::Error::other("connection refused");
+/// assert_eq!(pipeline::chain(&inner), "connection refused");
+/// ```
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(inner) = source {
+        let _ = write!(text, ": {inner}");
+        source = inner.source();
+    }
+    text
+}

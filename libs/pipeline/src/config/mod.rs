@@ -1,0 +1,17 @@
+//! The flags that all binaries have in common, each with an environment variable.
+//!
+//! There is no other way to configure: no file formats, no defaults by host name. Secrets are taken from the
+//! environment or from a file, never from a flag, so that they show in no process list.
+
+mod kafka;
+mod registry;
+mod secret;
+mod service;
+
+pub use kafka::{KafkaArgs, KafkaConfigError};
+pub use registry::RegistryArgs;
+pub use secret::{Secret, SecretError};
+pub use service::{LogFormat, ServiceArgs, seconds};
+
+/// The exit code of a wrong flag, file or environment (`EX_USAGE` of BSD's sysexits).
+pub const EXIT_USAGE: u8 = 64;

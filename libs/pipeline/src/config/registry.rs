@@ -1,0 +1,48 @@
+//! How to reach the schema registry.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{Secret, SecretError};
+
+/// The schema registry's flags.
+#[derive(Args, Debug, Clone)]
+#[command(next_help_heading = "Schema registry")]
+pub struct RegistryArgs {
+    /// Confluent-compatible schema registry
+    #[arg(
+        long,
+        env = "SCHEMAREGISTRY",
+        default_value = "http://localhost:8081",
+        value_name = "URL"
+    )]
+    pub schema_registry: String,
+
+    /// User for the registry's basic authentication
+    #[arg(long, env = "SCHEMAREGISTRY_USER", value_name = "NAME")]
+    pub schema_registry_user: Option<String>,
+
+    /// File that holds that user's password (or put it into the environment: SCHEMAREGISTRY_PASSWORD)
+    #[arg(long, env = "SCHEMAREGISTRY_PASSWORD_FILE", value_name = "FILE")]
+    pub schema_registry_password_file: Option<PathBuf>,
+}
+
+impl RegistryArgs {
+    /// For embedded use: an address and nothing else.
+    pub fn at(url: impl Into<String>) -> Self {
+        Self {
+            schema_registry: url.into(),
+            schema_registry_user: None,
+            schema_registry_password_file: None,
+        }
+    }
+
+    /// The password, from its file or the environment.
+    pub fn password(&self) -> Result<Option<Secret>, SecretError> {
+        match &self.schema_registry_password_file {
+            Some(path) => Secret::from_file(path).map(Some),
+            None => Ok(std::env::var("SCHEMAREGISTRY_PASSWORD").ok().map(Secret::new)),
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Dead letters: what cannot be carried, kept as the original bytes with where, why and since when.
+//!
+//! | header | value |
+//! |---|---|
+//! | `topic` `partition` `offset` | the message's origin |
+//! | `timestamp` | Kafka's time stamp of the message in milliseconds since 1970; left out if it has none |
+//! | `stage` | the stage that refused it: `parse`, `schema`, `encode`, `produce`, `decode`, `line`, `write` |
+//! | `reason` | a few words in snake_case, the metric's label |
+//! | `detail` | the whole error, for people |
+//! | `group` | the consumer group that refused it |
+//!
+//! Key, value and the original's own headers (each with `original.` before its name) are untouched, so that a replay
+//! can put the message back where it came from.
+
+use std::sync::Arc;
+
+use rdkafka::ClientContext;
+use rdkafka::Message;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Header, Headers, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::statistics::Statistics;
+
+use crate::intake::Receipt;
+use crate::kafka::Reporter;
+use crate::retry::Backoff;
+use crate::service::Shutdown;
+
+/// Why a message is a dead letter.
+#[derive(Debug, Clone)]
+pub struct Reason {
+    /// The stage that refused it.
+    pub stage: &'static str,
+    /// A few words in snake_case, bounded in number: a metric's label.
+    pub reason: &'static str,
+    /// The whole error, for people.
+    pub detail: String,
+}
+
+/// The way to the dead-letter topic. Share it in an `Arc`.
+pub struct DeadLetters {
+    producer: ThreadedProducer<Context>,
+    topic: String,
+    group: String,
+    shutdown: Shutdown,
+}
+
+/// Called once the broker has a dead letter.
+pub type OnDelivered = Box<dyn Fn(&Reason) + Send + Sync>;
+
+struct Context {
+    reporter: Reporter,
+    topic: String,
+    shutdown: Shutdown,
+    on_delivered: OnDelivered,
+}
+
+struct Letter {
+    receipt: Receipt,
+    reason: Reason,
+}
+
+impl DeadLetters {
+    /// A producer of its own: dead letters must not wait behind the records of the stage.
+    ///
+    /// `on_delivered` counts them; the message's receipt is finished right after it.
+    pub fn new(
+        config: &ClientConfig,
+        group: &str,
+        topic: Option<&str>,
+        reporter: Reporter,
+        shutdown: Shutdown,
+        on_delivered: OnDelivered,
+    ) -> Result<Self, KafkaError> {
+        let topic = topic.map_or_else(|| format!("{group}.dead-letter"), str::to_owned);
+        let mut config = config.clone();
+        // Without an end: a broker that is away is waited for, the input's offset stays where it is.
+        config
+            .set("enable.idempotence", "true")
+            .set("message.timeout.ms", "0")
+            .set("compression.type", "lz4");
+        let context = Context {
+            reporter,
+            topic: topic.clone(),
+            shutdown: shutdown.clone(),
+            on_delivered,
+        };
+        let producer = config.create_with_context(context)?;
+        Ok(Self {
+            producer,
+            topic,
+            group: group.to_owned(),
+            shutdown,
+        })
+    }
+
+    /// The topic.
+    pub fn topic(&self) -> &str {
+        &self.topic
+    }
+
+    /// Sends a message on its last way. Its receipt is finished when the broker has it; until then the offset holds.
+    pub fn send(&self, message: &BorrowedMessage<'_>, receipt: Receipt, reason: Reason) {
+        tracing::debug!(
+            origin = %receipt.origin(), stage = reason.stage, reason = reason.reason, detail = reason.detail,
+            "dead letter"
+        );
+        let headers = headers(message, &self.group, &reason);
+        let mut record =
+            BaseRecord::with_opaque_to(&self.topic, Box::new(Letter { receipt, reason })).headers(headers);
+        if let Some(key) = message.key() {
+            record = record.key(key);
+        }
+        if let Some(payload) = message.payload() {
+            record = record.payload(payload);
+        }
+        let mut backoff = Backoff::default();
+        while let Err((error, returned)) = self.producer.send(record) {
+            if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
+                fail(&self.shutdown, &self.topic, &error);
+                return;
+            }
+            if !backoff.wait(None, &self.shutdown) {
+                return;
+            }
+            record = returned;
+        }
+    }
+
+    /// Whether all that was sent has arrived. Waits at most `timeout`.
+    pub fn flush(&self, timeout: std::time::Duration) -> bool {
+        self.producer.flush(timeout).is_ok()
+    }
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.reporter.log(level, facility, message);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        self.reporter.stats(statistics);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.reporter.error(error, reason);
+    }
+}
+
+impl ProducerContext for Context {
+    type DeliveryOpaque = Box<Letter>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, letter: Box<Letter>) {
+        match result {
+            Ok(_) => {
+                (self.on_delivered)(&letter.reason);
+                letter.receipt.finish();
+            }
+            Err((
+                KafkaError::MessageProduction(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight),
+                _,
+            )) => {}
+            Err((error, _)) => fail(&self.shutdown, &self.topic, error),
+        }
+    }
+}
+
+/// A dead letter that cannot be kept must not be passed over: the process ends, and its successor tries again.
+fn fail(shutdown: &Shutdown, topic: &str, error: &KafkaError) {
+    tracing::error!(
+        topic,
+        error = %crate::chain(error),
+        "dead-letter topic cannot be written: create it or allow larger messages there; stopping, nothing is committed"
+    );
+    shutdown.fail();
+}
+
+fn headers(message: &BorrowedMessage<'_>, group: &str, reason: &Reason) -> OwnedHeaders {
+    let original = message.headers();
+    let mut headers = OwnedHeaders::new_with_capacity(8 + original.map_or(0, Headers::count));
+    let mut add = |key: &str, value: &str| {
+        headers = std::mem::take(&mut headers).insert(Header {
+            key,
+            value: Some(value),
+        });
+    };
+    add("topic", message.topic());
+    add("partition", &message.partition().to_string());
+    add("offset", &message.offset().to_string());
+    if let Some(timestamp) = message.timestamp().to_millis() {
+        add("timestamp", &timestamp.to_string());
+    }
+    add("stage", reason.stage);
+    add("reason", reason.reason);
+    add("detail", &reason.detail);
+    add("group", group);
+    for header in original.into_iter().flat_map(Headers::iter) {
+        let key = format!("original.{}", header.key);
+        headers = headers.insert(Header {
+            key: &key,
+            value: header.value,
+        });
+    }
+    headers
+}
+
+impl std::fmt::Debug for DeadLetters {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DeadLetters")
+            .field("topic", &self.topic)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Shared by all lanes of a stage.
+pub type SharedDeadLetters = Arc<DeadLetters>;

@@ -1,0 +1,248 @@
+//! The board: every assigned partition, its finished prefix and what of it is in flight. Receipts write to it from any
+//! thread, the poll thread reads it.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::metrics::KafkaMetrics;
+use crate::offsets::FinishedPrefix;
+use crate::origin::Origin;
+
+/// All partitions of an intake, and what they have in flight together.
+#[derive(Debug)]
+pub(super) struct Board {
+    partitions: Mutex<HashMap<(String, i32), Arc<Partition>>>,
+    in_flight: Arc<InFlight>,
+}
+
+/// One assignment of one partition. A later assignment of the same partition is another one, so that receipts of the
+/// earlier cannot move it.
+#[derive(Debug)]
+pub(super) struct Partition {
+    pub(super) topic: Arc<str>,
+    pub(super) number: i32,
+    pub(super) lane: usize,
+    prefix: Mutex<FinishedPrefix>,
+    taken: AtomicUsize,
+    revoked: AtomicBool,
+    committed: Mutex<Option<i64>>,
+    in_flight: Arc<InFlight>,
+}
+
+#[derive(Debug)]
+struct InFlight {
+    messages: AtomicUsize,
+    bytes: AtomicUsize,
+    metrics: KafkaMetrics,
+}
+
+/// The right and the duty to say when a message is safe. Dropped unfinished, it holds its partition's offset.
+#[derive(Debug)]
+pub struct Receipt {
+    partition: Arc<Partition>,
+    offset: i64,
+    bytes: usize,
+    finished: bool,
+}
+
+impl Receipt {
+    /// The message has reached the next system (or the dead-letter topic, or carries nothing).
+    pub fn finish(mut self) {
+        self.finished = true;
+        lock(&self.partition.prefix).finish(self.offset);
+    }
+
+    /// Whether the partition was taken from us: another process reads the message again, so that work on it that has
+    /// not begun is wasted.
+    pub fn is_revoked(&self) -> bool {
+        self.partition.revoked.load(Ordering::Relaxed)
+    }
+
+    /// The origin of the message, without its time stamp.
+    pub fn origin(&self) -> Origin {
+        Origin {
+            topic: Arc::clone(&self.partition.topic),
+            partition: self.partition.number,
+            offset: self.offset,
+            timestamp_ms: None,
+        }
+    }
+}
+
+impl Drop for Receipt {
+    fn drop(&mut self) {
+        let in_flight = &self.partition.in_flight;
+        if !self.finished {
+            in_flight.metrics.released.inc();
+        }
+        in_flight.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+        in_flight.messages.fetch_sub(1, Ordering::Relaxed);
+        // Last, and after the prefix was written: who sees nothing taken sees the final position.
+        self.partition.taken.fetch_sub(1, Ordering::Release);
+    }
+}
+
+impl Board {
+    pub(super) fn new(metrics: KafkaMetrics) -> Self {
+        let in_flight = Arc::new(InFlight {
+            messages: 0.into(),
+            bytes: 0.into(),
+            metrics,
+        });
+        Self {
+            partitions: Mutex::default(),
+            in_flight,
+        }
+    }
+
+    /// The current assignment of a partition, made when its first message comes; lanes are dealt in turn.
+    pub(super) fn partition(&self, topic: &str, number: i32, lanes: usize) -> Arc<Partition> {
+        let mut partitions = lock(&self.partitions);
+        let next_lane = partitions.len() % lanes.max(1);
+        let partition = partitions.entry((topic.to_owned(), number)).or_insert_with(|| {
+            Arc::new(Partition {
+                topic: topic.into(),
+                number,
+                lane: next_lane,
+                prefix: Mutex::default(),
+                taken: AtomicUsize::new(0),
+                revoked: AtomicBool::new(false),
+                committed: Mutex::default(),
+                in_flight: Arc::clone(&self.in_flight),
+            })
+        });
+        Arc::clone(partition)
+    }
+
+    /// Takes a partition off the board; its receipts from now on say that it is revoked.
+    pub(super) fn revoke(&self, topic: &str, number: i32) -> Option<Arc<Partition>> {
+        let partition = lock(&self.partitions).remove(&(topic.to_owned(), number))?;
+        partition.revoked.store(true, Ordering::Relaxed);
+        Some(partition)
+    }
+
+    /// All partitions that have sent a message since they were assigned.
+    pub(super) fn partitions(&self) -> Vec<Arc<Partition>> {
+        lock(&self.partitions).values().cloned().collect()
+    }
+
+    /// Bytes in flight.
+    pub(super) fn bytes(&self) -> usize {
+        self.in_flight.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Messages in flight, those of revoked partitions included.
+    pub(super) fn messages(&self) -> usize {
+        self.in_flight.messages.load(Ordering::Acquire)
+    }
+
+    /// Shows what is in flight as metrics.
+    pub(super) fn publish(&self) {
+        let as_i64 = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
+        self.in_flight.metrics.in_flight.set(as_i64(self.messages()));
+        self.in_flight.metrics.in_flight_bytes.set(as_i64(self.bytes()));
+    }
+}
+
+impl Partition {
+    /// Notes a message as taken.
+    pub(super) fn take(self: &Arc<Self>, offset: i64, bytes: usize) -> Receipt {
+        lock(&self.prefix).begin(offset);
+        self.taken.fetch_add(1, Ordering::Relaxed);
+        self.in_flight.messages.fetch_add(1, Ordering::Relaxed);
+        self.in_flight.bytes.fetch_add(bytes, Ordering::Relaxed);
+        Receipt {
+            partition: Arc::clone(self),
+            offset,
+            bytes,
+            finished: false,
+        }
+    }
+
+    /// Whether it was taken from us.
+    pub(super) fn is_revoked(&self) -> bool {
+        self.revoked.load(Ordering::Relaxed)
+    }
+
+    /// Whether nothing of it is in flight.
+    pub(super) fn is_idle(&self) -> bool {
+        self.taken.load(Ordering::Acquire) == 0
+    }
+
+    /// The offset to commit, if it moved since the last call.
+    pub(super) fn take_position(&self) -> Option<i64> {
+        let position = lock(&self.prefix).position();
+        let mut committed = lock(&self.committed);
+        if position == *committed {
+            return None;
+        }
+        *committed = position;
+        position
+    }
+
+    /// After a commit that failed: the next round tries it again.
+    pub(super) fn forget_commit(&self) {
+        *lock(&self.committed) = None;
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn board() -> Board {
+        Board::new(KafkaMetrics::register(&prometheus::Registry::new()).unwrap())
+    }
+
+    #[test]
+    fn a_dropped_receipt_holds_the_offset_and_frees_the_bytes() {
+        let board = board();
+        let partition = board.partition("t", 0, 1);
+        let (first, second) = (partition.take(5, 100), partition.take(6, 50));
+        assert_eq!((board.bytes(), board.messages()), (150, 2));
+        second.finish();
+        drop(first);
+        assert_eq!((board.bytes(), board.messages()), (0, 0));
+        assert_eq!(partition.take_position(), None);
+        assert!(partition.is_idle());
+    }
+
+    #[test]
+    fn a_position_is_given_once_until_it_moves() {
+        let board = board();
+        let partition = board.partition("t", 0, 1);
+        partition.take(0, 1).finish();
+        assert_eq!(partition.take_position(), Some(1));
+        assert_eq!(partition.take_position(), None);
+        partition.forget_commit();
+        assert_eq!(partition.take_position(), Some(1));
+    }
+
+    #[test]
+    fn receipts_of_a_revoked_assignment_do_not_move_the_next() {
+        let board = board();
+        let old = board.partition("t", 0, 1).take(9, 1);
+        board.revoke("t", 0).unwrap();
+        assert!(old.is_revoked());
+        let new = board.partition("t", 0, 1);
+        let receipt = new.take(9, 1);
+        old.finish();
+        assert_eq!(new.take_position(), None);
+        receipt.finish();
+        assert_eq!(new.take_position(), Some(10));
+    }
+
+    #[test]
+    fn partitions_are_dealt_to_the_lanes_in_turn() {
+        let board = board();
+        let lanes: Vec<_> = (0..4)
+            .map(|number| board.partition("t", number, 2).lane)
+            .collect();
+        assert_eq!(lanes, [0, 1, 0, 1]);
+    }
+}

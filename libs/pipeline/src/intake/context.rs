@@ -1,0 +1,175 @@
+//! What librdkafka tells the intake: partitions come and go, commits succeed or fail.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::Sender;
+use rdkafka::client::ClientContext;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::statistics::Statistics;
+use rdkafka::types::RDKafkaRespErr;
+use rdkafka::util::Timeout;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::board::{Board, Partition};
+use crate::kafka::Reporter;
+
+/// How long a revoke waits for what is in flight. Longer than any healthy batch, shorter than the group waits for us.
+const REVOKE_WAIT: Duration = Duration::from_secs(5);
+
+/// The consumer's context: a [`Reporter`] that also keeps the board in step with the assignment.
+pub(super) struct IntakeContext {
+    pub(super) reporter: Reporter,
+    pub(super) board: Arc<Board>,
+    /// One for each lane: asks it to finish what it holds.
+    pub(super) drains: Vec<Sender<()>>,
+    /// With `--rewind-to-start`: the partitions that were rewound already, as each is rewound once.
+    pub(super) rewound: Option<Mutex<HashSet<(String, i32)>>>,
+}
+
+impl ClientContext for IntakeContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.reporter.log(level, facility, message);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        self.reporter.stats(statistics);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.reporter.error(error, reason);
+    }
+}
+
+impl ConsumerContext for IntakeContext {
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, err: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        let cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
+        let (kind, result) = match err {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
+                self.rewind(list);
+                let assign = if cooperative {
+                    consumer.incremental_assign(list)
+                } else {
+                    consumer.assign(list)
+                };
+                self.reporter.part().up();
+                ("assign", assign)
+            }
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => {
+                self.release(consumer, list);
+                let unassign = if cooperative {
+                    consumer.incremental_unassign(list)
+                } else {
+                    consumer.unassign()
+                };
+                ("revoke", unassign)
+            }
+            _ => {
+                self.release(consumer, list);
+                ("error", consumer.unassign())
+            }
+        };
+        self.reporter
+            .metrics()
+            .rebalances
+            .with_label_values(&[kind])
+            .inc();
+        tracing::info!(kind, partitions = %names(list), "rebalance");
+        if let Err(error) = result {
+            tracing::warn!(kind, error = %crate::chain(&error), "rebalance failed; librdkafka joins the group again");
+        }
+    }
+
+    fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
+        let label = if result.is_ok() { "ok" } else { "failed" };
+        self.reporter.metrics().commits.with_label_values(&[label]).inc();
+        if let Err(error) = result {
+            // Nothing is lost: the positions stand on the board and go out with the next round.
+            tracing::warn!(error = %crate::chain(&error), partitions = %names(offsets), "offset commit failed");
+            self.board
+                .partitions()
+                .iter()
+                .for_each(|partition| partition.forget_commit());
+        }
+    }
+
+    fn main_queue_min_poll_interval(&self) -> Timeout {
+        Timeout::After(Duration::from_millis(100))
+    }
+}
+
+impl IntakeContext {
+    /// Drains the partitions that we lose, commits how far they came, and takes them off the board.
+    fn release(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
+        let revoked: Vec<Arc<Partition>> = list
+            .elements()
+            .iter()
+            .filter_map(|element| self.board.revoke(element.topic(), element.partition()))
+            .collect();
+        if revoked.is_empty() {
+            return;
+        }
+        for drain in &self.drains {
+            // A full channel holds the same request already.
+            let _ = drain.try_send(());
+        }
+        let deadline = Instant::now() + REVOKE_WAIT;
+        while !revoked.iter().all(|partition| partition.is_idle()) && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        if let Err(error) = commit(consumer, &revoked, CommitMode::Sync) {
+            tracing::warn!(error = %crate::chain(&error), "commit before a revoke failed; some messages are read twice");
+        }
+    }
+
+    fn rewind(&self, list: &mut TopicPartitionList) {
+        let Some(rewound) = &self.rewound else { return };
+        let mut rewound = rewound.lock().unwrap_or_else(PoisonError::into_inner);
+        for (topic, partition) in list.to_topic_map().into_keys() {
+            if rewound.insert((topic.clone(), partition)) {
+                let _ = list.set_partition_offset(&topic, partition, Offset::Beginning);
+            }
+        }
+    }
+}
+
+/// Commits the positions that moved.
+pub(super) fn commit(
+    consumer: &BaseConsumer<IntakeContext>,
+    partitions: &[Arc<Partition>],
+    mode: CommitMode,
+) -> KafkaResult<()> {
+    let mut list = TopicPartitionList::new();
+    for partition in partitions {
+        if let Some(position) = partition.take_position() {
+            list.add_partition_offset(&partition.topic, partition.number, Offset::Offset(position))?;
+        }
+    }
+    if list.count() == 0 {
+        return Ok(());
+    }
+    let result = consumer.commit(&list, mode);
+    if result.is_err() {
+        partitions.iter().for_each(|partition| partition.forget_commit());
+    }
+    result
+}
+
+/// `topic[partition]` of each, separated by spaces: at most eight, then how many more.
+fn names(list: &TopicPartitionList) -> String {
+    const MOST: usize = 8;
+    let elements = list.elements();
+    let mut text = elements
+        .iter()
+        .take(MOST)
+        .map(|element| format!("{}[{}]", element.topic(), element.partition()))
+        .collect::<Vec<_>>()
+        .join(" ");
+    if elements.len() > MOST {
+        text.push_str(&format!(" and {} more", elements.len() - MOST));
+    }
+    text
+}

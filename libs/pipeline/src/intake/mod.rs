@@ -1,0 +1,24 @@
+//! The consumer loop that saltransform and influxsink share: from librdkafka to the lanes, and offsets back.
+//!
+//! ```text
+//!                 poll thread                    lane threads (a partition always goes to the same one)
+//!  librdkafka ──▶ Taken, noted in the board ──▶  ≤ 8 batches ──▶ Lane::take … downstream … Receipt::finish
+//!      ▲                                                                                        │
+//!      └──── commit of each partition's finished prefix, once a second and before a revoke ◀────┘
+//! ```
+//!
+//! - Payloads are not copied: a [`Taken`] borrows librdkafka's message until downstream has it.
+//! - When lanes are full, or more than the allowed bytes are in flight, the loop first waits; if that lasts it
+//!   pauses the partitions and goes on polling, so that the group membership is kept however long downstream is away.
+//! - A partition that is revoked is drained first (bounded), then its offset is committed, then it is given up.
+
+mod board;
+mod context;
+mod lane;
+mod options;
+mod poll;
+
+pub use board::Receipt;
+pub use lane::{Lane, LaneError, LaneFactory, Taken};
+pub use options::{IntakeOptions, Topics};
+pub use poll::{Intake, IntakeError};

@@ -1,0 +1,83 @@
+//! What an intake reads and how.
+
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+
+/// The topics of an intake.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Topics {
+    /// These.
+    Named(Vec<String>),
+    /// All whose name matches this regular expression, as they come into being.
+    Matching(String),
+}
+
+impl Topics {
+    /// The form that librdkafka subscribes to: an expression starts with `^`.
+    pub(super) fn subscription(&self) -> Vec<String> {
+        match self {
+            Self::Named(names) => names.clone(),
+            Self::Matching(regex) if regex.starts_with('^') => vec![regex.clone()],
+            Self::Matching(regex) => vec![format!("^.*({regex})")],
+        }
+    }
+}
+
+/// How an intake reads.
+#[derive(Debug, Clone)]
+pub struct IntakeOptions {
+    /// The client's configuration: brokers, security, the operator's own settings. The intake sets what its promises
+    /// stand on (no automatic commit) over it.
+    pub config: ClientConfig,
+    /// The consumer group.
+    pub group: String,
+    /// What to read.
+    pub topics: Topics,
+    /// `earliest` or `latest`, for a group without a committed offset.
+    pub auto_offset_reset: String,
+    /// Read each partition from its start, whatever was committed.
+    pub rewind_to_start: bool,
+    /// How many lanes work in parallel.
+    pub lanes: usize,
+    /// The bytes of messages that may be in flight before the intake stops taking more.
+    pub max_bytes: usize,
+    /// How often finished prefixes are committed.
+    pub commit_interval: Duration,
+    /// How often an idle lane is ticked.
+    pub tick_interval: Duration,
+}
+
+impl IntakeOptions {
+    /// The usual: one lane a core, 64 MiB in flight, a commit a second, ticks of 5 ms.
+    pub fn new(config: ClientConfig, group: impl Into<String>, topics: Topics) -> Self {
+        Self {
+            config,
+            group: group.into(),
+            topics,
+            auto_offset_reset: "earliest".to_owned(),
+            rewind_to_start: false,
+            lanes: std::thread::available_parallelism().map_or(1, usize::from),
+            max_bytes: 64 << 20,
+            commit_interval: Duration::from_secs(1),
+            tick_interval: Duration::from_millis(5),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expression_matches_anywhere_unless_it_is_anchored() {
+        assert_eq!(
+            Topics::Matching("^lsst\\.sal\\..*".into()).subscription(),
+            ["^lsst\\.sal\\..*"]
+        );
+        assert_eq!(
+            Topics::Matching("MTMount".into()).subscription(),
+            ["^.*(MTMount)"]
+        );
+    }
+}

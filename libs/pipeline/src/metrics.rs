@@ -1,0 +1,315 @@
+//! Every metric of the project, by name, in one file. A test holds this file and the README's table together.
+//!
+//! Each binary has one struct of handles, registered on a registry that it owns (so that the demo and tests can run
+//! several stages in one process). Counters end in `_total`, times are histograms in seconds: their `_sum` and
+//! `_count` serve `rate()` as the summaries of the 2019 transformer did, their buckets give quantiles.
+//!
+//! The counts add up at every stage: consumed = produced (or written) + dead-lettered + skipped + in flight.
+
+use prometheus::{
+    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+};
+
+/// Names are checked by a test, so registering one can only fail if it is registered twice; that is a programming
+/// error which the caller passes on.
+pub type MetricsError = prometheus::Error;
+
+/// Buckets for the work on one message: 0.5 µs to 16 ms, doubling.
+fn work_buckets() -> Vec<f64> {
+    prometheus::exponential_buckets(0.5e-6, 2.0, 16).unwrap_or_default()
+}
+
+/// Buckets for a way through brokers and networks: 0.5 ms to about 4 minutes, doubling.
+fn way_buckets() -> Vec<f64> {
+    prometheus::exponential_buckets(0.5e-3, 2.0, 20).unwrap_or_default()
+}
+
+fn counter(registry: &Registry, name: &str, help: &str) -> Result<IntCounter, MetricsError> {
+    let metric = IntCounter::new(name, help)?;
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+fn counters(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+) -> Result<IntCounterVec, MetricsError> {
+    let metric = IntCounterVec::new(Opts::new(name, help), labels)?;
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+fn gauge(registry: &Registry, name: &str, help: &str) -> Result<IntGauge, MetricsError> {
+    let metric = IntGauge::new(name, help)?;
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+fn gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, MetricsError> {
+    let metric = IntGaugeVec::new(Opts::new(name, help), labels)?;
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+fn histogram(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    buckets: Vec<f64>,
+) -> Result<Histogram, MetricsError> {
+    let metric = Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets))?;
+    registry.register(Box::new(metric.clone()))?;
+    Ok(metric)
+}
+
+/// What every binary that consumes or produces shows of its Kafka clients.
+#[derive(Debug, Clone)]
+pub struct KafkaMetrics {
+    /// Messages behind the end of each partition, from librdkafka's statistics.
+    pub lag: IntGaugeVec,
+    /// Rebalances seen, by kind: assign, revoke, error.
+    pub rebalances: IntCounterVec,
+    /// Errors of the clients, by code.
+    pub errors: IntCounterVec,
+    /// Messages taken and not yet finished.
+    pub in_flight: IntGauge,
+    /// Their bytes.
+    pub in_flight_bytes: IntGauge,
+    /// 1 while the consumer is paused because downstream does not keep up.
+    pub paused: IntGauge,
+    /// Messages given back unfinished (revoked partitions, an ended drain): another process reads them again.
+    pub released: IntCounter,
+    /// Offset commits, by result: ok, failed.
+    pub commits: IntCounterVec,
+}
+
+impl KafkaMetrics {
+    /// Registers them.
+    pub fn register(r: &Registry) -> Result<Self, MetricsError> {
+        Ok(Self {
+            lag: gauges(
+                r,
+                "kafka_consumer_lag",
+                "messages behind the end of a partition",
+                &["topic", "partition"],
+            )?,
+            rebalances: counters(r, "kafka_rebalances_total", "rebalances by kind", &["kind"])?,
+            errors: counters(
+                r,
+                "kafka_errors_total",
+                "errors of the Kafka clients by code",
+                &["code"],
+            )?,
+            in_flight: gauge(
+                r,
+                "kafka_in_flight_messages",
+                "messages taken and not yet finished",
+            )?,
+            in_flight_bytes: gauge(r, "kafka_in_flight_bytes", "bytes of the messages in flight")?,
+            paused: gauge(
+                r,
+                "kafka_consumer_paused",
+                "1 while paused because downstream does not keep up",
+            )?,
+            released: counter(
+                r,
+                "kafka_released_total",
+                "messages given back unfinished, read again by another",
+            )?,
+            commits: counters(r, "kafka_commits_total", "offset commits by result", &["result"])?,
+        })
+    }
+}
+
+/// salmock's own.
+#[derive(Debug, Clone)]
+pub struct SalmockMetrics {
+    /// Messages that the broker has acknowledged.
+    pub produced: IntCounter,
+}
+
+impl SalmockMetrics {
+    /// Registers them.
+    pub fn register(r: &Registry) -> Result<Self, MetricsError> {
+        Ok(Self {
+            produced: counter(
+                r,
+                "salmock_produced_total",
+                "mock messages acknowledged by the broker",
+            )?,
+        })
+    }
+}
+
+/// saltransform's own.
+#[derive(Debug, Clone)]
+pub struct TransformMetrics {
+    /// Messages taken from the input topics.
+    pub consumed: IntCounter,
+    /// Records acknowledged by the broker.
+    pub produced: IntCounter,
+    /// Messages in the dead-letter topic, by stage and reason.
+    pub dead_letters: IntCounterVec,
+    /// Messages that carry nothing (tombstones, empty values), by reason.
+    pub skipped: IntCounterVec,
+    /// Values skipped, omitted or ambiguous in messages that were carried, by reason.
+    pub notes: IntCounterVec,
+    /// Seconds from taking a message to the broker's acknowledgement of its record.
+    pub total_seconds: Histogram,
+    /// Seconds for parse and encode of one message.
+    pub transform_seconds: Histogram,
+    /// Schema look-ups in the registry, by result: new, unchanged, missing, failed.
+    pub schema_lookups: IntCounterVec,
+}
+
+impl TransformMetrics {
+    /// Registers them.
+    pub fn register(r: &Registry) -> Result<Self, MetricsError> {
+        Ok(Self {
+            consumed: counter(
+                r,
+                "saltransform_consumed_total",
+                "SAL messages taken from the input topics",
+            )?,
+            produced: counter(
+                r,
+                "saltransform_produced_total",
+                "Avro records acknowledged by the broker",
+            )?,
+            dead_letters: counters(
+                r,
+                "saltransform_dead_letters_total",
+                "messages in the dead-letter topic",
+                &["stage", "reason"],
+            )?,
+            skipped: counters(
+                r,
+                "saltransform_skipped_total",
+                "messages that carry nothing",
+                &["reason"],
+            )?,
+            notes: counters(
+                r,
+                "saltransform_notes_total",
+                "values skipped, omitted or ambiguous in carried messages",
+                &["reason"],
+            )?,
+            total_seconds: histogram(
+                r,
+                "saltransform_total_seconds",
+                "from taking a message to the acknowledgement of its record",
+                way_buckets(),
+            )?,
+            transform_seconds: histogram(
+                r,
+                "saltransform_transform_seconds",
+                "parse and encode of one message",
+                work_buckets(),
+            )?,
+            schema_lookups: counters(
+                r,
+                "saltransform_schema_lookups_total",
+                "schema look-ups in the registry by result",
+                &["result"],
+            )?,
+        })
+    }
+}
+
+/// influxsink's own.
+#[derive(Debug, Clone)]
+pub struct SinkMetrics {
+    /// Records taken from the input topics.
+    pub consumed: IntCounter,
+    /// Points that the database has.
+    pub written: IntCounter,
+    /// Messages in the dead-letter topic, by stage and reason.
+    pub dead_letters: IntCounterVec,
+    /// Messages that carry nothing (tombstones), by reason.
+    pub skipped: IntCounterVec,
+    /// Fields left out of written points, by reason: not_finite, reserved_name.
+    pub left_out: IntCounterVec,
+    /// Points whose time is Kafka's, as the record's own could not be used.
+    pub time_from_kafka: IntCounter,
+    /// Seconds to decode one record and write its line.
+    pub encode_seconds: Histogram,
+    /// Seconds of one request to the database (or one transaction).
+    pub request_seconds: Histogram,
+    /// Requests that were not simply accepted, by reason; each was followed by another one.
+    pub retries: IntCounterVec,
+    /// Bytes of lines sent.
+    pub line_bytes: IntCounter,
+    /// The same after compression.
+    pub sent_bytes: IntCounter,
+    /// Seconds from a point's own time to the database's answer.
+    pub point_age_seconds: Histogram,
+}
+
+impl SinkMetrics {
+    /// Registers them.
+    pub fn register(r: &Registry) -> Result<Self, MetricsError> {
+        Ok(Self {
+            consumed: counter(
+                r,
+                "influxsink_consumed_total",
+                "records taken from the input topics",
+            )?,
+            written: counter(r, "influxsink_written_total", "points that the database has")?,
+            dead_letters: counters(
+                r,
+                "influxsink_dead_letters_total",
+                "messages in the dead-letter topic",
+                &["stage", "reason"],
+            )?,
+            skipped: counters(
+                r,
+                "influxsink_skipped_total",
+                "messages that carry nothing",
+                &["reason"],
+            )?,
+            left_out: counters(
+                r,
+                "influxsink_left_out_total",
+                "fields left out of written points",
+                &["reason"],
+            )?,
+            time_from_kafka: counter(
+                r,
+                "influxsink_time_from_kafka_total",
+                "points whose time is Kafka's, as their own could not be used",
+            )?,
+            encode_seconds: histogram(
+                r,
+                "influxsink_encode_seconds",
+                "decode one record and write its line",
+                work_buckets(),
+            )?,
+            request_seconds: histogram(
+                r,
+                "influxsink_request_seconds",
+                "one request to the database",
+                way_buckets(),
+            )?,
+            retries: counters(
+                r,
+                "influxsink_retries_total",
+                "requests that another one followed",
+                &["reason"],
+            )?,
+            line_bytes: counter(r, "influxsink_line_bytes_total", "bytes of lines sent")?,
+            sent_bytes: counter(
+                r,
+                "influxsink_sent_bytes_total",
+                "bytes of lines sent, after compression",
+            )?,
+            point_age_seconds: histogram(
+                r,
+                "influxsink_point_age_seconds",
+                "from a point's own time to the database's answer",
+                way_buckets(),
+            )?,
+        })
+    }
+}

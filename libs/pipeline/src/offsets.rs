@@ -1,0 +1,111 @@
+//! The finished prefix: which offset of one partition may be committed.
+//!
+//! Messages are taken in offset order and finish in any order (the producer acknowledges out of order, a batch is
+//! bisected, a dead letter takes longer). Kafka keeps one number a partition, so the only offset that is safe to
+//! commit is that of the first message that has not finished. This structure yields it; it does no I/O, knows no
+//! clock and is checked against a naive model.
+
+use std::collections::VecDeque;
+
+/// The messages of one partition that were taken, and how far the finished ones reach without a gap.
+///
+/// Offsets need not be consecutive: compaction and transaction markers leave holes.
+#[derive(Debug, Default)]
+pub struct FinishedPrefix {
+    /// Taken and not yet part of the prefix, in offset order, with whether it has finished.
+    open: VecDeque<(i64, bool)>,
+    /// The offset to commit: one past the last message of the prefix.
+    position: Option<i64>,
+}
+
+impl FinishedPrefix {
+    /// Notes that the message at `offset` was taken. Offsets rise; one that does not rise (a replay after a seek)
+    /// starts the partition anew from there, as Kafka will deliver all that follows once more.
+    pub fn begin(&mut self, offset: i64) {
+        if self.open.back().is_some_and(|&(last, _)| last >= offset) {
+            self.open.clear();
+        }
+        self.open.push_back((offset, false));
+    }
+
+    /// Notes that the message at `offset` has reached the next system. Unknown offsets are ignored: they belong to
+    /// a time before a replay.
+    pub fn finish(&mut self, offset: i64) {
+        if let Ok(index) = self.open.binary_search_by_key(&offset, |&(taken, _)| taken)
+            && let Some(entry) = self.open.get_mut(index)
+        {
+            entry.1 = true;
+        }
+        while let Some(&(first, true)) = self.open.front() {
+            self.position = Some(first + 1);
+            self.open.pop_front();
+        }
+    }
+
+    /// The offset to commit, in Kafka's sense: that of the next message to read. `None` before anything finished.
+    pub fn position(&self) -> Option<i64> {
+        self.position
+    }
+
+    /// How many messages were taken and hold the prefix, finished behind a gap or not.
+    pub fn open(&self) -> usize {
+        self.open.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_gap_holds_everything_behind_it() {
+        let mut prefix = FinishedPrefix::default();
+        for offset in [10, 11, 15] {
+            prefix.begin(offset);
+        }
+        prefix.finish(11);
+        prefix.finish(15);
+        assert_eq!(prefix.position(), None);
+        prefix.finish(10);
+        assert_eq!(prefix.position(), Some(16));
+        assert_eq!(prefix.open(), 0);
+    }
+
+    #[test]
+    fn a_replay_starts_anew() {
+        let mut prefix = FinishedPrefix::default();
+        prefix.begin(7);
+        prefix.begin(8);
+        prefix.begin(7);
+        prefix.finish(8);
+        assert_eq!(
+            prefix.position(),
+            None,
+            "8 was taken before the replay and says nothing about 7"
+        );
+        prefix.finish(7);
+        assert_eq!(prefix.position(), Some(8));
+    }
+
+    proptest! {
+        /// Against the naive model: the position is one past the last taken offset below which all have finished.
+        #[test]
+        fn agrees_with_the_naive_model(
+            gaps in proptest::collection::vec(1i64..5, 1..60),
+            order in proptest::collection::vec(any::<proptest::sample::Index>(), 0..60),
+        ) {
+            let offsets: Vec<i64> = gaps.iter().scan(0, |at, gap| { *at += gap; Some(*at) }).collect();
+            let mut prefix = FinishedPrefix::default();
+            offsets.iter().for_each(|&offset| prefix.begin(offset));
+            let mut finished = std::collections::BTreeSet::new();
+            for index in order {
+                let offset = *index.get(&offsets);
+                prefix.finish(offset);
+                finished.insert(offset);
+                let expected = offsets.iter().take_while(|o| finished.contains(o)).last().map(|o| o + 1);
+                prop_assert_eq!(prefix.position(), expected);
+            }
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! The schema registry, as the binaries use it: schemas by id and by subject.
+//!
+//! A schema's id never changes its meaning, so that what was read once is kept. Concurrent look-ups of one id share
+//! one request. Failures are not kept: the next message asks again. The requests themselves are
+//! `schema_registry_converter`'s.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use schema_registry_converter::async_impl::schema_registry::{
+    SrSettings, get_schema_by_id, get_schema_by_subject, post_schema,
+};
+use schema_registry_converter::error::SRCError;
+use schema_registry_converter::schema_registry_common::{
+    RawError, SchemaType, SubjectNameStrategy, SuppliedSchema,
+};
+use tokio::sync::OnceCell;
+
+use crate::config::{RegistryArgs, Secret, SecretError};
+use crate::retry::Verdict;
+
+/// A schema as the registry holds it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RegisteredSchema {
+    /// The id that Confluent's framing puts before each record.
+    pub id: u32,
+    /// The schema's JSON text.
+    pub raw: Arc<str>,
+}
+
+/// A look-up failed.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum RegistryError {
+    /// The registry answers that there is no such schema or subject.
+    #[error("the schema registry knows no {what}")]
+    Missing {
+        /// What was looked for: `subject lsst.sal.Test_scalars-value`, `schema id 7`.
+        what: String,
+    },
+    /// The registry is away, busy, or answers nonsense: a later try may succeed.
+    #[error("the schema registry at {url} does not answer for {what}")]
+    Away {
+        /// Where it should be.
+        url: String,
+        /// What was looked for.
+        what: String,
+        /// Why.
+        #[source]
+        source: Arc<dyn std::error::Error + Send + Sync>,
+    },
+    /// The registry refuses what was sent (an incompatible schema, missing rights).
+    #[error("the schema registry refuses {what}: {reason}")]
+    Refused {
+        /// What was sent.
+        what: String,
+        /// The registry's own words.
+        reason: String,
+    },
+}
+
+impl RegistryError {
+    /// What to do with the message that needed it.
+    pub fn verdict(&self) -> Verdict {
+        match self {
+            Self::Missing { .. } => Verdict::DeadLetter,
+            Self::Away { .. } => Verdict::Retry(None),
+            Self::Refused { .. } => Verdict::Fatal,
+        }
+    }
+}
+
+type Slot = Arc<OnceCell<Arc<RegisteredSchema>>>;
+
+/// How long one request may take before the registry counts as away.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A client of the registry. Share it by reference or in an `Arc`.
+pub struct Registry {
+    settings: SrSettings,
+    client: reqwest::Client,
+    login: Option<(String, Option<Secret>)>,
+    url: String,
+    by_id: Mutex<HashMap<u32, Slot>>,
+}
+
+/// The client could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistrySetupError {
+    /// The password's file cannot be used.
+    #[error("cannot use the schema registry's password")]
+    Password(#[from] SecretError),
+    /// The address is none, or TLS cannot be started.
+    #[error("cannot make a client of the schema registry at {url}: {reason}")]
+    Client {
+        /// The address as given.
+        url: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl std::fmt::Debug for Registry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Registry")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Registry {
+    /// A client of the registry that the flags name. Nothing is asked yet.
+    pub fn new(args: &RegistryArgs) -> Result<Self, RegistrySetupError> {
+        let url = args.schema_registry.trim_end_matches('/').to_owned();
+        let failed = |reason: String| RegistrySetupError::Client {
+            url: url.clone(),
+            reason,
+        };
+        if !url.starts_with("http://") && !url.starts_with("https://") {
+            return Err(failed(
+                "expected an address such as http://localhost:8081".to_owned(),
+            ));
+        }
+        let login = match &args.schema_registry_user {
+            Some(user) => Some((user.clone(), args.password()?)),
+            None => None,
+        };
+        let mut builder = SrSettings::new_builder(url.clone());
+        builder.set_timeout(REQUEST_TIMEOUT).no_proxy();
+        if let Some((user, password)) = &login {
+            builder.set_basic_authorization(user, password.as_ref().map(Secret::reveal));
+        }
+        let settings = builder.build().map_err(|error| failed(error.error))?;
+        let client = reqwest::Client::builder()
+            .timeout(REQUEST_TIMEOUT)
+            .no_proxy()
+            .build();
+        let client = client.map_err(|error| failed(error.to_string()))?;
+        Ok(Self {
+            settings,
+            client,
+            login,
+            url,
+            by_id: Mutex::default(),
+        })
+    }
+
+    /// Where it is, without its secrets.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The schema that a record's frame names. Kept once read; concurrent calls share one request.
+    pub async fn schema_by_id(&self, id: u32) -> Result<Arc<RegisteredSchema>, RegistryError> {
+        let slot = {
+            let mut slots = self.by_id.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(slots.entry(id).or_default())
+        };
+        let fetched = slot.get_or_try_init(|| async {
+            let schema = get_schema_by_id(id, &self.settings)
+                .await
+                .map_err(|error| self.classify(error, format!("schema id {id}")))?;
+            Ok(Arc::new(RegisteredSchema {
+                id,
+                raw: schema.schema.into(),
+            }))
+        });
+        fetched.await.map(Arc::clone)
+    }
+
+    /// The newest schema of a subject, asked for anew at each call: the caller decides how often.
+    pub async fn latest(&self, subject: &str) -> Result<RegisteredSchema, RegistryError> {
+        let strategy = SubjectNameStrategy::RecordNameStrategy(subject.to_owned());
+        let schema = get_schema_by_subject(&self.settings, &strategy)
+            .await
+            .map_err(|error| self.classify(error, format!("subject {subject}")))?;
+        Ok(RegisteredSchema {
+            id: schema.id,
+            raw: schema.schema.into(),
+        })
+    }
+
+    /// Registers a schema under a subject and answers its id; the same text again answers the same id.
+    pub async fn register(&self, subject: &str, schema: &str) -> Result<u32, RegistryError> {
+        let supplied = SuppliedSchema::new(None, SchemaType::Avro, schema.to_owned());
+        post_schema(&self.settings, subject.to_owned(), supplied)
+            .await
+            .map(|registered| registered.id)
+            .map_err(|error| self.classify(error, format!("schema for subject {subject}")))
+    }
+
+    /// All subjects, sorted. Asked for directly: some registries answer `null` for none, which the crate refuses.
+    pub async fn subjects(&self) -> Result<Vec<String>, RegistryError> {
+        let away = |source: reqwest::Error| RegistryError::Away {
+            url: self.url.clone(),
+            what: "list of subjects".to_owned(),
+            source: Arc::new(source),
+        };
+        let mut request = self.client.get(format!("{}/subjects", self.url));
+        if let Some((user, password)) = &self.login {
+            request = request.basic_auth(user, password.as_ref().map(Secret::reveal));
+        }
+        let answer = request
+            .send()
+            .await
+            .and_then(reqwest::Response::error_for_status)
+            .map_err(away)?;
+        let mut subjects = answer
+            .json::<Option<Vec<String>>>()
+            .await
+            .map_err(away)?
+            .unwrap_or_default();
+        subjects.sort();
+        Ok(subjects)
+    }
+
+    /// Sorts an error by the registry's own error code (Confluent's: 404xx missing, 409 and 422xx refused). All else,
+    /// a refused login included, is a registry that is not there yet: waiting loses nothing, skipping would.
+    fn classify(&self, error: SRCError, what: String) -> RegistryError {
+        let raw = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<RawError>());
+        match raw.map(|raw| (raw.error_code, raw.message.clone())) {
+            Some((40401..=40403, _)) => RegistryError::Missing { what },
+            Some((409 | 42201..=42299, reason)) => RegistryError::Refused { what, reason },
+            _ => RegistryError::Away {
+                url: self.url.clone(),
+                what,
+                source: Arc::new(error),
+            },
+        }
+    }
+}

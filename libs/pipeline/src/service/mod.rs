@@ -1,0 +1,57 @@
+//! A process's life: logging, signals, the port that it is watched by, and the drain at its end.
+//!
+//! ```text
+//! configuration checked → Service::start binds the port → the stage runs → SIGTERM or SIGINT sets Shutdown
+//!   → lanes drain → after the deadline Shutdown gives up → exit code says whether it was graceful
+//! ```
+
+mod logging;
+mod readiness;
+mod server;
+mod shutdown;
+
+pub use logging::{LogError, init_logging};
+pub use readiness::{Part, Readiness};
+pub use server::ServerError;
+pub use shutdown::Shutdown;
+
+use std::net::SocketAddr;
+
+use crate::config::ServiceArgs;
+
+/// What a running stage shares with the outside.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// Set when the process is to end.
+    pub shutdown: Shutdown,
+    /// What `/ready` answers.
+    pub readiness: Readiness,
+    /// What `/metrics` shows.
+    pub metrics: prometheus::Registry,
+    /// Where the three paths are served; `None` when embedded.
+    pub address: Option<SocketAddr>,
+}
+
+impl Service {
+    /// Binds the port, serves the three paths on it, and turns SIGTERM and SIGINT into a drain.
+    ///
+    /// Call it on a tokio runtime, after the whole configuration has been checked.
+    pub async fn start(args: &ServiceArgs) -> Result<Self, ServerError> {
+        let mut service = Self::embedded(args);
+        let address = server::serve(args, &service).await?;
+        service.address = Some(address);
+        service.shutdown.on_signals();
+        tracing::info!(%address, paths = "/metrics /ready /live", "service is watched here");
+        Ok(service)
+    }
+
+    /// The same without a port and without signals: for the demo and for tests.
+    pub fn embedded(args: &ServiceArgs) -> Self {
+        Self {
+            shutdown: Shutdown::new(args.drain_timeout),
+            readiness: Readiness::default(),
+            metrics: prometheus::Registry::new(),
+            address: None,
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The end of a process: asked for once, drained within a deadline, then given up.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+/// Whether the process is to end. Cheap to clone; every thread and task holds one.
+#[derive(Debug, Clone)]
+pub struct Shutdown {
+    asked: Arc<watch::Sender<Option<Instant>>>,
+    failed: Arc<AtomicBool>,
+    drain: Duration,
+}
+
+impl Shutdown {
+    /// Nothing asked yet; a drain may take `drain`.
+    pub fn new(drain: Duration) -> Self {
+        Self {
+            asked: Arc::new(watch::Sender::new(None)),
+            failed: Arc::default(),
+            drain,
+        }
+    }
+
+    /// Asks the process to drain and end. The first call sets the deadline.
+    pub fn ask(&self) {
+        self.asked
+            .send_if_modified(|at| at.is_none() && at.replace(Instant::now()).is_none());
+    }
+
+    /// The same because of an error: the exit code will say so.
+    pub fn fail(&self) {
+        self.failed.store(true, Ordering::Relaxed);
+        self.ask();
+    }
+
+    /// Whether the end was asked for because of an error.
+    pub fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed)
+    }
+
+    /// Whether the end was asked for.
+    pub fn is_set(&self) -> bool {
+        self.asked.borrow().is_some()
+    }
+
+    /// Whether the drain has passed its deadline: what has not finished now stays uncommitted and is read again by
+    /// the next process.
+    pub fn given_up(&self) -> bool {
+        self.asked.borrow().is_some_and(|at| at.elapsed() >= self.drain)
+    }
+
+    /// Resolves when the end is asked for.
+    pub async fn wait(&self) {
+        let mut asked = self.asked.subscribe();
+        let _ = asked.wait_for(Option::is_some).await;
+    }
+
+    /// Blocks this thread for `time`, or until the drain is given up; says whether it waited to the end.
+    pub fn wait_unless_given_up(&self, time: Duration) -> bool {
+        // Short steps: a drain's deadline is seconds away, and waits are rare and long.
+        const STEP: Duration = Duration::from_millis(20);
+        let end = Instant::now() + time;
+        loop {
+            if self.given_up() {
+                return false;
+            }
+            match end.checked_duration_since(Instant::now()) {
+                Some(left) if !left.is_zero() => std::thread::sleep(left.min(STEP)),
+                _ => return true,
+            }
+        }
+    }
+
+    /// SIGTERM and SIGINT ask for the end; a second signal ends the process at once.
+    pub(super) fn on_signals(&self) {
+        let shutdown = self.clone();
+        tokio::spawn(async move {
+            wait_for_signal().await;
+            tracing::info!(
+                deadline_seconds = shutdown.drain.as_secs_f64(),
+                "stopping: finishing what was read"
+            );
+            shutdown.ask();
+            wait_for_signal().await;
+            tracing::warn!("second signal: stopping at once, what was not committed is read again");
+            std::process::exit(130);
+        });
+    }
+}
+
+async fn wait_for_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    match signal(SignalKind::terminate()) {
+        Ok(mut terminate) => {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = tokio::signal::ctrl_c() => {}
+            }
+        }
+        Err(_) => {
+            let _ = tokio::signal::ctrl_c().await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gives_up_only_after_the_deadline() {
+        let shutdown = Shutdown::new(Duration::from_millis(30));
+        assert!(!shutdown.is_set() && !shutdown.given_up());
+        shutdown.ask();
+        assert!(shutdown.is_set() && !shutdown.given_up());
+        assert!(
+            !shutdown.wait_unless_given_up(Duration::from_secs(60)),
+            "the deadline ends a long wait"
+        );
+        assert!(shutdown.given_up() && !shutdown.has_failed());
+    }
+
+    #[tokio::test]
+    async fn wakes_who_waits() {
+        let shutdown = Shutdown::new(Duration::from_secs(1));
+        let waiter = tokio::spawn({
+            let shutdown = shutdown.clone();
+            async move { shutdown.wait().await }
+        });
+        shutdown.fail();
+        waiter.await.unwrap();
+        assert!(shutdown.has_failed());
+    }
+}
