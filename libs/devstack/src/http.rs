@@ -1,0 +1,77 @@
+//! One loopback HTTP listener: what the embedded schema registry and the InfluxDB stand-in have in common.
+//!
+//! It binds port 0 first, so that tests run in parallel, and can then go away and come back on the same port: clients see
+//! "connection refused" in between, and the state behind the router is kept.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+/// A router that is served on a loopback port until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Http {
+    router: Router,
+    address: SocketAddr,
+    running: Option<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    /// Dropping it lets the server finish its open requests and end.
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<io::Result<()>>,
+}
+
+impl Http {
+    /// Serves `router` on a free port of 127.0.0.1.
+    pub(crate) async fn start(router: Router) -> io::Result<Http> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let address = listener.local_addr()?;
+        let running = Some(serve(listener, router.clone()));
+        Ok(Http {
+            router,
+            address,
+            running,
+        })
+    }
+
+    /// `http://127.0.0.1:<port>`, without a slash at the end.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Finishes open requests, closes every connection and refuses new ones.
+    pub(crate) async fn down(&mut self) {
+        if let Some(Running { stop, task }) = self.running.take() {
+            drop(stop);
+            if let Ok(Err(error)) = task.await {
+                tracing::warn!(%error, address = %self.address, "embedded http server ended with an error");
+            }
+        }
+    }
+
+    /// Listens again, on the port it had.
+    pub(crate) async fn up(&mut self) -> io::Result<()> {
+        if self.running.is_none() {
+            let listener = TcpListener::bind(self.address).await?;
+            self.running = Some(serve(listener, self.router.clone()));
+        }
+        Ok(())
+    }
+}
+
+fn serve(listener: TcpListener, router: Router) -> Running {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = axum::serve(listener, router).with_graceful_shutdown(async {
+        // An error means that the sender was dropped, which is how a stop is asked for.
+        let _ = stopped.await;
+    });
+    Running {
+        stop,
+        task: tokio::spawn(async { server.await }),
+    }
+}

@@ -1,0 +1,212 @@
+//! A stand-in of InfluxDB's write endpoints for tests: `/api/v2/write`, v1 `/write`, `/health` and `/ping`.
+//!
+//! It keeps the points in memory by InfluxDB's own identity (measurement, tags, time), so that a test can ask whether everything
+//! arrived exactly once, and it fails on request in the ways that writers must survive: injected answers, delays, a line that
+//! is always refused, 413, 401, 404, field type conflicts, and going away altogether. The answers have the status, body and
+//! partial-write rule of InfluxDB 2.7.12 (v2 path) and 1.8.10 (v1 path) as they were seen on the real servers.
+
+mod line;
+mod points;
+mod write;
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+
+pub use line::LineError;
+pub use points::{Counts, FieldValue, Point, PointKey, PointMap};
+
+use crate::http::Http;
+
+/// In bytes after decompression; InfluxDB 1's `max-body-size`. InfluxDB 2 has no limit unless one is configured.
+const DEFAULT_BODY_LIMIT: usize = 25_000_000;
+
+/// An answer to give in place of the real one.
+#[derive(Debug, Clone, Default)]
+pub struct Answer {
+    /// For example 503.
+    pub status: u16,
+    /// For example `("Retry-After", "2")`.
+    pub headers: Vec<(String, String)>,
+    /// Sent as it is.
+    pub body: String,
+}
+
+impl Answer {
+    /// An answer with this status, no headers and no body.
+    pub fn status(status: u16) -> Answer {
+        Answer {
+            status,
+            ..Answer::default()
+        }
+    }
+
+    /// The same answer with one more header.
+    pub fn header(mut self, name: &str, value: &str) -> Answer {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same answer with this body.
+    pub fn body(mut self, body: &str) -> Answer {
+        body.clone_into(&mut self.body);
+        self
+    }
+}
+
+/// How the stand-in misbehaves; see the methods of [`InfluxServer`].
+#[derive(Debug)]
+struct Faults {
+    next: VecDeque<Answer>,
+    always: Option<Answer>,
+    delay: Duration,
+    reject_lines_with: Option<Vec<u8>>,
+    body_limit: usize,
+    token: Option<String>,
+    buckets: Option<Vec<String>>,
+}
+
+#[derive(Debug)]
+struct State {
+    store: points::Store,
+    faults: Faults,
+}
+
+/// Shared by the handlers and the [`InfluxServer`] in the test's hands. Never locked across an await.
+#[derive(Debug, Clone)]
+struct Shared(Arc<Mutex<State>>);
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // A panic of another test thread leaves whole points behind; reading on is right.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The running stand-in. It stops when it is dropped.
+#[derive(Debug)]
+pub struct InfluxServer {
+    http: Http,
+    shared: Shared,
+}
+
+impl InfluxServer {
+    /// Starts on a free loopback port, empty and without faults.
+    ///
+    /// # Errors
+    /// When no port can be bound.
+    pub async fn start() -> io::Result<InfluxServer> {
+        let faults = Faults {
+            next: VecDeque::new(),
+            always: None,
+            delay: Duration::ZERO,
+            reject_lines_with: None,
+            body_limit: DEFAULT_BODY_LIMIT,
+            token: None,
+            buckets: None,
+        };
+        let shared = Shared(Arc::new(Mutex::new(State {
+            store: points::Store::default(),
+            faults,
+        })));
+        let router = Router::new()
+            .route("/api/v2/write", post(write::v2))
+            .route("/write", post(write::v1))
+            .route("/health", get(health))
+            .route("/ping", get(ping))
+            .with_state(shared.clone());
+        Ok(InfluxServer {
+            http: Http::start(router).await?,
+            shared,
+        })
+    }
+
+    /// `http://127.0.0.1:<port>`; the same after [`down`](Self::down) and [`up`](Self::up).
+    pub fn url(&self) -> String {
+        self.http.url()
+    }
+
+    /// Every point that was stored so far.
+    pub fn points(&self) -> PointMap {
+        self.shared.lock().store.points.clone()
+    }
+
+    /// What happened so far.
+    pub fn counts(&self) -> Counts {
+        self.shared.lock().store.counts
+    }
+
+    /// Queues an answer: each of the next write requests takes one in place of being stored.
+    pub fn answer_next(&self, answer: Answer) {
+        self.shared.lock().faults.next.push_back(answer);
+    }
+
+    /// Gives this answer to every write request that no queued answer takes, until it is set to `None`.
+    pub fn answer_always(&self, answer: Option<Answer>) {
+        self.shared.lock().faults.always = answer;
+    }
+
+    /// Waits this long before each answer.
+    pub fn delay(&self, delay: Duration) {
+        self.shared.lock().faults.delay = delay;
+    }
+
+    /// Refuses, with 400, every line that contains `text`, as if it were malformed. On the v2 path the whole request is refused
+    /// then, on the v1 path the other lines are stored: as the real ones do.
+    pub fn reject_lines_with(&self, text: &str) {
+        self.shared.lock().faults.reject_lines_with = Some(text.as_bytes().to_vec());
+    }
+
+    /// Answers 413 to a body that is longer than this once decompressed.
+    pub fn body_limit(&self, bytes: usize) {
+        self.shared.lock().faults.body_limit = bytes;
+    }
+
+    /// Answers 401 to a request without `Authorization: Token <token>`.
+    pub fn require_token(&self, token: &str) {
+        self.shared.lock().faults.token = Some(token.to_owned());
+    }
+
+    /// Answers 404 to a request for another bucket (v2) or database (v1). `&[]` is an InfluxDB whose bucket is not made yet.
+    pub fn require_bucket(&self, buckets: &[&str]) {
+        self.shared.lock().faults.buckets = Some(buckets.iter().map(ToString::to_string).collect());
+    }
+
+    /// Goes away: connections are closed after the request in flight and refused from then on. The points stay.
+    pub async fn down(&mut self) {
+        self.http.down().await;
+    }
+
+    /// Comes back on the same port.
+    ///
+    /// # Errors
+    /// When another process took the port in between.
+    pub async fn up(&mut self) -> io::Result<()> {
+        self.http.up().await
+    }
+}
+
+async fn health() -> impl IntoResponse {
+    axum::Json(serde_json::json!({
+        "name": "influxdb", "message": "ready for queries and writes", "status": "pass", "checks": [],
+        "version": "v2.7.12",
+    }))
+}
+
+async fn ping() -> impl IntoResponse {
+    let mut headers = HeaderMap::new();
+    headers.insert(
+        "X-Influxdb-Version",
+        axum::http::HeaderValue::from_static("v2.7.12"),
+    );
+    (StatusCode::NO_CONTENT, headers)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,262 @@
+//! The two write endpoints: faults first, then the body's lines into the store.
+
+use std::io::Read as _;
+
+use axum::Json;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Query, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use flate2::read::MultiGzDecoder;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Answer, Faults, Shared, line};
+
+/// More than any test sends; what a request may hold before it is looked at.
+const RAW_LIMIT: usize = 256 * 1024 * 1024;
+
+/// The query of either endpoint.
+#[derive(Debug, Deserialize)]
+pub(super) struct Target {
+    org: Option<String>,
+    #[serde(rename = "orgID")]
+    org_id: Option<String>,
+    bucket: Option<String>,
+    db: Option<String>,
+    precision: Option<String>,
+}
+
+/// What the two versions of the interface do differently.
+#[derive(Clone, Copy, PartialEq)]
+enum Version {
+    V1,
+    V2,
+}
+
+/// `POST /api/v2/write?org=…&bucket=…&precision=ns|us|ms|s`
+pub(super) async fn v2(state: State<Shared>, target: Query<Target>, request: Request) -> Response {
+    let target = target.0;
+    let bucket = if target.org.is_none() && target.org_id.is_none() {
+        Err(Refusal::invalid("Please provide either orgID or org"))
+    } else {
+        target.bucket.ok_or(Refusal::invalid("bucket not found"))
+    };
+    let unit = match target.precision.as_deref() {
+        None | Some("ns") => Ok(1),
+        Some("us") => Ok(1_000),
+        Some("ms") => Ok(1_000_000),
+        Some("s") => Ok(1_000_000_000),
+        Some(_) => Err(Refusal::invalid(
+            "invalid precision; valid precision units are ns, us, ms, and s",
+        )),
+    };
+    answer(Version::V2, state.0, bucket, unit, request).await
+}
+
+/// `POST /write?db=…&precision=n|u|ms|s|m|h`
+pub(super) async fn v1(state: State<Shared>, target: Query<Target>, request: Request) -> Response {
+    let database = target.0.db.ok_or(Refusal::invalid("database is required"));
+    let unit = match target.0.precision.as_deref() {
+        None | Some("" | "n" | "ns") => Ok(1),
+        Some("u" | "us" | "µ") => Ok(1_000),
+        Some("ms") => Ok(1_000_000),
+        Some("s") => Ok(1_000_000_000),
+        Some("m") => Ok(60_000_000_000),
+        Some("h") => Ok(3_600_000_000_000),
+        Some(other) => Err(Refusal::invalid(format!(
+            "invalid precision \"{other}\" (use n, u, ms, s, m or h)"
+        ))),
+    };
+    answer(Version::V1, state.0, database, unit, request).await
+}
+
+/// A request that was not stored, or not wholly.
+struct Refusal {
+    status: StatusCode,
+    /// InfluxDB 2's word for the status.
+    code: &'static str,
+    message: String,
+}
+
+impl Refusal {
+    fn new(status: StatusCode, code: &'static str, message: impl Into<String>) -> Refusal {
+        Refusal {
+            status,
+            code,
+            message: message.into(),
+        }
+    }
+
+    fn invalid(message: impl Into<String>) -> Refusal {
+        Refusal::new(StatusCode::BAD_REQUEST, "invalid", message)
+    }
+
+    fn into_response(self, version: Version) -> Response {
+        match version {
+            Version::V2 => (
+                self.status,
+                Json(json!({"code": self.code, "message": self.message})),
+            )
+                .into_response(),
+            Version::V1 => (self.status, Json(json!({"error": self.message}))).into_response(),
+        }
+    }
+}
+
+async fn answer(
+    version: Version,
+    shared: Shared,
+    bucket: Result<String, Refusal>,
+    unit_ns: Result<i64, Refusal>,
+    request: Request,
+) -> Response {
+    let (injected, delay) = {
+        let mut state = shared.lock();
+        state.store.counts.requests += 1;
+        let injected = state
+            .faults
+            .next
+            .pop_front()
+            .or_else(|| state.faults.always.clone());
+        (injected, state.faults.delay)
+    };
+    let (head, body) = request.into_parts();
+    // The body is read even for an injected answer: closing early would reach the client as a broken connection.
+    let body = read(body, &head.headers, &shared).await;
+    if !delay.is_zero() {
+        tokio::time::sleep(delay).await;
+    }
+    let stored = match injected {
+        Some(answer) => return answer.into_response(),
+        None => bucket.and_then(|bucket| {
+            allow(&shared.lock().faults, &head.headers, version, &bucket)?;
+            store(&shared, version, &body?, unit_ns?)
+        }),
+    };
+    match stored {
+        Ok(()) => StatusCode::NO_CONTENT.into_response(),
+        Err(refusal) => refusal.into_response(version),
+    }
+}
+
+/// Token and bucket, in InfluxDB's order.
+fn allow(faults: &Faults, headers: &HeaderMap, version: Version, bucket: &str) -> Result<(), Refusal> {
+    if let Some(token) = &faults.token {
+        let given = headers
+            .get(header::AUTHORIZATION)
+            .and_then(|value| value.to_str().ok());
+        if given != Some(format!("Token {token}").as_str()) {
+            return Err(Refusal::new(
+                StatusCode::UNAUTHORIZED,
+                "unauthorized",
+                "unauthorized access",
+            ));
+        }
+    }
+    if faults
+        .buckets
+        .as_ref()
+        .is_some_and(|buckets| !buckets.iter().any(|known| known == bucket))
+    {
+        let message = match version {
+            Version::V2 => format!("bucket \"{bucket}\" not found"),
+            Version::V1 => format!("database not found: \"{bucket}\""),
+        };
+        return Err(Refusal::new(StatusCode::NOT_FOUND, "not found", message));
+    }
+    Ok(())
+}
+
+/// The decompressed body, or 413 when it is over the limit.
+async fn read(body: Body, headers: &HeaderMap, shared: &Shared) -> Result<Vec<u8>, Refusal> {
+    let limit = shared.lock().faults.body_limit;
+    let too_large = || {
+        let message = "unable to read data: points batch is too large";
+        Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "request too large", message)
+    };
+    let raw = to_bytes(body, RAW_LIMIT).await.map_err(|_| too_large())?;
+    let plain = if headers
+        .get(header::CONTENT_ENCODING)
+        .is_some_and(|value| value == "gzip")
+    {
+        let mut plain = Vec::new();
+        let bound = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+        MultiGzDecoder::new(raw.as_ref())
+            .take(bound)
+            .read_to_end(&mut plain)
+            .map_err(|error| Refusal::invalid(format!("unable to decompress the body: {error}")))?;
+        plain
+    } else {
+        raw.to_vec()
+    };
+    if plain.len() > limit {
+        Err(too_large())
+    } else {
+        Ok(plain)
+    }
+}
+
+/// Parses and stores. A malformed line refuses the whole v2 request and only itself on v1; a type conflict refuses only its own
+/// line on both, and the answer says so.
+fn store(shared: &Shared, version: Version, body: &[u8], unit_ns: i64) -> Result<(), Refusal> {
+    let mut state = shared.lock();
+    let rule = state.faults.reject_lines_with.clone();
+    let mut good = Vec::new();
+    let mut malformed = Vec::new();
+    for (text, point) in line::lines(body, unit_ns) {
+        let shown = String::from_utf8_lossy(text);
+        match point {
+            _ if rule.as_ref().is_some_and(|rule| contains(text, rule)) => {
+                malformed.push(format!("unable to parse '{shown}': refused by the test's rule"));
+            }
+            Ok(point) => good.push(point),
+            Err(error) => malformed.push(format!("unable to parse '{shown}': {error}")),
+        }
+    }
+    state.store.counts.rejected += malformed.len() as u64;
+    if version == Version::V2 && !malformed.is_empty() {
+        return Err(Refusal::invalid(malformed.join("\n")));
+    }
+    let mut conflicts = Vec::new();
+    for point in good {
+        match state.store.conflict(&point) {
+            Some(conflict) => conflicts.push(conflict),
+            None => state.store.write(point),
+        }
+    }
+    state.store.counts.rejected += conflicts.len() as u64;
+    let dropped = conflicts.len();
+    match (version, conflicts.first(), malformed.is_empty()) {
+        (_, None, true) => Ok(()),
+        (Version::V2, Some(conflict), _) => Err(Refusal::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "unprocessable entity",
+            format!("failure writing points to database: partial write: {conflict} dropped={dropped}"),
+        )),
+        (_, Some(conflict), _) => Err(Refusal::invalid(format!(
+            "partial write: {conflict} dropped={dropped}"
+        ))),
+        (_, None, false) => Err(Refusal::invalid(format!(
+            "partial write: {} dropped=0",
+            malformed.join("\n")
+        ))),
+    }
+}
+
+fn contains(text: &[u8], part: &[u8]) -> bool {
+    text.windows(part.len().max(1)).any(|window| window == part)
+}
+
+impl IntoResponse for Answer {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let mut response = (status, self.body).into_response();
+        for (name, value) in self.headers {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+                response.headers_mut().insert(name, value);
+            }
+        }
+        response
+    }
+}

@@ -1,0 +1,122 @@
+//! A schema registry in memory that speaks Confluent's API, for the demo and for tests.
+//!
+//! Avro only, no schema references, one node, no authentication; nothing is kept when it stops. Requests, answers and error codes
+//! were compared with a real Confluent-compatible registry (AxonOps 0.2.1).
+
+mod api;
+mod compatibility;
+mod problem;
+mod store;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+
+use crate::http::Http;
+use problem::Problem;
+use store::Store;
+
+#[derive(Debug, Default)]
+struct Contents {
+    store: Store,
+    /// How many of the next requests fail, and with which status.
+    failing: Option<(u32, u16)>,
+    /// Path → requests so far, those that failed included.
+    requests: BTreeMap<String, u64>,
+}
+
+/// Shared by the handlers and the [`RegistryServer`]. Never locked across an await.
+#[derive(Debug, Clone, Default)]
+struct Shared(Arc<Mutex<Contents>>);
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Contents> {
+        // Each change is made in one step at its end, so that a panic leaves the contents whole.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The running registry. It stops when it is dropped.
+#[derive(Debug)]
+pub struct RegistryServer {
+    http: Http,
+    shared: Shared,
+}
+
+impl RegistryServer {
+    /// Starts on a free loopback port, empty, with the compatibility level BACKWARD.
+    ///
+    /// # Errors
+    /// When no port can be bound.
+    pub async fn start() -> io::Result<RegistryServer> {
+        let shared = Shared::default();
+        let counted = from_fn_with_state(shared.clone(), count_and_fail);
+        let router = api::router().layer(counted).with_state(shared.clone());
+        Ok(RegistryServer {
+            http: Http::start(router).await?,
+            shared,
+        })
+    }
+
+    /// `http://127.0.0.1:<port>`, for `--schema-registry`; the same after [`down`](Self::down) and [`up`](Self::up).
+    pub fn url(&self) -> String {
+        self.http.url()
+    }
+
+    /// Finishes open requests and stops.
+    pub async fn stop(mut self) {
+        self.http.down().await;
+    }
+
+    /// For tests: the next `count` requests are answered with this HTTP status.
+    pub fn fail_next(&self, count: u32, status: u16) {
+        self.shared.lock().failing = (count > 0).then_some((count, status));
+    }
+
+    /// For tests: requests so far, failed ones included.
+    pub fn requests(&self) -> u64 {
+        self.shared.lock().requests.values().sum()
+    }
+
+    /// For tests: requests so far of this path (without its query), for example `/schemas/ids/1`.
+    pub fn requests_of(&self, path: &str) -> u64 {
+        self.shared.lock().requests.get(path).copied().unwrap_or_default()
+    }
+
+    /// For tests: goes away; what is registered stays.
+    pub async fn down(&mut self) {
+        self.http.down().await;
+    }
+
+    /// For tests: comes back on the same port.
+    ///
+    /// # Errors
+    /// When another process took the port in between.
+    pub async fn up(&mut self) -> io::Result<()> {
+        self.http.up().await
+    }
+}
+
+async fn count_and_fail(State(shared): State<Shared>, request: Request, next: Next) -> Response {
+    let failing = {
+        let mut contents = shared.lock();
+        *contents
+            .requests
+            .entry(request.uri().path().to_owned())
+            .or_default() += 1;
+        let failing = contents.failing;
+        contents.failing = failing.and_then(|(left, status)| (left > 1).then(|| (left - 1, status)));
+        failing
+    };
+    match failing {
+        Some((_, status)) => Problem::Injected(status).into_response(),
+        None => next.run(request).await,
+    }
+}
+
+#[cfg(test)]
+mod tests;
