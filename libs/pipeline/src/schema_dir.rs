@@ -1,1 +1,347 @@
-//! PLACE
+//! A directory of schemas instead of a registry: SAL's interface files or ready Avro schemas, for `saltransform check`
+//! and `init`, `salmock` and `kafkaefd salschema convert`.
+//!
+//! Three kinds of directory are told apart by what is in them:
+//!
+//! | directory | what is read |
+//! |---|---|
+//! | with a folder `sal_interfaces` (an XML repository, our `schemas/`) | that folder's `.xml`, and `interfaces/<Component>/*.avsc` beside it |
+//! | `sal_interfaces` itself, or any folder with SAL's `.xml` files in it or one folder deeper | the same |
+//! | with `<topic>.json` files, as `salschema convert --write` makes them | each is the Avro schema of that SAL topic |
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use sal::avro::{self, Options};
+use sal::interface::{InterfaceError, Interfaces, SourceFile};
+use sal::name::{Kind, NameError, TopicName};
+use serde_json::Value;
+
+/// `sal_interfaces/<Component>/<file>` is two deep; a little more is let through, a whole disk is not.
+const MAX_DEPTH: usize = 4;
+
+/// What a directory holds.
+#[derive(Debug, Clone)]
+pub enum SchemaDir {
+    /// SAL's interface files, unread.
+    Interfaces(Vec<SourceFile>),
+    /// Avro schemas, by topic.
+    Schemas(Vec<SchemaFile>),
+}
+
+/// A file `<topic>.json`.
+#[derive(Debug, Clone)]
+pub struct SchemaFile {
+    /// The SAL topic that its name says.
+    pub topic: TopicName,
+    /// Its text, which is JSON.
+    pub text: String,
+}
+
+/// The schema of one SAL topic.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirSchema {
+    /// The SAL topic.
+    pub topic: TopicName,
+    /// Its kind.
+    pub kind: Kind,
+    /// The Kafka topic of its Avro messages.
+    pub kafka_topic: String,
+    /// The registry's subject.
+    pub subject: String,
+    /// The Avro schema, JSON.
+    pub text: String,
+}
+
+/// Schemas by topic, and what could not become one.
+#[derive(Debug, Clone, Default)]
+pub struct DirSchemas {
+    /// In alphabetical order of their topics.
+    pub schemas: Vec<DirSchema>,
+    /// What was left out, for a person to read.
+    pub errors: Vec<InterfaceError>,
+}
+
+/// A directory cannot be used at all. No retry helps.
+#[derive(Debug, thiserror::Error)]
+pub enum SchemaDirError {
+    /// The system refuses to read it.
+    #[error("cannot read {}", path.display())]
+    Read {
+        /// The file or directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Nothing in it is known.
+    #[error(
+        "no schemas in {}: expected a folder sal_interfaces, SAL's interface files \
+         (<Component>/<Component>_Telemetry.xml …) or Avro schemas (<topic>.json)",
+        dir.display()
+    )]
+    Nothing {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// A `.json` file that has no topic's name.
+    #[error("{} must be named <SAL topic>.json", path.display())]
+    FileName {
+        /// The file.
+        path: PathBuf,
+        /// Why its name is none.
+        source: NameError,
+    },
+    /// A `.json` file that is none.
+    #[error("{} is not the JSON text of an Avro schema", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// Where and why.
+        source: serde_json::Error,
+    },
+}
+
+impl SchemaDir {
+    /// Reads what the directory holds; no schema is understood yet.
+    pub fn read(dir: &Path) -> Result<SchemaDir, SchemaDirError> {
+        let inside = dir.join("sal_interfaces");
+        let (root, xml) = if inside.is_dir() {
+            (dir.to_owned(), inside)
+        } else {
+            (root_of(dir), dir.to_owned())
+        };
+        let mut files = Vec::new();
+        collect(&xml, "xml", 0, &mut files)?;
+        if !files.is_empty() {
+            let avro_files = root.join("interfaces");
+            if avro_files.is_dir() {
+                collect(&avro_files, "avsc", 0, &mut files)?;
+            }
+            let sources = files.into_iter().map(|path| source_file(&root, path));
+            return Ok(SchemaDir::Interfaces(sources.collect::<Result<_, _>>()?));
+        }
+        let mut schemas = Vec::new();
+        for path in entries(dir)?
+            .into_iter()
+            .filter(|path| path.extension().is_some_and(|e| e == "json"))
+        {
+            schemas.push(schema_file(path)?);
+        }
+        if schemas.is_empty() {
+            return Err(SchemaDirError::Nothing { dir: dir.to_owned() });
+        }
+        Ok(SchemaDir::Schemas(schemas))
+    }
+
+    /// The schemas of the wanted subsystems. Ready schemas are taken as they are: of `options` only the names of Kafka
+    /// topics and the subsystems count for them.
+    pub fn schemas(&self, options: &Options) -> DirSchemas {
+        let mut found = match self {
+            SchemaDir::Interfaces(files) => {
+                let interfaces = Interfaces::read(files);
+                let mapping = avro::map(&interfaces, options);
+                let schemas = mapping.schemas.into_iter().map(|schema| DirSchema {
+                    kind: schema.kind,
+                    kafka_topic: schema.kafka_topic,
+                    subject: schema.subject,
+                    text: schema.schema.to_string(),
+                    topic: schema.topic,
+                });
+                let schemas = schemas.collect();
+                DirSchemas {
+                    schemas,
+                    errors: interfaces.errors.into_iter().chain(mapping.errors).collect(),
+                }
+            }
+            SchemaDir::Schemas(files) => {
+                let wanted = |file: &&SchemaFile| {
+                    options.subsystems.is_empty()
+                        || options
+                            .subsystems
+                            .iter()
+                            .any(|subsystem| subsystem == file.topic.component())
+                };
+                let schemas = files.iter().filter(wanted).map(|file| DirSchema {
+                    kind: file.topic.kind(),
+                    kafka_topic: options.dialect.kafka_topic(&file.topic, &options.subname),
+                    subject: options.dialect.subject(&file.topic, &options.subname),
+                    text: file.text.clone(),
+                    topic: file.topic.clone(),
+                });
+                DirSchemas {
+                    schemas: schemas.collect(),
+                    errors: Vec::new(),
+                }
+            }
+        };
+        found.schemas.sort_by(|a, b| a.topic.cmp(&b.topic));
+        found
+    }
+}
+
+/// The folder that holds `sal_interfaces`, where that is `dir` itself; else `dir`.
+fn root_of(dir: &Path) -> PathBuf {
+    let absolute = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
+    match absolute.parent() {
+        Some(parent) if absolute.file_name().is_some_and(|name| name == "sal_interfaces") => {
+            parent.to_owned()
+        }
+        _ => dir.to_owned(),
+    }
+}
+
+fn collect(
+    dir: &Path,
+    extension: &str,
+    depth: usize,
+    files: &mut Vec<PathBuf>,
+) -> Result<(), SchemaDirError> {
+    for path in entries(dir)? {
+        if path.is_dir() {
+            if depth < MAX_DEPTH {
+                collect(&path, extension, depth + 1, files)?;
+            }
+        } else if path.extension().is_some_and(|e| e == extension) {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// What is in a directory, sorted; hidden entries do not count.
+fn entries(dir: &Path) -> Result<Vec<PathBuf>, SchemaDirError> {
+    let failed = |source| SchemaDirError::Read {
+        path: dir.to_owned(),
+        source,
+    };
+    let mut paths = Vec::new();
+    for entry in fs::read_dir(dir).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if !entry.file_name().to_string_lossy().starts_with('.') {
+            paths.push(entry.path());
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+fn source_file(root: &Path, path: PathBuf) -> Result<SourceFile, SchemaDirError> {
+    let bytes = fs::read(&path).map_err(|source| SchemaDirError::Read {
+        path: path.clone(),
+        source,
+    })?;
+    let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+    let absolute = path.canonicalize().unwrap_or_else(|_| path.clone());
+    let relative = absolute.strip_prefix(root).unwrap_or(&path);
+    let parts: Vec<_> = relative.iter().map(|part| part.to_string_lossy()).collect();
+    Ok(SourceFile {
+        path: parts.join("/"),
+        bytes,
+    })
+}
+
+fn schema_file(path: PathBuf) -> Result<SchemaFile, SchemaDirError> {
+    let stem = path
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
+    let topic = TopicName::new(stem).map_err(|source| SchemaDirError::FileName {
+        path: path.clone(),
+        source,
+    })?;
+    let text = fs::read_to_string(&path).map_err(|source| SchemaDirError::Read {
+        path: path.clone(),
+        source,
+    })?;
+    serde_json::from_str::<Value>(&text).map_err(|source| SchemaDirError::Json { path, source })?;
+    Ok(SchemaFile { topic, text })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chain;
+    use sal::name::Dialect;
+
+    fn schemas_folder() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas")
+    }
+
+    #[test]
+    fn a_repository_and_its_sal_interfaces_folder_are_the_same() {
+        let options = Options {
+            subsystems: vec!["MTM1M3TS".to_owned()],
+            ..Options::default()
+        };
+        let root = SchemaDir::read(&schemas_folder()).unwrap().schemas(&options);
+        let folder = SchemaDir::read(&schemas_folder().join("sal_interfaces"))
+            .unwrap()
+            .schemas(&options);
+        assert_eq!(root.schemas, folder.schemas);
+        assert_eq!(root.schemas.len(), 17);
+        assert_eq!(
+            root.schemas.last().unwrap().subject,
+            "lsst.sal.MTM1M3TS_thermalData-value"
+        );
+        assert!(root.errors.is_empty());
+        let SchemaDir::Interfaces(files) = SchemaDir::read(&schemas_folder().join("sal_interfaces")).unwrap()
+        else {
+            panic!()
+        };
+        assert!(
+            files
+                .iter()
+                .any(|file| file.path == "sal_interfaces/Test/Test_Events.xml")
+        );
+    }
+
+    #[test]
+    fn a_folder_of_schemas_is_taken_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("T_logevent_a.json"), "{\"type\":\"record\"}").unwrap();
+        fs::write(dir.path().join("U_b.json"), "{}").unwrap();
+        fs::write(dir.path().join("README.md"), "").unwrap();
+        let read = SchemaDir::read(dir.path()).unwrap();
+        let options = Options {
+            dialect: Dialect::TsXml,
+            subsystems: vec!["T".to_owned()],
+            ..Options::default()
+        };
+        let schemas = read.schemas(&options).schemas;
+        let [schema] = schemas.as_slice() else {
+            panic!("{schemas:?}")
+        };
+        assert_eq!(
+            (schema.kafka_topic.as_str(), schema.kind),
+            ("lsst.sal.T.logevent_a", Kind::Event)
+        );
+        assert_eq!(schema.text, "{\"type\":\"record\"}");
+        assert_eq!(read.schemas(&Options::default()).schemas.len(), 2);
+    }
+
+    #[test]
+    fn errors_say_what_a_schema_directory_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = dir.path().display().to_string();
+        let refused = |path: &Path| chain(&SchemaDir::read(path).unwrap_err()).replace(&at, "DIR");
+        assert_eq!(
+            refused(dir.path()),
+            "no schemas in DIR: expected a folder sal_interfaces, SAL's interface files \
+             (<Component>/<Component>_Telemetry.xml …) or Avro schemas (<topic>.json)"
+        );
+        assert!(refused(&dir.path().join("none")).starts_with("cannot read DIR/none: "));
+        fs::write(dir.path().join("T_a.json"), "{").unwrap();
+        assert_eq!(
+            refused(dir.path()),
+            "DIR/T_a.json is not the JSON text of an Avro schema: EOF while parsing an object at line 1 column 1"
+        );
+        fs::write(dir.path().join("T-a.json"), "{}").unwrap();
+        assert_eq!(
+            refused(dir.path()),
+            "DIR/T-a.json must be named <SAL topic>.json: a topic name has ASCII letters, digits and '_' only, not '-': \
+             'T-a'"
+        );
+    }
+}
