@@ -1,1 +1,22 @@
-//! PLACE
+//! saltransform: SAL text from Kafka to Confluent Avro in Kafka.
+//!
+//! The file list tells the data's way:
+//!
+//! ```text
+//!  S_telemetry ┐
+//!  S_logevent  ├─▶ lane ─▶ transform ─▶ outlet ─▶ lsst.sal.<Topic>
+//!  S_command   ┘            │    ▲        │
+//!                           │    └ targets ◀── schema registry
+//!                           └───────────────▶ <group>.dead-letter
+//! ```
+//! `config` is the command line, `run` puts the stage together, `init` prepares topics and schemas, `check` does the
+//! same transformation on files, without Kafka.
+
+pub mod check;
+pub mod config;
+pub mod init;
+mod lane;
+mod outlet;
+pub mod run;
+mod targets;
+mod transform;

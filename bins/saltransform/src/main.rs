@@ -1,2 +1,55 @@
-//! PLACE
-fn main() {}
+//! saltransform's table of contents: command line, logging, then one of its three works.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use pipeline::config::EXIT_USAGE;
+use pipeline::service::{Service, init_logging};
+use saltransform::config::{Cli, Command, RunArgs};
+use saltransform::run::Stage;
+use saltransform::{check, init};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Init(args) => init::main(&args).await,
+        Command::Check(args) => check::main(&args),
+        Command::Run(args) => run(args).await,
+    }
+}
+
+async fn run(args: RunArgs) -> ExitCode {
+    if let Err(error) = init_logging(&args.service) {
+        eprintln!("saltransform: {}", pipeline::chain(&error));
+        return ExitCode::from(EXIT_USAGE);
+    }
+    // The port opens only after the whole configuration has been checked.
+    let mut service = Service::embedded(&args.service);
+    let stage = match Stage::new(&args, &service) {
+        Ok(stage) => stage,
+        Err(error) => {
+            tracing::error!(error = %pipeline::chain(&error), "wrong configuration");
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
+    if let Err(error) = service.open(&args.service).await {
+        tracing::error!(error = %pipeline::chain(&error), "cannot start");
+        return ExitCode::FAILURE;
+    }
+    let result = tokio::task::spawn_blocking(move || stage.run()).await;
+    match result {
+        Ok(Ok(())) if !service.shutdown.has_failed() => {
+            tracing::info!(graceful = !service.shutdown.given_up(), "stopped");
+            ExitCode::SUCCESS
+        }
+        Ok(Ok(())) => ExitCode::FAILURE,
+        Ok(Err(error)) => {
+            tracing::error!(error = %pipeline::chain(&error), "stopped");
+            ExitCode::FAILURE
+        }
+        Err(panic) => {
+            tracing::error!(error = %panic, "stopped by a fault of its own");
+            ExitCode::FAILURE
+        }
+    }
+}

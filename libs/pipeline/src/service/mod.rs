@@ -1,7 +1,7 @@
 //! A process's life: logging, signals, the port that it is watched by, and the drain at its end.
 //!
 //! ```text
-//! configuration checked → Service::start binds the port → the stage runs → SIGTERM or SIGINT sets Shutdown
+//! Service::embedded → configuration checked → open binds the port → the stage runs → SIGTERM or SIGINT sets Shutdown
 //!   → lanes drain → after the deadline Shutdown gives up → exit code says whether it was graceful
 //! ```
 
@@ -36,16 +36,15 @@ impl Service {
     /// Binds the port, serves the three paths on it, and turns SIGTERM and SIGINT into a drain.
     ///
     /// Call it on a tokio runtime, after the whole configuration has been checked.
-    pub async fn start(args: &ServiceArgs) -> Result<Self, ServerError> {
-        let mut service = Self::embedded(args);
-        let address = server::serve(args, &service).await?;
-        service.address = Some(address);
-        service.shutdown.on_signals();
+    pub async fn open(&mut self, args: &ServiceArgs) -> Result<(), ServerError> {
+        let address = server::serve(args, self).await?;
+        self.address = Some(address);
+        self.shutdown.on_signals();
         tracing::info!(%address, paths = "/metrics /ready /live", "service is watched here");
-        Ok(service)
+        Ok(())
     }
 
-    /// The same without a port and without signals: for the demo and for tests.
+    /// A service without a port and without signals yet: the demo and tests leave it at that.
     pub fn embedded(args: &ServiceArgs) -> Self {
         Self {
             shutdown: Shutdown::new(args.drain_timeout),

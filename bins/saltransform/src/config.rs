@@ -1,0 +1,206 @@
+//! The command line of saltransform. Each flag has an environment variable.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use pipeline::config::{KafkaArgs, RegistryArgs, ServiceArgs, seconds};
+use sal::name::Dialect;
+use sal::time::TimeScale;
+
+/// SAL text to Confluent Avro.
+#[derive(Parser, Debug, Clone)]
+#[command(version, about, after_help = "Example: saltransform run --subsystem MTM1M3TS --broker localhost:9092")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What saltransform does.
+#[derive(Subcommand, Debug, Clone)]
+pub enum Command {
+    /// Register schemas and create the topics that `run` needs; safe to repeat
+    #[command(after_help = "Example: saltransform init --subsystem Test --xml-dir schemas --wire-extras --replication 1")]
+    Init(InitArgs),
+    /// Transform SAL text from Kafka to Avro in Kafka, until stopped
+    #[command(after_help = "Example: saltransform run --subsystem Test --auto-offset-reset earliest")]
+    Run(RunArgs),
+    /// Transform messages from files, without Kafka: one JSON object a message on stdout; exit code 1 if any failed
+    #[command(after_help = "Example: saltransform check --schemas schemas --wire-extras messages.txt\n\n\
+        A file holds one message a line, or, where messages hold line ends, blocks between lines of ----;\n\
+        lines at a block's start that begin with # are comments.")]
+    Check(CheckArgs),
+}
+
+/// How SAL topics are named and timed.
+#[derive(Args, Debug, Clone)]
+pub struct NamingArgs {
+    /// Form of schemas and topics: efd (lsst.sal.Test_scalars) or ts_xml (lsst.sal.Test.scalars)
+    #[arg(long, env = "DIALECT", default_value_t = Dialect::Efd, value_name = "efd|ts_xml")]
+    pub dialect: Dialect,
+
+    /// Second part of the Kafka topics' names
+    #[arg(long, env = "SUBNAME", default_value = "sal", value_name = "NAME")]
+    pub subname: String,
+}
+
+/// Flags of `init`.
+#[derive(Args, Debug, Clone)]
+pub struct InitArgs {
+    /// Subsystems to prepare, by name; all that the schemas hold without it
+    #[arg(long, short, env = "SUBSYSTEM", value_name = "S", num_args = 1.., value_delimiter = ',')]
+    pub subsystem: Vec<String>,
+
+    /// SAL XML directory to make the schemas from; without it the registry's own subjects are used
+    #[arg(long, env = "XML_DIR", value_name = "DIR")]
+    pub xml_dir: Option<PathBuf>,
+
+    /// Make schemas that also keep what only the wire carries (index, priority, SAL types)
+    #[arg(long, env = "WIRE_EXTRAS")]
+    pub wire_extras: bool,
+
+    /// Partitions of each new topic
+    #[arg(long, short, env = "PARTITIONS", default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..))]
+    pub partitions: i32,
+
+    /// Copies of each new topic
+    #[arg(long, short, env = "REPLICATION", default_value_t = 3, value_parser = clap::value_parser!(i32).range(1..))]
+    pub replication: i32,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub naming: NamingArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub kafka: KafkaArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub registry: RegistryArgs,
+}
+
+/// Where a new group starts to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OffsetReset {
+    /// The oldest message.
+    Earliest,
+    /// Only what comes from now on.
+    Latest,
+}
+
+/// Flags of `run`.
+#[derive(Args, Debug, Clone)]
+pub struct RunArgs {
+    /// Subsystems whose messages are transformed: topics S_telemetry, S_logevent, S_command and their older names
+    #[arg(
+        long, short, env = "SUBSYSTEM", value_name = "S", num_args = 1.., value_delimiter = ',',
+        required_unless_present = "topic"
+    )]
+    pub subsystem: Vec<String>,
+
+    /// Input topics by name, instead of those of --subsystem
+    #[arg(long, env = "TOPIC", value_name = "T", num_args = 1.., value_delimiter = ',')]
+    pub topic: Vec<String>,
+
+    /// Consumer group; by default the input topic's name, or saltransform-<subsystems>
+    #[arg(long, env = "GROUP", value_name = "NAME")]
+    pub group: Option<String>,
+
+    /// Where a group without a committed offset starts
+    #[arg(long, env = "AUTO_OFFSET_RESET", value_enum, default_value_t = OffsetReset::Latest)]
+    pub auto_offset_reset: OffsetReset,
+
+    /// Read every partition from its start, whatever the group has committed
+    #[arg(long, env = "REWIND_TO_START")]
+    pub rewind_to_start: bool,
+
+    /// Partitions that are worked on in parallel; by default one for each core
+    #[arg(long, env = "TASKS", value_name = "N")]
+    pub tasks: Option<usize>,
+
+    /// Do not wait for the broker's acknowledgements (acks=0): faster, and messages can be lost
+    #[arg(long, env = "DISABLE_PRODUCER_ACKS")]
+    pub disable_producer_acks: bool,
+
+    /// Do not check the messages' checksums
+    #[arg(long, env = "DISABLE_CONSUMER_CHECK_CRCS")]
+    pub disable_consumer_check_crcs: bool,
+
+    /// Compression of the records
+    #[arg(long, env = "COMPRESSION", default_value = "lz4", value_parser = ["none", "gzip", "snappy", "lz4", "zstd"])]
+    pub compression: String,
+
+    /// Topic for what cannot be carried; by default <group>.dead-letter
+    #[arg(long, env = "DEAD_LETTER_TOPIC", value_name = "TOPIC")]
+    pub dead_letter_topic: Option<String>,
+
+    /// The clock of the messages' time stamps; by default utc for dialect efd, tai for ts_xml
+    #[arg(long, env = "TIME_SCALE", value_name = "utc|tai")]
+    pub time_scale: Option<TimeScale>,
+
+    /// How often newer schema versions are looked for, in seconds
+    #[arg(long, env = "SCHEMA_REFRESH", default_value = "30", value_name = "S", value_parser = seconds)]
+    pub schema_refresh: Duration,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub naming: NamingArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub kafka: KafkaArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub registry: RegistryArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub service: ServiceArgs,
+}
+
+/// Flags of `check`.
+#[derive(Args, Debug, Clone)]
+pub struct CheckArgs {
+    /// Directory of SAL XML or of <topic>.json Avro schemas
+    #[arg(long, value_name = "DIR")]
+    pub schemas: PathBuf,
+
+    /// Make schemas that also keep what only the wire carries
+    #[arg(long)]
+    pub wire_extras: bool,
+
+    /// The clock of the messages' time stamps; by default utc for dialect efd, tai for ts_xml
+    #[arg(long, value_name = "utc|tai")]
+    pub time_scale: Option<TimeScale>,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub naming: NamingArgs,
+
+    /// Files of messages; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+}
+
+/// The wire's clock, where the operator does not say: dialect efd is SAL until May 2019, which wrote UTC.
+pub fn time_scale(given: Option<TimeScale>, dialect: Dialect) -> TimeScale {
+    given.unwrap_or(match dialect {
+        Dialect::Efd => TimeScale::Utc,
+        Dialect::TsXml => TimeScale::Tai,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn run_needs_something_to_read() {
+        assert!(Cli::try_parse_from(["saltransform", "run"]).is_err());
+        assert!(Cli::try_parse_from(["saltransform", "run", "--subsystem", "Test", "ATMCS"]).is_ok());
+    }
+}

@@ -1,0 +1,125 @@
+//! A lane: takes messages of its partitions in order, and sees each one through to the broker's acknowledgement, to the
+//! dead-letter topic, or to a named reason for carrying nothing.
+
+use std::sync::Arc;
+use std::thread::Scope;
+use std::time::{Duration, Instant};
+
+use pipeline::dead_letter::{DeadLetters, Reason};
+use pipeline::intake::{Lane, LaneError, LaneFactory, Taken};
+use pipeline::metrics::TransformMetrics;
+use pipeline::retry::Backoff;
+use pipeline::service::Shutdown;
+use rdkafka::message::Message;
+
+use crate::outlet::{Counter, Outlet, Returned, Sent};
+use crate::targets::{SharedTargets, Targets};
+use crate::transform::{Outcome, Transformer};
+
+/// How long a drain that is no shutdown (a partition is leaving) waits for the broker.
+const DRAIN: Duration = Duration::from_secs(4);
+
+/// What all lanes share.
+#[derive(Clone)]
+pub(crate) struct Shared<'m> {
+    pub(crate) targets: Arc<SharedTargets>,
+    pub(crate) outlet: Arc<Outlet<'m>>,
+    pub(crate) dead_letters: Arc<DeadLetters>,
+    pub(crate) metrics: TransformMetrics,
+    pub(crate) shutdown: Shutdown,
+}
+
+/// One lane.
+pub(crate) struct TransformLane<'m> {
+    shared: Shared<'m>,
+    transformer: Transformer,
+    counter: Counter,
+}
+
+impl<'m> LaneFactory<'m> for Shared<'m> {
+    type Lane = TransformLane<'m>;
+
+    fn lane<'scope>(&self, _: usize, _: &'scope Scope<'scope, 'm>) -> Result<Self::Lane, LaneError>
+    where
+        'm: 'scope,
+    {
+        let transformer = Transformer::new(Targets::new(Arc::clone(&self.targets)));
+        Ok(TransformLane { shared: self.clone(), transformer, counter: Counter::default() })
+    }
+}
+
+impl<'m> Lane<'m> for TransformLane<'m> {
+    fn take(&mut self, batch: Vec<Taken<'m>>) -> Result<(), LaneError> {
+        self.shared.metrics.consumed.inc_by(batch.len() as u64);
+        for taken in batch {
+            self.carry(taken);
+        }
+        self.shared.outlet.poll(Duration::ZERO);
+        Ok(())
+    }
+
+    fn tick(&mut self) -> Result<(), LaneError> {
+        self.shared.outlet.poll(Duration::ZERO);
+        for (reason, count) in self.transformer.take_notes() {
+            self.shared.metrics.notes.with_label_values(&[reason]).inc_by(count);
+        }
+        for returned in self.shared.outlet.take_returned() {
+            match returned {
+                Returned::Refused(sent, error) => {
+                    let detail = pipeline::chain(&error);
+                    self.bury(sent.taken, Reason { stage: "produce", reason: "refused_by_broker", detail });
+                }
+                // Transformed anew, as its schema may have changed meanwhile; it was counted as consumed already.
+                Returned::Later(sent, _) => self.carry(sent.taken),
+            }
+        }
+        Ok(())
+    }
+
+    fn drain(&mut self) -> Result<(), LaneError> {
+        let start = Instant::now();
+        let shutdown = &self.shared.shutdown;
+        let over = || if shutdown.is_set() { shutdown.given_up() } else { start.elapsed() > DRAIN };
+        while self.counter.outstanding() > 0 && !over() {
+            self.shared.outlet.poll(Duration::from_millis(5));
+        }
+        self.shared.dead_letters.flush(Duration::from_secs(2));
+        self.tick()
+    }
+}
+
+impl<'m> TransformLane<'m> {
+    /// Sees one message through as far as this thread can.
+    fn carry(&mut self, taken: Taken<'m>) {
+        let mut backoff = Backoff::default();
+        loop {
+            let since = Instant::now();
+            match self.transformer.transform(taken.message.payload()) {
+                Outcome::Record(target) => {
+                    self.shared.metrics.transform_seconds.observe(since.elapsed().as_secs_f64());
+                    let sent = Sent::new(taken, since, &self.counter);
+                    let give_up = || self.shared.shutdown.given_up();
+                    self.shared.outlet.send(&target.kafka_topic, self.transformer.frame(), sent, give_up);
+                    return;
+                }
+                Outcome::Skipped(reason) => {
+                    self.shared.metrics.skipped.with_label_values(&[reason]).inc();
+                    taken.receipt.finish();
+                    return;
+                }
+                Outcome::Dead(reason) => return self.bury(taken, reason),
+                // The registry is away. Transient is not poison: this lane waits, the intake pauses by itself.
+                Outcome::Wait(error) => {
+                    tracing::debug!(error = %pipeline::chain(&error), "waiting for the schema registry");
+                    if taken.receipt.is_revoked() || !backoff.wait(None, &self.shared.shutdown) {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn bury(&self, taken: Taken<'m>, reason: Reason) {
+        self.shared.dead_letters.send(&taken.message, taken.receipt, reason);
+    }
+}

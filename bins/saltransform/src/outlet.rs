@@ -1,0 +1,197 @@
+//! The way out: records to Kafka with an idempotent producer. A message's receipt is finished when the broker has
+//! acknowledged its record; until then the message itself is kept, so that a refused record becomes a dead letter with
+//! the original bytes.
+
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use pipeline::intake::Taken;
+use pipeline::kafka::Reporter;
+use pipeline::metrics::TransformMetrics;
+use rdkafka::ClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::Message;
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
+use rdkafka::statistics::Statistics;
+
+/// A record that the broker refused waits this long before it is tried again.
+const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+/// A message whose record is on its way.
+pub(crate) struct Sent<'m> {
+    pub(crate) taken: Taken<'m>,
+    pub(crate) since: Instant,
+    /// Counts it as outstanding for its lane as long as it exists.
+    _outstanding: Outstanding,
+}
+
+/// How many records of one lane are on their way.
+#[derive(Clone, Default)]
+pub(crate) struct Counter(Arc<AtomicUsize>);
+
+struct Outstanding(Counter);
+
+/// What the broker did not take.
+pub(crate) enum Returned<'m> {
+    /// It never will: too large, or refused by a policy.
+    Refused(Sent<'m>, KafkaError),
+    /// It may later: the topic does not exist yet, no right yet.
+    Later(Sent<'m>, Instant),
+}
+
+/// The producer, shared by all lanes.
+pub(crate) struct Outlet<'m> {
+    producer: BaseProducer<OutletContext<'m>>,
+}
+
+struct OutletContext<'m> {
+    reporter: Reporter,
+    metrics: TransformMetrics,
+    returned: Mutex<Vec<Returned<'m>>>,
+    warned: Mutex<Option<Instant>>,
+    lifetime: PhantomData<&'m ()>,
+}
+
+impl Counter {
+    /// Records on their way.
+    pub(crate) fn outstanding(&self) -> usize {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Outstanding {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Release);
+    }
+}
+
+impl<'m> Sent<'m> {
+    pub(crate) fn new(taken: Taken<'m>, since: Instant, counter: &Counter) -> Self {
+        counter.0.fetch_add(1, Ordering::Relaxed);
+        Self { taken, since, _outstanding: Outstanding(counter.clone()) }
+    }
+}
+
+impl<'m> Outlet<'m> {
+    pub(crate) fn new(
+        config: &ClientConfig,
+        reporter: Reporter,
+        metrics: TransformMetrics,
+    ) -> Result<Self, KafkaError> {
+        let context = OutletContext {
+            reporter,
+            metrics,
+            returned: Mutex::default(),
+            warned: Mutex::default(),
+            lifetime: PhantomData,
+        };
+        Ok(Self { producer: config.create_with_context(context)? })
+    }
+
+    /// Hands a record to librdkafka, which copies it. A full queue is waited for: that is the back-pressure.
+    /// `give_up` ends the wait; the message is then read again by the next process.
+    pub(crate) fn send(&self, topic: &str, frame: &[u8], sent: Sent<'m>, give_up: impl Fn() -> bool) {
+        // The key outlives the call: it is in librdkafka's own memory, held by the opaque.
+        let sent = Box::new(sent);
+        let key = sent.taken.message.key().map(<[u8]>::to_vec);
+        let mut record: BaseRecord<'_, [u8], [u8], _> = BaseRecord::with_opaque_to(topic, sent).payload(frame);
+        if let Some(key) = &key {
+            record = record.key(key);
+        }
+        while let Err((error, back)) = self.producer.send(record) {
+            if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
+                self.producer.client().context().return_it(error, *back.delivery_opaque);
+                return;
+            }
+            if give_up() {
+                return;
+            }
+            self.producer.poll(Duration::from_millis(10));
+            record = back;
+        }
+    }
+
+    /// Serves delivery reports; waits for one at most `timeout`.
+    pub(crate) fn poll(&self, timeout: Duration) {
+        self.producer.poll(timeout);
+    }
+
+    /// What came back and is due.
+    pub(crate) fn take_returned(&self) -> Vec<Returned<'m>> {
+        let mut returned = lock(&self.producer.client().context().returned);
+        let is_due = |one: &Returned<'m>| match one {
+            Returned::Refused(..) => true,
+            Returned::Later(_, since) => since.elapsed() >= RETRY_AFTER,
+        };
+        if !returned.iter().any(is_due) {
+            return Vec::new();
+        }
+        let (due, later) = returned.drain(..).partition(is_due);
+        *returned = later;
+        due
+    }
+}
+
+impl<'m> OutletContext<'m> {
+    fn return_it(&self, error: KafkaError, sent: Sent<'m>) {
+        use RDKafkaErrorCode::{
+            InvalidMessage, InvalidRecord, MessageBatchTooLarge, MessageSizeTooLarge, PolicyViolation, PurgeInflight,
+            PurgeQueue,
+        };
+        let back = match error.rdkafka_error_code() {
+            // The producer is going away; the next process reads the message again.
+            Some(PurgeQueue | PurgeInflight) => return,
+            Some(MessageSizeTooLarge | MessageBatchTooLarge | InvalidRecord | InvalidMessage | PolicyViolation) => {
+                Returned::Refused(sent, error)
+            }
+            _ => {
+                let mut warned = lock(&self.warned);
+                if warned.is_none_or(|at| at.elapsed() > Duration::from_secs(30)) {
+                    *warned = Some(Instant::now());
+                    tracing::warn!(
+                        error = %pipeline::chain(&error),
+                        "broker does not take a record; trying again every second (does its topic exist? see saltransform init)"
+                    );
+                }
+                Returned::Later(sent, Instant::now())
+            }
+        };
+        lock(&self.returned).push(back);
+    }
+}
+
+impl ClientContext for OutletContext<'_> {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.reporter.log(level, facility, message);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        self.reporter.stats(statistics);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.reporter.error(error, reason);
+    }
+}
+
+impl<'m> ProducerContext for OutletContext<'m> {
+    type DeliveryOpaque = Box<Sent<'m>>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, sent: Box<Sent<'m>>) {
+        match result {
+            Ok(_) => {
+                self.metrics.produced.inc();
+                self.metrics.total_seconds.observe(sent.since.elapsed().as_secs_f64());
+                sent.taken.receipt.finish();
+            }
+            Err((error, _)) => self.return_it(error.clone(), *sent),
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

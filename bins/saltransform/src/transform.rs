@@ -1,0 +1,100 @@
+//! One message: from SAL text to a Confluent Avro frame, or to the reason why not.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use pipeline::dead_letter::Reason;
+use pipeline::registry::RegistryError;
+use sal::encode::Encoder;
+use sal::wire::{Message, WireError};
+
+use crate::targets::{Lookup, Target, Targets};
+
+/// Turns messages into frames. One for each lane: its buffers are used again and again.
+pub(crate) struct Transformer {
+    targets: Targets,
+    encoder: Encoder,
+    frame: Vec<u8>,
+    notes: Vec<(&'static str, u64)>,
+}
+
+/// What became of a message.
+pub(crate) enum Outcome {
+    /// A record for this target; its bytes are [`Transformer::frame`].
+    Record(Arc<Target>),
+    /// It carries nothing.
+    Skipped(&'static str),
+    /// It cannot be carried.
+    Dead(Reason),
+    /// The registry is away: nothing can be said yet.
+    Wait(RegistryError),
+}
+
+impl Transformer {
+    pub(crate) fn new(targets: Targets) -> Self {
+        Self { targets, encoder: Encoder::new(), frame: Vec::with_capacity(4096), notes: Vec::new() }
+    }
+
+    /// The frame of the last [`Outcome::Record`].
+    pub(crate) fn frame(&self) -> &[u8] {
+        &self.frame
+    }
+
+    /// What was skipped, omitted or ambiguous in carried messages since the last call, by reason.
+    pub(crate) fn take_notes(&mut self) -> std::vec::Drain<'_, (&'static str, u64)> {
+        self.notes.drain(..)
+    }
+
+    /// Transforms one message's value.
+    pub(crate) fn transform(&mut self, value: Option<&[u8]>) -> Outcome {
+        let text = match value {
+            None => return Outcome::Skipped("tombstone"),
+            Some([]) => return Outcome::Skipped("empty"),
+            Some(text) => text,
+        };
+        let message = match Message::parse(text) {
+            Ok(message) => message,
+            Err(error) => return Outcome::Dead(dead(&error)),
+        };
+        let target = match self.targets.get(message.topic()) {
+            Lookup::Found(target) => target,
+            Lookup::Dead(reason) => return Outcome::Dead(reason),
+            Lookup::Away(error) => return Outcome::Wait(error),
+        };
+        let error = match self.encode(&message, &target) {
+            Ok(()) => return Outcome::Record(target),
+            Err(error) => error,
+        };
+        // The sender may know a newer schema than we do: ask, and let the newest decide.
+        match self.targets.renew(message.topic(), target.schema_id) {
+            Some(newer) => match self.encode(&message, &newer) {
+                Ok(()) => Outcome::Record(newer),
+                Err(error) => Outcome::Dead(dead(&error)),
+            },
+            None => Outcome::Dead(dead(&error)),
+        }
+    }
+
+    fn encode(&mut self, message: &Message<'_>, target: &Target) -> Result<(), WireError> {
+        let notes =
+            self.encoder.encode(&target.plan, message, target.schema_id, unix_micros(), &mut self.frame)?;
+        for (reason, count) in notes.iter() {
+            // A handful of reasons: a list is quicker than a map.
+            match self.notes.iter_mut().find(|(known, _)| *known == reason) {
+                Some((_, sum)) => *sum += u64::from(count),
+                None => self.notes.push((reason, u64::from(count))),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn dead(error: &WireError) -> Reason {
+    Reason { stage: error.stage(), reason: error.reason(), detail: pipeline::chain(error) }
+}
+
+/// Now, in microseconds since 1970 (UTC): the clock behind `kafka_timestamp`.
+pub(crate) fn unix_micros() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_micros()).unwrap_or(i64::MAX)
+}
