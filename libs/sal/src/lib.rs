@@ -11,5 +11,10 @@
 //! `name` and `time` are what all of them speak in; `print` is the way back, from values to text.
 
 pub mod avro;
+pub mod encode;
 pub mod interface;
 pub mod name;
+pub mod plan;
+pub mod print;
+pub mod time;
+pub mod wire;

@@ -1,0 +1,331 @@
+//! One message read in one layout: the plan's steps one after the other, and where each string ends.
+//!
+//! SAL does not escape strings: quotes, commas and parentheses may stand in them as they are. A string ends at the
+//! first quote after which the values up to the next string's opening quote (or up to the end) parse. That finds,
+//! without ever going back further than to the last string, the split in which the first string ends earliest, then
+//! the second, and so on: of two ends for a string, the earlier leaves the next string at least the same ends to
+//! choose from, as no value but a string contains a quote. So if the rest fails after the earlier end, it fails
+//! after the later one too. Time grows with the message's length, not with the number of splits.
+//!
+//! Values are written while they are read. In most messages no string contains a quote, the first quote is the end,
+//! and nothing is read twice.
+
+use memchr::{memchr, memchr_iter};
+
+use crate::plan::{Layout, Lead, Op, Plan};
+use crate::wire::grammar::{Parsed, field_separator, item_separator, opening_quote, record_end};
+use crate::wire::{Fault, Problem};
+
+/// What is read, and with what.
+pub(super) struct Source<'r, 'a> {
+    pub(super) plan: &'r Plan,
+    /// From the first value to the closing parenthesis.
+    pub(super) values: &'a [u8],
+    pub(super) now_unix_micros: i64,
+}
+
+/// What is reused from message to message.
+#[derive(Debug, Default)]
+pub(super) struct Buffers {
+    /// The values in the wire's order, where that is not Avro's.
+    scratch: Vec<u8>,
+    /// Where in it each step's bytes start.
+    marks: Vec<u32>,
+    /// Where the strings are.
+    texts: Vec<Text>,
+}
+
+/// A string: the step that read it and, in the values, where its closing quote is.
+#[derive(Debug, Clone, Copy)]
+struct Text {
+    op: usize,
+    end: usize,
+}
+
+/// A message that has the layout's structure.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fit<'a> {
+    /// Whether a string contains a quote, so that more than one end was tried.
+    pub(super) tried_ends: bool,
+    /// Whether the strings can be split in another way.
+    pub(super) is_ambiguous: bool,
+    /// The first value that its Avro type cannot carry, and its field.
+    pub(super) misfit: Option<(Fault<'a>, u16)>,
+}
+
+/// A message that has another structure.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Failure<'a> {
+    pub(super) fault: Fault<'a>,
+    pub(super) layout: usize,
+    pub(super) op: usize,
+    pub(super) field: u16,
+}
+
+impl Failure<'_> {
+    /// Whether it got further into the message.
+    pub(super) fn is_further(&self, other: &Self) -> bool {
+        self.fault.rest.len() < other.fault.rest.len()
+    }
+}
+
+/// Reads the message in one of the plan's layouts and appends it to `out` as Avro.
+pub(super) fn read<'a>(
+    source: &Source<'_, 'a>,
+    layout_index: usize,
+    buffers: &mut Buffers,
+    out: &mut Vec<u8>,
+) -> Result<Fit<'a>, Failure<'a>> {
+    let Some(layout) = source.plan.layouts.get(layout_index) else {
+        let fault = Fault {
+            problem: Problem::RecordEnd,
+            rest: source.values,
+        };
+        return Err(Failure {
+            fault,
+            layout: layout_index,
+            op: 0,
+            field: 0,
+        });
+    };
+    let Buffers {
+        scratch,
+        marks,
+        texts,
+    } = buffers;
+    texts.clear();
+    let Some(order) = &layout.order else {
+        return Reading::new(source, layout, layout_index, out, None, texts).run();
+    };
+    scratch.clear();
+    marks.clear();
+    marks.resize(layout.ops.len() + 1, 0);
+    let fit = Reading::new(source, layout, layout_index, scratch, Some(marks), texts).run()?;
+    for &(from, to) in order {
+        if let (Some(&start), Some(&end)) = (marks.get(from as usize), marks.get(to as usize)) {
+            out.extend_from_slice(scratch.get(start as usize..end as usize).unwrap_or_default());
+        }
+    }
+    Ok(fit)
+}
+
+/// The state of reading.
+pub(super) struct Reading<'r, 'a> {
+    pub(super) source: &'r Source<'r, 'a>,
+    layout: &'r Layout,
+    layout_index: usize,
+    pub(super) out: &'r mut Vec<u8>,
+    marks: Option<&'r mut Vec<u32>>,
+    texts: &'r mut Vec<Text>,
+    pub(super) misfit: Option<(Fault<'a>, u16)>,
+    /// When the message was sent, in seconds.
+    pub(super) sent: f64,
+}
+
+/// The next step that reads a string, or the number of steps, and the input from the string's first byte on.
+type Reached<'a> = (usize, &'a [u8]);
+
+impl<'r, 'a> Reading<'r, 'a> {
+    fn new(
+        source: &'r Source<'r, 'a>,
+        layout: &'r Layout,
+        layout_index: usize,
+        out: &'r mut Vec<u8>,
+        marks: Option<&'r mut Vec<u32>>,
+        texts: &'r mut Vec<Text>,
+    ) -> Self {
+        Self {
+            source,
+            layout,
+            layout_index,
+            out,
+            marks,
+            texts,
+            misfit: None,
+            sent: 0.0,
+        }
+    }
+
+    fn run(mut self) -> Result<Fit<'a>, Failure<'a>> {
+        let mut tried_ends = false;
+        let (mut at, mut rest) = self.up_to_text(0, self.source.values)?;
+        while let Some(&op) = self.layout.ops.get(at) {
+            let start = self.source.values.len() - rest.len();
+            let (len, reached) = match self.first_end(at, op, rest) {
+                Ok(found) => found,
+                Err(failure) => {
+                    tried_ends = true;
+                    self.later_end(at, op, rest, failure)?
+                }
+            };
+            self.texts.push(Text {
+                op: at,
+                end: start + len,
+            });
+            (at, rest) = reached;
+        }
+        let is_ambiguous = tried_ends && self.is_ambiguous();
+        Ok(Fit {
+            tried_ends,
+            is_ambiguous,
+            misfit: self.misfit,
+        })
+    }
+
+    /// Ends the string at the first quote.
+    fn first_end(&mut self, at: usize, op: Op, rest: &'a [u8]) -> Result<(usize, Reached<'a>), Failure<'a>> {
+        let before = (self.out.len(), self.misfit);
+        let Some(len) = memchr(b'\'', rest) else {
+            return Err(self.failure(
+                at,
+                Fault {
+                    problem: Problem::ClosingQuote,
+                    rest,
+                },
+            ));
+        };
+        self.text(op, rest, len);
+        let reached = self.up_to_text(at + 1, rest.get(len + 1..).unwrap_or_default());
+        if reached.is_err() {
+            self.out.truncate(before.0);
+            self.misfit = before.1;
+        }
+        Ok((len, reached?))
+    }
+
+    /// Ends the string at the first of the later quotes after which the values up to the next string parse.
+    fn later_end(
+        &mut self,
+        at: usize,
+        op: Op,
+        rest: &'a [u8],
+        mut furthest: Failure<'a>,
+    ) -> Result<(usize, Reached<'a>), Failure<'a>> {
+        for len in memchr_iter(b'\'', rest).skip(1) {
+            match self.probe(at + 1, rest.get(len + 1..).unwrap_or_default()) {
+                Ok(_) => {
+                    self.text(op, rest, len);
+                    return Ok((
+                        len,
+                        self.up_to_text(at + 1, rest.get(len + 1..).unwrap_or_default())?,
+                    ));
+                }
+                Err(failure) if failure.is_further(&furthest) => furthest = failure,
+                Err(_) => {}
+            }
+        }
+        Err(furthest)
+    }
+
+    /// As [`Self::up_to_text`], but leaves nothing behind.
+    fn probe(&mut self, from: usize, rest: &'a [u8]) -> Result<Reached<'a>, Failure<'a>> {
+        let before = (self.out.len(), self.misfit);
+        let reached = self.up_to_text(from, rest);
+        self.out.truncate(before.0);
+        self.misfit = before.1;
+        reached
+    }
+
+    /// Whether some string could swallow the start of the next one, all others staying as they are: if there is
+    /// another split at all, then there is one of that kind, for the last string in which it differs.
+    fn is_ambiguous(&mut self) -> bool {
+        // The marks have been used only after the record is read to its end; probing may not move them.
+        self.marks = None;
+        for next in 1..self.texts.len() {
+            let (Some(&Text { op, end, .. }), Some(&following)) =
+                (self.texts.get(next - 1), self.texts.get(next))
+            else {
+                continue;
+            };
+            let between = self.source.values.get(end + 1..following.end).unwrap_or_default();
+            for quote in memchr_iter(b'\'', between) {
+                let rest = self.source.values.get(end + 1 + quote + 1..).unwrap_or_default();
+                if let Ok((reached, rest)) = self.probe(op + 1, rest)
+                    && reached == following.op
+                    && self.source.values.len() - rest.len() <= following.end
+                {
+                    return true;
+                }
+            }
+        }
+        false
+    }
+
+    /// Does the steps from `from` on, up to the next one that reads a string, or up to the message's end.
+    fn up_to_text(&mut self, from: usize, mut rest: &'a [u8]) -> Result<Reached<'a>, Failure<'a>> {
+        let layout = self.layout;
+        for (offset, op) in layout.ops.get(from..).unwrap_or_default().iter().enumerate() {
+            let at = from + offset;
+            if let Some(mark) = self.marks.as_mut().and_then(|marks| marks.get_mut(at)) {
+                *mark = self.out.len() as u32;
+            }
+            let step = if op.act.is_text() {
+                before_text(op, rest)
+            } else {
+                self.step(op, rest)
+            };
+            match step {
+                Ok((after, ())) if op.act.is_text() => return Ok((at, after)),
+                Ok((after, ())) => rest = after,
+                Err(nom::Err::Error(fault) | nom::Err::Failure(fault)) => return Err(self.failure(at, fault)),
+                Err(nom::Err::Incomplete(_)) => {
+                    return Err(self.failure(
+                        at,
+                        Fault {
+                            problem: Problem::RecordEnd,
+                            rest,
+                        },
+                    ));
+                }
+            }
+        }
+        let end = layout.ops.len();
+        if let Some(mark) = self.marks.as_mut().and_then(|marks| marks.get_mut(end)) {
+            *mark = self.out.len() as u32;
+        }
+        match record_end(rest) {
+            Ok((rest, ())) => Ok((end, rest)),
+            Err(nom::Err::Error(fault) | nom::Err::Failure(fault)) => Err(self.failure(end, fault)),
+            Err(nom::Err::Incomplete(_)) => Err(self.failure(
+                end,
+                Fault {
+                    problem: Problem::RecordEnd,
+                    rest,
+                },
+            )),
+        }
+    }
+
+    #[inline]
+    fn step(&mut self, op: &Op, rest: &'a [u8]) -> Parsed<'a, ()> {
+        let (rest, ()) = lead(op.lead, rest)?;
+        self.value(op, rest)
+    }
+
+    #[cold]
+    fn failure(&self, op: usize, fault: Fault<'a>) -> Failure<'a> {
+        // Behind the last step the field is the last one.
+        let ops = &self.layout.ops;
+        let field = ops.get(op).or(ops.last()).map_or(0, |op| op.field);
+        Failure {
+            fault,
+            layout: self.layout_index,
+            op,
+            field,
+        }
+    }
+}
+
+#[inline]
+fn lead(lead: Lead, rest: &[u8]) -> Parsed<'_, ()> {
+    match lead {
+        Lead::Nothing => Ok((rest, ())),
+        Lead::Field => field_separator(rest),
+        Lead::Item => item_separator(rest),
+    }
+}
+
+fn before_text<'a>(op: &Op, rest: &'a [u8]) -> Parsed<'a, ()> {
+    let (rest, ()) = lead(op.lead, rest)?;
+    opening_quote(rest)
+}

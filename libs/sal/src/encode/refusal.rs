@@ -1,0 +1,63 @@
+//! Failures as errors: places as bytes of the message, steps as field names, and counts where values are missing or
+//! surplus. Only what goes to the dead letters comes through here.
+
+use super::record::Failure;
+use super::value::items;
+use crate::plan::{Count, Layout, Lead, Plan};
+use crate::wire::{Message, Problem, WireError};
+
+/// The error for the failure of the layout that came furthest.
+pub(super) fn error(plan: &Plan, message: &Message<'_>, failure: &Failure<'_>) -> WireError {
+    let byte = message.input().len() - failure.fault.rest.len();
+    let name = plan.names.get(usize::from(failure.field));
+    let problem = plan
+        .layouts
+        .get(failure.layout)
+        .and_then(|layout| counted(plan, layout, failure))
+        .unwrap_or(failure.fault.problem);
+    WireError::new(problem, message.input(), byte, name.map(|name| &**name))
+}
+
+/// The number of items or values, where that is what is wrong.
+fn counted(plan: &Plan, layout: &Layout, failure: &Failure<'_>) -> Option<Problem> {
+    let rest = failure.fault.rest;
+    if !matches!(
+        failure.fault.problem,
+        Problem::FieldSeparator | Problem::RecordEnd
+    ) {
+        return None;
+    }
+    let before = layout.ops.get(..failure.op).unwrap_or(&layout.ops);
+    let read = before
+        .iter()
+        .filter(|op| op.act.is_read() && op.lead != Lead::Item);
+    if let [b',', b' ', ..] = rest {
+        let array = before.iter().rfind(|op| op.act.is_read())?;
+        let Count::Items(expected) = array.count else {
+            return None;
+        };
+        let surplus = items(rest.get(2..).unwrap_or_default());
+        return Some(Problem::ItemCount {
+            expected,
+            found: expected.saturating_add(surplus),
+        });
+    }
+    let found = read.count() as u32 + if rest == b")" { 0 } else { surplus(rest)? };
+    let (least, most) = plan.value_counts();
+    (found < least || found > most).then_some(Problem::ValueCount { least, most, found })
+}
+
+/// How many values there are after the last expected one, taking strings to end at the first quote.
+fn surplus(mut rest: &[u8]) -> Option<u32> {
+    let mut values = 0;
+    while let Some(value) = rest.strip_prefix(b" , ") {
+        values += 1;
+        let text = value.strip_prefix(b"'");
+        let text_len = text.map_or(0, |text| {
+            memchr::memchr(b'\'', text).map_or(value.len(), |len| len + 2)
+        });
+        let after = value.get(text_len..)?;
+        rest = after.get(memchr::memmem::find(after, b" , ").unwrap_or(after.len())..)?;
+    }
+    (values > 0).then_some(values)
+}

@@ -1,0 +1,243 @@
+//! Single values: one step of a plan reads one of them with the wire's grammar and writes it as Avro.
+//! A value that its Avro type cannot carry is no matter of structure: it is kept as the reading's misfit, and the
+//! rest is read all the same, so that the error is about the value and not about another layout.
+
+use super::avro;
+use super::record::Reading;
+use crate::plan::{Act, Count, Form, Op, Shift, Sign, Stamp};
+use crate::time::{tai_minus_utc, tai_minus_utc_at_tai};
+use crate::wire::grammar::{self, Parsed, Symbol, fail, item_separator};
+use crate::wire::{Fault, Problem};
+
+/// Times beyond this many seconds are no times: the year 5138, where TAI ends for us.
+const MOST_SECONDS: f64 = 1e11;
+
+impl<'a> Reading<'_, 'a> {
+    /// Does one step that reads anything but a quoted value, or nothing.
+    #[inline]
+    pub(super) fn value(&mut self, op: &Op, rest: &'a [u8]) -> Parsed<'a, ()> {
+        match op.act {
+            Act::Double => self.each(op, rest, |reading, rest| {
+                let (after, value) = grammar::double(rest)?;
+                if value.is_infinite() && is_finite_text(rest) {
+                    reading.misfit(op, Problem::NumberRange { avro: "double" }, rest);
+                }
+                avro::double(reading.out, value);
+                Ok((after, ()))
+            }),
+            Act::Float => self.each(op, rest, |reading, rest| {
+                let (after, value) = grammar::float(rest)?;
+                if value.is_infinite() && is_finite_text(rest) {
+                    reading.misfit(op, Problem::NumberRange { avro: "float" }, rest);
+                }
+                avro::float(reading.out, value);
+                Ok((after, ()))
+            }),
+            Act::Int(sign) => self.each(op, rest, |reading, rest| {
+                let (after, value) = grammar::integer(rest)?;
+                let value = restored(value, sign);
+                match value.filter(|value| i32::try_from(*value).is_ok()) {
+                    Some(value) => avro::long(reading.out, value),
+                    None => reading.misfit(op, Problem::IntegerRange { avro: "int", value }, rest),
+                }
+                Ok((after, ()))
+            }),
+            Act::Long(sign) => self.each(op, rest, |reading, rest| {
+                let (after, value) = grammar::integer(rest)?;
+                match restored(value, sign) {
+                    Some(value) => avro::long(reading.out, value),
+                    None => reading.misfit(op, Problem::IntegerRange { avro: "long", value }, rest),
+                }
+                Ok((after, ()))
+            }),
+            Act::Boolean => self.each(op, rest, |reading, rest| {
+                let (after, value) = grammar::integer(rest)?;
+                match value {
+                    Some(0 | 1) => avro::boolean(reading.out, value == Some(1)),
+                    _ => reading.misfit(op, Problem::Boolean, rest),
+                }
+                Ok((after, ()))
+            }),
+            Act::Enum(enumeration) => self.each(op, rest, |reading, rest| {
+                let (after, symbol) = grammar::symbol(rest)?;
+                reading.enumeration(op, enumeration, symbol, rest);
+                Ok((after, ()))
+            }),
+            Act::Stamp(stamp) => {
+                let (after, seconds) = grammar::double(rest)?;
+                self.stamp(op, stamp, seconds, rest);
+                Ok((after, ()))
+            }
+            Act::SentStamp(stamp) => {
+                let (after, seconds) = grammar::double(rest)?;
+                self.sent = seconds;
+                self.stamp(op, stamp, seconds, rest);
+                Ok((after, ()))
+            }
+            Act::Sent(stamp) => {
+                self.stamp(op, stamp, self.sent, rest);
+                Ok((rest, ()))
+            }
+            Act::Clock(stamp) => {
+                self.clock(stamp);
+                Ok((rest, ()))
+            }
+            Act::Literal { start, len } => {
+                let bytes = start as usize..(start + len) as usize;
+                self.out
+                    .extend_from_slice(self.source.plan.literals.get(bytes).unwrap_or_default());
+                Ok((rest, ()))
+            }
+            Act::SkipNumber => grammar::double(rest).map(|(rest, _)| (rest, ())),
+            Act::SkipInteger => grammar::integer(rest).map(|(rest, _)| (rest, ())),
+            Act::Text | Act::Bytes | Act::Chars | Act::SkipText => fail(Problem::OpeningQuote, rest),
+        }
+    }
+
+    /// Reads a scalar, or an array as one Avro block.
+    #[inline]
+    fn each(
+        &mut self,
+        op: &Op,
+        mut rest: &'a [u8],
+        mut one: impl FnMut(&mut Self, &'a [u8]) -> Parsed<'a, ()>,
+    ) -> Parsed<'a, ()> {
+        let items = match op.count {
+            Count::Scalar => return one(self, rest),
+            Count::Items(items) => items,
+            Count::Some => items(rest),
+        };
+        if items == 0 {
+            return fail(Problem::FieldSeparator, rest);
+        }
+        avro::long(self.out, i64::from(items));
+        (rest, ()) = one(self, rest)?;
+        for found in 1..items {
+            let after = match item_separator(rest) {
+                Ok((after, ())) => after,
+                Err(_) => return fail(missing_item(rest, items, found), rest),
+            };
+            (rest, ()) = one(self, after)?;
+        }
+        avro::long(self.out, 0);
+        Ok((rest, ()))
+    }
+
+    /// Writes the quoted value that is the first `len` bytes of `rest`.
+    pub(super) fn text(&mut self, op: Op, rest: &'a [u8], len: usize) {
+        let text = rest.get(..len).unwrap_or_default();
+        match op.act {
+            Act::Text => {
+                if let Err(error) = std::str::from_utf8(text) {
+                    let rest = rest.get(error.valid_up_to()..).unwrap_or_default();
+                    self.misfit(&op, Problem::Utf8, rest);
+                }
+                avro::bytes(self.out, text);
+            }
+            Act::Bytes => avro::bytes(self.out, text),
+            Act::Chars => {
+                if !text.is_empty() {
+                    avro::long(self.out, text.len() as i64);
+                    text.iter().for_each(|byte| avro::bytes(self.out, &[*byte]));
+                }
+                avro::long(self.out, 0);
+            }
+            _ => {}
+        }
+    }
+
+    fn enumeration(&mut self, op: &Op, enumeration: u16, symbol: Symbol<'a>, rest: &'a [u8]) {
+        let enumeration = self.source.plan.enumerations.get(usize::from(enumeration));
+        let symbols = enumeration.map_or(&[][..], |enumeration| &enumeration.symbols);
+        let position = match symbol {
+            Symbol::Value(value) => symbols.iter().position(|(_, known)| Some(*known) == value),
+            Symbol::Name(name) => symbols.iter().position(|(known, _)| known.as_bytes() == name),
+        };
+        match position {
+            Some(position) => avro::long(self.out, position as i64),
+            None => self.misfit(
+                op,
+                Problem::Enumeration {
+                    symbols: symbols.len() as u32,
+                },
+                rest,
+            ),
+        }
+    }
+
+    fn stamp(&mut self, op: &Op, stamp: Stamp, seconds: f64, rest: &'a [u8]) {
+        let ahead = match stamp.shift {
+            Shift::Kept => 0,
+            Shift::UtcToTai => tai_minus_utc(seconds),
+            Shift::TaiToUtc => -tai_minus_utc_at_tai(seconds),
+        };
+        match stamp.form {
+            Form::Seconds => avro::double(self.out, seconds + ahead as f64),
+            // Cut off, as the transformer of 2019 did.
+            Form::Millis if seconds.abs() <= MOST_SECONDS => {
+                avro::long(self.out, (seconds * 1000.0) as i64 + ahead * 1000);
+            }
+            Form::Millis => self.misfit(op, Problem::Time, rest),
+        }
+    }
+
+    fn clock(&mut self, stamp: Stamp) {
+        let now = self.source.now_unix_micros;
+        let ahead = match stamp.shift {
+            Shift::UtcToTai => tai_minus_utc(now as f64 / 1e6),
+            Shift::Kept | Shift::TaiToUtc => 0,
+        };
+        match stamp.form {
+            Form::Millis => avro::long(self.out, now.div_euclid(1000).saturating_add(ahead * 1000)),
+            Form::Seconds => avro::double(self.out, now.saturating_add(ahead * 1_000_000) as f64 / 1e6),
+        }
+    }
+
+    /// Keeps the first problem of a value.
+    #[cold]
+    fn misfit(&mut self, op: &Op, problem: Problem, rest: &'a [u8]) {
+        self.misfit = self.misfit.or(Some((Fault { problem, rest }, op.field)));
+    }
+}
+
+/// The value that SAL had before `%d` printed it; none if 64 bits cannot hold it.
+#[inline]
+fn restored(value: Option<i64>, sign: Sign) -> Option<i64> {
+    match (value, sign) {
+        (Some(value), Sign::Restored(64)) => Some(value).filter(|value| *value >= 0),
+        (Some(value), Sign::Restored(bits)) if value < 0 && value >= -(1 << (bits - 1)) => {
+            Some(value + (1 << bits))
+        }
+        (Some(value), Sign::Restored(_)) => Some(value).filter(|value| *value >= 0),
+        (value, _) => value,
+    }
+}
+
+fn is_finite_text(number: &[u8]) -> bool {
+    number
+        .iter()
+        .find(|byte| **byte != b'-')
+        .is_some_and(u8::is_ascii_digit)
+}
+
+/// How many items an array has whose schema does not say it; none of them contains a separator.
+pub(super) fn items(rest: &[u8]) -> u32 {
+    let mut items = 1;
+    let mut previous = 0;
+    for (byte, next) in rest.iter().zip(rest.iter().skip(1).chain(&[0])) {
+        match (byte, next) {
+            (b',', b' ') if previous != b' ' => items += 1,
+            (b' ', b',') | (b')' | b'\'', _) => break,
+            _ => {}
+        }
+        previous = *byte;
+    }
+    items
+}
+
+fn missing_item(rest: &[u8], expected: u32, found: u32) -> Problem {
+    match rest {
+        [b')', ..] | [b' ', b',', ..] => Problem::ItemCount { expected, found },
+        _ => Problem::ItemSeparator,
+    }
+}

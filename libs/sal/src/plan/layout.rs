@@ -1,0 +1,324 @@
+//! The ways in which a topic's messages may be laid out, each as a flat list of steps: last step of compiling a plan.
+//!
+//! Which values beside the items SAL's generator writes, as far as the schema does not say:
+//! a component's index or none; events: a priority, or (tolerated, without an index) none; commands: four strings
+//! or none, and without items a `state` or nothing; of neighbouring bytes fields all or none.
+
+use std::cmp::Reverse;
+use std::collections::HashMap;
+
+use super::error::PlanError;
+use super::fields::{Presence, Sorted, Steps, Wire};
+use super::op::{Act, Count, Layout, Lead, Op, Unclear};
+use super::schema::Record;
+use crate::encode::NoteKind;
+use crate::name::Kind;
+
+/// More ways than this to read one message are refused.
+const MOST_LAYOUTS: usize = 256;
+/// More steps than this in one plan are refused: no message of 100,000 bytes has so many values.
+const MOST_OPS: usize = 1 << 20;
+
+/// The values of a layout beside preamble and items.
+#[derive(Debug, Clone, Copy)]
+struct Extras {
+    index: bool,
+    address: bool,
+    state: bool,
+    priority: bool,
+}
+
+/// All layouts, those with the most strings first, else the likeliest first. Among them are some for which the
+/// wire does not tell which field a value belongs to; a message that only they fit is refused.
+pub(super) fn layouts(record: &Record, sorted: &Sorted) -> Result<Vec<Layout>, PlanError> {
+    let runs = Runs::new(sorted);
+    let extras = extras(record, sorted.items.is_empty());
+    let most = extras.len().saturating_mul(runs.ways());
+    let ops_each = sorted.items.iter().map(|item| item.read.len()).sum::<usize>() + 32;
+    if most > MOST_LAYOUTS || most * ops_each > MOST_OPS {
+        return Err(PlanError::TooManyLayouts {
+            record: record.name.clone(),
+            layouts: most,
+        });
+    }
+    let mut layouts: Vec<Layout> = Vec::with_capacity(most);
+    let mut shapes: HashMap<Vec<Shape>, usize> = HashMap::new();
+    for extras in extras {
+        for way in 0..runs.ways() {
+            let sent = runs.sent(way);
+            let layout = Draft::default().record(sorted, extras, &runs, &sent);
+            let position = *shapes.entry(shape(&layout)).or_insert(layouts.len());
+            match layouts.get_mut(position) {
+                None => layouts.push(layout),
+                // Two readings that no message tells apart.
+                Some(same) => same.unclear = same.unclear.or(Some(runs.unclear(sorted, &sent))),
+            }
+        }
+    }
+    layouts.sort_by_key(|layout| Reverse(layout.texts));
+    Ok(layouts)
+}
+
+/// The likeliest first.
+fn extras(record: &Record, no_items: bool) -> Vec<Extras> {
+    let none = Extras {
+        index: false,
+        address: false,
+        state: false,
+        priority: false,
+    };
+    let indexes: &[bool] = match record.indexed {
+        Some(true) => &[true],
+        Some(false) => &[false],
+        None => &[false, true],
+    };
+    let indexed = |extras: Extras| indexes.iter().map(move |&index| Extras { index, ..extras });
+    match record.kind {
+        Kind::Telemetry | Kind::Ackcmd => indexed(none).collect(),
+        Kind::Event => {
+            let tolerated = Extras {
+                index: record.indexed == Some(true),
+                ..none
+            };
+            indexed(Extras {
+                priority: true,
+                ..none
+            })
+            .chain([tolerated])
+            .collect()
+        }
+        Kind::Command => [true, false]
+            .into_iter()
+            .flat_map(|address| {
+                let some = indexed(Extras {
+                    address,
+                    state: no_items,
+                    ..none
+                });
+                // Without items, one integer is the state and not the index, unless the schema says that there is one.
+                let nothing = Extras {
+                    index: record.indexed == Some(true),
+                    address,
+                    ..none
+                };
+                some.chain(no_items.then_some(nothing)).collect::<Vec<_>>()
+            })
+            .collect(),
+    }
+}
+
+/// Neighbouring bytes fields of which the schema does not say whether they are on the wire: the items' positions.
+struct Runs(Vec<Vec<usize>>);
+
+impl Runs {
+    fn new(sorted: &Sorted) -> Self {
+        let mut runs = Vec::new();
+        let mut run = Vec::new();
+        for (position, item) in sorted.items.iter().enumerate() {
+            match item.presence {
+                Presence::Unclear => run.push(position),
+                Presence::Omitted => {}
+                Presence::Sent if run.is_empty() => {}
+                Presence::Sent => runs.push(std::mem::take(&mut run)),
+            }
+        }
+        if !run.is_empty() {
+            runs.push(run);
+        }
+        Self(runs)
+    }
+
+    /// In how many ways each run can have 0 to all of its values.
+    fn ways(&self) -> usize {
+        self.0
+            .iter()
+            .fold(1, |ways, run| ways.saturating_mul(run.len() + 1))
+    }
+
+    /// How many values each run has, in one of the ways; in the first all have all.
+    fn sent(&self, mut way: usize) -> Vec<usize> {
+        let digit = |run: &Vec<usize>| {
+            let digit = way % (run.len() + 1);
+            way /= run.len() + 1;
+            run.len() - digit
+        };
+        self.0.iter().map(digit).collect()
+    }
+
+    /// The run that an item is in, and the item's position in it.
+    fn find(&self, item: usize) -> Option<(usize, usize)> {
+        let runs = self.0.iter().enumerate();
+        runs.filter_map(|(run, items)| Some((run, items.iter().position(|&each| each == item)?)))
+            .next()
+    }
+
+    fn unclear(&self, sorted: &Sorted, sent: &[usize]) -> Unclear {
+        let fields = self.0.iter().map(Vec::len).sum::<usize>();
+        let first = self
+            .0
+            .first()
+            .and_then(|run| sorted.items.get(*run.first()?))
+            .map_or(0, |item| item.field);
+        Unclear {
+            field: first as u16,
+            fields: fields as u32,
+            found: sent.iter().sum::<usize>() as u32,
+        }
+    }
+}
+
+/// A layout in the making: the steps, each with the field that it writes.
+#[derive(Default)]
+struct Draft {
+    ops: Vec<(Option<usize>, Op)>,
+    notes: Vec<NoteKind>,
+    values: u32,
+    unclear: Option<Unclear>,
+}
+
+impl Draft {
+    fn record(mut self, sorted: &Sorted, extras: Extras, runs: &Runs, sent: &[usize]) -> Layout {
+        for wire in &sorted.preamble {
+            self.wire(wire, true);
+        }
+        self.wire(&sorted.index, extras.index);
+        for wire in &sorted.address {
+            self.wire(wire, extras.address);
+        }
+        for position in 0..sorted.items.len() {
+            self.item(sorted, position, runs, sent);
+        }
+        self.wire(&sorted.state, extras.state);
+        self.wire(&sorted.priority, extras.priority);
+        for made in &sorted.made {
+            self.made(made.field, &made.steps);
+            self.notes.extend(made.note);
+        }
+        self.finish()
+    }
+
+    /// A value beside the items.
+    fn wire(&mut self, wire: &Wire, sent: bool) {
+        match (sent, &wire.taken, &wire.absent) {
+            (true, Some((field, steps)), _) => self.read(*field, steps),
+            (true, None, _) => {
+                self.ops.push((None, wire.skip));
+                self.values += 1;
+                self.notes.push(wire.skipped);
+            }
+            (false, _, Some((field, steps))) => {
+                self.made(*field, steps);
+                self.notes.push(wire.omitted);
+            }
+            (false, _, None) => {}
+        }
+    }
+
+    fn item(&mut self, sorted: &Sorted, position: usize, runs: &Runs, sent: &[usize]) {
+        let Some(item) = sorted.items.get(position) else {
+            return;
+        };
+        let is_sent = match (item.presence, runs.find(position)) {
+            (Presence::Unclear, Some((run, place))) => {
+                let (values, of) = (
+                    sent.get(run).copied().unwrap_or(0),
+                    runs.0.get(run).map_or(0, Vec::len),
+                );
+                if place == 0 && values != 0 && values != of {
+                    let (fields, found) = (of as u32, values as u32);
+                    self.unclear = self.unclear.or(Some(Unclear {
+                        field: item.field as u16,
+                        fields,
+                        found,
+                    }));
+                }
+                place < values
+            }
+            (presence, _) => presence == Presence::Sent,
+        };
+        match &item.absent {
+            Some(steps) if !is_sent => {
+                self.made(item.field, steps);
+                self.notes.push(NoteKind::OmittedByte);
+            }
+            _ => self.read(item.field, &item.read),
+        }
+    }
+
+    fn read(&mut self, field: usize, steps: &Steps) {
+        self.ops.extend(steps.iter().map(|op| (Some(field), *op)));
+        self.values += 1;
+    }
+
+    /// Puts steps that read nothing where they are due in Avro's order, if the wire's order allows.
+    fn made(&mut self, field: usize, steps: &Steps) {
+        let before = self
+            .ops
+            .iter()
+            .enumerate()
+            .filter(|(_, (other, _))| other.is_some_and(|other| other < field));
+        let mut at = before
+            .max_by_key(|(at, (other, _))| (*other, *at))
+            .map_or(0, |(at, _)| at + 1);
+        if steps.iter().any(|op| matches!(op.act, Act::Sent(_))) {
+            let sent = self
+                .ops
+                .iter()
+                .position(|(_, op)| matches!(op.act, Act::SentStamp(_)));
+            at = at.max(sent.map_or(0, |sent| sent + 1));
+        }
+        self.ops.splice(at..at, steps.iter().map(|op| (Some(field), *op)));
+    }
+
+    fn finish(mut self) -> Layout {
+        if let Some((_, first)) = self.ops.iter_mut().find(|(_, op)| op.act.is_read()) {
+            first.lead = Lead::Nothing;
+        }
+        let order = order(&self.ops);
+        let ops: Box<[Op]> = self.ops.into_iter().map(|(_, op)| op).collect();
+        let texts = ops.iter().filter(|op| op.act.is_text()).count() as u32;
+        let (values, notes, unclear) = (self.values, self.notes.into(), self.unclear);
+        Layout {
+            ops,
+            order,
+            texts,
+            values,
+            notes,
+            unclear,
+        }
+    }
+}
+
+/// The steps in Avro's order as ranges of the wire's order; none if that is the same.
+fn order(ops: &[(Option<usize>, Op)]) -> Option<Box<[(u32, u32)]>> {
+    let mut written: Vec<(usize, usize)> = ops
+        .iter()
+        .enumerate()
+        .filter_map(|(position, (field, op))| {
+            field
+                .filter(|_| op.act.is_written())
+                .map(|field| (field, position))
+        })
+        .collect();
+    if written.is_sorted() {
+        return None;
+    }
+    written.sort_unstable();
+    let mut ranges: Vec<(u32, u32)> = Vec::new();
+    for (_, position) in written {
+        let position = position as u32;
+        match ranges.last_mut() {
+            Some((_, end)) if *end == position => *end += 1,
+            _ => ranges.push((position, position + 1)),
+        }
+    }
+    Some(ranges.into())
+}
+
+/// What a message shows of a step: its separator, whether it is quoted, and how many items it has.
+type Shape = (Lead, bool, Count);
+
+fn shape(layout: &Layout) -> Vec<Shape> {
+    let read = layout.ops.iter().filter(|op| op.act.is_read());
+    read.map(|op| (op.lead, op.act.is_text(), op.count)).collect()
+}

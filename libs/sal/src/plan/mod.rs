@@ -1,0 +1,101 @@
+//! Plans: what to do with the values of a topic's messages, compiled once from the topic's registry schema.
+//! Between registry and encode: the transform keeps one [`Plan`] per schema, for all its threads.
+//!
+//! A plan is flat: a list of steps for each way in which the topic's messages may be laid out. There is more than
+//! one way where the schema does not say what the wire carries beside the items: a component's index, a command's
+//! four strings, an event's priority, and bytes fields (SAL sends char, but neither byte nor octet). A schema made
+//! with `--wire-extras` says the first and the last, any other is followed by the number of values.
+
+mod error;
+mod fields;
+mod layout;
+mod literal;
+mod op;
+mod schema;
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+pub use error::PlanError;
+pub(crate) use op::{Act, Count, Enumeration, Form, Layout, Lead, Op, Shift, Sign, Stamp};
+
+use crate::name::{Dialect, Kind};
+use crate::time::TimeScale;
+
+/// A compiled schema. Shared between threads: nothing in it changes but the memory of the last layout that fitted,
+/// which is a matter of speed only.
+#[derive(Debug)]
+pub struct Plan {
+    record: Box<str>,
+    dialect: Dialect,
+    kind: Kind,
+    pub(crate) names: Box<[Box<str>]>,
+    pub(crate) enumerations: Box<[Enumeration]>,
+    pub(crate) literals: Box<[u8]>,
+    /// Those with the most strings first, see encode.
+    pub(crate) layouts: Box<[Layout]>,
+    last: AtomicU32,
+}
+
+impl Plan {
+    /// Compiles the JSON of a registry schema. `time_scale` is that of the wire's time stamps; whatever it is,
+    /// `sal_created`, `sal_ingested` and `private_efdStamp` are UTC, and the other private stamps TAI.
+    pub fn compile(schema_json: &str, time_scale: TimeScale) -> Result<Self, PlanError> {
+        let record = schema::Record::read(schema_json)?;
+        let sorted = fields::Sorted::new(&record, time_scale)?;
+        let layouts = layout::layouts(&record, &sorted)?;
+        Ok(Self {
+            record: record.name.into(),
+            dialect: record.dialect,
+            kind: record.kind,
+            names: sorted.names.into(),
+            enumerations: sorted.enumerations.into(),
+            literals: sorted.literals.into(),
+            layouts: layouts.into(),
+            last: AtomicU32::new(0),
+        })
+    }
+
+    /// The name of the schema's record.
+    pub fn record(&self) -> &str {
+        &self.record
+    }
+
+    /// The dialect of the schema, by its first fields.
+    pub fn dialect(&self) -> Dialect {
+        self.dialect
+    }
+
+    /// The kind of topic, by the record's name.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// In how many ways the schema allows messages to be laid out. Where it is more than one, the plan follows the
+    /// number of values on the wire.
+    pub fn layouts(&self) -> usize {
+        self.layouts.len()
+    }
+
+    /// The layout that fitted the last message.
+    pub(crate) fn last(&self) -> usize {
+        self.last.load(Ordering::Relaxed) as usize
+    }
+
+    pub(crate) fn remember(&self, layout: usize) {
+        // A store in every message would move the cache line between cores.
+        if self.last() != layout {
+            self.last.store(layout as u32, Ordering::Relaxed);
+        }
+    }
+
+    /// The smallest and the greatest number of values that a message can have.
+    pub(crate) fn value_counts(&self) -> (u32, u32) {
+        let counts = || {
+            self.layouts
+                .iter()
+                .filter(|layout| layout.unclear.is_none())
+                .map(|layout| layout.values)
+        };
+        (counts().min().unwrap_or(0), counts().max().unwrap_or(0))
+    }
+}

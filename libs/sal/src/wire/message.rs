@@ -1,0 +1,171 @@
+//! The header of a text message: which topic it belongs to, read before any schema is known.
+//! First step of the transform; [`Message`] then goes to encode together with the topic's plan.
+
+use nom::bytes::complete::{tag, take_while1};
+use nom::combinator::{opt, verify};
+use nom::sequence::terminated;
+use nom::{Finish, IResult, Parser};
+
+use super::error::{Fault, Problem, WireError};
+use crate::name::MAX_TOPIC_BYTES;
+
+/// The most bytes that a message has; SAL's own buffer for one.
+pub const MAX_MESSAGE_BYTES: usize = 100_000;
+
+/// A message whose header is read, and whose values are not yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Message<'a> {
+    input: &'a [u8],
+    topic: &'a str,
+    values_at: usize,
+}
+
+impl<'a> Message<'a> {
+    /// Reads `[S_kind ]topic:( `, both forms that SAL had. Nothing is copied. The error's stage is `parse`.
+    pub fn parse(input: &'a [u8]) -> Result<Self, WireError> {
+        if input.len() > MAX_MESSAGE_BYTES {
+            return Err(WireError::new(
+                Problem::MessageTooLong,
+                input,
+                MAX_MESSAGE_BYTES,
+                None,
+            ));
+        }
+        let (values, topic) = header(input)
+            .finish()
+            .map_err(|fault| WireError::new(fault.problem, input, input.len() - fault.rest.len(), None))?;
+        Ok(Self {
+            input,
+            topic,
+            values_at: input.len() - values.len(),
+        })
+    }
+
+    /// The topic's name, e.g. `MTM1M3TS_logevent_detailedState`: a checked one, see [`crate::name::TopicName`].
+    pub fn topic(&self) -> &'a str {
+        self.topic
+    }
+
+    /// The whole message.
+    pub fn input(&self) -> &'a [u8] {
+        self.input
+    }
+
+    /// The values, from the first one to the closing parenthesis.
+    pub(crate) fn values(&self) -> &'a [u8] {
+        self.input.get(self.values_at..).unwrap_or_default()
+    }
+}
+
+fn header(input: &[u8]) -> IResult<&[u8], &str, Fault<'_>> {
+    let (after_word, word) = opt(terminated(name, tag(&b" "[..]))).parse(input)?;
+    let (rest, topic) = terminated(
+        verify(name, |topic: &str| is_topic(topic)),
+        (tag(&b":("[..]), opt(tag(&b" "[..]))),
+    )
+    .parse(after_word)?;
+    match word {
+        Some(word) if !tells_of(word, topic) => Err(nom::Err::Error(Fault {
+            problem: Problem::HeaderMismatch,
+            rest: after_word,
+        })),
+        _ => Ok((rest, topic)),
+    }
+}
+
+/// ASCII letters, digits and `_`.
+fn name(input: &[u8]) -> IResult<&[u8], &str, Fault<'_>> {
+    let (rest, name) = take_while1(|byte: u8| byte.is_ascii_alphanumeric() || byte == b'_').parse(input)?;
+    match std::str::from_utf8(name) {
+        Ok(name) => Ok((rest, name)),
+        Err(_) => Err(nom::Err::Error(Fault {
+            problem: Problem::Header,
+            rest: input,
+        })),
+    }
+}
+
+/// The rules of [`crate::name::TopicName`], which would have to own the name.
+fn is_topic(name: &str) -> bool {
+    name.len() <= MAX_TOPIC_BYTES
+        && name.starts_with(|first: char| first.is_ascii_alphabetic())
+        && name
+            .find('_')
+            .is_some_and(|underscore| underscore + 1 < name.len())
+}
+
+/// Whether `word` is `S_telemetry`, `S_logevent` or `S_command` of the topic's component `S`.
+fn tells_of(word: &str, topic: &str) -> bool {
+    let component = topic.split('_').next().unwrap_or_default();
+    let kind = word
+        .strip_prefix(component)
+        .and_then(|kind| kind.strip_prefix('_'));
+    matches!(kind, Some("telemetry" | "logevent" | "command"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_forms_of_the_header_are_read() {
+        for (input, topic, values) in [
+            ("Test_telemetry Test_scalars:( 1)", "Test_scalars", "1)"),
+            (
+                "Test_logevent Test_logevent_scalars:( 1)",
+                "Test_logevent_scalars",
+                "1)",
+            ),
+            ("Test_command Test_command_wait:(1)", "Test_command_wait", "1)"),
+            (
+                "MTM1M3TS_thermalData:( 'a b:( ')",
+                "MTM1M3TS_thermalData",
+                "'a b:( ')",
+            ),
+        ] {
+            let message = Message::parse(input.as_bytes()).unwrap();
+            assert_eq!(message.topic(), topic);
+            assert_eq!(message.values(), values.as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_bad_header_is_refused_with_its_place() {
+        let header = "expected a header `[<component>_<kind> ]<topic>:(` at byte ";
+        for (input, text) in [
+            ("", format!("{header}0, found the end of the message")),
+            ("{\"a\": 1}", format!("{header}0, found \"{{\\\"a\\\": 1}}\"")),
+            (
+                "Test_scalars",
+                format!("{header}12, found the end of the message"),
+            ),
+            ("Test_scalars (1)", format!("{header}13, found \"(1)\"")),
+            ("Test:( 1)", format!("{header}0, found \"Test:( 1)\"")),
+            ("1_a:( 1)", format!("{header}0, found \"1_a:( 1)\"")),
+            (
+                "Hexapod_telemetry Test_scalars:( 1)",
+                "expected the topic that the header's first word tells of at byte 18, \
+                 found \"Test_scalars:( 1)\""
+                    .to_owned(),
+            ),
+        ] {
+            let error = Message::parse(input.as_bytes()).unwrap_err();
+            assert_eq!(error.to_string(), text);
+            assert_eq!((error.stage(), error.reason()), ("parse", "bad_header"));
+        }
+    }
+
+    #[test]
+    fn a_message_has_at_most_100_000_bytes() {
+        let mut input = b"Test_scalars:( '".to_vec();
+        input.resize(MAX_MESSAGE_BYTES, b'x');
+        assert!(Message::parse(&input).is_ok());
+        input.push(b'x');
+        let error = Message::parse(&input).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "expected at most 100000 bytes in a message at byte 100000, found \"x\""
+        );
+        assert_eq!(error.reason(), "message_too_long");
+    }
+}
