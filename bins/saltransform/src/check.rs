@@ -1,1 +1,228 @@
-//! P
+//! `saltransform check`: the same transformation on files, without Kafka. What it accepts, `run` accepts.
+
+use std::collections::HashMap;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use apache_avro::Schema;
+use pipeline::config::EXIT_USAGE;
+use pipeline::schema_dir::{SchemaDir, SchemaDirError};
+use sal::avro::Options;
+use sal::encode::Encoder;
+use sal::plan::{Plan, PlanError};
+use sal::wire::{Message, WireError};
+use serde_json::{Value, json};
+
+use crate::config::{CheckArgs, time_scale};
+use crate::record_json::{RecordError, record_json};
+use crate::transform::unix_micros;
+
+/// The line that separates messages which hold line ends.
+const SEPARATOR: &[u8] = b"----";
+/// Bytes before the record in a Confluent frame: a zero and the schema's id.
+const FRAME_HEADER: usize = 5;
+
+/// The check itself cannot be done.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// The schemas cannot be read.
+    #[error(transparent)]
+    SchemaDir(#[from] SchemaDirError),
+    /// A file of messages cannot be read.
+    #[error("cannot read {path}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Standard output is gone.
+    #[error("cannot write the results")]
+    Output(#[source] io::Error),
+}
+
+/// Why one message cannot be carried.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error(transparent)]
+    Wire(#[from] WireError),
+    #[error("no schema for topic {0} in that directory")]
+    UnknownTopic(String),
+    #[error("the schema of this topic cannot be used")]
+    Plan(#[from] PlanError),
+    #[error("the schema of this topic is no Avro")]
+    Avro(#[source] apache_avro::Error),
+    #[error(transparent)]
+    Record(#[from] RecordError),
+}
+
+/// Checks every message of every file; exit code 1 if any failed, 64 if nothing could be checked.
+pub fn main(args: &CheckArgs) -> ExitCode {
+    match check(args, &mut io::stdout().lock()) {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("saltransform check: {}", pipeline::chain(&error));
+            ExitCode::from(EXIT_USAGE)
+        }
+    }
+}
+
+/// Writes one JSON object a message to `out`; answers how many failed.
+///
+/// `{"topic","record"}`, or `{"error","stage","byte","field"}` where byte and field are null if there is none.
+/// In records, bytes are text of the code points 0 to 255 (Avro's JSON form) and what is no JSON number is
+/// `"NaN"`, `"Infinity"`, `"-Infinity"`.
+pub fn check(args: &CheckArgs, out: &mut impl Write) -> Result<usize, CheckError> {
+    let options = Options {
+        dialect: args.naming.dialect,
+        subname: args.naming.subname.clone(),
+        wire_extras: args.wire_extras,
+        subsystems: Vec::new(),
+    };
+    let found = SchemaDir::read(&args.schemas)?.schemas(&options);
+    for error in &found.errors {
+        eprintln!("saltransform check: {}", pipeline::chain(error));
+    }
+    let scale = time_scale(args.time_scale, args.naming.dialect);
+    let schemas = found
+        .schemas
+        .into_iter()
+        .map(|schema| (schema.topic.as_str().to_owned(), schema.text))
+        .collect();
+    let mut checker = Checker {
+        schemas,
+        plans: HashMap::new(),
+        encoder: Encoder::new(),
+        frame: Vec::new(),
+        scale,
+    };
+    let mut failed = 0;
+    for path in &args.files {
+        let content = read(path).map_err(|source| CheckError::File {
+            path: path.clone(),
+            source,
+        })?;
+        for text in messages(&content) {
+            let line = match checker.check(text) {
+                Ok((topic, record)) => json!({"topic": topic, "record": record}),
+                Err(refusal) => {
+                    failed += 1;
+                    refusal.json()
+                }
+            };
+            writeln!(out, "{line}").map_err(CheckError::Output)?;
+        }
+    }
+    Ok(failed)
+}
+
+struct Checker {
+    schemas: HashMap<String, String>,
+    plans: HashMap<String, (Plan, Schema)>,
+    encoder: Encoder,
+    frame: Vec<u8>,
+    scale: sal::time::TimeScale,
+}
+
+impl Checker {
+    fn check(&mut self, text: &[u8]) -> Result<(String, Value), Refusal> {
+        let message = Message::parse(text)?;
+        let topic = message.topic().to_owned();
+        if !self.plans.contains_key(&topic) {
+            let raw = self
+                .schemas
+                .get(&topic)
+                .ok_or_else(|| Refusal::UnknownTopic(topic.clone()))?;
+            let plan = Plan::compile(raw, self.scale)?;
+            self.plans.insert(
+                topic.clone(),
+                (plan, Schema::parse_str(raw).map_err(Refusal::Avro)?),
+            );
+        }
+        let (plan, schema) = self
+            .plans
+            .get(&topic)
+            .ok_or_else(|| Refusal::UnknownTopic(topic.clone()))?;
+        self.encoder
+            .encode(plan, &message, 0, unix_micros(), &mut self.frame)?;
+        let record = record_json(schema, self.frame.get(FRAME_HEADER..).unwrap_or_default())?;
+        Ok((topic, record))
+    }
+}
+
+impl Refusal {
+    fn json(&self) -> Value {
+        let (stage, byte, field) = match self {
+            Self::Wire(error) => (error.stage(), Some(error.byte()), error.field()),
+            Self::UnknownTopic(_) | Self::Plan(_) | Self::Avro(_) => ("schema", None, None),
+            Self::Record(_) => ("decode", None, None),
+        };
+        json!({"error": pipeline::chain(self), "stage": stage, "byte": byte, "field": field})
+    }
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    if path.as_os_str() == "-" {
+        let mut content = Vec::new();
+        io::stdin().read_to_end(&mut content)?;
+        return Ok(content);
+    }
+    std::fs::read(path)
+}
+
+/// The messages of a file: its lines, or, if any line is `----`, the blocks between those, without the comments
+/// (`#`) that a block may begin with.
+fn messages(content: &[u8]) -> Vec<&[u8]> {
+    let lines: Vec<&[u8]> = content.split(|byte| *byte == b'\n').collect();
+    if !lines.iter().any(|line| line.trim_ascii_end() == SEPARATOR) {
+        let messages = lines
+            .into_iter()
+            .map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+        return messages
+            .filter(|line| !line.is_empty() && !line.starts_with(b"#"))
+            .collect();
+    }
+    let (mut blocks, mut start, mut at) = (Vec::new(), 0, 0);
+    for line in lines {
+        if line.trim_ascii_end() == SEPARATOR {
+            blocks.push(content.get(start..at).unwrap_or_default());
+            start = at + line.len() + 1;
+        }
+        at += line.len() + 1;
+    }
+    blocks.push(content.get(start.min(content.len())..).unwrap_or_default());
+    blocks
+        .into_iter()
+        .map(without_comments)
+        .filter(|block| !block.is_empty())
+        .collect()
+}
+
+fn without_comments(mut block: &[u8]) -> &[u8] {
+    while block.starts_with(b"#") {
+        let end = block
+            .iter()
+            .position(|byte| *byte == b'\n')
+            .map_or(block.len(), |end| end + 1);
+        block = block.get(end..).unwrap_or_default();
+    }
+    block.strip_suffix(b"\n").unwrap_or(block)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_messages_unless_blocks_are_marked() {
+        assert_eq!(messages(b"a\n\nb\r\n# no\nc"), [&b"a"[..], b"b", b"c"]);
+        assert_eq!(
+            messages(b"# head\n----\n# A1\none\n----\n# B\ntwo\nlines\n----\n"),
+            [&b"one"[..], b"two\nlines"]
+        );
+        assert_eq!(messages(b"----\nlast"), [&b"last"[..]]);
+    }
+}

@@ -10,7 +10,11 @@ use sal::time::TimeScale;
 
 /// SAL text to Confluent Avro.
 #[derive(Parser, Debug, Clone)]
-#[command(version, about, after_help = "Example: saltransform run --subsystem MTM1M3TS --broker localhost:9092")]
+#[command(
+    version,
+    about,
+    after_help = "Example: saltransform run --subsystem MTM1M3TS --broker localhost:9092"
+)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -21,15 +25,19 @@ pub struct Cli {
 #[derive(Subcommand, Debug, Clone)]
 pub enum Command {
     /// Register schemas and create the topics that `run` needs; safe to repeat
-    #[command(after_help = "Example: saltransform init --subsystem Test --xml-dir schemas --wire-extras --replication 1")]
+    #[command(
+        after_help = "Example: saltransform init --subsystem Test --xml-dir schemas --wire-extras --replication 1"
+    )]
     Init(InitArgs),
     /// Transform SAL text from Kafka to Avro in Kafka, until stopped
     #[command(after_help = "Example: saltransform run --subsystem Test --auto-offset-reset earliest")]
     Run(RunArgs),
     /// Transform messages from files, without Kafka: one JSON object a message on stdout; exit code 1 if any failed
-    #[command(after_help = "Example: saltransform check --schemas schemas --wire-extras messages.txt\n\n\
+    #[command(
+        after_help = "Example: saltransform check --schemas schemas --wire-extras messages.txt\n\n\
         A file holds one message a line, or, where messages hold line ends, blocks between lines of ----;\n\
-        lines at a block's start that begin with # are comments.")]
+        lines at a block's start that begin with # are comments."
+    )]
     Check(CheckArgs),
 }
 

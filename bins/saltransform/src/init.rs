@@ -1,1 +1,251 @@
-//! P
+//! `saltransform init`: registers schemas and creates the topics that `run` needs. Safe to repeat: what is there stays.
+
+use std::collections::BTreeSet;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use futures::stream::{self, StreamExt, TryStreamExt};
+use indicatif::{ProgressBar, ProgressStyle};
+use pipeline::config::KafkaConfigError;
+use pipeline::registry::{Registry, RegistryError, RegistrySetupError};
+use pipeline::schema_dir::{SchemaDir, SchemaDirError};
+use pipeline::topics::{self, Created, Shape};
+use rdkafka::error::KafkaError;
+use sal::avro::Options;
+use sal::name::TopicName;
+
+use crate::config::InitArgs;
+
+/// Requests to the registry at a time.
+const AT_ONCE: usize = 8;
+/// Topics in one request to the broker.
+const CHUNK: usize = 500;
+/// How long the broker may take for one request: a large cluster makes hundreds of topics in it.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The preparation failed; what was done so far stays and does no harm.
+#[derive(Debug, thiserror::Error)]
+pub enum InitError {
+    /// The directory cannot be read.
+    #[error(transparent)]
+    SchemaDir(#[from] SchemaDirError),
+    /// No topic of the wanted subsystems was found.
+    #[error("no SAL topic of {subsystems} in {place}; names are case-sensitive, for example MTM1M3TS")]
+    Nothing {
+        /// The wanted subsystems.
+        subsystems: String,
+        /// Where they were looked for.
+        place: String,
+    },
+    /// The registry's client cannot be made.
+    #[error(transparent)]
+    RegistrySetup(#[from] RegistrySetupError),
+    /// The registry does not answer, or refuses a schema.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The Kafka settings cannot be read.
+    #[error(transparent)]
+    Config(#[from] KafkaConfigError),
+    /// The broker does not answer.
+    #[error("cannot create topics; is a broker at {broker}?")]
+    Kafka {
+        /// Where it should be.
+        broker: String,
+        /// librdkafka's words.
+        #[source]
+        source: KafkaError,
+    },
+    /// The broker refuses a topic.
+    #[error("the broker refuses {count} topics, the first is {topic}: {reason}")]
+    Refused {
+        /// How many.
+        count: usize,
+        /// The first of them.
+        topic: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What was prepared.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Prepared {
+    /// Subjects registered, or already there with the same schema.
+    pub subjects: usize,
+    /// Topics that are new.
+    pub created: usize,
+    /// Topics that were there.
+    pub existing: usize,
+    /// Interface files or topics that could not be read: the others were prepared.
+    pub errors: Vec<String>,
+}
+
+/// A subject's schema, and the Kafka topic of its records.
+struct Wanted {
+    topic: TopicName,
+    kafka_topic: String,
+    subject: String,
+    schema: Option<String>,
+}
+
+/// Runs `init` and says what it did. Exit code 1 if anything failed or could not be read.
+pub async fn main(args: &InitArgs) -> ExitCode {
+    match prepare(args).await {
+        Ok(prepared) => {
+            for error in &prepared.errors {
+                eprintln!("saltransform init: {error}");
+            }
+            let Prepared {
+                subjects,
+                created,
+                existing,
+                ..
+            } = prepared;
+            println!("{subjects} subjects registered, {created} topics created, {existing} were there");
+            if prepared.errors.is_empty() {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            }
+        }
+        Err(error) => {
+            eprintln!("saltransform init: {}", pipeline::chain(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Registers the schemas, then creates their topics and the input topics of their subsystems.
+pub async fn prepare(args: &InitArgs) -> Result<Prepared, InitError> {
+    let registry = Registry::new(&args.registry)?;
+    let mut prepared = Prepared::default();
+    let wanted = match &args.xml_dir {
+        Some(dir) => from_directory(args, dir.clone(), &mut prepared)?,
+        None => from_registry(args, &registry).await?,
+    };
+    if wanted.is_empty() {
+        let subsystems = if args.subsystem.is_empty() {
+            "any subsystem".into()
+        } else {
+            args.subsystem.join(", ")
+        };
+        let place = args
+            .xml_dir
+            .as_ref()
+            .map_or(registry.url().to_owned(), |dir| dir.display().to_string());
+        return Err(InitError::Nothing { subsystems, place });
+    }
+    let bar = progress("registering schemas", wanted.len());
+    stream::iter(wanted.iter().filter(|wanted| wanted.schema.is_some()))
+        .map(|wanted| registry.register(&wanted.subject, wanted.schema.as_deref().unwrap_or_default()))
+        .buffer_unordered(AT_ONCE)
+        .try_for_each(|_| {
+            bar.inc(1);
+            futures::future::ready(Ok(()))
+        })
+        .await?;
+    bar.finish_and_clear();
+    prepared.subjects = wanted.len();
+    create_topics(args, &wanted, &mut prepared).await?;
+    Ok(prepared)
+}
+
+fn from_directory(args: &InitArgs, dir: PathBuf, prepared: &mut Prepared) -> Result<Vec<Wanted>, InitError> {
+    let options = Options {
+        dialect: args.naming.dialect,
+        subname: args.naming.subname.clone(),
+        wire_extras: args.wire_extras,
+        subsystems: args.subsystem.clone(),
+    };
+    let found = SchemaDir::read(&dir)?.schemas(&options);
+    prepared
+        .errors
+        .extend(found.errors.iter().map(|error| pipeline::chain(error)));
+    let wanted = found.schemas.into_iter().map(|schema| Wanted {
+        topic: schema.topic,
+        kafka_topic: schema.kafka_topic,
+        subject: schema.subject,
+        schema: Some(schema.text),
+    });
+    Ok(wanted.collect())
+}
+
+async fn from_registry(args: &InitArgs, registry: &Registry) -> Result<Vec<Wanted>, InitError> {
+    let prefix = format!("lsst.{}.", args.naming.subname);
+    let mut wanted = Vec::new();
+    for subject in registry.subjects().await? {
+        let name = subject
+            .strip_prefix(&prefix)
+            .and_then(|rest| rest.strip_suffix("-value"));
+        let Some(topic) = name.and_then(|name| TopicName::new(name.replacen('.', "_", 1)).ok()) else {
+            continue;
+        };
+        // The name tells the dialect: only what leads back to the same subject is of ours.
+        let is_ours = args.naming.dialect.subject(&topic, &args.naming.subname) == subject;
+        if is_ours && (args.subsystem.is_empty() || args.subsystem.iter().any(|s| s == topic.component())) {
+            let kafka_topic = args.naming.dialect.kafka_topic(&topic, &args.naming.subname);
+            wanted.push(Wanted {
+                topic,
+                kafka_topic,
+                subject,
+                schema: None,
+            });
+        }
+    }
+    Ok(wanted)
+}
+
+async fn create_topics(args: &InitArgs, wanted: &[Wanted], prepared: &mut Prepared) -> Result<(), InitError> {
+    let subsystems: BTreeSet<&str> = wanted.iter().map(|wanted| wanted.topic.component()).collect();
+    let inputs = subsystems
+        .iter()
+        .flat_map(|subsystem| ["telemetry", "logevent", "command"].map(|kind| format!("{subsystem}_{kind}")));
+    let names: Vec<String> = wanted
+        .iter()
+        .map(|wanted| wanted.kafka_topic.clone())
+        .chain(inputs)
+        .collect();
+    let config = args.kafka.client_config(&[("client.id", "saltransform-init")])?;
+    let shape = Shape {
+        partitions: args.partitions,
+        replication: args.replication,
+    };
+    let bar = progress("creating topics", names.len());
+    let mut refused = Vec::new();
+    for chunk in names.chunks(CHUNK) {
+        let chunk: Vec<&str> = chunk.iter().map(String::as_str).collect();
+        let answers = topics::create(&config, &chunk, shape, &[], TIMEOUT)
+            .await
+            .map_err(|source| InitError::Kafka {
+                broker: args.kafka.broker.clone(),
+                source,
+            })?;
+        for (name, answer) in chunk.iter().zip(answers) {
+            match answer {
+                Created::New => prepared.created += 1,
+                Created::Existing => prepared.existing += 1,
+                Created::Refused(code) => refused.push(((*name).to_owned(), code.to_string())),
+            }
+            bar.inc(1);
+        }
+    }
+    bar.finish_and_clear();
+    let count = refused.len();
+    match refused.into_iter().next() {
+        None => Ok(()),
+        Some((topic, reason)) => Err(InitError::Refused { count, topic, reason }),
+    }
+}
+
+/// A bar on a terminal, nothing elsewhere.
+fn progress(what: &'static str, count: usize) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{msg:20} {bar:40} {pos}/{len} {eta}");
+    ProgressBar::new(count as u64)
+        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        .with_message(what)
+}

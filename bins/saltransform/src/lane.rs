@@ -44,7 +44,11 @@ impl<'m> LaneFactory<'m> for Shared<'m> {
         'm: 'scope,
     {
         let transformer = Transformer::new(Targets::new(Arc::clone(&self.targets)));
-        Ok(TransformLane { shared: self.clone(), transformer, counter: Counter::default() })
+        Ok(TransformLane {
+            shared: self.clone(),
+            transformer,
+            counter: Counter::default(),
+        })
     }
 }
 
@@ -61,13 +65,24 @@ impl<'m> Lane<'m> for TransformLane<'m> {
     fn tick(&mut self) -> Result<(), LaneError> {
         self.shared.outlet.poll(Duration::ZERO);
         for (reason, count) in self.transformer.take_notes() {
-            self.shared.metrics.notes.with_label_values(&[reason]).inc_by(count);
+            self.shared
+                .metrics
+                .notes
+                .with_label_values(&[reason])
+                .inc_by(count);
         }
         for returned in self.shared.outlet.take_returned() {
             match returned {
                 Returned::Refused(sent, error) => {
                     let detail = pipeline::chain(&error);
-                    self.bury(sent.taken, Reason { stage: "produce", reason: "refused_by_broker", detail });
+                    self.bury(
+                        sent.taken,
+                        Reason {
+                            stage: "produce",
+                            reason: "refused_by_broker",
+                            detail,
+                        },
+                    );
                 }
                 // Transformed anew, as its schema may have changed meanwhile; it was counted as consumed already.
                 Returned::Later(sent, _) => self.carry(sent.taken),
@@ -79,7 +94,13 @@ impl<'m> Lane<'m> for TransformLane<'m> {
     fn drain(&mut self) -> Result<(), LaneError> {
         let start = Instant::now();
         let shutdown = &self.shared.shutdown;
-        let over = || if shutdown.is_set() { shutdown.given_up() } else { start.elapsed() > DRAIN };
+        let over = || {
+            if shutdown.is_set() {
+                shutdown.given_up()
+            } else {
+                start.elapsed() > DRAIN
+            }
+        };
         while self.counter.outstanding() > 0 && !over() {
             self.shared.outlet.poll(Duration::from_millis(5));
         }
@@ -96,10 +117,15 @@ impl<'m> TransformLane<'m> {
             let since = Instant::now();
             match self.transformer.transform(taken.message.payload()) {
                 Outcome::Record(target) => {
-                    self.shared.metrics.transform_seconds.observe(since.elapsed().as_secs_f64());
+                    self.shared
+                        .metrics
+                        .transform_seconds
+                        .observe(since.elapsed().as_secs_f64());
                     let sent = Sent::new(taken, since, &self.counter);
                     let give_up = || self.shared.shutdown.given_up();
-                    self.shared.outlet.send(&target.kafka_topic, self.transformer.frame(), sent, give_up);
+                    self.shared
+                        .outlet
+                        .send(&target.kafka_topic, self.transformer.frame(), sent, give_up);
                     return;
                 }
                 Outcome::Skipped(reason) => {
@@ -120,6 +146,8 @@ impl<'m> TransformLane<'m> {
     }
 
     fn bury(&self, taken: Taken<'m>, reason: Reason) {
-        self.shared.dead_letters.send(&taken.message, taken.receipt, reason);
+        self.shared
+            .dead_letters
+            .send(&taken.message, taken.receipt, reason);
     }
 }

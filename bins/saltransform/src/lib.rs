@@ -17,6 +17,7 @@ pub mod config;
 pub mod init;
 mod lane;
 mod outlet;
+pub mod record_json;
 pub mod run;
 mod targets;
 mod transform;

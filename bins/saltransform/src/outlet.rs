@@ -71,7 +71,11 @@ impl Drop for Outstanding {
 impl<'m> Sent<'m> {
     pub(crate) fn new(taken: Taken<'m>, since: Instant, counter: &Counter) -> Self {
         counter.0.fetch_add(1, Ordering::Relaxed);
-        Self { taken, since, _outstanding: Outstanding(counter.clone()) }
+        Self {
+            taken,
+            since,
+            _outstanding: Outstanding(counter.clone()),
+        }
     }
 }
 
@@ -88,7 +92,9 @@ impl<'m> Outlet<'m> {
             warned: Mutex::default(),
             lifetime: PhantomData,
         };
-        Ok(Self { producer: config.create_with_context(context)? })
+        Ok(Self {
+            producer: config.create_with_context(context)?,
+        })
     }
 
     /// Hands a record to librdkafka, which copies it. A full queue is waited for: that is the back-pressure.
@@ -97,13 +103,17 @@ impl<'m> Outlet<'m> {
         // The key outlives the call: it is in librdkafka's own memory, held by the opaque.
         let sent = Box::new(sent);
         let key = sent.taken.message.key().map(<[u8]>::to_vec);
-        let mut record: BaseRecord<'_, [u8], [u8], _> = BaseRecord::with_opaque_to(topic, sent).payload(frame);
+        let mut record: BaseRecord<'_, [u8], [u8], _> =
+            BaseRecord::with_opaque_to(topic, sent).payload(frame);
         if let Some(key) = &key {
             record = record.key(key);
         }
         while let Err((error, back)) = self.producer.send(record) {
             if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
-                self.producer.client().context().return_it(error, *back.delivery_opaque);
+                self.producer
+                    .client()
+                    .context()
+                    .return_it(error, *back.delivery_opaque);
                 return;
             }
             if give_up() {
@@ -138,15 +148,15 @@ impl<'m> Outlet<'m> {
 impl<'m> OutletContext<'m> {
     fn return_it(&self, error: KafkaError, sent: Sent<'m>) {
         use RDKafkaErrorCode::{
-            InvalidMessage, InvalidRecord, MessageBatchTooLarge, MessageSizeTooLarge, PolicyViolation, PurgeInflight,
-            PurgeQueue,
+            InvalidMessage, InvalidRecord, MessageBatchTooLarge, MessageSizeTooLarge, PolicyViolation,
+            PurgeInflight, PurgeQueue,
         };
         let back = match error.rdkafka_error_code() {
             // The producer is going away; the next process reads the message again.
             Some(PurgeQueue | PurgeInflight) => return,
-            Some(MessageSizeTooLarge | MessageBatchTooLarge | InvalidRecord | InvalidMessage | PolicyViolation) => {
-                Returned::Refused(sent, error)
-            }
+            Some(
+                MessageSizeTooLarge | MessageBatchTooLarge | InvalidRecord | InvalidMessage | PolicyViolation,
+            ) => Returned::Refused(sent, error),
             _ => {
                 let mut warned = lock(&self.warned);
                 if warned.is_none_or(|at| at.elapsed() > Duration::from_secs(30)) {
@@ -184,7 +194,9 @@ impl<'m> ProducerContext for OutletContext<'m> {
         match result {
             Ok(_) => {
                 self.metrics.produced.inc();
-                self.metrics.total_seconds.observe(sent.since.elapsed().as_secs_f64());
+                self.metrics
+                    .total_seconds
+                    .observe(sent.since.elapsed().as_secs_f64());
                 sent.taken.receipt.finish();
             }
             Err((error, _)) => self.return_it(error.clone(), *sent),

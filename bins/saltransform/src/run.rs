@@ -63,11 +63,21 @@ impl Stage {
     /// Call it on a tokio runtime.
     pub fn new(args: &RunArgs, service: &Service) -> Result<Self, RunError> {
         let metrics = TransformMetrics::register(&service.metrics)?;
-        let reporter = Reporter::new(KafkaMetrics::register(&service.metrics)?, service.readiness.part("kafka"));
+        let reporter = Reporter::new(
+            KafkaMetrics::register(&service.metrics)?,
+            service.readiness.part("kafka"),
+        );
         let group = group(args);
         let consumer = args.kafka.client_config(&[
             ("client.id", "saltransform"),
-            ("check.crcs", if args.disable_consumer_check_crcs { "false" } else { "true" }),
+            (
+                "check.crcs",
+                if args.disable_consumer_check_crcs {
+                    "false"
+                } else {
+                    "true"
+                },
+            ),
         ])?;
         let mut intake = IntakeOptions::new(consumer, &group, input(args)?);
         intake.rewind_to_start = args.rewind_to_start;
@@ -81,7 +91,9 @@ impl Stage {
         let producer = producer_config(args)?;
         let counter = metrics.dead_letters.clone();
         let dead_letters = DeadLetters::new(
-            &args.kafka.client_config(&[("client.id", "saltransform-dead-letters")])?,
+            &args
+                .kafka
+                .client_config(&[("client.id", "saltransform-dead-letters")])?,
             &group,
             args.dead_letter_topic.as_deref(),
             reporter.clone(),
@@ -116,7 +128,11 @@ impl Stage {
             self.args.clone(),
             self.dead_letters.topic().to_owned(),
         ));
-        let outlet = Arc::new(Outlet::new(&self.producer, self.reporter.clone(), self.metrics.clone())?);
+        let outlet = Arc::new(Outlet::new(
+            &self.producer,
+            self.reporter.clone(),
+            self.metrics.clone(),
+        )?);
         let shared = Shared {
             targets: Arc::clone(&self.targets),
             outlet,
@@ -133,8 +149,13 @@ impl Stage {
 /// What goes on beside the messages: the dead-letter topic is made if it is missing, schemas are kept fresh.
 async fn background(targets: Arc<SharedTargets>, args: RunArgs, dead_letter_topic: String) {
     let make_topic = async {
-        let Ok(config) = args.kafka.client_config(&[("client.id", "saltransform-admin")]) else { return };
-        let shape = Shape { partitions: 1, replication: -1 };
+        let Ok(config) = args.kafka.client_config(&[("client.id", "saltransform-admin")]) else {
+            return;
+        };
+        let shape = Shape {
+            partitions: 1,
+            replication: -1,
+        };
         let timeout = std::time::Duration::from_secs(30);
         // Where this is not allowed, the broker makes it at the first dead letter, or refuses that with a clear error.
         match topics::create(&config, &[&dead_letter_topic], shape, &[], timeout).await {
@@ -162,17 +183,24 @@ fn input(args: &RunArgs) -> Result<Topics, RunError> {
     if !args.topic.is_empty() {
         return Ok(Topics::Named(args.topic.clone()));
     }
-    if let Some(wrong) =
-        args.subsystem.iter().find(|name| name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric()))
+    if let Some(wrong) = args
+        .subsystem
+        .iter()
+        .find(|name| name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric()))
     {
         return Err(RunError::Subsystem(wrong.clone()));
     }
-    Ok(Topics::Matching(format!("^({})_({KINDS})$", args.subsystem.join("|"))))
+    Ok(Topics::Matching(format!(
+        "^({})_({KINDS})$",
+        args.subsystem.join("|")
+    )))
 }
 
 fn producer_config(args: &RunArgs) -> Result<ClientConfig, KafkaConfigError> {
     let (idempotence, acks) = if args.disable_producer_acks {
-        tracing::warn!("acknowledgements are off: a record counts as produced when it is sent, and may be lost");
+        tracing::warn!(
+            "acknowledgements are off: a record counts as produced when it is sent, and may be lost"
+        );
         ("false", "0")
     } else {
         ("true", "all")

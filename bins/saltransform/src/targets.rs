@@ -74,7 +74,10 @@ pub(crate) struct Targets {
 
 impl Targets {
     pub(crate) fn new(shared: Arc<SharedTargets>) -> Self {
-        Self { shared, known: HashMap::new() }
+        Self {
+            shared,
+            known: HashMap::new(),
+        }
     }
 
     /// Where the topic goes. Asks the registry at the first message of a topic; may block for as long as one request.
@@ -107,7 +110,8 @@ impl Targets {
     fn know(&mut self, topic: &str, slot: &Arc<Slot>) -> Arc<Target> {
         let version = slot.version.load(Ordering::Acquire);
         let target = slot.current();
-        self.known.insert(topic.into(), (version, Arc::clone(&target), Arc::clone(slot)));
+        self.known
+            .insert(topic.into(), (version, Arc::clone(&target), Arc::clone(slot)));
         target
     }
 }
@@ -120,7 +124,15 @@ impl SharedTargets {
         metrics: TransformMetrics,
         part: Part,
     ) -> Self {
-        Self { registry, runtime, naming, metrics, part, slots: Mutex::default(), unknown: Mutex::default() }
+        Self {
+            registry,
+            runtime,
+            naming,
+            metrics,
+            part,
+            slots: Mutex::default(),
+            unknown: Mutex::default(),
+        }
     }
 
     /// The runtime that requests to the registry run on.
@@ -132,7 +144,10 @@ impl SharedTargets {
     pub(crate) async fn keep_fresh(&self, interval: Duration) {
         loop {
             tokio::time::sleep(interval).await;
-            let slots: Vec<_> = lock(&self.slots).iter().map(|(k, v)| (k.clone(), Arc::clone(v))).collect();
+            let slots: Vec<_> = lock(&self.slots)
+                .iter()
+                .map(|(k, v)| (k.clone(), Arc::clone(v)))
+                .collect();
             for (topic, slot) in slots {
                 self.refresh(&topic, &slot).await;
             }
@@ -161,7 +176,11 @@ impl SharedTargets {
             return Err(Lookup::Dead(reason.clone()));
         }
         let dead = |stage, reason, error: &dyn std::error::Error| {
-            let reason = Reason { stage, reason, detail: pipeline::chain(error) };
+            let reason = Reason {
+                stage,
+                reason,
+                detail: pipeline::chain(error),
+            };
             let mut unknown = lock(&self.unknown);
             if unknown.len() >= MOST_UNKNOWN {
                 unknown.clear();
@@ -180,15 +199,29 @@ impl SharedTargets {
             }
             Err(error) => {
                 self.count("missing");
-                tracing::warn!(topic, subject, "no schema for this topic: its messages are dead letters until there is one");
+                tracing::warn!(
+                    topic,
+                    subject,
+                    "no schema for this topic: its messages are dead letters until there is one"
+                );
                 return Err(dead("schema", "unknown_topic", &error));
             }
         };
         self.part.up();
-        let target = self.compile(&name, &schema).map_err(|error| dead("schema", "unusable_schema", &error))?;
+        let target = self
+            .compile(&name, &schema)
+            .map_err(|error| dead("schema", "unusable_schema", &error))?;
         self.count("new");
-        tracing::info!(topic, id = target.schema_id, target = target.kafka_topic, "schema is in use");
-        let slot = Arc::new(Slot { target: Mutex::new((Arc::new(target), Instant::now())), version: 0.into() });
+        tracing::info!(
+            topic,
+            id = target.schema_id,
+            target = target.kafka_topic,
+            "schema is in use"
+        );
+        let slot = Arc::new(Slot {
+            target: Mutex::new((Arc::new(target), Instant::now())),
+            version: 0.into(),
+        });
         let mut slots = lock(&self.slots);
         Ok(Arc::clone(slots.entry(topic.into()).or_insert(slot)))
     }

@@ -32,7 +32,12 @@ pub(crate) enum Outcome {
 
 impl Transformer {
     pub(crate) fn new(targets: Targets) -> Self {
-        Self { targets, encoder: Encoder::new(), frame: Vec::with_capacity(4096), notes: Vec::new() }
+        Self {
+            targets,
+            encoder: Encoder::new(),
+            frame: Vec::with_capacity(4096),
+            notes: Vec::new(),
+        }
     }
 
     /// The frame of the last [`Outcome::Record`].
@@ -76,8 +81,13 @@ impl Transformer {
     }
 
     fn encode(&mut self, message: &Message<'_>, target: &Target) -> Result<(), WireError> {
-        let notes =
-            self.encoder.encode(&target.plan, message, target.schema_id, unix_micros(), &mut self.frame)?;
+        let notes = self.encoder.encode(
+            &target.plan,
+            message,
+            target.schema_id,
+            unix_micros(),
+            &mut self.frame,
+        )?;
         for (reason, count) in notes.iter() {
             // A handful of reasons: a list is quicker than a map.
             match self.notes.iter_mut().find(|(known, _)| *known == reason) {
@@ -90,7 +100,11 @@ impl Transformer {
 }
 
 fn dead(error: &WireError) -> Reason {
-    Reason { stage: error.stage(), reason: error.reason(), detail: pipeline::chain(error) }
+    Reason {
+        stage: error.stage(),
+        reason: error.reason(),
+        detail: pipeline::chain(error),
+    }
 }
 
 /// Now, in microseconds since 1970 (UTC): the clock behind `kafka_timestamp`.
