@@ -1,1 +1,3 @@
-//! PLACE
+//! kafkaefd: the command of the observatory's telemetry operator. One module a sub-command.
+
+pub mod salschema;

@@ -1,2 +1,52 @@
-//! PLACE
-fn main() {}
+//! kafkaefd's table of contents: read the flags, run the sub-command, say how it ended.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use kafkaefd::salschema::SalschemaCommand;
+use pipeline::config::EXIT_USAGE;
+
+/// The command of the observatory's telemetry operator
+#[derive(Parser, Debug)]
+#[command(
+    version,
+    about,
+    after_help = "Example: kafkaefd salschema convert --xml-dir schemas --write avro"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    #[command(after_help = "Example: kafkaefd salschema convert --xml-dir schemas --print --subsystem Test")]
+    Salschema(SalschemaCommand),
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(shown) => {
+            let code = if shown.use_stderr() { EXIT_USAGE } else { 0 };
+            let _ = shown.print();
+            return code.into();
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("kafkaefd: {}", pipeline::chain(&error));
+            return ExitCode::FAILURE;
+        }
+    };
+    runtime.block_on(async {
+        match cli.command {
+            Command::Salschema(command) => command.run().await,
+        }
+    })
+}

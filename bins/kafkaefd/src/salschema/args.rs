@@ -1,0 +1,92 @@
+//! The command line of `kafkaefd salschema`. Each flag has an environment variable.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+use pipeline::config::RegistryArgs;
+use sal::name::Dialect;
+
+/// SAL interface files to Avro schemas
+#[derive(Args, Debug, Clone)]
+pub struct SalschemaCommand {
+    /// What to do.
+    #[command(subcommand)]
+    pub(super) action: Action,
+}
+
+#[derive(Subcommand, Debug, Clone)]
+pub(super) enum Action {
+    /// Convert SAL XML (and the cameras' .avsc files) to Avro schemas, and write, upload or print them
+    #[command(
+        after_help = "Exit code: 0 if all was read and delivered, 1 if something was left out (listed at the end, on \
+                      stderr), 64 if the flags cannot be used.\n\n\
+                      Example: kafkaefd salschema convert --xml-dir schemas --subsystem MTM1M3TS --write avro"
+    )]
+    Convert(ConvertArgs),
+}
+
+/// Flags of `salschema convert`.
+#[derive(Args, Debug, Clone)]
+pub struct ConvertArgs {
+    /// SAL XML repository (the directory that holds sal_interfaces), or its sal_interfaces itself
+    #[arg(long, env = "XML_DIR", value_name = "DIR")]
+    pub xml_dir: PathBuf,
+
+    /// Form of schemas and topics: efd (lsst.sal.Test_scalars) or ts_xml (lsst.sal.Test.scalars)
+    #[arg(long, env = "DIALECT", default_value_t = Dialect::Efd, value_name = "efd|ts_xml")]
+    pub dialect: Dialect,
+
+    /// Second part of the Kafka topics' names
+    #[arg(long, env = "SUBNAME", default_value = "sal", value_name = "NAME")]
+    pub subname: String,
+
+    /// Also keep what only the text wire carries (index, priority, SAL types): nothing is left to inference then
+    #[arg(long, env = "WIRE_EXTRAS")]
+    pub wire_extras: bool,
+
+    /// Subsystems to convert, by name; all without it
+    #[arg(long, short, env = "SUBSYSTEM", value_name = "S", num_args = 1.., value_delimiter = ',')]
+    pub subsystem: Vec<String>,
+
+    /// Write each schema to DIR/<SAL topic>.json, exactly as its owners publish it (efd: indent of 2, keys in
+    /// alphabetical order; ts_xml: indent of 4, and the file's MD5 starts with the topic's revCode)
+    #[arg(long, env = "WRITE_DIR", value_name = "DIR", group = "target")]
+    pub write: Option<PathBuf>,
+
+    /// Register each schema under <Kafka topic>-value; what is registered already counts as unchanged
+    #[arg(long, group = "target")]
+    pub upload: bool,
+
+    /// Print each schema to stdout, and the summary to stderr
+    #[arg(long, group = "target")]
+    pub print: bool,
+
+    /// Give the summary as one JSON object (with --print: the schemas in it)
+    #[arg(long)]
+    pub json: bool,
+
+    /// Where to upload to.
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+}
+
+/// Where the schemas go.
+#[derive(Debug)]
+pub(super) enum Target<'a> {
+    /// Nowhere: the summary is all.
+    Summary,
+    Print,
+    Write(&'a Path),
+    Upload(&'a RegistryArgs),
+}
+
+impl ConvertArgs {
+    pub(super) fn target(&self) -> Target<'_> {
+        match &self.write {
+            Some(dir) => Target::Write(dir),
+            None if self.upload => Target::Upload(&self.registry),
+            None if self.print => Target::Print,
+            None => Target::Summary,
+        }
+    }
+}
