@@ -1,0 +1,279 @@
+//! `kafkaefd salschema convert` as a person starts it: the published schemas come out, what is wrong with a file is
+//! told, the registry gets what it does not have.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// Runs `kafkaefd salschema convert ARGS` from the repository's root, with none of our environment variables.
+fn convert(args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kafkaefd"));
+    for variable in [
+        "XML_DIR",
+        "DIALECT",
+        "SUBNAME",
+        "WIRE_EXTRAS",
+        "SUBSYSTEM",
+        "WRITE_DIR",
+        "SCHEMAREGISTRY",
+    ] {
+        command.env_remove(variable);
+    }
+    command
+        .current_dir(root())
+        .args(["salschema", "convert"])
+        .args(args)
+        .output()
+        .unwrap()
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn shared(release: &str) -> Option<PathBuf> {
+    let path = root().join("../shared/sal").join(release);
+    if path.is_dir() {
+        return Some(path);
+    }
+    println!("skipped: {} is absent", path.display());
+    None
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn files(dir: &Path) -> BTreeMap<String, String> {
+    let files = fs::read_dir(dir).unwrap().map(|entry| {
+        let path = entry.unwrap().path();
+        let stem = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        (stem, fs::read_to_string(path).unwrap())
+    });
+    files.collect()
+}
+
+#[test]
+fn write_gives_the_files_that_were_published_in_2019() {
+    let Some(release) = shared("ts_xml-2019-01") else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let written = dir.path().join("avro");
+    let output = convert(&[
+        "--xml-dir",
+        release.to_str().unwrap(),
+        "--write",
+        written.to_str().unwrap(),
+    ]);
+    assert_eq!((output.status.code(), err(&output).as_str()), (Some(0), ""));
+    let mut published = files(&release.join("avro"));
+    // Published from an older XML than the one that is there.
+    published.remove("ATHexapod_command_setMaxSpeeds");
+    assert!(files(&written) == published, "the files differ");
+    assert!(
+        out(&output).contains("\nMTM1M3TS             1       6        10     143\n"),
+        "{}",
+        out(&output)
+    );
+    assert!(out(&output).ends_with(&format!(
+        "225 schemas in dialect efd, written to {}\n",
+        written.display()
+    )));
+}
+
+#[test]
+fn write_gives_todays_schemas_and_rev_codes() {
+    let Some(release) = shared("ts_xml-v28") else {
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let to = dir.path().to_str().unwrap();
+    let xml = release.join("sal_interfaces");
+    let args = [
+        "--xml-dir",
+        xml.to_str().unwrap(),
+        "--dialect",
+        "ts_xml",
+        "--write",
+        to,
+        "--json",
+    ];
+    let output = convert(&args);
+    assert_eq!((output.status.code(), err(&output).as_str()), (Some(0), ""));
+    let summary: Value = serde_json::from_str(&out(&output)).unwrap();
+    assert_eq!(
+        (&summary["written_to"], &summary["errors"]),
+        (&to.into(), &serde_json::json!([]))
+    );
+    assert_eq!(summary["subsystems"]["ATCamera"]["telemetry"], 31);
+    let mut written = files(dir.path());
+    for published in files(&release.join("avro")).into_values() {
+        for (topic, published) in serde_json::from_str::<BTreeMap<String, Value>>(&published).unwrap() {
+            let name = topic.strip_prefix("lsst.sal.").unwrap().replacen('.', "_", 1);
+            let text = written
+                .remove(&name)
+                .unwrap_or_else(|| panic!("{name} was not written"));
+            assert_eq!(
+                serde_json::from_str::<Value>(&text).unwrap(),
+                published["schema"],
+                "{name}"
+            );
+        }
+    }
+    assert!(written.is_empty(), "{:?}", written.keys());
+}
+
+fn broken_directory() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let component = dir.path().join("sal_interfaces/T");
+    fs::create_dir_all(&component).unwrap();
+    fs::write(
+        component.join("T_Events.xml"),
+        "<SALEventSet>\n<SALEvent>\n</SALEventSet>",
+    )
+    .unwrap();
+    let topics = "<SALTelemetrySet><SALTelemetry><EFDB_Topic>T_good</EFDB_Topic></SALTelemetry>\n\
+        <SALTelemetry><EFDB_Topic>T_bad</EFDB_Topic>\n<item><EFDB_Name>x</EFDB_Name></item></SALTelemetry></SALTelemetrySet>";
+    fs::write(component.join("T_Telemetry.xml"), topics).unwrap();
+    fs::create_dir_all(dir.path().join("sal_interfaces/U")).unwrap();
+    fs::write(
+        dir.path().join("sal_interfaces/U/U_Telemetry.xml"),
+        topics.replace("T_", "U_").replace("x<", "x<!"),
+    )
+    .unwrap();
+    dir
+}
+
+#[test]
+fn what_is_wrong_with_a_file_is_told_and_the_rest_is_converted() {
+    let dir = broken_directory();
+    let path = dir.path().to_str().unwrap();
+    let output = convert(&["--xml-dir", path, "--subsystem", "T"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(
+        out(&output),
+        "subsystem  telemetry  events  commands  fields\n\
+         T                  1       0         0       7\n\
+         total              1       0         0       7\n\
+         1 schemas in dialect efd; 2 left out\n"
+    );
+    assert_eq!(
+        err(&output),
+        "sal_interfaces/T/T_Events.xml:3: not well-formed XML, the file was left out: ill-formed document: expected \
+         `</SALEvent>`, but `</SALEventSet>` was found\n\
+         sal_interfaces/T/T_Telemetry.xml:3: T_bad: <item> needs a <IDL_Type> with text; add it\n"
+    );
+    let output = convert(&["--xml-dir", path, "--print", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let summary: Value = serde_json::from_str(&out(&output)).unwrap();
+    assert_eq!(summary["errors"].as_array().unwrap().len(), 3);
+    assert_eq!(summary["schemas"]["lsst.sal.T_good"]["name"], "T_good");
+}
+
+#[test]
+fn print_keeps_stdout_for_the_schemas() {
+    let output = convert(&[
+        "--xml-dir",
+        "schemas",
+        "-s",
+        "LinearStage",
+        "--print",
+        "--wire-extras",
+    ]);
+    assert_eq!(output.status.code(), Some(0));
+    let schemas: Vec<Value> = serde_json::Deserializer::from_str(&out(&output))
+        .into_iter()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    assert_eq!(schemas.len(), 5);
+    assert!(schemas.iter().all(|schema| schema["sal_indexed"] == false));
+    assert!(err(&output).ends_with("5 schemas in dialect efd\n"));
+}
+
+#[test]
+fn flags_that_cannot_be_used_are_named() {
+    let empty = tempfile::tempdir().unwrap();
+    let empty = empty.path().to_str().unwrap();
+    for (args, expected) in [
+        (
+            vec!["--xml-dir", empty],
+            format!("kafkaefd: cannot use --xml-dir: no schemas in {empty}: expected a folder"),
+        ),
+        (
+            vec!["--xml-dir", "schemas", "-s", "Nope"],
+            "kafkaefd: --subsystem Nope: no such subsystem in --xml-dir; it has ATDome ATHexapod".to_owned(),
+        ),
+        (
+            vec!["--xml-dir", "schemas", "--dialect", "x"],
+            "error: invalid value 'x' for '--dialect <efd|ts_xml>': a dialect is efd or ts_xml, not 'x'"
+                .to_owned(),
+        ),
+        (
+            vec!["--xml-dir", "schemas", "--upload", "--schema-registry", "nowhere"],
+            "kafkaefd: cannot use the flags of the schema registry".to_owned(),
+        ),
+    ] {
+        let output = convert(&args);
+        assert_eq!(output.status.code(), Some(64), "{args:?}");
+        assert!(err(&output).starts_with(&expected), "{}", err(&output));
+    }
+    let help = out(&convert(&["--help"]));
+    assert!(
+        help.contains("Example: kafkaefd salschema convert --xml-dir schemas"),
+        "{help}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn upload_registers_what_is_not_there_yet() {
+    let registry = devstack::RegistryServer::start().await.unwrap();
+    let upload = |args: &[&str]| {
+        let url = registry.url().to_string();
+        let mut all = vec![
+            "--xml-dir",
+            "schemas",
+            "--upload",
+            "--json",
+            "--schema-registry",
+            url.as_str(),
+        ];
+        all.extend(args);
+        let output = convert(&all);
+        assert_eq!(output.status.code(), Some(0), "{}", err(&output));
+        let summary: Value = serde_json::from_str(&out(&output)).unwrap();
+        ["new", "changed", "unchanged"].map(|count| summary["uploaded"][count].as_u64().unwrap())
+    };
+    assert_eq!(upload(&["-s", "Test", "Script"]), [20, 0, 0]);
+    assert_eq!(upload(&["-s", "Test", "LinearStage"]), [5, 0, 8]);
+    // Extra fields have defaults, so that the change is compatible.
+    assert_eq!(upload(&["-s", "Test", "--wire-extras"]), [0, 8, 0]);
+}
+
+#[test]
+fn a_registry_that_is_away_ends_the_upload() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let output = convert(&[
+        "--xml-dir",
+        "schemas",
+        "-s",
+        "Test",
+        "--upload",
+        "--schema-registry",
+        &url,
+    ]);
+    assert_eq!(output.status.code(), Some(1));
+    let expected = format!(
+        "kafkaefd: the upload stopped; what was uploaded stays: run it again: the schema registry at {url} does not answer"
+    );
+    assert!(err(&output).starts_with(&expected), "{}", err(&output));
+}
