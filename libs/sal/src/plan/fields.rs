@@ -2,18 +2,16 @@
 //! second step of compiling a plan.
 
 use super::error::PlanError;
-use super::literal;
-use super::op::{Act, Count, Enumeration, Form, Lead, Op, Shift, Sign, Stamp};
+use super::op::{Act, Count, Enumeration, Lead, Op};
+use super::private::PREAMBLE;
 use super::schema::{Field, Record, Scalar};
-use crate::encode::{NoteKind, avro};
+use super::steps::{Maker, Steps};
+use crate::encode::NoteKind;
 use crate::name::{Dialect, Kind};
 use crate::time::TimeScale;
 
 /// The largest number of fields and of steps that a plan numbers.
-const MOST: usize = u16::MAX as usize;
-
-/// Steps for one field: a union's branch, the value, or its replacement.
-pub(super) type Steps = Vec<Op>;
+pub(super) const MOST: usize = u16::MAX as usize;
 
 /// A value of the wire that comes before or after the items.
 #[derive(Debug)]
@@ -70,49 +68,6 @@ pub(super) struct Sorted {
     pub(super) literals: Vec<u8>,
 }
 
-/// A name in each dialect, and how a value without a field is skipped.
-type Preamble = (&'static str, &'static str, Act, NoteKind);
-
-/// The six values that every message starts with.
-const PREAMBLE: [Preamble; 6] = [
-    (
-        "sal_revcode",
-        "private_revCode",
-        Act::SkipText,
-        NoteKind::SkippedPreamble,
-    ),
-    (
-        "sal_created",
-        "private_sndStamp",
-        Act::SkipNumber,
-        NoteKind::SkippedPreamble,
-    ),
-    (
-        "sal_ingested",
-        "private_rcvStamp",
-        Act::SkipNumber,
-        NoteKind::SkippedPreamble,
-    ),
-    (
-        "sal_sequence",
-        "private_seqNum",
-        Act::SkipInteger,
-        NoteKind::SkippedPreamble,
-    ),
-    (
-        "sal_origin",
-        "private_origin",
-        Act::SkipInteger,
-        NoteKind::SkippedPreamble,
-    ),
-    (
-        "sal_host",
-        "private_host",
-        Act::SkipInteger,
-        NoteKind::SkippedHost,
-    ),
-];
-
 /// The four strings of SAL 3's commands.
 const ADDRESS: [(&str, NoteKind, NoteKind); 4] = [
     ("device", NoteKind::SkippedDevice, NoteKind::OmittedDevice),
@@ -144,9 +99,12 @@ impl Sorted {
         let mut sorter = Sorter {
             record,
             names,
-            enumerations: Vec::new(),
-            literals: Vec::new(),
-            taken: vec![],
+            maker: Maker {
+                record: &record.name,
+                enumerations: Vec::new(),
+                literals: Vec::new(),
+            },
+            taken: Vec::new(),
         };
         let made = sorter.made(time_scale)?;
         let preamble = PREAMBLE
@@ -173,8 +131,12 @@ impl Sorted {
         let items = sorter.items()?;
         let Sorter {
             names,
-            enumerations,
-            literals,
+            maker:
+                Maker {
+                    enumerations,
+                    literals,
+                    ..
+                },
             ..
         } = sorter;
         Ok(Self {
@@ -192,11 +154,10 @@ impl Sorted {
     }
 }
 
-struct Sorter<'r> {
-    record: &'r Record,
+pub(super) struct Sorter<'r> {
+    pub(super) record: &'r Record,
+    pub(super) maker: Maker<'r>,
     names: Vec<Box<str>>,
-    enumerations: Vec<Enumeration>,
-    literals: Vec<u8>,
     /// The fields that have their place.
     taken: Vec<usize>,
 }
@@ -210,122 +171,13 @@ impl<'r> Sorter<'r> {
     }
 
     /// The field of that name, which then has its place.
-    fn take(&mut self, name: &str) -> Option<(usize, &'r Field)> {
+    pub(super) fn take(&mut self, name: &str) -> Option<(usize, &'r Field)> {
         let position = self.record.fields.iter().position(|field| field.name == name)?;
         if self.taken.contains(&position) {
             return None;
         }
         self.taken.push(position);
         Some((position, self.record.fields.get(position)?))
-    }
-
-    /// The fields that no message has a value for.
-    fn made(&mut self, time_scale: TimeScale) -> Result<Vec<Made>, PlanError> {
-        let clock = |shift| move |form| Act::Clock(Stamp { form, shift });
-        let mut made = Vec::new();
-        if self.record.dialect == Dialect::Efd {
-            if let Some((field, json)) = self.take("kafka_timestamp") {
-                let act = self.stamp(json, clock(Shift::Kept))?;
-                made.push(Made {
-                    field,
-                    steps: vec![made_op(field, act)],
-                    note: None,
-                });
-            }
-            return Ok(made);
-        }
-        if let Some((field, json)) = self.take("private_efdStamp") {
-            let shift = if time_scale == TimeScale::Tai {
-                Shift::TaiToUtc
-            } else {
-                Shift::Kept
-            };
-            let act = self.stamp(json, |form| Act::Sent(Stamp { form, shift }))?;
-            made.push(Made {
-                field,
-                steps: vec![made_op(field, act)],
-                note: None,
-            });
-        }
-        if let Some((field, json)) = self.take("private_kafkaStamp") {
-            let act = self.stamp(json, clock(Shift::UtcToTai))?;
-            made.push(Made {
-                field,
-                steps: vec![made_op(field, act)],
-                note: None,
-            });
-        }
-        if let Some((field, json)) = self.take("private_identity") {
-            let steps = self.absent(field, json)?;
-            made.push(Made {
-                field,
-                steps,
-                note: Some(NoteKind::OmittedIdentity),
-            });
-        }
-        made.sort_by_key(|made| made.field);
-        Ok(made)
-    }
-
-    fn preamble(&mut self, known: Preamble, time_scale: TimeScale) -> Result<Wire, PlanError> {
-        let (efd, ts_xml, skip, skipped) = known;
-        let is_efd = self.record.dialect == Dialect::Efd;
-        let name = if is_efd { efd } else { ts_xml };
-        let shift = match (is_efd, time_scale) {
-            (true, TimeScale::Utc) | (false, TimeScale::Tai) => Shift::Kept,
-            (true, TimeScale::Tai) => Shift::TaiToUtc,
-            (false, TimeScale::Utc) => Shift::UtcToTai,
-        };
-        let skip = self.skip(name, skip);
-        let taken = match self.take(name) {
-            None => None,
-            Some((field, json)) => {
-                let act = match (skip.act, &json.avro.scalar) {
-                    _ if json.avro.array.is_some() || json.avro.union.is_some() => None,
-                    (Act::SkipText, Scalar::String) => Some(Act::Text),
-                    (Act::SkipInteger, Scalar::Int) => Some(Act::Int(Sign::Kept)),
-                    (Act::SkipInteger, Scalar::Long) => Some(Act::Long(Sign::Kept)),
-                    (Act::SkipNumber, _) if efd == "sal_created" => {
-                        Some(self.stamp(json, |form| Act::SentStamp(Stamp { form, shift }))?)
-                    }
-                    (Act::SkipNumber, _) => Some(self.stamp(json, |form| Act::Stamp(Stamp { form, shift }))?),
-                    _ => None,
-                };
-                let expected = if skip.act == Act::SkipText {
-                    "string"
-                } else {
-                    "int or long"
-                };
-                let act = act.ok_or_else(|| self.private_type(json, expected))?;
-                Some((field, vec![Op { act, ..skip }]))
-            }
-        };
-        Ok(Wire {
-            taken,
-            absent: None,
-            skip,
-            skipped,
-            omitted: skipped,
-        })
-    }
-
-    fn stamp(&self, field: &Field, act: impl Fn(Form) -> Act) -> Result<Act, PlanError> {
-        let is_plain = field.avro.array.is_none() && field.avro.union.is_none();
-        match field.avro.scalar {
-            Scalar::TimestampMillis if is_plain => Ok(act(Form::Millis)),
-            Scalar::Double if is_plain => Ok(act(Form::Seconds)),
-            _ => Err(self.private_type(field, "long (timestamp-millis) or double")),
-        }
-    }
-
-    fn private_type(&self, field: &Field, expected: &'static str) -> PlanError {
-        let (record, found) = (self.record.name.clone(), field.avro.describe());
-        PlanError::PrivateType {
-            record,
-            field: field.name.clone(),
-            expected,
-            found,
-        }
     }
 
     /// A value that messages of the kind may carry beside the items; its field, if any, is one that is no item.
@@ -357,8 +209,8 @@ impl<'r> Sorter<'r> {
                 omitted,
             });
         };
-        let taken = Some((field, self.read(field, json)?));
-        let absent = Some((field, self.absent(field, json)?));
+        let taken = Some((field, self.maker.read(field, json)?));
+        let absent = Some((field, self.maker.absent(field, json)?));
         Ok(Wire {
             taken,
             absent,
@@ -368,7 +220,7 @@ impl<'r> Sorter<'r> {
         })
     }
 
-    fn skip(&mut self, name: &str, act: Act) -> Op {
+    pub(super) fn skip(&mut self, name: &str, act: Act) -> Op {
         self.names.push(name.into());
         Op {
             lead: Lead::Field,
@@ -411,132 +263,13 @@ impl<'r> Sorter<'r> {
         };
         let absent = match presence {
             Presence::Sent => None,
-            _ => Some(self.absent(position, field)?),
+            _ => Some(self.maker.absent(position, field)?),
         };
         Ok(Item {
             field: position,
-            read: self.read(position, field)?,
+            read: self.maker.read(position, field)?,
             absent,
             presence,
         })
-    }
-
-    /// The steps that write a field which has no value on the wire.
-    fn absent(&mut self, position: usize, field: &Field) -> Result<Steps, PlanError> {
-        let bytes = literal::absent(field).ok_or_else(|| PlanError::NoDefault {
-            record: self.record.name.clone(),
-            field: field.name.clone(),
-        })?;
-        Ok(vec![made_op(position, self.literal(&bytes))])
-    }
-
-    fn literal(&mut self, bytes: &[u8]) -> Act {
-        let start = self.literals.len() as u32;
-        self.literals.extend_from_slice(bytes);
-        Act::Literal {
-            start,
-            len: bytes.len() as u32,
-        }
-    }
-
-    /// The steps that read a field's value and write it.
-    fn read(&mut self, position: usize, field: &Field) -> Result<Steps, PlanError> {
-        let mut steps = Vec::new();
-        let mut number = Vec::new();
-        if let Some(union) = field.avro.union {
-            avro::long(&mut number, i64::from(union.value));
-            steps.push(made_op(position, self.literal(&number)));
-        }
-        let count = match field.avro.array {
-            None => Count::Scalar,
-            Some(None) => Count::Some,
-            Some(Some(items)) => Count::Items(items),
-        };
-        let act = self.act(field);
-        let op = |lead, count| Op {
-            lead,
-            field: position as u16,
-            count,
-            act,
-        };
-        match (act, count) {
-            (Act::Text, Count::Items(items)) => {
-                if items as usize > MOST {
-                    let record = self.record.name.clone();
-                    return Err(PlanError::TooLarge {
-                        record,
-                        what: "strings in an array",
-                        most: MOST,
-                    });
-                }
-                number.clear();
-                avro::long(&mut number, i64::from(items));
-                steps.push(made_op(position, self.literal(&number)));
-                steps.extend(
-                    (0..items)
-                        .map(|item| op(if item == 0 { Lead::Field } else { Lead::Item }, Count::Scalar)),
-                );
-                if items > 0 {
-                    steps.push(made_op(position, self.literal(&[0])));
-                }
-            }
-            (Act::Text, Count::Some) => {
-                let (record, found) = (
-                    self.record.name.clone(),
-                    "array of string without sal_count".to_owned(),
-                );
-                return Err(PlanError::Type {
-                    record,
-                    field: field.name.clone(),
-                    found,
-                });
-            }
-            // A char array is one quoted value, however many items it has.
-            (Act::Bytes, Count::Items(_) | Count::Some) => {
-                steps.push(Op {
-                    act: Act::Chars,
-                    ..op(Lead::Field, Count::Scalar)
-                });
-            }
-            (_, count) => steps.push(op(Lead::Field, count)),
-        }
-        Ok(steps)
-    }
-
-    fn act(&mut self, field: &Field) -> Act {
-        let sign = match field.sal_type.as_deref() {
-            Some("unsigned short") => Sign::Restored(16),
-            // CORBA's unsigned long has 32 bits, and is printed with %d.
-            Some("unsigned int" | "unsigned long") => Sign::Restored(32),
-            Some("unsigned long long") => Sign::Restored(64),
-            _ => Sign::Kept,
-        };
-        match &field.avro.scalar {
-            Scalar::Boolean => Act::Boolean,
-            Scalar::Int => Act::Int(sign),
-            Scalar::Long | Scalar::TimestampMillis => Act::Long(sign),
-            Scalar::Float => Act::Float,
-            Scalar::Double => Act::Double,
-            Scalar::String => Act::Text,
-            Scalar::Bytes => Act::Bytes,
-            Scalar::Enum(symbols) => {
-                let symbols = symbols
-                    .iter()
-                    .map(|(name, value)| (name.as_str().into(), *value))
-                    .collect();
-                self.enumerations.push(Enumeration { symbols });
-                Act::Enum((self.enumerations.len() - 1) as u16)
-            }
-        }
-    }
-}
-
-/// A step that reads nothing.
-fn made_op(field: usize, act: Act) -> Op {
-    Op {
-        lead: Lead::Nothing,
-        field: field as u16,
-        count: Count::Scalar,
-        act,
     }
 }

@@ -8,9 +8,10 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 
 use super::error::PlanError;
-use super::fields::{Presence, Sorted, Steps, Wire};
+use super::fields::{Presence, Sorted, Wire};
 use super::op::{Act, Count, Layout, Lead, Op, Unclear};
 use super::schema::Record;
+use super::steps::Steps;
 use crate::encode::NoteKind;
 use crate::name::Kind;
 

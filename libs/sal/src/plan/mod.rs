@@ -11,7 +11,9 @@ mod fields;
 mod layout;
 mod literal;
 mod op;
+mod private;
 mod schema;
+mod steps;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -91,9 +91,9 @@ fn all_digits(bytes: u64) -> bool {
 #[inline]
 fn eight_digits(bytes: u64) -> u64 {
     let ones = bytes & 0x0f0f_0f0f_0f0f_0f0f;
-    let twos = (ones.wrapping_mul(10 + (1 << 8)) >> 8) & 0x00ff_00ff_00ff_00ff;
-    let fours = (twos.wrapping_mul(100 + (1 << 16)) >> 16) & 0x0000_ffff_0000_ffff;
-    fours.wrapping_mul(10_000 + (1 << 32)) >> 32
+    let twos = (ones.wrapping_mul(1 + (10 << 8)) >> 8) & 0x00ff_00ff_00ff_00ff;
+    let fours = (twos.wrapping_mul(1 + (100 << 16)) >> 16) & 0x0000_ffff_0000_ffff;
+    fours.wrapping_mul(1 + (10_000 << 32)) >> 32
 }
 
 /// The length of any number that C prints: `-?(digits[.digits][e[+-]digits] | nan | inf)`.
