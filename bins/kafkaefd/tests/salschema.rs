@@ -1,6 +1,8 @@
 //! `kafkaefd salschema convert` as a person starts it: the published schemas come out, what is wrong with a file is
 //! told, the registry gets what it does not have.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

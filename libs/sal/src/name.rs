@@ -208,14 +208,32 @@ mod tests {
     fn a_topic_name_has_a_component_a_sal_name_and_a_kind() {
         for (text, component, sal_name, kind) in [
             ("MTM1M3TS_thermalData", "MTM1M3TS", "thermalData", Kind::Telemetry),
-            ("MTM1M3TS_logevent_detailedState", "MTM1M3TS", "logevent_detailedState", Kind::Event),
-            ("Script_command_configure", "Script", "command_configure", Kind::Command),
+            (
+                "MTM1M3TS_logevent_detailedState",
+                "MTM1M3TS",
+                "logevent_detailedState",
+                Kind::Event,
+            ),
+            (
+                "Script_command_configure",
+                "Script",
+                "command_configure",
+                Kind::Command,
+            ),
             ("Script_ackcmd", "Script", "ackcmd", Kind::Ackcmd),
             ("OCS_commander", "OCS", "commander", Kind::Telemetry),
-            ("ATCamera_focal_plane_reb_data", "ATCamera", "focal_plane_reb_data", Kind::Telemetry),
+            (
+                "ATCamera_focal_plane_reb_data",
+                "ATCamera",
+                "focal_plane_reb_data",
+                Kind::Telemetry,
+            ),
         ] {
             let name = TopicName::new(text).unwrap();
-            assert_eq!((name.component(), name.sal_name(), name.kind()), (component, sal_name, kind));
+            assert_eq!(
+                (name.component(), name.sal_name(), name.kind()),
+                (component, sal_name, kind)
+            );
             assert_eq!(TopicName::join(component, sal_name).unwrap(), name);
         }
     }
@@ -241,9 +259,18 @@ mod tests {
     #[test]
     fn a_dialect_names_topics_and_subjects() {
         let topic = TopicName::new("Test_logevent_scalars").unwrap();
-        assert_eq!(Dialect::Efd.kafka_topic(&topic, "sal"), "lsst.sal.Test_logevent_scalars");
-        assert_eq!(Dialect::TsXml.kafka_topic(&topic, "sal"), "lsst.sal.Test.logevent_scalars");
-        assert_eq!(Dialect::TsXml.subject(&topic, "dc1"), "lsst.dc1.Test.logevent_scalars-value");
+        assert_eq!(
+            Dialect::Efd.kafka_topic(&topic, "sal"),
+            "lsst.sal.Test_logevent_scalars"
+        );
+        assert_eq!(
+            Dialect::TsXml.kafka_topic(&topic, "sal"),
+            "lsst.sal.Test.logevent_scalars"
+        );
+        assert_eq!(
+            Dialect::TsXml.subject(&topic, "dc1"),
+            "lsst.dc1.Test.logevent_scalars-value"
+        );
         for dialect in [Dialect::Efd, Dialect::TsXml] {
             assert_eq!(dialect.to_string().parse::<Dialect>().unwrap(), dialect);
         }

@@ -1,5 +1,7 @@
 //! The interfaces of `schemas/`, which the demo runs on: whole, and enough of them.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -28,7 +28,7 @@ impl Place {
         InterfaceError {
             place: self.clone(),
             topic: topic.map(str::to_owned),
-            problem,
+            problem: Box::new(problem),
         }
     }
 }
@@ -47,7 +47,7 @@ pub struct InterfaceError {
     /// The topic that was left out; nothing where it is a whole file or no topic's matter.
     pub topic: Option<String>,
     /// What is wrong.
-    pub problem: Problem,
+    pub problem: Box<Problem>,
 }
 
 impl fmt::Display for InterfaceError {
