@@ -19,11 +19,11 @@ pub struct LineError {
 }
 
 /// One line of a body: its bytes without the newline, and what they say.
-pub(crate) type ParsedLine<'b> = (&'b [u8], Result<Point, LineError>);
+pub type ParsedLine<'b> = (&'b [u8], Result<Point, LineError>);
 
 /// Splits `body` into lines and parses each; empty lines are skipped. `unit_ns` is the number of nanoseconds in one unit of
 /// the time stamps. A newline inside of a quoted string belongs to the string; after an error the line ends at the next one.
-pub(crate) fn lines(body: &[u8], unit_ns: i64) -> Vec<ParsedLine<'_>> {
+pub fn lines(body: &[u8], unit_ns: i64) -> Vec<ParsedLine<'_>> {
     let mut parsed = Vec::new();
     let mut rest = body;
     while !rest.is_empty() {

@@ -19,7 +19,7 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 
-pub use line::LineError;
+pub use line::{LineError, ParsedLine, lines as read_lines};
 pub use points::{Counts, FieldValue, Point, PointKey, PointMap};
 
 use crate::http::Http;
