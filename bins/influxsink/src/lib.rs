@@ -1,1 +1,28 @@
-//! PLACE
+//! influxsink: Confluent Avro from Kafka to InfluxDB, or to SQLite.
+//!
+//! The file list tells the data's way:
+//!
+//! ```text
+//!                          plans ◀── schema registry
+//!                            │
+//!  lsst.sal.… ─▶ lane ─▶ frame ─▶ decode ─▶ line ─▶ batch ─▶ write ─▶ InfluxDB (http) or SQLite (sqlite)
+//!                            └─────────┴───────┴────────────────┴────▶ <group>.dead-letter
+//! ```
+//! `config` is the command line, `run` puts the stages together.
+//!
+//! What holds at each hop: a message's offset is committed only when its point is in the database or its bytes are in the dead-letter
+//! topic; points are deterministic (measurement, tags and time come from the record alone), so that what is written twice after
+//! a crash overwrites itself.
+
+pub mod batch;
+pub mod config;
+pub mod decode;
+pub mod frame;
+mod lane;
+pub mod line;
+mod plans;
+mod run;
+pub mod sqlite;
+pub mod write;
+
+pub use run::{RunError, run};

@@ -240,7 +240,3 @@ fn declared(value: &FieldValue<'_>) -> &'static str {
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
-
-#[cfg(test)]
-#[path = "sqlite_tests.rs"]
-mod tests;

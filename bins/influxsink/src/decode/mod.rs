@@ -24,11 +24,6 @@ mod run;
 mod schema;
 pub mod time;
 
-#[cfg(test)]
-mod against_apache_avro;
-#[cfg(test)]
-mod tests;
-
 pub use names::Key;
 pub use plan::{Mapping, Plan};
 pub use read::Fault;

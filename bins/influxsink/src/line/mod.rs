@@ -12,9 +12,6 @@ mod escape;
 pub mod parse;
 mod refusal;
 
-#[cfg(test)]
-mod tests;
-
 pub use refusal::Refusal;
 
 use crate::decode::time::{self, TimeFault, TimeUnit};

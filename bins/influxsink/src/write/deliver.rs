@@ -14,8 +14,8 @@ use crate::batch::{Batch, BatchedPoint};
 
 /// What happens to points; the sink's own does it to Kafka messages.
 pub trait Fates<K> {
-    /// The point is in the database.
-    fn written(&mut self, point: BatchedPoint<K>);
+    /// The points are in the database.
+    fn written(&mut self, points: impl Iterator<Item = BatchedPoint<K>>);
     /// The database can never take it.
     fn rejected(&mut self, point: BatchedPoint<K>, reason: Reason);
     /// Whether nobody waits for the point any more: its partition is another process's now.
@@ -39,12 +39,28 @@ pub struct Delivery {
     readiness: Part,
     shutdown: Shutdown,
     backoff: Backoff,
+    /// Whether the database's last answer was one.
+    is_up: bool,
 }
 
 impl Delivery {
     /// `readiness` is the part `database`: away until the first answer.
     pub fn new(destination: Destination, metrics: SinkMetrics, readiness: Part, shutdown: Shutdown) -> Self {
-        Self { destination, metrics, readiness, shutdown, backoff: Backoff::default() }
+        Self { destination, metrics, readiness, shutdown, backoff: Backoff::default(), is_up: false }
+    }
+
+    /// Asks a database that has not answered yet, or was away, whether it would take points: an empty write is refused for the same
+    /// reasons as any, so that `/ready` knows of a wrong token or a missing bucket before there is data.
+    pub fn probe(&mut self) {
+        if self.is_up {
+            return;
+        }
+        match self.destination.write(b"") {
+            Answer::Away { message, .. } => self.readiness.down(message),
+            Answer::Busy { .. } => {}
+            // Some versions call an empty write bad; they have looked at token and bucket before.
+            Answer::Written | Answer::Rejected { .. } | Answer::TooLarge { .. } => self.answered(),
+        }
     }
 
     /// Blocks until every point has its fate, however long the database is away, or the process gives up.
@@ -59,7 +75,7 @@ impl Delivery {
             let (message, reason) = match answer {
                 Answer::Written => {
                     self.answered();
-                    points.settle(count).for_each(|point| fates.written(point));
+                    fates.written(points.settle(count));
                     continue;
                 }
                 Answer::Rejected { message } => (message, "rejected"),
@@ -87,6 +103,7 @@ impl Delivery {
 
     /// The database is there and has judged.
     fn answered(&mut self) {
+        self.is_up = true;
         self.readiness.up();
         self.backoff.reset();
     }
@@ -95,6 +112,7 @@ impl Delivery {
     fn wait(&mut self, answer: &Answer) -> bool {
         let (reason, after, message) = match answer {
             Answer::Away { reason, message } => {
+                self.is_up = false;
                 self.readiness.down(message.as_str());
                 (reason, None, message)
             }

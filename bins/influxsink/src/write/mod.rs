@@ -7,9 +7,6 @@ mod deliver;
 mod http;
 mod token;
 
-#[cfg(test)]
-mod tests;
-
 pub use answer::Answer;
 pub use deliver::{Delivery, Ended, Fates};
 pub use http::{InfluxSetupError, InfluxTarget, InfluxWriter, Place};

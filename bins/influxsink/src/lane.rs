@@ -1,0 +1,256 @@
+//! A lane: consumes messages of some partitions and takes them through frame, plan and line into a batch, while its writer thread
+//! delivers the batch before.
+//!
+//! ```text
+//!  intake ──▶ SinkLane (frame → plan → line → batch) ──1 batch──▶ writer thread (deliver) ──▶ InfluxDB or SQLite
+//!                    └──────────────────────── dead letters ◀────────────────┘
+//! ```
+//! The queue between them holds one batch, so that at most three exist: one filling, one waiting, one on its way. When the database
+//! is slow, a due batch goes on filling instead of waiting in line; when it is full, the lane blocks and the intake pauses.
+
+use std::sync::Arc;
+use std::thread::Scope;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use pipeline::dead_letter::{Reason, SharedDeadLetters};
+use pipeline::intake::{Lane, LaneError, LaneFactory, Taken};
+use pipeline::metrics::SinkMetrics;
+use prometheus::local::LocalHistogram;
+use rdkafka::Message;
+
+use crate::batch::{Batch, BatchLimits, BatchedPoint};
+use crate::frame::{Frame, FrameError};
+use crate::line::{Encoded, LineEncoder, Refusal};
+use crate::plans::{Lookup, PlanSource, Plans};
+use crate::write::{Delivery, Fates};
+
+/// How often a writer that waits for its first answer asks the database whether it is there.
+const PROBE_INTERVAL: Duration = Duration::from_secs(2);
+
+/// What all lanes of a sink share.
+pub(crate) struct SinkLanes<D> {
+    pub(crate) plans: PlanSource,
+    pub(crate) limits: BatchLimits,
+    pub(crate) time_from_kafka: bool,
+    pub(crate) dead_letters: SharedDeadLetters,
+    pub(crate) metrics: SinkMetrics,
+    /// Makes the delivery of one lane.
+    pub(crate) delivery: D,
+}
+
+/// What a lane sends to its writer.
+enum Job<'m> {
+    Deliver(Batch<Taken<'m>>),
+    /// Answered once everything before it has been delivered.
+    Drained(Sender<()>),
+}
+
+/// One lane.
+pub(crate) struct SinkLane<'m> {
+    plans: Plans,
+    encoder: LineEncoder,
+    batch: Batch<Taken<'m>>,
+    limits: BatchLimits,
+    time_from_kafka: bool,
+    writer: Sender<Job<'m>>,
+    dead_letters: SharedDeadLetters,
+    metrics: SinkMetrics,
+    encode_seconds: LocalHistogram,
+}
+
+impl<'m, D> LaneFactory<'m> for SinkLanes<D>
+where
+    D: Fn() -> Result<Delivery, LaneError>,
+{
+    type Lane = SinkLane<'m>;
+
+    fn lane<'scope>(&self, index: usize, scope: &'scope Scope<'scope, 'm>) -> Result<SinkLane<'m>, LaneError>
+    where
+        'm: 'scope,
+    {
+        let (writer, jobs) = bounded(1);
+        let delivery = (self.delivery)()?;
+        let fates = MessageFates {
+            dead_letters: Arc::clone(&self.dead_letters),
+            point_age: self.metrics.point_age_seconds.local(),
+            metrics: self.metrics.clone(),
+        };
+        std::thread::Builder::new()
+            .name(format!("writer-{index}"))
+            .spawn_scoped(scope, move || write_until_closed(delivery, fates, &jobs))
+            .map_err(LaneError::new)?;
+        Ok(SinkLane {
+            plans: Plans::new(self.plans.clone()),
+            encoder: LineEncoder::default(),
+            batch: Batch::default(),
+            limits: self.limits,
+            time_from_kafka: self.time_from_kafka,
+            writer,
+            dead_letters: Arc::clone(&self.dead_letters),
+            encode_seconds: self.metrics.encode_seconds.local(),
+            metrics: self.metrics.clone(),
+        })
+    }
+}
+
+impl<'m> Lane<'m> for SinkLane<'m> {
+    fn take(&mut self, batch: Vec<Taken<'m>>) -> Result<(), LaneError> {
+        self.metrics.consumed.inc_by(batch.len() as u64);
+        let mut begun = Instant::now();
+        for taken in batch {
+            match self.add(taken)? {
+                Added::Encoded => {
+                    let done = Instant::now();
+                    self.encode_seconds.observe(done.duration_since(begun).as_secs_f64());
+                    begun = done;
+                }
+                Added::Not => begun = Instant::now(),
+            }
+            if self.batch.is_full(&self.limits) {
+                self.flush()?;
+                begun = Instant::now();
+            }
+        }
+        self.encode_seconds.flush();
+        Ok(())
+    }
+
+    fn tick(&mut self) -> Result<(), LaneError> {
+        if self.batch.is_due(&self.limits) && !self.writer.is_full() { self.flush() } else { Ok(()) }
+    }
+
+    fn drain(&mut self) -> Result<(), LaneError> {
+        self.flush()?;
+        let (done, drained) = bounded(1);
+        self.send(Job::Drained(done))?;
+        // An error is a writer that ended; nothing is in flight then either.
+        let _ = drained.recv();
+        Ok(())
+    }
+}
+
+/// What became of a message in the lane.
+enum Added {
+    Encoded,
+    Not,
+}
+
+impl<'m> SinkLane<'m> {
+    /// Takes one message into the batch, or to its other fate.
+    fn add(&mut self, taken: Taken<'m>) -> Result<Added, LaneError> {
+        let frame = match Frame::read(taken.message.payload()) {
+            Ok(frame) => frame,
+            Err(FrameError::Tombstone) => {
+                self.metrics.skipped.with_label_values(&[FrameError::Tombstone.reason()]).inc();
+                taken.receipt.finish();
+                return Ok(Added::Not);
+            }
+            Err(error) => {
+                let reason = Reason { stage: "frame", reason: error.reason(), detail: error.to_string() };
+                return Ok(self.refuse(taken, reason));
+            }
+        };
+        let lookup = match self.plans.known(frame.schema_id) {
+            Some(lookup) => lookup,
+            None => {
+                // The registry may be away for long: what is gathered goes out before the wait for it.
+                self.flush()?;
+                self.plans.fetch(frame.schema_id)
+            }
+        };
+        let plan = match lookup {
+            Lookup::Plan(plan) => plan,
+            Lookup::Refused(reason) => return Ok(self.refuse(taken, reason)),
+            // Dropped unfinished: the next process reads it again.
+            Lookup::GivenUp => return Ok(Added::Not),
+        };
+        let kafka_millis =
+            if self.time_from_kafka { taken.message.timestamp().to_millis() } else { None };
+        match self.encoder.encode(&plan, frame.avro, kafka_millis, self.batch.lines_mut()) {
+            Ok(encoded) => {
+                self.note(&encoded);
+                self.batch.add(taken, encoded.time_micros);
+                Ok(Added::Encoded)
+            }
+            Err(refusal) => Ok(self.refuse(taken, as_reason(&refusal))),
+        }
+    }
+
+    fn refuse(&self, taken: Taken<'m>, reason: Reason) -> Added {
+        self.dead_letters.send(&taken.message, taken.receipt, reason);
+        Added::Not
+    }
+
+    fn note(&self, encoded: &Encoded) {
+        let left_out = encoded.left_out;
+        for (reason, count) in [("not_finite", left_out.not_finite), ("reserved_name", left_out.reserved_name)] {
+            if count > 0 {
+                self.metrics.left_out.with_label_values(&[reason]).inc_by(count);
+            }
+        }
+        if encoded.time_from_kafka {
+            self.metrics.time_from_kafka.inc();
+        }
+    }
+
+    fn flush(&mut self) -> Result<(), LaneError> {
+        if self.batch.is_empty() {
+            return Ok(());
+        }
+        let batch = self.batch.take();
+        self.send(Job::Deliver(batch))
+    }
+
+    fn send(&self, job: Job<'m>) -> Result<(), LaneError> {
+        self.writer.send(job).map_err(|_| LaneError::new("the writer thread has ended"))
+    }
+}
+
+fn as_reason(refusal: &Refusal) -> Reason {
+    Reason { stage: refusal.stage(), reason: refusal.reason(), detail: refusal.to_string() }
+}
+
+/// The writer thread. It ends when its lane is dropped.
+fn write_until_closed(mut delivery: Delivery, mut fates: MessageFates, jobs: &Receiver<Job<'_>>) {
+    delivery.probe();
+    loop {
+        match jobs.recv_timeout(PROBE_INTERVAL) {
+            Ok(Job::Deliver(batch)) => {
+                delivery.deliver(batch, &mut fates);
+                fates.point_age.flush();
+            }
+            Ok(Job::Drained(done)) => {
+                let _ = done.send(());
+            }
+            Err(RecvTimeoutError::Timeout) => delivery.probe(),
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+/// Points end as finished Kafka messages.
+struct MessageFates {
+    dead_letters: SharedDeadLetters,
+    metrics: SinkMetrics,
+    point_age: LocalHistogram,
+}
+
+impl<'m> Fates<Taken<'m>> for MessageFates {
+    fn written(&mut self, points: impl Iterator<Item = BatchedPoint<Taken<'m>>>) {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        for point in points {
+            self.metrics.written.inc();
+            self.point_age.observe(now - point.time_micros as f64 / 1e6);
+            point.kept.receipt.finish();
+        }
+    }
+
+    fn rejected(&mut self, point: BatchedPoint<Taken<'m>>, reason: Reason) {
+        self.dead_letters.send(&point.kept.message, point.kept.receipt, reason);
+    }
+
+    fn is_abandoned(&self, kept: &Taken<'m>) -> bool {
+        kept.receipt.is_revoked()
+    }
+}

@@ -1,0 +1,154 @@
+//! Puts the sink together: client, dead letters, registry, database, lanes; and runs it until the service ends.
+
+use std::sync::Arc;
+
+use pipeline::config::KafkaConfigError;
+use pipeline::dead_letter::DeadLetters;
+use pipeline::intake::{Intake, IntakeError, IntakeOptions, LaneError};
+use pipeline::kafka::Reporter;
+use pipeline::metrics::{KafkaMetrics, MetricsError, SinkMetrics};
+use pipeline::registry::{Registry, RegistrySetupError};
+use pipeline::retry::Backoff;
+use pipeline::service::{Part, Service, Shutdown};
+use rdkafka::error::KafkaError;
+use tokio::runtime::Handle;
+
+use crate::config::{Config, To};
+use crate::lane::SinkLanes;
+use crate::plans::PlanSource;
+use crate::sqlite::SqliteWriter;
+use crate::write::{Delivery, Destination, InfluxSetupError, InfluxWriter};
+
+/// The sink cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A librdkafka setting.
+    #[error("cannot use the Kafka settings")]
+    KafkaConfig(#[from] KafkaConfigError),
+    /// The dead letters' producer.
+    #[error("cannot make the producer of dead letters")]
+    DeadLetters(#[source] KafkaError),
+    /// The registry's client.
+    #[error(transparent)]
+    Registry(#[from] RegistrySetupError),
+    /// InfluxDB's client.
+    #[error(transparent)]
+    Influx(#[from] InfluxSetupError),
+    /// The SQLite file.
+    #[error("cannot open the SQLite file {path:?}")]
+    Sqlite {
+        /// As given.
+        path: std::path::PathBuf,
+        /// SQLite's words.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// A metric is registered twice: two sinks on one registry.
+    #[error("cannot register the metrics")]
+    Metrics(#[from] MetricsError),
+    /// The consumer or a lane.
+    #[error(transparent)]
+    Intake(#[from] IntakeError),
+}
+
+/// Runs the sink on this thread (not one of the runtime's) until `service` ends; `runtime` does the HTTP.
+///
+/// When it returns without an error, everything that was taken is written, dead-lettered, or was given up at the drain's deadline and
+/// stays uncommitted.
+pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), RunError> {
+    let args = &config.args;
+    let kafka_metrics = KafkaMetrics::register(&service.metrics)?;
+    let metrics = SinkMetrics::register(&service.metrics)?;
+    let reporter = Reporter::new(kafka_metrics, service.readiness.part("kafka"));
+    let client = args.kafka.client_config(&[("client.id", "influxsink")])?;
+
+    let dead_letters = DeadLetters::new(
+        &client,
+        &args.group,
+        args.dead_letter_topic.as_deref(),
+        reporter.clone(),
+        service.shutdown.clone(),
+        {
+            let counted = metrics.dead_letters.clone();
+            Box::new(move |reason| counted.with_label_values(&[reason.stage, reason.reason]).inc())
+        },
+    );
+    let dead_letters = Arc::new(dead_letters.map_err(RunError::DeadLetters)?);
+
+    let registry = Arc::new(Registry::new(&args.registry)?);
+    let registry_part = service.readiness.part("registry");
+    let watch = watch_registry(Arc::clone(&registry), registry_part.clone(), service.shutdown.clone());
+    runtime.spawn(watch);
+
+    let sqlite = match &config.to {
+        To::Sqlite(path) => {
+            let opened = SqliteWriter::open(path);
+            Some(opened.map_err(|source| RunError::Sqlite { path: path.clone(), source })?)
+        }
+        To::Influx(_) => None,
+    };
+    let database = service.readiness.part("database");
+    // Made once now, so that a token that cannot be used ends the start and not a lane.
+    destination(config, sqlite.as_ref(), &metrics, runtime)?;
+    let delivery = || {
+        let destination = destination(config, sqlite.as_ref(), &metrics, runtime).map_err(LaneError::new)?;
+        Ok(Delivery::new(destination, metrics.clone(), database.clone(), service.shutdown.clone()))
+    };
+    let lanes = SinkLanes {
+        plans: PlanSource {
+            registry,
+            readiness: registry_part,
+            mapping: config.mapping.clone(),
+            runtime: runtime.clone(),
+            shutdown: service.shutdown.clone(),
+        },
+        limits: config.limits,
+        time_from_kafka: args.time_from_kafka,
+        dead_letters: Arc::clone(&dead_letters),
+        metrics: metrics.clone(),
+        delivery,
+    };
+
+    let mut options = IntakeOptions::new(client, &args.group, config.topics.clone());
+    options.auto_offset_reset.clone_from(&args.auto_offset_reset);
+    options.lanes = args.lanes.map_or(options.lanes, |lanes| lanes as usize);
+    options.tick_interval = options.tick_interval.min(config.limits.interval);
+    let intake = Intake::new(options, reporter)?;
+    tracing::info!(
+        group = args.group,
+        topics = ?config.topics,
+        to = args.to,
+        dead_letter_topic = dead_letters.topic(),
+        "sink is running"
+    );
+    intake.run(&lanes, &service.shutdown)?;
+    Ok(())
+}
+
+fn destination(
+    config: &Config,
+    sqlite: Option<&SqliteWriter>,
+    metrics: &SinkMetrics,
+    runtime: &Handle,
+) -> Result<Destination, InfluxSetupError> {
+    match (&config.to, sqlite) {
+        (To::Influx(target), _) => {
+            InfluxWriter::new(target, metrics.clone(), runtime.clone()).map(Destination::Influx)
+        }
+        (To::Sqlite(_), Some(sqlite)) => Ok(Destination::Sqlite(sqlite.clone())),
+        (To::Sqlite(_), None) => unreachable!("run opens the file first"),
+    }
+}
+
+/// Asks the registry until it answers once: a sink without traffic is ready too. From then on the lanes know.
+async fn watch_registry(registry: Arc<Registry>, part: Part, shutdown: Shutdown) {
+    let mut backoff = Backoff::default();
+    while let Err(error) = registry.subjects().await {
+        part.down(pipeline::chain(&error));
+        tokio::select! {
+            () = tokio::time::sleep(backoff.next_wait(None)) => {}
+            () = shutdown.wait() => return,
+        }
+    }
+    part.up();
+}

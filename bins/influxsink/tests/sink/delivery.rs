@@ -1,0 +1,275 @@
+//! Delivery to a database that misbehaves in all the ways that writers must survive. Each point is a number; what became of it is
+//! noted.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use devstack::influx::{Answer, InfluxServer};
+use influxsink::batch::{Batch, BatchedPoint};
+use influxsink::write::{Delivery, Destination, Ended, Fates, InfluxTarget, InfluxWriter, Place, Token};
+use pipeline::config::Secret;
+use pipeline::dead_letter::Reason;
+use pipeline::metrics::SinkMetrics;
+use pipeline::service::{Readiness, Shutdown};
+use tokio::runtime::{Builder, Runtime};
+
+/// The stand-in, its runtime, and a delivery to it.
+struct Stage {
+    runtime: Runtime,
+    server: InfluxServer,
+    readiness: Readiness,
+    shutdown: Shutdown,
+    metrics: SinkMetrics,
+}
+
+#[derive(Debug, Default)]
+struct Noted {
+    written: Vec<usize>,
+    rejected: BTreeMap<usize, (&'static str, String)>,
+    abandoned: bool,
+}
+
+impl Fates<usize> for Noted {
+    fn written(&mut self, points: impl Iterator<Item = BatchedPoint<usize>>) {
+        self.written.extend(points.map(|point| point.kept));
+    }
+    fn rejected(&mut self, point: BatchedPoint<usize>, reason: Reason) {
+        assert_eq!(self.rejected.insert(point.kept, (reason.reason, reason.detail)), None, "one fate a point");
+    }
+    fn is_abandoned(&self, _: &usize) -> bool {
+        self.abandoned
+    }
+}
+
+impl Stage {
+    fn new() -> Stage {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let server = runtime.block_on(InfluxServer::start()).unwrap();
+        let metrics = SinkMetrics::register(&prometheus::Registry::new()).unwrap();
+        let shutdown = Shutdown::new(Duration::from_millis(300));
+        Stage { runtime, server, readiness: Readiness::default(), shutdown, metrics }
+    }
+
+    fn delivery_to(&self, place: Place, token: Token) -> Delivery {
+        let target = InfluxTarget {
+            base: self.server.url().parse().unwrap(),
+            place,
+            token,
+            gzip: true,
+            timeout: Duration::from_millis(500),
+        };
+        let writer = InfluxWriter::new(&target, self.metrics.clone(), self.runtime.handle().clone()).unwrap();
+        let part = self.readiness.part("database");
+        Delivery::new(Destination::Influx(writer), self.metrics.clone(), part, self.shutdown.clone())
+    }
+
+    fn delivery(&self) -> Delivery {
+        self.delivery_to(v2(), Token::None)
+    }
+
+    fn deliver(&self, batch: Batch<usize>) -> Noted {
+        let mut noted = Noted::default();
+        assert_eq!(self.delivery().deliver(batch, &mut noted), Ended::Settled);
+        noted
+    }
+
+    fn retries(&self, reason: &str) -> u64 {
+        self.metrics.retries.with_label_values(&[reason]).get()
+    }
+}
+
+fn v2() -> Place {
+    Place::V2 { org: "lsst".into(), bucket: "efd".into() }
+}
+
+/// Points 0, 1, … of one measurement, at times 1, 2, …
+fn batch(lines: impl IntoIterator<Item = String>) -> Batch<usize> {
+    let mut batch = Batch::default();
+    for (at, fields) in lines.into_iter().enumerate() {
+        batch.lines_mut().extend_from_slice(format!("m {fields} {}\n", at + 1).as_bytes());
+        batch.add(at, at as i64 + 1);
+    }
+    batch
+}
+
+fn good(points: usize) -> Batch<usize> {
+    batch((0..points).map(|at| format!("v={at}i")))
+}
+
+#[test]
+fn points_arrive_by_both_interfaces_compressed_or_not() {
+    for place in [v2(), Place::V1 { database: "efd".into() }] {
+        let stage = Stage::new();
+        let mut noted = Noted::default();
+        stage.delivery_to(place, Token::None).deliver(good(100), &mut noted);
+        assert_eq!(noted.written, (0..100).collect::<Vec<_>>());
+        let points = stage.server.points();
+        assert_eq!(points.len(), 100);
+        assert!(points.keys().any(|key| key.time_ns == 100_000), "microseconds");
+        assert!(stage.readiness.is_ready());
+        assert!(stage.metrics.sent_bytes.get() < stage.metrics.line_bytes.get());
+    }
+}
+
+#[test]
+fn one_bad_point_among_5000_costs_only_itself() {
+    for place in [v2(), Place::V1 { database: "efd".into() }] {
+        let stage = Stage::new();
+        stage.server.reject_lines_with("v=3210i");
+        let mut noted = Noted::default();
+        stage.delivery_to(place, Token::None).deliver(good(5_000), &mut noted);
+        assert_eq!(noted.written.len(), 4_999);
+        assert_eq!(noted.rejected.keys().collect::<Vec<_>>(), [&3210]);
+        let (reason, detail) = &noted.rejected[&3210];
+        assert!(*reason == "rejected" && detail.contains("unable to parse 'm v=3210i 3211'"), "{detail}");
+        assert_eq!(stage.server.points().len(), 4_999);
+        assert!(stage.server.counts().requests <= 30, "{:?}", stage.server.counts());
+    }
+}
+
+#[test]
+fn a_type_conflict_in_a_partial_write_costs_only_the_points_in_conflict() {
+    let stage = Stage::new();
+    let of = |at: usize| if at % 10 == 7 { format!("v={at}i") } else { format!("v={at}.5") };
+    let noted = stage.deliver(batch((0..50).map(of)));
+    assert_eq!(noted.rejected.keys().copied().collect::<Vec<_>>(), [7, 17, 27, 37, 47]);
+    assert!(noted.rejected[&7].1.contains("field type conflict"), "{:?}", noted.rejected[&7]);
+    assert_eq!((noted.written.len(), stage.server.points().len()), (45, 45));
+}
+
+#[test]
+fn points_beyond_retention_are_kept_as_dead_letters() {
+    let stage = Stage::new();
+    let body = r#"{"code":"unprocessable entity","message":"failure writing points to database: partial write: points beyond retention policy dropped=1"}"#;
+    // The whole, its first half (one point), and not the second.
+    for _ in 0..2 {
+        stage.server.answer_next(Answer::status(422).body(body));
+    }
+    let noted = stage.deliver(good(2));
+    assert_eq!(noted.written, [1]);
+    assert!(noted.rejected[&0].1.contains("beyond retention policy"));
+}
+
+#[test]
+fn too_large_requests_are_split() {
+    let stage = Stage::new();
+    stage.server.body_limit(200);
+    let long = batch((0..40).map(|at| if at == 20 { format!("s=\"{}\"", "x".repeat(300)) } else { format!("v={at}i") }));
+    let noted = stage.deliver(long);
+    assert_eq!(noted.written.len(), 39);
+    assert_eq!(noted.rejected[&20].0, "too_large");
+    assert_eq!(stage.server.points().len(), 39);
+}
+
+#[test]
+fn a_busy_database_is_given_the_time_it_asks_for() {
+    for status in [429, 503] {
+        let stage = Stage::new();
+        stage.server.answer_next(Answer::status(status).header("Retry-After", "1"));
+        let begun = Instant::now();
+        let noted = stage.deliver(good(3));
+        assert!(begun.elapsed() >= Duration::from_secs(1), "{status}");
+        assert_eq!(noted.written.len(), 3);
+        assert_eq!(stage.server.counts().requests, 2);
+    }
+}
+
+#[test]
+fn server_errors_timeouts_and_nonsense_are_tried_again() {
+    let stage = Stage::new();
+    for status in [500, 502, 504, 302, 405] {
+        stage.server.answer_next(Answer::status(status));
+    }
+    let noted = stage.deliver(good(3));
+    assert_eq!((noted.written.len(), noted.rejected.len()), (3, 0));
+    assert_eq!((stage.retries("server_error"), stage.retries("unexpected_status")), (3, 2));
+
+    let stage = Stage::new();
+    stage.server.delay(Duration::from_secs(1));
+    let mut noted = Noted::default();
+    let mut delivery = stage.delivery();
+    std::thread::scope(|scope| {
+        let delivered = scope.spawn(|| delivery.deliver(good(3), &mut noted));
+        wait_until(|| stage.retries("timeout") > 0);
+        assert!(!stage.readiness.is_ready());
+        stage.server.delay(Duration::ZERO);
+        assert_eq!(delivered.join().unwrap(), Ended::Settled);
+    });
+    assert_eq!(noted.written.len(), 3);
+}
+
+#[test]
+fn a_bucket_or_token_that_is_not_there_yet_is_waited_for() {
+    let stage = Stage::new();
+    stage.server.require_bucket(&[]);
+    stage.server.require_token("right");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, "wrong\n").unwrap();
+    let mut delivery = stage.delivery_to(v2(), Token::File(file.clone()));
+    delivery.probe();
+    let why = stage.readiness.missing();
+    assert!(why[0].1.contains("unauthorized access"), "known before there is data: {why:?}");
+
+    let mut noted = Noted::default();
+    std::thread::scope(|scope| {
+        let delivered = scope.spawn(|| delivery.deliver(good(3), &mut noted));
+        wait_until(|| stage.retries("unauthorized") > 0);
+        // The file changes; the sink reads it again by itself.
+        std::fs::write(&file, "right\n").unwrap();
+        wait_until(|| stage.retries("not_found") > 0);
+        let why = stage.readiness.missing();
+        assert!(why[0].1.contains("bucket \"efd\" not found"), "{why:?}");
+        stage.server.require_bucket(&["efd"]);
+        assert_eq!(delivered.join().unwrap(), Ended::Settled);
+    });
+    assert_eq!((noted.written.len(), noted.rejected.len()), (3, 0));
+    assert!(stage.readiness.is_ready());
+}
+
+#[test]
+fn an_absent_database_is_waited_for() {
+    let mut stage = Stage::new();
+    let mut delivery = stage.delivery();
+    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    runtime.block_on(stage.server.down());
+    let mut noted = Noted::default();
+    std::thread::scope(|scope| {
+        let delivered = scope.spawn(|| delivery.deliver(good(3), &mut noted));
+        let retries = stage.metrics.retries.clone();
+        wait_until(|| retries.with_label_values(&["connect"]).get() > 1);
+        assert!(!stage.readiness.is_ready());
+        runtime.block_on(stage.server.up()).unwrap();
+        assert_eq!(delivered.join().unwrap(), Ended::Settled);
+    });
+    assert_eq!(noted.written.len(), 3);
+}
+
+#[test]
+fn an_end_or_a_revoked_partition_gives_points_up_unfinished() {
+    let stage = Stage::new();
+    stage.server.answer_always(Some(Answer::status(500)));
+    let mut revoked = Noted { abandoned: true, ..Noted::default() };
+    assert_eq!(stage.delivery().deliver(good(3), &mut revoked), Ended::GivenUp);
+
+    stage.shutdown.ask();
+    let mut noted = Noted::default();
+    assert_eq!(stage.delivery().deliver(good(3), &mut noted), Ended::GivenUp);
+    assert!(noted.written.is_empty() && noted.rejected.is_empty(), "{noted:?}");
+}
+
+#[test]
+fn a_token_shows_nowhere() {
+    let stage = Stage::new();
+    let delivery = stage.delivery_to(v2(), Token::Fixed(Secret::new("s3cr3t")));
+    assert!(!format!("{delivery:?}").contains("s3cr3t"));
+}
+
+/// Waits for what another thread is about to do.
+fn wait_until(condition: impl Fn() -> bool) {
+    let begun = Instant::now();
+    while !condition() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "the condition never came true");
+        std::thread::yield_now();
+    }
+}
