@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use kafkaefd::demo::DemoArgs;
 use kafkaefd::salschema::SalschemaCommand;
 use pipeline::config::EXIT_USAGE;
 
@@ -22,6 +23,7 @@ struct Cli {
 enum Command {
     #[command(after_help = "Example: kafkaefd salschema convert --xml-dir schemas --print --subsystem Test")]
     Salschema(SalschemaCommand),
+    Demo(DemoArgs),
 }
 
 fn main() -> ExitCode {
@@ -47,6 +49,7 @@ fn main() -> ExitCode {
     runtime.block_on(async {
         match cli.command {
             Command::Salschema(command) => command.run().await,
+            Command::Demo(args) => args.run().await,
         }
     })
 }

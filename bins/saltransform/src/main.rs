@@ -11,7 +11,15 @@ use saltransform::{check, init};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    match Cli::parse().command {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(shown) => {
+            let code = if shown.use_stderr() { EXIT_USAGE } else { 0 };
+            let _ = shown.print();
+            return code.into();
+        }
+    };
+    match cli.command {
         Command::Init(args) => init::main(&args).await,
         Command::Check(args) => check::main(&args),
         Command::Run(args) => run(args).await,
@@ -38,11 +46,15 @@ async fn run(args: RunArgs) -> ExitCode {
     }
     let result = tokio::task::spawn_blocking(move || stage.run()).await;
     match result {
-        Ok(Ok(())) if !service.shutdown.has_failed() => {
-            tracing::info!(graceful = !service.shutdown.given_up(), "stopped");
+        Ok(Ok(())) if service.shutdown.has_failed() => ExitCode::FAILURE,
+        Ok(Ok(())) if service.shutdown.given_up() => {
+            tracing::warn!("stopped at the drain's deadline; what was not acknowledged is read again");
+            ExitCode::FAILURE
+        }
+        Ok(Ok(())) => {
+            tracing::info!("stopped; everything that was read is acknowledged");
             ExitCode::SUCCESS
         }
-        Ok(Ok(())) => ExitCode::FAILURE,
         Ok(Err(error)) => {
             tracing::error!(error = %pipeline::chain(&error), "stopped");
             ExitCode::FAILURE

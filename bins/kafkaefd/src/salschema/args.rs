@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use pipeline::config::RegistryArgs;
-use sal::name::Dialect;
+use sal::name::{Dialect, check_subname};
 
 /// SAL interface files to Avro schemas
 #[derive(Args, Debug, Clone)]
@@ -37,7 +37,7 @@ pub struct ConvertArgs {
     pub dialect: Dialect,
 
     /// Second part of the Kafka topics' names
-    #[arg(long, env = "SUBNAME", default_value = "sal", value_name = "NAME")]
+    #[arg(long, env = "SUBNAME", default_value = "sal", value_name = "NAME", value_parser = check_subname)]
     pub subname: String,
 
     /// Also keep what only the text wire carries (index, priority, SAL types): nothing is left to inference then

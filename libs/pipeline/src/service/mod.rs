@@ -39,9 +39,16 @@ impl Service {
     pub async fn open(&mut self, args: &ServiceArgs) -> Result<(), ServerError> {
         let address = server::serve(args, self).await?;
         self.address = Some(address);
-        self.shutdown.on_signals();
+        self.shutdown.ask_on_signals();
         tracing::info!(%address, paths = "/metrics /ready /live", "service is watched here");
         Ok(())
+    }
+
+    /// An embedded service, opened at once: for stages that check their whole configuration before.
+    pub async fn start(args: &ServiceArgs) -> Result<Self, ServerError> {
+        let mut service = Self::embedded(args);
+        service.open(args).await?;
+        Ok(service)
     }
 
     /// A service without a port and without signals yet: the demo and tests leave it at that.

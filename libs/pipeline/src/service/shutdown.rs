@@ -75,7 +75,7 @@ impl Shutdown {
     }
 
     /// SIGTERM and SIGINT ask for the end; a second signal ends the process at once.
-    pub(super) fn on_signals(&self) {
+    pub fn ask_on_signals(&self) {
         let shutdown = self.clone();
         tokio::spawn(async move {
             wait_for_signal().await;

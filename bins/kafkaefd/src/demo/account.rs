@@ -1,0 +1,121 @@
+//! Whether the counts add up: what was produced, what each stage did with it, and what the database holds.
+
+use std::time::Duration;
+
+use super::store::LastValue;
+use super::watch::Sample;
+
+/// One stage's counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub(super) struct Stage {
+    /// Taken in.
+    pub(super) consumed: u64,
+    /// Passed on.
+    pub(super) produced: u64,
+    /// In the dead-letter topic.
+    pub(super) dead_letters: u64,
+    /// Carrying nothing.
+    pub(super) skipped: u64,
+}
+
+/// The end of a demo.
+#[derive(serde::Serialize)]
+pub(super) struct Account {
+    pub(super) seconds: f64,
+    pub(super) salmock_produced: u64,
+    pub(super) saltransform: Stage,
+    pub(super) influxsink: Stage,
+    /// Records in the database.
+    pub(super) in_database: u64,
+    pub(super) transform_p50_us: Option<f64>,
+    pub(super) transform_p99_us: Option<f64>,
+    pub(super) age_p50_ms: Option<f64>,
+    pub(super) age_p99_ms: Option<f64>,
+    pub(super) last_values: Vec<LastValue>,
+    /// What does not add up; empty when all is well.
+    pub(super) faults: Vec<String>,
+}
+
+impl Account {
+    pub(super) fn new(
+        produced: u64,
+        end: Sample,
+        in_database: u64,
+        last_values: Vec<LastValue>,
+        ran: Duration,
+    ) -> Self {
+        let stage = |name: &str, good: &str| Stage {
+            consumed: end.count(&format!("{name}_consumed_total")),
+            produced: end.count(&format!("{name}_{good}_total")),
+            dead_letters: end.count(&format!("{name}_dead_letters_total")),
+            skipped: end.count(&format!("{name}_skipped_total")),
+        };
+        let quantile = |name: &str, q, unit| end.times(name).quantile(q).map(|seconds| seconds * unit);
+        let mut account = Self {
+            seconds: ran.as_secs_f64(),
+            salmock_produced: produced,
+            saltransform: stage("saltransform", "produced"),
+            influxsink: stage("influxsink", "written"),
+            in_database,
+            transform_p50_us: quantile("saltransform_transform_seconds", 0.5, 1e6),
+            transform_p99_us: quantile("saltransform_transform_seconds", 0.99, 1e6),
+            age_p50_ms: quantile("influxsink_point_age_seconds", 0.5, 1e3),
+            age_p99_ms: quantile("influxsink_point_age_seconds", 0.99, 1e3),
+            last_values,
+            faults: Vec::new(),
+        };
+        account.faults = account.check();
+        account
+    }
+
+    /// Whether nothing is missing and nothing is twice.
+    pub(super) fn adds_up(&self) -> bool {
+        self.faults.is_empty()
+    }
+
+    fn check(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        let mut same = |what: &str, left: u64, right: u64| {
+            if left != right {
+                faults.push(format!("{what}: {left} and {right}"));
+            }
+        };
+        let (transform, sink) = (&self.saltransform, &self.influxsink);
+        same(
+            "salmock produced and saltransform consumed",
+            self.salmock_produced,
+            transform.consumed,
+        );
+        same(
+            "saltransform consumed and ended",
+            transform.consumed,
+            transform.ended(),
+        );
+        same(
+            "saltransform produced and influxsink consumed",
+            transform.produced,
+            sink.consumed,
+        );
+        same("influxsink consumed and ended", sink.consumed, sink.ended());
+        same(
+            "influxsink wrote and the database holds",
+            sink.produced,
+            self.in_database,
+        );
+        same(
+            "salmock produced and the database holds",
+            self.salmock_produced,
+            self.in_database,
+        );
+        if self.salmock_produced == 0 {
+            faults.push("nothing was produced".to_owned());
+        }
+        faults
+    }
+}
+
+impl Stage {
+    fn ended(&self) -> u64 {
+        self.produced + self.dead_letters + self.skipped
+    }
+}

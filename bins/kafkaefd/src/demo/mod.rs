@@ -1,0 +1,166 @@
+//! `kafkaefd demo`: the whole way in one process, from SAL text to points that can be queried.
+//!
+//! ```text
+//!  salmock ─text─▶ Kafka ─▶ saltransform ─Avro─▶ Kafka ─▶ influxsink ─▶ SQLite (or InfluxDB)
+//!                  └──────── embedded, unless --broker ────────┘
+//! ```
+//! `parts` starts what is embedded, `stages` the three stages, `watch` reads their metrics, `account` asks whether the
+//! counts add up, `store` reads the database back, `screen` prints all of it.
+
+mod account;
+mod parts;
+mod screen;
+mod stages;
+mod store;
+mod watch;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use pipeline::config::{ServiceArgs, seconds};
+use pipeline::service::{Shutdown, init_logging};
+
+use account::Account;
+use parts::{Parts, PartsError};
+use screen::Screen;
+use stages::{Stages, StagesError};
+use store::{Store, StoreError};
+use watch::Sample;
+
+/// How long the stages may take to carry what was produced last.
+const SETTLE: Duration = Duration::from_secs(30);
+
+/// Run everything on embedded parts: mock SAL, Kafka, schema registry, both stages, and a database to query
+#[derive(Args, Debug, Clone)]
+#[command(after_help = "Examples:\n\n  kafkaefd demo --seconds 10\n  \
+    kafkaefd demo --broker localhost:9092 --schema-registry http://localhost:8081 --influxdb http://localhost:8086\n\n\
+    An InfluxDB needs its token in the environment: INFLUXDB_TOKEN.")]
+pub struct DemoArgs {
+    /// Stop after so many seconds; without it, at Ctrl-C
+    #[arg(long, env = "SECONDS_TO_RUN", value_name = "N", value_parser = seconds)]
+    pub seconds: Option<Duration>,
+
+    /// SAL topics to mock
+    #[arg(long, env = "MAX_TOPICS", default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=200))]
+    pub topics: u16,
+
+    /// Seconds from one message of a topic to its next
+    #[arg(long, env = "PERIOD", default_value = "1", value_name = "S", value_parser = seconds)]
+    pub period: Duration,
+
+    /// Print the result as one JSON object on stdout, and nothing else there
+    #[arg(long)]
+    pub json: bool,
+
+    /// Kafka to use instead of the embedded broker
+    #[arg(long, env = "BROKER", value_name = "HOST:PORT")]
+    pub broker: Option<String>,
+
+    /// Schema registry to use instead of the embedded one
+    #[arg(long, env = "SCHEMAREGISTRY", value_name = "URL")]
+    pub schema_registry: Option<String>,
+
+    /// InfluxDB 2 to use instead of SQLite; its token comes from INFLUXDB_TOKEN
+    #[arg(long, env = "INFLUXDB_URL", value_name = "URL")]
+    pub influxdb: Option<String>,
+
+    /// Organisation in InfluxDB
+    #[arg(long, env = "INFLUXDB_ORG", default_value = "efd", value_name = "NAME")]
+    pub influxdb_org: String,
+
+    /// Bucket in InfluxDB
+    #[arg(long, env = "INFLUXDB_BUCKET", default_value = "efd", value_name = "NAME")]
+    pub influxdb_bucket: String,
+
+    /// File for the SQLite database; by default a new one in the system's folder for temporary files
+    #[arg(long, env = "DATABASE", value_name = "FILE", conflicts_with = "influxdb")]
+    pub database: Option<PathBuf>,
+
+    /// error, warn, info, debug, trace, or a filter such as info,librdkafka=debug; logs go to standard error
+    #[arg(long, env = "LOG_LEVEL", default_value = "warn", value_name = "FILTER")]
+    pub log_level: String,
+}
+
+/// The demo cannot be run.
+#[derive(Debug, thiserror::Error)]
+enum DemoError {
+    #[error(transparent)]
+    Parts(#[from] PartsError),
+    #[error(transparent)]
+    Stages(#[from] StagesError),
+    #[error("cannot read the database back")]
+    Store(#[from] StoreError),
+}
+
+impl DemoArgs {
+    /// Runs the demo; 0 only if the counts add up and every record is in the database.
+    pub async fn run(self) -> ExitCode {
+        if let Err(error) = init_logging(&service_args(&self.log_level)) {
+            eprintln!("kafkaefd demo: {}", pipeline::chain(&error));
+            return ExitCode::from(pipeline::config::EXIT_USAGE);
+        }
+        match demo(&self).await {
+            Ok(account) if account.adds_up() => ExitCode::SUCCESS,
+            Ok(_) => ExitCode::FAILURE,
+            Err(error) => {
+                eprintln!("kafkaefd demo: {}", pipeline::chain(&error));
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+fn service_args(log_level: &str) -> ServiceArgs {
+    ServiceArgs {
+        log_level: log_level.to_owned(),
+        ..ServiceArgs::default()
+    }
+}
+
+async fn demo(args: &DemoArgs) -> Result<Account, DemoError> {
+    let stop = Shutdown::new(Duration::from_secs(20));
+    stop.ask_on_signals();
+    let mut screen = Screen::new(args.json);
+    let parts = Parts::start(args, &mut screen).await?;
+    let store = Store::of(args, &parts)?;
+    let stages = Stages::start(args, &parts, &mut screen).await?;
+    screen.started(args);
+
+    let begun = Instant::now();
+    let mut last = Sample::of(&stages);
+    let mut tick = tokio::time::interval(Duration::from_secs(1));
+    tick.tick().await;
+    while !stop.is_set() && !stages.any_failed() && args.seconds.is_none_or(|limit| begun.elapsed() < limit) {
+        let left = args
+            .seconds
+            .map_or(Duration::MAX, |limit| limit.saturating_sub(begun.elapsed()));
+        tokio::select! {
+            _ = tick.tick() => {
+                let now = Sample::of(&stages);
+                screen.live(&last, &now);
+                last = now;
+            }
+            () = stop.wait() => {}
+            () = tokio::time::sleep(left), if args.seconds.is_some() => {}
+        }
+    }
+    screen.stopping();
+    let produced = stages.stop_producing().await?;
+    let settled = Instant::now();
+    while !Sample::of(&stages).has_carried(produced) && !stages.any_failed() && settled.elapsed() < SETTLE {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let end = Sample::of(&stages);
+    stages.stop().await?;
+    let account = Account::new(
+        produced,
+        end,
+        store.count().await?,
+        store.last_values().await?,
+        begun.elapsed(),
+    );
+    screen.finished(&account, &store);
+    Ok(account)
+}

@@ -1,0 +1,151 @@
+//! What the stages stand on: a broker and a registry, embedded or given.
+
+use std::path::PathBuf;
+
+use devstack::{Broker, RegistryServer};
+use pipeline::config::{KafkaArgs, RegistryArgs};
+use pipeline::registry::{Registry, RegistryError, RegistrySetupError};
+use pipeline::schema_dir::{DirSchema, SchemaDir};
+use pipeline::topics::{self, Shape};
+use sal::avro::Options;
+use sal::name::Kind;
+
+use super::DemoArgs;
+use super::screen::Screen;
+
+/// A part cannot be started or does not answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum PartsError {
+    #[error("cannot start the embedded broker")]
+    Broker(#[from] devstack::BrokerError),
+    #[error("cannot start the embedded schema registry")]
+    RegistryServer(#[from] std::io::Error),
+    #[error(transparent)]
+    RegistrySetup(#[from] RegistrySetupError),
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    #[error("cannot create topics at {broker}")]
+    Topics {
+        broker: String,
+        #[source]
+        source: rdkafka::error::KafkaError,
+    },
+    #[error(transparent)]
+    Config(#[from] pipeline::config::KafkaConfigError),
+}
+
+/// The parts, and the schemas of the topics that will be mocked.
+pub(super) struct Parts {
+    pub(super) kafka: KafkaArgs,
+    pub(super) registry: RegistryArgs,
+    pub(super) schemas: Vec<DirSchema>,
+    /// The same as interface files, for salmock.
+    pub(super) interfaces: SchemaDir,
+    /// Where the stages write: an InfluxDB's address or `sqlite:` and a file.
+    pub(super) database: String,
+    /// Held so that they live as long as the demo.
+    _embedded: (Option<Broker>, Option<RegistryServer>),
+}
+
+impl Parts {
+    /// Starts what is not given, registers the schemas, creates the topics.
+    pub(super) async fn start(args: &DemoArgs, screen: &mut Screen) -> Result<Self, PartsError> {
+        let interfaces = SchemaDir::Interfaces(devstack::schemas());
+        let schemas = wanted(&interfaces, usize::from(args.topics));
+
+        let (broker, kafka) = match &args.broker {
+            Some(address) => (None, KafkaArgs::at(address)),
+            None => {
+                let broker = Broker::start()?;
+                let mut kafka = KafkaArgs::at(broker.bootstrap_servers());
+                let hints = Broker::fetch_hints()
+                    .iter()
+                    .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+                kafka.settings.extend(hints);
+                (Some(broker), kafka)
+            }
+        };
+        screen.part("kafka", &kafka.broker, broker.is_some());
+        let (server, url) = match &args.schema_registry {
+            Some(url) => (None, url.clone()),
+            None => {
+                let server = RegistryServer::start().await?;
+                let url = server.url();
+                (Some(server), url)
+            }
+        };
+        screen.part("schema registry", &url, server.is_some());
+        let registry = RegistryArgs::at(url);
+        let client = Registry::new(&registry)?;
+        for schema in &schemas {
+            client.register(&schema.subject, &schema.text).await?;
+        }
+        let names = topic_names(&schemas);
+        match &broker {
+            Some(broker) => names.iter().try_for_each(|name| broker.create_topic(name, 1))?,
+            None => {
+                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                let config = kafka.client_config(&[])?;
+                let shape = Shape {
+                    partitions: 1,
+                    replication: -1,
+                };
+                topics::create(&config, &names, shape, &[], std::time::Duration::from_secs(30))
+                    .await
+                    .map_err(|source| PartsError::Topics {
+                        broker: kafka.broker.clone(),
+                        source,
+                    })?;
+            }
+        }
+        screen.prepared(schemas.len(), names.len());
+        let database = match &args.influxdb {
+            Some(url) => url.clone(),
+            None => format!("sqlite:{}", database_file(args).display()),
+        };
+        screen.part("database", &database, args.influxdb.is_none());
+        Ok(Self {
+            kafka,
+            registry,
+            schemas,
+            interfaces,
+            database,
+            _embedded: (broker, server),
+        })
+    }
+}
+
+/// The first `count` topics that SAL sends as text: telemetry first, then events and commands, by name.
+fn wanted(interfaces: &SchemaDir, count: usize) -> Vec<DirSchema> {
+    let options = Options {
+        wire_extras: true,
+        ..Options::default()
+    };
+    let mut schemas = interfaces.schemas(&options).schemas;
+    // What SAL's generator leaves out: acknowledgements, heartbeats, internal commands.
+    schemas.retain(|schema| {
+        let name = schema.topic.sal_name();
+        schema.kind != Kind::Ackcmd && !name.ends_with("Heartbeat") && !name.ends_with("InternalCommand")
+    });
+    schemas.sort_by(|a, b| (a.kind, &a.topic).cmp(&(b.kind, &b.topic)));
+    schemas.truncate(count);
+    schemas
+}
+
+/// The Kafka topics of these SAL topics, and the input topics that their text goes to.
+fn topic_names(schemas: &[DirSchema]) -> Vec<String> {
+    let outputs = schemas.iter().map(|schema| schema.kafka_topic.clone());
+    let inputs = schemas
+        .iter()
+        .map(|s| format!("{}_{}", s.topic.component(), s.kind.wire_word()));
+    let mut names: Vec<String> = outputs.chain(inputs).collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn database_file(args: &DemoArgs) -> PathBuf {
+    args.database
+        .clone()
+        .unwrap_or_else(|| std::env::temp_dir().join(format!("kafka-efd-demo-{}.sqlite", std::process::id())))
+}

@@ -1,0 +1,200 @@
+//! What a person sees of the demo, and the JSON that a program gets. A terminal's live line rewrites itself; elsewhere
+//! a line is printed every five seconds.
+
+use std::io::{IsTerminal, Write};
+
+use super::DemoArgs;
+use super::account::{Account, Stage};
+use super::store::Store;
+use super::watch::Sample;
+
+/// Writes to stdout; with `--json` only the object at the end goes there.
+pub(super) struct Screen {
+    json: bool,
+    terminal: bool,
+    ticks: u64,
+}
+
+impl Screen {
+    pub(super) fn new(json: bool) -> Self {
+        Self {
+            json,
+            terminal: std::io::stdout().is_terminal(),
+            ticks: 0,
+        }
+    }
+
+    /// A part that the stages stand on.
+    pub(super) fn part(&mut self, name: &str, place: &str, embedded: bool) {
+        self.line(&format!(
+            "  {name:<16} {place}{}",
+            if embedded { "  (embedded)" } else { "" }
+        ));
+    }
+
+    /// Schemas and topics are there.
+    pub(super) fn prepared(&mut self, schemas: usize, topics: usize) {
+        self.line(&format!(
+            "  {:<16} {schemas} registered, {topics} topics created",
+            "schemas"
+        ));
+    }
+
+    /// A stage is not ready yet: said once a second on a terminal.
+    pub(super) fn waiting(&mut self, stage: &str, missing: &[(&'static str, String)]) {
+        self.ticks += 1;
+        if self.terminal && !self.json && self.ticks % 50 == 1 {
+            let why: Vec<String> = missing
+                .iter()
+                .map(|(part, why)| format!("{part}: {why}"))
+                .collect();
+            print!("\r\x1b[K  {stage} is waiting for {}", why.join(", "));
+            let _ = std::io::stdout().flush();
+        }
+    }
+
+    /// A stage runs.
+    pub(super) fn stage(&mut self, name: &str) {
+        if self.terminal && !self.json {
+            print!("\r\x1b[K");
+        }
+        self.line(&format!("  {name:<16} running"));
+    }
+
+    /// Everything runs.
+    pub(super) fn started(&mut self, args: &DemoArgs) {
+        self.ticks = 0;
+        let rate = f64::from(args.topics) / args.period.as_secs_f64();
+        let until = match args.seconds {
+            Some(limit) => format!("{} s", limit.as_secs_f64()),
+            None => "until Ctrl-C".to_owned(),
+        };
+        self.line(&format!(
+            "\n{} topics of SAL text, {rate:.0} messages/s, {until}\n",
+            args.topics
+        ));
+    }
+
+    /// The live line.
+    pub(super) fn live(&mut self, last: &Sample, now: &Sample) {
+        if self.json {
+            return;
+        }
+        let rate = |name: &str| now.rate(name, last);
+        let transform = now.times_since("saltransform_transform_seconds", last);
+        let age = now.times_since("influxsink_point_age_seconds", last);
+        let dead = now.count("saltransform_dead_letters_total") + now.count("influxsink_dead_letters_total");
+        let text = format!(
+            "salmock {:.0}/s ▶ saltransform {:.0}▸{:.0}/s {} ▶ influxsink {:.0}▸{:.0}/s  age p50 {} p99 {}  dead {dead}",
+            rate("salmock_produced_total"),
+            rate("saltransform_consumed_total"),
+            rate("saltransform_produced_total"),
+            time(transform.quantile(0.5)),
+            rate("influxsink_consumed_total"),
+            rate("influxsink_written_total"),
+            time(age.quantile(0.5)),
+            time(age.quantile(0.99)),
+        );
+        if self.terminal {
+            print!("\r\x1b[K{text}");
+            let _ = std::io::stdout().flush();
+        } else if self.ticks % 5 == 0 {
+            println!("{text}");
+        }
+        self.ticks += 1;
+    }
+
+    /// The producer stops; what is on its way arrives.
+    pub(super) fn stopping(&mut self) {
+        if self.terminal && !self.json {
+            println!();
+        }
+        self.line("\nstopping: what was produced is carried to its end");
+    }
+
+    /// The table, or the JSON object.
+    pub(super) fn finished(&mut self, account: &Account, store: &Store) {
+        if self.json {
+            match serde_json::to_string_pretty(account) {
+                Ok(text) => println!("{text}"),
+                Err(error) => eprintln!("kafkaefd demo: {}", pipeline::chain(&error)),
+            }
+            return;
+        }
+        println!(
+            "\n  {:<14}{:>10}{:>10}{:>14}{:>10}",
+            "stage", "in", "out", "dead letters", "skipped"
+        );
+        println!(
+            "  {:<14}{:>10}{:>10}{:>14}{:>10}",
+            "salmock", "", account.salmock_produced, "", ""
+        );
+        for (name, stage) in [
+            ("saltransform", &account.saltransform),
+            ("influxsink", &account.influxsink),
+        ] {
+            let Stage {
+                consumed,
+                produced,
+                dead_letters,
+                skipped,
+            } = stage;
+            println!("  {name:<14}{consumed:>10}{produced:>10}{dead_letters:>14}{skipped:>10}");
+        }
+        println!("  {:<14}{:>10}", "database", account.in_database);
+        println!(
+            "\n  transform p50 {}, p99 {};  age at the database p50 {}, p99 {}\n",
+            time(account.transform_p50_us.map(|us| us / 1e6)),
+            time(account.transform_p99_us.map(|us| us / 1e6)),
+            time(account.age_p50_ms.map(|ms| ms / 1e3)),
+            time(account.age_p99_ms.map(|ms| ms / 1e3)),
+        );
+        for last in &account.last_values {
+            let name = format!("{}.{}", last.measurement, last.field);
+            println!(
+                "  {name:<52} {:>14.6} {}",
+                last.value,
+                last.unit.as_deref().unwrap_or_default()
+            );
+        }
+        println!("\n  {}\n", store.how_to_query());
+        if account.adds_up() {
+            println!(
+                "the counts add up: {} messages in, {} records in the database",
+                account.salmock_produced, account.in_database
+            );
+        }
+        for fault in &account.faults {
+            println!("DOES NOT ADD UP: {fault}");
+        }
+    }
+
+    fn line(&self, text: &str) {
+        if !self.json {
+            println!("{text}");
+        }
+    }
+}
+
+/// A time with three digits and its unit; `–` when there is none.
+fn time(seconds: Option<f64>) -> String {
+    match seconds {
+        None => "–".to_owned(),
+        Some(s) if s < 1e-3 => format!("{:.1} µs", s * 1e6),
+        Some(s) if s < 1.0 => format!("{:.1} ms", s * 1e3),
+        Some(s) => format!("{s:.2} s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_short_and_have_units() {
+        assert_eq!(time(Some(0.000_012_3)), "12.3 µs");
+        assert_eq!(time(Some(0.0154)), "15.4 ms");
+        assert_eq!(time(Some(2.0)), "2.00 s");
+        assert_eq!(time(None), "–");
+    }
+}

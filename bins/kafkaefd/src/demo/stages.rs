@@ -1,0 +1,191 @@
+//! The three stages, in this process, each with a service and metrics of its own.
+
+use influxsink::config::RunArgs as SinkArgs;
+use pipeline::config::ServiceArgs;
+use pipeline::intake::Topics;
+use pipeline::service::Service;
+use salmock::config::{ProduceConfig, Source};
+use saltransform::config::{NamingArgs, OffsetReset, RunArgs as TransformArgs};
+use saltransform::run::Stage;
+use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
+
+use super::DemoArgs;
+use super::parts::Parts;
+use super::screen::Screen;
+
+/// A stage cannot be started, or ended with an error.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StagesError {
+    #[error("saltransform failed")]
+    Transform(#[from] saltransform::run::RunError),
+    #[error("influxsink cannot be configured")]
+    SinkConfig(#[from] influxsink::config::ConfigError),
+    #[error("influxsink failed")]
+    Sink(#[from] influxsink::RunError),
+    #[error("salmock failed")]
+    Produce(#[from] salmock::ProduceError),
+    #[error("a stage ended by a fault of its own")]
+    Panic(#[from] tokio::task::JoinError),
+}
+
+/// The running stages.
+pub(super) struct Stages {
+    pub(super) salmock: Service,
+    pub(super) saltransform: Service,
+    pub(super) influxsink: Service,
+    producing: std::sync::Mutex<Option<JoinHandle<Result<salmock::Report, salmock::ProduceError>>>>,
+    transforming: JoinHandle<Result<(), saltransform::run::RunError>>,
+    sinking: JoinHandle<Result<(), influxsink::RunError>>,
+}
+
+impl Stages {
+    /// Starts the sink first and the producer last, so that the first message already goes all the way.
+    pub(super) async fn start(
+        args: &DemoArgs,
+        parts: &Parts,
+        screen: &mut Screen,
+    ) -> Result<Self, StagesError> {
+        // Real services keep what earlier runs left: this run reads its own.
+        let run = format!("kafkaefd-demo-{}", std::process::id());
+        let service_args = ServiceArgs::default();
+        let [salmock, saltransform, influxsink] = std::array::from_fn(|_| Service::embedded(&service_args));
+
+        let topics = parts
+            .schemas
+            .iter()
+            .map(|schema| schema.kafka_topic.clone())
+            .collect();
+        let mut sink = SinkArgs::new(
+            Topics::Named(topics),
+            parts.database.clone(),
+            parts.kafka.clone(),
+            parts.registry.clone(),
+            service_args.clone(),
+        );
+        sink.group = format!("{run}-influxsink");
+        sink.org.clone_from(&args.influxdb_org);
+        sink.bucket.clone_from(&args.influxdb_bucket);
+        sink.auto_offset_reset = reset(args).to_owned();
+        let config = sink.check()?;
+        let (service, runtime) = (influxsink.clone(), Handle::current());
+        let sinking = tokio::task::spawn_blocking(move || influxsink::run(&config, &service, &runtime));
+
+        let mut subsystems: Vec<String> = parts
+            .schemas
+            .iter()
+            .map(|s| s.topic.component().to_owned())
+            .collect();
+        subsystems.dedup();
+        subsystems.sort();
+        subsystems.dedup();
+        let transform = TransformArgs {
+            subsystem: subsystems,
+            topic: Vec::new(),
+            group: Some(format!("{run}-saltransform")),
+            auto_offset_reset: if args.broker.is_some() {
+                OffsetReset::Latest
+            } else {
+                OffsetReset::Earliest
+            },
+            rewind_to_start: false,
+            tasks: None,
+            disable_producer_acks: false,
+            disable_consumer_check_crcs: false,
+            compression: "lz4".to_owned(),
+            dead_letter_topic: None,
+            time_scale: None,
+            schema_refresh: std::time::Duration::from_secs(30),
+            naming: NamingArgs {
+                dialect: sal::name::Dialect::Efd,
+                subname: "sal".to_owned(),
+            },
+            kafka: parts.kafka.clone(),
+            registry: parts.registry.clone(),
+            service: service_args,
+        };
+        let stage = Stage::new(&transform, &saltransform)?;
+        let transforming = tokio::task::spawn_blocking(move || stage.run());
+        let stages = Self {
+            salmock,
+            saltransform,
+            influxsink,
+            producing: std::sync::Mutex::default(),
+            transforming,
+            sinking,
+        };
+        stages.wait_until_ready(screen).await;
+        stages.produce(args, parts);
+        Ok(stages)
+    }
+
+    async fn wait_until_ready(&self, screen: &mut Screen) {
+        for (name, service) in [
+            ("influxsink", &self.influxsink),
+            ("saltransform", &self.saltransform),
+        ] {
+            while !service.readiness.is_ready() && !self.any_failed() {
+                screen.waiting(name, &service.readiness.missing());
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+            screen.stage(name);
+        }
+        screen.stage("salmock");
+    }
+
+    fn produce(&self, args: &DemoArgs, parts: &Parts) {
+        let source = Source::Files(parts.interfaces.clone());
+        let mut config = ProduceConfig::new(source, parts.kafka.clone(), parts.registry.clone());
+        config.topics = parts
+            .schemas
+            .iter()
+            .map(|schema| schema.topic.to_string())
+            .collect();
+        config.period = args.period;
+        let service = self.salmock.clone();
+        let task = tokio::spawn(async move { salmock::produce(&config, &service).await });
+        *self.lock() = Some(task);
+    }
+
+    /// Whether a stage has ended by itself.
+    pub(super) fn any_failed(&self) -> bool {
+        self.transforming.is_finished()
+            || self.sinking.is_finished()
+            || self.lock().as_ref().is_some_and(JoinHandle::is_finished)
+    }
+
+    /// Stops salmock; answers how many of its messages the broker has acknowledged.
+    pub(super) async fn stop_producing(&self) -> Result<u64, StagesError> {
+        self.salmock.shutdown.ask();
+        let task = self.lock().take();
+        match task {
+            Some(task) => Ok(task.await??.produced),
+            None => Ok(0),
+        }
+    }
+
+    /// Drains saltransform, then influxsink.
+    pub(super) async fn stop(self) -> Result<(), StagesError> {
+        self.saltransform.shutdown.ask();
+        self.transforming.await??;
+        self.influxsink.shutdown.ask();
+        Ok(self.sinking.await??)
+    }
+
+    fn lock(
+        &self,
+    ) -> std::sync::MutexGuard<'_, Option<JoinHandle<Result<salmock::Report, salmock::ProduceError>>>> {
+        self.producing
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// On a real broker old messages are not ours; on the embedded one there are none.
+fn reset(args: &DemoArgs) -> &'static str {
+    if args.broker.is_some() {
+        "latest"
+    } else {
+        "earliest"
+    }
+}

@@ -1,0 +1,319 @@
+//! Reads the database back: how many records it holds, and what three telemetry fields said last.
+
+use std::path::PathBuf;
+
+use pipeline::config::Secret;
+use pipeline::schema_dir::DirSchema;
+use rusqlite::{Connection, OpenFlags};
+use sal::name::Kind;
+use serde_json::Value;
+
+use super::DemoArgs;
+use super::parts::Parts;
+
+/// How many fields are shown.
+const SHOWN: usize = 3;
+/// A field that every record has: its count is the count of records.
+const EVERY_RECORD: &str = "sal_sequence";
+
+/// The database cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum StoreError {
+    #[error("cannot read {path}")]
+    Sqlite {
+        path: PathBuf,
+        #[source]
+        source: rusqlite::Error,
+    },
+    #[error("cannot query InfluxDB")]
+    Http(#[from] reqwest::Error),
+    #[error("InfluxDB answers {status}: {body}")]
+    Refused { status: u16, body: String },
+}
+
+/// A field's newest value.
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+pub(super) struct LastValue {
+    pub(super) measurement: String,
+    pub(super) field: String,
+    pub(super) unit: Option<String>,
+    /// Microseconds since 1970, UTC.
+    pub(super) time_us: i64,
+    pub(super) value: f64,
+}
+
+/// A measurement and one of its fields.
+#[derive(Debug, Clone)]
+struct Asked {
+    measurement: String,
+    field: String,
+    unit: Option<String>,
+}
+
+/// The database of this run.
+pub(super) struct Store {
+    place: Place,
+    measurements: Vec<String>,
+    asked: Vec<Asked>,
+    since_us: i64,
+}
+
+enum Place {
+    Sqlite(PathBuf),
+    Influx {
+        url: String,
+        org: String,
+        bucket: String,
+        token: Option<Secret>,
+    },
+}
+
+impl Store {
+    pub(super) fn of(args: &DemoArgs, parts: &Parts) -> Result<Self, StoreError> {
+        let place = match parts.database.strip_prefix("sqlite:") {
+            Some(path) => Place::Sqlite(path.into()),
+            None => Place::Influx {
+                url: parts.database.trim_end_matches('/').to_owned(),
+                org: args.influxdb_org.clone(),
+                bucket: args.influxdb_bucket.clone(),
+                token: std::env::var("INFLUXDB_TOKEN").ok().map(Secret::new),
+            },
+        };
+        let measurements = parts.schemas.iter().map(measurement).collect();
+        let asked = parts
+            .schemas
+            .iter()
+            .filter_map(first_double)
+            .take(SHOWN)
+            .collect();
+        Ok(Self {
+            place,
+            measurements,
+            asked,
+            since_us: now_us(),
+        })
+    }
+
+    /// How a person queries it.
+    pub(super) fn how_to_query(&self) -> String {
+        let Some(Asked {
+            measurement, field, ..
+        }) = self.asked.first()
+        else {
+            return String::new();
+        };
+        match &self.place {
+            Place::Sqlite(path) => format!(
+                "sqlite3 {} 'SELECT datetime(time/1e6, \"unixepoch\"), {field} FROM \"{measurement}\" ORDER BY time DESC LIMIT 5'",
+                path.display()
+            ),
+            Place::Influx { bucket, .. } => format!(
+                "influx query 'from(bucket: \"{bucket}\") |> range(start: -1h) |> filter(fn: (r) => \
+                 r._measurement == \"{measurement}\" and r._field == \"{field}\") |> last()'"
+            ),
+        }
+    }
+
+    /// Records of this run.
+    pub(super) async fn count(&self) -> Result<u64, StoreError> {
+        let mut count = 0;
+        match &self.place {
+            Place::Sqlite(path) => {
+                let connection = open(path)?;
+                let tables = tables(&connection).map_err(|source| wrong(path, source))?;
+                for measurement in self.measurements.iter().filter(|m| tables.contains(m)) {
+                    let sql = format!(
+                        "SELECT count({EVERY_RECORD}) FROM {} WHERE time >= ?1",
+                        quoted(measurement)
+                    );
+                    let rows: i64 = connection
+                        .query_row(&sql, [self.since_us], |row| row.get(0))
+                        .map_err(|source| wrong(path, source))?;
+                    count += rows.unsigned_abs();
+                }
+            }
+            Place::Influx { .. } => {
+                let flux = format!("filter(fn: (r) => r._field == \"{EVERY_RECORD}\") |> count()");
+                for row in self.query(&flux).await? {
+                    let is_ours = row
+                        .get("_measurement")
+                        .is_some_and(|name| self.measurements.contains(name));
+                    let rows = row.get("_value").and_then(|value| value.parse::<u64>().ok());
+                    count += rows.filter(|_| is_ours).unwrap_or_default();
+                }
+            }
+        }
+        Ok(count)
+    }
+
+    /// The newest value of each field that is shown.
+    pub(super) async fn last_values(&self) -> Result<Vec<LastValue>, StoreError> {
+        let mut values = Vec::new();
+        for asked in &self.asked {
+            let found = match &self.place {
+                Place::Sqlite(path) => last_in_sqlite(path, asked)?,
+                Place::Influx { .. } => self.last_in_influx(asked).await?,
+            };
+            values.extend(found.map(|(time_us, value)| LastValue {
+                measurement: asked.measurement.clone(),
+                field: asked.field.clone(),
+                unit: asked.unit.clone(),
+                time_us,
+                value,
+            }));
+        }
+        Ok(values)
+    }
+
+    async fn last_in_influx(&self, asked: &Asked) -> Result<Option<(i64, f64)>, StoreError> {
+        let flux = format!(
+            "filter(fn: (r) => r._measurement == \"{}\" and r._field == \"{}\") |> last() \
+             |> map(fn: (r) => ({{r with us: int(v: r._time) / 1000}}))",
+            asked.measurement, asked.field
+        );
+        let rows = self.query(&flux).await?;
+        let read = |row: &std::collections::HashMap<String, String>| {
+            Some((row.get("us")?.parse().ok()?, row.get("_value")?.parse().ok()?))
+        };
+        Ok(rows.first().and_then(read))
+    }
+
+    /// Runs a Flux query on what this run wrote; answers the rows by column name. No name or value here has a comma.
+    async fn query(&self, flux: &str) -> Result<Vec<std::collections::HashMap<String, String>>, StoreError> {
+        let Place::Influx {
+            url,
+            org,
+            bucket,
+            token,
+        } = &self.place
+        else {
+            return Ok(Vec::new());
+        };
+        let start = self.since_us / 1_000_000;
+        let query = format!("from(bucket: \"{bucket}\") |> range(start: {start}) |> {flux}");
+        let mut request = reqwest::Client::builder()
+            .no_proxy()
+            .build()?
+            .post(format!("{url}/api/v2/query"))
+            .query(&[("org", org)])
+            .header("Accept", "application/csv")
+            .json(&serde_json::json!({"query": query, "type": "flux"}));
+        if let Some(token) = token {
+            request = request.header("Authorization", format!("Token {}", token.reveal()));
+        }
+        let answer = request.send().await?;
+        let status = answer.status();
+        let body = answer.text().await?;
+        if !status.is_success() {
+            return Err(StoreError::Refused {
+                status: status.as_u16(),
+                body,
+            });
+        }
+        Ok(csv_rows(&body))
+    }
+}
+
+/// The rows of annotated-free CSV: tables are separated by an empty line, each begins with its header.
+fn csv_rows(body: &str) -> Vec<std::collections::HashMap<String, String>> {
+    let mut rows = Vec::new();
+    let mut header: Option<Vec<&str>> = None;
+    for line in body.lines().map(str::trim_end) {
+        match (&header, line.is_empty()) {
+            (_, true) => header = None,
+            (None, false) => header = Some(line.split(',').collect()),
+            (Some(header), false) => {
+                let cells = line.split(',').map(str::to_owned);
+                rows.push(header.iter().map(|name| (*name).to_owned()).zip(cells).collect());
+            }
+        }
+    }
+    rows
+}
+
+fn last_in_sqlite(path: &PathBuf, asked: &Asked) -> Result<Option<(i64, f64)>, StoreError> {
+    let connection = open(path)?;
+    let field = quoted(&asked.field);
+    let sql = format!(
+        "SELECT time, {field} FROM {} WHERE {field} IS NOT NULL ORDER BY time DESC LIMIT 1",
+        quoted(&asked.measurement)
+    );
+    let mut statement = match connection.prepare(&sql) {
+        Ok(statement) => statement,
+        // Not a single message of this topic has come yet.
+        Err(_) => return Ok(None),
+    };
+    let mut rows = statement
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .map_err(|e| wrong(path, e))?;
+    rows.next().transpose().map_err(|source| wrong(path, source))
+}
+
+fn open(path: &PathBuf) -> Result<Connection, StoreError> {
+    Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(|source| wrong(path, source))
+}
+
+fn tables(connection: &Connection) -> Result<Vec<String>, rusqlite::Error> {
+    let mut statement = connection.prepare("SELECT name FROM sqlite_master WHERE type = 'table'")?;
+    statement.query_map([], |row| row.get(0))?.collect()
+}
+
+fn wrong(path: &std::path::Path, source: rusqlite::Error) -> StoreError {
+    StoreError::Sqlite {
+        path: path.to_owned(),
+        source,
+    }
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// The record's full name, which is the point's measurement.
+fn measurement(schema: &DirSchema) -> String {
+    schema.kafka_topic.clone()
+}
+
+/// The first scalar of type double of a telemetry topic, time stamps aside.
+fn first_double(schema: &DirSchema) -> Option<Asked> {
+    if schema.kind != Kind::Telemetry {
+        return None;
+    }
+    let record: Value = serde_json::from_str(&schema.text).ok()?;
+    let is_wanted = |field: &&Value| {
+        let name = field.get("name").and_then(Value::as_str).unwrap_or_default();
+        field.get("type").and_then(Value::as_str) == Some("double")
+            && !name.to_lowercase().contains("timestamp")
+    };
+    let field = record.get("fields")?.as_array()?.iter().find(is_wanted)?;
+    Some(Asked {
+        measurement: measurement(schema),
+        field: field.get("name")?.as_str()?.to_owned(),
+        unit: field.get("sal_units").and_then(Value::as_str).map(str::to_owned),
+    })
+}
+
+fn now_us() -> i64 {
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap_or_default();
+    i64::try_from(now.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn csv_tables_keep_their_own_headers() {
+        let rows = csv_rows(",result,_value\r\n,_result,7\r\n\r\n,result,us\r\n,_result,9\r\n");
+        assert_eq!(rows.len(), 2);
+        assert_eq!(rows[0]["_value"], "7");
+        assert_eq!(rows[1]["us"], "9");
+    }
+
+    #[test]
+    fn names_are_quoted() {
+        assert_eq!(quoted("a\"b"), "\"a\"\"b\"");
+    }
+}
