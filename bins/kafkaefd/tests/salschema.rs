@@ -219,6 +219,11 @@ fn flags_that_cannot_be_used_are_named() {
                 .to_owned(),
         ),
         (
+            vec!["--xml-dir", "schemas", "--subname", "a b"],
+            "error: invalid value 'a b' for '--subname <NAME>': a subname has 1 to 40 ASCII letters"
+                .to_owned(),
+        ),
+        (
             vec!["--xml-dir", "schemas", "--upload", "--schema-registry", "nowhere"],
             "kafkaefd: cannot use the flags of the schema registry".to_owned(),
         ),

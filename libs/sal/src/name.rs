@@ -149,6 +149,26 @@ pub enum NameError {
     },
 }
 
+/// Checks the second part of Kafka topics' names, `sal` in `lsst.sal.Test_scalars`: what Kafka allows in a topic's
+/// name, and short enough for every SAL topic to fit behind it. For clap's `value_parser`.
+pub fn check_subname(text: &str) -> Result<String, SubnameError> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let fits = (1..=MAX_SUBNAME_BYTES).contains(&text.len());
+    if fits && text.chars().all(allowed) {
+        Ok(text.to_owned())
+    } else {
+        Err(SubnameError(text.to_owned()))
+    }
+}
+
+/// With it `lsst.<subname>.<topic>` is at most 246 bytes; Kafka takes 249.
+const MAX_SUBNAME_BYTES: usize = 40;
+
+/// A text that cannot be part of a Kafka topic's name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a subname has 1 to {MAX_SUBNAME_BYTES} ASCII letters, digits, '.', '_' and '-', unlike '{0}'")]
+pub struct SubnameError(pub String);
+
 /// How SAL topics become Kafka topics and Avro records: the form of 2019, or that of today's ts_xml.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Dialect {
@@ -254,6 +274,17 @@ mod tests {
             "a topic name has at most 200 bytes, this one has 201"
         );
         assert!(TopicName::new(format!("T_{}", "a".repeat(198))).is_ok());
+    }
+
+    #[test]
+    fn a_subname_is_part_of_a_kafka_topic() {
+        assert_eq!(check_subname("dc1.test-a_b").as_deref(), Ok("dc1.test-a_b"));
+        for bad in ["", "a b", "é", &"a".repeat(41)] {
+            assert_eq!(
+                check_subname(bad).unwrap_err().to_string(),
+                format!("a subname has 1 to 40 ASCII letters, digits, '.', '_' and '-', unlike '{bad}'")
+            );
+        }
     }
 
     #[test]

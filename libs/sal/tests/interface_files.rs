@@ -136,11 +136,11 @@ fn errors_of_items_say_what_was_expected() {
         ),
         (
             item("<Count>0</Count>"),
-            "field 'x': <Count> is an integer above 0, not '0'",
+            "field 'x': <Count> is an integer from 1 to 100000, not '0'",
         ),
         (
             item("<Count>two</Count>"),
-            "field 'x': <Count> is an integer above 0, not 'two'",
+            "field 'x': <Count> is an integer from 1 to 100000, not 'two'",
         ),
         (
             item("<Frequency>often</Frequency>"),
@@ -523,4 +523,39 @@ fn wire_extras_name_all_that_the_wire_carries() {
     let names: Vec<&str> = go.field_names().skip(9).collect();
     assert_eq!(names, ["device", "property", "action", "itemValue", "state"]);
     assert_eq!(go.schema["sal_indexed"], true);
+}
+
+#[test]
+fn a_file_cut_or_damaged_anywhere_never_takes_the_others_along() {
+    for text in [LISTED_2019, LISTED, GENERICS, TELEMETRY] {
+        for cut in 0..text.len() {
+            let files = [("a.xml", &text[..cut]), ("b.xml", TELEMETRY)];
+            let interfaces = read(&files);
+            assert_eq!(interfaces.errors.len(), 1, "cut at {cut}: {text}");
+            assert!(
+                interfaces.errors[0]
+                    .to_string()
+                    .contains(": not well-formed XML, the file was left out: ")
+            );
+            assert_eq!(
+                interfaces.component("T").map(|component| component.topics.len()),
+                Some(1)
+            );
+        }
+        for at in 0..text.len() {
+            for damage in [b'<', b'>', b'&', b'/', b'"', b' ', 0, 0xff] {
+                let mut bytes = text.as_bytes().to_vec();
+                bytes[at] = damage;
+                let damaged = SourceFile {
+                    path: "U/U.xml".to_owned(),
+                    bytes,
+                };
+                let whole = SourceFile {
+                    path: "V/V.xml".to_owned(),
+                    bytes: TELEMETRY.replace("T_", "V_").into(),
+                };
+                assert!(Interfaces::read(&[damaged, whole]).component("V").is_some());
+            }
+        }
+    }
 }

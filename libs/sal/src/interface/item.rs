@@ -28,6 +28,9 @@ pub struct Item {
     pub facts: Vec<(&'static str, Value)>,
 }
 
+/// A message has at most 100,000 bytes, and a value has at least one.
+const MAX_COUNT: u32 = 100_000;
+
 /// How the text of one of 2019's tags becomes a value.
 #[derive(Clone, Copy)]
 enum Form {
@@ -83,8 +86,8 @@ fn read_item(item: &Element) -> Result<Item, Problem> {
     let count = match item.trimmed_text_of("Count") {
         None => 1,
         Some(text) => match text.parse() {
-            Ok(count) if count > 0 => count,
-            _ => return Err(bad_text(name, "Count", "an integer above 0", text)),
+            Ok(count @ 1..=MAX_COUNT) => count,
+            _ => return Err(bad_text(name, "Count", "an integer from 1 to 100000", text)),
         },
     };
     let enumeration = match item.trimmed_text_of("Enumeration") {
