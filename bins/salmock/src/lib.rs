@@ -1,1 +1,83 @@
-//! PLACE
+//! salmock, a stand-in for SAL: the first stage of the demo and of load tests.
+//!
+//! ```text
+//! schemas (registry or directory) ─▶ source ─▶ shape ─▶ values ─┬▶ text ─┐
+//!                                                 schedule ─────┤        ├─▶ produce ─▶ Kafka ─▶ consume
+//!                                                   moment ─────┴▶ avro ─┘
+//! ```
+
+pub mod avro;
+pub mod config;
+pub mod consume;
+pub mod moment;
+pub mod produce;
+pub mod schedule;
+pub mod shape;
+pub mod source;
+pub mod text;
+pub mod values;
+
+pub use consume::{ConsumeError, consume};
+pub use produce::Report;
+
+use pipeline::config::KafkaConfigError;
+use pipeline::kafka::Reporter;
+use pipeline::metrics::{KafkaMetrics, MetricsError, SalmockMetrics};
+use pipeline::registry::{Registry, RegistrySetupError};
+use pipeline::service::Service;
+
+use config::ProduceConfig;
+use produce::SendError;
+use source::SourceError;
+
+/// Producing cannot start or go on.
+#[derive(Debug, thiserror::Error)]
+pub enum ProduceError {
+    /// The Kafka settings.
+    #[error("cannot use the kafka settings")]
+    Settings(#[from] KafkaConfigError),
+    /// The schema registry's settings.
+    #[error("cannot use the schema registry's settings")]
+    Registry(#[from] RegistrySetupError),
+    /// A metric is registered twice.
+    #[error("cannot register metrics")]
+    Metrics(#[from] MetricsError),
+    /// There are no topics to mock.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Messages cannot be sent.
+    #[error(transparent)]
+    Send(#[from] SendError),
+}
+
+/// Produces until the count is reached or `service` is shut down; the report says what was acknowledged.
+///
+/// # Errors
+/// When the registry does not answer, there are no topics, or Kafka's settings are wrong. A broker that is away is waited for.
+pub async fn produce(config: &ProduceConfig, service: &Service) -> Result<Report, ProduceError> {
+    let client = config.kafka.client_config(&produce::PRODUCER)?;
+    let registry = Registry::new(&config.registry)?;
+    let metrics = SalmockMetrics::register(&service.metrics)?;
+    let reporter = Reporter::new(
+        KafkaMetrics::register(&service.metrics)?,
+        service.readiness.part("kafka"),
+    );
+    let topics = source::topics(config, &registry).await?;
+    tracing::info!(
+        topics = topics.len(),
+        format = ?config.format,
+        period_seconds = config.period.as_secs_f64(),
+        rate = topics.len() as f64 / config.period.as_secs_f64(),
+        "mocking SAL"
+    );
+    let report = produce::send(
+        config,
+        &client,
+        &topics,
+        reporter,
+        metrics.produced,
+        &service.shutdown,
+    )
+    .await?;
+    Ok(report)
+}

@@ -1,2 +1,80 @@
-//! PLACE
-fn main() {}
+//! salmock's table of contents: read the flags, check all of them, open the port, run, say how it ended.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use pipeline::config::{EXIT_USAGE, ServiceArgs};
+use pipeline::service::{Service, Shutdown, init_logging};
+use salmock::config::{Cli, Command, ConsumeArgs, ProduceArgs};
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(shown) => {
+            let code = if shown.use_stderr() { EXIT_USAGE } else { 0 };
+            let _ = shown.print();
+            return code.into();
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error),
+    };
+    match cli.command {
+        Command::Produce(args) => runtime.block_on(produce(&args)),
+        Command::Consume(args) => runtime.block_on(consume(&args)),
+    }
+}
+
+async fn produce(args: &ProduceArgs) -> ExitCode {
+    let config = match args.check() {
+        Ok(config) => config,
+        Err(error) => return wrong(&error),
+    };
+    if let Err(error) = init_logging(&args.service) {
+        return wrong(&error);
+    }
+    let service = match Service::start(&args.service).await {
+        Ok(service) => service,
+        Err(error) => return failed(&error),
+    };
+    match salmock::produce(&config, &service).await {
+        Err(error) => failed(&error),
+        Ok(report) if report.failed > 0 || service.shutdown.has_failed() => ExitCode::FAILURE,
+        Ok(_) => ExitCode::SUCCESS,
+    }
+}
+
+async fn consume(args: &ConsumeArgs) -> ExitCode {
+    let service = ServiceArgs {
+        log_level: args.log_level.clone(),
+        ..ServiceArgs::default()
+    };
+    if let Err(error) = init_logging(&service) {
+        return wrong(&error);
+    }
+    let shutdown = Shutdown::new(service.drain_timeout);
+    let on_signal = shutdown.clone();
+    tokio::spawn(async move {
+        let _ = tokio::signal::ctrl_c().await;
+        on_signal.ask();
+    });
+    match salmock::consume(args, &mut std::io::stdout(), &shutdown).await {
+        Err(error) => failed(&error),
+        Ok(_) => ExitCode::SUCCESS,
+    }
+}
+
+fn wrong(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("salmock: {}", pipeline::chain(error));
+    EXIT_USAGE.into()
+}
+
+fn failed(error: &dyn std::error::Error) -> ExitCode {
+    tracing::error!(error = pipeline::chain(error), "salmock cannot go on");
+    ExitCode::FAILURE
+}

@@ -1,0 +1,267 @@
+//! The project's conventions as tests: what is checked here does not decay.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+use pipeline::config::ServiceArgs;
+use pipeline::service::Service;
+use regex::Regex;
+
+/// A file longer than this without its tests is usually two ideas.
+const MOST_LINES: usize = 400;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .unwrap()
+}
+
+/// Files below `folder` with that extension, by path, without what cargo builds.
+fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+        let path = entry.unwrap().path();
+        if path.is_dir() && path.file_name().is_some_and(|name| name != "target") {
+            found.extend(files(&path, extension));
+        } else if path.extension().is_some_and(|found| found == extension) {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}
+
+/// (path from the root, text) of every Rust file.
+fn sources() -> Vec<(String, String)> {
+    let root = root();
+    let paths = ["bins", "libs", "benches", "fuzz"]
+        .into_iter()
+        .filter(|folder| root.join(folder).is_dir());
+    paths
+        .flat_map(|folder| files(&root.join(folder), "rs"))
+        .map(|path| {
+            (
+                path.strip_prefix(&root).unwrap().display().to_string(),
+                fs::read_to_string(&path).unwrap(),
+            )
+        })
+        .collect()
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+fn is_test(path: &str) -> bool {
+    path.contains("/tests/") || path.ends_with("/tests.rs") || path.ends_with("_tests.rs")
+}
+
+#[test]
+fn every_file_says_what_it_is() {
+    let bare: Vec<_> = sources()
+        .into_iter()
+        .filter(|(_, text)| !text.starts_with("//! "))
+        .map(|(path, _)| path)
+        .collect();
+    assert!(
+        bare.is_empty(),
+        "these files must open with `//! ` and say what they are: {bare:#?}"
+    );
+}
+
+#[test]
+fn no_file_is_longer_than_one_idea() {
+    let mut long = Vec::new();
+    for (path, text) in sources().into_iter().filter(|(path, _)| !is_test(path)) {
+        let own = text
+            .split("\n#[cfg(test)]\nmod ")
+            .next()
+            .unwrap_or_default()
+            .lines()
+            .count();
+        if own > MOST_LINES {
+            long.push(format!("{path}: {own} lines"));
+        }
+    }
+    assert!(
+        long.is_empty(),
+        "more than {MOST_LINES} lines without tests: {long:#?}"
+    );
+}
+
+#[test]
+fn nothing_is_left_to_do() {
+    // Put together here, so that this file does not hold them.
+    let words = [
+        ["TO", "DO"],
+        ["FIX", "ME"],
+        ["to", "do!("],
+        ["unimpl", "emented!("],
+    ]
+    .map(|parts| parts.concat());
+    let mut found = Vec::new();
+    for (path, text) in sources() {
+        for (number, line) in text
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| words.iter().any(|word| line.contains(word)))
+        {
+            found.push(format!("{path}:{}: {}", number + 1, line.trim()));
+        }
+    }
+    assert!(found.is_empty(), "finish or delete: {found:#?}");
+}
+
+#[test]
+fn every_crate_has_the_workspaces_lints() {
+    let root = root();
+    let manifests = ["bins", "libs", "benches"]
+        .iter()
+        .flat_map(|folder| files(&root.join(folder), "toml"));
+    let manifests: Vec<_> = manifests.filter(|path| path.ends_with("Cargo.toml")).collect();
+    assert!(manifests.len() >= 8, "{manifests:?}");
+    for path in manifests {
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(
+            text.contains("[lints]\nworkspace = true\n"),
+            "{} must say [lints] workspace = true",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn the_readme_and_the_code_name_the_same_metrics() {
+    // In the code a metric is made by one of five functions; in the README it is the first cell of a table's row.
+    let made = Regex::new(r#"\b(?:counters?|gauges?|histogram)\(\s*r,\s*"([a-z0-9_]+)""#).unwrap();
+    let row =
+        Regex::new(r"(?m)^\|\s*`((?:kafka|salmock|saltransform|influxsink|kafkaefd)_[a-z0-9_]+)").unwrap();
+    let names = |regex: &Regex, text: &str| -> BTreeSet<String> {
+        regex
+            .captures_iter(text)
+            .map(|capture| capture[1].to_owned())
+            .collect()
+    };
+    let code = names(&made, &read("libs/pipeline/src/metrics.rs"));
+    let readme = names(&row, &read("README.md"));
+    assert!(code.len() >= 10, "{code:?}");
+    let (missing, stale): (Vec<_>, Vec<_>) = (
+        code.difference(&readme).collect(),
+        readme.difference(&code).collect(),
+    );
+    assert!(
+        missing.is_empty() && stale.is_empty(),
+        "README.md lacks {missing:?} and names {stale:?} that do not exist"
+    );
+}
+
+#[test]
+fn metrics_are_named_in_one_file_only() {
+    let made = Regex::new(r"\b(?:IntCounter|IntGauge|Histogram|Counter|Gauge)(?:Vec)?::(?:new|with_opts)\(")
+        .unwrap();
+    let elsewhere: Vec<_> = sources()
+        .into_iter()
+        .filter(|(path, text)| {
+            path != "libs/pipeline/src/metrics.rs" && !is_test(path) && made.is_match(text)
+        })
+        .map(|(path, _)| path)
+        .collect();
+    assert!(
+        elsewhere.is_empty(),
+        "metrics belong in libs/pipeline/src/metrics.rs: {elsewhere:?}"
+    );
+}
+
+/// The service's flags alone, for their defaults.
+#[derive(Debug, Parser)]
+struct Flags {
+    #[command(flatten)]
+    service: ServiceArgs,
+}
+
+/// All values that the manifests give to a key, in the forms `key: value` and `key: "value"`, also within `{…}`.
+fn manifest_values(text: &str, key: &str) -> BTreeSet<String> {
+    let pair = Regex::new(&format!(
+        r#"(?:^|[\s{{-]){}:\s*"?([^\s",}}]+)"#,
+        regex::escape(key)
+    ))
+    .unwrap();
+    text.lines()
+        .flat_map(|line| {
+            pair.captures_iter(line)
+                .map(|c| c[1].to_owned())
+                .collect::<Vec<_>>()
+        })
+        .collect()
+}
+
+fn manifests() -> String {
+    let files = files(&root().join("k8s-apps"), "yaml");
+    assert!(!files.is_empty());
+    files
+        .iter()
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[test]
+fn the_manifests_ports_are_the_codes_default() {
+    let manifests = manifests();
+    let port = Flags::try_parse_from(["tidy"])
+        .unwrap()
+        .service
+        .prometheus_port
+        .to_string();
+    for key in ["containerPort", "prometheus.io/port", "PROMETHEUS_PORT"] {
+        assert_eq!(
+            manifest_values(&manifests, key),
+            BTreeSet::from([port.clone()]),
+            "{key}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_manifests_probe_paths_that_exist() {
+    let manifests = manifests();
+    let service = Service::start(&ServiceArgs::default()).await.unwrap();
+    let address = service.address.unwrap();
+    let probes: BTreeSet<_> = manifest_values(&manifests, "path")
+        .into_iter()
+        .filter(|path| path.starts_with('/'))
+        .collect();
+    assert_eq!(probes, BTreeSet::from(["/live".to_owned(), "/ready".to_owned()]));
+    for path in probes
+        .into_iter()
+        .chain(manifest_values(&manifests, "prometheus.io/path"))
+    {
+        let status = reqwest::get(format!("http://{address}{path}"))
+            .await
+            .unwrap()
+            .status();
+        assert_eq!(status, 200, "{path}");
+    }
+}
+
+#[test]
+fn the_config_map_sets_flags_that_exist() {
+    let env = Regex::new(r#"\benv = "([A-Z0-9_]+)""#).unwrap();
+    let sources = sources();
+    let known: BTreeSet<&str> = sources
+        .iter()
+        .flat_map(|(_, text)| env.captures_iter(text).map(|c| c.get(1).unwrap().as_str()))
+        .collect();
+    let config_map = read("k8s-apps/configmap.yaml");
+    let key = Regex::new(r"(?m)^  ([A-Z][A-Z0-9_]+):").unwrap();
+    let keys: Vec<_> = key.captures_iter(&config_map).map(|c| c[1].to_owned()).collect();
+    assert!(!keys.is_empty());
+    // A key can also be put into an argument: `--to=$(INFLUXDB)`.
+    let manifests = manifests();
+    let is_used = |key: &str| known.contains(key) || manifests.contains(&format!("$({key})"));
+    let unknown: Vec<_> = keys.iter().filter(|key| !is_used(key)).collect();
+    assert!(unknown.is_empty(), "no flag reads {unknown:?}");
+}

@@ -1,0 +1,292 @@
+//! The command line of salmock, and the check of all of it before anything is opened.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use pipeline::config::{KafkaArgs, RegistryArgs, ServiceArgs, seconds};
+use pipeline::schema_dir::{SchemaDir, SchemaDirError};
+use sal::name::Dialect;
+use sal::time::TimeScale;
+
+const EXAMPLE: &str = "\
+Examples:
+
+  salmock produce --max-topics 100                      100 topics of the registry at 1 Hz, as SAL text
+  salmock produce --format avro --schemas schemas/ --topic MTM1M3TS_thermalData --period 0.1
+  salmock consume lsst.sal.MTM1M3TS_thermalData --count 1";
+
+/// Mock SAL: plausible messages of many topics at a steady rate
+#[derive(Debug, Parser)]
+#[command(name = "salmock", version, after_help = EXAMPLE)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Send messages until stopped, or --count of each topic
+    #[command(after_help = EXAMPLE)]
+    Produce(Box<ProduceArgs>),
+    /// Print a topic's messages as JSON, one a line
+    Consume(Box<ConsumeArgs>),
+}
+
+/// What the messages are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// SAL text into <component>_telemetry, <component>_logevent and <component>_command, for saltransform
+    Text,
+    /// Confluent Avro into one Kafka topic for each SAL topic, as saltransform makes it
+    Avro,
+}
+
+/// The flags of `salmock produce`.
+#[derive(Args, Debug, Clone)]
+pub struct ProduceArgs {
+    /// SAL topic to mock (MTM1M3TS_thermalData), as often as needed [default: all SAL topics]
+    #[arg(long, env = "TOPICS", value_name = "TOPIC", value_delimiter = ',')]
+    pub topic: Vec<String>,
+
+    /// Mock only the first N topics in alphabetical order
+    #[arg(long, env = "MAX_TOPICS", value_name = "N")]
+    pub max_topics: Option<usize>,
+
+    /// Seconds from one message of a topic to its next
+    #[arg(long, env = "PERIOD", default_value = "1", value_name = "S", value_parser = seconds)]
+    pub period: Duration,
+
+    /// Stop after this many messages of each topic
+    #[arg(long, env = "COUNT", value_name = "N")]
+    pub count: Option<u64>,
+
+    /// The same seed gives the same values
+    #[arg(long, env = "SEED", default_value_t = 1, value_name = "N")]
+    pub seed: u64,
+
+    /// Form of the messages
+    #[arg(long, env = "FORMAT", value_enum, default_value_t = Format::Text)]
+    pub format: Format,
+
+    /// Take the topics from this directory of SAL interfaces or Avro schemas, not from the registry (to which Avro schemas are
+    /// then uploaded)
+    #[arg(long, env = "SCHEMAS", value_name = "DIR")]
+    pub schemas: Option<PathBuf>,
+
+    /// Form of schemas and Kafka topics: efd (2019) or ts_xml (today)
+    #[arg(long, env = "DIALECT", default_value = "efd", value_name = "DIALECT")]
+    pub dialect: Dialect,
+
+    /// Second part of Kafka topics' names: lsst.<subname>.…
+    #[arg(long, env = "SUBNAME", default_value = "sal", value_name = "NAME")]
+    pub subname: String,
+
+    /// Time scale of text messages: utc or tai [default: utc in dialect efd, tai in dialect ts_xml]
+    #[arg(long, env = "TIME_SCALE", value_name = "SCALE")]
+    pub time_scale: Option<TimeScale>,
+
+    /// Kafka.
+    #[command(flatten)]
+    pub kafka: KafkaArgs,
+
+    /// The schema registry.
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+
+    /// Logs, metrics, life and end.
+    #[command(flatten)]
+    pub service: ServiceArgs,
+}
+
+/// Where `consume` starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum From {
+    /// With the oldest message that there is
+    Earliest,
+    /// With the next message
+    Latest,
+}
+
+/// The flags of `salmock consume`.
+#[derive(Args, Debug, Clone)]
+pub struct ConsumeArgs {
+    /// Kafka topic of Avro records or SAL text; a dead-letter topic's headers are printed too
+    pub topic: String,
+
+    /// Where to start
+    #[arg(long, env = "FROM", value_enum, default_value_t = From::Earliest)]
+    pub from: From,
+
+    /// Stop after this many messages
+    #[arg(long, env = "COUNT", value_name = "N")]
+    pub count: Option<u64>,
+
+    /// Kafka.
+    #[command(flatten)]
+    pub kafka: KafkaArgs,
+
+    /// The schema registry.
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+
+    /// error, warn, info, debug, trace, or a filter such as info,librdkafka=debug; logs go to standard error
+    #[arg(long, env = "LOG_LEVEL", default_value = "warn", value_name = "FILTER")]
+    pub log_level: String,
+}
+
+/// A flag or directory that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// `--schemas`.
+    #[error("cannot use --schemas")]
+    Schemas(#[from] SchemaDirError),
+    /// Nothing would be sent.
+    #[error("--{0} 0 mocks nothing")]
+    Nothing(&'static str),
+}
+
+/// Where the topics come from.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// The subjects of a schema registry.
+    Registry,
+    /// Interface files or schemas, from a directory or embedded.
+    Files(SchemaDir),
+}
+
+/// What to produce, checked; nothing has been opened yet.
+#[derive(Debug, Clone)]
+pub struct ProduceConfig {
+    /// Where the topics come from.
+    pub source: Source,
+    /// SAL topics or Kafka topics; empty for all.
+    pub topics: Vec<String>,
+    /// Only so many, in alphabetical order.
+    pub max_topics: Option<usize>,
+    /// From one message of a topic to its next.
+    pub period: Duration,
+    /// Messages of each topic; endless if absent.
+    pub count: Option<u64>,
+    /// Of the values.
+    pub seed: u64,
+    /// Text or Avro.
+    pub format: Format,
+    /// Form of schemas and Kafka topics.
+    pub dialect: Dialect,
+    /// `lsst.<subname>.…`
+    pub subname: String,
+    /// Of text messages.
+    pub time_scale: TimeScale,
+    /// Kafka.
+    pub kafka: KafkaArgs,
+    /// The schema registry.
+    pub registry: RegistryArgs,
+}
+
+impl ProduceConfig {
+    /// For embedded use: the flags' defaults but for these.
+    pub fn new(source: Source, kafka: KafkaArgs, registry: RegistryArgs) -> ProduceConfig {
+        ProduceConfig {
+            source,
+            topics: Vec::new(),
+            max_topics: None,
+            period: Duration::from_secs(1),
+            count: None,
+            seed: 1,
+            format: Format::Text,
+            dialect: Dialect::Efd,
+            subname: "sal".to_owned(),
+            time_scale: TimeScale::Utc,
+            kafka,
+            registry,
+        }
+    }
+}
+
+impl ProduceArgs {
+    /// Checks everything that can be checked without asking anyone.
+    ///
+    /// # Errors
+    /// When a flag or the directory of schemas cannot be used.
+    pub fn check(&self) -> Result<ProduceConfig, ConfigError> {
+        if self.max_topics == Some(0) {
+            return Err(ConfigError::Nothing("max-topics"));
+        }
+        if self.count == Some(0) {
+            return Err(ConfigError::Nothing("count"));
+        }
+        let source = match &self.schemas {
+            Some(dir) => Source::Files(SchemaDir::read(dir)?),
+            None => Source::Registry,
+        };
+        let usual_scale = match self.dialect {
+            Dialect::Efd => TimeScale::Utc,
+            Dialect::TsXml => TimeScale::Tai,
+        };
+        Ok(ProduceConfig {
+            source,
+            topics: self.topic.clone(),
+            max_topics: self.max_topics,
+            period: self.period,
+            count: self.count,
+            seed: self.seed,
+            format: self.format,
+            dialect: self.dialect,
+            subname: self.subname.clone(),
+            time_scale: self.time_scale.unwrap_or(usual_scale),
+            kafka: self.kafka.clone(),
+            registry: self.registry.clone(),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(flags: &[&str]) -> Result<ProduceConfig, ConfigError> {
+        let cli = Cli::try_parse_from(["salmock", "produce"].iter().chain(flags)).unwrap();
+        match cli.command {
+            Command::Produce(args) => args.check(),
+            Command::Consume(_) => unreachable!(),
+        }
+    }
+
+    #[test]
+    fn the_standard_load_needs_one_flag() {
+        let config = check(&["--max-topics", "100"]).unwrap();
+        assert_eq!(
+            (config.max_topics, config.period, config.count),
+            (Some(100), Duration::from_secs(1), None)
+        );
+        assert_eq!((config.format, config.time_scale), (Format::Text, TimeScale::Utc));
+        assert!(matches!(config.source, Source::Registry));
+    }
+
+    #[test]
+    fn today_sal_is_in_tai() {
+        assert_eq!(
+            check(&["--dialect", "ts_xml"]).unwrap().time_scale,
+            TimeScale::Tai
+        );
+        assert_eq!(
+            check(&["--dialect", "ts_xml", "--time-scale", "utc"])
+                .unwrap()
+                .time_scale,
+            TimeScale::Utc
+        );
+    }
+
+    #[test]
+    fn what_mocks_nothing_is_refused() {
+        assert_eq!(
+            check(&["--count", "0"]).unwrap_err().to_string(),
+            "--count 0 mocks nothing"
+        );
+        let error = check(&["--schemas", "/nowhere"]).unwrap_err();
+        assert_eq!(error.to_string(), "cannot use --schemas");
+    }
+}

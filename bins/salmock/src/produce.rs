@@ -1,0 +1,304 @@
+//! The sending: each message at its time, counted when the broker has acknowledged it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use pipeline::kafka::Reporter;
+use pipeline::service::Shutdown;
+use prometheus::IntCounter;
+use rdkafka::ClientContext;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
+use rdkafka::statistics::Statistics;
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::avro::RecordWriter;
+use crate::config::{Format, ProduceConfig};
+use crate::moment::Moments;
+use crate::schedule::Schedule;
+use crate::source::Mocked;
+use crate::text;
+use crate::values::Values;
+
+/// How often the achieved rate is logged.
+const REPORT_INTERVAL: Duration = Duration::from_secs(10);
+/// How long to wait when librdkafka's queue is full, or for the last acknowledgements.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Defaults of the producer, which `-X` overrides: a retry must not send a message twice, and a second is a long time.
+pub(crate) const PRODUCER: [(&str, &str); 4] = [
+    ("client.id", "salmock"),
+    ("enable.idempotence", "true"),
+    ("compression.type", "lz4"),
+    ("linger.ms", "5"),
+];
+
+/// What was produced.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Report {
+    /// Acknowledged messages by SAL topic.
+    pub topics: BTreeMap<String, u64>,
+    /// All acknowledged messages.
+    pub produced: u64,
+    /// Messages that the broker refused, or did not acknowledge in time.
+    pub failed: u64,
+    /// From the first message to the last acknowledgement.
+    pub elapsed: Duration,
+    /// How late the latest message was sent.
+    pub most_behind: Duration,
+}
+
+impl Report {
+    /// Acknowledged messages a second.
+    pub fn rate(&self) -> f64 {
+        self.produced as f64 / self.elapsed.as_secs_f64().max(1e-9)
+    }
+}
+
+/// Sending cannot start or go on. Another try does not help.
+#[derive(Debug, thiserror::Error)]
+pub enum SendError {
+    /// librdkafka refuses its settings, or to send.
+    #[error("cannot send to kafka")]
+    Kafka(#[from] KafkaError),
+    /// A record does not fit its schema.
+    #[error("cannot write a record of {topic}")]
+    Record {
+        /// The SAL topic.
+        topic: String,
+        /// Why.
+        source: Box<apache_avro::Error>,
+    },
+}
+
+/// One topic with all that changes from message to message.
+struct Line<'s> {
+    mocked: &'s Mocked,
+    kafka_topic: String,
+    rev_code: String,
+    values: Values,
+    moments: Moments,
+    records: Option<RecordWriter<'s>>,
+}
+
+impl<'s> Line<'s> {
+    fn new(mocked: &'s Mocked, config: &ProduceConfig) -> Result<Line<'s>, SendError> {
+        let shape = &mocked.shape;
+        let records = match config.format {
+            Format::Text => None,
+            Format::Avro => Some(
+                RecordWriter::new(shape, mocked.schema_id).map_err(|source| Line::refused(mocked, source))?,
+            ),
+        };
+        Ok(Line {
+            mocked,
+            kafka_topic: match config.format {
+                Format::Text => format!("{}_{}", shape.name.component(), shape.name.kind().wire_word()),
+                Format::Avro => shape.kafka_topic.clone(),
+            },
+            rev_code: format!("{:08x}", config.seed),
+            values: Values::new(shape, config.seed),
+            moments: Moments::new(shape.dialect, config.time_scale),
+            records,
+        })
+    }
+
+    fn next(&mut self, out: &mut Vec<u8>) -> Result<(), SendError> {
+        let moment = self.moments.next();
+        match &self.records {
+            None => text::message(out, &self.mocked.shape, &mut self.values, &moment, &self.rev_code),
+            Some(records) => records
+                .record(out, &mut self.values, &moment, &self.rev_code)
+                .map_err(|source| Line::refused(self.mocked, source))?,
+        }
+        Ok(())
+    }
+
+    fn refused(mocked: &Mocked, source: apache_avro::Error) -> SendError {
+        SendError::Record {
+            topic: mocked.shape.name.to_string(),
+            source: Box::new(source),
+        }
+    }
+}
+
+/// Sends until the count is reached or `shutdown` is asked for, and then waits for the acknowledgements.
+pub(crate) async fn send(
+    config: &ProduceConfig,
+    client: &ClientConfig,
+    topics: &[Mocked],
+    reporter: Reporter,
+    produced: IntCounter,
+    shutdown: &Shutdown,
+) -> Result<Report, SendError> {
+    let tally = Arc::new(Tally::new(topics.len()));
+    let context = Context {
+        reporter,
+        produced,
+        tally: Arc::clone(&tally),
+    };
+    let producer: ThreadedProducer<Context> = client.create_with_context(context)?;
+    let mut lines = topics
+        .iter()
+        .map(|mocked| Line::new(mocked, config))
+        .collect::<Result<Vec<_>, _>>()?;
+    let mut message = Vec::new();
+    let (start, mut most_behind) = (Instant::now(), Duration::ZERO);
+    let mut next_report = start + REPORT_INTERVAL;
+    for due in Schedule::new(lines.len(), config.period, config.count) {
+        if shutdown.is_set() {
+            break;
+        }
+        let at = start + due.at;
+        if Instant::now() < at {
+            tokio::select! {
+                () = sleep_until(at) => {}
+                () = shutdown.wait() => break,
+            }
+        }
+        let Some(line) = lines.get_mut(due.topic) else {
+            break;
+        };
+        line.next(&mut message)?;
+        enqueue(&producer, &line.kafka_topic, &message, due.topic, shutdown).await?;
+        most_behind = most_behind.max(Instant::now().duration_since(at));
+        if Instant::now() >= next_report {
+            next_report += REPORT_INTERVAL;
+            tally.report(start.elapsed(), most_behind).log("producing");
+        }
+    }
+    while producer.in_flight_count() > 0 && !shutdown.given_up() {
+        sleep(PAUSE).await;
+    }
+    let unacknowledged = u64::try_from(producer.in_flight_count()).unwrap_or_default();
+    let mut report = tally.report(start.elapsed(), most_behind);
+    report.failed += unacknowledged;
+    let names = topics.iter().map(|mocked| mocked.shape.name.to_string());
+    report.topics = names
+        .zip(
+            tally
+                .acknowledged
+                .iter()
+                .map(|count| count.load(Ordering::Relaxed)),
+        )
+        .collect();
+    report.log("produced");
+    Ok(report)
+}
+
+/// Hands a message to librdkafka, waiting while its queue is full.
+async fn enqueue(
+    producer: &ThreadedProducer<Context>,
+    kafka_topic: &str,
+    message: &[u8],
+    topic: usize,
+    shutdown: &Shutdown,
+) -> Result<(), KafkaError> {
+    let mut record = BaseRecord::<(), [u8], usize>::with_opaque_to(kafka_topic, topic).payload(message);
+    while let Err((error, returned)) = producer.send(record) {
+        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
+            return Err(error);
+        }
+        if shutdown.given_up() {
+            return Ok(());
+        }
+        record = returned;
+        sleep(PAUSE).await;
+    }
+    Ok(())
+}
+
+/// The counts that the delivery callback keeps.
+struct Tally {
+    acknowledged: Vec<AtomicU64>,
+    failed: AtomicU64,
+    warned: AtomicBool,
+}
+
+impl Tally {
+    fn new(topics: usize) -> Tally {
+        let acknowledged = (0..topics).map(|_| AtomicU64::new(0)).collect();
+        Tally {
+            acknowledged,
+            failed: AtomicU64::new(0),
+            warned: AtomicBool::new(false),
+        }
+    }
+
+    fn report(&self, elapsed: Duration, most_behind: Duration) -> Report {
+        let produced = self
+            .acknowledged
+            .iter()
+            .map(|count| count.load(Ordering::Relaxed))
+            .sum();
+        let failed = self.failed.load(Ordering::Relaxed);
+        Report {
+            topics: BTreeMap::new(),
+            produced,
+            failed,
+            elapsed,
+            most_behind,
+        }
+    }
+}
+
+impl Report {
+    fn log(&self, what: &'static str) {
+        let rate = (self.rate() * 10.0).round() / 10.0;
+        let behind_ms = u64::try_from(self.most_behind.as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(
+            produced = self.produced,
+            failed = self.failed,
+            rate,
+            behind_ms,
+            "{what}"
+        );
+    }
+}
+
+struct Context {
+    reporter: Reporter,
+    produced: IntCounter,
+    tally: Arc<Tally>,
+}
+
+impl ClientContext for Context {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.reporter.log(level, facility, message);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        self.reporter.stats(statistics);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.reporter.error(error, reason);
+    }
+}
+
+impl ProducerContext for Context {
+    type DeliveryOpaque = usize;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, topic: usize) {
+        match result {
+            Ok(_) => {
+                self.produced.inc();
+                if let Some(count) = self.tally.acknowledged.get(topic) {
+                    count.fetch_add(1, Ordering::Relaxed);
+                }
+                self.reporter.part().up();
+            }
+            Err((error, message)) => {
+                self.tally.failed.fetch_add(1, Ordering::Relaxed);
+                // Once is enough to look: the count of failed messages is in every report.
+                if !self.tally.warned.swap(true, Ordering::Relaxed) {
+                    let topic = rdkafka::Message::topic(message);
+                    tracing::warn!(%error, topic, "a message was not delivered");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Which topics are mocked: the SAL schemas of a registry, or of a directory; sorted, chosen, and with their ids.
+
+use pipeline::registry::{Registry, RegistryError};
+use sal::avro::Options;
+use sal::name::{Kind, NameError};
+use sal::wire::MAX_MESSAGE_BYTES;
+
+use crate::config::{Format, ProduceConfig, Source};
+use crate::moment::Moments;
+use crate::shape::{ShapeError, TopicShape};
+use crate::text;
+use crate::values::Values;
+
+/// A topic, and the id under which its schema is registered (0 where only text is sent).
+#[derive(Debug, Clone)]
+pub struct Mocked {
+    /// What its messages look like.
+    pub shape: TopicShape,
+    /// For Confluent's framing.
+    pub schema_id: u32,
+}
+
+/// There are no topics to mock.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The registry does not answer, or refuses.
+    #[error("cannot get SAL's schemas")]
+    Registry(#[from] RegistryError),
+    /// A topic that was asked for is not there.
+    #[error(
+        "no schema of dialect {dialect} for the topic {topic}; SAL topics are named like MTM1M3TS_thermalData"
+    )]
+    Unknown {
+        /// As asked for.
+        topic: String,
+        /// The dialect.
+        dialect: sal::name::Dialect,
+    },
+    /// A topic that was asked for is there, but none of SAL's.
+    #[error("cannot mock the topic {topic}")]
+    Shape {
+        /// As asked for.
+        topic: String,
+        /// Why.
+        source: ShapeError,
+    },
+    /// Not one topic.
+    #[error(
+        "no SAL schemas of dialect {0}: run `saltransform init` first, or give a directory with --schemas"
+    )]
+    Nothing(sal::name::Dialect),
+}
+
+/// The topics to mock, in alphabetical order of their Kafka topics.
+///
+/// # Errors
+/// When there are none, one that was asked for is missing, or the registry does not answer.
+pub async fn topics(config: &ProduceConfig, registry: &Registry) -> Result<Vec<Mocked>, SourceError> {
+    let candidates = match &config.source {
+        Source::Registry => subjects(config, registry).await?,
+        Source::Files(files) => {
+            let options = Options {
+                dialect: config.dialect,
+                subname: config.subname.clone(),
+                // Text needs what only they say; Avro records are those of the published schemas.
+                wire_extras: config.format == Format::Text,
+                subsystems: Vec::new(),
+            };
+            let found = files.schemas(&options);
+            for error in &found.errors {
+                tracing::warn!(error = pipeline::chain(error), "interface is left out");
+            }
+            let candidate = |schema: pipeline::schema_dir::DirSchema| Candidate {
+                kafka_topic: schema.kafka_topic,
+                subject: schema.subject,
+                schema: Some(schema.text),
+            };
+            found.schemas.into_iter().map(candidate).collect()
+        }
+    };
+    let wanted = choose(config, candidates)?;
+    let limit = config.max_topics.unwrap_or(usize::MAX);
+    let mut topics = Vec::new();
+    for candidate in wanted {
+        if topics.len() == limit {
+            break;
+        }
+        topics.extend(candidate.mocked(config, registry).await?);
+    }
+    if topics.is_empty() {
+        Err(SourceError::Nothing(config.dialect))
+    } else {
+        Ok(topics)
+    }
+}
+
+/// A subject that may be a SAL topic's.
+struct Candidate {
+    kafka_topic: String,
+    subject: String,
+    /// Absent until it is fetched from the registry.
+    schema: Option<String>,
+}
+
+async fn subjects(config: &ProduceConfig, registry: &Registry) -> Result<Vec<Candidate>, SourceError> {
+    let prefix = format!("lsst.{}.", config.subname);
+    let subjects = registry
+        .subjects()
+        .await?
+        .into_iter()
+        .filter(|subject| subject.starts_with(&prefix));
+    let candidate = |subject: String| {
+        let kafka_topic = subject.strip_suffix("-value")?.to_owned();
+        Some(Candidate {
+            kafka_topic,
+            subject,
+            schema: None,
+        })
+    };
+    Ok(subjects.filter_map(candidate).collect())
+}
+
+/// Sorted, and only those that were asked for.
+fn choose(config: &ProduceConfig, mut candidates: Vec<Candidate>) -> Result<Vec<Candidate>, SourceError> {
+    candidates.sort_by(|a, b| a.kafka_topic.cmp(&b.kafka_topic));
+    if config.topics.is_empty() {
+        return Ok(candidates);
+    }
+    let kafka_topic = |topic: &str| -> Result<String, NameError> {
+        Ok(config.dialect.kafka_topic(&topic.parse()?, &config.subname))
+    };
+    let wanted: Vec<String> = config
+        .topics
+        .iter()
+        .map(|topic| kafka_topic(topic).unwrap_or_else(|_| topic.clone()))
+        .collect();
+    let missing = wanted
+        .iter()
+        .zip(&config.topics)
+        .find(|(wanted, _)| !candidates.iter().any(|c| c.kafka_topic == **wanted));
+    if let Some((_, topic)) = missing {
+        return Err(SourceError::Unknown {
+            topic: topic.clone(),
+            dialect: config.dialect,
+        });
+    }
+    candidates.retain(|candidate| wanted.contains(&candidate.kafka_topic));
+    Ok(candidates)
+}
+
+impl Candidate {
+    /// Nothing for what is no SAL topic, is never sent, or is longer than SAL's messages can be; an error if it was asked for.
+    async fn mocked(
+        self,
+        config: &ProduceConfig,
+        registry: &Registry,
+    ) -> Result<Option<Mocked>, SourceError> {
+        let (text, mut schema_id) = match self.schema {
+            Some(text) => (text, 0),
+            None => {
+                let latest = registry.latest(&self.subject).await?;
+                (latest.raw.to_string(), latest.id)
+            }
+        };
+        let shape = match TopicShape::read(&text, &self.kafka_topic) {
+            Ok(shape) if shape.dialect == config.dialect => shape,
+            Ok(_) => return Ok(None),
+            Err(source) if config.topics.is_empty() => {
+                tracing::debug!(
+                    subject = self.subject,
+                    error = pipeline::chain(&source),
+                    "subject is left out"
+                );
+                return Ok(None);
+            }
+            Err(source) => {
+                return Err(SourceError::Shape {
+                    topic: self.kafka_topic,
+                    source,
+                });
+            }
+        };
+        match config.format {
+            Format::Text if !is_sent(&shape, config) => return Ok(None),
+            Format::Avro if schema_id == 0 => schema_id = registry.register(&self.subject, &text).await?,
+            _ => {}
+        }
+        Ok(Some(Mocked { shape, schema_id }))
+    }
+}
+
+/// Whether SAL sends the topic's messages to Kafka, and one fits into its buffer.
+fn is_sent(shape: &TopicShape, config: &ProduceConfig) -> bool {
+    let name = shape.name.as_str();
+    if shape.name.kind() == Kind::Ackcmd || name.ends_with("Heartbeat") || name.ends_with("InternalCommand") {
+        return false;
+    }
+    let mut message = Vec::new();
+    let moment = Moments::new(shape.dialect, config.time_scale).next();
+    text::message(
+        &mut message,
+        shape,
+        &mut Values::new(shape, config.seed),
+        &moment,
+        "00000000",
+    );
+    // Numbers grow by a few digits on their walk.
+    let fits = message.len() <= MAX_MESSAGE_BYTES * 9 / 10;
+    if !fits {
+        tracing::warn!(
+            topic = name,
+            bytes = message.len(),
+            "topic is left out: a SAL message has at most 100,000 bytes"
+        );
+    }
+    fits
+}

@@ -1,0 +1,207 @@
+//! salmock against the embedded broker and registry: what it sends is complete, in time and readable.
+
+use std::time::Duration;
+
+use devstack::{Broker, RegistryServer};
+use pipeline::config::{KafkaArgs, RegistryArgs, ServiceArgs};
+use pipeline::registry::Registry;
+use pipeline::schema_dir::SchemaDir;
+use pipeline::service::{Service, Shutdown};
+use sal::avro::Options;
+use sal::name::Dialect;
+use sal::time::TimeScale;
+use sal::wire::Message;
+use salmock::config::{ConsumeArgs, Format, From, ProduceConfig, Source};
+use salmock::{Report, consume, produce};
+
+struct Stack {
+    broker: Broker,
+    registry: RegistryServer,
+}
+
+impl Stack {
+    async fn start() -> Stack {
+        Stack {
+            broker: Broker::start().unwrap(),
+            registry: RegistryServer::start().await.unwrap(),
+        }
+    }
+
+    fn kafka(&self) -> KafkaArgs {
+        let mut args = KafkaArgs::at(self.broker.bootstrap_servers());
+        args.settings.extend(
+            Broker::fetch_hints()
+                .iter()
+                .map(|(key, value)| (key.to_string(), value.to_string())),
+        );
+        args
+    }
+
+    fn config(&self, source: Source) -> ProduceConfig {
+        ProduceConfig::new(source, self.kafka(), RegistryArgs::at(self.registry.url()))
+    }
+
+    async fn consume(&self, topic: &str, count: u64) -> Vec<serde_json::Value> {
+        let args = ConsumeArgs {
+            topic: topic.to_owned(),
+            from: From::Earliest,
+            count: Some(count),
+            kafka: self.kafka(),
+            registry: RegistryArgs::at(self.registry.url()),
+            log_level: "warn".to_owned(),
+        };
+        let mut out = Vec::new();
+        let shutdown = Shutdown::new(Duration::ZERO);
+        let printed = consume(&args, &mut out, &shutdown);
+        let printed = tokio::time::timeout(Duration::from_secs(60), printed)
+            .await
+            .expect("too few messages");
+        assert_eq!(printed.unwrap(), count);
+        String::from_utf8(out)
+            .unwrap()
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
+    }
+}
+
+fn embedded() -> Source {
+    Source::Files(SchemaDir::Interfaces(devstack::schemas()))
+}
+
+async fn run(config: &ProduceConfig) -> Report {
+    let service = Service::embedded(&ServiceArgs::default());
+    let report = produce(config, &service).await.unwrap();
+    let counted = service
+        .metrics
+        .gather()
+        .into_iter()
+        .find(|family| family.name() == "salmock_produced_total")
+        .unwrap();
+    assert_eq!(
+        counted.get_metric()[0].get_counter().get_value() as u64,
+        report.produced
+    );
+    report
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn text_goes_to_the_topics_of_sals_components() {
+    for (dialect, time_scale) in [(Dialect::Efd, TimeScale::Utc), (Dialect::TsXml, TimeScale::Tai)] {
+        let stack = Stack::start().await;
+        let mut config = stack.config(embedded());
+        (config.dialect, config.time_scale) = (dialect, time_scale);
+        (config.period, config.count) = (Duration::from_millis(20), Some(3));
+        let report = run(&config).await;
+        assert!(report.topics.len() >= 100, "{} topics", report.topics.len());
+        assert!(report.topics.values().all(|count| *count == 3), "{report:?}");
+        assert_eq!(
+            (report.produced, report.failed),
+            (3 * report.topics.len() as u64, 0)
+        );
+        for line in stack.consume("MTM1M3TS_telemetry", 3).await {
+            let message = Message::parse(line["text"].as_str().unwrap().as_bytes()).unwrap();
+            assert!(message.topic().starts_with("MTM1M3TS_"), "{line}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn avro_is_one_topic_each_and_is_printed_as_json() {
+    let stack = Stack::start().await;
+    let mut config = stack.config(embedded());
+    config.format = Format::Avro;
+    config.topics = vec!["MTM1M3TS_thermalData".into(), "lsst.sal.Test_scalars".into()];
+    (config.period, config.count) = (Duration::from_millis(5), Some(4));
+    let report = run(&config).await;
+    assert_eq!(
+        report.topics.into_iter().collect::<Vec<_>>(),
+        [
+            ("MTM1M3TS_thermalData".to_owned(), 4),
+            ("Test_scalars".to_owned(), 4)
+        ]
+    );
+    let lines = stack.consume("lsst.sal.Test_scalars", 4).await;
+    let mut sequence: Vec<_> = lines
+        .iter()
+        .map(|line| line["record"]["sal_sequence"].as_i64().unwrap())
+        .collect();
+    sequence.sort_unstable();
+    assert_eq!(sequence, [1, 2, 3, 4]);
+    let mut times: Vec<_> = lines
+        .iter()
+        .map(|line| line["record"]["sal_created"].as_i64().unwrap())
+        .collect();
+    times.sort_unstable();
+    times.dedup();
+    assert_eq!(times.len(), 4, "two points would overwrite each other");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn topics_come_from_the_registry_sorted_and_limited() {
+    let stack = Stack::start().await;
+    let registry = Registry::new(&RegistryArgs::at(stack.registry.url())).unwrap();
+    registry
+        .register(
+            "lsst.sal.other-value",
+            r#"{"type":"record","name":"other","fields":[]}"#,
+        )
+        .await
+        .unwrap();
+    registry.register("elsewhere-value", r#""string""#).await.unwrap();
+    let schemas = SchemaDir::Interfaces(devstack::schemas())
+        .schemas(&Options::default())
+        .schemas;
+    for schema in schemas.iter().filter(|schema| schema.topic.component() == "Test") {
+        registry.register(&schema.subject, &schema.text).await.unwrap();
+    }
+    let mut config = stack.config(Source::Registry);
+    (config.max_topics, config.period, config.count) = (Some(2), Duration::from_millis(5), Some(2));
+    let mut names: Vec<_> = schemas.iter().map(|schema| schema.topic.to_string()).collect();
+    names.retain(|name| name.starts_with("Test_"));
+    names.sort();
+    let report = run(&config).await;
+    assert_eq!(report.topics.into_keys().collect::<Vec<_>>(), names[..2]);
+
+    config.topics = vec!["Test_absent".to_owned()];
+    let error = produce(&config, &Service::embedded(&ServiceArgs::default()))
+        .await
+        .unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .starts_with("no schema of dialect efd for the topic Test_absent"),
+        "{error}"
+    );
+    config.topics = vec!["lsst.sal.other".to_owned()];
+    let error = produce(&config, &Service::embedded(&ServiceArgs::default()))
+        .await
+        .unwrap_err();
+    assert_eq!(error.to_string(), "cannot mock the topic lsst.sal.other");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_rate_is_the_one_that_was_asked_for() {
+    let stack = Stack::start().await;
+    let mut config = stack.config(embedded());
+    (config.max_topics, config.period) = (Some(100), Duration::from_millis(100));
+    let service = Service::embedded(&ServiceArgs::default());
+    let stop = service.shutdown.clone();
+    tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        stop.ask();
+    });
+    let report = produce(&config, &service).await.unwrap();
+    // 1,000 a second for two seconds, stopped by a clock of its own.
+    assert_eq!(report.failed, 0);
+    assert!(
+        (900.0..1_050.0).contains(&report.rate()),
+        "{} messages/s",
+        report.rate()
+    );
+    let (least, most) = (
+        report.topics.values().min().unwrap(),
+        report.topics.values().max().unwrap(),
+    );
+    assert!(most - least <= 1, "topics take turns: {least} to {most}");
+}
