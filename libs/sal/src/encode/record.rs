@@ -63,9 +63,10 @@ pub(super) struct Failure<'a> {
 }
 
 impl Failure<'_> {
-    /// Whether it got further into the message.
+    /// Whether it got further: to a later step, or to a later byte of the same step. Not the byte alone, as a string
+    /// that is taken too far fails late in the message, but with its very next step.
     pub(super) fn is_further(&self, other: &Self) -> bool {
-        self.fault.rest.len() < other.fault.rest.len()
+        (self.op, other.fault.rest.len()) > (other.op, self.fault.rest.len())
     }
 }
 

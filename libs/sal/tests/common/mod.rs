@@ -45,7 +45,10 @@ pub fn decoded(schema: &str, frame: &[u8]) -> Vec<(String, Value)> {
     assert_eq!(frame[..5], [0, 1, 2, 3, 4]);
     let schema = apache_avro::Schema::parse_str(schema).unwrap();
     let mut rest = &frame[5..];
-    let value = apache_avro::from_avro_datum(&schema, &mut rest, None).unwrap();
+    let reader = apache_avro::reader::datum::GenericDatumReader::builder(&schema)
+        .build()
+        .unwrap();
+    let value = reader.read_value(&mut rest).unwrap();
     assert!(rest.is_empty(), "{} bytes are left", rest.len());
     match value {
         Value::Record(fields) => fields,
@@ -85,6 +88,25 @@ pub fn efd(name: &str, attributes: &str, fields: &[String]) -> String {
     let fields: String = fields.iter().map(|field| format!(",{field}")).collect();
     format!(
         r#"{{"type":"record","name":"{name}","namespace":"lsst.sal"{attributes},"fields":[{first}{fields}]}}"#
+    )
+}
+
+/// A schema of dialect ts_xml: private fields, `fields` as JSON objects, and record attributes.
+pub fn ts_xml(name: &str, attributes: &str, indexed: bool, fields: &[String]) -> String {
+    let index = if indexed {
+        r#"{"name":"salIndex","type":"int","default":0},"#
+    } else {
+        ""
+    };
+    let mut first = String::from(index);
+    for stamp in ["snd", "rcv", "efd", "kafka"] {
+        first += &format!(r#"{{"name":"private_{stamp}Stamp","type":"double","default":0.0}},"#);
+    }
+    first += r#"{"name":"private_seqNum","type":"int"},{"name":"private_revCode","type":"string"},
+        {"name":"private_identity","type":"string","default":""},{"name":"private_origin","type":"int"}"#;
+    let fields: String = fields.iter().map(|field| format!(",{field}")).collect();
+    format!(
+        r#"{{"type":"record","name":"{name}","namespace":"lsst.sal.Test"{attributes},"fields":[{first}{fields}]}}"#
     )
 }
 
