@@ -225,7 +225,8 @@ fn flags_that_cannot_be_used_are_named() {
         ),
         (
             vec!["--xml-dir", "schemas", "--upload", "--schema-registry", "nowhere"],
-            "kafkaefd: cannot use the flags of the schema registry".to_owned(),
+            "kafkaefd: cannot make a client of the schema registry at nowhere: expected an address"
+                .to_owned(),
         ),
     ] {
         let output = convert(&args);

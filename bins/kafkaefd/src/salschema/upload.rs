@@ -30,7 +30,7 @@ pub(super) struct Uploaded {
 /// The upload came to its end before all subjects were asked for.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum UploadError {
-    #[error("cannot use the flags of the schema registry")]
+    #[error(transparent)]
     Setup(#[from] RegistrySetupError),
     #[error("the upload stopped; what was uploaded stays: run it again")]
     Registry(#[from] RegistryError),
