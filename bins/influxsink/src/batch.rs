@@ -36,7 +36,11 @@ pub struct BatchedPoint<K> {
 
 impl<K> Default for Batch<K> {
     fn default() -> Self {
-        Batch { lines: Vec::new(), points: VecDeque::new(), opened: None }
+        Batch {
+            lines: Vec::new(),
+            points: VecDeque::new(),
+            opened: None,
+        }
     }
 }
 
@@ -49,7 +53,11 @@ impl<K> Batch<K> {
     /// Adds the point whose line was just appended.
     pub fn add(&mut self, kept: K, time_micros: i64) {
         self.opened.get_or_insert_with(Instant::now);
-        self.points.push_back(BatchedPoint { kept, time_micros, end: self.lines.len() });
+        self.points.push_back(BatchedPoint {
+            kept,
+            time_micros,
+            end: self.lines.len(),
+        });
     }
 
     /// Points in it.
@@ -79,7 +87,8 @@ impl<K> Batch<K> {
     /// Whether its oldest point has waited long enough.
     #[must_use]
     pub fn is_due(&self, limits: &BatchLimits) -> bool {
-        self.opened.is_some_and(|opened| opened.elapsed() >= limits.interval)
+        self.opened
+            .is_some_and(|opened| opened.elapsed() >= limits.interval)
     }
 
     /// Takes what was gathered and leaves an empty batch with room for as much.
@@ -94,7 +103,11 @@ impl<K> Batch<K> {
 
     /// The batch as the writer takes it apart.
     pub(crate) fn unsettled(self) -> Unsettled<K> {
-        Unsettled { lines: self.lines, points: self.points, start: 0 }
+        Unsettled {
+            lines: self.lines,
+            points: self.points,
+            start: 0,
+        }
     }
 }
 
@@ -119,7 +132,10 @@ impl<K> Unsettled<K> {
 
     /// The lines of the first `count` points.
     pub(crate) fn lines(&self, count: usize) -> &[u8] {
-        let end = count.checked_sub(1).and_then(|last| self.points.get(last)).map_or(self.start, |p| p.end);
+        let end = count
+            .checked_sub(1)
+            .and_then(|last| self.points.get(last))
+            .map_or(self.start, |p| p.end);
         self.lines.get(self.start..end).unwrap_or_default()
     }
 
@@ -134,7 +150,11 @@ impl<K> Unsettled<K> {
 mod tests {
     use super::*;
 
-    const LIMITS: BatchLimits = BatchLimits { bytes: 20, points: 3, interval: Duration::from_secs(60) };
+    const LIMITS: BatchLimits = BatchLimits {
+        bytes: 20,
+        points: 3,
+        interval: Duration::from_secs(60),
+    };
 
     fn batch(lines: &[&str]) -> Batch<usize> {
         let mut batch = Batch::default();
@@ -151,8 +171,17 @@ mod tests {
         assert!(batch(&["a\n", "b\n", "c\n"]).is_full(&LIMITS));
         assert!(batch(&["a line of twenty by.\n"]).is_full(&LIMITS));
         assert!(!batch(&["a\n"]).is_due(&LIMITS));
-        assert!(batch(&["a\n"]).is_due(&BatchLimits { interval: Duration::ZERO, ..LIMITS }));
-        assert!(!batch(&[]).is_due(&BatchLimits { interval: Duration::ZERO, ..LIMITS }), "nothing waits");
+        assert!(batch(&["a\n"]).is_due(&BatchLimits {
+            interval: Duration::ZERO,
+            ..LIMITS
+        }));
+        assert!(
+            !batch(&[]).is_due(&BatchLimits {
+                interval: Duration::ZERO,
+                ..LIMITS
+            }),
+            "nothing waits"
+        );
     }
 
     #[test]

@@ -53,7 +53,12 @@ pub enum Api {
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
     /// Topics to write
-    #[arg(env = "TOPICS", value_name = "TOPIC", value_delimiter = ',', required_unless_present = "topic_regex")]
+    #[arg(
+        env = "TOPICS",
+        value_name = "TOPIC",
+        value_delimiter = ',',
+        required_unless_present = "topic_regex"
+    )]
     pub topics: Vec<String>,
 
     /// Write all topics whose name matches, new ones included; anchored only where it says ^ or $
@@ -73,7 +78,13 @@ pub struct RunArgs {
     pub dead_letter_topic: Option<String>,
 
     /// The database: an InfluxDB's address, or sqlite: and a file
-    #[arg(long, env = "INFLUXDB_URL", default_value = "http://localhost:8086", value_name = "URL|sqlite:PATH", help_heading = "Database")]
+    #[arg(
+        long,
+        env = "INFLUXDB_URL",
+        default_value = "http://localhost:8086",
+        value_name = "URL|sqlite:PATH",
+        help_heading = "Database"
+    )]
     pub to: String,
 
     /// Write interface of InfluxDB
@@ -81,19 +92,42 @@ pub struct RunArgs {
     pub api: Api,
 
     /// Organisation (v2); InfluxDB 1.8 and 3 ignore it
-    #[arg(long, env = "INFLUXDB_ORG", default_value = "default", value_name = "NAME", help_heading = "Database")]
+    #[arg(
+        long,
+        env = "INFLUXDB_ORG",
+        default_value = "default",
+        value_name = "NAME",
+        help_heading = "Database"
+    )]
     pub org: String,
 
     /// Bucket (v2); for InfluxDB 1.8 database/retention-policy
-    #[arg(long, env = "INFLUXDB_BUCKET", default_value = "efd", value_name = "NAME", help_heading = "Database")]
+    #[arg(
+        long,
+        env = "INFLUXDB_BUCKET",
+        default_value = "efd",
+        value_name = "NAME",
+        help_heading = "Database"
+    )]
     pub bucket: String,
 
     /// Database (v1)
-    #[arg(long, env = "INFLUXDB_DATABASE", default_value = "efd", value_name = "NAME", help_heading = "Database")]
+    #[arg(
+        long,
+        env = "INFLUXDB_DATABASE",
+        default_value = "efd",
+        value_name = "NAME",
+        help_heading = "Database"
+    )]
     pub database: String,
 
     /// File that holds the token (for InfluxDB 1: user:password), read again when it is refused; or put it into the environment: INFLUXDB_TOKEN
-    #[arg(long, env = "INFLUXDB_TOKEN_FILE", value_name = "FILE", help_heading = "Database")]
+    #[arg(
+        long,
+        env = "INFLUXDB_TOKEN_FILE",
+        value_name = "FILE",
+        help_heading = "Database"
+    )]
     pub token_file: Option<PathBuf>,
 
     /// How long one request may take, in seconds
@@ -121,7 +155,13 @@ pub struct RunArgs {
     pub flush_interval: Duration,
 
     /// A field that becomes a tag, as often as needed. Instances of an indexed component need salIndex here to be kept apart
-    #[arg(long, env = "TAG_FIELDS", value_name = "FIELD", value_delimiter = ',', help_heading = "Points")]
+    #[arg(
+        long,
+        env = "TAG_FIELDS",
+        value_name = "FIELD",
+        value_delimiter = ',',
+        help_heading = "Points"
+    )]
     pub tag_field: Vec<String>,
 
     /// The field that holds the point's time; of several, the first that a record has: a long with a logical timestamp type, or a
@@ -202,7 +242,13 @@ pub struct Config {
 
 impl RunArgs {
     /// For embedded use: the flags' defaults but for these.
-    pub fn new(topics: Topics, to: impl Into<String>, kafka: KafkaArgs, registry: RegistryArgs, service: ServiceArgs) -> Self {
+    pub fn new(
+        topics: Topics,
+        to: impl Into<String>,
+        kafka: KafkaArgs,
+        registry: RegistryArgs,
+        service: ServiceArgs,
+    ) -> Self {
         let (topics, topic_regex) = match topics {
             Topics::Named(names) => (names, None),
             Topics::Matching(regex) => (Vec::new(), Some(regex)),
@@ -241,14 +287,23 @@ impl RunArgs {
         let topics = match &self.topic_regex {
             Some(regex) => {
                 let checked = regex::Regex::new(regex);
-                checked.map_err(|source| ConfigError::Regex { regex: regex.clone(), source })?;
+                checked.map_err(|source| ConfigError::Regex {
+                    regex: regex.clone(),
+                    source,
+                })?;
                 Topics::Matching(regex.clone())
             }
             None => Topics::Named(self.topics.clone()),
         };
         for (flag, names) in [("tag-field", &self.tag_field), ("time-field", &self.time_field)] {
-            if let Some(name) = names.iter().find(|name| name.trim().is_empty() || name.contains(char::is_whitespace)) {
-                return Err(ConfigError::FieldName { flag, name: name.clone() });
+            if let Some(name) = names
+                .iter()
+                .find(|name| name.trim().is_empty() || name.contains(char::is_whitespace))
+            {
+                return Err(ConfigError::FieldName {
+                    flag,
+                    name: name.clone(),
+                });
             }
         }
         Ok(Config {
@@ -259,7 +314,10 @@ impl RunArgs {
                 points: self.batch_points as usize,
                 interval: self.flush_interval,
             },
-            mapping: Mapping { tag_fields: self.tag_field.clone(), time_fields: self.time_field.clone() },
+            mapping: Mapping {
+                tag_fields: self.tag_field.clone(),
+                time_fields: self.time_field.clone(),
+            },
             args: self.clone(),
         })
     }
@@ -267,7 +325,11 @@ impl RunArgs {
     fn destination(&self) -> Result<To, ConfigError> {
         let wrong = || ConfigError::To(self.to.clone());
         if let Some(path) = self.to.strip_prefix("sqlite:") {
-            return if path.is_empty() { Err(wrong()) } else { Ok(To::Sqlite(path.into())) };
+            return if path.is_empty() {
+                Err(wrong())
+            } else {
+                Ok(To::Sqlite(path.into()))
+            };
         }
         let base = Url::parse(&self.to).map_err(|_| wrong())?;
         if !base.username().is_empty() || base.password().is_some() {
@@ -287,10 +349,21 @@ impl RunArgs {
             },
         };
         let place = match self.api {
-            Api::V2 => Place::V2 { org: self.org.clone(), bucket: self.bucket.clone() },
-            Api::V1 => Place::V1 { database: self.database.clone() },
+            Api::V2 => Place::V2 {
+                org: self.org.clone(),
+                bucket: self.bucket.clone(),
+            },
+            Api::V1 => Place::V1 {
+                database: self.database.clone(),
+            },
         };
-        Ok(To::Influx(InfluxTarget { base, place, token, gzip: !self.no_gzip, timeout: self.request_timeout }))
+        Ok(To::Influx(InfluxTarget {
+            base,
+            place,
+            token,
+            gzip: !self.no_gzip,
+            timeout: self.request_timeout,
+        }))
     }
 }
 
@@ -299,7 +372,8 @@ mod tests {
     use super::*;
 
     fn parse(flags: &[&str]) -> Result<RunArgs, String> {
-        let cli = Cli::try_parse_from(["influxsink", "run"].iter().chain(flags)).map_err(|e| e.to_string())?;
+        let cli =
+            Cli::try_parse_from(["influxsink", "run"].iter().chain(flags)).map_err(|e| e.to_string())?;
         let Command::Run(args) = cli.command;
         Ok(*args)
     }
@@ -311,16 +385,32 @@ mod tests {
     #[test]
     fn embedded_defaults_are_the_flags_defaults() {
         let service = parse(&["t"]).unwrap().service;
-        let (kafka, registry) = (KafkaArgs::at("localhost:9092"), RegistryArgs::at("http://localhost:8081"));
-        let embedded = RunArgs::new(Topics::Named(vec!["t".into()]), "http://localhost:8086", kafka, registry, service);
+        let (kafka, registry) = (
+            KafkaArgs::at("localhost:9092"),
+            RegistryArgs::at("http://localhost:8081"),
+        );
+        let embedded = RunArgs::new(
+            Topics::Named(vec!["t".into()]),
+            "http://localhost:8086",
+            kafka,
+            registry,
+            service,
+        );
         assert_eq!(format!("{:?}", parse(&["t"]).unwrap()), format!("{embedded:?}"));
     }
 
     #[test]
     fn topics_are_needed_once() {
         assert!(parse(&[]).unwrap_err().contains("TOPIC"));
-        assert!(parse(&["t", "--topic-regex", "x"]).unwrap_err().contains("cannot be used with"));
-        assert!(matches!(parse(&["--topic-regex", "x"]).unwrap().check().unwrap().topics, Topics::Matching(_)));
+        assert!(
+            parse(&["t", "--topic-regex", "x"])
+                .unwrap_err()
+                .contains("cannot be used with")
+        );
+        assert!(matches!(
+            parse(&["--topic-regex", "x"]).unwrap().check().unwrap().topics,
+            Topics::Matching(_)
+        ));
         assert!(error(&["--topic-regex", "("]).contains("no regular expression"));
     }
 
@@ -333,7 +423,10 @@ mod tests {
             assert!(matches!(to(wrong), Err(ConfigError::To(_))), "{wrong}");
         }
         let secret = error(&["t", "--to", "http://me:s3cr3t@host"]);
-        assert!(!secret.contains("s3cr3t") && secret.contains("INFLUXDB_TOKEN"), "{secret}");
+        assert!(
+            !secret.contains("s3cr3t") && secret.contains("INFLUXDB_TOKEN"),
+            "{secret}"
+        );
         assert!(error(&["t", "--token-file", "/nowhere"]).contains("--token-file"));
     }
 
@@ -342,7 +435,15 @@ mod tests {
         assert!(parse(&["t", "--batch-points", "0"]).is_err());
         assert!(parse(&["t", "--flush-interval", "0"]).is_err());
         assert!(error(&["t", "--tag-field", "a b"]).contains("--tag-field"));
-        let args = parse(&["t", "--tag-field", "salIndex,host", "--tag-field", "x", "--no-gzip"]).unwrap();
+        let args = parse(&[
+            "t",
+            "--tag-field",
+            "salIndex,host",
+            "--tag-field",
+            "x",
+            "--no-gzip",
+        ])
+        .unwrap();
         assert_eq!(args.tag_field, ["salIndex", "host", "x"]);
         assert!(matches!(args.check().unwrap().to, To::Influx(target) if !target.gzip));
     }

@@ -46,9 +46,10 @@ impl<'m> Frame<'m> {
         match value {
             None => Err(FrameError::Tombstone),
             Some([]) => Err(FrameError::Empty),
-            Some([0, a, b, c, d, avro @ ..]) => {
-                Ok(Frame { schema_id: u32::from_be_bytes([*a, *b, *c, *d]), avro })
-            }
+            Some([0, a, b, c, d, avro @ ..]) => Ok(Frame {
+                schema_id: u32::from_be_bytes([*a, *b, *c, *d]),
+                avro,
+            }),
             Some([0, rest @ ..]) => Err(FrameError::Short(rest.len() + 1)),
             Some([first, ..]) => Err(FrameError::Unframed(*first)),
         }
@@ -61,12 +62,27 @@ mod tests {
 
     #[test]
     fn every_shape_of_value_is_told_apart() {
-        assert_eq!(Frame::read(Some(&[0, 0, 0, 1, 2, 9])), Ok(Frame { schema_id: 258, avro: &[9] }));
-        assert_eq!(Frame::read(Some(&[0, 255, 255, 255, 255])), Ok(Frame { schema_id: u32::MAX, avro: &[] }));
+        assert_eq!(
+            Frame::read(Some(&[0, 0, 0, 1, 2, 9])),
+            Ok(Frame {
+                schema_id: 258,
+                avro: &[9]
+            })
+        );
+        assert_eq!(
+            Frame::read(Some(&[0, 255, 255, 255, 255])),
+            Ok(Frame {
+                schema_id: u32::MAX,
+                avro: &[]
+            })
+        );
         assert_eq!(Frame::read(None), Err(FrameError::Tombstone));
         assert_eq!(Frame::read(Some(&[])), Err(FrameError::Empty));
         for length in 1..5 {
-            assert_eq!(Frame::read(Some(&[0; 5][..length])), Err(FrameError::Short(length)));
+            assert_eq!(
+                Frame::read(Some(&[0; 5][..length])),
+                Err(FrameError::Short(length))
+            );
         }
         assert_eq!(Frame::read(Some(b"{\"a\": 1}")), Err(FrameError::Unframed(b'{')));
     }

@@ -102,7 +102,8 @@ impl<'m> Lane<'m> for SinkLane<'m> {
             match self.add(taken)? {
                 Added::Encoded => {
                     let done = Instant::now();
-                    self.encode_seconds.observe(done.duration_since(begun).as_secs_f64());
+                    self.encode_seconds
+                        .observe(done.duration_since(begun).as_secs_f64());
                     begun = done;
                 }
                 Added::Not => begun = Instant::now(),
@@ -117,7 +118,11 @@ impl<'m> Lane<'m> for SinkLane<'m> {
     }
 
     fn tick(&mut self) -> Result<(), LaneError> {
-        if self.batch.is_due(&self.limits) && !self.writer.is_full() { self.flush() } else { Ok(()) }
+        if self.batch.is_due(&self.limits) && !self.writer.is_full() {
+            self.flush()
+        } else {
+            Ok(())
+        }
     }
 
     fn drain(&mut self) -> Result<(), LaneError> {
@@ -142,12 +147,19 @@ impl<'m> SinkLane<'m> {
         let frame = match Frame::read(taken.message.payload()) {
             Ok(frame) => frame,
             Err(FrameError::Tombstone) => {
-                self.metrics.skipped.with_label_values(&[FrameError::Tombstone.reason()]).inc();
+                self.metrics
+                    .skipped
+                    .with_label_values(&[FrameError::Tombstone.reason()])
+                    .inc();
                 taken.receipt.finish();
                 return Ok(Added::Not);
             }
             Err(error) => {
-                let reason = Reason { stage: "frame", reason: error.reason(), detail: error.to_string() };
+                let reason = Reason {
+                    stage: "frame",
+                    reason: error.reason(),
+                    detail: error.to_string(),
+                };
                 return Ok(self.refuse(taken, reason));
             }
         };
@@ -165,9 +177,15 @@ impl<'m> SinkLane<'m> {
             // Dropped unfinished: the next process reads it again.
             Lookup::GivenUp => return Ok(Added::Not),
         };
-        let kafka_millis =
-            if self.time_from_kafka { taken.message.timestamp().to_millis() } else { None };
-        match self.encoder.encode(&plan, frame.avro, kafka_millis, self.batch.lines_mut()) {
+        let kafka_millis = if self.time_from_kafka {
+            taken.message.timestamp().to_millis()
+        } else {
+            None
+        };
+        match self
+            .encoder
+            .encode(&plan, frame.avro, kafka_millis, self.batch.lines_mut())
+        {
             Ok(encoded) => {
                 self.note(&encoded);
                 self.batch.add(taken, encoded.time_micros);
@@ -184,7 +202,10 @@ impl<'m> SinkLane<'m> {
 
     fn note(&self, encoded: &Encoded) {
         let left_out = encoded.left_out;
-        for (reason, count) in [("not_finite", left_out.not_finite), ("reserved_name", left_out.reserved_name)] {
+        for (reason, count) in [
+            ("not_finite", left_out.not_finite),
+            ("reserved_name", left_out.reserved_name),
+        ] {
             if count > 0 {
                 self.metrics.left_out.with_label_values(&[reason]).inc_by(count);
             }
@@ -203,12 +224,18 @@ impl<'m> SinkLane<'m> {
     }
 
     fn send(&self, job: Job<'m>) -> Result<(), LaneError> {
-        self.writer.send(job).map_err(|_| LaneError::new("the writer thread has ended"))
+        self.writer
+            .send(job)
+            .map_err(|_| LaneError::new("the writer thread has ended"))
     }
 }
 
 fn as_reason(refusal: &Refusal) -> Reason {
-    Reason { stage: refusal.stage(), reason: refusal.reason(), detail: refusal.to_string() }
+    Reason {
+        stage: refusal.stage(),
+        reason: refusal.reason(),
+        detail: refusal.to_string(),
+    }
 }
 
 /// The writer thread. It ends when its lane is dropped.
@@ -238,7 +265,10 @@ struct MessageFates {
 
 impl<'m> Fates<Taken<'m>> for MessageFates {
     fn written(&mut self, points: impl Iterator<Item = BatchedPoint<Taken<'m>>>) {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
+        let now = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_secs_f64();
         for point in points {
             self.metrics.written.inc();
             self.point_age.observe(now - point.time_micros as f64 / 1e6);
@@ -247,7 +277,8 @@ impl<'m> Fates<Taken<'m>> for MessageFates {
     }
 
     fn rejected(&mut self, point: BatchedPoint<Taken<'m>>, reason: Reason) {
-        self.dead_letters.send(&point.kept.message, point.kept.receipt, reason);
+        self.dead_letters
+            .send(&point.kept.message, point.kept.receipt, reason);
     }
 
     fn is_abandoned(&self, kept: &Taken<'m>) -> bool {

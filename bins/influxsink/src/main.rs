@@ -29,7 +29,11 @@ fn run(args: &RunArgs) -> ExitCode {
     if let Err(error) = init_logging(&args.service) {
         return wrong(&error);
     }
-    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => return failed(&error),
     };

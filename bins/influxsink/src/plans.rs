@@ -44,7 +44,11 @@ pub(crate) struct Plans {
 
 impl Plans {
     pub(crate) fn new(source: PlanSource) -> Self {
-        Self { source, known: HashMap::new(), last: None }
+        Self {
+            source,
+            known: HashMap::new(),
+            last: None,
+        }
     }
 
     /// The plan of a schema id, if no request is needed for it.
@@ -66,7 +70,11 @@ impl Plans {
     pub(crate) fn fetch(&mut self, id: u32) -> Lookup {
         let mut backoff = Backoff::default();
         loop {
-            let error = match self.source.runtime.block_on(self.source.registry.schema_by_id(id)) {
+            let error = match self
+                .source
+                .runtime
+                .block_on(self.source.registry.schema_by_id(id))
+            {
                 Ok(schema) => {
                     self.source.readiness.up();
                     let plan = Plan::compile(&schema.raw, &self.source.mapping).map(Arc::new);
@@ -81,12 +89,20 @@ impl Plans {
             match error.verdict() {
                 Verdict::DeadLetter => {
                     let detail = pipeline::chain(&error);
-                    return Lookup::Refused(Reason { stage: "schema", reason: "schema_unknown", detail });
+                    return Lookup::Refused(Reason {
+                        stage: "schema",
+                        reason: "schema_unknown",
+                        detail,
+                    });
                 }
                 // A look-up changes nothing in the registry, so that nothing it says about one is fatal.
                 Verdict::Retry(_) | Verdict::Fatal => {
                     self.source.readiness.down(pipeline::chain(&error));
-                    let after = if let Verdict::Retry(after) = error.verdict() { after } else { None };
+                    let after = if let Verdict::Retry(after) = error.verdict() {
+                        after
+                    } else {
+                        None
+                    };
                     if !backoff.wait(after, &self.source.shutdown) {
                         return Lookup::GivenUp;
                     }
@@ -97,5 +113,9 @@ impl Plans {
 }
 
 fn schema_refused(id: u32, error: &SchemaError) -> Reason {
-    Reason { stage: "schema", reason: error.reason(), detail: format!("schema id {id}: {error}") }
+    Reason {
+        stage: "schema",
+        reason: error.reason(),
+        detail: format!("schema id {id}: {error}"),
+    }
 }

@@ -77,13 +77,20 @@ pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), R
 
     let registry = Arc::new(Registry::new(&args.registry)?);
     let registry_part = service.readiness.part("registry");
-    let watch = watch_registry(Arc::clone(&registry), registry_part.clone(), service.shutdown.clone());
+    let watch = watch_registry(
+        Arc::clone(&registry),
+        registry_part.clone(),
+        service.shutdown.clone(),
+    );
     runtime.spawn(watch);
 
     let sqlite = match &config.to {
         To::Sqlite(path) => {
             let opened = SqliteWriter::open(path);
-            Some(opened.map_err(|source| RunError::Sqlite { path: path.clone(), source })?)
+            Some(opened.map_err(|source| RunError::Sqlite {
+                path: path.clone(),
+                source,
+            })?)
         }
         To::Influx(_) => None,
     };
@@ -92,7 +99,12 @@ pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), R
     destination(config, sqlite.as_ref(), &metrics, runtime)?;
     let delivery = || {
         let destination = destination(config, sqlite.as_ref(), &metrics, runtime).map_err(LaneError::new)?;
-        Ok(Delivery::new(destination, metrics.clone(), database.clone(), service.shutdown.clone()))
+        Ok(Delivery::new(
+            destination,
+            metrics.clone(),
+            database.clone(),
+            service.shutdown.clone(),
+        ))
     };
     let lanes = SinkLanes {
         plans: PlanSource {

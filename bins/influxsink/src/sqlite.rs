@@ -47,7 +47,11 @@ enum StoreError {
     #[error("column {0:?} differs from {1:?} by case alone, which SQLite cannot tell apart")]
     Case(String, String),
     #[error("field type conflict: field {field:?} is {comes}, column is {is}")]
-    Type { field: String, comes: &'static str, is: String },
+    Type {
+        field: String,
+        comes: &'static str,
+        is: String,
+    },
     #[error("the table's key has the tags {is:?}, the point has {comes:?}; use a new file for other tags")]
     Tags { is: Vec<String>, comes: Vec<String> },
     #[error("more than {MAX_COLUMNS} columns, which is SQLite's limit")]
@@ -67,8 +71,13 @@ impl SqliteWriter {
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.busy_timeout(std::time::Duration::from_secs(5))?;
         connection.set_prepared_statement_cache_capacity(4_096);
-        let store = Store { connection, tables: HashMap::new() };
-        Ok(Self { store: Arc::new(Mutex::new(store)) })
+        let store = Store {
+            connection,
+            tables: HashMap::new(),
+        };
+        Ok(Self {
+            store: Arc::new(Mutex::new(store)),
+        })
     }
 
     /// Stores whole lines in one transaction.
@@ -93,10 +102,15 @@ impl StoreError {
             _ => None,
         };
         match code {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-                Answer::Busy { reason: "locked", after: None, message }
-            }
-            Some(ErrorCode::DiskFull) => Answer::Away { reason: "disk_full", message },
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Answer::Busy {
+                reason: "locked",
+                after: None,
+                message,
+            },
+            Some(ErrorCode::DiskFull) => Answer::Away {
+                reason: "disk_full",
+                message,
+            },
             Some(
                 ErrorCode::SystemIoFailure
                 | ErrorCode::CannotOpen
@@ -106,7 +120,10 @@ impl StoreError {
                 | ErrorCode::DatabaseCorrupt
                 | ErrorCode::NotADatabase
                 | ErrorCode::FileLockingProtocolFailed,
-            ) => Answer::Away { reason: "file", message },
+            ) => Answer::Away {
+                reason: "file",
+                message,
+            },
             _ => Answer::Rejected { message },
         }
     }
@@ -114,10 +131,14 @@ impl StoreError {
 
 impl Store {
     fn write(&mut self, lines: &[u8]) -> Result<(), StoreError> {
-        let mut rest = std::str::from_utf8(lines)
-            .map_err(|_| parse::ParseError { expected: "UTF-8", found: String::new() })?;
+        let mut rest = std::str::from_utf8(lines).map_err(|_| parse::ParseError {
+            expected: "UTF-8",
+            found: String::new(),
+        })?;
         // At once a writer: a reader that became one could only fail.
-        let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
         while !rest.is_empty() {
             let (point, after) = parse::line(rest)?;
             rest = after;
@@ -144,7 +165,7 @@ impl Table {
         let mut statement = transaction.prepare_cached(sql)?;
         let mut rows = statement.query([name])?;
         while let Some(row) = rows.next()? {
-            let (column, of, key): (String, String, usize) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let (column, of, key): (String, String, u32) = (row.get(0)?, row.get(1)?, row.get(2)?);
             if key > 1 {
                 keys.push((key, column.clone()));
             }
@@ -161,7 +182,10 @@ impl Table {
         if self.columns.is_empty() {
             self.tags = point.tags.iter().map(|(tag, _)| (*tag).to_owned()).collect();
             let keys: Vec<String> = self.tags.iter().map(|tag| quoted(tag)).collect();
-            let columns: String = keys.iter().map(|tag| format!(", {tag} TEXT NOT NULL DEFAULT ''")).collect();
+            let columns: String = keys
+                .iter()
+                .map(|tag| format!(", {tag} TEXT NOT NULL DEFAULT ''"))
+                .collect();
             let key: String = keys.iter().map(|tag| format!(", {tag}")).collect();
             transaction.execute_batch(&format!(
                 "CREATE TABLE {table} (\"time\" INTEGER NOT NULL{columns}, PRIMARY KEY (\"time\"{key}))"
@@ -169,9 +193,16 @@ impl Table {
             *self = Table::read(transaction, point.measurement)?;
         }
         // A tag that is null in this record is absent from the line and '' in the key; one that is new changes the key.
-        if point.tags.iter().any(|(tag, _)| !self.tags.iter().any(|key| key == tag)) {
+        if point
+            .tags
+            .iter()
+            .any(|(tag, _)| !self.tags.iter().any(|key| key == tag))
+        {
             let comes = point.tags.iter().map(|(tag, _)| (*tag).to_owned()).collect();
-            return Err(StoreError::Tags { is: self.tags.clone(), comes });
+            return Err(StoreError::Tags {
+                is: self.tags.clone(),
+                comes,
+            });
         }
         for (field, value) in &point.fields {
             let comes = declared(value);
@@ -180,13 +211,23 @@ impl Table {
                     return Err(StoreError::Case((*field).to_owned(), name.clone()));
                 }
                 Some((_, is)) if is != comes => {
-                    return Err(StoreError::Type { field: (*field).to_owned(), comes, is: is.clone() });
+                    return Err(StoreError::Type {
+                        field: (*field).to_owned(),
+                        comes,
+                        is: is.clone(),
+                    });
                 }
                 Some(_) => {}
                 None if self.columns.len() >= MAX_COLUMNS => return Err(StoreError::Columns),
                 None => {
-                    transaction.execute_batch(&format!("ALTER TABLE {table} ADD COLUMN {} {comes}", quoted(field)))?;
-                    self.columns.insert(field.to_ascii_lowercase(), ((*field).to_owned(), comes.to_owned()));
+                    transaction.execute_batch(&format!(
+                        "ALTER TABLE {table} ADD COLUMN {} {comes}",
+                        quoted(field)
+                    ))?;
+                    self.columns.insert(
+                        field.to_ascii_lowercase(),
+                        ((*field).to_owned(), comes.to_owned()),
+                    );
                 }
             }
         }
@@ -195,12 +236,19 @@ impl Table {
 }
 
 fn insert(transaction: &Transaction<'_>, point: &Point<'_>) -> Result<(), StoreError> {
-    let names = point.tags.iter().map(|(tag, _)| *tag).chain(point.fields.iter().map(|(field, _)| *field));
+    let names = point
+        .tags
+        .iter()
+        .map(|(tag, _)| *tag)
+        .chain(point.fields.iter().map(|(field, _)| *field));
     let names: Vec<String> = names.map(quoted).collect();
     let (tags, fields) = names.split_at(point.tags.len());
     let all: String = names.iter().map(|name| format!(", {name}")).collect();
     let marks = ", ?".repeat(names.len());
-    let merge: Vec<String> = fields.iter().map(|field| format!("{field}=excluded.{field}")).collect();
+    let merge: Vec<String> = fields
+        .iter()
+        .map(|field| format!("{field}=excluded.{field}"))
+        .collect();
     // A tag that this point lacks takes part in the key by its default, so that the conflict is left to the primary key.
     let sql = format!(
         "INSERT INTO {} (\"time\"{all}) VALUES (?{marks}) ON CONFLICT DO UPDATE SET {}",

@@ -14,7 +14,9 @@ pub struct Key {
 
 impl Key {
     pub(super) fn new(name: &str) -> Self {
-        Key { assign: format!(",{name}=").into() }
+        Key {
+            assign: format!(",{name}=").into(),
+        }
     }
 
     /// The name alone.
@@ -53,7 +55,9 @@ pub(super) fn array_limits(patterns: &BTreeSet<String>) -> Result<BTreeMap<Strin
         let simple = is_simple(pattern);
         match by_shape.get(&shape(pattern)) {
             Some((_, other_simple)) if !(simple && *other_simple) => {
-                return Err(SchemaError::NameCollision { name: pattern.clone() });
+                return Err(SchemaError::NameCollision {
+                    name: pattern.clone(),
+                });
             }
             _ => by_shape.insert(shape(pattern), (pattern, simple)),
         };
@@ -74,7 +78,9 @@ pub(super) fn array_limits(patterns: &BTreeSet<String>) -> Result<BTreeMap<Strin
                 false => Some(number),
             }
         };
-        let from = patterns.range(base.to_owned()..).take_while(|p| p.starts_with(base));
+        let from = patterns
+            .range(base.to_owned()..)
+            .take_while(|p| p.starts_with(base));
         if let Some(limit) = from.filter_map(meets).min() {
             limits.insert(base.to_owned(), limit);
         }

@@ -18,7 +18,10 @@ pub struct Mapping {
 impl Default for Mapping {
     /// No tags; the time of dialect `efd`, then of dialect `ts_xml`.
     fn default() -> Self {
-        Mapping { tag_fields: Vec::new(), time_fields: vec!["sal_created".into(), "private_efdStamp".into()] }
+        Mapping {
+            tag_fields: Vec::new(),
+            time_fields: vec!["sal_created".into(), "private_efdStamp".into()],
+        }
     }
 }
 
@@ -42,7 +45,10 @@ impl Plan {
         collect(&steps, "", &mut patterns)?;
         let limits = array_limits(&patterns)?;
         set_limits(&mut steps, &limits);
-        Ok(Plan { measurement: measurement.into(), steps: steps.into() })
+        Ok(Plan {
+            measurement: measurement.into(),
+            steps: steps.into(),
+        })
     }
 
     /// The record's full name, which is the measurement. Letters, digits, `_`, `-` and dots only.
@@ -102,7 +108,12 @@ impl Flatten<'_> {
 
     /// The steps of a value named `name`. Within an array of records names are relative and begin with `_` or are empty.
     fn value(&self, of: &Type, name: &str, steps: &mut Vec<Step>) -> Result<(), SchemaError> {
-        let refuse = |why| Err(SchemaError::Unsupported { field: name.to_owned(), why });
+        let refuse = |why| {
+            Err(SchemaError::Unsupported {
+                field: name.to_owned(),
+                why,
+            })
+        };
         let scalar = match of {
             Type::Null => {
                 steps.push(Step::Null);
@@ -116,9 +127,12 @@ impl Flatten<'_> {
             Type::Union(branches) => {
                 let branch = |of| {
                     let mut steps = Vec::new();
-                    self.value(of, name, &mut steps).map(|()| steps.into_boxed_slice())
+                    self.value(of, name, &mut steps)
+                        .map(|()| steps.into_boxed_slice())
                 };
-                steps.push(Step::Union(branches.iter().map(branch).collect::<Result<_, _>>()?));
+                steps.push(Step::Union(
+                    branches.iter().map(branch).collect::<Result<_, _>>()?,
+                ));
                 return Ok(());
             }
             Type::Array(items) => {
@@ -127,15 +141,29 @@ impl Flatten<'_> {
                 }
                 let key = Key::new(name);
                 steps.push(match scalar(items) {
-                    Some(items) => Step::Array { key, items, limit: usize::MAX },
+                    Some(items) => Step::Array {
+                        key,
+                        items,
+                        limit: usize::MAX,
+                    },
                     None => {
                         // A record's fields follow after `_`; the elements of an inner array too, as `a1` `1` and `a` `11`
                         // would else be one.
-                        let inner_name = if matches!(**items, Type::Array(_)) { "_" } else { "" };
+                        let inner_name = if matches!(**items, Type::Array(_)) {
+                            "_"
+                        } else {
+                            ""
+                        };
                         let mut inner = Vec::new();
-                        let relative = Flatten { mapping: &NOTHING, time: None };
+                        let relative = Flatten {
+                            mapping: &NOTHING,
+                            time: None,
+                        };
                         relative.value(items, inner_name, &mut inner)?;
-                        Step::Items { key, items: inner.into() }
+                        Step::Items {
+                            key,
+                            items: inner.into(),
+                        }
                     }
                 });
                 return Ok(());
@@ -171,7 +199,10 @@ impl Flatten<'_> {
 /// InfluxDB drops a field of this name without an error (its models package; seen with 1.8.10 and 2.7.12).
 const RESERVED: &str = "time";
 
-static NOTHING: Mapping = Mapping { tag_fields: Vec::new(), time_fields: Vec::new() };
+static NOTHING: Mapping = Mapping {
+    tag_fields: Vec::new(),
+    time_fields: Vec::new(),
+};
 
 fn scalar(of: &Type) -> Option<Scalar> {
     Some(match of {

@@ -57,7 +57,10 @@ pub(super) struct Cursor<'a> {
 
 impl<'a> Cursor<'a> {
     pub(super) fn new(bytes: &'a [u8]) -> Self {
-        Cursor { rest: bytes, length: bytes.len() }
+        Cursor {
+            rest: bytes,
+            length: bytes.len(),
+        }
     }
 
     /// How many bytes were read.
@@ -136,7 +139,10 @@ impl<'a> Cursor<'a> {
     /// An index into an enum's symbols or a union's branches.
     pub(super) fn choose<'t, T>(&mut self, from: &'t [T]) -> Result<&'t T, Fault> {
         let index = self.long()?;
-        usize::try_from(index).ok().and_then(|at| from.get(at)).ok_or(Fault::Index(index))
+        usize::try_from(index)
+            .ok()
+            .and_then(|at| from.get(at))
+            .ok_or(Fault::Index(index))
     }
 
     /// The head of an array's block: how many items follow; 0 ends the array. A negative count is followed by the block's
@@ -149,6 +155,10 @@ impl<'a> Cursor<'a> {
             return Err(Fault::Length);
         }
         let count = usize::try_from(count.unsigned_abs()).map_err(|_| Fault::Truncated)?;
-        if count > self.remaining() { Err(Fault::Truncated) } else { Ok(count) }
+        if count > self.remaining() {
+            Err(Fault::Truncated)
+        } else {
+            Ok(count)
+        }
     }
 }

@@ -43,13 +43,21 @@ fn run<S: PointSink>(
     for step in steps {
         match step {
             Step::Field(key, of) => {
-                let name = Name { prefix, key, index: None };
+                let name = Name {
+                    prefix,
+                    key,
+                    index: None,
+                };
                 field(of, name, cursor, sink).map_err(|fault| at(name, cursor, fault))?;
             }
             Step::Array { key, items, limit } => {
                 let mut index = 0;
                 loop {
-                    let head = Name { prefix, key, index: Some(index) };
+                    let head = Name {
+                        prefix,
+                        key,
+                        index: Some(index),
+                    };
                     let end = match cursor.block().map_err(|fault| at(head, cursor, fault))? {
                         0 => break,
                         count => index + count,
@@ -58,7 +66,11 @@ fn run<S: PointSink>(
                         return Err(at(head, cursor, Fault::NameCollision(*limit)));
                     }
                     while index < end {
-                        let name = Name { prefix, key, index: Some(index) };
+                        let name = Name {
+                            prefix,
+                            key,
+                            index: Some(index),
+                        };
                         field(items, name, cursor, sink).map_err(|fault| at(name, cursor, fault))?;
                         index += 1;
                     }
@@ -72,7 +84,11 @@ fn run<S: PointSink>(
                 run(branch, prefix, cursor, sink)?;
             }
             Step::Time(key, unit) => {
-                let name = Name { prefix, key, index: None };
+                let name = Name {
+                    prefix,
+                    key,
+                    index: None,
+                };
                 let point_time = match unit {
                     time::TimeUnit::Seconds => cursor.double().map(|seconds| {
                         sink.double(name, seconds);
@@ -95,13 +111,22 @@ fn run<S: PointSink>(
             Step::Items { key, items } => {
                 let mut index = 0;
                 loop {
-                    let head = Name { prefix, key, index: Some(index) };
+                    let head = Name {
+                        prefix,
+                        key,
+                        index: Some(index),
+                    };
                     let count = cursor.block().map_err(|fault| at(head, cursor, fault))?;
                     if count == 0 {
                         break;
                     }
                     for index in index..index + count {
-                        let element = Name { prefix, key, index: Some(index) }.flat();
+                        let element = Name {
+                            prefix,
+                            key,
+                            index: Some(index),
+                        }
+                        .flat();
                         run(items, &element, cursor, sink)?;
                     }
                     index += count;
@@ -114,7 +139,12 @@ fn run<S: PointSink>(
 }
 
 #[inline]
-fn field<S: PointSink>(of: &Scalar, name: Name<'_>, cursor: &mut Cursor<'_>, sink: &mut S) -> Result<(), Fault> {
+fn field<S: PointSink>(
+    of: &Scalar,
+    name: Name<'_>,
+    cursor: &mut Cursor<'_>,
+    sink: &mut S,
+) -> Result<(), Fault> {
     match of {
         Scalar::Double => sink.double(name, cursor.double()?),
         Scalar::Float => sink.float(name, cursor.float()?),
@@ -172,11 +202,19 @@ impl Step {
 
 #[cold]
 fn at(name: Name<'_>, cursor: &Cursor<'_>, fault: Fault) -> DecodeError {
-    DecodeError { field: name.flat(), byte: cursor.position(), fault }
+    DecodeError {
+        field: name.flat(),
+        byte: cursor.position(),
+        fault,
+    }
 }
 
 #[cold]
 fn at_key(prefix: &str, key: Option<&Key>, cursor: &Cursor<'_>, fault: Fault) -> DecodeError {
     let field = format!("{prefix}{}", key.map(Key::name).unwrap_or_default());
-    DecodeError { field, byte: cursor.position(), fault }
+    DecodeError {
+        field,
+        byte: cursor.position(),
+        fault,
+    }
 }

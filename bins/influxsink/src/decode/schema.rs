@@ -112,13 +112,20 @@ impl Resolver {
                 Ok(Type::Union(branches.collect::<Result<_, _>>()?))
             }
             Value::Object(object) => self.complex(object, namespace),
-            _ => Err(SchemaError::NotAvro(format!("expected a type, found {}", summary(json)))),
+            _ => Err(SchemaError::NotAvro(format!(
+                "expected a type, found {}",
+                summary(json)
+            ))),
         }
     }
 
     fn count(&mut self, types: usize) -> Result<(), SchemaError> {
         self.types += types;
-        if self.types > MAX_TYPES { Err(SchemaError::TooLarge) } else { Ok(()) }
+        if self.types > MAX_TYPES {
+            Err(SchemaError::TooLarge)
+        } else {
+            Ok(())
+        }
     }
 
     fn by_name(&mut self, name: &str, namespace: Option<&str>) -> Result<Type, SchemaError> {
@@ -135,7 +142,9 @@ impl Resolver {
                 self.count(size(&of))?;
                 Ok(of)
             }
-            Some(None) => Ok(Type::Refused("a type that contains itself has no fixed set of field names")),
+            Some(None) => Ok(Type::Refused(
+                "a type that contains itself has no fixed set of field names",
+            )),
             None => Err(SchemaError::NotAvro(format!("no type is named {full:?}"))),
         }
     }
@@ -146,16 +155,23 @@ impl Resolver {
             Some(inner) => return self.resolve(inner, namespace),
             None => return Err(SchemaError::NotAvro("a type has no \"type\"".to_owned())),
         };
-        let logical = object.get("logicalType").and_then(Value::as_str).unwrap_or_default();
+        let logical = object
+            .get("logicalType")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         match (name, logical) {
-            (_, "decimal") => {
-                Ok(Type::Refused("neither a float nor an integer field holds a decimal exactly"))
-            }
-            ("fixed", "duration") => Ok(Type::Refused("InfluxDB has no type for a duration of months and days")),
+            (_, "decimal") => Ok(Type::Refused(
+                "neither a float nor an integer field holds a decimal exactly",
+            )),
+            ("fixed", "duration") => Ok(Type::Refused(
+                "InfluxDB has no type for a duration of months and days",
+            )),
             ("long", "timestamp-millis") => Ok(Type::Long(Some(TimeUnit::Millis))),
             ("long", "timestamp-micros") => Ok(Type::Long(Some(TimeUnit::Micros))),
             ("long", "timestamp-nanos") => Ok(Type::Long(Some(TimeUnit::Nanos))),
-            ("map", _) => Ok(Type::Refused("a map has no fixed set of field names: use a record")),
+            ("map", _) => Ok(Type::Refused(
+                "a map has no fixed set of field names: use a record",
+            )),
             ("array", _) => {
                 let items = self.resolve(member(object, "items")?, namespace)?;
                 match may_be_empty(&items) {
@@ -181,16 +197,26 @@ impl Resolver {
         let bad = |what: &str| SchemaError::NotAvro(format!("{full:?}: {what}"));
         match kind {
             "enum" => {
-                let symbols = member(object, "symbols")?.as_array().ok_or_else(|| bad("symbols is no list"))?;
-                let text = |s: &Value| s.as_str().map(str::to_owned).ok_or_else(|| bad("a symbol is no string"));
+                let symbols = member(object, "symbols")?
+                    .as_array()
+                    .ok_or_else(|| bad("symbols is no list"))?;
+                let text = |s: &Value| {
+                    s.as_str()
+                        .map(str::to_owned)
+                        .ok_or_else(|| bad("a symbol is no string"))
+                };
                 Ok(Type::Enum(symbols.iter().map(text).collect::<Result<_, _>>()?))
             }
             "fixed" => {
-                let size = member(object, "size")?.as_u64().and_then(|size| usize::try_from(size).ok());
+                let size = member(object, "size")?
+                    .as_u64()
+                    .and_then(|size| usize::try_from(size).ok());
                 size.map(Type::Fixed).ok_or_else(|| bad("size is no number"))
             }
             _ => {
-                let fields = member(object, "fields")?.as_array().ok_or_else(|| bad("fields is no list"))?;
+                let fields = member(object, "fields")?
+                    .as_array()
+                    .ok_or_else(|| bad("fields is no list"))?;
                 let field = |json: &Value| {
                     let object = json.as_object().ok_or_else(|| bad("a field is no object"))?;
                     let name = member(object, "name")?.as_str().unwrap_or_default();
@@ -198,7 +224,10 @@ impl Resolver {
                         return Err(bad(&format!("{name:?} is no name for a field")));
                     }
                     let of = self.resolve(member(object, "type")?, own_namespace)?;
-                    Ok(Field { name: name.to_owned(), of })
+                    Ok(Field {
+                        name: name.to_owned(),
+                        of,
+                    })
                 };
                 Ok(Type::Record(fields.iter().map(field).collect::<Result<_, _>>()?))
             }
@@ -221,13 +250,19 @@ fn primitive(name: &str) -> Option<Type> {
 }
 
 fn member<'j>(object: &'j Map<String, Value>, key: &str) -> Result<&'j Value, SchemaError> {
-    object.get(key).ok_or_else(|| SchemaError::NotAvro(format!("a type or field has no {key:?}")))
+    object
+        .get(key)
+        .ok_or_else(|| SchemaError::NotAvro(format!("a type or field has no {key:?}")))
 }
 
 /// A named type's full name (Avro specification, "Names"): a name with dots is full already.
 fn full_name(object: &Map<String, Value>, enclosing: Option<&str>) -> Result<String, SchemaError> {
     let name = member(object, "name")?.as_str().unwrap_or_default();
-    let namespace = object.get("namespace").and_then(Value::as_str).or(enclosing).filter(|n| !n.is_empty());
+    let namespace = object
+        .get("namespace")
+        .and_then(Value::as_str)
+        .or(enclosing)
+        .filter(|n| !n.is_empty());
     let full = match namespace {
         Some(namespace) if !name.contains('.') => format!("{namespace}.{name}"),
         _ => name.to_owned(),

@@ -77,8 +77,14 @@ mod tests {
 
     #[test]
     fn times_are_exact_to_the_microsecond() {
-        assert_eq!(from_integer(1_548_000_000_123, TimeUnit::Millis), Ok(1_548_000_000_123_000));
-        assert_eq!(from_integer(1_548_000_000_123_456_789, TimeUnit::Nanos), Ok(1_548_000_000_123_456));
+        assert_eq!(
+            from_integer(1_548_000_000_123, TimeUnit::Millis),
+            Ok(1_548_000_000_123_000)
+        );
+        assert_eq!(
+            from_integer(1_548_000_000_123_456_789, TimeUnit::Nanos),
+            Ok(1_548_000_000_123_456)
+        );
         assert_eq!(from_seconds(1_548_000_000.123_456), Ok(1_548_000_000_123_456));
         // Every microsecond near today survives the way through a double.
         for micros in (1_763_700_000_000_000..1_763_700_000_100_000).step_by(7) {
@@ -91,9 +97,15 @@ mod tests {
         assert_eq!(from_integer(0, TimeUnit::Millis), Err(TimeFault::Zero));
         assert_eq!(from_seconds(0.0), Err(TimeFault::Zero));
         assert_eq!(from_integer(-1, TimeUnit::Micros), Err(TimeFault::OutOfRange));
-        assert_eq!(from_integer(i64::MAX, TimeUnit::Millis), Err(TimeFault::OutOfRange));
+        assert_eq!(
+            from_integer(i64::MAX, TimeUnit::Millis),
+            Err(TimeFault::OutOfRange)
+        );
         assert_eq!(from_integer(LAST_MICROS, TimeUnit::Micros), Ok(LAST_MICROS));
-        assert_eq!(from_integer(LAST_MICROS + 1, TimeUnit::Micros), Err(TimeFault::OutOfRange));
+        assert_eq!(
+            from_integer(LAST_MICROS + 1, TimeUnit::Micros),
+            Err(TimeFault::OutOfRange)
+        );
         for seconds in [f64::NAN, f64::INFINITY, -1.5, 1e30] {
             assert_eq!(from_seconds(seconds), Err(TimeFault::OutOfRange), "{seconds}");
         }

@@ -42,7 +42,11 @@ pub(super) fn tag(tag: &str, value: &str, out: &mut Vec<u8>) -> Result<(), Refus
         out.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
         after_backslash = c == '\\';
     }
-    if after_backslash { refuse(|tag| Refusal::TagBackslash { tag }) } else { Ok(()) }
+    if after_backslash {
+        refuse(|tag| Refusal::TagBackslash { tag })
+    } else {
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -58,7 +62,10 @@ mod tests {
     fn strings_are_escaped() {
         let mut out = Vec::new();
         text("a \"quoted\\\" line\n, = é", &mut out);
-        assert_eq!(String::from_utf8(out).unwrap(), "a \\\"quoted\\\\\\\" line\n, = é");
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "a \\\"quoted\\\\\\\" line\n, = é"
+        );
     }
 
     #[test]
@@ -67,10 +74,18 @@ mod tests {
         assert_eq!(written("C:\\dir").unwrap(), "C:\\dir");
         assert_eq!(written(""), Err(Refusal::TagEmpty { tag: "t".into() }));
         for line_break in ["a\nother x=1", "a\r", "\u{85}", "\0"] {
-            assert_eq!(written(line_break), Err(Refusal::TagControl { tag: "t".into() }), "{line_break:?}");
+            assert_eq!(
+                written(line_break),
+                Err(Refusal::TagControl { tag: "t".into() }),
+                "{line_break:?}"
+            );
         }
         for backslash in ["a\\", "a\\,b", "a\\ b", "a\\=b", "\\\\"] {
-            assert_eq!(written(backslash), Err(Refusal::TagBackslash { tag: "t".into() }), "{backslash:?}");
+            assert_eq!(
+                written(backslash),
+                Err(Refusal::TagBackslash { tag: "t".into() }),
+                "{backslash:?}"
+            );
         }
     }
 }

@@ -86,7 +86,13 @@ impl LineEncoder {
             refused_tag: None,
         };
         plan.decode(avro, &mut line)?;
-        let Line { too_long, time, left_out, refused_tag, .. } = line;
+        let Line {
+            too_long,
+            time,
+            left_out,
+            refused_tag,
+            ..
+        } = line;
         if let Some(refusal) = refused_tag {
             return Err(refusal);
         }
@@ -108,7 +114,11 @@ impl LineEncoder {
         lines.push(b' ');
         lines.extend_from_slice(itoa::Buffer::new().format(time_micros).as_bytes());
         lines.push(b'\n');
-        Ok(Encoded { time_micros, time_from_kafka: time.is_err(), left_out })
+        Ok(Encoded {
+            time_micros,
+            time_from_kafka: time.is_err(),
+            left_out,
+        })
     }
 }
 
@@ -144,7 +154,8 @@ impl Line<'_> {
                 self.lines.extend_from_slice(name.prefix.as_bytes());
                 self.lines.extend_from_slice(name.key.name().as_bytes());
                 if let Some(index) = index {
-                    self.lines.extend_from_slice(itoa::Buffer::new().format(index).as_bytes());
+                    self.lines
+                        .extend_from_slice(itoa::Buffer::new().format(index).as_bytes());
                 }
                 self.lines.push(b'=');
             }

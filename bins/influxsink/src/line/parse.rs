@@ -41,7 +41,9 @@ pub struct ParseError {
 
 /// Reads one line, and returns what follows its newline.
 pub fn line(text: &str) -> Result<(Point<'_>, &str), ParseError> {
-    let end = text.find([',', ' ']).ok_or_else(|| error("a measurement and fields", text))?;
+    let end = text
+        .find([',', ' '])
+        .ok_or_else(|| error("a measurement and fields", text))?;
     let (measurement, mut rest) = text.split_at(end);
     let mut tags = Vec::new();
     while let Some(tag) = rest.strip_prefix(',') {
@@ -52,7 +54,9 @@ pub fn line(text: &str) -> Result<(Point<'_>, &str), ParseError> {
         rest = after;
     }
     let mut fields = Vec::new();
-    rest = rest.strip_prefix(' ').ok_or_else(|| error("a space and fields", rest))?;
+    rest = rest
+        .strip_prefix(' ')
+        .ok_or_else(|| error("a space and fields", rest))?;
     loop {
         let (name, value) = rest.split_once('=').ok_or_else(|| error("a field", rest))?;
         let (value, after) = field_value(value)?;
@@ -60,14 +64,24 @@ pub fn line(text: &str) -> Result<(Point<'_>, &str), ParseError> {
         match after.strip_prefix(',') {
             Some(next) => rest = next,
             None => {
-                rest = after.strip_prefix(' ').ok_or_else(|| error("a space and the time", after))?;
+                rest = after
+                    .strip_prefix(' ')
+                    .ok_or_else(|| error("a space and the time", after))?;
                 break;
             }
         }
     }
     let (time, after) = rest.split_once('\n').ok_or_else(|| error("a newline", rest))?;
     let time_micros = time.parse().map_err(|_| error("the time", time))?;
-    Ok((Point { measurement, tags, fields, time_micros }, after))
+    Ok((
+        Point {
+            measurement,
+            tags,
+            fields,
+            time_micros,
+        },
+        after,
+    ))
 }
 
 fn field_value(text: &str) -> Result<(FieldValue<'_>, &str), ParseError> {
@@ -77,7 +91,9 @@ fn field_value(text: &str) -> Result<(FieldValue<'_>, &str), ParseError> {
         let after = after.strip_prefix('"').unwrap_or_default();
         return Ok((FieldValue::Text(unescape(value, &['"', '\\'])), after));
     }
-    let end = text.find([',', ' ']).ok_or_else(|| error("the end of a value", text))?;
+    let end = text
+        .find([',', ' '])
+        .ok_or_else(|| error("the end of a value", text))?;
     let (value, after) = text.split_at(end);
     let value = match (value, value.strip_suffix('i')) {
         ("true", _) => Some(FieldValue::Boolean(true)),
@@ -85,7 +101,9 @@ fn field_value(text: &str) -> Result<(FieldValue<'_>, &str), ParseError> {
         (_, Some(integer)) => integer.parse().ok().map(FieldValue::Integer),
         _ => value.parse().ok().map(FieldValue::Float),
     };
-    value.map(|value| (value, after)).ok_or_else(|| error("a value", text))
+    value
+        .map(|value| (value, after))
+        .ok_or_else(|| error("a value", text))
 }
 
 /// The first quote that no backslash escapes.
@@ -126,5 +144,8 @@ fn unescape<'l>(text: &'l str, special: &[char]) -> Cow<'l, str> {
 }
 
 fn error(expected: &'static str, found: &str) -> ParseError {
-    ParseError { expected, found: found.chars().take(20).collect() }
+    ParseError {
+        expected,
+        found: found.chars().take(20).collect(),
+    }
 }

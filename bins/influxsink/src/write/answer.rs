@@ -54,14 +54,37 @@ impl Answer {
         match status {
             400 | 422 => Answer::Rejected { message },
             413 => Answer::TooLarge { message },
-            401 => Answer::Away { reason: "unauthorized", message },
-            403 => Answer::Away { reason: "forbidden", message },
-            404 => Answer::Away { reason: "not_found", message },
-            429 => Answer::Busy { reason: "too_many_requests", after: after(), message },
-            503 => Answer::Busy { reason: "unavailable", after: after(), message },
-            500.. => Answer::Away { reason: "server_error", message },
+            401 => Answer::Away {
+                reason: "unauthorized",
+                message,
+            },
+            403 => Answer::Away {
+                reason: "forbidden",
+                message,
+            },
+            404 => Answer::Away {
+                reason: "not_found",
+                message,
+            },
+            429 => Answer::Busy {
+                reason: "too_many_requests",
+                after: after(),
+                message,
+            },
+            503 => Answer::Busy {
+                reason: "unavailable",
+                after: after(),
+                message,
+            },
+            500.. => Answer::Away {
+                reason: "server_error",
+                message,
+            },
             // Redirects and the rest of 4xx: not the write endpoint of an InfluxDB. The data is not at fault.
-            _ => Answer::Away { reason: "unexpected_status", message },
+            _ => Answer::Away {
+                reason: "unexpected_status",
+                message,
+            },
         }
     }
 }
@@ -71,10 +94,21 @@ impl Answer {
 fn message(body: &str) -> String {
     const LONGEST: usize = 600;
     let json: Option<serde_json::Value> = serde_json::from_str(body).ok();
-    let member = |key| json.as_ref().and_then(|json| json.get(key)).and_then(serde_json::Value::as_str);
+    let member = |key| {
+        json.as_ref()
+            .and_then(|json| json.get(key))
+            .and_then(serde_json::Value::as_str)
+    };
     let text = member("message").or_else(|| member("error")).unwrap_or(body);
-    let text = if text.trim().is_empty() { "no reason given" } else { text.trim() };
-    text.chars().take(LONGEST).map(|c| if c.is_control() { ' ' } else { c }).collect()
+    let text = if text.trim().is_empty() {
+        "no reason given"
+    } else {
+        text.trim()
+    };
+    text.chars()
+        .take(LONGEST)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
 }
 
 #[cfg(test)]
@@ -106,9 +140,13 @@ mod tests {
             Answer::Rejected { message } => message,
             other => panic!("{other:?}"),
         };
-        let v2 = r#"{"code":"unprocessable entity","message":"partial write: field type conflict dropped=1"}"#;
+        let v2 =
+            r#"{"code":"unprocessable entity","message":"partial write: field type conflict dropped=1"}"#;
         assert_eq!(rejected(v2), "422: partial write: field type conflict dropped=1");
-        assert_eq!(rejected(r#"{"error":"points beyond retention policy"}"#), "422: points beyond retention policy");
+        assert_eq!(
+            rejected(r#"{"error":"points beyond retention policy"}"#),
+            "422: points beyond retention policy"
+        );
         assert_eq!(rejected("two\nlines"), "422: two lines");
         assert_eq!(rejected(""), "422: no reason given");
     }

@@ -46,7 +46,14 @@ pub struct Delivery {
 impl Delivery {
     /// `readiness` is the part `database`: away until the first answer.
     pub fn new(destination: Destination, metrics: SinkMetrics, readiness: Part, shutdown: Shutdown) -> Self {
-        Self { destination, metrics, readiness, shutdown, backoff: Backoff::default(), is_up: false }
+        Self {
+            destination,
+            metrics,
+            readiness,
+            shutdown,
+            backoff: Backoff::default(),
+            is_up: false,
+        }
     }
 
     /// Asks a database that has not answered yet, or was away, whether it would take points: an empty write is refused for the same
@@ -95,7 +102,14 @@ impl Delivery {
                 continue;
             }
             for point in points.settle(1) {
-                fates.rejected(point, Reason { stage: "write", reason, detail: message.clone() });
+                fates.rejected(
+                    point,
+                    Reason {
+                        stage: "write",
+                        reason,
+                        detail: message.clone(),
+                    },
+                );
             }
         }
         Ended::Settled
@@ -116,11 +130,19 @@ impl Delivery {
                 self.readiness.down(message.as_str());
                 (reason, None, message)
             }
-            Answer::Busy { reason, after, message } => (reason, *after, message),
+            Answer::Busy {
+                reason,
+                after,
+                message,
+            } => (reason, *after, message),
             Answer::Written | Answer::Rejected { .. } | Answer::TooLarge { .. } => return true,
         };
         self.metrics.retries.with_label_values(&[*reason]).inc();
-        tracing::debug!(reason, message, "database cannot take a batch now; it is kept and sent again");
+        tracing::debug!(
+            reason,
+            message,
+            "database cannot take a batch now; it is kept and sent again"
+        );
         self.backoff.wait(after, &self.shutdown)
     }
 }

@@ -75,7 +75,10 @@ impl InfluxTarget {
     fn url(&self) -> Url {
         let mut url = self.base.clone();
         let (path, pairs): (&str, &[(&str, &str)]) = match &self.place {
-            Place::V2 { org, bucket } => ("/api/v2/write", &[("org", org), ("bucket", bucket), ("precision", "us")]),
+            Place::V2 { org, bucket } => (
+                "/api/v2/write",
+                &[("org", org), ("bucket", bucket), ("precision", "us")],
+            ),
             Place::V1 { database } => ("/write", &[("db", database), ("precision", "u")]),
         };
         url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
@@ -86,7 +89,11 @@ impl InfluxTarget {
 
 impl InfluxWriter {
     /// Nothing is sent yet. `runtime` runs the requests; [`InfluxWriter::write`] must be called outside of it.
-    pub fn new(target: &InfluxTarget, metrics: SinkMetrics, runtime: Handle) -> Result<Self, InfluxSetupError> {
+    pub fn new(
+        target: &InfluxTarget,
+        metrics: SinkMetrics,
+        runtime: Handle,
+    ) -> Result<Self, InfluxSetupError> {
         let client = Client::builder()
             .timeout(target.timeout)
             // A redirected POST arrives as a GET, whose answer would look like success.
@@ -111,7 +118,10 @@ impl InfluxWriter {
         let body = if self.gzip { gzip(lines) } else { lines.to_vec() };
         self.metrics.line_bytes.inc_by(lines.len() as u64);
         self.metrics.sent_bytes.inc_by(body.len() as u64);
-        let mut request = self.client.post(self.url.clone()).header(CONTENT_TYPE, "text/plain; charset=utf-8");
+        let mut request = self
+            .client
+            .post(self.url.clone())
+            .header(CONTENT_TYPE, "text/plain; charset=utf-8");
         if self.gzip {
             request = request.header(CONTENT_ENCODING, "gzip");
         }
@@ -121,15 +131,28 @@ impl InfluxWriter {
         let answer = self.runtime.block_on(async {
             let response = request.body(body).send().await?;
             let status = response.status().as_u16();
-            let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+            let retry_after = response
+                .headers()
+                .get(RETRY_AFTER)
+                .and_then(|value| value.to_str().ok());
             let retry_after = retry_after.map(str::to_owned);
-            let body = if status == 204 { String::new() } else { response.text().await? };
+            let body = if status == 204 {
+                String::new()
+            } else {
+                response.text().await?
+            };
             Ok(Answer::of_http(status, retry_after.as_deref(), &body))
         });
         match answer {
-            Ok(Answer::Away { reason: "unauthorized", message }) => {
+            Ok(Answer::Away {
+                reason: "unauthorized",
+                message,
+            }) => {
                 self.read_token_again();
-                Answer::Away { reason: "unauthorized", message }
+                Answer::Away {
+                    reason: "unauthorized",
+                    message,
+                }
             }
             Ok(answer) => answer,
             Err(error) => away(&error),
@@ -163,7 +186,10 @@ fn away(error: &reqwest::Error) -> Answer {
     } else {
         "broken_connection"
     };
-    Answer::Away { reason, message: pipeline::chain(error) }
+    Answer::Away {
+        reason,
+        message: pipeline::chain(error),
+    }
 }
 
 #[cfg(test)]
@@ -172,17 +198,31 @@ mod tests {
 
     fn target(base: &str, place: Place) -> InfluxTarget {
         let base = Url::parse(base).unwrap();
-        InfluxTarget { base, place, token: Token::None, gzip: true, timeout: Duration::from_secs(1) }
+        InfluxTarget {
+            base,
+            place,
+            token: Token::None,
+            gzip: true,
+            timeout: Duration::from_secs(1),
+        }
     }
 
     #[test]
     fn addresses_are_put_together_and_escaped() {
-        let v2 = Place::V2 { org: "my org".into(), bucket: "efd&precision=s".into() };
+        let v2 = Place::V2 {
+            org: "my org".into(),
+            bucket: "efd&precision=s".into(),
+        };
         assert_eq!(
             target("http://host:8086", v2).url().as_str(),
             "http://host:8086/api/v2/write?org=my+org&bucket=efd%26precision%3Ds&precision=us"
         );
-        let v1 = Place::V1 { database: "efd".into() };
-        assert_eq!(target("https://host/influx/", v1).url().as_str(), "https://host/influx/write?db=efd&precision=u");
+        let v1 = Place::V1 {
+            database: "efd".into(),
+        };
+        assert_eq!(
+            target("https://host/influx/", v1).url().as_str(),
+            "https://host/influx/write?db=efd&precision=u"
+        );
     }
 }

@@ -27,17 +27,33 @@ struct Sample {
 }
 
 fn sample(of: &str, value: Value, given: Given) -> Sample {
-    Sample { of: of.to_owned(), value, out: vec![(String::new(), given)] }
+    Sample {
+        of: of.to_owned(),
+        value,
+        out: vec![(String::new(), given)],
+    }
 }
 
 fn scalar(of: usize) -> BoxedStrategy<Sample> {
     match of {
-        0 => any::<bool>().prop_map(|v| sample(r#""boolean""#, Value::Boolean(v), Given::Boolean(v))).boxed(),
-        1 => any::<i32>().prop_map(|v| sample(r#""int""#, Value::Int(v), Given::Integer(v.into()))).boxed(),
-        2 => any::<i64>().prop_map(|v| sample(r#""long""#, Value::Long(v), Given::Integer(v))).boxed(),
-        3 => any::<f32>().prop_map(|v| sample(r#""float""#, Value::Float(v), Given::Float(v))).boxed(),
-        4 => any::<f64>().prop_map(|v| sample(r#""double""#, Value::Double(v), Given::Double(v))).boxed(),
-        5 => ".{0,40}".prop_map(|v| sample(r#""string""#, Value::String(v.clone()), Given::Text(v))).boxed(),
+        0 => any::<bool>()
+            .prop_map(|v| sample(r#""boolean""#, Value::Boolean(v), Given::Boolean(v)))
+            .boxed(),
+        1 => any::<i32>()
+            .prop_map(|v| sample(r#""int""#, Value::Int(v), Given::Integer(v.into())))
+            .boxed(),
+        2 => any::<i64>()
+            .prop_map(|v| sample(r#""long""#, Value::Long(v), Given::Integer(v)))
+            .boxed(),
+        3 => any::<f32>()
+            .prop_map(|v| sample(r#""float""#, Value::Float(v), Given::Float(v)))
+            .boxed(),
+        4 => any::<f64>()
+            .prop_map(|v| sample(r#""double""#, Value::Double(v), Given::Double(v)))
+            .boxed(),
+        5 => ".{0,40}"
+            .prop_map(|v| sample(r#""string""#, Value::String(v.clone()), Given::Text(v)))
+            .boxed(),
         6 => "[a-z]{0,9}"
             .prop_map(|v| sample(r#""bytes""#, Value::Bytes(v.clone().into()), Given::Text(v)))
             .boxed(),
@@ -56,7 +72,11 @@ fn any_sample() -> impl Strategy<Value = Sample> {
         (scalar(of), proptest::collection::vec(scalar(of), 0..20)).prop_map(|(first, items)| Sample {
             of: format!(r#"{{"type":"array","items":{}}}"#, first.of),
             value: Value::Array(items.iter().map(|item| item.value.clone()).collect()),
-            out: items.iter().enumerate().map(|(i, item)| (i.to_string(), item.out[0].1.clone())).collect(),
+            out: items
+                .iter()
+                .enumerate()
+                .map(|(i, item)| (i.to_string(), item.out[0].1.clone()))
+                .collect(),
         })
     });
     let optional = (0..8usize, any::<bool>(), any::<bool>()).prop_flat_map(|(of, is_null, null_first)| {
@@ -69,7 +89,11 @@ fn any_sample() -> impl Strategy<Value = Sample> {
                 true => (u32::from(!null_first), Value::Null, Vec::new()),
                 false => (u32::from(null_first), some.value, some.out),
             };
-            Sample { of, value: Value::Union(branch, Box::new(value)), out }
+            Sample {
+                of,
+                value: Value::Union(branch, Box::new(value)),
+                out,
+            }
         })
     });
     prop_oneof![4 => (0..8usize).prop_flat_map(scalar), 2 => array, 2 => optional]
@@ -115,34 +139,60 @@ proptest! {
 #[test]
 fn nested_records_and_arrays_have_the_documented_names() {
     let inner = r#"{"type":"record","name":"Inner","fields":[{"name":"x","type":"int"},{"name":"y","type":["null","float"]}]}"#;
-    let schema = schema(&[
-        field("outer", inner),
-        field("list", r#"{"type":"array","items":"Inner"}"#),
-        field("grid", r#"{"type":"array","items":{"type":"array","items":"int"}}"#),
-        field("opt", r#"{"type":"array","items":["null","int"]}"#),
-        field("mode", r#"{"type":"enum","name":"Mode","symbols":["OFF","ON"]}"#),
-        field("raw", r#"{"type":"fixed","name":"Raw","size":2}"#),
-    ]
-    .join(","));
+    let schema = schema(
+        &[
+            field("outer", inner),
+            field("list", r#"{"type":"array","items":"Inner"}"#),
+            field(
+                "grid",
+                r#"{"type":"array","items":{"type":"array","items":"int"}}"#,
+            ),
+            field("opt", r#"{"type":"array","items":["null","int"]}"#),
+            field("mode", r#"{"type":"enum","name":"Mode","symbols":["OFF","ON"]}"#),
+            field("raw", r#"{"type":"fixed","name":"Raw","size":2}"#),
+        ]
+        .join(","),
+    );
     let pair = |x, y| record(&[("x", Value::Int(x)), ("y", y)]);
     let none = || Value::Union(0, Box::new(Value::Null));
     let some = |y| Value::Union(1, Box::new(y));
     let ints = |ints: &[i32]| Value::Array(ints.iter().map(|i| Value::Int(*i)).collect());
-    let bytes = avro(&schema, record(&[
-        ("outer", pair(1, some(Value::Float(0.5)))),
-        ("list", Value::Array(vec![pair(2, none()), pair(3, some(Value::Float(1.5)))])),
-        ("grid", Value::Array(vec![ints(&[4]), ints(&[5, 6])])),
-        ("opt", Value::Array(vec![none(), some(Value::Int(7))])),
-        ("mode", Value::Enum(1, "ON".into())),
-        ("raw", Value::Fixed(2, b"ab".to_vec())),
-    ]));
+    let bytes = avro(
+        &schema,
+        record(&[
+            ("outer", pair(1, some(Value::Float(0.5)))),
+            (
+                "list",
+                Value::Array(vec![pair(2, none()), pair(3, some(Value::Float(1.5)))]),
+            ),
+            ("grid", Value::Array(vec![ints(&[4]), ints(&[5, 6])])),
+            ("opt", Value::Array(vec![none(), some(Value::Int(7))])),
+            ("mode", Value::Enum(1, "ON".into())),
+            ("raw", Value::Fixed(2, b"ab".to_vec())),
+        ]),
+    );
     let notes = decode(&schema, &bytes).unwrap();
-    let names: Vec<String> = notes.fields.iter().map(|(name, given)| format!("{name} {given:?}")).collect();
-    assert_eq!(names, [
-        "outer_x Integer(1)", "outer_y Float(0.5)", "list0_x Integer(2)", "list1_x Integer(3)", "list1_y Float(1.5)",
-        "grid0_0 Integer(4)", "grid1_0 Integer(5)", "grid1_1 Integer(6)", "opt1 Integer(7)", "mode Text(\"ON\")",
-        "raw Text(\"ab\")",
-    ]);
+    let names: Vec<String> = notes
+        .fields
+        .iter()
+        .map(|(name, given)| format!("{name} {given:?}"))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "outer_x Integer(1)",
+            "outer_y Float(0.5)",
+            "list0_x Integer(2)",
+            "list1_x Integer(3)",
+            "list1_y Float(1.5)",
+            "grid0_0 Integer(4)",
+            "grid1_0 Integer(5)",
+            "grid1_1 Integer(6)",
+            "opt1 Integer(7)",
+            "mode Text(\"ON\")",
+            "raw Text(\"ab\")",
+        ]
+    );
 }
 
 #[test]
@@ -151,7 +201,10 @@ fn blocks_of_arrays_follow_each_other_and_may_tell_their_size() {
     // Two items, then (count negative, size in bytes) one item, then the end.
     let notes = decode(&schema, &[4, 2, 4, 1, 2, 6, 0]).unwrap();
     let values: Vec<_> = notes.fields.into_iter().collect();
-    assert_eq!(values, [1, 2, 3].map(|i: i64| (format!("a{}", i - 1), Given::Integer(i))));
+    assert_eq!(
+        values,
+        [1, 2, 3].map(|i: i64| (format!("a{}", i - 1), Given::Integer(i)))
+    );
     // A count far beyond the bytes that are left is found before anything is done for it.
     let huge = [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
     assert_eq!(decode(&schema, &huge).unwrap_err().fault, Fault::Truncated);
@@ -161,10 +214,19 @@ fn blocks_of_arrays_follow_each_other_and_may_tell_their_size() {
 fn errors_say_which_field_at_which_byte() {
     let schema = schema(&[field("n", r#""int""#), field("s", r#""string""#)].join(","));
     let text = |bytes: &[u8]| decode(&schema, bytes).unwrap_err().to_string();
-    assert_eq!(text(&[2, 8, b'a']), "Avro, byte 2, field \"s\": the bytes end within a value");
-    assert_eq!(text(&[2, 2, 0xff]), "Avro, byte 3, field \"s\": a string is not UTF-8");
+    assert_eq!(
+        text(&[2, 8, b'a']),
+        "Avro, byte 2, field \"s\": the bytes end within a value"
+    );
+    assert_eq!(
+        text(&[2, 2, 0xff]),
+        "Avro, byte 3, field \"s\": a string is not UTF-8"
+    );
     assert_eq!(text(&[2, 1]), "Avro, byte 2, field \"s\": a length is negative");
-    assert_eq!(text(&[2, 0, 9, 9]), "Avro, byte 2, field \"\": 2 bytes are left after the last field");
+    assert_eq!(
+        text(&[2, 0, 9, 9]),
+        "Avro, byte 2, field \"\": 2 bytes are left after the last field"
+    );
     assert_eq!(
         text(&[0xfe, 0xff, 0xff, 0xff, 0x1f, 0]),
         "Avro, byte 5, field \"n\": a variable-length integer does not fit its type"
@@ -177,10 +239,20 @@ fn the_time_is_found_by_dialect() {
         let schema = schema(fields);
         decode(&schema, &avro(&schema, record(value))).unwrap()
     };
-    let efd = field("sal_created", r#"{"type":"long","logicalType":"timestamp-millis"}"#);
-    let notes = time_of(&efd, &[("sal_created", Value::TimestampMillis(1_548_000_000_123))]);
+    let efd = field(
+        "sal_created",
+        r#"{"type":"long","logicalType":"timestamp-millis"}"#,
+    );
+    let notes = time_of(
+        &efd,
+        &[("sal_created", Value::TimestampMillis(1_548_000_000_123))],
+    );
     assert_eq!(notes.time, Some(Ok(1_548_000_000_123_000)));
-    assert_eq!(notes.fields.len(), 1, "the time stays a field, as the EFD's readers know it");
+    assert_eq!(
+        notes.fields.len(),
+        1,
+        "the time stays a field, as the EFD's readers know it"
+    );
 
     let notes = time_of(TIME, &[("private_efdStamp", Value::Double(1_548_000_000.25))]);
     assert_eq!(notes.time, Some(Ok(1_548_000_000_250_000)));
@@ -188,11 +260,17 @@ fn the_time_is_found_by_dialect() {
     assert_eq!(zero.time, Some(Err(TimeFault::Zero)));
 
     let camera = field("private_efdStamp", r#"["null","double"]"#);
-    let null = time_of(&camera, &[("private_efdStamp", Value::Union(0, Box::new(Value::Null)))]);
+    let null = time_of(
+        &camera,
+        &[("private_efdStamp", Value::Union(0, Box::new(Value::Null)))],
+    );
     assert_eq!(null.time, None);
     // A plain long says nothing of its unit: nothing is guessed.
     let plain = refused(&field("sal_created", r#""long""#));
-    assert!(matches!(&plain, SchemaError::Unsupported { field, .. } if field == "sal_created"), "{plain}");
+    assert!(
+        matches!(&plain, SchemaError::Unsupported { field, .. } if field == "sal_created"),
+        "{plain}"
+    );
 }
 
 #[test]
@@ -205,15 +283,30 @@ fn types_without_a_faithful_place_are_refused_with_the_reason() {
     let recursive = r#"{"type":"record","name":"R","fields":[{"name":"next","type":["null","R"]}]}"#;
     assert!(why(recursive).contains("contains itself"));
     assert!(why(r#""nowhere.Type""#).contains("no type is named"));
-    assert!(refused(&field("a b", r#""int""#)).to_string().contains("no name for a field"));
-    assert_eq!(Plan::compile(r#""int""#, &Mapping::default()).unwrap_err().reason(), "schema_not_a_record");
-    assert_eq!(Plan::compile("{", &Mapping::default()).unwrap_err().reason(), "schema_not_avro");
+    assert!(
+        refused(&field("a b", r#""int""#))
+            .to_string()
+            .contains("no name for a field")
+    );
+    assert_eq!(
+        Plan::compile(r#""int""#, &Mapping::default())
+            .unwrap_err()
+            .reason(),
+        "schema_not_a_record"
+    );
+    assert_eq!(
+        Plan::compile("{", &Mapping::default()).unwrap_err().reason(),
+        "schema_not_avro"
+    );
 }
 
 #[test]
 fn a_small_schema_cannot_grow_without_bound() {
     // Each type uses the one before twice: 2^40 fields once they are put in.
-    let mut fields = vec![field("f0", r#"{"type":"record","name":"R0","fields":[{"name":"x","type":"int"}]}"#)];
+    let mut fields = vec![field(
+        "f0",
+        r#"{"type":"record","name":"R0","fields":[{"name":"x","type":"int"}]}"#,
+    )];
     for n in 1..40 {
         let p = n - 1;
         let of = format!(
@@ -231,7 +324,10 @@ fn two_values_never_get_one_name() {
     let beside = schema(&[field("force", ints), field("force2", r#""int""#)].join(","));
     let of = |items: &[i32]| {
         let items = Value::Array(items.iter().map(|i| Value::Int(*i)).collect());
-        decode(&beside, &avro(&beside, record(&[("force", items), ("force2", Value::Int(9))])))
+        decode(
+            &beside,
+            &avro(&beside, record(&[("force", items), ("force2", Value::Int(9))])),
+        )
     };
     assert_eq!(of(&[1, 2]).unwrap().fields.len(), 3);
     assert_eq!(of(&[1, 2, 3]).unwrap_err().fault, Fault::NameCollision(2));
@@ -239,7 +335,10 @@ fn two_values_never_get_one_name() {
     let arrays = schema(&[field("a", ints), field("a1", ints)].join(","));
     let of = |length: usize| {
         let items = |n| Value::Array(vec![Value::Int(0); n]);
-        decode(&arrays, &avro(&arrays, record(&[("a", items(length)), ("a1", items(1))])))
+        decode(
+            &arrays,
+            &avro(&arrays, record(&[("a", items(length)), ("a1", items(1))])),
+        )
     };
     assert!(of(10).is_ok());
     assert_eq!(of(11).unwrap_err().fault, Fault::NameCollision(10));
@@ -252,8 +351,18 @@ fn two_values_never_get_one_name() {
 #[test]
 fn a_field_named_time_is_read_over_and_counted() {
     let schema = schema(&[field("time", r#""double""#), field("x", r#""int""#)].join(","));
-    let notes = decode(&schema, &avro(&schema, record(&[("time", Value::Double(1.0)), ("x", Value::Int(3))]))).unwrap();
-    assert_eq!((notes.fields, notes.reserved), (vec![("x".into(), Given::Integer(3))], 1));
+    let notes = decode(
+        &schema,
+        &avro(
+            &schema,
+            record(&[("time", Value::Double(1.0)), ("x", Value::Int(3))]),
+        ),
+    )
+    .unwrap();
+    assert_eq!(
+        (notes.fields, notes.reserved),
+        (vec![("x".into(), Given::Integer(3))], 1)
+    );
 }
 
 #[test]
@@ -265,13 +374,17 @@ fn every_published_sal_schema_has_a_plan() {
     }
     let mut plans = 0;
     let mut compile = |name: &str, schema: &str| {
-        let plan = Plan::compile(schema, &Mapping::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let plan =
+            Plan::compile(schema, &Mapping::default()).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert!(plan.measurement().starts_with("lsst.sal."), "{name}");
         plans += 1;
     };
     for file in std::fs::read_dir(shared.join("ts_xml-2019-01/avro")).unwrap() {
         let path = file.unwrap().path();
-        compile(&path.display().to_string(), &std::fs::read_to_string(&path).unwrap());
+        compile(
+            &path.display().to_string(),
+            &std::fs::read_to_string(&path).unwrap(),
+        );
     }
     for file in std::fs::read_dir(shared.join("ts_xml-v28/avro")).unwrap() {
         let text = std::fs::read_to_string(file.unwrap().path()).unwrap();

@@ -34,7 +34,11 @@ impl Fates<usize> for Noted {
         self.written.extend(points.map(|point| point.kept));
     }
     fn rejected(&mut self, point: BatchedPoint<usize>, reason: Reason) {
-        assert_eq!(self.rejected.insert(point.kept, (reason.reason, reason.detail)), None, "one fate a point");
+        assert_eq!(
+            self.rejected.insert(point.kept, (reason.reason, reason.detail)),
+            None,
+            "one fate a point"
+        );
     }
     fn is_abandoned(&self, _: &usize) -> bool {
         self.abandoned
@@ -43,11 +47,21 @@ impl Fates<usize> for Noted {
 
 impl Stage {
     fn new() -> Stage {
-        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
         let server = runtime.block_on(InfluxServer::start()).unwrap();
         let metrics = SinkMetrics::register(&prometheus::Registry::new()).unwrap();
         let shutdown = Shutdown::new(Duration::from_millis(300));
-        Stage { runtime, server, readiness: Readiness::default(), shutdown, metrics }
+        Stage {
+            runtime,
+            server,
+            readiness: Readiness::default(),
+            shutdown,
+            metrics,
+        }
     }
 
     fn delivery_to(&self, place: Place, token: Token) -> Delivery {
@@ -60,7 +74,12 @@ impl Stage {
         };
         let writer = InfluxWriter::new(&target, self.metrics.clone(), self.runtime.handle().clone()).unwrap();
         let part = self.readiness.part("database");
-        Delivery::new(Destination::Influx(writer), self.metrics.clone(), part, self.shutdown.clone())
+        Delivery::new(
+            Destination::Influx(writer),
+            self.metrics.clone(),
+            part,
+            self.shutdown.clone(),
+        )
     }
 
     fn delivery(&self) -> Delivery {
@@ -79,14 +98,19 @@ impl Stage {
 }
 
 fn v2() -> Place {
-    Place::V2 { org: "lsst".into(), bucket: "efd".into() }
+    Place::V2 {
+        org: "lsst".into(),
+        bucket: "efd".into(),
+    }
 }
 
 /// Points 0, 1, … of one measurement, at times 1, 2, …
 fn batch(lines: impl IntoIterator<Item = String>) -> Batch<usize> {
     let mut batch = Batch::default();
     for (at, fields) in lines.into_iter().enumerate() {
-        batch.lines_mut().extend_from_slice(format!("m {fields} {}\n", at + 1).as_bytes());
+        batch
+            .lines_mut()
+            .extend_from_slice(format!("m {fields} {}\n", at + 1).as_bytes());
         batch.add(at, at as i64 + 1);
     }
     batch
@@ -98,10 +122,17 @@ fn good(points: usize) -> Batch<usize> {
 
 #[test]
 fn points_arrive_by_both_interfaces_compressed_or_not() {
-    for place in [v2(), Place::V1 { database: "efd".into() }] {
+    for place in [
+        v2(),
+        Place::V1 {
+            database: "efd".into(),
+        },
+    ] {
         let stage = Stage::new();
         let mut noted = Noted::default();
-        stage.delivery_to(place, Token::None).deliver(good(100), &mut noted);
+        stage
+            .delivery_to(place, Token::None)
+            .deliver(good(100), &mut noted);
         assert_eq!(noted.written, (0..100).collect::<Vec<_>>());
         let points = stage.server.points();
         assert_eq!(points.len(), 100);
@@ -113,27 +144,54 @@ fn points_arrive_by_both_interfaces_compressed_or_not() {
 
 #[test]
 fn one_bad_point_among_5000_costs_only_itself() {
-    for place in [v2(), Place::V1 { database: "efd".into() }] {
+    for place in [
+        v2(),
+        Place::V1 {
+            database: "efd".into(),
+        },
+    ] {
         let stage = Stage::new();
         stage.server.reject_lines_with("v=3210i");
         let mut noted = Noted::default();
-        stage.delivery_to(place, Token::None).deliver(good(5_000), &mut noted);
+        stage
+            .delivery_to(place, Token::None)
+            .deliver(good(5_000), &mut noted);
         assert_eq!(noted.written.len(), 4_999);
         assert_eq!(noted.rejected.keys().collect::<Vec<_>>(), [&3210]);
         let (reason, detail) = &noted.rejected[&3210];
-        assert!(*reason == "rejected" && detail.contains("unable to parse 'm v=3210i 3211'"), "{detail}");
+        assert!(
+            *reason == "rejected" && detail.contains("unable to parse 'm v=3210i 3211'"),
+            "{detail}"
+        );
         assert_eq!(stage.server.points().len(), 4_999);
-        assert!(stage.server.counts().requests <= 30, "{:?}", stage.server.counts());
+        assert!(
+            stage.server.counts().requests <= 30,
+            "{:?}",
+            stage.server.counts()
+        );
     }
 }
 
 #[test]
 fn a_type_conflict_in_a_partial_write_costs_only_the_points_in_conflict() {
     let stage = Stage::new();
-    let of = |at: usize| if at % 10 == 7 { format!("v={at}i") } else { format!("v={at}.5") };
+    let of = |at: usize| {
+        if at % 10 == 7 {
+            format!("v={at}i")
+        } else {
+            format!("v={at}.5")
+        }
+    };
     let noted = stage.deliver(batch((0..50).map(of)));
-    assert_eq!(noted.rejected.keys().copied().collect::<Vec<_>>(), [7, 17, 27, 37, 47]);
-    assert!(noted.rejected[&7].1.contains("field type conflict"), "{:?}", noted.rejected[&7]);
+    assert_eq!(
+        noted.rejected.keys().copied().collect::<Vec<_>>(),
+        [7, 17, 27, 37, 47]
+    );
+    assert!(
+        noted.rejected[&7].1.contains("field type conflict"),
+        "{:?}",
+        noted.rejected[&7]
+    );
     assert_eq!((noted.written.len(), stage.server.points().len()), (45, 45));
 }
 
@@ -154,7 +212,13 @@ fn points_beyond_retention_are_kept_as_dead_letters() {
 fn too_large_requests_are_split() {
     let stage = Stage::new();
     stage.server.body_limit(200);
-    let long = batch((0..40).map(|at| if at == 20 { format!("s=\"{}\"", "x".repeat(300)) } else { format!("v={at}i") }));
+    let long = batch((0..40).map(|at| {
+        if at == 20 {
+            format!("s=\"{}\"", "x".repeat(300))
+        } else {
+            format!("v={at}i")
+        }
+    }));
     let noted = stage.deliver(long);
     assert_eq!(noted.written.len(), 39);
     assert_eq!(noted.rejected[&20].0, "too_large");
@@ -165,7 +229,9 @@ fn too_large_requests_are_split() {
 fn a_busy_database_is_given_the_time_it_asks_for() {
     for status in [429, 503] {
         let stage = Stage::new();
-        stage.server.answer_next(Answer::status(status).header("Retry-After", "1"));
+        stage
+            .server
+            .answer_next(Answer::status(status).header("Retry-After", "1"));
         let begun = Instant::now();
         let noted = stage.deliver(good(3));
         assert!(begun.elapsed() >= Duration::from_secs(1), "{status}");
@@ -182,7 +248,10 @@ fn server_errors_timeouts_and_nonsense_are_tried_again() {
     }
     let noted = stage.deliver(good(3));
     assert_eq!((noted.written.len(), noted.rejected.len()), (3, 0));
-    assert_eq!((stage.retries("server_error"), stage.retries("unexpected_status")), (3, 2));
+    assert_eq!(
+        (stage.retries("server_error"), stage.retries("unexpected_status")),
+        (3, 2)
+    );
 
     let stage = Stage::new();
     stage.server.delay(Duration::from_secs(1));
@@ -209,7 +278,10 @@ fn a_bucket_or_token_that_is_not_there_yet_is_waited_for() {
     let mut delivery = stage.delivery_to(v2(), Token::File(file.clone()));
     delivery.probe();
     let why = stage.readiness.missing();
-    assert!(why[0].1.contains("unauthorized access"), "known before there is data: {why:?}");
+    assert!(
+        why[0].1.contains("unauthorized access"),
+        "known before there is data: {why:?}"
+    );
 
     let mut noted = Noted::default();
     std::thread::scope(|scope| {
@@ -231,7 +303,11 @@ fn a_bucket_or_token_that_is_not_there_yet_is_waited_for() {
 fn an_absent_database_is_waited_for() {
     let mut stage = Stage::new();
     let mut delivery = stage.delivery();
-    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let runtime = Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(stage.server.down());
     let mut noted = Noted::default();
     std::thread::scope(|scope| {
@@ -249,7 +325,10 @@ fn an_absent_database_is_waited_for() {
 fn an_end_or_a_revoked_partition_gives_points_up_unfinished() {
     let stage = Stage::new();
     stage.server.answer_always(Some(Answer::status(500)));
-    let mut revoked = Noted { abandoned: true, ..Noted::default() };
+    let mut revoked = Noted {
+        abandoned: true,
+        ..Noted::default()
+    };
     assert_eq!(stage.delivery().deliver(good(3), &mut revoked), Ended::GivenUp);
 
     stage.shutdown.ask();
@@ -269,7 +348,10 @@ fn a_token_shows_nowhere() {
 fn wait_until(condition: impl Fn() -> bool) {
     let begun = Instant::now();
     while !condition() {
-        assert!(begun.elapsed() < Duration::from_secs(30), "the condition never came true");
+        assert!(
+            begun.elapsed() < Duration::from_secs(30),
+            "the condition never came true"
+        );
         std::thread::yield_now();
     }
 }

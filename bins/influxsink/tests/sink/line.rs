@@ -14,7 +14,10 @@ use crate::points::{TIME, avro, field, line, record, schema};
 const STAMP: Value = Value::Double(1_548_000_000.25);
 
 fn tagged(tags: &[&str]) -> Mapping {
-    Mapping { tag_fields: tags.iter().map(|tag| (*tag).to_owned()).collect(), ..Mapping::default() }
+    Mapping {
+        tag_fields: tags.iter().map(|tag| (*tag).to_owned()).collect(),
+        ..Mapping::default()
+    }
 }
 
 /// The line of one value beside the time.
@@ -26,7 +29,9 @@ fn of(value_type: &str, value: Value, mapping: &Mapping) -> Result<String, Refus
 
 fn written(value_type: &str, value: Value) -> String {
     let line = of(value_type, value, &Mapping::default()).unwrap();
-    let rest = line.strip_prefix("lsst.sal.Test_scalars private_efdStamp=1548000000.25,v=").unwrap();
+    let rest = line
+        .strip_prefix("lsst.sal.Test_scalars private_efdStamp=1548000000.25,v=")
+        .unwrap();
     rest.strip_suffix(" 1548000000250000\n").unwrap().to_owned()
 }
 
@@ -37,9 +42,15 @@ fn each_type_has_its_form() {
     assert_eq!(written(r#""double""#, Value::Double(1e300)), "1e300");
     assert_eq!(written(r#""float""#, Value::Float(0.1)), "0.1");
     assert_eq!(written(r#""int""#, Value::Int(-7)), "-7i");
-    assert_eq!(written(r#""long""#, Value::Long(i64::MIN)), "-9223372036854775808i");
+    assert_eq!(
+        written(r#""long""#, Value::Long(i64::MIN)),
+        "-9223372036854775808i"
+    );
     assert_eq!(written(r#""boolean""#, Value::Boolean(true)), "true");
-    assert_eq!(written(r#""string""#, Value::String("a \"b\" \\ c\nd".into())), "\"a \\\"b\\\" \\\\ c\nd\"");
+    assert_eq!(
+        written(r#""string""#, Value::String("a \"b\" \\ c\nd".into())),
+        "\"a \\\"b\\\" \\\\ c\nd\""
+    );
     let enumeration = r#"{"type":"enum","name":"E","symbols":["OFF","ON"]}"#;
     assert_eq!(written(enumeration, Value::Enum(1, "ON".into())), "\"ON\"");
     let array = r#"{"type":"array","items":"float"}"#;
@@ -50,23 +61,58 @@ fn each_type_has_its_form() {
 
 #[test]
 fn not_finite_values_are_left_out_and_counted() {
-    let schema = schema(&[TIME.to_owned(), field("a", r#""double""#), field("b", r#""float""#), field("c", r#""int""#)].join(","));
+    let schema = schema(
+        &[
+            TIME.to_owned(),
+            field("a", r#""double""#),
+            field("b", r#""float""#),
+            field("c", r#""int""#),
+        ]
+        .join(","),
+    );
     for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-        let values = [("private_efdStamp", STAMP), ("a", Value::Double(value)), ("b", Value::Float(value as f32)), ("c", Value::Int(1))];
+        let values = [
+            ("private_efdStamp", STAMP),
+            ("a", Value::Double(value)),
+            ("b", Value::Float(value as f32)),
+            ("c", Value::Int(1)),
+        ];
         let (line, encoded) = line(&schema, &Mapping::default(), &avro(&schema, record(&values))).unwrap();
-        assert_eq!(line, "lsst.sal.Test_scalars private_efdStamp=1548000000.25,c=1i 1548000000250000\n");
+        assert_eq!(
+            line,
+            "lsst.sal.Test_scalars private_efdStamp=1548000000.25,c=1i 1548000000250000\n"
+        );
         assert_eq!(encoded.left_out.not_finite, 2);
     }
 }
 
 #[test]
 fn tags_are_opt_in_and_come_before_the_fields() {
-    let schema = schema(&[field("v", r#""int""#), field("salIndex", r#""int""#), field("who", r#""string""#), TIME.to_owned()].join(","));
+    let schema = schema(
+        &[
+            field("v", r#""int""#),
+            field("salIndex", r#""int""#),
+            field("who", r#""string""#),
+            TIME.to_owned(),
+        ]
+        .join(","),
+    );
     let values = |who: &str| {
         let who = Value::String(who.to_owned());
-        record(&[("v", Value::Int(1)), ("salIndex", Value::Int(2)), ("who", who), ("private_efdStamp", STAMP)])
+        record(&[
+            ("v", Value::Int(1)),
+            ("salIndex", Value::Int(2)),
+            ("who", who),
+            ("private_efdStamp", STAMP),
+        ])
     };
-    let of = |who: &str| line(&schema, &tagged(&["salIndex", "who"]), &avro(&schema, values(who)));
+    let of = |who: &str| {
+        line(
+            &schema,
+            &tagged(&["salIndex", "who"]),
+            &avro(&schema, values(who)),
+        )
+    };
     let (written, _) = of("a b,c=d").unwrap();
     assert_eq!(
         written,
@@ -74,14 +120,25 @@ fn tags_are_opt_in_and_come_before_the_fields() {
     );
     assert_eq!(of("").unwrap_err(), Refusal::TagEmpty { tag: "who".into() });
     let injection = "x\nother,t=1 v=1i 1548000000250000";
-    assert_eq!(of(injection).unwrap_err(), Refusal::TagControl { tag: "who".into() });
-    assert_eq!(of("ends in \\").unwrap_err(), Refusal::TagBackslash { tag: "who".into() });
+    assert_eq!(
+        of(injection).unwrap_err(),
+        Refusal::TagControl { tag: "who".into() }
+    );
+    assert_eq!(
+        of("ends in \\").unwrap_err(),
+        Refusal::TagBackslash { tag: "who".into() }
+    );
 }
 
 #[test]
 fn a_tag_must_be_able_to_be_one() {
     let compile = |of: &str, name: &str| {
-        Plan::compile(&schema(&[TIME.to_owned(), field(name, of)].join(",")), &tagged(&[name])).unwrap_err().to_string()
+        Plan::compile(
+            &schema(&[TIME.to_owned(), field(name, of)].join(",")),
+            &tagged(&[name]),
+        )
+        .unwrap_err()
+        .to_string()
     };
     assert!(compile(r#""double""#, "x").contains("a tag is a string, an enum, a boolean or an integer"));
     assert!(compile(r#"{"type":"array","items":"int"}"#, "x").contains("an array cannot be a tag"));
@@ -96,16 +153,27 @@ fn a_time_is_never_invented() {
         line(schema, &Mapping::default(), &avro(schema, record(values))).unwrap_err()
     };
     let without = schema(&field("v", r#""int""#));
-    assert_eq!(refused(&without, &[("v", Value::Int(1))]), Refusal::Time(TimeFault::Missing));
+    assert_eq!(
+        refused(&without, &[("v", Value::Int(1))]),
+        Refusal::Time(TimeFault::Missing)
+    );
     let stamp = |seconds| [("private_efdStamp", Value::Double(seconds))];
-    assert_eq!(refused(&schema(TIME), &stamp(0.0)), Refusal::Time(TimeFault::Zero));
-    assert_eq!(refused(&schema(TIME), &stamp(1e12)), Refusal::Time(TimeFault::OutOfRange));
+    assert_eq!(
+        refused(&schema(TIME), &stamp(0.0)),
+        Refusal::Time(TimeFault::Zero)
+    );
+    assert_eq!(
+        refused(&schema(TIME), &stamp(1e12)),
+        Refusal::Time(TimeFault::OutOfRange)
+    );
 
     // Kafka's time stamp only on request, and only if there is one that can be used.
     let plan = Plan::compile(&without, &Mapping::default()).unwrap();
     let bytes = avro(&without, record(&[("v", Value::Int(1))]));
     let mut lines = Vec::new();
-    let encoded = LineEncoder::default().encode(&plan, &bytes, Some(1_548_000_000_123), &mut lines).unwrap();
+    let encoded = LineEncoder::default()
+        .encode(&plan, &bytes, Some(1_548_000_000_123), &mut lines)
+        .unwrap();
     assert!(encoded.time_from_kafka);
     assert_eq!(lines, b"lsst.sal.Test_scalars v=1i 1548000000123000\n");
     let refused = LineEncoder::default().encode(&plan, &bytes, Some(-1), &mut lines);
@@ -117,18 +185,31 @@ fn a_point_needs_a_field_and_an_end() {
     // All that is left is a tag.
     let kafka_time = schema(&[field("t", r#""string""#), field("x", r#""double""#)].join(","));
     let plan = Plan::compile(&kafka_time, &tagged(&["t"])).unwrap();
-    let bytes = avro(&kafka_time, record(&[("t", Value::String("a".into())), ("x", Value::Double(f64::NAN))]));
+    let bytes = avro(
+        &kafka_time,
+        record(&[("t", Value::String("a".into())), ("x", Value::Double(f64::NAN))]),
+    );
     let encoded = LineEncoder::default().encode(&plan, &bytes, Some(1), &mut Vec::new());
     assert_eq!(encoded, Err(Refusal::NoFields));
 
     let long = "x".repeat(MAX_LINE_BYTES + 1);
     let fields = [TIME.to_owned(), field("a", r#""string""#), field("b", r#""int""#)].join(",");
-    let values = [("private_efdStamp", STAMP), ("a", Value::String(long)), ("b", Value::Int(1))];
-    let refused = line(&schema(&fields), &Mapping::default(), &avro(&schema(&fields), record(&values)));
+    let values = [
+        ("private_efdStamp", STAMP),
+        ("a", Value::String(long)),
+        ("b", Value::Int(1)),
+    ];
+    let refused = line(
+        &schema(&fields),
+        &Mapping::default(),
+        &avro(&schema(&fields), record(&values)),
+    );
     assert_eq!(refused.unwrap_err(), Refusal::TooLong);
 
     let not_text = of(r#""bytes""#, Value::Bytes(vec![0xff]), &Mapping::default()).unwrap_err();
-    assert!(matches!(not_text, Refusal::Decode(error) if error.fault == Fault::BinaryBytes && error.field == "v"));
+    assert!(
+        matches!(not_text, Refusal::Decode(error) if error.fault == Fault::BinaryBytes && error.field == "v")
+    );
 }
 
 proptest! {

@@ -66,12 +66,17 @@ pub(crate) const TIME: &str = r#"{"name":"private_efdStamp","type":"double"}"#;
 /// The record's bytes, by apache-avro's own encoder.
 pub(crate) fn avro(schema: &str, record: impl Into<apache_avro::types::Value>) -> Vec<u8> {
     let schema = apache_avro::Schema::parse_str(schema).unwrap();
-    apache_avro::to_avro_datum(&schema, record.into()).unwrap()
+    let writer = apache_avro::writer::datum::GenericDatumWriter::builder(&schema)
+        .build()
+        .unwrap();
+    writer.write_value_to_vec(record).unwrap()
 }
 
 /// A record value of named fields.
 pub(crate) fn record(fields: &[(&str, apache_avro::types::Value)]) -> apache_avro::types::Value {
-    let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone()));
+    let fields = fields
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), value.clone()));
     apache_avro::types::Value::Record(fields.collect())
 }
 
