@@ -38,15 +38,30 @@ pub(crate) fn samples() -> Option<Vec<Sample>> {
         return None;
     };
     let text = |label: &str| {
-        let block = file.split("\n----\n").find_map(|block| block.strip_prefix(&format!("# {label}\n")));
-        block.unwrap_or_else(|| panic!("{} has no {label}", path.display())).to_owned()
+        let block = file
+            .split("\n----\n")
+            .find_map(|block| block.strip_prefix(&format!("# {label}\n")));
+        block
+            .unwrap_or_else(|| panic!("{} has no {label}", path.display()))
+            .to_owned()
     };
-    let sample = |label, component, kind, topic, fields| {
-        Sample { label, component, kind, topic, text: text(label).into_bytes(), fields }
+    let sample = |label, component, kind, topic, fields| Sample {
+        label,
+        component,
+        kind,
+        topic,
+        text: text(label).into_bytes(),
+        fields,
     };
     let test_id = ("TestID", Int(1));
     Some(vec![
-        sample("A1", "MTM1M3TS", "telemetry", "MTM1M3TS_thermalData", thermal_data(&text("A1"))),
+        sample(
+            "A1",
+            "MTM1M3TS",
+            "telemetry",
+            "MTM1M3TS_thermalData",
+            thermal_data(&text("A1")),
+        ),
         sample(
             "B1",
             "MTM1M3TS",
@@ -59,7 +74,11 @@ pub(crate) fn samples() -> Option<Vec<Sample>> {
             "ATHexapod",
             "logevent",
             "ATHexapod_logevent_inPosition",
-            derived([("inPosition", Bool(true)), ("timestamp", Double(1_556_000_000.25)), ("priority", Int(1))]),
+            derived([
+                ("inPosition", Bool(true)),
+                ("timestamp", Double(1_556_000_000.25)),
+                ("priority", Int(1)),
+            ]),
         ),
         sample(
             "B3",
@@ -67,8 +86,14 @@ pub(crate) fn samples() -> Option<Vec<Sample>> {
             "telemetry",
             "Hexapod_Actuators",
             derived([
-                ("Calibrated", doubles([0.1, -0.25, 0.0, 123_456_789.125, 0.0, -0.0])),
-                ("Raw", doubles([f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e22, 0.0, 0.5])),
+                (
+                    "Calibrated",
+                    doubles([0.1, -0.25, 0.0, 123_456_789.125, 0.0, -0.0]),
+                ),
+                (
+                    "Raw",
+                    doubles([f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e22, 0.0, 0.5]),
+                ),
                 ("HexapodID", Int(2)),
             ]),
         ),
@@ -77,7 +102,11 @@ pub(crate) fn samples() -> Option<Vec<Sample>> {
             "Script",
             "command",
             "Script_command_configure",
-            command(100_042, "ScriptID", [("config", said("wait_time: 5\nname: O'Brien, \"x\" (y)"))]),
+            command(
+                100_042,
+                "ScriptID",
+                [("config", said("wait_time: 5\nname: O'Brien, \"x\" (y)"))],
+            ),
         ),
         sample(
             "B5",
@@ -154,7 +183,10 @@ pub(crate) fn samples() -> Option<Vec<Sample>> {
             "telemetry",
             "Test_arrays",
             derived([
-                ("boolean0", List([true, false, true, false, true].map(Bool).to_vec())),
+                (
+                    "boolean0",
+                    List([true, false, true, false, true].map(Bool).to_vec()),
+                ),
                 ("byte0", List(Vec::new())),
                 ("char0", List(["A", "B", "C", "D", "E"].map(bytes).to_vec())),
                 ("short0", one_to_five()),
@@ -200,11 +232,23 @@ fn command<const N: usize>(
 
 /// A1 holds no text but its revision code, so its values are what stands between commas.
 fn thermal_data(text: &str) -> Vec<(&'static str, Value)> {
-    let values: Vec<&str> = text.split_once(":(").unwrap().1.trim_end_matches(')').split(',').map(str::trim).collect();
+    let values: Vec<&str> = text
+        .split_once(":(")
+        .unwrap()
+        .1
+        .trim_end_matches(')')
+        .split(',')
+        .map(str::trim)
+        .collect();
     assert_eq!(values.len(), 7 + 4 * 95);
     let scanner = |number: usize| {
         let at = 7 + number * 95;
-        List(values[at..at + 95].iter().map(|value| Single(value.parse().unwrap())).collect())
+        List(
+            values[at..at + 95]
+                .iter()
+                .map(|value| Single(value.parse().unwrap()))
+                .collect(),
+        )
     };
     vec![
         ("sal_revcode", said("LSST TEST REVCODE")),

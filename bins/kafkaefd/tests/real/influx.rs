@@ -24,9 +24,19 @@ impl Influx2 {
         let [url, org, token] = ["INFLUXDB", "INFLUXDB_ORG", "INFLUXDB_TOKEN"].map(|key| services.get(key));
         let client = Client::new(url, org, token);
         let organizations = client.list_organizations(Default::default()).await.unwrap().orgs;
-        let id = organizations.into_iter().find(|found| found.name == org).and_then(|found| found.id).unwrap();
-        client.create_bucket(Some(PostBucketRequest::new(id, bucket.to_owned()))).await.unwrap();
-        Self { client, bucket: bucket.to_owned() }
+        let id = organizations
+            .into_iter()
+            .find(|found| found.name == org)
+            .and_then(|found| found.id)
+            .unwrap();
+        client
+            .create_bucket(Some(PostBucketRequest::new(id, bucket.to_owned())))
+            .await
+            .unwrap();
+        Self {
+            client,
+            bucket: bucket.to_owned(),
+        }
     }
 
     /// All points of a measurement.
@@ -82,7 +92,11 @@ impl Influx1 {
     /// Makes the database.
     pub(crate) async fn with_database(services: &Services, database: &str) -> Self {
         let url = format!("{}/query", services.get("INFLUXDB1"));
-        let influx = Self { http: reqwest::Client::new(), url, database: database.to_owned() };
+        let influx = Self {
+            http: reqwest::Client::new(),
+            url,
+            database: database.to_owned(),
+        };
         influx.query(&format!("CREATE DATABASE {database:?}")).await;
         influx
     }
@@ -92,20 +106,26 @@ impl Influx1 {
         // Field types come apart from values: in JSON, a float without decimals is printed as an integer is.
         let mut types = BTreeMap::new();
         for row in self.rows(&format!("SHOW FIELD KEYS FROM {measurement:?}")).await {
-            types.insert(row["fieldKey"].as_str().unwrap().to_owned(), row["fieldType"].as_str().unwrap().to_owned());
+            types.insert(
+                row["fieldKey"].as_str().unwrap().to_owned(),
+                row["fieldType"].as_str().unwrap().to_owned(),
+            );
         }
         let mut points = Points::new();
         for mut row in self.rows(&format!("SELECT * FROM {measurement:?}")).await {
             let time = row.remove("time").unwrap().as_i64().unwrap();
-            let typed = row.into_iter().filter(|(_, json)| !json.is_null()).map(|(field, json)| {
-                let value = match types[&field].as_str() {
-                    "boolean" => Value::Bool(json.as_bool().unwrap()),
-                    "integer" => Value::Int(json.as_i64().unwrap()),
-                    "float" => Value::Double(json.as_f64().unwrap()),
-                    _ => Value::Text(json.as_str().unwrap().to_owned()),
-                };
-                (field, value)
-            });
+            let typed = row
+                .into_iter()
+                .filter(|(_, json)| !json.is_null())
+                .map(|(field, json)| {
+                    let value = match types[&field].as_str() {
+                        "boolean" => Value::Bool(json.as_bool().unwrap()),
+                        "integer" => Value::Int(json.as_i64().unwrap()),
+                        "float" => Value::Double(json.as_f64().unwrap()),
+                        _ => Value::Text(json.as_str().unwrap().to_owned()),
+                    };
+                    (field, value)
+                });
             points.insert(time, typed.collect());
         }
         points
@@ -113,10 +133,28 @@ impl Influx1 {
 
     async fn rows(&self, query: &str) -> Vec<BTreeMap<String, Json>> {
         let answer = self.query(query).await;
-        let Some(series) = answer["results"][0]["series"].get(0) else { return Vec::new() };
-        let columns: Vec<_> = series["columns"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
-        let rows = series["values"].as_array().unwrap().iter().map(|row| row.as_array().unwrap());
-        rows.map(|row| columns.iter().map(|name| (*name).to_owned()).zip(row.iter().cloned()).collect()).collect()
+        let Some(series) = answer["results"][0]["series"].get(0) else {
+            return Vec::new();
+        };
+        let columns: Vec<_> = series["columns"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|name| name.as_str().unwrap())
+            .collect();
+        let rows = series["values"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|row| row.as_array().unwrap());
+        rows.map(|row| {
+            columns
+                .iter()
+                .map(|name| (*name).to_owned())
+                .zip(row.iter().cloned())
+                .collect()
+        })
+        .collect()
     }
 
     async fn query(&self, query: &str) -> Json {

@@ -13,27 +13,43 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use super::Services;
 
+/// How long a broker may take to answer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Creates topics; those that exist stay.
 pub(crate) async fn create_topics(services: &Services, names: &[String], partitions: i32) {
-    let admin: AdminClient<DefaultClientContext> =
-        ClientConfig::new().set("bootstrap.servers", services.get("BROKER")).create().unwrap();
-    let topics: Vec<_> =
-        names.iter().map(|name| NewTopic::new(name, partitions, TopicReplication::Fixed(1))).collect();
+    let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
+        .set("bootstrap.servers", services.get("BROKER"))
+        .create()
+        .unwrap();
+    let topics: Vec<_> = names
+        .iter()
+        .map(|name| NewTopic::new(name, partitions, TopicReplication::Fixed(1)))
+        .collect();
     for result in admin.create_topics(&topics, &AdminOptions::new()).await.unwrap() {
         if let Err((name, code)) = result {
-            assert_eq!(code, rdkafka::types::RDKafkaErrorCode::TopicAlreadyExists, "{name}");
+            assert_eq!(
+                code,
+                rdkafka::types::RDKafkaErrorCode::TopicAlreadyExists,
+                "{name}"
+            );
         }
     }
 }
 
 /// Produces messages without a key, as SAL does, and waits until the broker has them.
 pub(crate) fn produce(services: &Services, messages: &[(String, Vec<u8>)]) {
-    let producer: BaseProducer =
-        ClientConfig::new().set("bootstrap.servers", services.get("BROKER")).create().unwrap();
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", services.get("BROKER"))
+        .create()
+        .unwrap();
     for (topic, text) in messages {
-        producer.send(BaseRecord::<(), [u8]>::to(topic).payload(text)).map_err(|(error, _)| error).unwrap();
+        producer
+            .send(BaseRecord::<(), [u8]>::to(topic).payload(text))
+            .map_err(|(error, _)| error)
+            .unwrap();
     }
-    producer.flush(Duration::from_secs(20)).unwrap();
+    producer.flush(PATIENCE).unwrap();
 }
 
 /// A message of a dead-letter topic.
@@ -45,6 +61,34 @@ pub(crate) struct DeadLetter {
     pub(crate) headers: BTreeMap<String, String>,
 }
 
+/// How many messages the topics hold, by their offsets: nothing is deleted, compacted or transactional here.
+pub(crate) fn message_count(services: &Services, topics: &[String]) -> u64 {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", services.get("BROKER"))
+        .create()
+        .unwrap();
+    let ends = |topic: &String| -> i64 {
+        partitions(&consumer, topic)
+            .into_iter()
+            .map(|partition| {
+                let (low, high) = consumer.fetch_watermarks(topic, partition, PATIENCE).unwrap();
+                high - low
+            })
+            .sum()
+    };
+    u64::try_from(topics.iter().map(ends).sum::<i64>()).unwrap()
+}
+
+/// None for a topic that does not exist.
+fn partitions(consumer: &BaseConsumer, topic: &str) -> Vec<i32> {
+    let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).unwrap();
+    metadata.topics()[0]
+        .partitions()
+        .iter()
+        .map(|partition| partition.id())
+        .collect()
+}
+
 /// All messages of a topic, from its start to where it ends now.
 pub(crate) fn dead_letters(services: &Services, topic: &str) -> Vec<DeadLetter> {
     let consumer: BaseConsumer = ClientConfig::new()
@@ -54,25 +98,26 @@ pub(crate) fn dead_letters(services: &Services, topic: &str) -> Vec<DeadLetter> 
         .set("enable.partition.eof", "false")
         .create()
         .unwrap();
-    let wait = Duration::from_secs(10);
-    let metadata = consumer.fetch_metadata(Some(topic), wait).unwrap();
-    let partitions: Vec<i32> = metadata.topics()[0].partitions().iter().map(|partition| partition.id()).collect();
     let mut wanted: i64 = 0;
     let mut assignment = rdkafka::TopicPartitionList::new();
-    for partition in partitions {
-        let (low, high) = consumer.fetch_watermarks(topic, partition, wait).unwrap();
+    for partition in partitions(&consumer, topic) {
+        let (low, high) = consumer.fetch_watermarks(topic, partition, PATIENCE).unwrap();
         wanted += high - low;
-        assignment.add_partition_offset(topic, partition, rdkafka::Offset::Beginning).unwrap();
+        assignment
+            .add_partition_offset(topic, partition, rdkafka::Offset::Beginning)
+            .unwrap();
     }
     consumer.assign(&assignment).unwrap();
     let mut letters = Vec::new();
     while i64::try_from(letters.len()).unwrap() < wanted {
-        let message = consumer.poll(wait).expect("the partition has more").unwrap();
+        let message = consumer.poll(PATIENCE).expect("the partition has more").unwrap();
         let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
         let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
         letters.push(DeadLetter {
             payload: message.payload().unwrap_or_default().to_vec(),
-            headers: headers.map(|header| (header.key.to_owned(), text(header.value))).collect(),
+            headers: headers
+                .map(|header| (header.key.to_owned(), text(header.value)))
+                .collect(),
         });
     }
     letters

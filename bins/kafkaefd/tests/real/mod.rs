@@ -8,12 +8,16 @@ pub(crate) mod expected;
 pub(crate) mod influx;
 pub(crate) mod kafka;
 pub(crate) mod peers;
+pub(crate) mod registry;
 pub(crate) mod stages;
 pub(crate) mod value;
 
 /// The repository's root.
 pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize().unwrap()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .unwrap()
 }
 
 /// Real services, as `scripts/services` started them.
@@ -24,14 +28,24 @@ impl Services {
     pub(crate) fn with(needed: &[&str]) -> Option<Self> {
         let ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
         let Ok(path) = std::env::var("KAFKA_EFD_SERVICES") else {
-            assert!(!ci, "CI=true asks for real services: run `make test`, which starts them");
+            assert!(
+                !ci,
+                "CI=true asks for real services: run `make test`, which starts them"
+            );
             eprintln!("skipped: no real services; `make test` starts them");
             return None;
         };
         let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"));
         let pairs = text.lines().filter_map(|line| line.split_once('='));
-        let services = Self(pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).collect());
-        let missing: Vec<_> = needed.iter().filter(|key| !services.0.contains_key(**key)).collect();
+        let services = Self(
+            pairs
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .collect(),
+        );
+        let missing: Vec<_> = needed
+            .iter()
+            .filter(|key| !services.0.contains_key(**key))
+            .collect();
         if missing.is_empty() {
             return Some(services);
         }
@@ -48,7 +62,9 @@ impl Services {
 
 /// A name that no other test, and no other run against the same services, has.
 pub(crate) fn unique(prefix: &str) -> String {
-    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap();
     format!("{prefix}{:x}", since.as_nanos())
 }
 
@@ -59,7 +75,10 @@ pub(crate) fn until<T>(what: &str, seconds: u64, mut get: impl FnMut() -> Option
         if let Some(value) = get() {
             return value;
         }
-        assert!(std::time::Instant::now() < deadline, "{what}: not within {seconds} s");
+        assert!(
+            std::time::Instant::now() < deadline,
+            "{what}: not within {seconds} s"
+        );
         std::thread::sleep(std::time::Duration::from_millis(100));
     }
 }

@@ -14,12 +14,22 @@ pub(crate) type PeerRecord = Vec<(String, Value)>;
 pub(crate) fn fastavro(services: &Services, topic: &str) -> Vec<PeerRecord> {
     let script = root().join("bins/kafkaefd/tests/real/avro_peer.py");
     let addresses = ["KCAT", "BROKER", "SCHEMAREGISTRY"].map(|key| services.get(key));
-    let text = stdout(Command::new(services.get("PYTHON")).arg(script).args(addresses).arg(topic));
-    let records = text.lines().map(|line| serde_json::from_str::<Json>(line).unwrap());
+    let text = stdout(
+        Command::new(services.get("PYTHON"))
+            .arg(script)
+            .args(addresses)
+            .arg(topic),
+    );
+    let records = text
+        .lines()
+        .map(|line| serde_json::from_str::<Json>(line).unwrap());
     records
         .map(|json| {
             let fields = json["record"].as_object().unwrap();
-            fields.iter().map(|(name, value)| (name.clone(), Value::from_peer(value))).collect()
+            fields
+                .iter()
+                .map(|(name, value)| (name.clone(), Value::from_peer(value)))
+                .collect()
         })
         .collect()
 }
@@ -28,12 +38,20 @@ pub(crate) fn fastavro(services: &Services, topic: &str) -> Vec<PeerRecord> {
 pub(crate) fn kcat_count(services: &Services, topic: &str) -> usize {
     let (kcat, broker) = (services.get("KCAT"), services.get("BROKER"));
     let read = ["-C", "-q", "-e", "-o", "beginning", "-f", "%p %o\n"];
-    stdout(Command::new(kcat).args(["-b", broker, "-t", topic]).args(read)).lines().count()
+    stdout(Command::new(kcat).args(["-b", broker, "-t", topic]).args(read))
+        .lines()
+        .count()
 }
 
 fn stdout(command: &mut Command) -> String {
-    let output = command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let output = command
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
     let stderr = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{command:?} ended with {}: {stderr}", output.status);
+    assert!(
+        output.status.success(),
+        "{command:?} ended with {}: {stderr}",
+        output.status
+    );
     String::from_utf8(output.stdout).unwrap()
 }

@@ -24,7 +24,9 @@ impl PartialEq for Value {
             (Self::Bool(a), Self::Bool(b)) => a == b,
             (Self::Int(a), Self::Int(b)) => a == b,
             (Self::Double(a), Self::Double(b)) => same(*a, *b),
-            (Self::Single(a), Self::Double(b)) | (Self::Double(b), Self::Single(a)) => same(f64::from(*a), *b),
+            (Self::Single(a), Self::Double(b)) | (Self::Double(b), Self::Single(a)) => {
+                same(f64::from(*a), *b)
+            }
             (Self::Single(a), Self::Single(b)) => same(f64::from(*a), f64::from(*b)),
             (Self::Text(a), Self::Text(b)) => a == b,
             (Self::Bytes(a), Self::Bytes(b)) => a == b,
@@ -51,6 +53,14 @@ impl Value {
         }
     }
 
+    /// Whether the values are equal, where a 32-bit float of the other side may have been widened or printed as decimals.
+    pub(crate) fn is_same_number(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Double(a), Self::Double(b)) => a == b || (*a as f32) == (*b as f32),
+            _ => self == other,
+        }
+    }
+
     /// As InfluxDB holds it: floats are 64 bits wide, bytes are text; None for what the line protocol cannot carry.
     pub(crate) fn in_database(&self) -> Option<Self> {
         match self {
@@ -66,5 +76,8 @@ impl Value {
 }
 
 fn unhex(text: &str) -> Vec<u8> {
-    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+    (0..text.len())
+        .step_by(2)
+        .map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap())
+        .collect()
 }

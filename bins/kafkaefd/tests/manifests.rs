@@ -1,0 +1,129 @@
+//! compose.yaml and k8s-apps/ against the binaries themselves: every command line in them is parsed by the real parser,
+//! every environment variable is one that a flag reads, and ports, paths and times agree. (That the files are valid
+//! Compose and Kubernetes is for `make manifests`.)
+
+mod containers;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use containers::{Container, Origin, binaries, compose, deployments, kubernetes};
+
+/// Secrets that a binary reads from its environment but that no flag takes.
+const SECRETS: &[&str] = &["INFLUXDB_TOKEN", "SCHEMAREGISTRY_PASSWORD"];
+
+fn all() -> Vec<Container> {
+    let containers: Vec<_> = compose().into_iter().chain(kubernetes()).collect();
+    assert!(
+        containers.len() >= 8,
+        "only {} containers of ours in compose.yaml and k8s-apps/",
+        containers.len()
+    );
+    containers
+}
+
+/// The values that a container's binary works with, by flag: from its arguments, then its environment, then defaults.
+fn parsed(container: &Container) -> BTreeMap<String, Vec<String>> {
+    let binaries = binaries();
+    let command = binaries.get(container.args[0].as_str());
+    let mut command = command
+        .unwrap_or_else(|| panic!("{container}: {} is no binary", container.args[0]))
+        .clone();
+    command.build();
+    let flags = containers::flags_of_environment(&command, container);
+    let line: Vec<String> = container.args.iter().cloned().chain(flags).collect();
+    let mut matches = command
+        .try_get_matches_from(&line)
+        .unwrap_or_else(|error| panic!("{container}: {line:?}: {error}"));
+    while let Some((_, deeper)) = matches.remove_subcommand() {
+        matches = deeper;
+    }
+    let ids: Vec<String> = matches.ids().map(|id| id.to_string()).collect();
+    let values = ids.iter().filter_map(|id| {
+        let raw = matches.try_get_raw(id).ok().flatten()?;
+        Some((
+            id.clone(),
+            raw.map(|value| value.to_string_lossy().into_owned()).collect(),
+        ))
+    });
+    values.collect()
+}
+
+#[test]
+fn every_command_line_is_one_that_its_binary_takes() {
+    for container in all() {
+        assert!(!parsed(&container).is_empty(), "{container} sets nothing");
+    }
+}
+
+#[test]
+fn every_variable_is_read_by_a_flag() {
+    let binaries = binaries();
+    let of_all: BTreeSet<String> = binaries.values().flat_map(containers::variables).collect();
+    for container in all() {
+        let of_binary = containers::variables(&binaries[container.args[0].as_str()]);
+        for name in container.environment.keys() {
+            assert!(
+                of_binary.contains(name) || SECRETS.contains(&name.as_str()),
+                "{container}: nothing reads {name}"
+            );
+        }
+        for name in container.shared_environment.keys() {
+            assert!(of_all.contains(name), "{container}: nothing reads {name}");
+        }
+    }
+}
+
+#[test]
+fn probes_and_prometheus_find_the_port() {
+    for container in all() {
+        let Some(port) = parsed(&container).remove("prometheus_port") else {
+            continue;
+        };
+        let host = parsed(&container).remove("prometheus_host").unwrap_or_default();
+        assert_eq!(
+            host,
+            ["0.0.0.0"],
+            "{container}: nobody outside of the container reaches its metrics"
+        );
+        for (what, found) in &container.ports {
+            assert_eq!(found, &port[0], "{container}: {what}");
+        }
+        let paths: BTreeSet<_> = container.paths.iter().map(String::as_str).collect();
+        let known = BTreeSet::from(["/metrics", "/ready", "/live"]);
+        assert!(paths.is_subset(&known), "{container}: {paths:?}");
+        if container.origin == Origin::Kubernetes {
+            assert_eq!(paths, known, "{container}");
+        }
+    }
+}
+
+#[test]
+fn a_pod_is_given_the_time_that_its_drain_may_take() {
+    for (deployment, container) in deployments() {
+        let drain: f64 = parsed(&container)["drain_timeout"][0].parse().unwrap();
+        let grace = deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
+            .as_f64()
+            .unwrap();
+        assert!(
+            grace > drain + 5.0,
+            "{container}: {grace} s of grace for a drain of {drain} s"
+        );
+    }
+}
+
+#[test]
+fn there_is_a_replica_for_each_partition() {
+    let init = kubernetes()
+        .into_iter()
+        .find(|container| container.args.contains(&"init".to_owned()))
+        .unwrap();
+    let partitions = &parsed(&init)["partitions"][0];
+    assert!(deployments().len() >= 2);
+    for (deployment, container) in deployments() {
+        assert_eq!(
+            deployment["spec"]["replicas"].to_string(),
+            *partitions,
+            "{container}"
+        );
+    }
+}

@@ -1,0 +1,30 @@
+//! The schema registry, asked over plain HTTP.
+
+use serde_json::{Value, json};
+
+use super::Services;
+
+/// The newest schema of a subject.
+pub(crate) async fn latest(services: &Services, subject: &str) -> Value {
+    let url = format!(
+        "{}/subjects/{subject}/versions/latest",
+        services.get("SCHEMAREGISTRY")
+    );
+    let answer = reqwest::get(url).await.unwrap().error_for_status().unwrap();
+    let version: Value = answer.json().await.unwrap();
+    serde_json::from_str(version["schema"].as_str().unwrap()).unwrap()
+}
+
+/// Registers a version of a subject.
+pub(crate) async fn register(services: &Services, subject: &str, schema: &Value) {
+    let url = format!("{}/subjects/{subject}/versions", services.get("SCHEMAREGISTRY"));
+    let body = json!({ "schema": schema.to_string() });
+    reqwest::Client::new()
+        .post(url)
+        .json(&body)
+        .send()
+        .await
+        .unwrap()
+        .error_for_status()
+        .unwrap();
+}

@@ -1,0 +1,181 @@
+//! The stages under test, run in this process by the same functions that their binaries call.
+
+use std::path::Path;
+use std::thread::JoinHandle;
+
+use clap::Parser;
+use pipeline::config::{KafkaArgs, RegistryArgs, ServiceArgs};
+use pipeline::intake::Topics;
+use pipeline::service::Service;
+use tokio::runtime::Handle;
+
+use super::Services;
+
+/// A running stage; it is asked to stop when it is dropped.
+pub(crate) struct Stage {
+    service: Service,
+    thread: Option<JoinHandle<Result<(), String>>>,
+}
+
+impl Stage {
+    fn start(run: impl FnOnce(&Service) -> Result<(), String> + Send + 'static) -> Self {
+        let service = Service::embedded(&ServiceArgs::default());
+        let inner = service.clone();
+        Self {
+            service,
+            thread: Some(std::thread::spawn(move || run(&inner))),
+        }
+    }
+
+    /// The sum of a counter over its labels.
+    pub(crate) fn count(&self, name: &str) -> u64 {
+        let families = self.service.metrics.gather();
+        let family = families.iter().find(|family| family.name() == name);
+        let metrics = family.map(|family| family.get_metric()).unwrap_or_default();
+        metrics
+            .iter()
+            .map(|metric| metric.get_counter().get_value() as u64)
+            .sum()
+    }
+
+    /// What the stage waits for, and why.
+    pub(crate) fn missing(&self) -> Vec<(&'static str, String)> {
+        self.service.readiness.missing()
+    }
+
+    /// Stops the stage as SIGTERM would, and fails if it did not end well.
+    pub(crate) fn stop(mut self) {
+        self.service.shutdown.ask();
+        let ended = self
+            .thread
+            .take()
+            .unwrap()
+            .join()
+            .expect("the stage does not panic");
+        assert_eq!(ended, Ok(()));
+        assert!(
+            !self.service.shutdown.has_failed() && !self.service.shutdown.given_up(),
+            "the stage left work behind"
+        );
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.service.shutdown.ask();
+    }
+}
+
+/// Runs `saltransform init` with these flags.
+pub(crate) async fn saltransform_init(services: &Services, flags: &[&str]) {
+    use saltransform::config::{Cli, Command};
+
+    let Command::Init(args) = Cli::try_parse_from(line(services, &["saltransform", "init"], flags))
+        .unwrap()
+        .command
+    else {
+        unreachable!("the line says init")
+    };
+    saltransform::init::prepare(&args)
+        .await
+        .map_err(|error| pipeline::chain(&error))
+        .unwrap();
+}
+
+/// Starts `saltransform run` with these flags.
+pub(crate) fn saltransform(services: &Services, flags: &[&str]) -> Stage {
+    use saltransform::config::{Cli, Command};
+
+    let Command::Run(args) = Cli::try_parse_from(line(services, &["saltransform", "run"], flags))
+        .unwrap()
+        .command
+    else {
+        unreachable!("the line says run")
+    };
+    let runtime = Handle::current();
+    Stage::start(move |service| {
+        let stage = runtime.block_on(async { saltransform::run::Stage::new(&args, service) });
+        stage
+            .and_then(saltransform::run::Stage::run)
+            .map_err(|error| pipeline::chain(&error))
+    })
+}
+
+/// Runs `salmock produce` with these flags to its end; the number of messages that the broker acknowledged.
+pub(crate) async fn salmock(services: &Services, flags: &[&str]) -> u64 {
+    use salmock::config::{Cli, Command};
+
+    let Command::Produce(args) = Cli::try_parse_from(line(services, &["salmock", "produce"], flags))
+        .unwrap()
+        .command
+    else {
+        unreachable!("the line says produce")
+    };
+    let service = Service::embedded(&ServiceArgs::default());
+    let report = salmock::produce(&args.check().unwrap(), &service).await;
+    let report = report.map_err(|error| pipeline::chain(&error)).unwrap();
+    assert_eq!(report.failed, 0, "{report:?}");
+    report.produced
+}
+
+/// A command line, as a person would type it, with the services' addresses.
+fn line<'a>(services: &'a Services, command: &[&'a str], flags: &[&'a str]) -> Vec<&'a str> {
+    let places = [
+        "--broker",
+        services.get("BROKER"),
+        "--schema-registry",
+        services.get("SCHEMAREGISTRY"),
+    ];
+    command.iter().chain(&places).chain(flags).copied().collect()
+}
+
+fn kafka(services: &Services) -> KafkaArgs {
+    KafkaArgs::at(services.get("BROKER"))
+}
+
+fn registry(services: &Services) -> RegistryArgs {
+    RegistryArgs::at(services.get("SCHEMAREGISTRY"))
+}
+
+/// Where a sink writes.
+pub(crate) enum Database<'a> {
+    /// InfluxDB 2: a bucket, and the file with the token.
+    Influx2(&'a str, &'a Path),
+    /// InfluxDB 1, by its own `/write`: a database.
+    Influx1(&'a str),
+}
+
+/// Starts influxsink on all topics that match.
+pub(crate) fn influxsink(services: &Services, group: &str, topics: &str, to: &Database<'_>) -> Stage {
+    use influxsink::config::{Api, RunArgs};
+
+    let topics = Topics::Matching(topics.to_owned());
+    let url = services.get(match to {
+        Database::Influx2(..) => "INFLUXDB",
+        Database::Influx1(_) => "INFLUXDB1",
+    });
+    let mut args = RunArgs::new(
+        topics,
+        url,
+        kafka(services),
+        registry(services),
+        ServiceArgs::default(),
+    );
+    args.group = group.to_owned();
+    match to {
+        Database::Influx2(bucket, token) => {
+            args.org = services.get("INFLUXDB_ORG").to_owned();
+            args.bucket = (*bucket).to_owned();
+            args.token_file = Some((*token).to_owned());
+        }
+        Database::Influx1(database) => {
+            args.api = Api::V1;
+            args.database = (*database).to_owned();
+        }
+    }
+    let config = args.check().unwrap();
+    let runtime = Handle::current();
+    Stage::start(move |service| {
+        influxsink::run(&config, service, &runtime).map_err(|error| pipeline::chain(&error))
+    })
+}
