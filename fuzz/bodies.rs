@@ -15,17 +15,24 @@ pub fn wire_parse(bytes: &[u8]) {
         Err(error) => return check(&error, bytes),
     };
     assert!(sal::name::TopicName::new(message.topic()).is_ok());
-    let Ok(plan) = Plan::compile(EVERY_KIND, TimeScale::Tai) else { panic!("the schema is a good one") };
+    let Ok(plan) = Plan::compile(EVERY_KIND, TimeScale::Tai) else {
+        panic!("the schema is a good one")
+    };
     encode_twice(EVERY_KIND, &plan, &message);
 }
 
 /// Any schema and any message, with a line `----` between them.
 pub fn encode(bytes: &[u8]) {
-    let Some(at) = bytes.windows(BETWEEN.len()).position(|window| window == BETWEEN) else { return };
-    let Ok(schema) = std::str::from_utf8(&bytes[..at]) else { return };
-    let (Ok(plan), Ok(message)) =
-        (Plan::compile(schema, TimeScale::Utc), Message::parse(&bytes[at + BETWEEN.len()..]))
-    else {
+    let Some(at) = bytes.windows(BETWEEN.len()).position(|window| window == BETWEEN) else {
+        return;
+    };
+    let Ok(schema) = std::str::from_utf8(&bytes[..at]) else {
+        return;
+    };
+    let (Ok(plan), Ok(message)) = (
+        Plan::compile(schema, TimeScale::Utc),
+        Message::parse(&bytes[at + BETWEEN.len()..]),
+    ) else {
         return;
     };
     encode_twice(schema, &plan, &message);
@@ -36,7 +43,10 @@ fn encode_twice(schema: &str, plan: &Plan, message: &Message<'_>) {
     let mut encoder = Encoder::new();
     let (mut first, mut second) = (Vec::new(), Vec::new());
     let result = encoder.encode(plan, message, 7, 1_700_000_000_000_000, &mut first);
-    assert_eq!(result, encoder.encode(plan, message, 7, 1_700_000_000_000_000, &mut second));
+    assert_eq!(
+        result,
+        encoder.encode(plan, message, 7, 1_700_000_000_000_000, &mut second)
+    );
     assert_eq!(first, second);
     match result {
         Ok(_) => decode(schema, &first),
@@ -49,8 +59,12 @@ fn encode_twice(schema: &str, plan: &Plan, message: &Message<'_>) {
 
 fn decode(schema: &str, frame: &[u8]) {
     // Avro's parser refuses some schemas that a plan can be made of, e.g. for their names.
-    let Ok(schema) = apache_avro::Schema::parse_str(schema) else { return };
-    let Ok(reader) = apache_avro::reader::datum::GenericDatumReader::builder(&schema).build() else { return };
+    let Ok(schema) = apache_avro::Schema::parse_str(schema) else {
+        return;
+    };
+    let Ok(reader) = apache_avro::reader::datum::GenericDatumReader::builder(&schema).build() else {
+        return;
+    };
     let mut rest = &frame[5..];
     let value = reader.read_value(&mut rest);
     assert!(value.is_ok(), "{value:?}");

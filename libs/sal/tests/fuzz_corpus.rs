@@ -1,4 +1,6 @@
 //! Replays the corpora of the fuzz targets on the stable compiler, through the same code.
+// The helpers of a test may panic as the test itself.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 // The fuzz targets are crates of their own, where this is public.
 #[path = "../../../fuzz/bodies.rs"]
@@ -8,7 +10,9 @@ mod bodies;
 use std::path::PathBuf;
 
 fn replay(target: &str, body: fn(&[u8])) {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus").join(target);
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("../../fuzz/corpus")
+        .join(target);
     let mut replayed = 0;
     for file in std::fs::read_dir(&folder).unwrap() {
         let path = file.unwrap().path();

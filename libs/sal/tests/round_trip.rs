@@ -1,5 +1,7 @@
 //! Property: whatever the generator prints comes back, as apache-avro decodes it, or is counted as ambiguous. Random
 //! schemas of all types in both dialects, random values, strings as hostile as they can be.
+// The helpers of a test may panic as the test itself.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
 

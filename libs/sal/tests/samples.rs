@@ -1,5 +1,9 @@
 //! Every sample of `../shared/sal/samples.txt`, captured or made with SAL's own generator, against values written by
 //! hand from its text.
+// The helpers of a test may panic as the test itself.
+#![allow(clippy::unwrap_used, clippy::panic)]
+// The numbers are written as the samples have them.
+#![allow(clippy::excessive_precision, clippy::approx_constant)]
 
 mod common;
 

@@ -1,4 +1,6 @@
 //! Where strings end: against a plain search through all splits, and in time that does not grow with their number.
+// The helpers of a test may panic as the test itself.
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
 
