@@ -324,10 +324,12 @@ async fn compatible_with(
         // A subject that is not there yet takes anything.
         VersionId::Latest => VersionSet::Latest,
         VersionId::Number(number) => {
-            shared
+            // For a subject that is not there, too, it is the version that Confluent's registry misses.
+            let found = shared
                 .lock()
                 .store
-                .version(&subject, VersionId::Number(number), false)?;
+                .version(&subject, VersionId::Number(number), false);
+            found.map_err(|_| Problem::NoVersion(number))?;
             VersionSet::One(number)
         }
     };

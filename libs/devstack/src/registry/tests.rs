@@ -315,6 +315,10 @@ async fn a_subjects_level_goes_before_the_global_one() {
         (404, 40402)
     );
     assert_eq!(
+        refused(post(&server, "/compatibility/subjects/none/versions/1", R2)).await,
+        (404, 40402)
+    );
+    assert_eq!(
         delete(&server, "/config").await.1,
         json!({"compatibilityLevel": "FULL_TRANSITIVE"})
     );
