@@ -1,11 +1,13 @@
-//! SQLite as the embedded alternative to InfluxDB: one table a measurement, one column a field, by the same lines and the same rules.
+//! SQLite as the embedded alternative to InfluxDB: one table a measurement, one column a field, by the same
+//! lines and the same rules.
 //!
-//! - The key is InfluxDB's: `PRIMARY KEY (time, tags…)`, `time` in microseconds since 1970 UTC. A point that comes again merges
-//!   its fields into the row: new values win, others stay.
-//! - Columns are added as fields appear, and keep the type that a field had first (`REAL`, `INTEGER`, `BOOLEAN`, `TEXT`); a point
-//!   that brings another type is rejected, as InfluxDB does.
+//! - The key is InfluxDB's: `PRIMARY KEY (time, tags…)`, `time` in microseconds since 1970 UTC. A point that
+//!   comes again merges its fields into the row: new values win, others stay.
+//! - Columns are added as fields appear, and keep the type that a field had first (`REAL`, `INTEGER`,
+//!   `BOOLEAN`, `TEXT`); a point that brings another type is rejected, as InfluxDB does.
 //! - One transaction a request: a rejected point leaves nothing of the others, and the writer bisects.
-//! - Names are quoted, so that none of them can be anything but a name. SQLite ignores their case: `Temp` beside `temp` is rejected.
+//! - Names are quoted, so that none of them can be anything but a name. SQLite ignores their case: `Temp`
+//!   beside `temp` is rejected.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -66,7 +68,8 @@ impl SqliteWriter {
     /// Opens the file, or makes it.
     pub fn open(path: &Path) -> Result<Self, rusqlite::Error> {
         let connection = Connection::open(path)?;
-        // Readers do not wait for the writer, and a committed batch survives a power cut: its offset is committed next.
+        // Readers do not wait for the writer, and a committed batch survives a power cut: its offset is
+        // committed next.
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "FULL")?;
         connection.busy_timeout(std::time::Duration::from_secs(5))?;
@@ -177,33 +180,42 @@ impl Table {
     }
 
     /// Makes the table, and adds columns, as the point needs them.
+    ///
+    /// A new table is made with all its columns in one statement: SQLite parses the whole file's schema again at each,
+    /// which at one statement a column took a minute for the first second of 100 topics.
     fn fit(&mut self, transaction: &Transaction<'_>, point: &Point<'_>) -> Result<(), StoreError> {
+        let is_new = self.columns.is_empty();
+        let tags: Vec<String> = point.tags.iter().map(|(tag, _)| (*tag).to_owned()).collect();
+        if is_new {
+            self.tags = tags;
+            for key in std::iter::once("time").chain(self.tags.iter().map(String::as_str)) {
+                self.columns.insert(key.to_ascii_lowercase(), (key.to_owned(), String::new()));
+            }
+        } else if tags.iter().any(|tag| !self.tags.contains(tag)) {
+            // A tag that is null in this record is absent from the line and '' in the key; one that is new changes
+            // the key.
+            return Err(StoreError::Tags { is: self.tags.clone(), comes: tags });
+        }
+        let added = self.add_columns(point)?;
         let table = quoted(point.measurement);
-        if self.columns.is_empty() {
-            self.tags = point.tags.iter().map(|(tag, _)| (*tag).to_owned()).collect();
-            let keys: Vec<String> = self.tags.iter().map(|tag| quoted(tag)).collect();
-            let columns: String = keys
-                .iter()
-                .map(|tag| format!(", {tag} TEXT NOT NULL DEFAULT ''"))
-                .collect();
-            let key: String = keys.iter().map(|tag| format!(", {tag}")).collect();
+        if is_new {
+            let tags = self.tags.iter().map(|tag| format!(", {} TEXT NOT NULL DEFAULT ''", quoted(tag)));
+            let columns: String = tags.chain(added.iter().map(|column| format!(", {column}"))).collect();
+            let key: String = self.tags.iter().map(|tag| format!(", {}", quoted(tag))).collect();
             transaction.execute_batch(&format!(
                 "CREATE TABLE {table} (\"time\" INTEGER NOT NULL{columns}, PRIMARY KEY (\"time\"{key}))"
             ))?;
-            *self = Table::read(transaction, point.measurement)?;
+        } else {
+            for column in added {
+                transaction.execute_batch(&format!("ALTER TABLE {table} ADD COLUMN {column}"))?;
+            }
         }
-        // A tag that is null in this record is absent from the line and '' in the key; one that is new changes the key.
-        if point
-            .tags
-            .iter()
-            .any(|(tag, _)| !self.tags.iter().any(|key| key == tag))
-        {
-            let comes = point.tags.iter().map(|(tag, _)| (*tag).to_owned()).collect();
-            return Err(StoreError::Tags {
-                is: self.tags.clone(),
-                comes,
-            });
-        }
+        Ok(())
+    }
+
+    /// Notes the columns that the point brings; answers the declarations of those that are new.
+    fn add_columns(&mut self, point: &Point<'_>) -> Result<Vec<String>, StoreError> {
+        let mut added = Vec::new();
         for (field, value) in &point.fields {
             let comes = declared(value);
             match self.columns.get(&field.to_ascii_lowercase()) {
@@ -211,27 +223,17 @@ impl Table {
                     return Err(StoreError::Case((*field).to_owned(), name.clone()));
                 }
                 Some((_, is)) if is != comes => {
-                    return Err(StoreError::Type {
-                        field: (*field).to_owned(),
-                        comes,
-                        is: is.clone(),
-                    });
+                    return Err(StoreError::Type { field: (*field).to_owned(), comes, is: is.clone() });
                 }
                 Some(_) => {}
                 None if self.columns.len() >= MAX_COLUMNS => return Err(StoreError::Columns),
                 None => {
-                    transaction.execute_batch(&format!(
-                        "ALTER TABLE {table} ADD COLUMN {} {comes}",
-                        quoted(field)
-                    ))?;
-                    self.columns.insert(
-                        field.to_ascii_lowercase(),
-                        ((*field).to_owned(), comes.to_owned()),
-                    );
+                    added.push(format!("{} {comes}", quoted(field)));
+                    self.columns.insert(field.to_ascii_lowercase(), ((*field).to_owned(), comes.to_owned()));
                 }
             }
         }
-        Ok(())
+        Ok(added)
     }
 }
 
@@ -249,7 +251,8 @@ fn insert(transaction: &Transaction<'_>, point: &Point<'_>) -> Result<(), StoreE
         .iter()
         .map(|field| format!("{field}=excluded.{field}"))
         .collect();
-    // A tag that this point lacks takes part in the key by its default, so that the conflict is left to the primary key.
+    // A tag that this point lacks takes part in the key by its default, so that the conflict is left to the
+    // primary key.
     let sql = format!(
         "INSERT INTO {} (\"time\"{all}) VALUES (?{marks}) ON CONFLICT DO UPDATE SET {}",
         quoted(point.measurement),

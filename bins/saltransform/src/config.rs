@@ -49,7 +49,7 @@ pub struct NamingArgs {
     pub dialect: Dialect,
 
     /// Second part of the Kafka topics' names
-    #[arg(long, env = "SUBNAME", default_value = "sal", value_name = "NAME")]
+    #[arg(long, env = "SUBNAME", default_value = "sal", value_name = "NAME", value_parser = sal::name::check_subname)]
     pub subname: String,
 }
 

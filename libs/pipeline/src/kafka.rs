@@ -51,8 +51,9 @@ impl Reporter {
 impl ClientContext for Reporter {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         use RDKafkaLogLevel::{Alert, Critical, Debug, Emerg, Error, Info, Notice, Warning};
-        // librdkafka says each lost connection three times; `error` below says it once, at the right level.
-        if matches!(facility, "FAIL" | "ERROR") {
+        // Each lost connection is said three times, `error` below says it once, at the right level; and as all clients of a
+        // process share the operator's settings, some get those that are not for them.
+        if matches!(facility, "FAIL" | "ERROR" | "CONFWARN") {
             return tracing::debug!(target: "librdkafka", facility, message);
         }
         match level {

@@ -152,8 +152,7 @@ async fn demo(args: &DemoArgs) -> Result<Account, DemoError> {
     while !Sample::of(&stages).has_carried(produced) && !stages.any_failed() && settled.elapsed() < SETTLE {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    let end = Sample::of(&stages);
-    stages.stop().await?;
+    let end = stages.stop().await?;
     let account = Account::new(
         produced,
         end,

@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 use super::DemoArgs;
 use super::parts::Parts;
 use super::screen::Screen;
+use super::watch::Sample;
 
 /// A stage cannot be started, or ended with an error.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +68,8 @@ impl Stages {
         sink.org.clone_from(&args.influxdb_org);
         sink.bucket.clone_from(&args.influxdb_bucket);
         sink.auto_offset_reset = reset(args).to_owned();
+        // For latency: a demo has no InfluxDB to spare from small requests.
+        sink.flush_interval = std::time::Duration::from_millis(10);
         let config = sink.check()?;
         let (service, runtime) = (influxsink.clone(), Handle::current());
         let sinking = tokio::task::spawn_blocking(move || influxsink::run(&config, &service, &runtime));
@@ -164,12 +167,14 @@ impl Stages {
         }
     }
 
-    /// Drains saltransform, then influxsink.
-    pub(super) async fn stop(self) -> Result<(), StagesError> {
-        self.saltransform.shutdown.ask();
+    /// Drains saltransform, then influxsink; answers their last counts.
+    pub(super) async fn stop(self) -> Result<Sample, StagesError> {
+        let services = [self.salmock, self.saltransform, self.influxsink];
+        services[1].shutdown.ask();
         self.transforming.await??;
-        self.influxsink.shutdown.ask();
-        Ok(self.sinking.await??)
+        services[2].shutdown.ask();
+        self.sinking.await??;
+        Ok(Sample::of_services(services.iter()))
     }
 
     fn lock(

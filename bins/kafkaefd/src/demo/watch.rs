@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use pipeline::service::Service;
 use prometheus::proto::MetricType;
 
 use super::stages::Stages;
@@ -21,21 +22,26 @@ pub(super) struct Times {
 }
 
 impl Sample {
-    /// Reads the metrics of all stages. Labels are summed up: the accounts need totals.
+    /// Reads the metrics of all stages.
     pub(super) fn of(stages: &Stages) -> Self {
+        Self::of_services([&stages.salmock, &stages.saltransform, &stages.influxsink].into_iter())
+    }
+
+    /// The same of services that run no more. Labels are summed up: the accounts need totals.
+    pub(super) fn of_services<'a>(services: impl Iterator<Item = &'a Service>) -> Self {
         let mut sample = Self {
             at: Instant::now(),
             counts: BTreeMap::new(),
             times: BTreeMap::new(),
         };
-        for service in [&stages.salmock, &stages.saltransform, &stages.influxsink] {
+        for service in services {
             for family in service.metrics.gather() {
                 for metric in family.get_metric() {
                     match family.get_field_type() {
                         MetricType::COUNTER => {
                             let count = sample.counts.entry(family.name().to_owned()).or_default();
                             // Counts stay far below 2^53, so that the float that Prometheus keeps is exact.
-                            *count += metric.get_counter().value() as u64;
+                            *count += metric.get_counter().get_value() as u64;
                         }
                         MetricType::HISTOGRAM => {
                             let histogram = metric.get_histogram();

@@ -1,0 +1,144 @@
+//! saltransform on the embedded broker and registry: what goes in comes out once, or is a dead letter, or is skipped.
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod stack;
+
+use std::collections::BTreeSet;
+
+use rdkafka::Message;
+use stack::{DEAD, GROUP, INPUT, Stack, header, message};
+
+const PRODUCED: &str = "saltransform_produced_total";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_message_comes_out_once_across_restarts() {
+    const ROUNDS: usize = 3;
+    const EACH: usize = 500;
+    let stack = Stack::start(3).await;
+    stack.register(false).await;
+    for round in 0..ROUNDS {
+        let running = stack.run(stack.args());
+        stack.produce((0..EACH).map(|n| message(round * EACH + n, None)));
+        // Stopped in the middle: the drain finishes what was read, the next round reads on from there.
+        running.wait_for(PRODUCED, EACH as u64 / 3).await;
+        running.stop().await;
+    }
+    let running = stack.run(stack.args());
+    let records = stack.records(ROUNDS * EACH).await;
+    running.stop().await;
+    let sequences: BTreeSet<i64> = records.iter().map(|(_, r)| r["sal_sequence"].as_i64().unwrap()).collect();
+    assert_eq!(sequences.len(), ROUNDS * EACH, "every sequence number once");
+    assert_eq!(records[0].1["sal_created"], 1_556_000_000_125_i64);
+    assert_eq!(records[0].1["level"], 0.5);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_carried_is_kept_with_its_origin() {
+    let stack = Stack::start(1).await;
+    stack.register(false).await;
+    let bad = [
+        (b"Mock_telemetry Mock_state:( 'rev' , 1.0 , oops".to_vec(), "parse"),
+        (b"not SAL at all".to_vec(), "parse"),
+        (b"Mock_telemetry Mock_unheardOf:( 'rev' , 1.0)".to_vec(), "schema"),
+    ];
+    stack.produce(bad.iter().map(|(bytes, _)| bytes.clone()));
+    stack.produce_tombstone();
+    stack.produce([Vec::new(), message(7, None)]);
+    let running = stack.run(stack.args());
+    let records = stack.records(1).await;
+    assert_eq!(records[0].1["sal_sequence"], 7, "the good one passes");
+    let letters = stack.read(DEAD, bad.len());
+    for (offset, (letter, (bytes, stage))) in letters.iter().zip(&bad).enumerate() {
+        assert_eq!(letter.payload().unwrap(), bytes, "the original bytes");
+        assert_eq!(header(letter, "stage"), *stage);
+        assert_eq!(
+            (header(letter, "topic"), header(letter, "partition"), header(letter, "offset")),
+            (INPUT.to_owned(), "0".to_owned(), offset.to_string())
+        );
+        assert_eq!(header(letter, "group"), GROUP);
+        assert!(!header(letter, "reason").is_empty() && !header(letter, "detail").is_empty());
+        assert!(header(letter, "timestamp").parse::<i64>().unwrap() > 1_500_000_000_000);
+    }
+    running.wait_for("saltransform_skipped_total", 2).await;
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_registry_that_is_away_is_waited_for() {
+    let mut stack = Stack::start(1).await;
+    stack.register(false).await;
+    stack.registry.down().await;
+    stack.produce((0..10).map(|n| message(n, None)));
+    let running = stack.run(stack.args());
+    running.wait_for("saltransform_schema_lookups_total", 1).await;
+    assert!(running.service.readiness.missing().iter().any(|(part, _)| *part == "registry"));
+    assert_eq!(running.count("saltransform_dead_letters_total"), 0, "transient is not poison");
+    stack.registry.up().await.unwrap();
+    assert_eq!(stack.records(10).await.len(), 10);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_schema_version_is_picked_up_by_a_message_that_needs_it() {
+    let stack = Stack::start(1).await;
+    let old = stack.register(false).await;
+    let running = stack.run(stack.args());
+    stack.produce([message(1, None)]);
+    running.wait_for(PRODUCED, 1).await;
+    let new = stack.register(true).await;
+    // The registry is asked about misfits once a second at most, so that nonsense is no storm of questions: the first
+    // ones may be dead letters, the one after that second is carried.
+    while running.count(PRODUCED) < 2 {
+        let ended = running.count(PRODUCED) + running.count("saltransform_dead_letters_total");
+        stack.produce([message(2, Some("it's new"))]);
+        running.wait_for("saltransform_consumed_total", ended + 1).await;
+    }
+    let records = stack.records(2).await;
+    running.stop().await;
+    assert_eq!((records[0].0, records[1].0), (old, new));
+    assert_eq!(records[1].1["note"], "it's new");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_new_schema_version_is_picked_up_in_the_background() {
+    let stack = Stack::start(1).await;
+    stack.register(false).await;
+    let mut args = stack.args();
+    args.schema_refresh = std::time::Duration::from_millis(20);
+    let running = stack.run(args);
+    stack.produce([message(1, None)]);
+    running.wait_for(PRODUCED, 1).await;
+    let new = stack.register(true).await;
+    running.wait_for_label("saltransform_schema_lookups_total", "new", 2).await;
+    stack.produce([message(2, Some("first try"))]);
+    assert_eq!(stack.records(2).await[1].0, new);
+    assert_eq!(running.count("saltransform_dead_letters_total"), 0);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_rewind_reads_everything_again() {
+    let stack = Stack::start(2).await;
+    stack.register(false).await;
+    stack.produce((0..20).map(|n| message(n, None)));
+    let first = stack.run(stack.args());
+    first.wait_for(PRODUCED, 20).await;
+    first.stop().await;
+    let mut args = stack.args();
+    args.rewind_to_start = true;
+    let second = stack.run(args);
+    second.wait_for(PRODUCED, 20).await;
+    second.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_output_topic_that_refuses_is_waited_for() {
+    use rdkafka::types::RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED as DENIED;
+    let stack = Stack::start(1).await;
+    stack.register(false).await;
+    stack.produce([message(1, None)]);
+    stack.broker.fail_next(rdkafka::types::RDKafkaApiKey::Produce, &[DENIED]).unwrap();
+    let running = stack.run(stack.args());
+    assert_eq!(stack.records(1).await.len(), 1, "it is tried again");
+    running.stop().await;
+}

@@ -1,0 +1,221 @@
+//! What each test starts: an embedded broker and registry with the schema of one topic, and saltransform on them.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use apache_avro::Schema;
+use devstack::{Broker, RegistryServer};
+use pipeline::config::{KafkaArgs, RegistryArgs, ServiceArgs};
+use pipeline::registry::Registry;
+use pipeline::service::Service;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::{Headers, Message, OwnedMessage};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use saltransform::config::{NamingArgs, OffsetReset, RunArgs};
+use saltransform::record_json::record_json;
+use saltransform::run::{RunError, Stage};
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+
+pub(crate) const INPUT: &str = "Mock_telemetry";
+pub(crate) const OUTPUT: &str = "lsst.sal.Mock_state";
+pub(crate) const SUBJECT: &str = "lsst.sal.Mock_state-value";
+pub(crate) const GROUP: &str = "test-group";
+pub(crate) const DEAD: &str = "test-group.dead-letter";
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) struct Stack {
+    pub(crate) broker: Broker,
+    pub(crate) registry: RegistryServer,
+    client: Registry,
+    producer: BaseProducer,
+}
+
+pub(crate) struct Running {
+    pub(crate) service: Service,
+    task: JoinHandle<Result<(), RunError>>,
+}
+
+impl Stack {
+    pub(crate) async fn start(partitions: i32) -> Self {
+        let broker = Broker::start().unwrap();
+        for (topic, partitions) in [(INPUT, partitions), (OUTPUT, 1), (DEAD, 1)] {
+            broker.create_topic(topic, partitions).unwrap();
+        }
+        let registry = RegistryServer::start().await.unwrap();
+        let client = Registry::new(&RegistryArgs::at(registry.url())).unwrap();
+        let producer =
+            ClientConfig::new().set("bootstrap.servers", broker.bootstrap_servers()).create().unwrap();
+        Self { broker, registry, client, producer }
+    }
+
+    /// Registers the topic's schema: a number, and with `note` a text behind it.
+    pub(crate) async fn register(&self, note: bool) -> u32 {
+        self.client.register(SUBJECT, &schema(note)).await.unwrap()
+    }
+
+    pub(crate) fn args(&self) -> RunArgs {
+        let mut kafka = KafkaArgs::at(self.broker.bootstrap_servers());
+        let hints = Broker::fetch_hints().iter().chain(&[("session.timeout.ms", "6000")]);
+        kafka.settings.extend(hints.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+        RunArgs {
+            subsystem: Vec::new(),
+            topic: vec![INPUT.to_owned()],
+            group: Some(GROUP.to_owned()),
+            auto_offset_reset: OffsetReset::Earliest,
+            rewind_to_start: false,
+            tasks: Some(2),
+            disable_producer_acks: false,
+            disable_consumer_check_crcs: false,
+            compression: "zstd".to_owned(),
+            dead_letter_topic: None,
+            time_scale: None,
+            schema_refresh: Duration::from_secs(3600),
+            naming: NamingArgs { dialect: sal::name::Dialect::Efd, subname: "sal".to_owned() },
+            kafka,
+            registry: RegistryArgs::at(self.registry.url()),
+            service: ServiceArgs::default(),
+        }
+    }
+
+    pub(crate) fn run(&self, args: RunArgs) -> Running {
+        let service = Service::embedded(&args.service);
+        let stage = Stage::new(&args, &service).unwrap();
+        Running { service, task: tokio::task::spawn_blocking(move || stage.run()) }
+    }
+
+    pub(crate) fn produce(&self, values: impl IntoIterator<Item = Vec<u8>>) {
+        for value in values {
+            self.producer.send(BaseRecord::<(), _>::to(INPUT).payload(&value)).map_err(|(e, _)| e).unwrap();
+        }
+        self.producer.flush(PATIENCE).unwrap();
+    }
+
+    pub(crate) fn produce_tombstone(&self) {
+        self.producer.send(BaseRecord::<_, ()>::to(INPUT).key("k")).map_err(|(e, _)| e).unwrap();
+        self.producer.flush(PATIENCE).unwrap();
+    }
+
+    /// The first `count` messages of a topic, from its start.
+    pub(crate) fn read(&self, topic: &str, count: usize) -> Vec<OwnedMessage> {
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", self.broker.bootstrap_servers())
+            .set("group.id", "reader")
+            .set("fetch.wait.max.ms", "20")
+            .create()
+            .unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(topic, 0, Offset::Beginning).unwrap();
+        consumer.assign(&list).unwrap();
+        let start = Instant::now();
+        let mut messages = Vec::new();
+        while messages.len() < count {
+            assert!(start.elapsed() < PATIENCE, "{} of {count} messages in {topic}", messages.len());
+            if let Some(message) = consumer.poll(Duration::from_millis(100)) {
+                messages.push(message.unwrap().detach());
+            }
+        }
+        messages
+    }
+
+    /// The records of the output topic: schema id and the record as JSON.
+    pub(crate) async fn records(&self, count: usize) -> Vec<(u32, Value)> {
+        let mut schemas: BTreeMap<u32, Schema> = BTreeMap::new();
+        let mut records = Vec::new();
+        for message in self.read(OUTPUT, count) {
+            let frame = message.payload().unwrap();
+            let (header, record) = frame.split_at(5);
+            let id = u32::from_be_bytes(header[1..].try_into().unwrap());
+            if !schemas.contains_key(&id) {
+                let raw = self.client.schema_by_id(id).await.unwrap();
+                schemas.insert(id, Schema::parse_str(&raw.raw).unwrap());
+            }
+            records.push((id, record_json(&schemas[&id], record).unwrap()));
+        }
+        records
+    }
+}
+
+impl Running {
+    /// A counter of this run, all labels together.
+    pub(crate) fn count(&self, name: &str) -> u64 {
+        let families = self.service.metrics.gather();
+        let family = families.iter().find(|family| family.name() == name);
+        family.map_or(0, |family| family.get_metric().iter().map(|m| m.get_counter().get_value() as u64).sum())
+    }
+
+    pub(crate) async fn wait_for(&self, name: &str, at_least: u64) {
+        let start = Instant::now();
+        while self.count(name) < at_least {
+            assert!(start.elapsed() < PATIENCE, "{name} is {} of {at_least}", self.count(name));
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Waits until a counter with this one label's value has come so far.
+    pub(crate) async fn wait_for_label(&self, name: &str, label: &str, at_least: u64) {
+        let start = Instant::now();
+        let count = || {
+            let families = self.service.metrics.gather();
+            let metrics = families.iter().filter(|family| family.name() == name).flat_map(|f| f.get_metric());
+            let with_label = metrics.filter(|metric| metric.get_label().iter().any(|pair| pair.value() == label));
+            with_label.map(|metric| metric.get_counter().get_value() as u64).sum::<u64>()
+        };
+        while count() < at_least {
+            assert!(start.elapsed() < PATIENCE, "{name} {label} is {} of {at_least}", count());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Drains, and checks that the counts add up.
+    pub(crate) async fn stop(self) {
+        self.service.shutdown.ask();
+        let (service, task) = (self.service.clone(), self.task);
+        task.await.unwrap().unwrap();
+        assert!(!service.shutdown.has_failed() && !service.shutdown.given_up());
+        let counts = Running { service, task: tokio::spawn(async { Ok(()) }) };
+        let ended = ["produced", "dead_letters", "skipped"]
+            .map(|end| counts.count(&format!("saltransform_{end}_total")))
+            .iter()
+            .sum::<u64>();
+        assert_eq!(counts.count("saltransform_consumed_total"), ended + counts.count("kafka_released_total"));
+    }
+}
+
+/// A message of the mocked topic.
+pub(crate) fn message(sequence: usize, note: Option<&str>) -> Vec<u8> {
+    let note = note.map(|note| format!(" , '{note}'")).unwrap_or_default();
+    format!(
+        "Mock_telemetry Mock_state:( 'rev' , 1556000000.125000 , 1556000000.127185 , {sequence} , 1 , 2 , 0.5{note})"
+    )
+    .into_bytes()
+}
+
+pub(crate) fn header(message: &OwnedMessage, key: &str) -> String {
+    let headers = message.headers().unwrap();
+    let found = headers.iter().find(|header| header.key == key).unwrap_or_else(|| panic!("no header {key}"));
+    String::from_utf8(found.value.unwrap().to_vec()).unwrap()
+}
+
+fn schema(note: bool) -> String {
+    let stamp = json!({"type": "long", "logicalType": "timestamp-millis"});
+    let mut fields = vec![
+        json!({"name": "kafka_timestamp", "type": stamp}),
+        json!({"name": "sal_revcode", "type": "string"}),
+        json!({"name": "sal_created", "type": stamp}),
+        json!({"name": "sal_ingested", "type": stamp}),
+        json!({"name": "sal_sequence", "type": "long"}),
+        json!({"name": "sal_origin", "type": "int"}),
+        json!({"name": "sal_host", "type": "int"}),
+        json!({"name": "level", "type": "double", "sal_index": 0}),
+    ];
+    if note {
+        fields.push(json!({"name": "note", "type": "string", "default": "", "sal_index": 1}));
+    }
+    json!({
+        "type": "record", "namespace": "lsst.sal", "name": "Mock_state", "fields": fields,
+        "sal_subsystem": "Mock", "sal_topic_type": "SALTelemetry", "sal_version": "1"
+    })
+    .to_string()
+}
