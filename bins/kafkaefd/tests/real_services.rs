@@ -188,7 +188,11 @@ fn every_field_of_the_samples_arrives() {
         sent += 1;
         until("B7 is transformed", 60, || {
             let refused = transform.count("saltransform_dead_letters_total");
-            (transform.count("saltransform_produced_total") + refused == sent).then_some(())
+            if transform.count("saltransform_produced_total") + refused == sent {
+                Ok(())
+            } else {
+                Err(transform.state())
+            }
         });
     }
     assert_eq!(transform.count("saltransform_consumed_total"), sent);
@@ -357,7 +361,15 @@ fn with_long(mut schema: Json, field: &str) -> Json {
 fn wait(stage: &Stage, counter: &str, wanted: u64) {
     until(&format!("{counter} {wanted}"), 120, || {
         let reached = stage.count(counter);
-        assert!(reached <= wanted, "{counter} is {reached}, expected {wanted}");
-        (reached == wanted).then_some(())
+        assert!(
+            reached <= wanted,
+            "{counter} is {reached}, expected {wanted}; {}",
+            stage.state()
+        );
+        if reached == wanted {
+            Ok(())
+        } else {
+            Err(stage.state())
+        }
     });
 }

@@ -68,17 +68,17 @@ pub(crate) fn unique(prefix: &str) -> String {
     format!("{prefix}{:x}", since.as_nanos())
 }
 
-/// Waits until `get` gives something, asking ten times a second.
-pub(crate) fn until<T>(what: &str, seconds: u64, mut get: impl FnMut() -> Option<T>) -> T {
+/// Waits until `get` gives something, asking ten times a second; its last error says how far it came.
+pub(crate) fn until<T>(what: &str, seconds: u64, mut get: impl FnMut() -> Result<T, String>) -> T {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(seconds);
     loop {
-        if let Some(value) = get() {
-            return value;
+        match get() {
+            Ok(value) => return value,
+            Err(state) => assert!(
+                std::time::Instant::now() < deadline,
+                "{what}: not within {seconds} s; {state}"
+            ),
         }
-        assert!(
-            std::time::Instant::now() < deadline,
-            "{what}: not within {seconds} s"
-        );
         std::thread::sleep(std::time::Duration::from_millis(100));
     }
 }

@@ -38,9 +38,21 @@ impl Stage {
             .sum()
     }
 
-    /// What the stage waits for, and why.
-    pub(crate) fn missing(&self) -> Vec<(&'static str, String)> {
-        self.service.readiness.missing()
+    /// All counters and gauges but those at zero, and what the stage waits for: for the message of a test that fails.
+    pub(crate) fn state(&self) -> String {
+        let families = self.service.metrics.gather();
+        let values = families.iter().flat_map(|family| {
+            family.get_metric().iter().map(move |metric| {
+                let labels: Vec<_> = metric.get_label().iter().map(|label| label.value()).collect();
+                let value = metric.get_counter().get_value() + metric.get_gauge().get_value();
+                (value != 0.0).then(|| format!("{}{labels:?} {value}", family.name()))
+            })
+        });
+        let values: Vec<_> = values.flatten().collect();
+        format!(
+            "metrics {values:?}, waiting for {:?}",
+            self.service.readiness.missing()
+        )
     }
 
     /// Stops the stage as SIGTERM would, and fails if it did not end well.
