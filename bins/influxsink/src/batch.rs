@@ -1,10 +1,12 @@
-//! A batch: the fourth step of the data's way. Lines that go to the database together, and with each the message that it came
-//! from, so that a point which the database refuses can be dead-lettered as its original bytes, and its offset be held until then.
+//! A batch: the fourth step of the data's way. Lines that go to the database together, and with each the
+//! message that it came from, so that a point which the database refuses can be dead-lettered as its original
+//! bytes, and its offset be held until then.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// When a batch is full or due. M1M3's messages are 50 times those of an event: counting messages alone bounds nothing.
+/// When a batch is full or due. M1M3's messages are 50 times those of an event: counting messages alone
+/// bounds nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchLimits {
     /// Bytes of lines.
@@ -15,7 +17,8 @@ pub struct BatchLimits {
     pub interval: Duration,
 }
 
-/// Lines, and what each came from. `K` is what is kept of a message (a [`pipeline::intake::Taken`], in tests anything).
+/// Lines, and what each came from. `K` is what is kept of a message (a [`pipeline::intake::Taken`], in tests
+/// anything).
 #[derive(Debug)]
 pub struct Batch<K> {
     lines: Vec<u8>,
@@ -111,7 +114,8 @@ impl<K> Batch<K> {
     }
 }
 
-/// A batch on its way into the database: points leave it at its front, one by one or many at a time, as their fate is known.
+/// A batch on its way into the database: points leave it at its front, one by one or many at a time, as their
+/// fate is known.
 #[derive(Debug)]
 pub(crate) struct Unsettled<K> {
     lines: Vec<u8>,

@@ -1,5 +1,5 @@
-//! The Confluent frame around every value that the sink consumes: one zero byte, the schema's id (four bytes, big-endian),
-//! then Avro's binary encoding ("Wire format" in Confluent's schema registry documentation).
+//! The Confluent frame around every value that the sink consumes: one zero byte, the schema's id (four bytes,
+//! big-endian), then Avro's binary encoding ("Wire format" in Confluent's schema registry documentation).
 
 /// A message's value with its frame read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +13,8 @@ pub struct Frame<'m> {
 /// Why a value has no readable frame. Permanent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
-    /// No value at all: a tombstone, which compacted topics have. There is nothing to write and nothing to keep.
+    /// No value at all: a tombstone, which compacted topics have. There is nothing to write and nothing to
+    /// keep.
     #[error("a tombstone: the message has no value")]
     Tombstone,
     /// A value of no bytes.

@@ -1,12 +1,14 @@
-//! A lane: consumes messages of some partitions and takes them through frame, plan and line into a batch, while its writer thread
-//! delivers the batch before.
+//! A lane: consumes messages of some partitions and takes them through frame, plan and line into a batch,
+//! while its writer thread delivers the batch before.
 //!
 //! ```text
-//!  intake ──▶ SinkLane (frame → plan → line → batch) ──1 batch──▶ writer thread (deliver) ──▶ InfluxDB or SQLite
-//!                    └──────────────────────── dead letters ◀────────────────┘
+//!  intake ──▶ SinkLane (frame → plan → line → batch) ──1 batch──▶ writer thread (deliver) ──▶ database
+//!                │                                                   │
+//!                └──────────────▶ dead letters ◀─────────────────────┘
 //! ```
-//! The queue between them holds one batch, so that at most three exist: one filling, one waiting, one on its way. When the database
-//! is slow, a due batch goes on filling instead of waiting in line; when it is full, the lane blocks and the intake pauses.
+//! The queue between them holds one batch, so that at most three exist: one filling, one waiting, one on its
+//! way. When the database is slow, a due batch goes on filling instead of waiting in line; when it is full,
+//! the lane blocks and the intake pauses.
 
 use std::sync::Arc;
 use std::thread::Scope;
@@ -16,6 +18,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use pipeline::dead_letter::{Reason, SharedDeadLetters};
 use pipeline::intake::{Lane, LaneError, LaneFactory, Taken};
 use pipeline::metrics::SinkMetrics;
+use pipeline::service::Shutdown;
 use prometheus::local::LocalHistogram;
 use rdkafka::Message;
 
@@ -57,6 +60,7 @@ pub(crate) struct SinkLane<'m> {
     dead_letters: SharedDeadLetters,
     metrics: SinkMetrics,
     encode_seconds: LocalHistogram,
+    shutdown: Shutdown,
 }
 
 impl<'m, D> LaneFactory<'m> for SinkLanes<D>
@@ -90,6 +94,7 @@ where
             dead_letters: Arc::clone(&self.dead_letters),
             encode_seconds: self.metrics.encode_seconds.local(),
             metrics: self.metrics.clone(),
+            shutdown: self.plans.shutdown.clone(),
         })
     }
 }
@@ -131,6 +136,8 @@ impl<'m> Lane<'m> for SinkLane<'m> {
         self.send(Job::Drained(done))?;
         // An error is a writer that ended; nothing is in flight then either.
         let _ = drained.recv();
+        // Dead letters on their way hold their offsets, too.
+        while !self.dead_letters.flush(Duration::from_millis(200)) && !self.shutdown.given_up() {}
         Ok(())
     }
 }

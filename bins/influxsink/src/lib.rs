@@ -10,9 +10,9 @@
 //! ```
 //! `config` is the command line, `run` puts the stages together.
 //!
-//! What holds at each hop: a message's offset is committed only when its point is in the database or its bytes are in the dead-letter
-//! topic; points are deterministic (measurement, tags and time come from the record alone), so that what is written twice after
-//! a crash overwrites itself.
+//! What holds at each hop: a message's offset is committed only when its point is in the database or its
+//! bytes are in the dead-letter topic; points are deterministic (measurement, tags and time come from the
+//! record alone), so that what is written twice after a crash overwrites itself.
 
 pub mod batch;
 pub mod config;

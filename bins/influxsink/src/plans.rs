@@ -1,5 +1,6 @@
-//! From a frame's schema id to its plan: each schema is fetched and compiled once a lane. A registry that is away is waited for,
-//! however long; what it does not know, and what cannot become points, makes dead letters.
+//! From a frame's schema id to its plan: each schema is fetched and compiled once a lane. A registry that is
+//! away is waited for, however long; what it does not know, and what cannot become points, makes dead
+//! letters.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -79,7 +80,11 @@ impl Plans {
                     self.source.readiness.up();
                     let plan = Plan::compile(&schema.raw, &self.source.mapping).map(Arc::new);
                     if let Err(error) = &plan {
-                        tracing::warn!(schema_id = id, error = %error, "schema cannot become points; its records are dead letters");
+                        tracing::warn!(
+                            schema_id = id,
+                            %error,
+                            "schema cannot become points; its records are dead letters"
+                        );
                     }
                     self.known.insert(id, plan);
                     return self.known(id).unwrap_or(Lookup::GivenUp);

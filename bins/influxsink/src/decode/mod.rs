@@ -1,21 +1,22 @@
-//! Decoding: the second step of the data's way. An Avro writer schema is compiled once into a flat [`Plan`]; the plan then
-//! walks each record's bytes and hands every value, under its flattened name, to a [`PointSink`]. No value tree is built.
+//! Decoding: the second step of the data's way. An Avro writer schema is compiled once into a flat [`Plan`];
+//! the plan then walks each record's bytes and hands every value, under its flattened name, to a
+//! [`PointSink`]. No value tree is built.
 //!
-//! How Avro becomes a point (the rules of the EFD's readers; where Telegraf and stream-reactor differ, the README says so):
+//! How Avro becomes a point, as the EFD's readers expect it:
 //!
 //! | Avro | point |
 //! |---|---|
 //! | record | measurement = the record's full name |
 //! | boolean, int, long, float, double, string | a field of the same name |
-//! | `T` in a union with null | the field, or nothing where it is null; other unions: whichever branch is present |
+//! | `T` in a union with null | the field, or nothing where null; other unions: the branch that is there |
 //! | array | `name0`, `name1`, … with no separator |
-//! | nested record | `outer_inner` (Telegraf's default separator); in an array `outer0_inner`; arrays in arrays `name0_1` |
+//! | nested record | `outer_inner`, as Telegraf does; in an array `outer0_inner`; arrays in arrays `name0_1` |
 //! | enum | its symbol, a string |
 //! | bytes, fixed | a string, if it is UTF-8; otherwise the record is refused |
 //! | date, time and timestamp types | the integer that is stored, in its own unit |
 //! | uuid | the string that is stored |
-//! | map, decimal, duration, recursive types | the schema is refused: no field name or type holds them faithfully |
-//! | a field named `time` | left out and counted: InfluxDB reserves that name and drops such fields in silence |
+//! | map, decimal, duration, recursive types | the schema is refused: no field holds them faithfully |
+//! | a field named `time` | left out and counted: InfluxDB drops such fields in silence |
 
 mod names;
 mod plan;
@@ -32,8 +33,8 @@ pub use schema::SchemaError;
 
 use time::TimeFault;
 
-/// The name of a value: `prefix`, then the key's name, then the index. Kept in pieces, so that nothing is put together
-/// for a field that is merely copied into a line.
+/// The name of a value: `prefix`, then the key's name, then the index. Kept in pieces, so that nothing is put
+/// together for a field that is merely copied into a line.
 #[derive(Clone, Copy, Debug)]
 pub struct Name<'a> {
     /// What array elements of records stand under: `outer0`. Empty for all else.

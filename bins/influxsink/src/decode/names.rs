@@ -1,12 +1,12 @@
-//! The names of fields: checked once, when a schema is compiled, so that no name needs escaping later and no two values of
-//! a record can come out under the same name.
+//! The names of fields: checked once, when a schema is compiled, so that no name needs escaping later and no
+//! two values of a record can come out under the same name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::schema::SchemaError;
 
-/// A field's or tag's name that is known when the schema is compiled. Letters, digits, `_` and `-` only: none of them needs
-/// escaping in line protocol or can end an SQL identifier.
+/// A field's or tag's name that is known when the schema is compiled. Letters, digits, `_` and `-` only: none
+/// of them needs escaping in line protocol or can end an SQL identifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
     assign: Box<str>,
@@ -40,11 +40,13 @@ pub(super) fn is_plain(name: &str) -> bool {
 /// Stands for an array's index in the patterns below; no name can contain it.
 pub(super) const INDEX: char = '#';
 
-/// From how many elements on an array's names meet those of another field: array `force` (pattern `force#`) has room for
-/// ten elements beside a field `force10`, and for ten beside an array `force1`, whose first is `force10`, too.
+/// From how many elements on an array's names meet those of another field: array `force` (pattern `force#`)
+/// has room for ten elements beside a field `force10`, and for ten beside an array `force1`, whose first is
+/// `force10`, too.
 ///
-/// `patterns` are all flattened names of a schema with [`INDEX`] for each index. Arrays that cannot meet anything are not in
-/// the answer. Names with an index elsewhere than at their end are refused if they could meet others at all.
+/// `patterns` are all flattened names of a schema with [`INDEX`] for each index. Arrays that cannot meet
+/// anything are not in the answer. Names with an index elsewhere than at their end are refused if they could
+/// meet others at all.
 pub(super) fn array_limits(patterns: &BTreeSet<String>) -> Result<BTreeMap<String, usize>, SchemaError> {
     let is_simple = |pattern: &str| match pattern.find(INDEX) {
         Some(at) => at + 1 == pattern.len(),

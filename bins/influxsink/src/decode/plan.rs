@@ -1,4 +1,5 @@
-//! The plan: an Avro record schema, flattened once into the steps that [`super::run`] repeats for each record.
+//! The plan: an Avro record schema, flattened once into the steps that [`super::run`] repeats for each
+//! record.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -106,7 +107,8 @@ impl Flatten<'_> {
         Ok(steps)
     }
 
-    /// The steps of a value named `name`. Within an array of records names are relative and begin with `_` or are empty.
+    /// The steps of a value named `name`. Within an array of records names are relative and begin with `_` or
+    /// are empty.
     fn value(&self, of: &Type, name: &str, steps: &mut Vec<Step>) -> Result<(), SchemaError> {
         let refuse = |why| {
             Err(SchemaError::Unsupported {
@@ -147,8 +149,8 @@ impl Flatten<'_> {
                         limit: usize::MAX,
                     },
                     None => {
-                        // A record's fields follow after `_`; the elements of an inner array too, as `a1` `1` and `a` `11`
-                        // would else be one.
+                        // A record's fields follow after `_`; the elements of an inner array too, as `a1` `1`
+                        // and `a` `11` would else be one.
                         let inner_name = if matches!(**items, Type::Array(_)) {
                             "_"
                         } else {
@@ -178,7 +180,7 @@ impl Flatten<'_> {
             (true, _, Type::Long(Some(unit))) => Step::Time(Key::new(name), *unit),
             (true, _, Type::Double) => Step::Time(Key::new(name), TimeUnit::Seconds),
             (true, ..) => {
-                return refuse("a time is a long with a logical type timestamp-millis, -micros or -nanos, or a double of seconds");
+                return refuse("a time is a long with a logical timestamp type, or a double of seconds");
             }
             (_, true, _) if name == RESERVED => return refuse("InfluxDB takes no tag of this name"),
             (_, true, Type::Float | Type::Double | Type::Bytes | Type::Fixed(_)) => {
@@ -219,8 +221,8 @@ fn scalar(of: &Type) -> Option<Scalar> {
     })
 }
 
-/// All names that the steps can give, with [`INDEX`] for an index; the branches of a union share names freely, as only one
-/// of them is there.
+/// All names that the steps can give, with [`INDEX`] for an index; the branches of a union share names
+/// freely, as only one of them is there.
 fn collect(steps: &[Step], prefix: &str, names: &mut BTreeSet<String>) -> Result<(), SchemaError> {
     let mut add = |name: String| match names.contains(&name) {
         true => Err(SchemaError::NameCollision { name }),

@@ -1,5 +1,5 @@
-//! Reading Avro's binary encoding of single values (Avro specification, "Binary Encoding") from a byte slice. Nothing here
-//! allocates, and no input makes it panic or read past its end.
+//! Reading Avro's binary encoding of single values (Avro specification, "Binary Encoding") from a byte slice.
+//! Nothing here allocates, and no input makes it panic or read past its end.
 
 /// What is wrong with the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -145,10 +145,10 @@ impl<'a> Cursor<'a> {
             .ok_or(Fault::Index(index))
     }
 
-    /// The head of an array's block: how many items follow; 0 ends the array. A negative count is followed by the block's
-    /// size in bytes, which a reader that reads every item does not need. Each item takes at least one byte (the plan
-    /// refuses arrays whose items take none), so that a count beyond the bytes left is a truncated record, found before
-    /// anything is done for it.
+    /// The head of an array's block: how many items follow; 0 ends the array. A negative count is followed by
+    /// the block's size in bytes, which a reader that reads every item does not need. Each item takes at
+    /// least one byte (the plan refuses arrays whose items take none), so that a count beyond the bytes left
+    /// is a truncated record, found before anything is done for it.
     pub(super) fn block(&mut self) -> Result<usize, Fault> {
         let count = self.long()?;
         if count < 0 && self.long()? < 0 {

@@ -1,4 +1,5 @@
-//! Running a plan over one record's bytes. This is the sink's hot path: it allocates for nothing but arrays of records.
+//! Running a plan over one record's bytes. This is the sink's hot path: it allocates for nothing but arrays
+//! of records.
 
 use super::plan::{Plan, Scalar, Step};
 use super::read::{Cursor, Fault};
@@ -17,8 +18,8 @@ pub struct DecodeError {
 }
 
 impl Plan {
-    /// Reads one record, exactly to the last byte, and hands its values to `sink` in the schema's order. After an error the
-    /// sink has been given a part of the record.
+    /// Reads one record, exactly to the last byte, and hands its values to `sink` in the schema's order.
+    /// After an error the sink has been given a part of the record.
     pub fn decode<S: PointSink>(&self, avro: &[u8], sink: &mut S) -> Result<(), DecodeError> {
         let mut cursor = Cursor::new(avro);
         run(&self.steps, "", &mut cursor, sink)?;

@@ -1,5 +1,5 @@
-//! An Avro writer schema (JSON, Avro specification 1.12) as a typed tree, with names resolved and everything refused that
-//! has no faithful place in a point. [`super::plan`] flattens it.
+//! An Avro writer schema (JSON, Avro specification 1.12) as a typed tree, with names resolved and everything
+//! refused that has no faithful place in a point. [`super::plan`] flattens it.
 
 use std::collections::HashMap;
 
@@ -8,8 +8,8 @@ use serde_json::{Map, Value};
 use super::names::is_plain;
 use super::time::TimeUnit;
 
-/// How many types a schema may have once named types are put in where they are used. The largest SAL topic has 214 fields;
-/// a small schema of types that use each other twice would grow without bound.
+/// How many types a schema may have once named types are put in where they are used. The largest SAL topic
+/// has 214 fields; a small schema of types that use each other twice would grow without bound.
 const MAX_TYPES: usize = 20_000;
 
 /// Why records of a schema cannot become points. Permanent: each of its records is a dead letter.

@@ -1,7 +1,8 @@
-//! The time of a point, from the Avro value that carries it to microseconds since 1970 UTC. Never invented: what is missing,
-//! zero or beyond what InfluxDB can hold is a [`TimeFault`].
+//! The time of a point, from the Avro value that carries it to microseconds since 1970 UTC. Never invented:
+//! what is missing, zero or beyond what InfluxDB can hold is a [`TimeFault`].
 
-/// Last microsecond that InfluxDB can hold: its times are signed 64-bit nanoseconds (2262-04-11), its maximum less one.
+/// Last microsecond that InfluxDB can hold: its times are signed 64-bit nanoseconds (2262-04-11), its maximum
+/// less one.
 pub const LAST_MICROS: i64 = (i64::MAX - 1) / 1_000;
 
 /// How a time field stores its time.
@@ -54,7 +55,8 @@ pub fn from_integer(value: i64, unit: TimeUnit) -> Result<i64, TimeFault> {
     checked(micros)
 }
 
-/// Microseconds of a time in seconds, rounded to the nearest: a `double` of today holds seconds to about 0.24 µs.
+/// Microseconds of a time in seconds, rounded to the nearest: a `double` of today holds seconds to about 0.24
+/// µs.
 pub fn from_seconds(seconds: f64) -> Result<i64, TimeFault> {
     if !seconds.is_finite() {
         return Err(TimeFault::OutOfRange);

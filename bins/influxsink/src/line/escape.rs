@@ -1,9 +1,10 @@
-//! Escaping in line protocol (InfluxData's line protocol reference, "Special characters"), and the refusal of what no escape
-//! helps: InfluxDB has none for line breaks in tags, nor for a backslash that ends one.
+//! Escaping in line protocol (InfluxData's line protocol reference, "Special characters"), and the refusal of
+//! what no escape helps: InfluxDB has none for line breaks in tags, nor for a backslash that ends one.
 
 use super::Refusal;
 
-/// Writes a string field's value without its quotes: `"` and `\` get a backslash; all else stands for itself, line breaks too.
+/// Writes a string field's value without its quotes: `"` and `\` get a backslash; all else stands for itself,
+/// line breaks too.
 pub(super) fn text(value: &str, out: &mut Vec<u8>) {
     let mut rest = value.as_bytes();
     while let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\')) {
@@ -20,8 +21,9 @@ pub(super) fn text(value: &str, out: &mut Vec<u8>) {
 
 /// Writes a tag's value: comma, equals sign and space get a backslash.
 ///
-/// Refused are: an empty value (InfluxDB takes the line for malformed), control characters (a line break would begin another
-/// line, under another measurement), and a backslash at the end or before one of the three (parsers disagree on what it means).
+/// Refused are: an empty value (InfluxDB takes the line for malformed), control characters (a line break
+/// would begin another line, under another measurement), and a backslash at the end or before one of the
+/// three (parsers disagree on what it means).
 pub(super) fn tag(tag: &str, value: &str, out: &mut Vec<u8>) -> Result<(), Refusal> {
     let refuse = |refusal: fn(String) -> Refusal| Err(refusal(tag.to_owned()));
     if value.is_empty() {

@@ -1,10 +1,10 @@
-//! Line protocol: the third step of the data's way. [`LineEncoder`] runs a schema's [`Plan`] over a record's bytes and writes
-//! the values into a batch's buffer as they are read: one pass, no value in between.
+//! Line protocol: the third step of the data's way. [`LineEncoder`] runs a schema's [`Plan`] over a record's
+//! bytes and writes the values into a batch's buffer as they are read: one pass, no value in between.
 //!
 //! What the line protocol cannot carry is never written wrongly:
 //! - NaN and ±Inf: the field is left out and counted, the point stays;
-//! - a record without a field that is left, a tag that is empty or holds a line break, a time that is missing: the point is
-//!   refused, with a reason, and its message goes to the dead-letter topic.
+//! - a record without a field that is left, a tag that is empty or holds a line break, a time that is
+//!   missing: the point is refused, with a reason, and its message goes to the dead-letter topic.
 //!
 //! Names need no escaping: the plan admits none that would (see [`crate::decode::Key`]).
 
@@ -17,7 +17,8 @@ pub use refusal::Refusal;
 use crate::decode::time::{self, TimeFault, TimeUnit};
 use crate::decode::{Key, Name, Plan, PointSink};
 
-/// The longest line that is written. The largest SAL topic makes one of about 600 kB; InfluxDB 1 takes requests of 25 MB.
+/// The longest line that is written. The largest SAL topic makes one of about 600 kB; InfluxDB 1 takes
+/// requests of 25 MB.
 pub const MAX_LINE_BYTES: usize = 4 << 20;
 
 /// A point that was written.
@@ -49,7 +50,8 @@ pub struct LineEncoder {
 impl LineEncoder {
     /// Appends the record's line, with its newline, to `lines`; after a refusal `lines` is as it was.
     ///
-    /// `kafka_millis` is the time stamp to use where the record has none that is usable; `None` refuses such records.
+    /// `kafka_millis` is the time stamp to use where the record has none that is usable; `None` refuses such
+    /// records.
     pub fn encode(
         &mut self,
         plan: &Plan,

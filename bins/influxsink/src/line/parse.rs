@@ -1,5 +1,5 @@
-//! Reads the lines that [`super::LineEncoder`] wrote: the SQLite destination stores points by the same text that InfluxDB gets,
-//! so that both hold the same values under the same names.
+//! Reads the lines that [`super::LineEncoder`] wrote: the SQLite destination stores points by the same text
+//! that InfluxDB gets, so that both hold the same values under the same names.
 
 use std::borrow::Cow;
 

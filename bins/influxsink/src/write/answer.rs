@@ -1,5 +1,6 @@
-//! What a database's answer means for the points that it was given. The table is InfluxDB's own (API reference of 1.8, 2.7 and 3),
-//! read as a writer that must lose nothing has to: only what says "this data is bad" may ever cost a point its place.
+//! What a database's answer means for the points that it was given. The table is InfluxDB's own (API
+//! reference of 1.8, 2.7 and 3), read as a writer that must lose nothing has to: only what says "this data is
+//! bad" may ever cost a point its place.
 
 use std::time::Duration;
 
@@ -18,7 +19,8 @@ pub enum Answer {
         /// The database's own words.
         message: String,
     },
-    /// The database cannot take anything: it is not there, or not set up for us yet. Nothing is wrong with the points.
+    /// The database cannot take anything: it is not there, or not set up for us yet. Nothing is wrong with
+    /// the points.
     Away {
         /// A few words for a metric's label.
         reason: &'static str,
@@ -36,7 +38,8 @@ pub enum Answer {
     },
 }
 
-/// Longer pauses than this are not kept to: a clock or a proxy that asks for days would stop the sink in silence.
+/// Longer pauses than this are not kept to: a clock or a proxy that asks for days would stop the sink in
+/// silence.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
 impl Answer {
@@ -89,8 +92,8 @@ impl Answer {
     }
 }
 
-/// The words in an error's body: `message` (v2), `error` (v1 and 3), or the body itself. Cut, and without control characters: it
-/// goes to logs and headers.
+/// The words in an error's body: `message` (v2), `error` (v1 and 3), or the body itself. Cut, and without
+/// control characters: it goes to logs and headers.
 fn message(body: &str) -> String {
     const LONGEST: usize = 600;
     let json: Option<serde_json::Value> = serde_json::from_str(body).ok();

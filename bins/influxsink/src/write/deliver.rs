@@ -1,8 +1,10 @@
-//! Delivery of one batch: retries while the database is away, bisects while it rejects, and gives each point its fate exactly once.
+//! Delivery of one batch: retries while the database is away, bisects while it rejects, and gives each point
+//! its fate exactly once.
 //!
-//! A rejected request is cut in halves until a single point is rejected: that one is bad, and goes to the dead-letter topic with the
-//! database's own words. One bad line among 5,000 costs about 25 more requests. Halves are sent in order, so that points leave the
-//! batch at its front. Points that a partial write had stored already are written again, which changes nothing.
+//! A rejected request is cut in halves until a single point is rejected: that one is bad, and goes to the
+//! dead-letter topic with the database's own words. One bad line among 5,000 costs about 25 more requests.
+//! Halves are sent in order, so that points leave the batch at its front. Points that a partial write had
+//! stored already are written again, which changes nothing.
 
 use pipeline::dead_letter::Reason;
 use pipeline::metrics::SinkMetrics;
@@ -56,8 +58,9 @@ impl Delivery {
         }
     }
 
-    /// Asks a database that has not answered yet, or was away, whether it would take points: an empty write is refused for the same
-    /// reasons as any, so that `/ready` knows of a wrong token or a missing bucket before there is data.
+    /// Asks a database that has not answered yet, or was away, whether it would take points: an empty write
+    /// is refused for the same reasons as any, so that `/ready` knows of a wrong token or a missing bucket
+    /// before there is data.
     pub fn probe(&mut self) {
         if self.is_up {
             return;

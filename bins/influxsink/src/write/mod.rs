@@ -1,6 +1,7 @@
-//! Writing: the last step of the data's way. A [`Destination`] takes lines and gives an [`Answer`]; [`deliver`](Delivery::deliver)
-//! does what the answer asks for, until every point of a batch has a fate: written, dead-lettered, or given up at the end of the
-//! process (then its offset is not committed, and the next process reads it again).
+//! Writing: the last step of the data's way. A [`Destination`] takes lines and gives an [`Answer`];
+//! [`deliver`](Delivery::deliver) does what the answer asks for, until every point of a batch has a fate:
+//! written, dead-lettered, or given up at the end of the process (then its offset is not committed, and the
+//! next process reads it again).
 
 mod answer;
 mod deliver;

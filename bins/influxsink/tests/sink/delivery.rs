@@ -1,5 +1,5 @@
-//! Delivery to a database that misbehaves in all the ways that writers must survive. Each point is a number; what became of it is
-//! noted.
+//! Delivery to a database that misbehaves in all the ways that writers must survive. Each point is a number;
+//! what became of it is noted.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

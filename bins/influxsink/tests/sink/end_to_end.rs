@@ -1,5 +1,5 @@
-//! The whole sink behind an embedded broker and registry: every message is in the database or in the dead-letter topic, the counts
-//! add up, and nothing that is away makes it lose or skip anything.
+//! The whole sink behind an embedded broker and registry: every message is in the database or in the
+//! dead-letter topic, the counts add up, and nothing that is away makes it lose or skip anything.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -1,5 +1,5 @@
-//! Lines: whatever is written is read back to equal values, by our own parser (which SQLite stands on) and by devstack's, which was
-//! written apart from the encoder; and what cannot be written is refused by name.
+//! Lines: whatever is written is read back to equal values, by our own parser (which SQLite stands on) and by
+//! devstack's, which was written apart from the encoder; and what cannot be written is refused by name.
 
 use apache_avro::types::Value;
 use devstack::influx::{FieldValue as Independent, read_lines};

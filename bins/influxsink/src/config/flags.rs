@@ -1,0 +1,285 @@
+//! The flags of influxsink, each with an environment variable.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use pipeline::config::{KafkaArgs, RegistryArgs, ServiceArgs, seconds};
+use pipeline::intake::Topics;
+
+use crate::decode::Mapping;
+
+const EXAMPLE: &str = "\
+Example: all SAL topics of two components into InfluxDB 2, each indexed component's instances apart:
+
+  export INFLUXDB_TOKEN=...
+  influxsink run --broker kafka:9092 --schema-registry http://registry:8081 \\
+      --topic-regex '^lsst\\.sal\\.(MTM1M3|MTMount)\\.' --tag-field salIndex \\
+      --to http://influxdb:8086 --org lsst --bucket efd
+
+The same into a file: --to sqlite:efd.db. What cannot be written is in the topic <group>.dead-letter,
+as the original bytes, with the reason in its headers.";
+
+/// Confluent Avro from Kafka to InfluxDB (or SQLite): nothing lost, nothing guessed
+#[derive(Debug, Parser)]
+#[command(name = "influxsink", version, after_help = EXAMPLE)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write topics into a database until stopped
+    #[command(after_help = EXAMPLE)]
+    Run(Box<RunArgs>),
+}
+
+/// Which write interface of InfluxDB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Api {
+    /// /api/v2/write: InfluxDB 2, 3 and 1.8
+    V2,
+    /// /write: InfluxDB 1
+    V1,
+}
+
+/// The flags of `influxsink run`.
+#[derive(Args, Clone, Debug)]
+pub struct RunArgs {
+    /// Topics to write
+    #[arg(
+        env = "TOPICS",
+        value_name = "TOPIC",
+        value_delimiter = ',',
+        required_unless_present = "topic_regex"
+    )]
+    pub topics: Vec<String>,
+
+    /// Write all topics whose name matches, new ones included; anchored only where it says ^ or $
+    #[arg(long, env = "TOPIC_REGEX", value_name = "REGEX", conflicts_with = "topics")]
+    pub topic_regex: Option<String>,
+
+    /// Consumer group; replicas of one sink share it
+    #[arg(long, env = "GROUP", default_value = "influxsink", value_name = "NAME")]
+    pub group: String,
+
+    /// Where a group starts that has no committed offset
+    #[arg(
+        long,
+        env = "AUTO_OFFSET_RESET",
+        default_value = "earliest",
+        value_parser = ["earliest", "latest"]
+    )]
+    pub auto_offset_reset: String,
+
+    /// Topic for what cannot be written [default: <group>.dead-letter]
+    #[arg(long, env = "DEAD_LETTER_TOPIC", value_name = "TOPIC")]
+    pub dead_letter_topic: Option<String>,
+
+    /// The database: an InfluxDB's address, or sqlite: and a file
+    #[arg(
+        long,
+        env = "INFLUXDB_URL",
+        default_value = "http://localhost:8086",
+        value_name = "URL|sqlite:PATH",
+        help_heading = "Database"
+    )]
+    pub to: String,
+
+    /// Write interface of InfluxDB
+    #[arg(
+        long,
+        env = "INFLUXDB_API",
+        value_enum,
+        default_value_t = Api::V2,
+        help_heading = "Database"
+    )]
+    pub api: Api,
+
+    /// Organisation (v2); InfluxDB 1.8 and 3 ignore it
+    #[arg(
+        long,
+        env = "INFLUXDB_ORG",
+        default_value = "default",
+        value_name = "NAME",
+        help_heading = "Database"
+    )]
+    pub org: String,
+
+    /// Bucket (v2); for InfluxDB 1.8 database/retention-policy
+    #[arg(
+        long,
+        env = "INFLUXDB_BUCKET",
+        default_value = "efd",
+        value_name = "NAME",
+        help_heading = "Database"
+    )]
+    pub bucket: String,
+
+    /// Database (v1)
+    #[arg(
+        long,
+        env = "INFLUXDB_DATABASE",
+        default_value = "efd",
+        value_name = "NAME",
+        help_heading = "Database"
+    )]
+    pub database: String,
+
+    /// File that holds the token (for InfluxDB 1: user:password), read again when it is refused; or put it
+    /// into the environment: INFLUXDB_TOKEN
+    #[arg(
+        long,
+        env = "INFLUXDB_TOKEN_FILE",
+        value_name = "FILE",
+        help_heading = "Database"
+    )]
+    pub token_file: Option<PathBuf>,
+
+    /// How long one request may take, in seconds
+    #[arg(
+        long,
+        env = "REQUEST_TIMEOUT",
+        default_value = "10",
+        value_name = "S",
+        value_parser = seconds,
+        help_heading = "Database"
+    )]
+    pub request_timeout: Duration,
+
+    /// Send requests uncompressed
+    #[arg(long, env = "NO_GZIP", overrides_with = "gzip", help_heading = "Database")]
+    pub no_gzip: bool,
+
+    /// Compress requests (the default)
+    #[arg(long, help_heading = "Database")]
+    pub gzip: bool,
+
+    /// Write when this many bytes of lines are gathered
+    #[arg(
+        long,
+        env = "BATCH_BYTES",
+        default_value_t = 1 << 20,
+        value_name = "BYTES",
+        value_parser = clap::value_parser!(u32).range(1..=20_000_000),
+        help_heading = "Batches"
+    )]
+    pub batch_bytes: u32,
+
+    /// Write when this many points are gathered
+    #[arg(
+        long,
+        env = "BATCH_POINTS",
+        default_value_t = 5_000,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=100_000),
+        help_heading = "Batches"
+    )]
+    pub batch_points: u32,
+
+    /// Write when the oldest point has waited this long, in seconds
+    #[arg(
+        long,
+        env = "FLUSH_INTERVAL",
+        default_value = "0.1",
+        value_name = "S",
+        value_parser = seconds,
+        help_heading = "Batches"
+    )]
+    pub flush_interval: Duration,
+
+    /// A field that becomes a tag, as often as needed. Instances of an indexed component need salIndex here
+    /// to be kept apart
+    #[arg(
+        long,
+        env = "TAG_FIELDS",
+        value_name = "FIELD",
+        value_delimiter = ',',
+        help_heading = "Points"
+    )]
+    pub tag_field: Vec<String>,
+
+    /// The field that holds the point's time; of several, the first that a record has: a long with a logical
+    /// timestamp type, or a double of seconds (UTC)
+    #[arg(
+        long,
+        env = "TIME_FIELDS",
+        value_name = "FIELD",
+        value_delimiter = ',',
+        default_values = ["sal_created", "private_efdStamp"],
+        help_heading = "Points"
+    )]
+    pub time_field: Vec<String>,
+
+    /// Take Kafka's time stamp where a record's own time is missing, zero or out of range, instead of
+    /// refusing the record
+    #[arg(long, env = "TIME_FROM_KAFKA", help_heading = "Points")]
+    pub time_from_kafka: bool,
+
+    /// How many lanes consume, encode and write in parallel [default: one a core]
+    #[arg(
+        long,
+        env = "LANES",
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=256)
+    )]
+    pub lanes: Option<u32>,
+
+    /// Kafka.
+    #[command(flatten)]
+    pub kafka: KafkaArgs,
+
+    /// The schema registry.
+    #[command(flatten)]
+    pub registry: RegistryArgs,
+
+    /// Logs, metrics, life and end.
+    #[command(flatten)]
+    pub service: ServiceArgs,
+}
+
+impl RunArgs {
+    /// For embedded use: the flags' defaults but for these.
+    pub fn new(
+        topics: Topics,
+        to: impl Into<String>,
+        kafka: KafkaArgs,
+        registry: RegistryArgs,
+        service: ServiceArgs,
+    ) -> Self {
+        let (topics, topic_regex) = match topics {
+            Topics::Named(names) => (names, None),
+            Topics::Matching(regex) => (Vec::new(), Some(regex)),
+        };
+        let mapping = Mapping::default();
+        Self {
+            topics,
+            topic_regex,
+            group: "influxsink".to_owned(),
+            auto_offset_reset: "earliest".to_owned(),
+            dead_letter_topic: None,
+            to: to.into(),
+            api: Api::V2,
+            org: "default".to_owned(),
+            bucket: "efd".to_owned(),
+            database: "efd".to_owned(),
+            token_file: None,
+            request_timeout: Duration::from_secs(10),
+            no_gzip: false,
+            gzip: false,
+            batch_bytes: 1 << 20,
+            batch_points: 5_000,
+            flush_interval: Duration::from_millis(100),
+            tag_field: mapping.tag_fields,
+            time_field: mapping.time_fields,
+            time_from_kafka: false,
+            lanes: None,
+            kafka,
+            registry,
+            service,
+        }
+    }
+}

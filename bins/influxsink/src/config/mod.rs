@@ -1,0 +1,236 @@
+//! The command line of influxsink, and the check of all of it before anything is opened.
+
+mod flags;
+
+use std::path::PathBuf;
+
+use pipeline::config::{Secret, SecretError};
+use pipeline::intake::Topics;
+use reqwest::Url;
+
+pub use flags::{Api, Cli, Command, RunArgs};
+
+use crate::batch::BatchLimits;
+use crate::decode::Mapping;
+use crate::write::{InfluxTarget, Place, Token};
+
+/// A flag or file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// `--to` is neither an address nor a file.
+    #[error("--to {0:?}: expected http://host:port, https://host:port or sqlite:PATH")]
+    To(String),
+    /// `--to` holds a password.
+    #[error("--to holds a user or password, which process lists show: use --token-file or INFLUXDB_TOKEN")]
+    SecretInAddress,
+    /// The token's file.
+    #[error("cannot use --token-file")]
+    TokenFile(#[from] SecretError),
+    /// `--topic-regex`.
+    #[error("--topic-regex {regex:?} is no regular expression")]
+    Regex {
+        /// As given.
+        regex: String,
+        /// What is wrong in it.
+        #[source]
+        source: regex::Error,
+    },
+    /// Names that are one too many times there or empty.
+    #[error("--{flag} has {name:?}, expected a field's name")]
+    FieldName {
+        /// The flag.
+        flag: &'static str,
+        /// As given.
+        name: String,
+    },
+}
+
+/// Where points go, checked.
+#[derive(Clone, Debug)]
+pub enum To {
+    /// An InfluxDB.
+    Influx(InfluxTarget),
+    /// A SQLite file.
+    Sqlite(PathBuf),
+}
+
+/// What the flags say, checked; nothing has been opened yet.
+#[derive(Clone, Debug)]
+pub struct Config {
+    pub(crate) topics: Topics,
+    pub(crate) to: To,
+    pub(crate) limits: BatchLimits,
+    pub(crate) mapping: Mapping,
+    pub(crate) args: RunArgs,
+}
+
+impl RunArgs {
+    /// Checks everything that can be checked without opening a port or asking anyone.
+    pub fn check(&self) -> Result<Config, ConfigError> {
+        let topics = match &self.topic_regex {
+            Some(regex) => {
+                let checked = regex::Regex::new(regex);
+                checked.map_err(|source| ConfigError::Regex {
+                    regex: regex.clone(),
+                    source,
+                })?;
+                Topics::Matching(regex.clone())
+            }
+            None => Topics::Named(self.topics.clone()),
+        };
+        for (flag, names) in [("tag-field", &self.tag_field), ("time-field", &self.time_field)] {
+            if let Some(name) = names
+                .iter()
+                .find(|name| name.trim().is_empty() || name.contains(char::is_whitespace))
+            {
+                return Err(ConfigError::FieldName {
+                    flag,
+                    name: name.clone(),
+                });
+            }
+        }
+        Ok(Config {
+            topics,
+            to: self.destination()?,
+            limits: BatchLimits {
+                bytes: self.batch_bytes as usize,
+                points: self.batch_points as usize,
+                interval: self.flush_interval,
+            },
+            mapping: Mapping {
+                tag_fields: self.tag_field.clone(),
+                time_fields: self.time_field.clone(),
+            },
+            args: self.clone(),
+        })
+    }
+
+    fn destination(&self) -> Result<To, ConfigError> {
+        let wrong = || ConfigError::To(self.to.clone());
+        if let Some(path) = self.to.strip_prefix("sqlite:") {
+            return if path.is_empty() {
+                Err(wrong())
+            } else {
+                Ok(To::Sqlite(path.into()))
+            };
+        }
+        let base = Url::parse(&self.to).map_err(|_| wrong())?;
+        if !base.username().is_empty() || base.password().is_some() {
+            return Err(ConfigError::SecretInAddress);
+        }
+        if !matches!(base.scheme(), "http" | "https") || !base.has_host() {
+            return Err(wrong());
+        }
+        let token = match &self.token_file {
+            Some(path) => {
+                Secret::from_file(path)?;
+                Token::File(path.clone())
+            }
+            None => match std::env::var("INFLUXDB_TOKEN") {
+                Ok(token) if !token.trim().is_empty() => Token::Fixed(Secret::new(token.trim())),
+                _ => Token::None,
+            },
+        };
+        let place = match self.api {
+            Api::V2 => Place::V2 {
+                org: self.org.clone(),
+                bucket: self.bucket.clone(),
+            },
+            Api::V1 => Place::V1 {
+                database: self.database.clone(),
+            },
+        };
+        Ok(To::Influx(InfluxTarget {
+            base,
+            place,
+            token,
+            gzip: self.gzip || !self.no_gzip,
+            timeout: self.request_timeout,
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+    use pipeline::config::{KafkaArgs, RegistryArgs};
+
+    use super::*;
+
+    fn parse(flags: &[&str]) -> Result<RunArgs, String> {
+        let cli =
+            Cli::try_parse_from(["influxsink", "run"].iter().chain(flags)).map_err(|e| e.to_string())?;
+        let Command::Run(args) = cli.command;
+        Ok(*args)
+    }
+
+    fn error(flags: &[&str]) -> String {
+        parse(flags).unwrap().check().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn embedded_defaults_are_the_flags_defaults() {
+        let service = parse(&["t"]).unwrap().service;
+        let (kafka, registry) = (
+            KafkaArgs::at("localhost:9092"),
+            RegistryArgs::at("http://localhost:8081"),
+        );
+        let embedded = RunArgs::new(
+            Topics::Named(vec!["t".into()]),
+            "http://localhost:8086",
+            kafka,
+            registry,
+            service,
+        );
+        assert_eq!(format!("{:?}", parse(&["t"]).unwrap()), format!("{embedded:?}"));
+    }
+
+    #[test]
+    fn topics_are_needed_once() {
+        assert!(parse(&[]).unwrap_err().contains("TOPIC"));
+        assert!(
+            parse(&["t", "--topic-regex", "x"])
+                .unwrap_err()
+                .contains("cannot be used with")
+        );
+        assert!(matches!(
+            parse(&["--topic-regex", "x"]).unwrap().check().unwrap().topics,
+            Topics::Matching(_)
+        ));
+        assert!(error(&["--topic-regex", "("]).contains("no regular expression"));
+    }
+
+    #[test]
+    fn destinations_are_checked() {
+        let to = |to| parse(&["t", "--to", to]).unwrap().check().map(|config| config.to);
+        assert!(matches!(to("sqlite:/tmp/x.db"), Ok(To::Sqlite(path)) if path == PathBuf::from("/tmp/x.db")));
+        assert!(matches!(to("https://host:1/path"), Ok(To::Influx(_))));
+        for wrong in ["sqlite:", "host:8086", "ftp://host", "/tmp/x.db"] {
+            assert!(matches!(to(wrong), Err(ConfigError::To(_))), "{wrong}");
+        }
+        let secret = error(&["t", "--to", "http://me:s3cr3t@host"]);
+        assert!(
+            !secret.contains("s3cr3t") && secret.contains("INFLUXDB_TOKEN"),
+            "{secret}"
+        );
+        assert!(error(&["t", "--token-file", "/nowhere"]).contains("--token-file"));
+    }
+
+    #[test]
+    fn limits_and_names_are_checked() {
+        assert!(parse(&["t", "--batch-points", "0"]).is_err());
+        assert!(parse(&["t", "--flush-interval", "0"]).is_err());
+        assert!(error(&["t", "--tag-field", "a b"]).contains("--tag-field"));
+        let args = parse(&[
+            "t",
+            "--tag-field",
+            "salIndex,host",
+            "--tag-field",
+            "x",
+            "--no-gzip",
+        ])
+        .unwrap();
+        assert_eq!(args.tag_field, ["salIndex", "host", "x"]);
+        assert!(matches!(args.check().unwrap().to, To::Influx(target) if !target.gzip));
+    }
+}
