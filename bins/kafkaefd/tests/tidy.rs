@@ -1,5 +1,7 @@
 //! The project's conventions as tests: what is checked here does not decay.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

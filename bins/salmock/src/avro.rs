@@ -44,7 +44,7 @@ impl<'s> RecordWriter<'s> {
         out.clear();
         out.push(0);
         out.extend_from_slice(&self.schema_id.to_be_bytes());
-        let items: Vec<(&Item, &[Scalar])> = values.next().collect();
+        let items: Vec<(&Item, &[Scalar])> = values.advance().collect();
         let fields = self.shape.fields.iter().map(|field| {
             let value = match field.role {
                 Role::RevCode => Value::String(rev_code.to_owned()),
@@ -164,7 +164,7 @@ mod tests {
             let shape = TopicShape::read(&schema.schema.to_string(), &schema.kafka_topic).unwrap();
             let writer = RecordWriter::new(&shape, 0x0102_0304).unwrap();
             let mut values = Values::new(&shape, 1);
-            let moment = Moments::new(dialect, TimeScale::Utc).next();
+            let moment = Moments::new(dialect, TimeScale::Utc).stamp();
             let mut frame = b"what was there".to_vec();
             writer
                 .record(&mut frame, &mut values, &moment, "d7bf9a83")

@@ -60,7 +60,7 @@ impl Moments {
     }
 
     /// The moment of the next message, which is sent now.
-    pub fn next(&mut self) -> Moment {
+    pub fn stamp(&mut self) -> Moment {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         self.after(i64::try_from(now.as_micros()).unwrap_or(i64::MAX))
     }

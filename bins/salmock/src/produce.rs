@@ -107,7 +107,7 @@ impl<'s> Line<'s> {
     }
 
     fn next(&mut self, out: &mut Vec<u8>) -> Result<(), SendError> {
-        let moment = self.moments.next();
+        let moment = self.moments.stamp();
         match &self.records {
             None => text::message(out, &self.mocked.shape, &mut self.values, &moment, &self.rev_code),
             Some(records) => records

@@ -196,7 +196,7 @@ fn is_sent(shape: &TopicShape, config: &ProduceConfig) -> bool {
         return false;
     }
     let mut message = Vec::new();
-    let moment = Moments::new(shape.dialect, config.time_scale).next();
+    let moment = Moments::new(shape.dialect, config.time_scale).stamp();
     text::message(
         &mut message,
         shape,

@@ -33,7 +33,7 @@ pub fn message(out: &mut Vec<u8>, shape: &TopicShape, values: &mut Values, momen
             printer.text(part.as_bytes());
         }
     }
-    for (item, scalars) in values.next().filter(|(item, _)| item.is_on_wire) {
+    for (item, scalars) in values.advance().filter(|(item, _)| item.is_on_wire) {
         match item.form {
             // An array of char is one quoted value.
             Form::Bytes => {
@@ -170,7 +170,7 @@ mod tests {
                     (Values::new(&shape, 1), Moments::new(dialect, TimeScale::Tai));
                 let plan = Plan::compile(&json, TimeScale::Tai).unwrap();
                 for _ in 0..20 {
-                    message(&mut text, &shape, &mut values, &moments.next(), "d7bf9a83");
+                    message(&mut text, &shape, &mut values, &moments.stamp(), "d7bf9a83");
                     let read = Message::parse(&text).unwrap();
                     if let Err(error) = encoder.encode(&plan, &read, 1, 0, &mut frame) {
                         panic!(

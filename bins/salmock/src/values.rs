@@ -60,7 +60,7 @@ impl Values {
     }
 
     /// The values of the next message: one slice for each item, in the shape's order.
-    pub fn next(&mut self) -> impl Iterator<Item = (&Item, &[Scalar])> {
+    pub fn advance(&mut self) -> impl Iterator<Item = (&Item, &[Scalar])> {
         for (item, values) in &mut self.items {
             for value in values {
                 *value = step(item, *value, &mut self.random);
@@ -167,7 +167,7 @@ mod tests {
 
     fn run(values: &mut Values, messages: usize) -> Vec<Vec<Scalar>> {
         (0..messages)
-            .map(|_| values.next().flat_map(|(_, values)| values.to_vec()).collect())
+            .map(|_| values.advance().flat_map(|(_, values)| values.to_vec()).collect())
             .collect()
     }
 

@@ -1,5 +1,7 @@
 //! salmock against the embedded broker and registry: what it sends is complete, in time and readable.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
 use std::time::Duration;
 
 use devstack::{Broker, RegistryServer};
