@@ -19,7 +19,7 @@ test: ## run every test, those against real Kafka, registry and InfluxDB include
 	@test -d ../shared || echo 'left out: comparisons with published schemas and captured messages (no ../shared)'
 
 bench: ## measure the hot paths with criterion
-	cargo bench --workspace $(ARGS)
+	cargo bench -p efd-benches $(ARGS)
 
 lint: ## check the formatting, and clippy with warnings as errors
 	cargo fmt --all --check

@@ -29,9 +29,11 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(10);
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Defaults of the producer, which `-X` overrides: a retry must not send a message twice, and a second is a long time.
-pub(crate) const PRODUCER: [(&str, &str); 4] = [
+pub(crate) const PRODUCER: [(&str, &str); 5] = [
     ("client.id", "salmock"),
     ("enable.idempotence", "true"),
+    // With more, a new partition's first batch can be lost: saltransform's producer says how.
+    ("max.in.flight.requests.per.connection", "1"),
     ("compression.type", "lz4"),
     ("linger.ms", "5"),
 ];

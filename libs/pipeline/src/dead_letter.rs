@@ -78,6 +78,8 @@ impl DeadLetters {
         // Without an end: a broker that is away is waited for, the input's offset stays where it is.
         config
             .set("enable.idempotence", "true")
+            // With more, a new partition's first batch can be lost: saltransform's producer says how.
+            .set("max.in.flight.requests.per.connection", "1")
             .set("message.timeout.ms", "0")
             .set("compression.type", "lz4");
         let context = Context {
