@@ -67,19 +67,24 @@ pub(crate) fn message_count(services: &Services, topics: &[String]) -> u64 {
         .set("bootstrap.servers", services.get("BROKER"))
         .create()
         .unwrap();
+    let end = |topic: &str, partition| {
+        // A topic that was made a moment ago has no leaders yet.
+        super::until("a partition's offsets", PATIENCE.as_secs(), || {
+            let ends = consumer.fetch_watermarks(topic, partition, PATIENCE);
+            ends.map(|(low, high)| high - low)
+                .map_err(|error| format!("{topic} {partition}: {error}"))
+        })
+    };
     let ends = |topic: &String| -> i64 {
         partitions(&consumer, topic)
             .into_iter()
-            .map(|partition| {
-                let (low, high) = consumer.fetch_watermarks(topic, partition, PATIENCE).unwrap();
-                high - low
-            })
+            .map(|partition| end(topic, partition))
             .sum()
     };
     u64::try_from(topics.iter().map(ends).sum::<i64>()).unwrap()
 }
 
-/// None for a topic that does not exist.
+/// None of a topic that does not exist.
 fn partitions(consumer: &BaseConsumer, topic: &str) -> Vec<i32> {
     let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).unwrap();
     metadata.topics()[0]
