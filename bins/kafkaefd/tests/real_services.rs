@@ -2,6 +2,14 @@
 //! them. kcat, fastavro and the databases' own query languages judge what arrives. Each test has topics, groups, a
 //! bucket and a database of its own, so that all run at the same time.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed step is a failed test"
+)]
+#![allow(clippy::approx_constant, reason = "a sample holds 3.141593, as SAL prints it")]
+
 mod real;
 
 use std::collections::{BTreeMap, BTreeSet};
