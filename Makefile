@@ -23,7 +23,7 @@ bench: ## measure the hot paths with criterion
 
 lint: ## check the formatting, and clippy with warnings as errors
 	cargo fmt --all --check
-	cargo clippy --workspace --all-targets -- -D warnings
+	cargo clippy --workspace --all-targets --no-default-features -- -D warnings
 
 fmt: ## format the code
 	cargo fmt --all

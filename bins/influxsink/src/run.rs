@@ -150,9 +150,9 @@ fn destination(
     runtime: &Handle,
 ) -> Result<Destination, InfluxSetupError> {
     match (&config.to, sqlite) {
-        (To::Influx(target), _) => {
-            InfluxWriter::new(target, metrics.clone(), runtime.clone()).map(Destination::Influx)
-        }
+        (To::Influx(target), _) => InfluxWriter::new(target, metrics.clone(), runtime.clone())
+            .map(Box::new)
+            .map(Destination::Influx),
         (To::Sqlite(_), Some(sqlite)) => Ok(Destination::Sqlite(sqlite.clone())),
         (To::Sqlite(_), None) => unreachable!("run opens the file first"),
     }

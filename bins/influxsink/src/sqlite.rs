@@ -189,18 +189,27 @@ impl Table {
         if is_new {
             self.tags = tags;
             for key in std::iter::once("time").chain(self.tags.iter().map(String::as_str)) {
-                self.columns.insert(key.to_ascii_lowercase(), (key.to_owned(), String::new()));
+                self.columns
+                    .insert(key.to_ascii_lowercase(), (key.to_owned(), String::new()));
             }
         } else if tags.iter().any(|tag| !self.tags.contains(tag)) {
             // A tag that is null in this record is absent from the line and '' in the key; one that is new changes
             // the key.
-            return Err(StoreError::Tags { is: self.tags.clone(), comes: tags });
+            return Err(StoreError::Tags {
+                is: self.tags.clone(),
+                comes: tags,
+            });
         }
         let added = self.add_columns(point)?;
         let table = quoted(point.measurement);
         if is_new {
-            let tags = self.tags.iter().map(|tag| format!(", {} TEXT NOT NULL DEFAULT ''", quoted(tag)));
-            let columns: String = tags.chain(added.iter().map(|column| format!(", {column}"))).collect();
+            let tags = self
+                .tags
+                .iter()
+                .map(|tag| format!(", {} TEXT NOT NULL DEFAULT ''", quoted(tag)));
+            let columns: String = tags
+                .chain(added.iter().map(|column| format!(", {column}")))
+                .collect();
             let key: String = self.tags.iter().map(|tag| format!(", {}", quoted(tag))).collect();
             transaction.execute_batch(&format!(
                 "CREATE TABLE {table} (\"time\" INTEGER NOT NULL{columns}, PRIMARY KEY (\"time\"{key}))"
@@ -223,13 +232,20 @@ impl Table {
                     return Err(StoreError::Case((*field).to_owned(), name.clone()));
                 }
                 Some((_, is)) if is != comes => {
-                    return Err(StoreError::Type { field: (*field).to_owned(), comes, is: is.clone() });
+                    return Err(StoreError::Type {
+                        field: (*field).to_owned(),
+                        comes,
+                        is: is.clone(),
+                    });
                 }
                 Some(_) => {}
                 None if self.columns.len() >= MAX_COLUMNS => return Err(StoreError::Columns),
                 None => {
                     added.push(format!("{} {comes}", quoted(field)));
-                    self.columns.insert(field.to_ascii_lowercase(), ((*field).to_owned(), comes.to_owned()));
+                    self.columns.insert(
+                        field.to_ascii_lowercase(),
+                        ((*field).to_owned(), comes.to_owned()),
+                    );
                 }
             }
         }

@@ -1,7 +1,7 @@
 //! compose.yaml and k8s-apps/ against the binaries themselves: every command line in them is parsed by the real parser,
 //! every environment variable is one that a flag reads, and ports, paths and times agree. (That the files are valid
 //! Compose and Kubernetes is for `make manifests`.)
-
+#![allow(clippy::expect_used, reason = "a failed step is a failed test")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed step is a failed test")]
 
 mod containers;

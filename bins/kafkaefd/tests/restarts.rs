@@ -1,5 +1,6 @@
 //! The promise of delivery, on the embedded stack: the three stages are stopped and killed (`SIGKILL`) at arbitrary
 //! moments and started again; afterwards every message that was produced is in the database exactly once.
+#![allow(clippy::expect_used, reason = "a failed step is a failed test")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed step is a failed test")]
 
 use std::path::{Path, PathBuf};
@@ -61,18 +62,36 @@ async fn every_message_is_in_the_database_exactly_once() {
     let outputs = prepare(&broker, &registry).await;
 
     let kafka = |command: &mut Command| {
-        command.args(["--broker", broker.bootstrap_servers(), "--schema-registry", &registry.url()]);
+        command.args([
+            "--broker",
+            broker.bootstrap_servers(),
+            "--schema-registry",
+            &registry.url(),
+        ]);
         // A member that was killed is missed after a second and not after 45.
-        for setting in ["fetch.wait.max.ms=20", "session.timeout.ms=1000", "heartbeat.interval.ms=200"] {
+        for setting in [
+            "fetch.wait.max.ms=20",
+            "session.timeout.ms=1000",
+            "heartbeat.interval.ms=200",
+        ] {
             command.args(["-X", setting]);
         }
-        command.args(["--auto-offset-reset", "earliest", "--prometheus-port", "0", "--log-level", "error"]);
+        command.args([
+            "--auto-offset-reset",
+            "earliest",
+            "--prometheus-port",
+            "0",
+            "--log-level",
+            "error",
+        ]);
     };
     let mut transform = Command::new(binary("saltransform"));
     transform.args(["run", "--subsystem", SUBSYSTEM]);
     kafka(&mut transform);
     let mut sink = Command::new(binary("influxsink"));
-    sink.arg("run").args(&outputs).args(["--to", &format!("sqlite:{}", database.display())]);
+    sink.arg("run")
+        .args(&outputs)
+        .args(["--to", &format!("sqlite:{}", database.display())]);
     kafka(&mut sink);
     let mut stages = [Process::start(transform), Process::start(sink)];
 
@@ -95,7 +114,10 @@ async fn every_message_is_in_the_database_exactly_once() {
         service.shutdown.ask();
         produced += producing.await.unwrap();
     }
-    assert!(produced > 1_000, "{produced} messages are too few to be caught in the middle of anything");
+    assert!(
+        produced > 1_000,
+        "{produced} messages are too few to be caught in the middle of anything"
+    );
 
     let start = Instant::now();
     let mut stored = 0;
@@ -104,14 +126,25 @@ async fn every_message_is_in_the_database_exactly_once() {
         stored = records(&database, &outputs);
     }
     assert_eq!(stored, produced, "records in the database, and messages produced");
-    assert!(stages.iter_mut().all(|stage| stage.child.try_wait().unwrap().is_none()), "a stage ended by itself");
+    assert!(
+        stages
+            .iter_mut()
+            .all(|stage| stage.child.try_wait().unwrap().is_none()),
+        "a stage ended by itself"
+    );
 }
 
 /// Registers the subsystem's schemas and creates its topics; answers those that influxsink reads.
 async fn prepare(broker: &Broker, registry: &RegistryServer) -> Vec<String> {
     let client = Registry::new(&RegistryArgs::at(registry.url())).unwrap();
-    let options = Options { wire_extras: true, subsystems: vec![SUBSYSTEM.to_owned()], ..Options::default() };
-    let schemas = SchemaDir::Interfaces(devstack::schemas()).schemas(&options).schemas;
+    let options = Options {
+        wire_extras: true,
+        subsystems: vec![SUBSYSTEM.to_owned()],
+        ..Options::default()
+    };
+    let schemas = SchemaDir::Interfaces(devstack::schemas())
+        .schemas(&options)
+        .schemas;
     for kind in ["telemetry", "logevent", "command"] {
         broker.create_topic(&format!("{SUBSYSTEM}_{kind}"), 2).unwrap();
     }
@@ -126,8 +159,13 @@ fn mock(broker: &Broker, registry: &RegistryServer) -> ProduceConfig {
     let source = Source::Files(SchemaDir::Interfaces(devstack::schemas()));
     let kafka = KafkaArgs::at(broker.bootstrap_servers());
     let mut config = ProduceConfig::new(source, kafka, RegistryArgs::at(registry.url()));
-    let options = Options { subsystems: vec![SUBSYSTEM.to_owned()], ..Options::default() };
-    let schemas = SchemaDir::Interfaces(devstack::schemas()).schemas(&options).schemas;
+    let options = Options {
+        subsystems: vec![SUBSYSTEM.to_owned()],
+        ..Options::default()
+    };
+    let schemas = SchemaDir::Interfaces(devstack::schemas())
+        .schemas(&options)
+        .schemas;
     config.topics = schemas.iter().map(|schema| schema.topic.to_string()).collect();
     config.period = Duration::from_millis(100);
     config
@@ -138,7 +176,9 @@ fn records(database: &Path, measurements: &[String]) -> u64 {
     let count = || -> rusqlite::Result<u64> {
         let connection = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let mut tables = connection.prepare("SELECT name FROM sqlite_master WHERE type = 'table'")?;
-        let tables: Vec<String> = tables.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        let tables: Vec<String> = tables
+            .query_map([], |row| row.get(0))?
+            .collect::<Result<_, _>>()?;
         let mut sum = 0;
         for table in measurements.iter().filter(|name| tables.contains(name)) {
             let rows: u32 =
@@ -160,7 +200,10 @@ struct Moments(u64);
 
 impl Moments {
     fn next(&mut self, milliseconds: std::ops::Range<u64>) -> Duration {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         let span = milliseconds.end - milliseconds.start;
         Duration::from_millis(milliseconds.start + (self.0 >> 33) % span)
     }

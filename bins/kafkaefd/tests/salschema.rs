@@ -1,6 +1,6 @@
 //! `kafkaefd salschema convert` as a person starts it: the published schemas come out, what is wrong with a file is
 //! told, the registry gets what it does not have.
-
+#![allow(clippy::expect_used, clippy::panic, reason = "a failed step is a failed test")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
 
 use std::collections::BTreeMap;

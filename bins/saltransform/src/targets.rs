@@ -190,7 +190,7 @@ impl SharedTargets {
         };
         let name = TopicName::new(topic).map_err(|error| dead("parse", "topic_name", &error))?;
         let subject = self.naming.dialect.subject(&name, &self.naming.subname);
-        let schema = match self.runtime.block_on(self.registry.latest(&subject)) {
+        let schema = match self.runtime.block_on(self.registry.schema_by_subject(&subject)) {
             Ok(schema) => schema,
             Err(error) if matches!(error.verdict(), Verdict::Retry(_)) => {
                 self.count("failed");
@@ -263,10 +263,18 @@ impl SharedTargets {
     }
 
     fn compile(&self, name: &TopicName, schema: &RegisteredSchema) -> Result<Target, sal::plan::PlanError> {
+        let plan = Plan::compile(&schema.raw, self.naming.time_scale)?;
+        if plan.layouts() > 1 {
+            tracing::info!(
+                topic = %name, id = schema.id, layouts = plan.layouts(),
+                "schema does not say which extra values its messages carry: the plan follows the count of values"
+            );
+        }
+        let kafka_topic = self.naming.dialect.kafka_topic(name, &self.naming.subname);
         Ok(Target {
-            kafka_topic: self.naming.dialect.kafka_topic(name, &self.naming.subname),
+            kafka_topic,
             schema_id: schema.id,
-            plan: Plan::compile(&schema.raw, self.naming.time_scale)?,
+            plan,
         })
     }
 

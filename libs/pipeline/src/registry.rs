@@ -5,7 +5,8 @@
 //! `schema_registry_converter`'s.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use schema_registry_converter::async_impl::schema_registry::{
@@ -70,7 +71,7 @@ impl RegistryError {
     }
 }
 
-type Slot = Arc<OnceCell<Arc<RegisteredSchema>>>;
+type Slots<K> = Mutex<HashMap<K, Arc<OnceCell<Arc<RegisteredSchema>>>>>;
 
 /// How long one request may take before the registry counts as away.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -81,7 +82,8 @@ pub struct Registry {
     client: reqwest::Client,
     login: Option<(String, Option<Secret>)>,
     url: String,
-    by_id: Mutex<HashMap<u32, Slot>>,
+    by_id: Slots<u32>,
+    by_subject: Slots<String>,
 }
 
 /// The client could not be set up.
@@ -141,7 +143,8 @@ impl Registry {
             client,
             login,
             url,
-            by_id: Mutex::default(),
+            by_id: Slots::default(),
+            by_subject: Slots::default(),
         })
     }
 
@@ -152,20 +155,21 @@ impl Registry {
 
     /// The schema that a record's frame names. Kept once read; concurrent calls share one request.
     pub async fn schema_by_id(&self, id: u32) -> Result<Arc<RegisteredSchema>, RegistryError> {
-        let slot = {
-            let mut slots = self.by_id.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(slots.entry(id).or_default())
-        };
-        let fetched = slot.get_or_try_init(|| async {
+        let fetch = || async {
             let schema = get_schema_by_id(id, &self.settings)
                 .await
                 .map_err(|error| self.classify(error, format!("schema id {id}")))?;
-            Ok(Arc::new(RegisteredSchema {
+            Ok(RegisteredSchema {
                 id,
                 raw: schema.schema.into(),
-            }))
-        });
-        fetched.await.map(Arc::clone)
+            })
+        };
+        once(&self.by_id, id, fetch).await
+    }
+
+    /// A subject's schema, the newest at the first call. Kept once read; concurrent calls share one request.
+    pub async fn schema_by_subject(&self, subject: &str) -> Result<Arc<RegisteredSchema>, RegistryError> {
+        once(&self.by_subject, subject.to_owned(), || self.latest(subject)).await
     }
 
     /// The newest schema of a subject, asked for anew at each call: the caller decides how often.
@@ -228,4 +232,33 @@ impl Registry {
             },
         }
     }
+}
+
+/// What is in its slot, or what `fetch` answers: one call fetches, the others wait for it. A failure leaves no trace,
+/// so that the next call asks again and made-up names take no memory.
+async fn once<K, F>(
+    slots: &Slots<K>,
+    key: K,
+    fetch: impl FnOnce() -> F,
+) -> Result<Arc<RegisteredSchema>, RegistryError>
+where
+    K: Hash + Eq + Clone,
+    F: Future<Output = Result<RegisteredSchema, RegistryError>>,
+{
+    let slot = Arc::clone(lock(slots).entry(key.clone()).or_default());
+    let fetched = slot
+        .get_or_try_init(|| async { fetch().await.map(Arc::new) })
+        .await
+        .cloned();
+    if fetched.is_err() {
+        let mut slots = lock(slots);
+        if slots.get(&key).is_some_and(|slot| !slot.initialized()) {
+            slots.remove(&key);
+        }
+    }
+    fetched
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,5 @@
 //! Replays the corpora of the fuzz targets on the stable compiler, through the same code.
+#![allow(clippy::expect_used, reason = "a failed step is a failed test")]
 // The helpers of a test may panic as the test itself.
 #![allow(clippy::unwrap_used, clippy::panic)]
 

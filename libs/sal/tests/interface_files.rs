@@ -1,5 +1,11 @@
 //! Interface files of our own to schemas: both layouts, generics, indexed components, the options, and every error
 //! with its text.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed step is a failed test"
+)]
 
 use sal::avro::{Options, TopicSchema, map};
 use sal::interface::{Interfaces, SourceFile};

@@ -1,5 +1,6 @@
 //! Layouts, values and errors of messages, each as one small case: what is filled, skipped, counted or refused, and
 //! with which words.
+#![allow(clippy::expect_used, reason = "a failed step is a failed test")]
 // The helpers of a test may panic as the test itself.
 #![allow(clippy::unwrap_used, clippy::panic)]
 

@@ -1,5 +1,5 @@
 //! The interfaces of `schemas/`, which the demo runs on: whole, and enough of them.
-
+#![allow(clippy::expect_used, clippy::panic, reason = "a failed step is a failed test")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
 
 use std::collections::BTreeMap;

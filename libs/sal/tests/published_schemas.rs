@@ -1,6 +1,6 @@
 //! Every schema that the owners of the interfaces published comes out of their XML again: `../shared/sal`.
 //! Where that folder is absent the tests say so and do nothing.
-
+#![allow(clippy::expect_used, clippy::panic, reason = "a failed step is a failed test")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
 
 use std::collections::BTreeMap;

@@ -1,5 +1,6 @@
 //! Property: whatever the generator prints comes back, as apache-avro decodes it, or is counted as ambiguous. Random
 //! schemas of all types in both dialects, random values, strings as hostile as they can be.
+#![allow(clippy::expect_used, reason = "a failed step is a failed test")]
 // The helpers of a test may panic as the test itself.
 #![allow(clippy::unwrap_used, clippy::panic)]
 

@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn destinations_are_checked() {
         let to = |to| parse(&["t", "--to", to]).unwrap().check().map(|config| config.to);
-        assert!(matches!(to("sqlite:/tmp/x.db"), Ok(To::Sqlite(path)) if path == PathBuf::from("/tmp/x.db")));
+        assert!(matches!(to("sqlite:/tmp/x.db"), Ok(To::Sqlite(path)) if path == *"/tmp/x.db"));
         assert!(matches!(to("https://host:1/path"), Ok(To::Influx(_))));
         for wrong in ["sqlite:", "host:8086", "ftp://host", "/tmp/x.db"] {
             assert!(matches!(to(wrong), Err(ConfigError::To(_))), "{wrong}");

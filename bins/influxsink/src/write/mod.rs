@@ -19,7 +19,7 @@ use crate::sqlite::SqliteWriter;
 #[derive(Debug)]
 pub enum Destination {
     /// An InfluxDB, over HTTP.
-    Influx(InfluxWriter),
+    Influx(Box<InfluxWriter>),
     /// A SQLite file.
     Sqlite(SqliteWriter),
 }

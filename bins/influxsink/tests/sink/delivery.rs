@@ -75,7 +75,7 @@ impl Stage {
         let writer = InfluxWriter::new(&target, self.metrics.clone(), self.runtime.handle().clone()).unwrap();
         let part = self.readiness.part("database");
         Delivery::new(
-            Destination::Influx(writer),
+            Destination::Influx(Box::new(writer)),
             self.metrics.clone(),
             part,
             self.shutdown.clone(),

@@ -1,6 +1,12 @@
 //! The sink's tests, along the data's way: records against apache-avro's own encoder, lines against a parser
 //! written by another hand, deliveries against a faulty InfluxDB, SQLite files, and all of it together behind
 //! an embedded broker and registry.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed step is a failed test"
+)]
 
 mod decode;
 mod delivery;

@@ -98,7 +98,7 @@ impl Screen {
         if self.terminal {
             print!("\r\x1b[K{text}");
             let _ = std::io::stdout().flush();
-        } else if self.ticks % 5 == 0 {
+        } else if self.ticks.is_multiple_of(5) {
             println!("{text}");
         }
         self.ticks += 1;

@@ -1,5 +1,6 @@
 //! Reads the database back: how many records it holds, and what three telemetry fields said last.
 
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use pipeline::config::Secret;
@@ -11,7 +12,7 @@ use serde_json::Value;
 use super::DemoArgs;
 use super::parts::Parts;
 
-/// How many fields are shown.
+/// How many fields are shown, each of another component.
 const SHOWN: usize = 3;
 /// A field that every record has: its count is the count of records.
 const EVERY_RECORD: &str = "sal_sequence";
@@ -80,10 +81,13 @@ impl Store {
             },
         };
         let measurements = parts.schemas.iter().map(measurement).collect();
+        let mut components = HashSet::new();
         let asked = parts
             .schemas
             .iter()
-            .filter_map(first_double)
+            .filter_map(|schema| Some((schema.topic.component(), first_double(schema)?)))
+            .filter(|(component, _)| components.insert(*component))
+            .map(|(_, asked)| asked)
             .take(SHOWN)
             .collect();
         Ok(Self {
@@ -172,14 +176,14 @@ impl Store {
             asked.measurement, asked.field
         );
         let rows = self.query(&flux).await?;
-        let read = |row: &std::collections::HashMap<String, String>| {
+        let read = |row: &HashMap<String, String>| {
             Some((row.get("us")?.parse().ok()?, row.get("_value")?.parse().ok()?))
         };
         Ok(rows.first().and_then(read))
     }
 
     /// Runs a Flux query on what this run wrote; answers the rows by column name. No name or value here has a comma.
-    async fn query(&self, flux: &str) -> Result<Vec<std::collections::HashMap<String, String>>, StoreError> {
+    async fn query(&self, flux: &str) -> Result<Vec<HashMap<String, String>>, StoreError> {
         let Place::Influx {
             url,
             org,
@@ -215,7 +219,7 @@ impl Store {
 }
 
 /// The rows of annotated-free CSV: tables are separated by an empty line, each begins with its header.
-fn csv_rows(body: &str) -> Vec<std::collections::HashMap<String, String>> {
+fn csv_rows(body: &str) -> Vec<HashMap<String, String>> {
     let mut rows = Vec::new();
     let mut header: Option<Vec<&str>> = None;
     for line in body.lines().map(str::trim_end) {

@@ -1,4 +1,5 @@
 //! saltransform on the embedded broker and registry: what goes in comes out once, or is a dead letter, or is skipped.
+#![allow(clippy::expect_used, reason = "a failed step is a failed test")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod stack;
@@ -26,7 +27,10 @@ async fn every_message_comes_out_once_across_restarts() {
     let running = stack.run(stack.args());
     let records = stack.records(ROUNDS * EACH).await;
     running.stop().await;
-    let sequences: BTreeSet<i64> = records.iter().map(|(_, r)| r["sal_sequence"].as_i64().unwrap()).collect();
+    let sequences: BTreeSet<i64> = records
+        .iter()
+        .map(|(_, r)| r["sal_sequence"].as_i64().unwrap())
+        .collect();
     assert_eq!(sequences.len(), ROUNDS * EACH, "every sequence number once");
     assert_eq!(records[0].1["sal_created"], 1_556_000_000_125_i64);
     assert_eq!(records[0].1["level"], 0.5);
@@ -37,7 +41,10 @@ async fn what_cannot_be_carried_is_kept_with_its_origin() {
     let stack = Stack::start(1).await;
     stack.register(false).await;
     let bad = [
-        (b"Mock_telemetry Mock_state:( 'rev' , 1.0 , oops".to_vec(), "parse"),
+        (
+            b"Mock_telemetry Mock_state:( 'rev' , 1.0 , oops".to_vec(),
+            "parse",
+        ),
         (b"not SAL at all".to_vec(), "parse"),
         (b"Mock_telemetry Mock_unheardOf:( 'rev' , 1.0)".to_vec(), "schema"),
     ];
@@ -52,7 +59,11 @@ async fn what_cannot_be_carried_is_kept_with_its_origin() {
         assert_eq!(letter.payload().unwrap(), bytes, "the original bytes");
         assert_eq!(header(letter, "stage"), *stage);
         assert_eq!(
-            (header(letter, "topic"), header(letter, "partition"), header(letter, "offset")),
+            (
+                header(letter, "topic"),
+                header(letter, "partition"),
+                header(letter, "offset")
+            ),
             (INPUT.to_owned(), "0".to_owned(), offset.to_string())
         );
         assert_eq!(header(letter, "group"), GROUP);
@@ -71,8 +82,19 @@ async fn a_registry_that_is_away_is_waited_for() {
     stack.produce((0..10).map(|n| message(n, None)));
     let running = stack.run(stack.args());
     running.wait_for("saltransform_schema_lookups_total", 1).await;
-    assert!(running.service.readiness.missing().iter().any(|(part, _)| *part == "registry"));
-    assert_eq!(running.count("saltransform_dead_letters_total"), 0, "transient is not poison");
+    assert!(
+        running
+            .service
+            .readiness
+            .missing()
+            .iter()
+            .any(|(part, _)| *part == "registry")
+    );
+    assert_eq!(
+        running.count("saltransform_dead_letters_total"),
+        0,
+        "transient is not poison"
+    );
     stack.registry.up().await.unwrap();
     assert_eq!(stack.records(10).await.len(), 10);
     running.stop().await;
@@ -109,7 +131,9 @@ async fn a_new_schema_version_is_picked_up_in_the_background() {
     stack.produce([message(1, None)]);
     running.wait_for(PRODUCED, 1).await;
     let new = stack.register(true).await;
-    running.wait_for_label("saltransform_schema_lookups_total", "new", 2).await;
+    running
+        .wait_for_label("saltransform_schema_lookups_total", "new", 2)
+        .await;
     stack.produce([message(2, Some("first try"))]);
     assert_eq!(stack.records(2).await[1].0, new);
     assert_eq!(running.count("saltransform_dead_letters_total"), 0);
@@ -137,7 +161,10 @@ async fn an_output_topic_that_refuses_is_waited_for() {
     let stack = Stack::start(1).await;
     stack.register(false).await;
     stack.produce([message(1, None)]);
-    stack.broker.fail_next(rdkafka::types::RDKafkaApiKey::Produce, &[DENIED]).unwrap();
+    stack
+        .broker
+        .fail_next(rdkafka::types::RDKafkaApiKey::Produce, &[DENIED])
+        .unwrap();
     let running = stack.run(stack.args());
     assert_eq!(stack.records(1).await.len(), 1, "it is tried again");
     running.stop().await;

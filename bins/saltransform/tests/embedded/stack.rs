@@ -45,9 +45,16 @@ impl Stack {
         }
         let registry = RegistryServer::start().await.unwrap();
         let client = Registry::new(&RegistryArgs::at(registry.url())).unwrap();
-        let producer =
-            ClientConfig::new().set("bootstrap.servers", broker.bootstrap_servers()).create().unwrap();
-        Self { broker, registry, client, producer }
+        let producer = ClientConfig::new()
+            .set("bootstrap.servers", broker.bootstrap_servers())
+            .create()
+            .unwrap();
+        Self {
+            broker,
+            registry,
+            client,
+            producer,
+        }
     }
 
     /// Registers the topic's schema: a number, and with `note` a text behind it.
@@ -57,8 +64,12 @@ impl Stack {
 
     pub(crate) fn args(&self) -> RunArgs {
         let mut kafka = KafkaArgs::at(self.broker.bootstrap_servers());
-        let hints = Broker::fetch_hints().iter().chain(&[("session.timeout.ms", "6000")]);
-        kafka.settings.extend(hints.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+        let hints = Broker::fetch_hints()
+            .iter()
+            .chain(&[("session.timeout.ms", "6000")]);
+        kafka
+            .settings
+            .extend(hints.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
         RunArgs {
             subsystem: Vec::new(),
             topic: vec![INPUT.to_owned()],
@@ -72,7 +83,10 @@ impl Stack {
             dead_letter_topic: None,
             time_scale: None,
             schema_refresh: Duration::from_secs(3600),
-            naming: NamingArgs { dialect: sal::name::Dialect::Efd, subname: "sal".to_owned() },
+            naming: NamingArgs {
+                dialect: sal::name::Dialect::Efd,
+                subname: "sal".to_owned(),
+            },
             kafka,
             registry: RegistryArgs::at(self.registry.url()),
             service: ServiceArgs::default(),
@@ -82,18 +96,27 @@ impl Stack {
     pub(crate) fn run(&self, args: RunArgs) -> Running {
         let service = Service::embedded(&args.service);
         let stage = Stage::new(&args, &service).unwrap();
-        Running { service, task: tokio::task::spawn_blocking(move || stage.run()) }
+        Running {
+            service,
+            task: tokio::task::spawn_blocking(move || stage.run()),
+        }
     }
 
     pub(crate) fn produce(&self, values: impl IntoIterator<Item = Vec<u8>>) {
         for value in values {
-            self.producer.send(BaseRecord::<(), _>::to(INPUT).payload(&value)).map_err(|(e, _)| e).unwrap();
+            self.producer
+                .send(BaseRecord::<(), _>::to(INPUT).payload(&value))
+                .map_err(|(e, _)| e)
+                .unwrap();
         }
         self.producer.flush(PATIENCE).unwrap();
     }
 
     pub(crate) fn produce_tombstone(&self) {
-        self.producer.send(BaseRecord::<_, ()>::to(INPUT).key("k")).map_err(|(e, _)| e).unwrap();
+        self.producer
+            .send(BaseRecord::<_, ()>::to(INPUT).key("k"))
+            .map_err(|(e, _)| e)
+            .unwrap();
         self.producer.flush(PATIENCE).unwrap();
     }
 
@@ -111,7 +134,11 @@ impl Stack {
         let start = Instant::now();
         let mut messages = Vec::new();
         while messages.len() < count {
-            assert!(start.elapsed() < PATIENCE, "{} of {count} messages in {topic}", messages.len());
+            assert!(
+                start.elapsed() < PATIENCE,
+                "{} of {count} messages in {topic}",
+                messages.len()
+            );
             if let Some(message) = consumer.poll(Duration::from_millis(100)) {
                 messages.push(message.unwrap().detach());
             }
@@ -127,11 +154,11 @@ impl Stack {
             let frame = message.payload().unwrap();
             let (header, record) = frame.split_at(5);
             let id = u32::from_be_bytes(header[1..].try_into().unwrap());
-            if !schemas.contains_key(&id) {
-                let raw = self.client.schema_by_id(id).await.unwrap();
-                schemas.insert(id, Schema::parse_str(&raw.raw).unwrap());
-            }
-            records.push((id, record_json(&schemas[&id], record).unwrap()));
+            let raw = self.client.schema_by_id(id).await.unwrap();
+            let schema = schemas
+                .entry(id)
+                .or_insert_with(|| Schema::parse_str(&raw.raw).unwrap());
+            records.push((id, record_json(schema, record).unwrap()));
         }
         records
     }
@@ -142,13 +169,23 @@ impl Running {
     pub(crate) fn count(&self, name: &str) -> u64 {
         let families = self.service.metrics.gather();
         let family = families.iter().find(|family| family.name() == name);
-        family.map_or(0, |family| family.get_metric().iter().map(|m| m.get_counter().get_value() as u64).sum())
+        family.map_or(0, |family| {
+            family
+                .get_metric()
+                .iter()
+                .map(|m| m.get_counter().get_value() as u64)
+                .sum()
+        })
     }
 
     pub(crate) async fn wait_for(&self, name: &str, at_least: u64) {
         let start = Instant::now();
         while self.count(name) < at_least {
-            assert!(start.elapsed() < PATIENCE, "{name} is {} of {at_least}", self.count(name));
+            assert!(
+                start.elapsed() < PATIENCE,
+                "{name} is {} of {at_least}",
+                self.count(name)
+            );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -158,12 +195,22 @@ impl Running {
         let start = Instant::now();
         let count = || {
             let families = self.service.metrics.gather();
-            let metrics = families.iter().filter(|family| family.name() == name).flat_map(|f| f.get_metric());
-            let with_label = metrics.filter(|metric| metric.get_label().iter().any(|pair| pair.value() == label));
-            with_label.map(|metric| metric.get_counter().get_value() as u64).sum::<u64>()
+            let metrics = families
+                .iter()
+                .filter(|family| family.name() == name)
+                .flat_map(|f| f.get_metric());
+            let with_label =
+                metrics.filter(|metric| metric.get_label().iter().any(|pair| pair.value() == label));
+            with_label
+                .map(|metric| metric.get_counter().get_value() as u64)
+                .sum::<u64>()
         };
         while count() < at_least {
-            assert!(start.elapsed() < PATIENCE, "{name} {label} is {} of {at_least}", count());
+            assert!(
+                start.elapsed() < PATIENCE,
+                "{name} {label} is {} of {at_least}",
+                count()
+            );
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
@@ -174,12 +221,18 @@ impl Running {
         let (service, task) = (self.service.clone(), self.task);
         task.await.unwrap().unwrap();
         assert!(!service.shutdown.has_failed() && !service.shutdown.given_up());
-        let counts = Running { service, task: tokio::spawn(async { Ok(()) }) };
+        let counts = Running {
+            service,
+            task: tokio::spawn(async { Ok(()) }),
+        };
         let ended = ["produced", "dead_letters", "skipped"]
             .map(|end| counts.count(&format!("saltransform_{end}_total")))
             .iter()
             .sum::<u64>();
-        assert_eq!(counts.count("saltransform_consumed_total"), ended + counts.count("kafka_released_total"));
+        assert_eq!(
+            counts.count("saltransform_consumed_total"),
+            ended + counts.count("kafka_released_total")
+        );
     }
 }
 
@@ -194,7 +247,10 @@ pub(crate) fn message(sequence: usize, note: Option<&str>) -> Vec<u8> {
 
 pub(crate) fn header(message: &OwnedMessage, key: &str) -> String {
     let headers = message.headers().unwrap();
-    let found = headers.iter().find(|header| header.key == key).unwrap_or_else(|| panic!("no header {key}"));
+    let found = headers
+        .iter()
+        .find(|header| header.key == key)
+        .unwrap_or_else(|| panic!("no header {key}"));
     String::from_utf8(found.value.unwrap().to_vec()).unwrap()
 }
 

@@ -1,0 +1,219 @@
+//! The intake on the embedded broker: back-pressure, rebalances and the end, seen by a lane that can be held up.
+#![allow(clippy::expect_used, clippy::panic, reason = "a failed step is a failed test")]
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{JoinHandle, Scope};
+use std::time::{Duration, Instant};
+
+use devstack::Broker;
+use pipeline::config::ServiceArgs;
+use pipeline::intake::{Intake, IntakeOptions, Lane, LaneError, LaneFactory, Taken, Topics};
+use pipeline::kafka::Reporter;
+use pipeline::metrics::KafkaMetrics;
+use pipeline::service::Service;
+use rdkafka::ClientConfig;
+use rdkafka::message::Message;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+
+const TOPIC: &str = "in";
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What all lanes of a test have finished: how often each message was seen, by its value.
+#[derive(Clone, Default)]
+struct Seen {
+    counts: Arc<Mutex<HashMap<Vec<u8>, u32>>>,
+    held: Arc<AtomicBool>,
+}
+
+struct HeldLane<'m> {
+    seen: Seen,
+    waiting: Vec<Taken<'m>>,
+}
+
+impl<'m> LaneFactory<'m> for Seen {
+    type Lane = HeldLane<'m>;
+
+    fn lane<'scope>(&self, _: usize, _: &'scope Scope<'scope, 'm>) -> Result<HeldLane<'m>, LaneError>
+    where
+        'm: 'scope,
+    {
+        Ok(HeldLane {
+            seen: self.clone(),
+            waiting: Vec::new(),
+        })
+    }
+}
+
+impl<'m> Lane<'m> for HeldLane<'m> {
+    fn take(&mut self, batch: Vec<Taken<'m>>) -> Result<(), LaneError> {
+        self.waiting.extend(batch);
+        self.tick()
+    }
+
+    fn tick(&mut self) -> Result<(), LaneError> {
+        if !self.seen.held.load(Ordering::Relaxed) {
+            for taken in self.waiting.drain(..) {
+                let value = taken.message.payload().unwrap_or_default().to_vec();
+                *self.seen.counts.lock().unwrap().entry(value).or_default() += 1;
+                taken.receipt.finish();
+            }
+        }
+        Ok(())
+    }
+
+    fn drain(&mut self) -> Result<(), LaneError> {
+        self.tick()?;
+        self.waiting.clear();
+        Ok(())
+    }
+}
+
+impl Seen {
+    fn distinct(&self) -> usize {
+        self.counts.lock().unwrap().len()
+    }
+
+    fn twice(&self) -> usize {
+        self.counts
+            .lock()
+            .unwrap()
+            .values()
+            .filter(|count| **count > 1)
+            .count()
+    }
+}
+
+struct Consumer {
+    service: Service,
+    metrics: KafkaMetrics,
+    thread: JoinHandle<()>,
+}
+
+impl Consumer {
+    fn start(broker: &Broker, seen: &Seen, change: impl FnOnce(&mut IntakeOptions)) -> Self {
+        let service = Service::embedded(&ServiceArgs::default());
+        let metrics = KafkaMetrics::register(&service.metrics).unwrap();
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", broker.bootstrap_servers())
+            .set("session.timeout.ms", "6000");
+        for (key, value) in Broker::fetch_hints() {
+            config.set(*key, *value);
+        }
+        let mut options = IntakeOptions::new(config, "group", Topics::Named(vec![TOPIC.to_owned()]));
+        options.lanes = 2;
+        options.commit_interval = Duration::from_millis(50);
+        change(&mut options);
+        let reporter = Reporter::new(metrics.clone(), service.readiness.part("kafka"));
+        let (seen, shutdown) = (seen.clone(), service.shutdown.clone());
+        let thread = std::thread::spawn(move || {
+            let intake = Intake::new(options, reporter).unwrap();
+            intake.run(&seen, &shutdown).unwrap();
+        });
+        Self {
+            service,
+            metrics,
+            thread,
+        }
+    }
+
+    fn stop(self) {
+        self.service.shutdown.ask();
+        self.thread.join().unwrap();
+    }
+}
+
+fn produce(broker: &Broker, values: std::ops::Range<usize>, bytes: usize) {
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", broker.bootstrap_servers())
+        .create()
+        .unwrap();
+    for value in values {
+        let payload = format!("{value:0bytes$}");
+        producer
+            .send(BaseRecord::<(), _>::to(TOPIC).payload(payload.as_str()))
+            .map_err(|(e, _)| e)
+            .unwrap();
+    }
+    producer.flush(PATIENCE).unwrap();
+}
+
+fn wait_until(what: &str, condition: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < PATIENCE, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn a_lane_that_is_held_up_pauses_the_intake_within_its_bytes_and_loses_nothing() {
+    const MESSAGES: usize = 1_000;
+    let broker = Broker::start().unwrap();
+    broker.create_topic(TOPIC, 2).unwrap();
+    produce(&broker, 0..MESSAGES, 1_000);
+    let seen = Seen::default();
+    seen.held.store(true, Ordering::Relaxed);
+    let consumer = Consumer::start(&broker, &seen, |options| options.max_bytes = 100_000);
+    wait_until("the intake pauses", || consumer.metrics.paused.get() == 1);
+    let in_flight = consumer.metrics.in_flight_bytes.get();
+    // One batch may go over: it was read when there was room.
+    assert!(
+        (100_000..700_000).contains(&in_flight),
+        "{in_flight} bytes in flight"
+    );
+    assert_eq!(seen.distinct(), 0);
+    seen.held.store(false, Ordering::Relaxed);
+    wait_until("everything is carried", || seen.distinct() == MESSAGES);
+    wait_until("the intake resumes", || consumer.metrics.paused.get() == 0);
+    consumer.stop();
+    assert_eq!(seen.twice(), 0);
+}
+
+#[test]
+fn a_second_member_takes_over_without_loss_or_repetition() {
+    const EACH: usize = 400;
+    let broker = Broker::start().unwrap();
+    broker.create_topic(TOPIC, 4).unwrap();
+    let seen = Seen::default();
+    let first = Consumer::start(&broker, &seen, |_| ());
+    produce(&broker, 0..EACH, 10);
+    wait_until("the first member carries", || seen.distinct() == EACH);
+    let second = Consumer::start(&broker, &seen, |_| ());
+    wait_until("the partitions are shared", || {
+        first.metrics.rebalances.with_label_values(&["revoke"]).get() > 0
+            && second.service.readiness.is_ready()
+    });
+    produce(&broker, EACH..2 * EACH, 10);
+    wait_until("both carry", || seen.distinct() == 2 * EACH);
+    first.stop();
+    produce(&broker, 2 * EACH..3 * EACH, 10);
+    wait_until("the second carries alone", || seen.distinct() == 3 * EACH);
+    second.stop();
+    assert_eq!(
+        seen.twice(),
+        0,
+        "every partition was drained and committed before it was given up"
+    );
+}
+
+#[test]
+fn what_was_not_finished_is_read_again() {
+    let broker = Broker::start().unwrap();
+    broker.create_topic(TOPIC, 1).unwrap();
+    produce(&broker, 0..50, 10);
+    let seen = Seen::default();
+    seen.held.store(true, Ordering::Relaxed);
+    let held = Consumer::start(&broker, &seen, |_| ());
+    wait_until("messages are taken", || held.metrics.in_flight.get() == 50);
+    let released = held.metrics.released.clone();
+    held.stop();
+    assert_eq!((seen.distinct(), released.get()), (0, 50));
+    seen.held.store(false, Ordering::Relaxed);
+    let next = Consumer::start(&broker, &seen, |_| ());
+    wait_until("the next process carries them", || seen.distinct() == 50);
+    next.stop();
+}
