@@ -2,7 +2,6 @@
 //! ends.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use pipeline::config::KafkaConfigError;
 use pipeline::dead_letter::DeadLetters;
@@ -12,8 +11,7 @@ use pipeline::metrics::{KafkaMetrics, MetricsError, SinkMetrics};
 use pipeline::registry::{Registry, RegistrySetupError};
 use pipeline::retry::Backoff;
 use pipeline::service::{Part, Service, Shutdown};
-use pipeline::topics::{self, Shape};
-use rdkafka::ClientConfig;
+use pipeline::topics;
 use rdkafka::error::KafkaError;
 use tokio::runtime::Handle;
 
@@ -79,7 +77,10 @@ pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), R
     );
     let dead_letters = Arc::new(dead_letters.map_err(RunError::DeadLetters)?);
 
-    runtime.spawn(make_topic(client.clone(), dead_letters.topic().to_owned()));
+    runtime.spawn(topics::make_dead_letter_topic(
+        client.clone(),
+        dead_letters.topic().to_owned(),
+    ));
 
     let registry = Arc::new(Registry::new(&args.registry)?);
     let registry_part = service.readiness.part("registry");
@@ -155,19 +156,6 @@ fn destination(
             .map(Destination::Influx),
         (To::Sqlite(_), Some(sqlite)) => Ok(Destination::Sqlite(sqlite.clone())),
         (To::Sqlite(_), None) => unreachable!("run opens the file first"),
-    }
-}
-
-/// Makes the dead-letter topic where it is missing. Where that is not allowed, the broker makes it at the first
-/// dead letter, or refuses that with an error that says so.
-async fn make_topic(client: ClientConfig, topic: String) {
-    let shape = Shape {
-        partitions: 1,
-        replication: -1,
-    };
-    match topics::create(&client, &[&topic], shape, &[], Duration::from_secs(30)).await {
-        Ok(created) => tracing::debug!(topic, ?created, "dead-letter topic"),
-        Err(error) => tracing::debug!(topic, error = %pipeline::chain(&error), "dead-letter topic not made"),
     }
 }
 

@@ -9,7 +9,7 @@ use pipeline::kafka::Reporter;
 use pipeline::metrics::{KafkaMetrics, MetricsError, TransformMetrics};
 use pipeline::registry::{Registry, RegistrySetupError};
 use pipeline::service::Service;
-use pipeline::topics::{self, Shape};
+use pipeline::topics;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
 use tokio::runtime::Handle;
@@ -149,18 +149,8 @@ impl Stage {
 /// What goes on beside the messages: the dead-letter topic is made if it is missing, schemas are kept fresh.
 async fn background(targets: Arc<SharedTargets>, args: RunArgs, dead_letter_topic: String) {
     let make_topic = async {
-        let Ok(config) = args.kafka.client_config(&[("client.id", "saltransform-admin")]) else {
-            return;
-        };
-        let shape = Shape {
-            partitions: 1,
-            replication: -1,
-        };
-        let timeout = std::time::Duration::from_secs(30);
-        // Where this is not allowed, the broker makes it at the first dead letter, or refuses that with a clear error.
-        match topics::create(&config, &[&dead_letter_topic], shape, &[], timeout).await {
-            Ok(created) => tracing::debug!(topic = dead_letter_topic, ?created, "dead-letter topic"),
-            Err(error) => tracing::debug!(topic = dead_letter_topic, %error, "dead-letter topic not made"),
+        if let Ok(config) = args.kafka.client_config(&[("client.id", "saltransform-admin")]) {
+            topics::make_dead_letter_topic(config, dead_letter_topic).await;
         }
     };
     let registry = async {

@@ -7,6 +7,8 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
+use crate::retry::Backoff;
+
 /// How many partitions and copies a new topic gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
@@ -59,4 +61,37 @@ pub async fn create(
             Err((_, code)) => Created::Refused(code),
         })
         .collect())
+}
+
+/// Makes a stage's dead-letter topic if it is missing, and tries again while the broker is away. Runs beside the
+/// messages: a dead letter that comes before its topic waits for it.
+///
+/// Where the broker lets us make no topics, it makes this one itself at the first dead letter, or refuses that one with
+/// a clear error.
+pub async fn make_dead_letter_topic(config: ClientConfig, topic: String) {
+    const TRIES: usize = 20;
+    const SHAPE: Shape = Shape {
+        partitions: 1,
+        replication: -1,
+    };
+    let mut backoff = Backoff::default();
+    for _ in 0..TRIES {
+        match create(&config, &[&topic], SHAPE, &[], Duration::from_secs(10))
+            .await
+            .as_deref()
+        {
+            Ok([Created::Refused(code)]) => {
+                return tracing::warn!(topic, %code, "dead-letter topic cannot be made; create it by hand");
+            }
+            Ok(_) => return,
+            Err(error) => {
+                tracing::debug!(topic, error = %crate::chain(error), "dead-letter topic not made yet")
+            }
+        }
+        tokio::time::sleep(backoff.next_wait(None)).await;
+    }
+    tracing::info!(
+        topic,
+        "dead-letter topic not made: the broker does not answer that request"
+    );
 }
