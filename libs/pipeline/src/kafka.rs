@@ -51,9 +51,10 @@ impl Reporter {
 impl ClientContext for Reporter {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         use RDKafkaLogLevel::{Alert, Critical, Debug, Emerg, Error, Info, Notice, Warning};
-        // Each lost connection is said three times, `error` below says it once, at the right level; and as all clients of a
-        // process share the operator's settings, some get those that are not for them.
-        if matches!(facility, "FAIL" | "ERROR" | "CONFWARN") {
+        // Each lost connection is said three times, `error` below says it once, at the right level; as all clients of a
+        // process share the operator's settings, some get those that are not for them; and a broker that has just come
+        // up makes producers wait for their id (librdkafka tries again by itself).
+        if matches!(facility, "FAIL" | "ERROR" | "CONFWARN" | "GETPID") {
             return tracing::debug!(target: "librdkafka", facility, message);
         }
         match level {

@@ -218,3 +218,23 @@ fn what_was_not_finished_is_read_again() {
     wait_until("the next process carries them", || seen.distinct() == 50);
     next.stop();
 }
+
+#[test]
+fn a_group_that_starts_at_the_end_misses_nothing_once_it_is_ready() {
+    let broker = Broker::start().unwrap();
+    broker.create_topic(TOPIC, 2).unwrap();
+    produce(&broker, 0..10, 10);
+    let seen = Seen::default();
+    let latest = |options: &mut IntakeOptions| options.auto_offset_reset = "latest".to_owned();
+    let consumer = Consumer::start(&broker, &seen, latest);
+    wait_until("the consumer is ready", || consumer.service.readiness.is_ready());
+    produce(&broker, 10..40, 10);
+    wait_until("what came since is carried", || seen.distinct() >= 30);
+    consumer.stop();
+    assert_eq!(seen.distinct(), 30, "and nothing that came before");
+    // Where it started is committed: what comes while nobody reads is not passed over, though the partition was idle.
+    produce(&broker, 40..50, 10);
+    let next = Consumer::start(&broker, &seen, latest);
+    wait_until("what came in between is carried", || seen.distinct() == 40);
+    next.stop();
+}

@@ -32,6 +32,8 @@ use watch::Sample;
 /// How long the stages may take to carry what was produced last.
 const SETTLE: Duration = Duration::from_secs(30);
 
+// Unlike everywhere else, what is outside has no environment variables here: an operator's shell has BROKER set to the
+// observatory's, and a demo must not send mock data there by accident.
 /// Run everything on embedded parts: mock SAL, Kafka, schema registry, both stages, and a database to query
 #[derive(Args, Debug, Clone)]
 #[command(after_help = "Examples:\n\n  kafkaefd demo --seconds 10\n  \
@@ -55,23 +57,23 @@ pub struct DemoArgs {
     pub json: bool,
 
     /// Kafka to use instead of the embedded broker
-    #[arg(long, env = "BROKER", value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT")]
     pub broker: Option<String>,
 
     /// Schema registry to use instead of the embedded one
-    #[arg(long, env = "SCHEMAREGISTRY", value_name = "URL")]
+    #[arg(long, value_name = "URL")]
     pub schema_registry: Option<String>,
 
     /// InfluxDB 2 to use instead of SQLite; its token comes from INFLUXDB_TOKEN
-    #[arg(long, env = "INFLUXDB_URL", value_name = "URL")]
+    #[arg(long, value_name = "URL")]
     pub influxdb: Option<String>,
 
     /// Organisation in InfluxDB
-    #[arg(long, env = "INFLUXDB_ORG", default_value = "efd", value_name = "NAME")]
+    #[arg(long, default_value = "efd", value_name = "NAME")]
     pub influxdb_org: String,
 
     /// Bucket in InfluxDB
-    #[arg(long, env = "INFLUXDB_BUCKET", default_value = "efd", value_name = "NAME")]
+    #[arg(long, default_value = "efd", value_name = "NAME")]
     pub influxdb_bucket: String,
 
     /// File for the SQLite database; by default a new one in the system's folder for temporary files

@@ -20,12 +20,17 @@ use crate::kafka::Reporter;
 /// How long a revoke waits for what is in flight. Longer than any healthy batch, shorter than the group waits for us.
 const REVOKE_WAIT: Duration = Duration::from_secs(5);
 
+/// How long one question about offsets may take when partitions are assigned.
+const PIN_WAIT: Duration = Duration::from_secs(5);
+
 /// The consumer's context: a [`Reporter`] that also keeps the board in step with the assignment.
 pub(super) struct IntakeContext {
     pub(super) reporter: Reporter,
     pub(super) board: Arc<Board>,
     /// One for each lane: asks it to finish what it holds.
     pub(super) drains: Vec<Sender<()>>,
+    /// Whether a group without a committed offset starts with what comes from now on.
+    pub(super) starts_at_latest: bool,
     /// With `--rewind-to-start`: the partitions that were rewound already, as each is rewound once.
     pub(super) rewound: Option<Mutex<HashSet<(String, i32)>>>,
 }
@@ -50,11 +55,17 @@ impl ConsumerContext for IntakeContext {
         let (kind, result) = match err {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
                 self.rewind(list);
+                let pinned = self.pin(consumer, list);
                 let assign = if cooperative {
                     consumer.incremental_assign(list)
                 } else {
                     consumer.assign(list)
                 };
+                if pinned.count() > 0
+                    && let Err(error) = consumer.commit(&pinned, CommitMode::Async)
+                {
+                    tracing::warn!(error = %crate::chain(&error), "start offsets could not be committed");
+                }
                 self.reporter.part().up();
                 ("assign", assign)
             }
@@ -123,6 +134,42 @@ impl IntakeContext {
         if let Err(error) = commit(consumer, &revoked, CommitMode::Sync) {
             tracing::warn!(error = %crate::chain(&error), "commit before a revoke failed; some messages are read twice");
         }
+    }
+
+    /// With `latest`, gives partitions that have no committed offset their present end as offset, and answers those.
+    ///
+    /// librdkafka would look the end up only with its first fetch, and again after a restart: what is produced in
+    /// between would be passed over.
+    fn pin(&self, consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) -> TopicPartitionList {
+        let mut pinned = TopicPartitionList::new();
+        if !self.starts_at_latest || list.count() == 0 {
+            return pinned;
+        }
+        let committed = match consumer.committed_offsets(list.clone(), PIN_WAIT) {
+            Ok(committed) => committed,
+            Err(error) => {
+                tracing::warn!(error = %crate::chain(&error), "committed offsets unknown; librdkafka finds the start");
+                return pinned;
+            }
+        };
+        for element in committed
+            .elements()
+            .iter()
+            .filter(|element| element.offset() == Offset::Invalid)
+        {
+            let (topic, partition) = (element.topic(), element.partition());
+            match consumer.fetch_watermarks(topic, partition, PIN_WAIT) {
+                Ok((_, end)) => {
+                    let _ = list.set_partition_offset(topic, partition, Offset::Offset(end));
+                    let _ = pinned.add_partition_offset(topic, partition, Offset::Offset(end));
+                }
+                Err(error) => tracing::warn!(
+                    topic, partition, error = %crate::chain(&error),
+                    "end of a partition unknown; librdkafka finds the start"
+                ),
+            }
+        }
+        pinned
     }
 
     fn rewind(&self, list: &mut TopicPartitionList) {

@@ -64,6 +64,7 @@ impl Intake {
             reporter: reporter.clone(),
             board: Arc::clone(&board),
             drains,
+            starts_at_latest: options.auto_offset_reset == "latest" && !options.rewind_to_start,
             rewound: options.rewind_to_start.then(Default::default),
         };
         let mut config = options.config.clone();
