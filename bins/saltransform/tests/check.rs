@@ -1,0 +1,94 @@
+//! `saltransform check` as a person starts it: files in, one JSON object a message out, and the exit code.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed step is a failed test")]
+
+use std::io::Write;
+use std::process::{Command, Output, Stdio};
+
+use serde_json::{Value, json};
+
+const PREAMBLE: &str = "'rev' , 1556000000.125000 , 1556000000.127185 , 17 , 4321 , 77";
+
+fn check(input: &str, flags: &[&str]) -> Output {
+    let schemas = concat!(env!("CARGO_MANIFEST_DIR"), "/../../schemas");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_saltransform"))
+        .args(["check", "--schemas", schemas])
+        .args(flags)
+        .arg("-")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
+}
+
+fn lines(output: &Output) -> Vec<Value> {
+    let text = String::from_utf8(output.stdout.clone()).unwrap();
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn a_message_becomes_its_record() {
+    let text = format!(
+        "Hexapod_telemetry Hexapod_Actuators:( {PREAMBLE} , 2 , 0.1, -0.0, nan, inf, -inf, 1.5 , 1.0, 2.0, 3.0, 4.0, 5.0, 6.0)\n"
+    );
+    let output = check(&text, &["--wire-extras"]);
+    assert!(output.status.success(), "{output:?}");
+    let [line] = lines(&output).try_into().unwrap();
+    assert_eq!(line["topic"], "Hexapod_Actuators");
+    assert_eq!(line["record"]["sal_created"], 1_556_000_000_125_i64);
+    assert_eq!(
+        (&line["record"]["sal_origin"], &line["record"]["sal_host"]),
+        (&json!(4321), &json!(77))
+    );
+    assert_eq!(
+        line["record"]["Calibrated"],
+        json!([0.1, -0.0, "NaN", "Infinity", "-Infinity", 1.5])
+    );
+    assert_eq!(line["record"]["HexapodID"], 2);
+}
+
+#[test]
+fn blocks_may_hold_line_ends_and_failures_say_where() {
+    let good = format!(
+        "Script_command Script_command_configure:( {PREAMBLE} , 9 , '' , '' , '' , '' , 'a: 1\nb: it's')"
+    );
+    let bad = format!("ATDome_telemetry ATDome_position:( {PREAMBLE} , oops)");
+    let output = check(
+        &format!("----\n# one\n{good}\n----\n{bad}\n----\nTest_telemetry Test_no:( 1)\n"),
+        &["--wire-extras"],
+    );
+    assert_eq!(output.status.code(), Some(1));
+    let [record, wrong, unknown] = lines(&output).try_into().unwrap();
+    assert_eq!(record["record"]["config"], "a: 1\nb: it's");
+    assert_eq!(
+        (&wrong["stage"], &wrong["byte"]),
+        (&json!("parse"), &json!(bad.find("oops").unwrap()))
+    );
+    assert!(
+        wrong["field"].is_string() && wrong["error"].as_str().unwrap().contains("expected"),
+        "{wrong}"
+    );
+    assert_eq!(
+        (&unknown["stage"], &unknown["byte"]),
+        (&json!("schema"), &Value::Null)
+    );
+}
+
+#[test]
+fn what_cannot_be_checked_at_all_is_a_usage_error() {
+    let output = Command::new(env!("CARGO_BIN_EXE_saltransform"))
+        .args(["check", "--schemas", "/nowhere", "-"])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(64));
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr).lines().count(),
+        1,
+        "{output:?}"
+    );
+}
