@@ -9,7 +9,6 @@ use pipeline::intake::{Intake, IntakeError, IntakeOptions, LaneError};
 use pipeline::kafka::Reporter;
 use pipeline::metrics::{KafkaMetrics, MetricsError, SinkMetrics};
 use pipeline::registry::{Registry, RegistrySetupError};
-use pipeline::retry::Backoff;
 use pipeline::service::{Part, Service, Shutdown};
 use pipeline::topics;
 use rdkafka::error::KafkaError;
@@ -161,13 +160,8 @@ fn destination(
 
 /// Asks the registry until it answers once: a sink without traffic is ready too. From then on the lanes know.
 async fn watch_registry(registry: Arc<Registry>, part: Part, shutdown: Shutdown) {
-    let mut backoff = Backoff::default();
-    while let Err(error) = registry.subjects().await {
-        part.down(pipeline::chain(&error));
-        tokio::select! {
-            () = tokio::time::sleep(backoff.next_wait(None)) => {}
-            () = shutdown.wait() => return,
-        }
+    tokio::select! {
+        () = registry.wait_until_it_answers(&part) => {}
+        () = shutdown.wait() => {}
     }
-    part.up();
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use kafkaefd::demo::DemoArgs;
 use kafkaefd::salschema::SalschemaCommand;
-use pipeline::config::EXIT_USAGE;
+use pipeline::config::parse_cli;
 
 /// The command of the observatory's telemetry operator
 #[derive(Parser, Debug)]
@@ -27,13 +27,9 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match parse_cli::<Cli>() {
         Ok(cli) => cli,
-        Err(shown) => {
-            let code = if shown.use_stderr() { EXIT_USAGE } else { 0 };
-            let _ = shown.print();
-            return code.into();
-        }
+        Err(code) => return code,
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

@@ -2,19 +2,14 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use pipeline::config::{EXIT_USAGE, ServiceArgs};
+use pipeline::config::{EXIT_USAGE, ServiceArgs, parse_cli};
 use pipeline::service::{Service, Shutdown, init_logging};
 use salmock::config::{Cli, Command, ConsumeArgs, ProduceArgs};
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match parse_cli::<Cli>() {
         Ok(cli) => cli,
-        Err(shown) => {
-            let code = if shown.use_stderr() { EXIT_USAGE } else { 0 };
-            let _ = shown.print();
-            return code.into();
-        }
+        Err(code) => return code,
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)

@@ -1,7 +1,5 @@
 //! The moment of a message: now, and later than the topic's message before it.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use sal::name::Dialect;
 use sal::time::{TimeScale, tai_minus_utc};
 
@@ -61,8 +59,7 @@ impl Moments {
 
     /// The moment of the next message, which is sent now.
     pub fn stamp(&mut self) -> Moment {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.after(i64::try_from(now.as_micros()).unwrap_or(i64::MAX))
+        self.after(pipeline::unix_micros())
     }
 
     fn after(&mut self, now: i64) -> Moment {

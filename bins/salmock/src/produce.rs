@@ -5,14 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use pipeline::kafka::Reporter;
+use pipeline::kafka::{Reporter, SAFE_PRODUCER};
 use pipeline::service::Shutdown;
 use prometheus::IntCounter;
-use rdkafka::ClientContext;
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
-use rdkafka::statistics::Statistics;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::avro::RecordWriter;
@@ -28,12 +26,11 @@ const REPORT_INTERVAL: Duration = Duration::from_secs(10);
 /// How long to wait when librdkafka's queue is full, or for the last acknowledgements.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Defaults of the producer, which `-X` overrides: a retry must not send a message twice, and a second is a long time.
+/// Defaults of the producer, which `-X` overrides.
 pub(crate) const PRODUCER: [(&str, &str); 5] = [
+    SAFE_PRODUCER[0],
+    SAFE_PRODUCER[1],
     ("client.id", "salmock"),
-    ("enable.idempotence", "true"),
-    // With more, a new partition's first batch can be lost: saltransform's producer says how.
-    ("max.in.flight.requests.per.connection", "1"),
     ("compression.type", "lz4"),
     ("linger.ms", "5"),
 ];
@@ -267,19 +264,7 @@ struct Context {
     tally: Arc<Tally>,
 }
 
-impl ClientContext for Context {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.reporter.log(level, facility, message);
-    }
-
-    fn stats(&self, statistics: Statistics) {
-        self.reporter.stats(statistics);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.reporter.error(error, reason);
-    }
-}
+pipeline::reports_to_its_reporter!(Context);
 
 impl ProducerContext for Context {
     type DeliveryOpaque = usize;

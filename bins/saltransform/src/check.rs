@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use apache_avro::Schema;
 use pipeline::config::EXIT_USAGE;
 use pipeline::schema_dir::{SchemaDir, SchemaDirError};
+use pipeline::unix_micros;
 use sal::avro::Options;
 use sal::encode::Encoder;
 use sal::plan::{Plan, PlanError};
@@ -16,7 +17,6 @@ use serde_json::{Value, json};
 
 use crate::config::{CheckArgs, time_scale};
 use crate::record_json::{RecordError, record_json};
-use crate::transform::unix_micros;
 
 /// The line that separates messages which hold line ends.
 const SEPARATOR: &[u8] = b"----";

@@ -164,6 +164,33 @@ pub struct RunArgs {
     pub service: ServiceArgs,
 }
 
+impl RunArgs {
+    /// For embedded use: the flags' defaults but for these.
+    pub fn new(kafka: KafkaArgs, registry: RegistryArgs, service: ServiceArgs) -> Self {
+        Self {
+            subsystem: Vec::new(),
+            topic: Vec::new(),
+            group: None,
+            auto_offset_reset: OffsetReset::Latest,
+            rewind_to_start: false,
+            tasks: None,
+            disable_producer_acks: false,
+            disable_consumer_check_crcs: false,
+            compression: "lz4".to_owned(),
+            dead_letter_topic: None,
+            time_scale: None,
+            schema_refresh: Duration::from_secs(30),
+            naming: NamingArgs {
+                dialect: Dialect::Efd,
+                subname: "sal".to_owned(),
+            },
+            kafka,
+            registry,
+            service,
+        }
+    }
+}
+
 /// Flags of `check`.
 #[derive(Args, Debug, Clone)]
 pub struct CheckArgs {
@@ -204,6 +231,21 @@ mod tests {
     fn the_command_line_is_sound() {
         use clap::CommandFactory;
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn embedded_defaults_are_the_flags_defaults() {
+        let cli = Cli::try_parse_from(["saltransform", "run", "--topic", "t"]).unwrap();
+        let Command::Run(parsed) = cli.command else {
+            panic!("run is parsed as run")
+        };
+        let (kafka, registry) = (
+            KafkaArgs::at("localhost:9092"),
+            RegistryArgs::at("http://localhost:8081"),
+        );
+        let mut embedded = RunArgs::new(kafka, registry, parsed.service.clone());
+        embedded.topic = vec!["t".to_owned()];
+        assert_eq!(format!("{parsed:?}"), format!("{embedded:?}"));
     }
 
     #[test]

@@ -2,8 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use pipeline::config::EXIT_USAGE;
+use pipeline::config::{EXIT_USAGE, parse_cli};
 use pipeline::service::{Service, init_logging};
 use saltransform::config::{Cli, Command, RunArgs};
 use saltransform::run::Stage;
@@ -11,13 +10,9 @@ use saltransform::{check, init};
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match parse_cli::<Cli>() {
         Ok(cli) => cli,
-        Err(shown) => {
-            let code = if shown.use_stderr() { EXIT_USAGE } else { 0 };
-            let _ = shown.print();
-            return code.into();
-        }
+        Err(code) => return code,
     };
     match cli.command {
         Command::Init(args) => init::main(&args).await,

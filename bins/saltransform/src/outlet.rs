@@ -10,12 +10,10 @@ use std::time::{Duration, Instant};
 use pipeline::intake::Taken;
 use pipeline::kafka::Reporter;
 use pipeline::metrics::TransformMetrics;
-use rdkafka::ClientContext;
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
-use rdkafka::statistics::Statistics;
 
 /// A record that the broker refused waits this long before it is tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
@@ -173,19 +171,7 @@ impl<'m> OutletContext<'m> {
     }
 }
 
-impl ClientContext for OutletContext<'_> {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.reporter.log(level, facility, message);
-    }
-
-    fn stats(&self, statistics: Statistics) {
-        self.reporter.stats(statistics);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.reporter.error(error, reason);
-    }
-}
+pipeline::reports_to_its_reporter!(OutletContext<'_>);
 
 impl<'m> ProducerContext for OutletContext<'m> {
     type DeliveryOpaque = Box<Sent<'m>>;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pipeline::config::KafkaConfigError;
 use pipeline::dead_letter::{DeadLetters, Reason};
 use pipeline::intake::{Intake, IntakeError, IntakeOptions, Topics};
-use pipeline::kafka::Reporter;
+use pipeline::kafka::{Reporter, SAFE_PRODUCER};
 use pipeline::metrics::{KafkaMetrics, MetricsError, TransformMetrics};
 use pipeline::registry::{Registry, RegistrySetupError};
 use pipeline::service::Service;
@@ -196,12 +196,10 @@ fn producer_config(args: &RunArgs) -> Result<ClientConfig, KafkaConfigError> {
         ("true", "all")
     };
     args.kafka.client_config(&[
+        SAFE_PRODUCER[0],
+        SAFE_PRODUCER[1],
         ("client.id", "saltransform"),
         ("enable.idempotence", idempotence),
-        // With more, records were lost on Kafka 4.1: the first batch of a partition that is not there yet is refused, the
-        // second, already on its way, is taken (to the broker it is the producer's first), and the retry of the first
-        // then looks like a duplicate, which librdkafka reports as delivered.
-        ("max.in.flight.requests.per.connection", "1"),
         ("acks", acks),
         ("compression.type", &args.compression),
         // Without an end: a broker that is away is waited for; the input's offset stays where it is.

@@ -154,16 +154,9 @@ impl SharedTargets {
         }
     }
 
-    /// Waits until the registry answers at all, so that `/ready` tells the truth before the first message.
+    /// Waits until the registry answers at all.
     pub(crate) async fn wait_for_registry(&self) {
-        let mut backoff = pipeline::retry::Backoff::default();
-        loop {
-            match self.registry.subjects().await {
-                Ok(_) => return self.part.up(),
-                Err(error) => self.part.down(pipeline::chain(&error)),
-            }
-            tokio::time::sleep(backoff.next_wait(None)).await;
-        }
+        self.registry.wait_until_it_answers(&self.part).await;
     }
 
     fn slot(&self, topic: &str) -> Result<Arc<Slot>, Lookup> {

@@ -1,10 +1,10 @@
 //! One message: from SAL text to a Confluent Avro frame, or to the reason why not.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use pipeline::dead_letter::Reason;
 use pipeline::registry::RegistryError;
+use pipeline::unix_micros;
 use sal::encode::Encoder;
 use sal::wire::{Message, WireError};
 
@@ -105,10 +105,4 @@ fn dead(error: &WireError) -> Reason {
         reason: error.reason(),
         detail: pipeline::chain(error),
     }
-}
-
-/// Now, in microseconds since 1970 (UTC): the clock behind `kafka_timestamp`.
-pub(crate) fn unix_micros() -> i64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(now.as_micros()).unwrap_or(i64::MAX)
 }

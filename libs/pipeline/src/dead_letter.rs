@@ -14,16 +14,14 @@
 
 use std::sync::Arc;
 
-use rdkafka::ClientContext;
 use rdkafka::Message;
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Header, Headers, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
-use rdkafka::statistics::Statistics;
 
 use crate::intake::Receipt;
-use crate::kafka::Reporter;
+use crate::kafka::{Reporter, SAFE_PRODUCER};
 use crate::retry::Backoff;
 use crate::service::Shutdown;
 
@@ -75,11 +73,9 @@ impl DeadLetters {
     ) -> Result<Self, KafkaError> {
         let topic = topic.map_or_else(|| format!("{group}.dead-letter"), str::to_owned);
         let mut config = config.clone();
+        config.extend(SAFE_PRODUCER.map(|(key, value)| (key.to_owned(), value.to_owned())));
         // Without an end: a broker that is away is waited for, the input's offset stays where it is.
         config
-            .set("enable.idempotence", "true")
-            // With more, a new partition's first batch can be lost: saltransform's producer says how.
-            .set("max.in.flight.requests.per.connection", "1")
             .set("message.timeout.ms", "0")
             .set("compression.type", "lz4");
         let context = Context {
@@ -136,19 +132,7 @@ impl DeadLetters {
     }
 }
 
-impl ClientContext for Context {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.reporter.log(level, facility, message);
-    }
-
-    fn stats(&self, statistics: Statistics) {
-        self.reporter.stats(statistics);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.reporter.error(error, reason);
-    }
-}
+crate::reports_to_its_reporter!(Context);
 
 impl ProducerContext for Context {
     type DeliveryOpaque = Box<Letter>;

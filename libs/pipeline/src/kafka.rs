@@ -14,6 +14,36 @@ use rdkafka::statistics::Statistics;
 use crate::metrics::KafkaMetrics;
 use crate::service::Part;
 
+/// What every producer of ours starts from: a retry sends nothing twice, and nothing is lost on a new partition.
+///
+/// With more than one request in flight, records were lost on Kafka 4.1: the first batch of a partition that is not
+/// there yet is refused, the second, already on its way, is taken (to the broker it is the producer's first), and the
+/// retry of the first then looks like a duplicate, which librdkafka reports as delivered.
+pub const SAFE_PRODUCER: [(&str, &str); 2] = [
+    ("enable.idempotence", "true"),
+    ("max.in.flight.requests.per.connection", "1"),
+];
+
+/// Implements `ClientContext` for a context by handing each callback to its field `reporter`.
+#[macro_export]
+macro_rules! reports_to_its_reporter {
+    ($context:ty) => {
+        impl rdkafka::ClientContext for $context {
+            fn log(&self, level: rdkafka::config::RDKafkaLogLevel, facility: &str, message: &str) {
+                self.reporter.log(level, facility, message);
+            }
+
+            fn stats(&self, statistics: rdkafka::Statistics) {
+                self.reporter.stats(statistics);
+            }
+
+            fn error(&self, error: rdkafka::error::KafkaError, reason: &str) {
+                self.reporter.error(error, reason);
+            }
+        }
+    };
+}
+
 /// What all clients of a process report to.
 #[derive(Clone)]
 pub struct Reporter {

@@ -36,6 +36,7 @@ pub mod topics;
 
 use std::error::Error;
 use std::fmt::Write;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// An error and its sources on one line, outermost first, as the binaries print it.
 ///
@@ -51,4 +52,10 @@ pub fn chain(error: &dyn Error) -> String {
         source = inner.source();
     }
     text
+}
+
+/// Now, in microseconds since 1970 (UTC).
+pub fn unix_micros() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_micros()).unwrap_or(i64::MAX)
 }

@@ -19,7 +19,8 @@ use schema_registry_converter::schema_registry_common::{
 use tokio::sync::OnceCell;
 
 use crate::config::{RegistryArgs, Secret, SecretError};
-use crate::retry::Verdict;
+use crate::retry::{Backoff, Verdict};
+use crate::service::Part;
 
 /// A schema as the registry holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -216,6 +217,17 @@ impl Registry {
             .unwrap_or_default();
         subjects.sort();
         Ok(subjects)
+    }
+
+    /// Asks until the registry answers once and then says that it is there, so that `/ready` tells the truth before the
+    /// first message needs a schema.
+    pub async fn wait_until_it_answers(&self, part: &Part) {
+        let mut backoff = Backoff::default();
+        while let Err(error) = self.subjects().await {
+            part.down(crate::chain(&error));
+            tokio::time::sleep(backoff.next_wait(None)).await;
+        }
+        part.up();
     }
 
     /// Sorts an error by the registry's own error code (Confluent's: 404xx missing, 409 and 422xx refused). All else,

@@ -5,7 +5,7 @@ use pipeline::config::ServiceArgs;
 use pipeline::intake::Topics;
 use pipeline::service::Service;
 use salmock::config::{ProduceConfig, Source};
-use saltransform::config::{NamingArgs, OffsetReset, RunArgs as TransformArgs};
+use saltransform::config::{OffsetReset, RunArgs as TransformArgs};
 use saltransform::run::Stage;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -82,31 +82,12 @@ impl Stages {
         subsystems.dedup();
         subsystems.sort();
         subsystems.dedup();
-        let transform = TransformArgs {
-            subsystem: subsystems,
-            topic: Vec::new(),
-            group: Some(format!("{run}-saltransform")),
-            auto_offset_reset: if args.broker.is_some() {
-                OffsetReset::Latest
-            } else {
-                OffsetReset::Earliest
-            },
-            rewind_to_start: false,
-            tasks: None,
-            disable_producer_acks: false,
-            disable_consumer_check_crcs: false,
-            compression: "lz4".to_owned(),
-            dead_letter_topic: None,
-            time_scale: None,
-            schema_refresh: std::time::Duration::from_secs(30),
-            naming: NamingArgs {
-                dialect: sal::name::Dialect::Efd,
-                subname: "sal".to_owned(),
-            },
-            kafka: parts.kafka.clone(),
-            registry: parts.registry.clone(),
-            service: service_args,
-        };
+        let mut transform = TransformArgs::new(parts.kafka.clone(), parts.registry.clone(), service_args);
+        transform.subsystem = subsystems;
+        transform.group = Some(format!("{run}-saltransform"));
+        if args.broker.is_none() {
+            transform.auto_offset_reset = OffsetReset::Earliest;
+        }
         let stage = Stage::new(&transform, &saltransform)?;
         let transforming = tokio::task::spawn_blocking(move || stage.run());
         let stages = Self {

@@ -94,7 +94,7 @@ impl Store {
             place,
             measurements,
             asked,
-            since_us: now_us(),
+            since_us: pipeline::unix_micros(),
         })
     }
 
@@ -295,13 +295,6 @@ fn first_double(schema: &DirSchema) -> Option<Asked> {
         field: field.get("name")?.as_str()?.to_owned(),
         unit: field.get("sal_units").and_then(Value::as_str).map(str::to_owned),
     })
-}
-
-fn now_us() -> i64 {
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(now.as_micros()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

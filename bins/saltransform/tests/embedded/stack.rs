@@ -12,7 +12,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{Headers, Message, OwnedMessage};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
-use saltransform::config::{NamingArgs, OffsetReset, RunArgs};
+use saltransform::config::{OffsetReset, RunArgs};
 use saltransform::record_json::record_json;
 use saltransform::run::{RunError, Stage};
 use serde_json::{Value, json};
@@ -70,27 +70,18 @@ impl Stack {
         kafka
             .settings
             .extend(hints.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
-        RunArgs {
-            subsystem: Vec::new(),
-            topic: vec![INPUT.to_owned()],
-            group: Some(GROUP.to_owned()),
-            auto_offset_reset: OffsetReset::Earliest,
-            rewind_to_start: false,
-            tasks: Some(2),
-            disable_producer_acks: false,
-            disable_consumer_check_crcs: false,
-            compression: "zstd".to_owned(),
-            dead_letter_topic: None,
-            time_scale: None,
-            schema_refresh: Duration::from_secs(3600),
-            naming: NamingArgs {
-                dialect: sal::name::Dialect::Efd,
-                subname: "sal".to_owned(),
-            },
+        let mut args = RunArgs::new(
             kafka,
-            registry: RegistryArgs::at(self.registry.url()),
-            service: ServiceArgs::default(),
-        }
+            RegistryArgs::at(self.registry.url()),
+            ServiceArgs::default(),
+        );
+        args.topic = vec![INPUT.to_owned()];
+        args.group = Some(GROUP.to_owned());
+        args.auto_offset_reset = OffsetReset::Earliest;
+        args.tasks = Some(2);
+        args.compression = "zstd".to_owned();
+        args.schema_refresh = Duration::from_secs(3600);
+        args
     }
 
     pub(crate) fn run(&self, args: RunArgs) -> Running {

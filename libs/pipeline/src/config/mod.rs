@@ -15,3 +15,12 @@ pub use service::{LogFormat, ServiceArgs, seconds};
 
 /// The exit code of a wrong flag, file or environment (`EX_USAGE` of BSD's sysexits).
 pub const EXIT_USAGE: u8 = 64;
+
+/// Reads the command line. What clap has to show (help, or what is wrong) is printed, and the exit code answered.
+pub fn parse_cli<C: clap::Parser>() -> Result<C, std::process::ExitCode> {
+    C::try_parse().map_err(|shown| {
+        let code = if shown.use_stderr() { EXIT_USAGE } else { 0 };
+        let _ = shown.print();
+        code.into()
+    })
+}

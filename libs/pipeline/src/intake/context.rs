@@ -5,11 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
-use rdkafka::client::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::{KafkaError, KafkaResult};
-use rdkafka::statistics::Statistics;
+use rdkafka::error::KafkaResult;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::util::Timeout;
 use rdkafka::{Offset, TopicPartitionList};
@@ -35,19 +32,7 @@ pub(super) struct IntakeContext {
     pub(super) rewound: Option<Mutex<HashSet<(String, i32)>>>,
 }
 
-impl ClientContext for IntakeContext {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.reporter.log(level, facility, message);
-    }
-
-    fn stats(&self, statistics: Statistics) {
-        self.reporter.stats(statistics);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.reporter.error(error, reason);
-    }
-}
+crate::reports_to_its_reporter!(IntakeContext);
 
 impl ConsumerContext for IntakeContext {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, err: RDKafkaRespErr, list: &mut TopicPartitionList) {
