@@ -135,7 +135,7 @@ pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), R
     tracing::info!(
         group = args.group,
         topics = ?config.topics,
-        to = args.to,
+        into = args.into,
         dead_letter_topic = dead_letters.topic(),
         "sink is running"
     );

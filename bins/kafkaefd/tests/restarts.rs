@@ -91,7 +91,7 @@ async fn every_message_is_in_the_database_exactly_once() {
     let mut sink = Command::new(binary("influxsink"));
     sink.arg("run")
         .args(&outputs)
-        .args(["--to", &format!("sqlite:{}", database.display())]);
+        .args(["--into", &format!("sqlite:{}", database.display())]);
     kafka(&mut sink);
     let mut stages = [Process::start(transform), Process::start(sink)];
 

@@ -15,9 +15,9 @@ Example: all SAL topics of two components into InfluxDB 2, each indexed componen
   export INFLUXDB_TOKEN=...
   influxsink run --broker kafka:9092 --schema-registry http://registry:8081 \\
       --topic-regex '^lsst\\.sal\\.(MTM1M3|MTMount)\\.' --tag-field salIndex \\
-      --to http://influxdb:8086 --org lsst --bucket efd
+      --into http://influxdb:8086 --org lsst --bucket efd
 
-The same into a file: --to sqlite:efd.db. What cannot be written is in the topic <group>.dead-letter,
+The same into a file: --into sqlite:efd.db. What cannot be written is in the topic <group>.dead-letter,
 as the original bytes, with the reason in its headers.";
 
 /// Confluent Avro from Kafka to InfluxDB (or SQLite): nothing lost, nothing guessed
@@ -87,7 +87,7 @@ pub struct RunArgs {
         value_name = "URL|sqlite:PATH",
         help_heading = "Database"
     )]
-    pub to: String,
+    pub into: String,
 
     /// Write interface of InfluxDB
     #[arg(
@@ -245,7 +245,7 @@ impl RunArgs {
     /// For embedded use: the flags' defaults but for these.
     pub fn new(
         topics: Topics,
-        to: impl Into<String>,
+        into: impl Into<String>,
         kafka: KafkaArgs,
         registry: RegistryArgs,
         service: ServiceArgs,
@@ -261,7 +261,7 @@ impl RunArgs {
             group: "influxsink".to_owned(),
             auto_offset_reset: "earliest".to_owned(),
             dead_letter_topic: None,
-            to: to.into(),
+            into: into.into(),
             api: Api::V2,
             org: "default".to_owned(),
             bucket: "efd".to_owned(),

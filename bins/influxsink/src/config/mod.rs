@@ -17,11 +17,11 @@ use crate::write::{InfluxTarget, Place, Token};
 /// A flag or file that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// `--to` is neither an address nor a file.
-    #[error("--to {0:?}: expected http://host:port, https://host:port or sqlite:PATH")]
+    /// `--into` is neither an address nor a file.
+    #[error("--into {0:?}: expected http://host:port, https://host:port or sqlite:PATH")]
     To(String),
-    /// `--to` holds a password.
-    #[error("--to holds a user or password, which process lists show: use --token-file or INFLUXDB_TOKEN")]
+    /// `--into` holds a password.
+    #[error("--into holds a user or password, which process lists show: use --token-file or INFLUXDB_TOKEN")]
     SecretInAddress,
     /// The token's file.
     #[error("cannot use --token-file")]
@@ -106,15 +106,15 @@ impl RunArgs {
     }
 
     fn destination(&self) -> Result<To, ConfigError> {
-        let wrong = || ConfigError::To(self.to.clone());
-        if let Some(path) = self.to.strip_prefix("sqlite:") {
+        let wrong = || ConfigError::To(self.into.clone());
+        if let Some(path) = self.into.strip_prefix("sqlite:") {
             return if path.is_empty() {
                 Err(wrong())
             } else {
                 Ok(To::Sqlite(path.into()))
             };
         }
-        let base = Url::parse(&self.to).map_err(|_| wrong())?;
+        let base = Url::parse(&self.into).map_err(|_| wrong())?;
         if !base.username().is_empty() || base.password().is_some() {
             return Err(ConfigError::SecretInAddress);
         }
@@ -202,13 +202,13 @@ mod tests {
 
     #[test]
     fn destinations_are_checked() {
-        let to = |to| parse(&["t", "--to", to]).unwrap().check().map(|config| config.to);
+        let to = |to| parse(&["t", "--into", to]).unwrap().check().map(|config| config.to);
         assert!(matches!(to("sqlite:/tmp/x.db"), Ok(To::Sqlite(path)) if path == *"/tmp/x.db"));
         assert!(matches!(to("https://host:1/path"), Ok(To::Influx(_))));
         for wrong in ["sqlite:", "host:8086", "ftp://host", "/tmp/x.db"] {
             assert!(matches!(to(wrong), Err(ConfigError::To(_))), "{wrong}");
         }
-        let secret = error(&["t", "--to", "http://me:s3cr3t@host"]);
+        let secret = error(&["t", "--into", "http://me:s3cr3t@host"]);
         assert!(
             !secret.contains("s3cr3t") && secret.contains("INFLUXDB_TOKEN"),
             "{secret}"
