@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use pipeline::config::KafkaConfigError;
-use pipeline::dead_letter::DeadLetters;
+use pipeline::dead_letter::{self, DeadLetters};
 use pipeline::intake::{Intake, IntakeError, IntakeOptions, LaneError};
 use pipeline::kafka::Reporter;
 use pipeline::metrics::{KafkaMetrics, MetricsError, SinkMetrics};
@@ -66,7 +66,7 @@ pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), R
     let dead_letters = DeadLetters::new(
         &client,
         &args.group,
-        args.dead_letter_topic.as_deref(),
+        &dead_letter::topic_of(&args.group, args.dead_letter_topic.as_deref()),
         reporter.clone(),
         service.shutdown.clone(),
         {
@@ -129,6 +129,7 @@ pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), R
 
     let mut options = IntakeOptions::new(client, &args.group, config.topics.clone());
     options.auto_offset_reset.clone_from(&args.auto_offset_reset);
+    args.member.apply(&mut options.config);
     options.lanes = args.lanes.map_or(options.lanes, |lanes| lanes as usize);
     options.tick_interval = options.tick_interval.min(config.limits.interval);
     let intake = Intake::new(options, reporter)?;

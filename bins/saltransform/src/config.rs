@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use pipeline::config::{KafkaArgs, RegistryArgs, ServiceArgs, seconds};
+use pipeline::config::{KafkaArgs, MemberArgs, RegistryArgs, ServiceArgs, seconds};
 use sal::name::Dialect;
 use sal::time::TimeScale;
 
@@ -134,6 +134,30 @@ pub struct RunArgs {
     #[arg(long, env = "DISABLE_CONSUMER_CHECK_CRCS")]
     pub disable_consumer_check_crcs: bool,
 
+    /// Exactly once: records, dead letters and offsets in Kafka transactions. Readers must read committed (the default
+    /// of librdkafka's consumers); records are visible with their transaction's end
+    #[arg(
+        long,
+        env = "EXACTLY_ONCE",
+        conflicts_with = "disable_producer_acks",
+        help_heading = "Transactions"
+    )]
+    pub exactly_once: bool,
+
+    /// How often a transaction ends, in seconds
+    #[arg(
+        long, env = "COMMIT_INTERVAL", default_value = "0.1", value_name = "S", value_parser = seconds,
+        help_heading = "Transactions"
+    )]
+    pub commit_interval: Duration,
+
+    /// When the brokers give up a transaction whose process is gone, in seconds; until then readers wait behind it
+    #[arg(
+        long, env = "TRANSACTION_TIMEOUT", default_value = "10", value_name = "S", value_parser = seconds,
+        help_heading = "Transactions"
+    )]
+    pub transaction_timeout: Duration,
+
     /// Compression of the records
     #[arg(long, env = "COMPRESSION", default_value = "lz4", value_parser = ["none", "gzip", "snappy", "lz4", "zstd"])]
     pub compression: String,
@@ -153,6 +177,9 @@ pub struct RunArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub naming: NamingArgs,
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub member: MemberArgs,
     #[command(flatten)]
     #[allow(missing_docs)]
     pub kafka: KafkaArgs,
@@ -176,6 +203,9 @@ impl RunArgs {
             tasks: None,
             disable_producer_acks: false,
             disable_consumer_check_crcs: false,
+            exactly_once: false,
+            commit_interval: Duration::from_millis(100),
+            transaction_timeout: Duration::from_secs(10),
             compression: "lz4".to_owned(),
             dead_letter_topic: None,
             time_scale: None,
@@ -184,6 +214,7 @@ impl RunArgs {
                 dialect: Dialect::Efd,
                 subname: "sal".to_owned(),
             },
+            member: MemberArgs::default(),
             kafka,
             registry,
             service,

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::thread::Scope;
 use std::time::{Duration, Instant};
 
-use pipeline::dead_letter::{DeadLetters, Reason};
-use pipeline::intake::{Lane, LaneError, LaneFactory, Taken};
+use pipeline::dead_letter::Reason;
+use pipeline::intake::{Lane, LaneError, LaneFactory, Taken, TransactionalOutlet};
 use pipeline::metrics::TransformMetrics;
 use pipeline::retry::Backoff;
 use pipeline::service::Shutdown;
@@ -23,8 +23,7 @@ const DRAIN: Duration = Duration::from_secs(4);
 #[derive(Clone)]
 pub(crate) struct Shared<'m> {
     pub(crate) targets: Arc<SharedTargets>,
-    pub(crate) outlet: Arc<Outlet<'m>>,
-    pub(crate) dead_letters: Arc<DeadLetters>,
+    pub(crate) outlet: Outlet<'m>,
     pub(crate) metrics: TransformMetrics,
     pub(crate) shutdown: Shutdown,
 }
@@ -49,6 +48,10 @@ impl<'m> LaneFactory<'m> for Shared<'m> {
             transformer,
             counter: Counter::default(),
         })
+    }
+
+    fn transaction(&self) -> Option<Arc<dyn TransactionalOutlet + 'm>> {
+        self.outlet.transaction()
     }
 }
 
@@ -104,7 +107,7 @@ impl<'m> Lane<'m> for TransformLane<'m> {
         while self.counter.outstanding() > 0 && !over() {
             self.shared.outlet.poll(Duration::from_millis(5));
         }
-        self.shared.dead_letters.flush(Duration::from_secs(2));
+        self.shared.outlet.flush_letters(Duration::from_secs(2));
         self.tick()
     }
 }
@@ -116,38 +119,36 @@ impl<'m> TransformLane<'m> {
         loop {
             let since = Instant::now();
             match self.transformer.transform(taken.message.payload()) {
-                Outcome::Record(target) => {
+                Outcome::Record(target) if self.shared.outlet.takes(&target) => {
                     self.shared
                         .metrics
                         .transform_seconds
                         .observe(since.elapsed().as_secs_f64());
                     let sent = Sent::new(taken, since, &self.counter);
-                    let give_up = || self.shared.shutdown.given_up();
-                    self.shared
-                        .outlet
-                        .send(&target.kafka_topic, self.transformer.frame(), sent, give_up);
-                    return;
+                    let frame = self.transformer.frame();
+                    return self.shared.outlet.send(&target.kafka_topic, frame, sent);
                 }
-                Outcome::Skipped(reason) => {
-                    self.shared.metrics.skipped.with_label_values(&[reason]).inc();
-                    taken.receipt.finish();
-                    return;
-                }
+                Outcome::Skipped(reason) => return self.shared.outlet.skip(taken, reason),
                 Outcome::Dead(reason) => return self.bury(taken, reason),
-                // The registry is away. Transient is not poison: this lane waits, the intake pauses by itself.
+                // Transient is not poison: this lane waits, the intake pauses by itself.
+                Outcome::Record(target) => {
+                    let topic = &target.kafka_topic;
+                    tracing::warn!(
+                        topic,
+                        "record's topic does not exist; waiting for it (see saltransform init)"
+                    );
+                }
                 Outcome::Wait(error) => {
                     tracing::debug!(error = %pipeline::chain(&error), "waiting for the schema registry");
-                    if taken.receipt.is_revoked() || !backoff.wait(None, &self.shared.shutdown) {
-                        return;
-                    }
                 }
+            }
+            if taken.receipt.is_revoked() || !backoff.wait(None, &self.shared.shutdown) {
+                return;
             }
         }
     }
 
     fn bury(&self, taken: Taken<'m>, reason: Reason) {
-        self.shared
-            .dead_letters
-            .send(&taken.message, taken.receipt, reason);
+        self.shared.outlet.bury(taken, reason, &self.counter);
     }
 }

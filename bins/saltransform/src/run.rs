@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use pipeline::config::KafkaConfigError;
-use pipeline::dead_letter::{DeadLetters, Reason};
+use pipeline::dead_letter::{self, DeadLetters, Reason};
 use pipeline::intake::{Intake, IntakeError, IntakeOptions, Topics};
-use pipeline::kafka::{Reporter, SAFE_PRODUCER};
+use pipeline::kafka::Reporter;
 use pipeline::metrics::{KafkaMetrics, MetricsError, TransformMetrics};
 use pipeline::registry::{Registry, RegistrySetupError};
 use pipeline::service::Service;
@@ -16,7 +16,7 @@ use tokio::runtime::Handle;
 
 use crate::config::{OffsetReset, RunArgs, time_scale};
 use crate::lane::Shared;
-use crate::outlet::Outlet;
+use crate::outlet::{self, Acknowledged, Identity, Outlet, Transactional};
 use crate::targets::{Naming, SharedTargets};
 
 /// The names that a subsystem's input topics have had, from the generator and from the services around it.
@@ -49,7 +49,7 @@ pub enum RunError {
 pub struct Stage {
     intake: Intake,
     producer: ClientConfig,
-    dead_letters: Arc<DeadLetters>,
+    identity: Identity,
     targets: Arc<SharedTargets>,
     metrics: TransformMetrics,
     reporter: Reporter,
@@ -88,18 +88,16 @@ impl Stage {
         if let Some(tasks) = args.tasks {
             intake.lanes = tasks.max(1);
         }
-        let producer = producer_config(args)?;
-        let counter = metrics.dead_letters.clone();
-        let dead_letters = DeadLetters::new(
-            &args
-                .kafka
-                .client_config(&[("client.id", "saltransform-dead-letters")])?,
-            &group,
-            args.dead_letter_topic.as_deref(),
-            reporter.clone(),
-            service.shutdown.clone(),
-            Box::new(move |Reason { stage, reason, .. }| counter.with_label_values(&[*stage, *reason]).inc()),
-        )?;
+        args.member.apply(&mut intake.config);
+        let mut producer = outlet::config(args)?;
+        if args.exactly_once {
+            intake.commit_interval = args.commit_interval;
+            producer.set("transactional.id", transactional_id(args, &group));
+        }
+        let identity = Identity {
+            dead_letter_topic: dead_letter::topic_of(&group, args.dead_letter_topic.as_deref()),
+            group,
+        };
         let naming = Naming {
             dialect: args.naming.dialect,
             subname: args.naming.subname.clone(),
@@ -111,7 +109,7 @@ impl Stage {
         Ok(Self {
             intake: Intake::new(intake, reporter.clone())?,
             producer,
-            dead_letters: Arc::new(dead_letters),
+            identity,
             targets: Arc::new(targets),
             metrics,
             reporter,
@@ -126,23 +124,42 @@ impl Stage {
         let background = runtime.spawn(background(
             Arc::clone(&self.targets),
             self.args.clone(),
-            self.dead_letters.topic().to_owned(),
+            self.identity.dead_letter_topic.clone(),
         ));
-        let outlet = Arc::new(Outlet::new(
-            &self.producer,
-            self.reporter.clone(),
-            self.metrics.clone(),
-        )?);
+        let outlet = self.outlet()?;
         let shared = Shared {
             targets: Arc::clone(&self.targets),
             outlet,
-            dead_letters: Arc::clone(&self.dead_letters),
             metrics: self.metrics.clone(),
             shutdown: self.service.shutdown.clone(),
         };
         let result = self.intake.run(&shared, &self.service.shutdown);
         background.abort();
         result.map_err(RunError::from)
+    }
+
+    fn outlet<'m>(&self) -> Result<Outlet<'m>, RunError> {
+        let (reporter, metrics) = (self.reporter.clone(), self.metrics.clone());
+        let shutdown = self.service.shutdown.clone();
+        if self.args.exactly_once {
+            let identity = self.identity.clone();
+            let outlet = Transactional::new(&self.producer, identity, reporter, metrics, shutdown)?;
+            return Ok(Outlet::Transactional(Arc::new(outlet)));
+        }
+        let counter = metrics.dead_letters.clone();
+        let letters = DeadLetters::new(
+            &self
+                .args
+                .kafka
+                .client_config(&[("client.id", "saltransform-dead-letters")])?,
+            &self.identity.group,
+            &self.identity.dead_letter_topic,
+            reporter.clone(),
+            shutdown.clone(),
+            Box::new(move |Reason { stage, reason, .. }| counter.with_label_values(&[*stage, *reason]).inc()),
+        )?;
+        let outlet = Acknowledged::new(&self.producer, letters, reporter, metrics, shutdown)?;
+        Ok(Outlet::Acknowledged(Arc::new(outlet)))
     }
 }
 
@@ -169,6 +186,15 @@ fn group(args: &RunArgs) -> String {
     }
 }
 
+/// A replica's name for its transactions. A static member keeps it over restarts, so that what an earlier process left
+/// open ends at once; any other gets a new one, and what it leaves open ends with the transaction's time-out.
+fn transactional_id(args: &RunArgs, group: &str) -> String {
+    match &args.member.group_instance_id {
+        Some(instance) => format!("{group}-{instance}"),
+        None => format!("{group}-{:032x}", rand::random::<u128>()),
+    }
+}
+
 fn input(args: &RunArgs) -> Result<Topics, RunError> {
     if !args.topic.is_empty() {
         return Ok(Topics::Named(args.topic.clone()));
@@ -184,29 +210,4 @@ fn input(args: &RunArgs) -> Result<Topics, RunError> {
         "^({})_({KINDS})$",
         args.subsystem.join("|")
     )))
-}
-
-fn producer_config(args: &RunArgs) -> Result<ClientConfig, KafkaConfigError> {
-    let (idempotence, acks) = if args.disable_producer_acks {
-        tracing::warn!(
-            "acknowledgements are off: a record counts as produced when it is sent, and may be lost"
-        );
-        ("false", "0")
-    } else {
-        ("true", "all")
-    };
-    args.kafka.client_config(&[
-        SAFE_PRODUCER[0],
-        SAFE_PRODUCER[1],
-        ("client.id", "saltransform"),
-        ("enable.idempotence", idempotence),
-        ("acks", acks),
-        ("compression.type", &args.compression),
-        // Without an end: a broker that is away is waited for; the input's offset stays where it is.
-        ("message.timeout.ms", "0"),
-        // 5 ms of patience fill batches at the observatory's rates and cost nothing that a reader would notice.
-        ("linger.ms", "5"),
-        // A full queue is the back-pressure: 32 MiB, then the lanes wait.
-        ("queue.buffering.max.kbytes", "32768"),
-    ])
 }

@@ -5,7 +5,7 @@
 //! again after a few seconds; a registry that is away is waited for.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -32,6 +32,8 @@ pub(crate) struct Target {
     pub(crate) kafka_topic: String,
     pub(crate) schema_id: u32,
     pub(crate) plan: Plan,
+    /// Whether a producer has seen the topic; set once.
+    pub(crate) seen: AtomicBool,
 }
 
 /// How SAL topics are named and timed.
@@ -268,6 +270,7 @@ impl SharedTargets {
             kafka_topic,
             schema_id: schema.id,
             plan,
+            seen: AtomicBool::new(false),
         })
     }
 

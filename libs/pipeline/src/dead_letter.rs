@@ -66,12 +66,11 @@ impl DeadLetters {
     pub fn new(
         config: &ClientConfig,
         group: &str,
-        topic: Option<&str>,
+        topic: &str,
         reporter: Reporter,
         shutdown: Shutdown,
         on_delivered: OnDelivered,
     ) -> Result<Self, KafkaError> {
-        let topic = topic.map_or_else(|| format!("{group}.dead-letter"), str::to_owned);
         let mut config = config.clone();
         config.extend(SAFE_PRODUCER.map(|(key, value)| (key.to_owned(), value.to_owned())));
         // Without an end: a broker that is away is waited for, the input's offset stays where it is.
@@ -80,14 +79,14 @@ impl DeadLetters {
             .set("compression.type", "lz4");
         let context = Context {
             reporter,
-            topic: topic.clone(),
+            topic: topic.to_owned(),
             shutdown: shutdown.clone(),
             on_delivered,
         };
         let producer = config.create_with_context(context)?;
         Ok(Self {
             producer,
-            topic,
+            topic: topic.to_owned(),
             group: group.to_owned(),
             shutdown,
         })
@@ -152,8 +151,13 @@ impl ProducerContext for Context {
     }
 }
 
+/// The dead-letter topic of a group: the one that was asked for, or `<group>.dead-letter`.
+pub fn topic_of(group: &str, asked: Option<&str>) -> String {
+    asked.map_or_else(|| format!("{group}.dead-letter"), str::to_owned)
+}
+
 /// A dead letter that cannot be kept must not be passed over: the process ends, and its successor tries again.
-fn fail(shutdown: &Shutdown, topic: &str, error: &KafkaError) {
+pub fn fail(shutdown: &Shutdown, topic: &str, error: &KafkaError) {
     tracing::error!(
         topic,
         error = %crate::chain(error),
@@ -162,7 +166,8 @@ fn fail(shutdown: &Shutdown, topic: &str, error: &KafkaError) {
     shutdown.fail();
 }
 
-fn headers(message: &BorrowedMessage<'_>, group: &str, reason: &Reason) -> OwnedHeaders {
+/// The headers of a dead letter.
+pub fn headers(message: &BorrowedMessage<'_>, group: &str, reason: &Reason) -> OwnedHeaders {
     let original = message.headers();
     let mut headers = OwnedHeaders::new_with_capacity(8 + original.map_or(0, Headers::count));
     let mut add = |key: &str, value: &str| {

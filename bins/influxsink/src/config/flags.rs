@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use pipeline::config::{KafkaArgs, RegistryArgs, ServiceArgs, seconds};
+use pipeline::config::{KafkaArgs, MemberArgs, RegistryArgs, ServiceArgs, seconds};
 use pipeline::intake::Topics;
 
 use crate::decode::Mapping;
@@ -228,6 +228,10 @@ pub struct RunArgs {
     )]
     pub lanes: Option<u32>,
 
+    /// The consumer group.
+    #[command(flatten)]
+    pub member: MemberArgs,
+
     /// Kafka.
     #[command(flatten)]
     pub kafka: KafkaArgs,
@@ -277,6 +281,7 @@ impl RunArgs {
             time_field: mapping.time_fields,
             time_from_kafka: false,
             lanes: None,
+            member: MemberArgs::default(),
             kafka,
             registry,
             service,

@@ -202,7 +202,12 @@ mod tests {
 
     #[test]
     fn destinations_are_checked() {
-        let to = |to| parse(&["t", "--into", to]).unwrap().check().map(|config| config.to);
+        let to = |to| {
+            parse(&["t", "--into", to])
+                .unwrap()
+                .check()
+                .map(|config| config.to)
+        };
         assert!(matches!(to("sqlite:/tmp/x.db"), Ok(To::Sqlite(path)) if path == *"/tmp/x.db"));
         assert!(matches!(to("https://host:1/path"), Ok(To::Influx(_))));
         for wrong in ["sqlite:", "host:8086", "ftp://host", "/tmp/x.db"] {

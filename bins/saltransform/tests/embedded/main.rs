@@ -2,6 +2,7 @@
 #![allow(clippy::expect_used, reason = "a failed step is a failed test")]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod exactly_once;
 mod stack;
 
 use std::collections::BTreeSet;

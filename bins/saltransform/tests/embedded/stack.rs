@@ -34,7 +34,17 @@ pub(crate) struct Stack {
 
 pub(crate) struct Running {
     pub(crate) service: Service,
+    _end: EndOnDrop,
     task: JoinHandle<Result<(), RunError>>,
+}
+
+/// A test that fails ends the stage, which the runtime would else wait for.
+struct EndOnDrop(Service);
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        self.0.shutdown.ask();
+    }
 }
 
 impl Stack {
@@ -88,6 +98,7 @@ impl Stack {
         let service = Service::embedded(&args.service);
         let stage = Stage::new(&args, &service).unwrap();
         Running {
+            _end: EndOnDrop(service.clone()),
             service,
             task: tokio::task::spawn_blocking(move || stage.run()),
         }
@@ -206,6 +217,12 @@ impl Running {
         }
     }
 
+    /// Waits until it has ended by itself, with a failure.
+    pub(crate) async fn fails(self) {
+        let ended = tokio::time::timeout(PATIENCE, self.task).await.unwrap();
+        assert!(ended.unwrap().is_err() || self.service.shutdown.has_failed());
+    }
+
     /// Drains, and checks that the counts add up.
     pub(crate) async fn stop(self) {
         self.service.shutdown.ask();
@@ -213,6 +230,7 @@ impl Running {
         task.await.unwrap().unwrap();
         assert!(!service.shutdown.has_failed() && !service.shutdown.given_up());
         let counts = Running {
+            _end: EndOnDrop(service.clone()),
             service,
             task: tokio::spawn(async { Ok(()) }),
         };

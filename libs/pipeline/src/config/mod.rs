@@ -4,11 +4,13 @@
 //! environment or from a file, never from a flag, so that they show in no process list.
 
 mod kafka;
+mod member;
 mod registry;
 mod secret;
 mod service;
 
 pub use kafka::{KafkaArgs, KafkaConfigError};
+pub use member::{GroupProtocol, MemberArgs};
 pub use registry::RegistryArgs;
 pub use secret::{Secret, SecretError};
 pub use service::{LogFormat, ServiceArgs, seconds};

@@ -2,7 +2,7 @@
 //! thread, the poll thread reads it.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::metrics::KafkaMetrics;
@@ -13,6 +13,8 @@ use crate::origin::Origin;
 #[derive(Debug)]
 pub(super) struct Board {
     partitions: Mutex<HashMap<(String, i32), Arc<Partition>>>,
+    /// Taken from us, but their last positions go out with the transaction that ends now.
+    leaving: Mutex<Vec<Arc<Partition>>>,
     in_flight: Arc<InFlight>,
 }
 
@@ -27,6 +29,8 @@ pub(super) struct Partition {
     taken: AtomicUsize,
     revoked: AtomicBool,
     committed: Mutex<Option<i64>>,
+    /// Where to read again after an aborted transaction: the last committed offset, or the first that was taken.
+    restart: AtomicI64,
     in_flight: Arc<InFlight>,
 }
 
@@ -92,12 +96,14 @@ impl Board {
         });
         Self {
             partitions: Mutex::default(),
+            leaving: Mutex::default(),
             in_flight,
         }
     }
 
-    /// The current assignment of a partition, made when its first message comes; lanes are dealt in turn.
-    pub(super) fn partition(&self, topic: &str, number: i32, lanes: usize) -> Arc<Partition> {
+    /// The current assignment of a partition, made when its first message (the one at `offset`) comes; lanes are dealt
+    /// in turn.
+    pub(super) fn partition(&self, topic: &str, number: i32, offset: i64, lanes: usize) -> Arc<Partition> {
         let mut partitions = lock(&self.partitions);
         let next_lane = partitions.len() % lanes.max(1);
         let partition = partitions.entry((topic.to_owned(), number)).or_insert_with(|| {
@@ -109,6 +115,7 @@ impl Board {
                 taken: AtomicUsize::new(0),
                 revoked: AtomicBool::new(false),
                 committed: Mutex::default(),
+                restart: offset.into(),
                 in_flight: Arc::clone(&self.in_flight),
             })
         });
@@ -120,6 +127,23 @@ impl Board {
         let partition = lock(&self.partitions).remove(&(topic.to_owned(), number))?;
         partition.revoked.store(true, Ordering::Relaxed);
         Some(partition)
+    }
+
+    /// Takes all partitions off the board.
+    pub(super) fn clear(&self) {
+        lock(&self.partitions).clear();
+    }
+
+    /// Keeps revoked partitions in sight of the transaction that ends now.
+    pub(super) fn set_leaving(&self, partitions: &[Arc<Partition>]) {
+        partitions.clone_into(&mut lock(&self.leaving));
+    }
+
+    /// Partitions whose positions a transaction takes along: ours, and those that are leaving.
+    pub(super) fn in_transaction(&self) -> Vec<Arc<Partition>> {
+        let mut partitions = self.partitions();
+        partitions.extend(lock(&self.leaving).iter().cloned());
+        partitions
     }
 
     /// All partitions that have sent a message since they were assigned.
@@ -181,6 +205,16 @@ impl Partition {
         position
     }
 
+    /// After a transaction that was committed with `position`.
+    pub(super) fn restart_at(&self, position: i64) {
+        self.restart.store(position, Ordering::Relaxed);
+    }
+
+    /// Where to read again after a transaction that was aborted.
+    pub(super) fn restart(&self) -> i64 {
+        self.restart.load(Ordering::Relaxed)
+    }
+
     /// After a commit that failed: the next round tries it again.
     pub(super) fn forget_commit(&self) {
         *lock(&self.committed) = None;
@@ -202,7 +236,7 @@ mod tests {
     #[test]
     fn a_dropped_receipt_holds_the_offset_and_frees_the_bytes() {
         let board = board();
-        let partition = board.partition("t", 0, 1);
+        let partition = board.partition("t", 0, 0, 1);
         let (first, second) = (partition.take(5, 100), partition.take(6, 50));
         assert_eq!((board.bytes(), board.messages()), (150, 2));
         second.finish();
@@ -215,7 +249,7 @@ mod tests {
     #[test]
     fn a_position_is_given_once_until_it_moves() {
         let board = board();
-        let partition = board.partition("t", 0, 1);
+        let partition = board.partition("t", 0, 0, 1);
         partition.take(0, 1).finish();
         assert_eq!(partition.take_position(), Some(1));
         assert_eq!(partition.take_position(), None);
@@ -226,10 +260,10 @@ mod tests {
     #[test]
     fn receipts_of_a_revoked_assignment_do_not_move_the_next() {
         let board = board();
-        let old = board.partition("t", 0, 1).take(9, 1);
+        let old = board.partition("t", 0, 0, 1).take(9, 1);
         board.revoke("t", 0).unwrap();
         assert!(old.is_revoked());
-        let new = board.partition("t", 0, 1);
+        let new = board.partition("t", 0, 0, 1);
         let receipt = new.take(9, 1);
         old.finish();
         assert_eq!(new.take_position(), None);
@@ -241,7 +275,7 @@ mod tests {
     fn partitions_are_dealt_to_the_lanes_in_turn() {
         let board = board();
         let lanes: Vec<_> = (0..4)
-            .map(|number| board.partition("t", number, 2).lane)
+            .map(|number| board.partition("t", number, 0, 2).lane)
             .collect();
         assert_eq!(lanes, [0, 1, 0, 1]);
     }

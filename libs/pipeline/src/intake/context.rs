@@ -1,6 +1,7 @@
 //! What librdkafka tells the intake: partitions come and go, commits succeed or fail.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,10 +13,14 @@ use rdkafka::util::Timeout;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::board::{Board, Partition};
+use super::transaction::Commits;
 use crate::kafka::Reporter;
 
 /// How long a revoke waits for what is in flight. Longer than any healthy batch, shorter than the group waits for us.
 const REVOKE_WAIT: Duration = Duration::from_secs(5);
+
+/// How long the transaction may take that ends with a revoke, even when the drain used up its time.
+const LEAST_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long one question about offsets may take when partitions are assigned.
 const PIN_WAIT: Duration = Duration::from_secs(5);
@@ -26,6 +31,10 @@ pub(super) struct IntakeContext {
     pub(super) board: Arc<Board>,
     /// One for each lane: asks it to finish what it holds.
     pub(super) drains: Vec<Sender<()>>,
+    /// The way to the commit thread.
+    pub(super) commits: Commits,
+    /// Whether there is a commit thread, so that offsets go with the transactions.
+    pub(super) is_transactional: AtomicBool,
     /// Whether a group without a committed offset starts with what comes from now on.
     pub(super) starts_at_latest: bool,
     /// With `--rewind-to-start`: the partitions that were rewound already, as each is rewound once.
@@ -116,7 +125,16 @@ impl IntakeContext {
         while !revoked.iter().all(|partition| partition.is_idle()) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(1));
         }
-        if let Err(error) = commit(consumer, &revoked, CommitMode::Sync) {
+        if self.is_transactional.load(Ordering::Relaxed) {
+            self.board.set_leaving(&revoked);
+            let patience = deadline
+                .saturating_duration_since(Instant::now())
+                .max(LEAST_PATIENCE);
+            if !self.commits.commit(patience) {
+                self.commits.doom();
+            }
+            self.board.set_leaving(&[]);
+        } else if let Err(error) = commit(consumer, &revoked, CommitMode::Sync) {
             tracing::warn!(error = %crate::chain(&error), "commit before a revoke failed; some messages are read twice");
         }
     }

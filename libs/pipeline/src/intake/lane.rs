@@ -1,5 +1,6 @@
 //! A lane: one thread that does a stage's work for some partitions, in order.
 
+use std::sync::Arc;
 use std::thread::Scope;
 use std::time::{Duration, Instant};
 
@@ -7,6 +8,7 @@ use crossbeam_channel::{Receiver, select};
 use rdkafka::message::BorrowedMessage;
 
 use super::Receipt;
+use super::transaction::TransactionalOutlet;
 
 /// A message that was taken from Kafka and must be accounted for.
 #[derive(Debug)]
@@ -41,6 +43,12 @@ pub trait LaneFactory<'m> {
     fn lane<'scope>(&self, index: usize, scope: &'scope Scope<'scope, 'm>) -> Result<Self::Lane, LaneError>
     where
         'm: 'scope;
+
+    /// Where the lanes send to in transactions, which the intake then ends with the offsets in them. Without it,
+    /// finished prefixes are committed by themselves.
+    fn transaction(&self) -> Option<Arc<dyn TransactionalOutlet + 'm>> {
+        None
+    }
 }
 
 /// A lane cannot go on. Everything it has not finished is read again by the next process.

@@ -11,14 +11,18 @@
 //! - When lanes are full, or more than the allowed bytes are in flight, the loop first waits; if that lasts it
 //!   pauses the partitions and goes on polling, so that the group membership is kept however long downstream is away.
 //! - A partition that is revoked is drained first (bounded), then its offset is committed, then it is given up.
+//! - A stage that produces in transactions says so ([`LaneFactory::transaction`]): then offsets are committed within
+//!   them, by a thread of their own (`transaction.rs`), and after an aborted one the consumer seeks back.
 
 mod board;
 mod context;
 mod lane;
 mod options;
 mod poll;
+mod transaction;
 
 pub use board::Receipt;
 pub use lane::{Lane, LaneError, LaneFactory, Taken};
 pub use options::{IntakeOptions, Topics};
 pub use poll::{Intake, IntakeError};
+pub use transaction::{Gate, Pass, TransactionalOutlet, TransactionalProducer};

@@ -42,7 +42,7 @@ pub struct IntakeOptions {
     pub lanes: usize,
     /// The bytes of messages that may be in flight before the intake stops taking more.
     pub max_bytes: usize,
-    /// How often finished prefixes are committed.
+    /// How often finished prefixes are committed, or transactions ended.
     pub commit_interval: Duration,
     /// How often an idle lane is ticked.
     pub tick_interval: Duration,

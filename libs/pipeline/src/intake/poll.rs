@@ -2,19 +2,21 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Sender, TrySendError, bounded};
-use rdkafka::Message;
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
+use rdkafka::{Message, Offset, TopicPartitionList};
 
 use super::board::{Board, Partition};
 use super::context::{IntakeContext, commit};
 use super::lane::{self, LaneError, LaneFactory, Taken};
 use super::options::IntakeOptions;
+use super::transaction::{Commits, Committer, Request};
 use crate::kafka::Reporter;
 use crate::service::Shutdown;
 
@@ -25,12 +27,15 @@ const LANE_QUEUE: usize = 8;
 /// How long the lanes may be full before the partitions are paused. Pausing throws librdkafka's fetched messages away,
 /// so that it is not for hiccups; the group tolerates minutes.
 const PAUSE_AFTER: Duration = Duration::from_secs(2);
+/// How long seeking back may take: it is local work of librdkafka.
+const SEEK_WAIT: Duration = Duration::from_secs(5);
 
 /// A consumer with its board.
 pub struct Intake {
     consumer: BaseConsumer<IntakeContext>,
     board: Arc<Board>,
-    drain_requests: Vec<crossbeam_channel::Receiver<()>>,
+    drain_requests: Vec<Receiver<()>>,
+    commit_requests: Receiver<Request>,
     options: IntakeOptions,
     reporter: Reporter,
 }
@@ -50,6 +55,9 @@ pub enum IntakeError {
     /// librdkafka cannot recover.
     #[error("the kafka consumer cannot go on")]
     Fatal(#[source] Option<KafkaError>),
+    /// After an aborted transaction, the consumer cannot be set back.
+    #[error("cannot go back to the committed offsets")]
+    Rewind(#[source] KafkaError),
     /// A lane cannot go on.
     #[error(transparent)]
     Lane(#[from] LaneError),
@@ -60,23 +68,30 @@ impl Intake {
     pub fn new(options: IntakeOptions, reporter: Reporter) -> Result<Self, IntakeError> {
         let board = Arc::new(Board::new(reporter.metrics().clone()));
         let (drains, drain_requests) = (0..options.lanes.max(1)).map(|_| bounded(1)).unzip();
+        let (commits, commit_requests) = Commits::new();
         let context = IntakeContext {
             reporter: reporter.clone(),
             board: Arc::clone(&board),
             drains,
+            commits,
+            is_transactional: AtomicBool::new(false),
             starts_at_latest: options.auto_offset_reset == "latest" && !options.rewind_to_start,
             rewound: options.rewind_to_start.then(Default::default),
         };
         let mut config = options.config.clone();
-        // Ours unless the operator says otherwise with -X.
-        for (key, value) in [
-            ("partition.assignment.strategy", "cooperative-sticky"),
+        let mut defaults = vec![
             ("statistics.interval.ms", "5000"),
             // New topics are seen within seconds: those of a regular expression, and those that init makes later.
             ("topic.metadata.refresh.interval.ms", "10000"),
             ("auto.offset.reset", &options.auto_offset_reset),
             ("fetch.wait.max.ms", "100"),
-        ] {
+        ];
+        if config.get("group.protocol") != Some("consumer") {
+            // With the protocol `consumer` the broker assigns, and librdkafka refuses to be told how.
+            defaults.push(("partition.assignment.strategy", "cooperative-sticky"));
+        }
+        // Ours unless the operator says otherwise with -X.
+        for (key, value) in defaults {
             if config.get(key).is_none() {
                 config.set(key, value);
             }
@@ -98,6 +113,7 @@ impl Intake {
             consumer,
             board,
             drain_requests,
+            commit_requests,
             options,
             reporter,
         })
@@ -111,9 +127,28 @@ impl Intake {
         factory: &F,
         shutdown: &'m Shutdown,
     ) -> Result<(), IntakeError> {
+        let context = self.consumer.context();
+        let (rewinds, asked_rewinds) = bounded(1);
         let result = thread::scope(|scope| {
             let mut queues = Vec::new();
             let mut lanes = Vec::new();
+            let transaction = factory.transaction();
+            context
+                .is_transactional
+                .store(transaction.is_some(), Ordering::Relaxed);
+            let committer = transaction.map(|outlet| {
+                let committer = Committer {
+                    outlet,
+                    consumer: &self.consumer,
+                    commits: &context.commits,
+                    requests: &self.commit_requests,
+                    board: &self.board,
+                    rewinds,
+                    interval: self.options.commit_interval,
+                    shutdown,
+                };
+                scope.spawn(move || committer.run())
+            });
             for (index, drains) in self.drain_requests.iter().enumerate() {
                 let (queue, batches) = bounded(LANE_QUEUE);
                 let mut lane = factory.lane(index, scope)?;
@@ -126,7 +161,7 @@ impl Intake {
                     result
                 }));
             }
-            let polled = self.poll_until_shutdown(&queues, shutdown);
+            let polled = self.poll_until_shutdown(&queues, asked_rewinds, shutdown);
             if polled.is_err() {
                 shutdown.fail();
             }
@@ -137,10 +172,19 @@ impl Intake {
                     Err(panic) => std::panic::resume_unwind(panic),
                 }
             }
+            if let Some(committer) = committer {
+                context.commits.end();
+                if let Err(panic) = committer.join() {
+                    std::panic::resume_unwind(panic);
+                }
+            }
             polled
         });
         self.board.publish();
-        if let Err(error) = commit(&self.consumer, &self.board.partitions(), CommitMode::Sync) {
+        if context.is_transactional.load(Ordering::Relaxed) {
+            // Committed already; what is left here must not be, by the close of the consumer.
+            self.board.clear();
+        } else if let Err(error) = commit(&self.consumer, &self.board.partitions(), CommitMode::Sync) {
             tracing::warn!(error = %crate::chain(&error), "last commit failed; some messages are read twice");
         }
         result
@@ -149,8 +193,10 @@ impl Intake {
     fn poll_until_shutdown<'m>(
         &'m self,
         queues: &[Sender<Vec<Taken<'m>>>],
+        rewinds: Receiver<Sender<()>>,
         shutdown: &Shutdown,
     ) -> Result<(), IntakeError> {
+        let is_transactional = self.consumer.context().is_transactional.load(Ordering::Relaxed);
         let mut dealer = Dealer {
             board: &self.board,
             queues,
@@ -164,8 +210,14 @@ impl Intake {
             if self.reporter.has_met_fatal() {
                 return Err(IntakeError::Fatal(None));
             }
+            if let Ok(done) = rewinds.try_recv() {
+                self.rewind()?;
+                let _ = done.send(());
+            }
             if committed.elapsed() >= self.options.commit_interval {
-                if let Err(error) = commit(&self.consumer, &self.board.partitions(), CommitMode::Async) {
+                if !is_transactional
+                    && let Err(error) = commit(&self.consumer, &self.board.partitions(), CommitMode::Async)
+                {
                     tracing::warn!(error = %crate::chain(&error), "offset commit could not be sent");
                 }
                 self.board.publish();
@@ -220,6 +272,28 @@ impl Intake {
         }
     }
 
+    /// After an aborted transaction: everything since the last commit is read again, and what was taken of it is void.
+    fn rewind(&self) -> Result<(), IntakeError> {
+        let mut list = TopicPartitionList::new();
+        for partition in self.board.partitions() {
+            self.board.revoke(&partition.topic, partition.number);
+            let restart = Offset::Offset(partition.restart());
+            list.add_partition_offset(&partition.topic, partition.number, restart)
+                .map_err(IntakeError::Rewind)?;
+        }
+        if list.count() == 0 {
+            return Ok(());
+        }
+        let sought = self
+            .consumer
+            .seek_partitions(list, SEEK_WAIT)
+            .map_err(IntakeError::Rewind)?;
+        for element in sought.elements() {
+            element.error().map_err(IntakeError::Rewind)?;
+        }
+        Ok(())
+    }
+
     /// Pauses or resumes all assigned partitions; says whether it could.
     fn set_paused(&self, pause: bool) -> bool {
         let done = self
@@ -264,7 +338,9 @@ impl<'m> Dealer<'_, 'm> {
             Some(last) if last.number == number && !last.is_revoked() && *last.topic == *message.topic() => {
                 last
             }
-            _ => self.board.partition(message.topic(), number, self.queues.len()),
+            _ => self
+                .board
+                .partition(message.topic(), number, message.offset(), self.queues.len()),
         };
         self.last = Some(Arc::clone(&partition));
         self.waiting.push_back((partition, message));

@@ -1,36 +1,25 @@
-//! The way out: records to Kafka with an idempotent producer. A message's receipt is finished when the broker has
+//! At least once: records to Kafka with an idempotent producer. A message's receipt is finished when the broker has
 //! acknowledged its record; until then the message itself is kept, so that a refused record becomes a dead letter with
 //! the original bytes.
 
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use pipeline::dead_letter::{DeadLetters, Reason};
 use pipeline::intake::Taken;
 use pipeline::kafka::Reporter;
 use pipeline::metrics::TransformMetrics;
+use pipeline::service::Shutdown;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 
+use super::sent::Sent;
+
 /// A record that the broker refused waits this long before it is tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
-
-/// A message whose record is on its way.
-pub(crate) struct Sent<'m> {
-    pub(crate) taken: Taken<'m>,
-    pub(crate) since: Instant,
-    /// Counts it as outstanding for its lane as long as it exists.
-    _outstanding: Outstanding,
-}
-
-/// How many records of one lane are on their way.
-#[derive(Clone, Default)]
-pub(crate) struct Counter(Arc<AtomicUsize>);
-
-struct Outstanding(Counter);
 
 /// What the broker did not take.
 pub(crate) enum Returned<'m> {
@@ -40,9 +29,11 @@ pub(crate) enum Returned<'m> {
     Later(Sent<'m>, Instant),
 }
 
-/// The producer, shared by all lanes.
-pub(crate) struct Outlet<'m> {
+/// The idempotent producer, shared by all lanes.
+pub(crate) struct Acknowledged<'m> {
     producer: BaseProducer<OutletContext<'m>>,
+    dead_letters: DeadLetters,
+    shutdown: Shutdown,
 }
 
 struct OutletContext<'m> {
@@ -53,35 +44,13 @@ struct OutletContext<'m> {
     lifetime: PhantomData<&'m ()>,
 }
 
-impl Counter {
-    /// Records on their way.
-    pub(crate) fn outstanding(&self) -> usize {
-        self.0.load(Ordering::Acquire)
-    }
-}
-
-impl Drop for Outstanding {
-    fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Release);
-    }
-}
-
-impl<'m> Sent<'m> {
-    pub(crate) fn new(taken: Taken<'m>, since: Instant, counter: &Counter) -> Self {
-        counter.0.fetch_add(1, Ordering::Relaxed);
-        Self {
-            taken,
-            since,
-            _outstanding: Outstanding(counter.clone()),
-        }
-    }
-}
-
-impl<'m> Outlet<'m> {
+impl<'m> Acknowledged<'m> {
     pub(crate) fn new(
         config: &ClientConfig,
+        dead_letters: DeadLetters,
         reporter: Reporter,
         metrics: TransformMetrics,
+        shutdown: Shutdown,
     ) -> Result<Self, KafkaError> {
         let context = OutletContext {
             reporter,
@@ -92,12 +61,14 @@ impl<'m> Outlet<'m> {
         };
         Ok(Self {
             producer: config.create_with_context(context)?,
+            dead_letters,
+            shutdown,
         })
     }
 
-    /// Hands a record to librdkafka, which copies it. A full queue is waited for: that is the back-pressure.
-    /// `give_up` ends the wait; the message is then read again by the next process.
-    pub(crate) fn send(&self, topic: &str, frame: &[u8], sent: Sent<'m>, give_up: impl Fn() -> bool) {
+    /// Hands a record to librdkafka, which copies it. A full queue is waited for, until the service gives up; the
+    /// message is then read again by the next process.
+    pub(super) fn send(&self, topic: &str, frame: &[u8], sent: Sent<'m>) {
         // The key outlives the call: it is in librdkafka's own memory, held by the opaque.
         let sent = Box::new(sent);
         let key = sent.taken.message.key().map(<[u8]>::to_vec);
@@ -114,7 +85,7 @@ impl<'m> Outlet<'m> {
                     .return_it(error, *back.delivery_opaque);
                 return;
             }
-            if give_up() {
+            if self.shutdown.given_up() {
                 return;
             }
             self.producer.poll(Duration::from_millis(10));
@@ -122,13 +93,27 @@ impl<'m> Outlet<'m> {
         }
     }
 
+    pub(super) fn bury(&self, taken: Taken<'m>, reason: Reason) {
+        self.dead_letters.send(&taken.message, taken.receipt, reason);
+    }
+
+    pub(super) fn skip(&self, taken: Taken<'m>, reason: &'static str) {
+        let skipped = &self.producer.client().context().metrics.skipped;
+        skipped.with_label_values(&[reason]).inc();
+        taken.receipt.finish();
+    }
+
+    pub(super) fn flush_letters(&self, timeout: Duration) {
+        self.dead_letters.flush(timeout);
+    }
+
     /// Serves delivery reports; waits for one at most `timeout`.
-    pub(crate) fn poll(&self, timeout: Duration) {
+    pub(super) fn poll(&self, timeout: Duration) {
         self.producer.poll(timeout);
     }
 
     /// What came back and is due.
-    pub(crate) fn take_returned(&self) -> Vec<Returned<'m>> {
+    pub(super) fn take_returned(&self) -> Vec<Returned<'m>> {
         let mut returned = lock(&self.producer.client().context().returned);
         let is_due = |one: &Returned<'m>| match one {
             Returned::Refused(..) => true,
@@ -145,16 +130,11 @@ impl<'m> Outlet<'m> {
 
 impl<'m> OutletContext<'m> {
     fn return_it(&self, error: KafkaError, sent: Sent<'m>) {
-        use RDKafkaErrorCode::{
-            InvalidMessage, InvalidRecord, MessageBatchTooLarge, MessageSizeTooLarge, PolicyViolation,
-            PurgeInflight, PurgeQueue,
-        };
+        use RDKafkaErrorCode::{PurgeInflight, PurgeQueue};
         let back = match error.rdkafka_error_code() {
             // The producer is going away; the next process reads the message again.
             Some(PurgeQueue | PurgeInflight) => return,
-            Some(
-                MessageSizeTooLarge | MessageBatchTooLarge | InvalidRecord | InvalidMessage | PolicyViolation,
-            ) => Returned::Refused(sent, error),
+            _ if is_refusal(&error) => Returned::Refused(sent, error),
             _ => {
                 let mut warned = lock(&self.warned);
                 if warned.is_none_or(|at| at.elapsed() > Duration::from_secs(30)) {
@@ -188,6 +168,17 @@ impl<'m> ProducerContext for OutletContext<'m> {
             Err((error, _)) => self.return_it(error.clone(), *sent),
         }
     }
+}
+
+/// Whether the broker will never take the record: too large, or against a policy.
+pub(super) fn is_refusal(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{
+        InvalidMessage, InvalidRecord, MessageBatchTooLarge, MessageSizeTooLarge, PolicyViolation,
+    };
+    matches!(
+        error.rdkafka_error_code(),
+        Some(MessageSizeTooLarge | MessageBatchTooLarge | InvalidRecord | InvalidMessage | PolicyViolation)
+    )
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -1,0 +1,131 @@
+//! The way out, in one of two kinds: each record acknowledged by itself (at least once, the default), or records, dead
+//! letters and offsets together in transactions (exactly once).
+
+mod acknowledged;
+mod sent;
+mod tally;
+mod transactional;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use pipeline::config::KafkaConfigError;
+use pipeline::dead_letter::Reason;
+use pipeline::intake::{Taken, TransactionalOutlet};
+use pipeline::kafka::SAFE_PRODUCER;
+use rdkafka::ClientConfig;
+
+pub(crate) use acknowledged::{Acknowledged, Returned};
+pub(crate) use sent::{Counter, Sent};
+pub(crate) use transactional::{Identity, Transactional};
+
+use crate::config::RunArgs;
+use crate::targets::Target;
+
+/// The producer's configuration.
+pub(crate) fn config(args: &RunArgs) -> Result<ClientConfig, KafkaConfigError> {
+    let (idempotence, acks) = if args.disable_producer_acks {
+        tracing::warn!(
+            "acknowledgements are off: a record counts as produced when it is sent, and may be lost"
+        );
+        ("false", "0")
+    } else {
+        ("true", "all")
+    };
+    let transaction_timeout = args.transaction_timeout.as_millis().to_string();
+    let until = if args.exactly_once {
+        // A record may not outlive its transaction.
+        ("transaction.timeout.ms", transaction_timeout.as_str())
+    } else {
+        // Without an end: a broker that is away is waited for; the input's offset stays where it is.
+        ("message.timeout.ms", "0")
+    };
+    args.kafka.client_config(&[
+        SAFE_PRODUCER[0],
+        SAFE_PRODUCER[1],
+        ("client.id", "saltransform"),
+        ("enable.idempotence", idempotence),
+        ("acks", acks),
+        ("compression.type", &args.compression),
+        until,
+        // 5 ms of patience fill batches at the observatory's rates and cost nothing that a reader would notice.
+        ("linger.ms", "5"),
+        // A full queue is the back-pressure: 32 MiB, then the lanes wait.
+        ("queue.buffering.max.kbytes", "32768"),
+    ])
+}
+
+/// The producer, shared by all lanes.
+#[derive(Clone)]
+pub(crate) enum Outlet<'m> {
+    /// A message is finished when the broker has its record.
+    Acknowledged(Arc<Acknowledged<'m>>),
+    /// A message is finished when the transaction with its record is committed.
+    Transactional(Arc<Transactional<'m>>),
+}
+
+impl<'m> Outlet<'m> {
+    /// Whether a record for this target can be sent now. What fails within a transaction takes all of it along, so
+    /// that it asks before; otherwise the broker's answer to the record itself is enough.
+    pub(crate) fn takes(&self, target: &Target) -> bool {
+        match self {
+            Self::Acknowledged(_) => true,
+            Self::Transactional(outlet) => outlet.takes(target),
+        }
+    }
+
+    /// Sends a record, and waits where the queue is full: that is the back-pressure.
+    pub(crate) fn send(&self, topic: &str, frame: &[u8], sent: Sent<'m>) {
+        match self {
+            Self::Acknowledged(outlet) => outlet.send(topic, frame, sent),
+            Self::Transactional(outlet) => outlet.send(topic, frame, sent),
+        }
+    }
+
+    /// Sends a message to the dead-letter topic.
+    pub(crate) fn bury(&self, taken: Taken<'m>, reason: Reason, counter: &Counter) {
+        match self {
+            Self::Acknowledged(outlet) => outlet.bury(taken, reason),
+            Self::Transactional(outlet) => outlet.bury(taken, reason, counter),
+        }
+    }
+
+    /// Finishes a message that carries nothing.
+    pub(crate) fn skip(&self, taken: Taken<'m>, reason: &'static str) {
+        match self {
+            Self::Acknowledged(outlet) => outlet.skip(taken, reason),
+            Self::Transactional(outlet) => outlet.skip(taken, reason),
+        }
+    }
+
+    /// Serves delivery reports; waits for one at most `timeout`.
+    pub(crate) fn poll(&self, timeout: Duration) {
+        match self {
+            Self::Acknowledged(outlet) => outlet.poll(timeout),
+            Self::Transactional(outlet) => outlet.poll(timeout),
+        }
+    }
+
+    /// What came back and is to be tried again or buried.
+    pub(crate) fn take_returned(&self) -> Vec<Returned<'m>> {
+        match self {
+            Self::Acknowledged(outlet) => outlet.take_returned(),
+            Self::Transactional(_) => Vec::new(),
+        }
+    }
+
+    /// Waits for dead letters that go a way of their own.
+    pub(crate) fn flush_letters(&self, timeout: Duration) {
+        if let Self::Acknowledged(outlet) = self {
+            outlet.flush_letters(timeout);
+        }
+    }
+
+    /// For the intake, which ends the transactions.
+    pub(crate) fn transaction(&self) -> Option<Arc<dyn TransactionalOutlet + 'm>> {
+        match self {
+            Self::Acknowledged(_) => None,
+            Self::Transactional(outlet) => Some(Arc::clone(outlet) as Arc<dyn TransactionalOutlet + 'm>),
+        }
+    }
+}

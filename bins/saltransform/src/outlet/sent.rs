@@ -1,0 +1,50 @@
+//! A message whose record is on its way, and how many of a lane's are.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use pipeline::intake::Taken;
+
+/// A message whose record is on its way.
+pub(crate) struct Sent<'m> {
+    pub(crate) taken: Taken<'m>,
+    pub(crate) since: Instant,
+    /// Counts it as outstanding for its lane as long as it exists.
+    outstanding: Outstanding,
+}
+
+/// How many records of one lane are on their way.
+#[derive(Clone, Default)]
+pub(crate) struct Counter(Arc<AtomicUsize>);
+
+struct Outstanding(Counter);
+
+impl Counter {
+    /// Records on their way.
+    pub(crate) fn outstanding(&self) -> usize {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+impl Drop for Outstanding {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Release);
+    }
+}
+
+impl<'m> Sent<'m> {
+    pub(crate) fn new(taken: Taken<'m>, since: Instant, counter: &Counter) -> Self {
+        counter.0.fetch_add(1, Ordering::Relaxed);
+        Self {
+            taken,
+            since,
+            outstanding: Outstanding(counter.clone()),
+        }
+    }
+
+    /// The lane's.
+    pub(crate) fn counter(&self) -> &Counter {
+        &self.outstanding.0
+    }
+}

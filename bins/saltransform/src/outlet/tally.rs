@@ -1,0 +1,47 @@
+//! What a transaction did, counted: it shows in the metrics once the transaction is committed, and never otherwise.
+
+use std::collections::HashMap;
+
+use pipeline::metrics::{KafkaMetrics, TransformMetrics};
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Fate {
+    Produced,
+    /// Stage and reason.
+    DeadLetter(&'static str, &'static str),
+    Skipped(&'static str),
+}
+
+/// The fates of one transaction's messages.
+#[derive(Debug, Default)]
+pub(super) struct Tally(HashMap<Fate, u64>);
+
+impl Tally {
+    pub(super) fn count(&mut self, fate: Fate) {
+        *self.0.entry(fate).or_default() += 1;
+    }
+
+    /// They are facts now.
+    pub(super) fn publish(&mut self, metrics: &TransformMetrics) {
+        for (fate, count) in self.0.drain() {
+            match fate {
+                Fate::Produced => metrics.produced.inc_by(count),
+                Fate::DeadLetter(stage, reason) => {
+                    metrics
+                        .dead_letters
+                        .with_label_values(&[stage, reason])
+                        .inc_by(count);
+                }
+                Fate::Skipped(reason) => metrics.skipped.with_label_values(&[reason]).inc_by(count),
+            }
+        }
+    }
+
+    /// They never happened: the messages are read again.
+    pub(super) fn void(&mut self, metrics: &KafkaMetrics) {
+        metrics
+            .released
+            .inc_by(self.0.drain().map(|(_, count)| count).sum());
+    }
+}

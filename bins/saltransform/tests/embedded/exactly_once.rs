@@ -1,0 +1,123 @@
+//! `--exactly-once` on the embedded broker, which speaks the protocol of transactions but shows readers everything: what
+//! is committed and aborted is seen in the counts here, and by readers of the real Kafka in `real_services`.
+
+use std::collections::BTreeSet;
+
+use rdkafka::Message;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+use saltransform::config::RunArgs;
+use serde_json::Value;
+
+use crate::PRODUCED;
+use crate::stack::{DEAD, INPUT, Stack, header, message};
+
+const LETTERS: &str = "saltransform_dead_letters_total";
+
+fn args(stack: &Stack) -> RunArgs {
+    let mut args = stack.args();
+    args.exactly_once = true;
+    args
+}
+
+fn sequences(records: &[(u32, Value)]) -> BTreeSet<i64> {
+    records
+        .iter()
+        .map(|(_, record)| record["sal_sequence"].as_i64().unwrap())
+        .collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn transactions_carry_every_message_once() {
+    const COUNT: usize = 600;
+    let stack = Stack::start(3).await;
+    stack.register(false).await;
+    let running = stack.run(args(&stack));
+    for part in 0..3 {
+        stack.produce((0..COUNT / 3).map(|n| message(part * COUNT / 3 + n, None)));
+        running.wait_for(PRODUCED, (part * COUNT / 3) as u64).await;
+    }
+    running.wait_for(PRODUCED, COUNT as u64).await;
+    running.stop().await;
+    // Nothing failed here, so that even a reader of everything sees each record once.
+    assert_eq!(sequences(&stack.records(COUNT).await).len(), COUNT);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_aborted_transaction_is_done_again_and_counts_once() {
+    const COUNT: usize = 300;
+    let stack = Stack::start(2).await;
+    stack.register(false).await;
+    stack.produce((0..COUNT).map(|n| message(n, None)));
+    stack
+        .broker
+        .fail_next(
+            RDKafkaApiKey::Produce,
+            &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED],
+        )
+        .unwrap();
+    let running = stack.run(args(&stack));
+    running.wait_for(PRODUCED, COUNT as u64).await;
+    assert_eq!(
+        running.count(PRODUCED),
+        COUNT as u64,
+        "what was aborted never counts"
+    );
+    assert!(running.count("kafka_released_total") > 0, "something was aborted");
+    assert_eq!(sequences(&stack.records(COUNT).await).len(), COUNT);
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn dead_letters_and_skips_are_part_of_the_transaction() {
+    let stack = Stack::start(1).await;
+    stack.register(false).await;
+    stack.produce([b"not SAL at all".to_vec(), Vec::new(), message(1, None)]);
+    stack.produce_tombstone();
+    let running = stack.run(args(&stack));
+    running.wait_for(PRODUCED, 1).await;
+    running.wait_for(LETTERS, 1).await;
+    running.wait_for("saltransform_skipped_total", 2).await;
+    let letter = &stack.read(DEAD, 1)[0];
+    assert_eq!(letter.payload().unwrap(), b"not SAL at all");
+    let origin = (header(letter, "topic"), header(letter, "offset"));
+    assert_eq!(origin, (INPUT.to_owned(), "0".to_owned()));
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_record_that_the_broker_refuses_is_a_dead_letter_and_the_rest_goes_on() {
+    let stack = Stack::start(1).await;
+    stack.register(false).await;
+    stack.produce([message(1, None)]);
+    stack
+        .broker
+        .fail_next(
+            RDKafkaApiKey::Produce,
+            &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_RECORD],
+        )
+        .unwrap();
+    let running = stack.run(args(&stack));
+    running.wait_for(LETTERS, 1).await;
+    stack.produce([message(2, None)]);
+    running.wait_for(PRODUCED, 1).await;
+    let letter = &stack.read(DEAD, 1)[0];
+    assert_eq!(letter.payload().unwrap(), message(1, None));
+    let why = (header(letter, "stage"), header(letter, "reason"));
+    assert_eq!(why, ("produce".to_owned(), "refused_by_broker".to_owned()));
+    running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fenced_process_ends_with_an_error() {
+    let stack = Stack::start(1).await;
+    stack.register(false).await;
+    stack.produce([message(0, None)]);
+    stack
+        .broker
+        .fail_next(
+            RDKafkaApiKey::EndTxn,
+            &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH],
+        )
+        .unwrap();
+    stack.run(args(&stack)).fails().await;
+}

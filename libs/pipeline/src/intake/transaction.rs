@@ -1,0 +1,384 @@
+//! Transactions: what a stage produces, and the offsets of what it was made from, become visible together or not at all.
+//!
+//! ```text
+//!  commit thread, every interval and before a partition is given up:
+//!    gate shut ─▶ all that was sent has arrived ─▶ offsets join the transaction ─▶ commit ─▶ begin ─▶ gate open
+//!  when that fails:
+//!    abort ─▶ the poll thread seeks back to what was last committed ─▶ begin ─▶ gate open
+//! ```
+//!
+//! Each lane works in offset order and the gate is shut at message boundaries, so that the finished prefixes cover
+//! exactly what the transaction holds. The commit thread waits for brokers, and the poll thread goes on polling
+//! meanwhile: the group membership is kept however long that takes.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::producer::{BaseProducer, Producer, ProducerContext};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::board::Board;
+use super::context::IntakeContext;
+use crate::retry::Backoff;
+use crate::service::Shutdown;
+
+/// How long one call to librdkafka may take; each is repeated until it succeeds or the service gives up.
+const CALL: Duration = Duration::from_secs(1);
+
+/// A producer that was made with a `transactional.id`, without its context's type.
+pub trait TransactionalProducer: Sync {
+    /// Fences earlier producers of the same id and ends what they left open.
+    fn init(&self) -> KafkaResult<()>;
+    /// Begins a transaction.
+    fn begin(&self) -> KafkaResult<()>;
+    /// Waits until everything that was sent has arrived or failed.
+    fn flush(&self) -> KafkaResult<()>;
+    /// Puts offsets of the consumer's group into the transaction.
+    fn send_offsets(&self, offsets: &TopicPartitionList, group: &ConsumerGroupMetadata) -> KafkaResult<()>;
+    /// Makes the transaction's records and offsets visible.
+    fn commit(&self) -> KafkaResult<()>;
+    /// Takes the transaction back, and serves the reports of what it throws away.
+    fn abort(&self) -> KafkaResult<()>;
+}
+
+impl<C: ProducerContext> TransactionalProducer for BaseProducer<C> {
+    fn init(&self) -> KafkaResult<()> {
+        self.init_transactions(CALL)
+    }
+
+    fn begin(&self) -> KafkaResult<()> {
+        self.begin_transaction()
+    }
+
+    fn flush(&self) -> KafkaResult<()> {
+        Producer::flush(self, CALL)
+    }
+
+    fn send_offsets(&self, offsets: &TopicPartitionList, group: &ConsumerGroupMetadata) -> KafkaResult<()> {
+        self.send_offsets_to_transaction(offsets, group, CALL)
+    }
+
+    fn commit(&self) -> KafkaResult<()> {
+        self.commit_transaction(CALL)
+    }
+
+    fn abort(&self) -> KafkaResult<()> {
+        let result = self.abort_transaction(CALL);
+        self.poll(Duration::ZERO);
+        result
+    }
+}
+
+/// Where a stage's lanes send to in transactions.
+pub trait TransactionalOutlet: Send + Sync {
+    /// The producer.
+    fn producer(&self) -> &dyn TransactionalProducer;
+    /// What the lanes pass for each message.
+    fn gate(&self) -> &Gate;
+    /// Whether something that was sent did not arrive: the transaction cannot be committed any more.
+    fn has_failed(&self) -> bool;
+    /// The transaction's end: what was done in it counts, or never happened.
+    fn settle(&self, committed: bool);
+}
+
+/// Between lanes and producer: shut while a transaction ends.
+#[derive(Debug)]
+pub struct Gate(RwLock<State>);
+
+/// The right to send; the gate stays open as long as it exists.
+#[derive(Debug)]
+pub struct Pass<'a>(#[allow(dead_code, reason = "held, not read")] RwLockReadGuard<'a, State>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Shut,
+    Open,
+    /// There will be no other transaction.
+    Ended,
+}
+
+impl Default for Gate {
+    /// Shut, until the first transaction has begun.
+    fn default() -> Self {
+        Self(RwLock::new(State::Shut))
+    }
+}
+
+impl Gate {
+    /// Passes when the gate is open; calls `wait` as long as it is shut. `None` when it will not open again: the
+    /// message is to be dropped unfinished.
+    pub fn pass(&self, wait: impl Fn()) -> Option<Pass<'_>> {
+        loop {
+            // Not `read`: whoever waits has delivery reports to serve, without which the gate never opens.
+            if let Ok(state) = self.0.try_read() {
+                match *state {
+                    State::Open => return Some(Pass(state)),
+                    State::Ended => return None,
+                    State::Shut => {}
+                }
+            }
+            wait();
+        }
+    }
+
+    fn set(&self, state: State) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+}
+
+/// What the commit thread is asked for. Commits are answered with whether everything is committed.
+pub(super) enum Request {
+    Commit(Sender<bool>),
+    /// No more messages come: commit a last time and end the thread.
+    End,
+}
+
+/// The context's side of the commit thread.
+pub(super) struct Commits {
+    requests: Sender<Request>,
+    /// Partitions have left without their offsets: the transaction that holds their records must not be committed.
+    doomed: AtomicBool,
+}
+
+impl Commits {
+    /// And the thread's side.
+    pub(super) fn new() -> (Self, Receiver<Request>) {
+        let (requests, asked) = bounded(4);
+        let commits = Self {
+            requests,
+            doomed: AtomicBool::new(false),
+        };
+        (commits, asked)
+    }
+
+    /// Commits what was done so far; says whether that succeeded within `patience`.
+    pub(super) fn commit(&self, patience: Duration) -> bool {
+        let (reply, answer) = bounded(1);
+        self.requests.try_send(Request::Commit(reply)).is_ok()
+            && answer.recv_timeout(patience).unwrap_or(false)
+    }
+
+    /// The transaction must be aborted.
+    pub(super) fn doom(&self) {
+        self.doomed.store(true, Ordering::Release);
+    }
+
+    /// Ends the commit thread once it has served what was asked before.
+    pub(super) fn end(&self) {
+        let _ = self.requests.send(Request::End);
+    }
+}
+
+/// The commit thread.
+pub(super) struct Committer<'a> {
+    pub(super) outlet: Arc<dyn TransactionalOutlet + 'a>,
+    pub(super) consumer: &'a BaseConsumer<IntakeContext>,
+    pub(super) commits: &'a Commits,
+    pub(super) requests: &'a Receiver<Request>,
+    pub(super) board: &'a Board,
+    /// Asks the poll thread to seek back; it answers when it has.
+    pub(super) rewinds: Sender<Sender<()>>,
+    pub(super) interval: Duration,
+    pub(super) shutdown: &'a Shutdown,
+}
+
+/// Why a step of a transaction does not succeed.
+enum Failure {
+    /// This transaction cannot be committed; the next one may.
+    Abort(String),
+    /// The producer cannot go on.
+    Fatal(KafkaError),
+    /// The service gave up first.
+    GivenUp,
+}
+
+impl Committer<'_> {
+    /// Runs until it is told to end, or cannot go on.
+    pub(super) fn run(self) {
+        if let Err(failure) = self.work() {
+            if let Failure::Fatal(error) = failure {
+                tracing::error!(
+                    error = %crate::chain(&error),
+                    "transactions cannot go on: another process has the same transactional id, or this one was away \
+                     for longer than its transaction's time-out; stopping, nothing is lost"
+                );
+                self.shutdown.fail();
+            }
+            self.outlet.settle(false);
+        }
+        self.outlet.gate().set(State::Ended);
+    }
+
+    fn work(&self) -> Result<(), Failure> {
+        let producer = self.outlet.producer();
+        self.attempt(|| producer.init(), || false)?;
+        self.begin()?;
+        let mut backoff = Backoff::default();
+        loop {
+            let mut is_last = false;
+            let reply = match self.requests.recv_timeout(self.interval) {
+                Ok(Request::Commit(reply)) => Some(reply),
+                Ok(Request::End) | Err(RecvTimeoutError::Disconnected) => {
+                    is_last = true;
+                    None
+                }
+                Err(RecvTimeoutError::Timeout) => None,
+            };
+            self.outlet.gate().set(State::Shut);
+            match self.commit() {
+                Ok(()) if is_last => return Ok(()),
+                Ok(()) => {
+                    backoff.reset();
+                    reply.map(|reply| reply.send(true));
+                    self.outlet.gate().set(State::Open);
+                }
+                Err(Failure::Abort(why)) => {
+                    tracing::warn!(why, "transaction aborted; its messages are read again");
+                    self.attempt(|| producer.abort(), || false)?;
+                    self.outlet.settle(false);
+                    self.commits.doomed.store(false, Ordering::Release);
+                    reply.map(|reply| reply.send(false));
+                    // Without a pause, a lasting cause (a right that is missing) would make a storm of transactions.
+                    if !backoff.wait(None, self.shutdown) || !self.rewind() {
+                        return Err(Failure::GivenUp);
+                    }
+                    self.begin()?;
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+    }
+
+    fn begin(&self) -> Result<(), Failure> {
+        self.outlet.producer().begin().map_err(Failure::Fatal)?;
+        self.outlet.gate().set(State::Open);
+        Ok(())
+    }
+
+    /// Ends the transaction, if anything was done in it, and begins the next one. The gate is shut.
+    fn commit(&self) -> Result<(), Failure> {
+        let producer = self.outlet.producer();
+        let is_doomed = || self.commits.doomed.load(Ordering::Acquire);
+        self.attempt(|| producer.flush(), is_doomed)?;
+        if self.outlet.has_failed() {
+            return Err(Failure::Abort("a record did not arrive".to_owned()));
+        }
+        let mut offsets = TopicPartitionList::new();
+        let mut moved = Vec::new();
+        for partition in self.board.in_transaction() {
+            if let Some(position) = partition.take_position() {
+                offsets
+                    .add_partition_offset(&partition.topic, partition.number, Offset::Offset(position))
+                    .map_err(Failure::Fatal)?;
+                moved.push((partition, position));
+            }
+        }
+        if moved.is_empty() {
+            return if is_doomed() { Err(doomed()) } else { Ok(()) };
+        }
+        let group = self
+            .consumer
+            .group_metadata()
+            .ok_or_else(|| Failure::Abort("the consumer is in no group".to_owned()))?;
+        self.attempt(|| producer.send_offsets(&offsets, &group), is_doomed)?;
+        if is_doomed() {
+            return Err(doomed());
+        }
+        self.attempt(|| producer.commit(), || false)?;
+        for (partition, position) in moved {
+            partition.restart_at(position);
+        }
+        self.outlet.settle(true);
+        producer.begin().map_err(Failure::Fatal)
+    }
+
+    /// Repeats a call that can be repeated, until the service gives up or `is_doomed`.
+    fn attempt(
+        &self,
+        call: impl Fn() -> KafkaResult<()>,
+        is_doomed: impl Fn() -> bool,
+    ) -> Result<(), Failure> {
+        loop {
+            match call() {
+                Ok(()) => return Ok(()),
+                Err(_) if self.shutdown.given_up() => return Err(Failure::GivenUp),
+                Err(error) => match &error {
+                    KafkaError::Transaction(cause) if cause.is_fatal() => return Err(Failure::Fatal(error)),
+                    KafkaError::Transaction(cause) if cause.txn_requires_abort() => {
+                        return Err(Failure::Abort(cause.string()));
+                    }
+                    KafkaError::Transaction(cause) if !cause.is_retriable() => {
+                        return Err(Failure::Fatal(error));
+                    }
+                    // A flush that takes longer than one call.
+                    _ => {}
+                },
+            }
+            if is_doomed() {
+                return Err(doomed());
+            }
+            self.shutdown.wait_unless_given_up(Duration::from_millis(20));
+        }
+    }
+
+    /// Has the poll thread seek back; says whether it did. It does not any more once it has stopped polling.
+    fn rewind(&self) -> bool {
+        let (reply, done) = bounded(1);
+        if self.rewinds.send(reply).is_err() {
+            return false;
+        }
+        loop {
+            select! {
+                recv(done) -> done => return done.is_ok(),
+                // The poll thread itself may be waiting for us, within a rebalance.
+                recv(self.requests) -> request => match request {
+                    Ok(Request::Commit(reply)) => drop(reply.send(false)),
+                    Ok(Request::End) | Err(_) => return false,
+                },
+            }
+        }
+    }
+}
+
+fn doomed() -> Failure {
+    Failure::Abort("partitions were lost before their offsets were committed".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicUsize;
+
+    use super::*;
+
+    #[test]
+    fn a_shut_gate_lets_nobody_pass_and_an_ended_one_sends_them_home() {
+        let gate = Gate::default();
+        let waits = AtomicUsize::new(0);
+        let pass = gate.pass(|| match waits.fetch_add(1, Ordering::Relaxed) {
+            2 => gate.set(State::Open),
+            waits => assert!(waits < 2, "an open gate is not waited for"),
+        });
+        assert!(pass.is_some());
+        drop(pass);
+        gate.set(State::Ended);
+        assert!(gate.pass(|| panic!("it will not open")).is_none());
+    }
+
+    #[test]
+    fn the_gate_shuts_between_messages() {
+        let gate = Gate::default();
+        gate.set(State::Open);
+        let pass = gate.pass(|| ());
+        std::thread::scope(|scope| {
+            let shutting = scope.spawn(|| gate.set(State::Shut));
+            assert!(!shutting.is_finished(), "a message is in between");
+            drop(pass);
+            shutting.join().unwrap();
+        });
+        assert_eq!(*gate.0.read().unwrap(), State::Shut);
+    }
+}
