@@ -10,6 +10,7 @@
 )]
 #![allow(clippy::approx_constant, reason = "a sample holds 3.141593, as SAL prints it")]
 
+mod processes;
 mod real;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -3,8 +3,10 @@
 #![allow(clippy::expect_used, reason = "a failed step is a failed test")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed step is a failed test")]
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+mod processes;
+
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use devstack::{Broker, RegistryServer};
@@ -12,6 +14,7 @@ use pipeline::config::{KafkaArgs, RegistryArgs, ServiceArgs};
 use pipeline::registry::Registry;
 use pipeline::schema_dir::SchemaDir;
 use pipeline::service::Service;
+use processes::{Moments, Process, binary};
 use rusqlite::{Connection, OpenFlags};
 use sal::avro::Options;
 use salmock::config::{ProduceConfig, Source};
@@ -20,38 +23,6 @@ const SUBSYSTEM: &str = "ATMCS";
 const ROUNDS: u64 = 3;
 const KILLS_A_ROUND: u64 = 3;
 const PATIENCE: Duration = Duration::from_secs(90);
-
-/// A stage as its own process, killed at the end whatever happens.
-struct Process {
-    command: Command,
-    child: Child,
-}
-
-impl Process {
-    fn start(mut command: Command) -> Self {
-        let child = command.stdin(Stdio::null()).spawn().unwrap_or_else(|error| {
-            panic!("{command:?} does not start ({error}): the binaries are built by cargo test --workspace")
-        });
-        Self { command, child }
-    }
-
-    /// `SIGKILL`, as the kernel's out-of-memory killer does it: nothing is flushed, no group is left.
-    fn kill(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    fn restart(&mut self) {
-        self.child = self.command.spawn().unwrap();
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_message_is_in_the_database_exactly_once() {
@@ -127,9 +98,7 @@ async fn every_message_is_in_the_database_exactly_once() {
     }
     assert_eq!(stored, produced, "records in the database, and messages produced");
     assert!(
-        stages
-            .iter_mut()
-            .all(|stage| stage.child.try_wait().unwrap().is_none()),
+        stages.iter_mut().all(Process::is_running),
         "a stage ended by itself"
     );
 }
@@ -188,23 +157,4 @@ fn records(database: &Path, measurements: &[String]) -> u64 {
         Ok(sum)
     };
     count().unwrap_or_default()
-}
-
-/// Built beside kafkaefd by `cargo test --workspace`.
-fn binary(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_BIN_EXE_kafkaefd")).with_file_name(name)
-}
-
-/// Arbitrary moments, the same ones in each run: a linear congruential generator (Knuth's MMIX constants).
-struct Moments(u64);
-
-impl Moments {
-    fn next(&mut self, milliseconds: std::ops::Range<u64>) -> Duration {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        let span = milliseconds.end - milliseconds.start;
-        Duration::from_millis(milliseconds.start + (self.0 >> 33) % span)
-    }
 }

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+mod exactly_once;
 pub(crate) mod expected;
 pub(crate) mod influx;
 pub(crate) mod kafka;

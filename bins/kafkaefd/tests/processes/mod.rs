@@ -1,0 +1,60 @@
+//! The real binaries as processes that tests kill and start again, at moments that are arbitrary and the same in each run.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// A stage as its own process, killed at the end whatever happens.
+pub(crate) struct Process {
+    command: Command,
+    child: Child,
+}
+
+impl Process {
+    pub(crate) fn start(mut command: Command) -> Self {
+        let child = command.stdin(Stdio::null()).spawn().unwrap_or_else(|error| {
+            panic!("{command:?} does not start ({error}): the binaries are built by cargo test --workspace")
+        });
+        Self { command, child }
+    }
+
+    /// `SIGKILL`, as the kernel's out-of-memory killer does it: nothing is flushed, no group is left.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub(crate) fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    pub(crate) fn restart(&mut self) {
+        self.child = self.command.spawn().unwrap();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Built beside kafkaefd by `cargo test --workspace`.
+pub(crate) fn binary(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_BIN_EXE_kafkaefd")).with_file_name(name)
+}
+
+/// Arbitrary moments, the same ones in each run: a linear congruential generator (Knuth's MMIX constants).
+pub(crate) struct Moments(pub(crate) u64);
+
+impl Moments {
+    pub(crate) fn next(&mut self, milliseconds: std::ops::Range<u64>) -> Duration {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        let span = milliseconds.end - milliseconds.start;
+        Duration::from_millis(milliseconds.start + (self.0 >> 33) % span)
+    }
+}
