@@ -63,9 +63,11 @@ pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), R
     let reporter = Reporter::new(kafka_metrics, service.readiness.part("kafka"));
     let client = args.kafka.client_config(&[("client.id", "influxsink")])?;
 
+    let mut dead_letter_client = client.clone();
+    config.memory.limit_dead_letters(&mut dead_letter_client);
     let dead_letters = DeadLetters::new(
-        &client,
-        &args.group,
+        &dead_letter_client,
+        &config.group,
         &dead_letter::topic_of(&args.group, args.dead_letter_topic.as_deref()),
         reporter.clone(),
         service.shutdown.clone(),
@@ -127,14 +129,18 @@ pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), R
         delivery,
     };
 
-    let mut options = IntakeOptions::new(client, &args.group, config.topics.clone());
+    let mut options = IntakeOptions::new(client, &config.group, config.topics.clone());
+    options.range = config.range;
+    options.max_bytes = config.memory.in_flight;
+    options.max_resident = Some(config.memory.resident);
+    config.memory.limit_consumer(&mut options.config);
     options.auto_offset_reset.clone_from(&args.auto_offset_reset);
     args.member.apply(&mut options.config);
-    options.lanes = args.lanes.map_or(options.lanes, |lanes| lanes as usize);
+    options.lanes = config.lanes;
     options.tick_interval = options.tick_interval.min(config.limits.interval);
     let intake = Intake::new(options, reporter)?;
     tracing::info!(
-        group = args.group,
+        group = config.group,
         topics = ?config.topics,
         into = args.into,
         dead_letter_topic = dead_letters.topic(),

@@ -9,6 +9,8 @@
 //!                           │    └ targets ◀── schema registry
 //!                           └───────────────▶ <group>.dead-letter
 //! ```
+//! With `--exactly-once` the outlet sends records, dead letters and offsets in transactions.
+//!
 //! `config` is the command line, `run` puts the stage together, `init` prepares topics and schemas, `check` does the
 //! same transformation on files, without Kafka.
 

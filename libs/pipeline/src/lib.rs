@@ -25,6 +25,7 @@ pub mod config;
 pub mod dead_letter;
 pub mod intake;
 pub mod kafka;
+pub mod memory;
 pub mod metrics;
 pub mod offsets;
 pub mod origin;

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use pipeline::config::{KafkaArgs, MemberArgs, RegistryArgs, ServiceArgs, seconds};
+use pipeline::config::{KafkaArgs, MemberArgs, Moment, RegistryArgs, ServiceArgs, moment, seconds};
 use pipeline::intake::Topics;
+use pipeline::memory::LEAST_MIB;
 
 use crate::decode::Mapping;
 
@@ -17,6 +18,7 @@ Example: all SAL topics of two components into InfluxDB 2, each indexed componen
       --topic-regex '^lsst\\.sal\\.(MTM1M3|MTMount)\\.' --tag-field salIndex \\
       --into http://influxdb:8086 --org lsst --bucket efd
 
+An hour of which the database lost points, once more: --from 2026-11-21T10:00:00Z --to 2026-11-21T11:00:00Z.
 The same into a file: --into sqlite:efd.db. What cannot be written is in the topic <group>.dead-letter,
 as the original bytes, with the reason in its headers.";
 
@@ -219,6 +221,36 @@ pub struct RunArgs {
     #[arg(long, env = "TIME_FROM_KAFKA", help_heading = "Points")]
     pub time_from_kafka: bool,
 
+    /// Write only records from this moment on (their time in Kafka), up to --to, and end: to repair a database.
+    /// 2026-11-21T10:00:00Z, 2026-11-21 (UTC) or -90m before now
+    #[arg(
+        long, env = "FROM", value_name = "TIME", value_parser = moment, allow_hyphen_values = true,
+        help_heading = "Replay"
+    )]
+    pub from: Option<Moment>,
+
+    /// Where that ends; what is at this moment is left out. Now, without it
+    #[arg(
+        long, env = "TO", value_name = "TIME", value_parser = moment, allow_hyphen_values = true,
+        help_heading = "Replay"
+    )]
+    pub to: Option<Moment>,
+
+    /// Name of a replay that several replicas share, or that goes on after a restart: they are the group
+    /// <group>.replay-NAME. Each replay is a group of its own without it; the live group is never touched
+    #[arg(long, env = "REPLAY", value_name = "NAME", help_heading = "Replay")]
+    pub replay: Option<String>,
+
+    /// Memory that the process may take, in MiB: when InfluxDB is away, consuming pauses before that
+    #[arg(
+        long,
+        env = "MAX_MEMORY",
+        default_value_t = 256,
+        value_name = "MIB",
+        value_parser = clap::value_parser!(u32).range(i64::from(LEAST_MIB)..)
+    )]
+    pub max_memory: u32,
+
     /// How many lanes consume, encode and write in parallel [default: one a core]
     #[arg(
         long,
@@ -280,6 +312,10 @@ impl RunArgs {
             tag_field: mapping.tag_fields,
             time_field: mapping.time_fields,
             time_from_kafka: false,
+            from: None,
+            to: None,
+            replay: None,
+            max_memory: 256,
             lanes: None,
             member: MemberArgs::default(),
             kafka,

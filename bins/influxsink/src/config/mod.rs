@@ -4,8 +4,9 @@ mod flags;
 
 use std::path::PathBuf;
 
-use pipeline::config::{Secret, SecretError};
-use pipeline::intake::Topics;
+use pipeline::config::{Moment, Secret, SecretError};
+use pipeline::intake::{TimeRange, Topics};
+use pipeline::memory::MemoryShares;
 use reqwest::Url;
 
 pub use flags::{Api, Cli, Command, RunArgs};
@@ -35,6 +36,17 @@ pub enum ConfigError {
         #[source]
         source: regex::Error,
     },
+    /// `--from` and `--to`.
+    #[error("nothing is between --from {from} and --to {to}")]
+    EmptyRange {
+        /// As understood.
+        from: Moment,
+        /// As understood.
+        to: Moment,
+    },
+    /// `--replay` alone.
+    #[error("--replay names a replay of a time range: say --from, --to or both")]
+    ReplayOfWhat,
     /// Names that are one too many times there or empty.
     #[error("--{flag} has {name:?}, expected a field's name")]
     FieldName {
@@ -58,6 +70,10 @@ pub enum To {
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) topics: Topics,
+    pub(crate) group: String,
+    pub(crate) range: Option<TimeRange>,
+    pub(crate) memory: MemoryShares,
+    pub(crate) lanes: usize,
     pub(crate) to: To,
     pub(crate) limits: BatchLimits,
     pub(crate) mapping: Mapping,
@@ -89,11 +105,25 @@ impl RunArgs {
                 });
             }
         }
+        let range = self.range()?;
+        let memory = MemoryShares::of(self.max_memory);
+        let lanes = match self.lanes {
+            Some(lanes) => lanes as usize,
+            None => std::thread::available_parallelism().map_or(1, usize::from),
+        };
         Ok(Config {
             topics,
+            group: match &range {
+                Some(_) => format!("{}.replay-{}", self.group, self.replay_name()),
+                None => self.group.clone(),
+            },
+            range,
+            memory,
+            lanes,
             to: self.destination()?,
             limits: BatchLimits {
-                bytes: self.batch_bytes as usize,
+                // Of each lane's: one that fills, one that waits, one on its way, and that one compressed.
+                bytes: (self.batch_bytes as usize).min(memory.output / (4 * lanes)),
                 points: self.batch_points as usize,
                 interval: self.flush_interval,
             },
@@ -103,6 +133,27 @@ impl RunArgs {
             },
             args: self.clone(),
         })
+    }
+
+    fn range(&self) -> Result<Option<TimeRange>, ConfigError> {
+        let (from, to) = match (self.from, self.to) {
+            (None, None) if self.replay.is_some() => return Err(ConfigError::ReplayOfWhat),
+            (None, None) => return Ok(None),
+            (from, to) => (from, to.unwrap_or_else(Moment::now)),
+        };
+        if let Some(from) = from.filter(|from| *from >= to) {
+            return Err(ConfigError::EmptyRange { from, to });
+        }
+        Ok(Some(TimeRange {
+            from: from.map(|from| from.0),
+            to: to.0,
+        }))
+    }
+
+    fn replay_name(&self) -> String {
+        self.replay
+            .clone()
+            .unwrap_or_else(|| pipeline::unix_micros().to_string())
     }
 
     fn destination(&self) -> Result<To, ConfigError> {
@@ -219,6 +270,42 @@ mod tests {
             "{secret}"
         );
         assert!(error(&["t", "--token-file", "/nowhere"]).contains("--token-file"));
+    }
+
+    #[test]
+    fn a_replay_has_a_range_and_a_group_of_its_own() {
+        let check = |flags: &[&str]| parse(flags).unwrap().check().unwrap();
+        assert_eq!(check(&["t"]).group, "influxsink");
+        let hour = check(&[
+            "t",
+            "--from",
+            "1970-01-02T00:00:00Z",
+            "--to",
+            "1970-01-02T01:00:00Z",
+        ]);
+        let (from, to) = (Some(86_400_000), 90_000_000);
+        assert_eq!(hour.range, Some(TimeRange { from, to }));
+        assert!(hour.group.starts_with("influxsink.replay-"), "{}", hour.group);
+        let named = check(&["t", "--from", "-1h", "--replay", "night", "--group", "efd"]);
+        assert_eq!(named.group, "efd.replay-night");
+        assert!(error(&["t", "--from", "2026-01-02", "--to", "2026-01-01"]).contains("nothing is between"));
+        assert!(error(&["t", "--replay", "night"]).contains("say --from"));
+        assert!(
+            parse(&["t", "--from", "noon"])
+                .unwrap_err()
+                .contains("2026-11-21T10:00:00Z")
+        );
+    }
+
+    #[test]
+    fn batches_fit_into_the_memory() {
+        let bytes = |flags: &[&str]| parse(flags).unwrap().check().unwrap().limits.bytes;
+        assert_eq!(bytes(&["t", "--lanes", "2"]), 1 << 20);
+        assert_eq!(
+            bytes(&["t", "--lanes", "16", "--max-memory", "64"]),
+            (10 << 20) / 64
+        );
+        assert!(parse(&["t", "--max-memory", "16"]).is_err());
     }
 
     #[test]

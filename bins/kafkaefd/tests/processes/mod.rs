@@ -24,6 +24,11 @@ impl Process {
         self.child.wait().unwrap();
     }
 
+    #[allow(dead_code, reason = "not every test that has processes asks")]
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }

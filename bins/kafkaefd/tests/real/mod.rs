@@ -8,8 +8,11 @@ mod exactly_once;
 pub(crate) mod expected;
 pub(crate) mod influx;
 pub(crate) mod kafka;
+mod memory;
+mod mock_state;
 pub(crate) mod peers;
 pub(crate) mod registry;
+mod replay;
 pub(crate) mod stages;
 pub(crate) mod value;
 

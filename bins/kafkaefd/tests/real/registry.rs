@@ -28,3 +28,14 @@ pub(crate) async fn register(services: &Services, subject: &str, schema: &Value)
         .error_for_status()
         .unwrap();
 }
+
+/// The id of a subject's newest schema.
+pub(crate) async fn id(services: &Services, subject: &str) -> u32 {
+    let url = format!(
+        "{}/subjects/{subject}/versions/latest",
+        services.get("SCHEMAREGISTRY")
+    );
+    let answer = reqwest::get(url).await.unwrap().error_for_status().unwrap();
+    let version: Value = answer.json().await.unwrap();
+    version["id"].as_u64().unwrap().try_into().unwrap()
+}

@@ -5,12 +5,14 @@
 
 mod kafka;
 mod member;
+mod moment;
 mod registry;
 mod secret;
 mod service;
 
 pub use kafka::{KafkaArgs, KafkaConfigError};
 pub use member::{GroupProtocol, MemberArgs};
+pub use moment::{Moment, moment};
 pub use registry::RegistryArgs;
 pub use secret::{Secret, SecretError};
 pub use service::{LogFormat, ServiceArgs, seconds};

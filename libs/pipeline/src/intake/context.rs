@@ -6,13 +6,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
+use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::KafkaResult;
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::statistics::Statistics;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::util::Timeout;
-use rdkafka::{Offset, TopicPartitionList};
+use rdkafka::{ClientContext, Offset, TopicPartitionList};
 
 use super::board::{Board, Partition};
+use super::range::RangeReader;
 use super::transaction::Commits;
 use crate::kafka::Reporter;
 
@@ -35,20 +38,44 @@ pub(super) struct IntakeContext {
     pub(super) commits: Commits,
     /// Whether there is a commit thread, so that offsets go with the transactions.
     pub(super) is_transactional: AtomicBool,
+    /// The stretch of time that is read, if it is not everything.
+    pub(super) range: Option<RangeReader>,
     /// Whether a group without a committed offset starts with what comes from now on.
     pub(super) starts_at_latest: bool,
     /// With `--rewind-to-start`: the partitions that were rewound already, as each is rewound once.
     pub(super) rewound: Option<Mutex<HashSet<(String, i32)>>>,
 }
 
-crate::reports_to_its_reporter!(IntakeContext);
+impl ClientContext for IntakeContext {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.reporter.log(level, facility, message);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        if let Some(range) = &self.range {
+            range.learn(&statistics);
+        }
+        self.reporter.stats(statistics);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.reporter.error(error, reason);
+    }
+}
 
 impl ConsumerContext for IntakeContext {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, err: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        let (mut list, mut nothing) = (list, TopicPartitionList::new());
         let cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
         let (kind, result) = match err {
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
                 self.rewind(list);
+                if let Some(range) = &self.range
+                    && let Err(error) = range.locate(consumer, list)
+                {
+                    range.fail(error);
+                    list = &mut nothing;
+                }
                 let pinned = self.pin(consumer, list);
                 let assign = if cooperative {
                     consumer.incremental_assign(list)
@@ -109,6 +136,9 @@ impl ConsumerContext for IntakeContext {
 impl IntakeContext {
     /// Drains the partitions that we lose, commits how far they came, and takes them off the board.
     fn release(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
+        if let Some(range) = &self.range {
+            range.forget(list);
+        }
         let revoked: Vec<Arc<Partition>> = list
             .elements()
             .iter()

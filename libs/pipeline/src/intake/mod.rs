@@ -16,13 +16,16 @@
 
 mod board;
 mod context;
+mod deal;
 mod lane;
 mod options;
 mod poll;
+mod range;
 mod transaction;
 
 pub use board::Receipt;
 pub use lane::{Lane, LaneError, LaneFactory, Taken};
 pub use options::{IntakeOptions, Topics};
 pub use poll::{Intake, IntakeError};
+pub use range::TimeRange;
 pub use transaction::{Gate, Pass, TransactionalOutlet, TransactionalProducer};

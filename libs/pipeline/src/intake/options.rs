@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 
+use super::range::TimeRange;
+
 /// The topics of an intake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Topics {
@@ -38,10 +40,14 @@ pub struct IntakeOptions {
     pub auto_offset_reset: String,
     /// Read each partition from its start, whatever was committed.
     pub rewind_to_start: bool,
+    /// Read only this stretch of time, then end.
+    pub range: Option<TimeRange>,
     /// How many lanes work in parallel.
     pub lanes: usize,
     /// The bytes of messages that may be in flight before the intake stops taking more.
     pub max_bytes: usize,
+    /// The process's resident memory, in bytes, above which an eighth of `max_bytes` is the limit.
+    pub max_resident: Option<usize>,
     /// How often finished prefixes are committed, or transactions ended.
     pub commit_interval: Duration,
     /// How often an idle lane is ticked.
@@ -57,8 +63,10 @@ impl IntakeOptions {
             topics,
             auto_offset_reset: "earliest".to_owned(),
             rewind_to_start: false,
+            range: None,
             lanes: std::thread::available_parallelism().map_or(1, usize::from),
             max_bytes: 64 << 20,
+            max_resident: None,
             commit_interval: Duration::from_secs(1),
             tick_interval: Duration::from_millis(5),
         }

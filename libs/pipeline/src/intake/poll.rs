@@ -1,23 +1,25 @@
 //! The poll thread: takes messages, deals them to the lanes, and commits what has finished.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::BorrowedMessage;
 use rdkafka::{Message, Offset, TopicPartitionList};
 
-use super::board::{Board, Partition};
+use super::board::Board;
 use super::context::{IntakeContext, commit};
+use super::deal::Dealer;
 use super::lane::{self, LaneError, LaneFactory, Taken};
 use super::options::IntakeOptions;
+use super::range::RangeReader;
 use super::transaction::{Commits, Committer, Request};
 use crate::kafka::Reporter;
+use crate::memory::Resident;
 use crate::service::Shutdown;
 
 /// Messages taken in one go: enough to spread the cost of a hand-over, few enough to be dealt within a millisecond.
@@ -27,6 +29,8 @@ const LANE_QUEUE: usize = 8;
 /// How long the lanes may be full before the partitions are paused. Pausing throws librdkafka's fetched messages away,
 /// so that it is not for hiccups; the group tolerates minutes.
 const PAUSE_AFTER: Duration = Duration::from_secs(2);
+/// How long the group may leave us without a partition of the range that we are to read.
+const NOTHING_ASSIGNED: Duration = Duration::from_secs(60);
 /// How long seeking back may take: it is local work of librdkafka.
 const SEEK_WAIT: Duration = Duration::from_secs(5);
 
@@ -38,6 +42,7 @@ pub struct Intake {
     commit_requests: Receiver<Request>,
     options: IntakeOptions,
     reporter: Reporter,
+    since: Instant,
 }
 
 /// The intake cannot go on.
@@ -55,6 +60,17 @@ pub enum IntakeError {
     /// librdkafka cannot recover.
     #[error("the kafka consumer cannot go on")]
     Fatal(#[source] Option<KafkaError>),
+    /// Where the range starts and ends cannot be found out.
+    #[error("cannot find the range's offsets")]
+    Range(#[source] KafkaError),
+    /// Nothing to read in the range.
+    #[error(
+        "no partition of {topics} was given to us within a minute: wrong names, or more replicas than partitions"
+    )]
+    NothingAssigned {
+        /// What was to be consumed.
+        topics: String,
+    },
     /// After an aborted transaction, the consumer cannot be set back.
     #[error("cannot go back to the committed offsets")]
     Rewind(#[source] KafkaError),
@@ -75,12 +91,17 @@ impl Intake {
             drains,
             commits,
             is_transactional: AtomicBool::new(false),
+            range: options.range.map(RangeReader::new),
             starts_at_latest: options.auto_offset_reset == "latest" && !options.rewind_to_start,
             rewound: options.rewind_to_start.then(Default::default),
         };
         let mut config = options.config.clone();
         let mut defaults = vec![
-            ("statistics.interval.ms", "5000"),
+            // With a range, they also say when it is read.
+            (
+                "statistics.interval.ms",
+                if options.range.is_some() { "500" } else { "5000" },
+            ),
             // New topics are seen within seconds: those of a regular expression, and those that init makes later.
             ("topic.metadata.refresh.interval.ms", "10000"),
             ("auto.offset.reset", &options.auto_offset_reset),
@@ -116,6 +137,7 @@ impl Intake {
             commit_requests,
             options,
             reporter,
+            since: Instant::now(),
         })
     }
 
@@ -132,6 +154,18 @@ impl Intake {
         let result = thread::scope(|scope| {
             let mut queues = Vec::new();
             let mut lanes = Vec::new();
+            for (index, drains) in self.drain_requests.iter().enumerate() {
+                let (queue, batches) = bounded(LANE_QUEUE);
+                let mut lane = factory.lane(index, scope)?;
+                queues.push(queue);
+                lanes.push(scope.spawn(move || {
+                    let result = lane::run(&mut lane, &batches, drains, self.options.tick_interval);
+                    if result.is_err() {
+                        shutdown.fail();
+                    }
+                    result
+                }));
+            }
             let transaction = factory.transaction();
             context
                 .is_transactional
@@ -149,34 +183,20 @@ impl Intake {
                 };
                 scope.spawn(move || committer.run())
             });
-            for (index, drains) in self.drain_requests.iter().enumerate() {
-                let (queue, batches) = bounded(LANE_QUEUE);
-                let mut lane = factory.lane(index, scope)?;
-                queues.push(queue);
-                lanes.push(scope.spawn(move || {
-                    let result = lane::run(&mut lane, &batches, drains, self.options.tick_interval);
-                    if result.is_err() {
-                        shutdown.fail();
-                    }
-                    result
-                }));
-            }
             let polled = self.poll_until_shutdown(&queues, asked_rewinds, shutdown);
             if polled.is_err() {
                 shutdown.fail();
             }
             drop(queues);
-            for lane in lanes {
-                match lane.join() {
-                    Ok(result) => result?,
-                    Err(panic) => std::panic::resume_unwind(panic),
-                }
-            }
-            if let Some(committer) = committer {
+            // All are waited for before any result is looked at, as the commit thread ends only when it is told to.
+            let lanes: Vec<_> = lanes.into_iter().map(|lane| lane.join()).collect();
+            let committed = committer.map_or(Ok(()), |committer| {
                 context.commits.end();
-                if let Err(panic) = committer.join() {
-                    std::panic::resume_unwind(panic);
-                }
+                committer.join()
+            });
+            let results = lanes.into_iter().chain([committed.map(Ok)]);
+            for ended in results {
+                ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
             }
             polled
         });
@@ -197,12 +217,8 @@ impl Intake {
         shutdown: &Shutdown,
     ) -> Result<(), IntakeError> {
         let is_transactional = self.consumer.context().is_transactional.load(Ordering::Relaxed);
-        let mut dealer = Dealer {
-            board: &self.board,
-            queues,
-            waiting: VecDeque::new(),
-            last: None,
-        };
+        let mut dealer = Dealer::new(&self.board, queues);
+        let resident = Resident::default();
         let mut committed = Instant::now();
         let mut full_since: Option<Instant> = None;
         let mut paused = false;
@@ -214,6 +230,10 @@ impl Intake {
                 self.rewind()?;
                 let _ = done.send(());
             }
+            if dealer.waiting() == 0 && self.is_range_read()? {
+                shutdown.ask();
+                break;
+            }
             if committed.elapsed() >= self.options.commit_interval {
                 if !is_transactional
                     && let Err(error) = commit(&self.consumer, &self.board.partitions(), CommitMode::Async)
@@ -223,14 +243,14 @@ impl Intake {
                 self.board.publish();
                 committed = Instant::now();
             }
-            if dealer.deal()? && self.board.bytes() < self.options.max_bytes {
+            if dealer.deal() && self.has_room(dealer.waiting_bytes(), &resident) {
                 full_since = None;
                 if paused {
                     paused = !self.set_paused(false);
                 }
                 if let Some(message) = self.poll(Duration::from_millis(50))? {
                     dealer.push(message);
-                    while dealer.waiting.len() < BATCH {
+                    while dealer.waiting() < BATCH && self.has_room(dealer.waiting_bytes(), &resident) {
                         match self.poll(Duration::ZERO)? {
                             Some(message) => dealer.push(message),
                             None => break,
@@ -252,9 +272,59 @@ impl Intake {
         Ok(())
     }
 
+    /// Whether more may be taken, beside what is in flight and what waits for a lane. With too much memory in use a
+    /// fraction still flows: allocators give back late, and a sink that stands still gives back nothing.
+    fn has_room(&self, waiting: usize, resident: &Resident) -> bool {
+        let is_over = self
+            .options
+            .max_resident
+            .is_some_and(|most| resident.exceeds(most));
+        let most = if is_over {
+            self.options.max_bytes / 8
+        } else {
+            self.options.max_bytes
+        };
+        self.board.bytes() + waiting < most
+    }
+
+    /// Whether there is a range, and all of it has been read and is finished.
+    fn is_range_read(&self) -> Result<bool, IntakeError> {
+        let context = self.consumer.context();
+        let Some(range) = &context.range else {
+            return Ok(false);
+        };
+        if let Some(error) = range.take_failure() {
+            return Err(IntakeError::Range(error));
+        }
+        let progress = range.progress();
+        if progress.partitions == 0 {
+            return if self.since.elapsed() > NOTHING_ASSIGNED {
+                Err(IntakeError::NothingAssigned {
+                    topics: self.options.topics.subscription().join(" "),
+                })
+            } else {
+                Ok(false)
+            };
+        }
+        Ok(progress.read == progress.partitions && self.board.messages() == 0)
+    }
+
     fn poll(&self, timeout: Duration) -> Result<Option<BorrowedMessage<'_>>, IntakeError> {
+        let range = &self.consumer.context().range;
         match self.consumer.poll(timeout) {
             None => Ok(None),
+            Some(Ok(message))
+                if range.as_ref().is_some_and(|range| {
+                    !range.takes(message.topic(), message.partition(), message.offset())
+                }) =>
+            {
+                let mut behind = TopicPartitionList::new();
+                behind.add_partition(message.topic(), message.partition());
+                if let Err(error) = self.consumer.pause(&behind) {
+                    tracing::debug!(error = %crate::chain(&error), "partition behind the range goes on being fetched");
+                }
+                Ok(None)
+            }
             Some(Ok(message)) => Ok(Some(message)),
             Some(Err(error)) => match error.rdkafka_error_code() {
                 Some(RDKafkaErrorCode::Fatal) => Err(IntakeError::Fatal(Some(error))),
@@ -318,63 +388,5 @@ impl Intake {
             );
         }
         done
-    }
-}
-
-/// Deals messages to the lanes, and keeps what does not fit.
-struct Dealer<'a, 'm> {
-    board: &'a Board,
-    queues: &'a [Sender<Vec<Taken<'m>>>],
-    /// Taken from librdkafka, not yet dealt: without receipts, so that a revoke need not wait for them.
-    waiting: VecDeque<(Arc<Partition>, BorrowedMessage<'m>)>,
-    /// The last message's partition: fetches come partition by partition, so that it is nearly always the next one's.
-    last: Option<Arc<Partition>>,
-}
-
-impl<'m> Dealer<'_, 'm> {
-    fn push(&mut self, message: BorrowedMessage<'m>) {
-        let number = message.partition();
-        let partition = match self.last.take() {
-            Some(last) if last.number == number && !last.is_revoked() && *last.topic == *message.topic() => {
-                last
-            }
-            _ => self
-                .board
-                .partition(message.topic(), number, message.offset(), self.queues.len()),
-        };
-        self.last = Some(Arc::clone(&partition));
-        self.waiting.push_back((partition, message));
-    }
-
-    /// Hands each lane its share; says whether nothing is left waiting.
-    fn deal(&mut self) -> Result<bool, IntakeError> {
-        if self.waiting.is_empty() {
-            return Ok(true);
-        }
-        self.waiting.retain(|(partition, _)| !partition.is_revoked());
-        for (index, queue) in self.queues.iter().enumerate() {
-            if queue.is_full() || !self.waiting.iter().any(|(partition, _)| partition.lane == index) {
-                continue;
-            }
-            let mut batch = Vec::new();
-            let mut others = VecDeque::new();
-            for (partition, message) in self.waiting.drain(..) {
-                if partition.lane == index {
-                    let receipt = partition.take(message.offset(), message.payload_len() + message.key_len());
-                    batch.push(Taken { message, receipt });
-                } else {
-                    others.push_back((partition, message));
-                }
-            }
-            self.waiting = others;
-            match queue.try_send(batch) {
-                Ok(()) => {}
-                // This thread alone sends, and it saw room.
-                Err(TrySendError::Full(_)) => unreachable!("a queue filled up by itself"),
-                // The lane has ended with an error, which its own thread reports.
-                Err(TrySendError::Disconnected(_)) => return Ok(false),
-            }
-        }
-        Ok(self.waiting.is_empty())
     }
 }

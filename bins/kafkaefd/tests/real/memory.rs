@@ -1,0 +1,127 @@
+//! `influxsink run --max-memory`: with the database away for long, the consumer pauses, stays in its group, and the
+//! process stays within its allowance; then everything arrives.
+
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use devstack::influx::InfluxServer;
+use rdkafka::ClientConfig;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+
+use super::mock_state::{self, Frames};
+use super::{Services, unique, until};
+use crate::processes::{Process, binary};
+
+const RECORDS: usize = 30_000;
+/// 30,000 of these are 120 MB, several times what may be in memory.
+const NOTE: usize = 4_000;
+const MEBIBYTES: u64 = 64;
+/// More than twice what Kafka tolerates from a consumer that does not poll, as it is set here.
+const AWAY: Duration = Duration::from_secs(14);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_away_costs_neither_memory_nor_membership() {
+    let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
+        return;
+    };
+    let topic = format!("lsst.{}.Mock_state", unique("memory"));
+    let id = mock_state::prepare(&services, &topic, 2).await;
+    write(&services, &topic, &mut Frames::new(id));
+
+    let mut database = InfluxServer::start().await.unwrap();
+    database.down().await;
+    let port = free_port();
+    let mut command = Command::new(binary("influxsink"));
+    command
+        .args(["run", &topic, "--group", &topic, "--into", &database.url()])
+        .args([
+            "--max-memory",
+            &MEBIBYTES.to_string(),
+            "--prometheus-port",
+            &port.to_string(),
+        ])
+        .args(["--broker", services.get("BROKER")])
+        .args(["--schema-registry", services.get("SCHEMAREGISTRY")])
+        .args(["-X", "session.timeout.ms=6000", "-X", "max.poll.interval.ms=6000"])
+        .args(["--log-level", "error"]);
+    let mut sink = Process::start(command);
+    let metric = |line: &'static str| async move {
+        let text = reqwest::get(format!("http://127.0.0.1:{port}/metrics"))
+            .await
+            .ok()?
+            .text()
+            .await
+            .ok()?;
+        let found = text.lines().find_map(|found| found.strip_prefix(line))?;
+        found.trim().parse::<f64>().ok()
+    };
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while metric("kafka_consumer_paused ").await != Some(1.0) {
+        assert!(
+            Instant::now() < deadline && sink.is_running(),
+            "the consumer never paused"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // This long it is to stay as it is: there is no condition to wait for.
+    tokio::time::sleep(AWAY).await;
+    assert_eq!(
+        metric("kafka_rebalances_total{kind=\"assign\"} ").await,
+        Some(1.0)
+    );
+    assert_eq!(
+        metric("kafka_rebalances_total{kind=\"revoke\"} ")
+            .await
+            .unwrap_or(0.0),
+        0.0
+    );
+    let away = peak(&sink);
+
+    database.up().await.unwrap();
+    until("all records in the database", 120, || {
+        let found = database.counts().created;
+        if found as usize == RECORDS {
+            Ok(())
+        } else {
+            Err(format!("{found} of {RECORDS}"))
+        }
+    });
+    let whole = peak(&sink);
+    eprintln!("peak resident memory: {away} KiB while the database was away, {whole} KiB in all");
+    assert!(
+        whole <= MEBIBYTES << 10,
+        "{whole} KiB, allowed are {MEBIBYTES} MiB"
+    );
+}
+
+fn write(services: &Services, topic: &str, frames: &mut Frames) {
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", services.get("BROKER"))
+        .set("queue.buffering.max.messages", "1000000")
+        .create()
+        .unwrap();
+    let note = "x".repeat(NOTE);
+    for n in 0..RECORDS {
+        let frame = frames.frame(n, 1_760_000_000_000 + n as i64, &note);
+        producer
+            .send(BaseRecord::<(), _>::to(topic).payload(&frame))
+            .map_err(|(error, _)| error)
+            .unwrap();
+    }
+    producer.flush(Duration::from_secs(120)).unwrap();
+}
+
+/// The most that the process ever had resident, in KiB.
+fn peak(process: &Process) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+fn free_port() -> u16 {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap().port()
+}

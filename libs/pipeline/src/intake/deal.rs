@@ -1,0 +1,97 @@
+//! Between the poll thread and the lanes: each message goes to its partition's lane, and waits where there is no room.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crossbeam_channel::{Sender, TrySendError};
+use rdkafka::Message;
+use rdkafka::message::BorrowedMessage;
+
+use super::board::{Board, Partition};
+use super::lane::Taken;
+
+/// Deals messages to the lanes, and keeps what does not fit.
+pub(super) struct Dealer<'a, 'm> {
+    board: &'a Board,
+    queues: &'a [Sender<Vec<Taken<'m>>>],
+    /// Taken from librdkafka, not yet dealt: without receipts, so that a revoke need not wait for them.
+    waiting: VecDeque<(Arc<Partition>, BorrowedMessage<'m>)>,
+    waiting_bytes: usize,
+    /// The last message's partition: fetches come partition by partition, so that it is nearly always the next one's.
+    last: Option<Arc<Partition>>,
+}
+
+impl<'a, 'm> Dealer<'a, 'm> {
+    pub(super) fn new(board: &'a Board, queues: &'a [Sender<Vec<Taken<'m>>>]) -> Self {
+        Self {
+            board,
+            queues,
+            waiting: VecDeque::new(),
+            waiting_bytes: 0,
+            last: None,
+        }
+    }
+
+    /// Messages that wait for room in a lane.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// Their bytes.
+    pub(super) fn waiting_bytes(&self) -> usize {
+        self.waiting_bytes
+    }
+
+    pub(super) fn push(&mut self, message: BorrowedMessage<'m>) {
+        let number = message.partition();
+        let partition = match self.last.take() {
+            Some(last) if last.number == number && !last.is_revoked() && *last.topic == *message.topic() => {
+                last
+            }
+            _ => self
+                .board
+                .partition(message.topic(), number, message.offset(), self.queues.len()),
+        };
+        self.last = Some(Arc::clone(&partition));
+        self.waiting_bytes += size(&message);
+        self.waiting.push_back((partition, message));
+    }
+
+    /// Hands each lane its share; says whether nothing is left waiting.
+    pub(super) fn deal(&mut self) -> bool {
+        if self.waiting.is_empty() {
+            return true;
+        }
+        self.waiting.retain(|(partition, _)| !partition.is_revoked());
+        for (index, queue) in self.queues.iter().enumerate() {
+            if queue.is_full() || !self.waiting.iter().any(|(partition, _)| partition.lane == index) {
+                continue;
+            }
+            let mut batch = Vec::new();
+            let mut others = VecDeque::new();
+            for (partition, message) in self.waiting.drain(..) {
+                if partition.lane == index {
+                    let receipt = partition.take(message.offset(), size(&message));
+                    batch.push(Taken { message, receipt });
+                } else {
+                    others.push_back((partition, message));
+                }
+            }
+            self.waiting = others;
+            match queue.try_send(batch) {
+                Ok(()) => {}
+                // This thread alone sends, and it saw room.
+                Err(TrySendError::Full(_)) => unreachable!("a queue filled up by itself"),
+                // The lane has ended with an error, which its own thread reports.
+                Err(TrySendError::Disconnected(_)) => return false,
+            }
+        }
+        self.waiting_bytes = self.waiting.iter().map(|(_, message)| size(message)).sum();
+        self.waiting.is_empty()
+    }
+}
+
+/// What a message counts against the bytes that may be in flight.
+fn size(message: &BorrowedMessage<'_>) -> usize {
+    message.payload_len() + message.key_len()
+}

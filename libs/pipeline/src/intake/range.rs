@@ -1,0 +1,167 @@
+//! A stretch of time that is read once: where each partition starts, where it ends, and which have come to their end.
+//!
+//! Times are those of Kafka's records. A partition's end is the first record at or after the range's end; where there
+//! is none, it is the end of the log when the partition was assigned.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::statistics::Statistics;
+use rdkafka::{Offset, TopicPartitionList};
+
+/// How long one question about offsets may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The range, in milliseconds since 1970 UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeRange {
+    /// The first record's time; from the start of each partition without it.
+    pub from: Option<i64>,
+    /// What is at or after it is left out.
+    pub to: i64,
+}
+
+/// The range, and how far the assigned partitions are in it.
+#[derive(Debug)]
+pub(super) struct RangeReader {
+    range: TimeRange,
+    partitions: Mutex<HashMap<(String, i32), Stretch>>,
+    /// Partitions could not be located: the intake cannot go on.
+    failure: Mutex<Option<KafkaError>>,
+}
+
+/// One partition's part of the range.
+#[derive(Debug, Clone, Copy)]
+struct Stretch {
+    end: i64,
+    is_read: bool,
+}
+
+/// How far the range is read.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Progress {
+    pub(super) partitions: usize,
+    pub(super) read: usize,
+}
+
+impl RangeReader {
+    pub(super) fn new(range: TimeRange) -> Self {
+        Self {
+            range,
+            partitions: Mutex::default(),
+            failure: Mutex::default(),
+        }
+    }
+
+    /// Remembers that partitions could not be located.
+    pub(super) fn fail(&self, error: KafkaError) {
+        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+
+    /// Why partitions could not be located, once.
+    pub(super) fn take_failure(&self) -> Option<KafkaError> {
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Gives newly assigned partitions their start (what the group has committed, or the range's start), and notes
+    /// their ends.
+    pub(super) fn locate<C: ConsumerContext>(
+        &self,
+        consumer: &BaseConsumer<C>,
+        list: &mut TopicPartitionList,
+    ) -> KafkaResult<()> {
+        let committed = consumer.committed_offsets(list.clone(), PATIENCE)?;
+        let starts = match self.range.from {
+            Some(from) => Some(at(consumer, list, from)?),
+            None => None,
+        };
+        let ends = at(consumer, list, self.range.to)?;
+        let places: Vec<_> = list
+            .elements()
+            .iter()
+            .map(|element| (element.topic().to_owned(), element.partition()))
+            .collect();
+        for (topic, partition) in places {
+            let (low, high) = consumer.fetch_watermarks(&topic, partition, PATIENCE)?;
+            let offset = |list: &TopicPartitionList| match list
+                .find_partition(&topic, partition)
+                .map(|element| element.offset())
+            {
+                Some(Offset::Offset(offset)) => Some(offset),
+                _ => None,
+            };
+            let start = offset(&committed).unwrap_or_else(|| match &starts {
+                Some(starts) => offset(starts).unwrap_or(high),
+                None => low,
+            });
+            let end = offset(&ends).unwrap_or(high);
+            list.set_partition_offset(&topic, partition, Offset::Offset(start))?;
+            let stretch = Stretch {
+                end,
+                is_read: start >= end,
+            };
+            self.lock().insert((topic, partition), stretch);
+        }
+        Ok(())
+    }
+
+    /// Partitions that are ours no more.
+    pub(super) fn forget(&self, list: &TopicPartitionList) {
+        let mut partitions = self.lock();
+        for key in list.to_topic_map().into_keys() {
+            partitions.remove(&key);
+        }
+    }
+
+    /// Whether the message at `offset` is in the range. The first that is not says that its partition is read.
+    pub(super) fn takes(&self, topic: &str, partition: i32, offset: i64) -> bool {
+        match self.lock().get_mut(&(topic.to_owned(), partition)) {
+            Some(stretch) if offset < stretch.end => true,
+            Some(stretch) => {
+                stretch.is_read = true;
+                false
+            }
+            None => false,
+        }
+    }
+
+    /// Learns from librdkafka how far it has fetched: at the end of a range there may be no message that says so, only
+    /// a transaction's marker or what compaction left.
+    pub(super) fn learn(&self, statistics: &Statistics) {
+        for ((topic, number), stretch) in self.lock().iter_mut() {
+            let found = statistics
+                .topics
+                .get(topic)
+                .and_then(|topic| topic.partitions.get(number));
+            if found.is_some_and(|state| state.fetchq_cnt == 0 && state.next_offset >= stretch.end) {
+                stretch.is_read = true;
+            }
+        }
+    }
+
+    pub(super) fn progress(&self) -> Progress {
+        let partitions = self.lock();
+        Progress {
+            partitions: partitions.len(),
+            read: partitions.values().filter(|stretch| stretch.is_read).count(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<(String, i32), Stretch>> {
+        self.partitions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The first offsets at or after a time.
+fn at<C: ConsumerContext>(
+    consumer: &BaseConsumer<C>,
+    list: &TopicPartitionList,
+    time: i64,
+) -> KafkaResult<TopicPartitionList> {
+    let mut asked = list.clone();
+    asked.set_all_offsets(Offset::Offset(time))?;
+    consumer.offsets_for_times(asked, PATIENCE)
+}
