@@ -1,6 +1,6 @@
 # The commands of a developer's day. `make` alone lists them. ARGS goes to the command: make demo ARGS="--seconds 10".
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint fmt manifests
+.PHONY: help demo test bench lint fmt manifests deny
 
 # Go is often installed here and not on PATH; scripts/services needs it once, to build the services.
 export PATH := $(PATH):/usr/local/go/bin
@@ -24,6 +24,9 @@ bench: ## measure the hot paths with criterion
 lint: ## check the formatting, and clippy with warnings as errors
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --no-default-features -- -D warnings
+
+deny: ## check licences, sources, versions and vulnerabilities of all dependencies
+	scripts/deny
 
 fmt: ## format the code
 	cargo fmt --all

@@ -1,8 +1,8 @@
-//! Any schema with any message: `cargo +nightly fuzz run encode`.
+//! Any schema with any message: `scripts/fuzz encode`.
 #![no_main]
 
-#[path = "../bodies.rs"]
+#[path = "../bodies/sal_text.rs"]
 #[allow(dead_code)]
-mod bodies;
+mod sal_text;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| bodies::encode(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| sal_text::encode(bytes));

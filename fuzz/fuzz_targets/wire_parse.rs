@@ -1,8 +1,8 @@
-//! Any bytes as a SAL message: `cargo +nightly fuzz run wire_parse`.
+//! Any bytes as a SAL message: `scripts/fuzz wire_parse`.
 #![no_main]
 
-#[path = "../bodies.rs"]
+#[path = "../bodies/sal_text.rs"]
 #[allow(dead_code)]
-mod bodies;
+mod sal_text;
 
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| bodies::wire_parse(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| sal_text::wire_parse(bytes));

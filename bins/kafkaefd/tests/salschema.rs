@@ -285,3 +285,41 @@ fn a_registry_that_is_away_ends_the_upload() {
     );
     assert!(err(&output).starts_with(&expected), "{}", err(&output));
 }
+
+#[test]
+fn nothing_in_an_interface_file_reaches_the_terminal_as_more_than_text() {
+    let hostile = "\u{9b}31m\u{202e}txet\u{7f}\u{2028}";
+    let topic = |name: &str, item: &str| {
+        format!(
+            "<SALTelemetrySet><SALTelemetry><Subsystem>Test</Subsystem><EFDB_Topic>{name}</EFDB_Topic><item>\
+             <EFDB_Name>{item}</EFDB_Name><IDL_Type>int</IDL_Type><Description>{hostile}</Description><Count>1</Count>\
+             </item></SALTelemetry></SALTelemetrySet>"
+        )
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let folder = dir.path().join("sal_interfaces/Test");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("Test_Telemetry.xml"), topic("Test_good", "value")).unwrap();
+    fs::write(
+        folder.join("Test_Events.xml"),
+        topic(&format!("Test_{hostile}"), "value"),
+    )
+    .unwrap();
+    fs::write(folder.join("Test_Commands.xml"), topic("Test_bad", hostile)).unwrap();
+    let xml_dir = dir.path().to_str().unwrap();
+    let mut told = String::new();
+    for flags in [&["--print"][..], &["--json"], &["--json", "--print"], &[]] {
+        let output = convert(&[&["--xml-dir", xml_dir, "--dialect", "efd"], flags].concat());
+        for text in [out(&output), err(&output)] {
+            let acts = |c: char| {
+                c != '\n'
+                    && (c.is_control()
+                        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'))
+            };
+            assert!(!text.contains(acts), "{flags:?}: {text:?}");
+            told += &text;
+        }
+    }
+    assert!(told.contains(r"\u{202e}txet"), "errors show it: {told}");
+    assert!(told.contains(r"\u202etxet"), "JSON keeps it: {told}");
+}

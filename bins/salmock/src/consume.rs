@@ -13,6 +13,7 @@ use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::types::Value as Avro;
 use pipeline::config::KafkaConfigError;
+use pipeline::printable;
 use pipeline::registry::{Registry, RegistryError, RegistrySetupError};
 use pipeline::service::Shutdown;
 use rdkafka::Message;
@@ -92,7 +93,7 @@ pub async fn consume(
             () = shutdown.wait() => break,
         };
         let line = line(&message, &mut decoder).await?;
-        writeln!(out, "{line}")?;
+        writeln!(out, "{}", printable::json(&line.to_string()))?;
         out.flush()?;
         printed += 1;
     }

@@ -9,6 +9,8 @@ use pipeline::config::{KafkaArgs, RegistryArgs, ServiceArgs};
 use pipeline::registry::Registry;
 use pipeline::schema_dir::SchemaDir;
 use pipeline::service::{Service, Shutdown};
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{FutureProducer, FutureRecord};
 use sal::avro::Options;
 use sal::name::Dialect;
 use sal::time::TimeScale;
@@ -59,9 +61,12 @@ impl Stack {
             .await
             .expect("too few messages");
         assert_eq!(printed.unwrap(), count);
-        String::from_utf8(out)
-            .unwrap()
-            .lines()
+        let out = String::from_utf8(out).unwrap();
+        let acts_on_a_terminal = |c: char| {
+            c != '\n' && (c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'))
+        };
+        assert!(!out.contains(acts_on_a_terminal), "{out:?}");
+        out.lines()
             .map(|line| serde_json::from_str(line).unwrap())
             .collect()
     }
@@ -137,6 +142,25 @@ async fn avro_is_one_topic_each_and_is_printed_as_json() {
     times.sort_unstable();
     times.dedup();
     assert_eq!(times.len(), 4, "two points would overwrite each other");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_others_wrote_is_printed_without_reaching_the_terminals_controls() {
+    let stack = Stack::start().await;
+    let producer: FutureProducer = stack.kafka().client_config(&[]).unwrap().create().unwrap();
+    let hostile = "\u{1b}]0;title\u{7}\u{1b}[2J\n\u{9b}31m\u{202e}txet\u{7f}";
+    let header = Header {
+        key: "detail",
+        value: Some(hostile),
+    };
+    let record = FutureRecord::to("anything").key(hostile).payload(hostile);
+    let record = record.headers(OwnedHeaders::new().insert(header));
+    producer.send(record, Duration::from_secs(30)).await.unwrap();
+    let line = stack.consume("anything", 1).await.remove(0);
+    assert_eq!(
+        (&line["text"], &line["key"], &line["headers"]["detail"]),
+        (&hostile.into(), &hostile.into(), &hostile.into())
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

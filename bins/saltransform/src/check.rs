@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use apache_avro::Schema;
 use pipeline::config::EXIT_USAGE;
+use pipeline::printable;
 use pipeline::schema_dir::{SchemaDir, SchemaDirError};
 use pipeline::unix_micros;
 use sal::avro::Options;
@@ -113,7 +114,8 @@ pub fn check(args: &CheckArgs, out: &mut impl Write) -> Result<usize, CheckError
                     refusal.json()
                 }
             };
-            writeln!(out, "{line}").map_err(CheckError::Output)?;
+            let line = line.to_string();
+            writeln!(out, "{}", printable::json(&line)).map_err(CheckError::Output)?;
         }
     }
     Ok(failed)

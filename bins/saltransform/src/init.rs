@@ -95,7 +95,7 @@ pub async fn main(args: &InitArgs) -> ExitCode {
     match prepare(args).await {
         Ok(prepared) => {
             for error in &prepared.errors {
-                eprintln!("saltransform init: {error}");
+                eprintln!("saltransform init: {}", pipeline::Printable(error));
             }
             let Prepared {
                 subjects,

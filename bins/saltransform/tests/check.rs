@@ -92,3 +92,41 @@ fn what_cannot_be_checked_at_all_is_a_usage_error() {
         "{output:?}"
     );
 }
+
+/// What a terminal would act on: all that is no letter, digit or sign of its own.
+fn acts_on_a_terminal(text: &str) -> bool {
+    let acts = |c: char| {
+        c != '\n'
+            && (c.is_control()
+                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'))
+    };
+    text.contains(acts)
+}
+
+#[test]
+fn nothing_in_a_message_reaches_the_terminal_as_more_than_text() {
+    let hostile = "\x1b]0;title\x07\x1b[2J\u{9b}31m\u{202e}txet\r\n\x7f\u{2066}";
+    let good = format!(
+        "Script_command Script_command_configure:( {PREAMBLE} , 9 , '' , '' , '' , '' , '{hostile}')"
+    );
+    let bad = format!("ATDome_telemetry ATDome_position:( {PREAMBLE} , {hostile}");
+    let unknown = format!("ATDome_{hostile}:( {PREAMBLE})");
+    let output = check(
+        &format!("----\n{good}\n----\n{bad}\n----\n{unknown}\n----\n"),
+        &["--wire-extras"],
+    );
+    let (out, err) = (
+        String::from_utf8(output.stdout.clone()).unwrap(),
+        String::from_utf8(output.stderr.clone()).unwrap(),
+    );
+    assert!(!acts_on_a_terminal(&out), "{out:?}");
+    assert!(!acts_on_a_terminal(&err), "{err:?}");
+    let lines = lines(&output);
+    assert_eq!(lines.len(), 3);
+    let values: Vec<_> = lines[0]["record"].as_object().unwrap().values().collect();
+    assert!(
+        values.iter().any(|value| **value == hostile),
+        "the record itself is as it was: {values:?}"
+    );
+    assert!(lines[1]["error"].is_string() && lines[2]["error"].is_string());
+}

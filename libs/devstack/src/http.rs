@@ -7,6 +7,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use axum::Router;
+use port::Limits;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -23,7 +24,7 @@ pub(crate) struct Http {
 struct Running {
     /// Dropping it lets the server finish its open requests and end.
     stop: oneshot::Sender<()>,
-    task: JoinHandle<io::Result<()>>,
+    task: JoinHandle<()>,
 }
 
 impl Http {
@@ -48,7 +49,7 @@ impl Http {
     pub(crate) async fn down(&mut self) {
         if let Some(Running { stop, task }) = self.running.take() {
             drop(stop);
-            if let Ok(Err(error)) = task.await {
+            if let Err(error) = task.await {
                 tracing::warn!(%error, address = %self.address, "embedded http server ended with an error");
             }
         }
@@ -66,12 +67,12 @@ impl Http {
 
 fn serve(listener: TcpListener, router: Router) -> Running {
     let (stop, stopped) = oneshot::channel::<()>();
-    let server = axum::serve(listener, router).with_graceful_shutdown(async {
+    let stopped = async {
         // An error means that the sender was dropped, which is how a stop is asked for.
         let _ = stopped.await;
-    });
+    };
     Running {
         stop,
-        task: tokio::spawn(async { server.await }),
+        task: tokio::spawn(port::serve(listener, router, Limits::EMBEDDED, stopped)),
     }
 }

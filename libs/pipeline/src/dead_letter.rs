@@ -6,7 +6,7 @@
 //! | `timestamp` | Kafka's time stamp of the message in milliseconds since 1970; left out if it has none |
 //! | `stage` | the stage that refused it: `parse`, `schema`, `encode`, `produce`, `decode`, `line`, `write` |
 //! | `reason` | a few words in snake_case, the metric's label |
-//! | `detail` | the whole error, for people |
+//! | `detail` | the error, for people: printable, and cut where it is longer than [`LONGEST`](crate::printable::LONGEST) |
 //! | `group` | the consumer group that refused it |
 //!
 //! Key, value and the original's own headers (each with `original.` before its name) are untouched, so that a replay
@@ -22,6 +22,7 @@ use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, T
 
 use crate::intake::Receipt;
 use crate::kafka::{Reporter, SAFE_PRODUCER};
+use crate::printable::Printable;
 use crate::retry::Backoff;
 use crate::service::Shutdown;
 
@@ -184,7 +185,7 @@ pub fn headers(message: &BorrowedMessage<'_>, group: &str, reason: &Reason) -> O
     }
     add("stage", reason.stage);
     add("reason", reason.reason);
-    add("detail", &reason.detail);
+    add("detail", &Printable(&reason.detail).to_string());
     add("group", group);
     for header in original.into_iter().flat_map(Headers::iter) {
         let key = format!("original.{}", header.key);

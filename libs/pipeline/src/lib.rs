@@ -15,6 +15,7 @@
 //! | [`dead_letter`] | what cannot be carried: the original bytes, with origin, stage and reason |
 //! | [`retry`] | whether another try can help, and when |
 //! | [`topics`] | creates topics |
+//! | [`printable`] | what others wrote, as it may be shown |
 //! | [`metrics`] | every metric's name, in one file |
 //!
 //! An offset is committed only when its message, and each one before it in the partition, has reached the next
@@ -29,17 +30,21 @@ pub mod memory;
 pub mod metrics;
 pub mod offsets;
 pub mod origin;
+pub mod printable;
 pub mod registry;
 pub mod retry;
 pub mod schema_dir;
 pub mod service;
 pub mod topics;
 
+pub use printable::Printable;
+
 use std::error::Error;
 use std::fmt::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// An error and its sources on one line, outermost first, as the binaries print it.
+/// An error and its sources on one line, outermost first, as the binaries print it: [`Printable`], as errors quote what
+/// came over the wire.
 ///
 /// ```
 /// let inner = std::io::Error::other("connection refused");
@@ -52,7 +57,7 @@ pub fn chain(error: &dyn Error) -> String {
         let _ = write!(text, ": {inner}");
         source = inner.source();
     }
-    text
+    Printable(text).to_string()
 }
 
 /// Now, in microseconds since 1970 (UTC).

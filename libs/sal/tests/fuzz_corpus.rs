@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 // The fuzz targets are crates of their own, where this is public.
-#[path = "../../../fuzz/bodies.rs"]
+#[path = "../../../fuzz/bodies/sal_text.rs"]
 #[allow(unreachable_pub)]
 mod bodies;
 

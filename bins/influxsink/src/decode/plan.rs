@@ -141,7 +141,9 @@ impl Flatten<'_> {
                 if self.time == Some(name) || self.is_tag(name) {
                     return refuse("an array cannot be a tag or the time");
                 }
-                let key = Key::new(name);
+                // Within an array (of arrays, or of unions with one) names are relative: the elements of an inner array
+                // follow after `_`, as a record's fields do; `a1` `1` and `a` `11` would else be one.
+                let key = Key::new(if name.is_empty() { "_" } else { name });
                 steps.push(match scalar(items) {
                     Some(items) => Step::Array {
                         key,
@@ -149,19 +151,12 @@ impl Flatten<'_> {
                         limit: usize::MAX,
                     },
                     None => {
-                        // A record's fields follow after `_`; the elements of an inner array too, as `a1` `1`
-                        // and `a` `11` would else be one.
-                        let inner_name = if matches!(**items, Type::Array(_)) {
-                            "_"
-                        } else {
-                            ""
-                        };
                         let mut inner = Vec::new();
                         let relative = Flatten {
                             mapping: &NOTHING,
                             time: None,
                         };
-                        relative.value(items, inner_name, &mut inner)?;
+                        relative.value(items, "", &mut inner)?;
                         Step::Items {
                             key,
                             items: inner.into(),

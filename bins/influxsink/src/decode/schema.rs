@@ -292,6 +292,14 @@ fn size(of: &Type) -> usize {
     }
 }
 
+/// The start of it, for an error's text; JSON leaves DEL and its like as they are.
 fn summary(json: &Value) -> String {
-    json.to_string().chars().take(60).collect()
+    let printable = |c: char| {
+        if c.is_control() {
+            char::REPLACEMENT_CHARACTER
+        } else {
+            c
+        }
+    };
+    json.to_string().chars().take(60).map(printable).collect()
 }

@@ -197,6 +197,28 @@ fn nested_records_and_arrays_have_the_documented_names() {
 }
 
 #[test]
+fn arrays_that_may_be_null_have_the_names_of_arrays_in_arrays() {
+    // Found by the fuzzer avro_schema: without the `_`, row 1 element 11 and row 11 element 1 were both `grid111`.
+    let row = r#"["null",{"type":"array","items":"int"}]"#;
+    let schema = schema(&field("grid", &format!(r#"{{"type":"array","items":{row}}}"#)));
+    let row = |length| Value::Union(1, Box::new(Value::Array(vec![Value::Int(1); length])));
+    let bytes = avro(&schema, record(&[("grid", Value::Array(vec![row(12); 12]))]));
+    let notes = decode(&schema, &bytes).unwrap();
+    let names: std::collections::BTreeSet<_> = notes.fields.into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names.len(), 144);
+    assert!(names.contains("grid1_11") && names.contains("grid11_1"));
+}
+
+#[test]
+fn a_schema_that_is_none_is_quoted_without_its_control_characters() {
+    let error = Plan::compile("\"a\u{7f}\u{9b}31m\"", &Mapping::default()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "expected a record, found \"a\u{fffd}\u{fffd}31m\": only records have fields"
+    );
+}
+
+#[test]
 fn blocks_of_arrays_follow_each_other_and_may_tell_their_size() {
     let schema = schema(&field("a", r#"{"type":"array","items":"int"}"#));
     // Two items, then (count negative, size in bytes) one item, then the end.

@@ -3,6 +3,8 @@
 
 use std::io::{IsTerminal, Write};
 
+use pipeline::printable::{self, Printable};
+
 use super::DemoArgs;
 use super::account::{Account, Stage};
 use super::store::Store;
@@ -46,7 +48,7 @@ impl Screen {
         if self.terminal && !self.json && self.ticks % 50 == 1 {
             let why: Vec<String> = missing
                 .iter()
-                .map(|(part, why)| format!("{part}: {why}"))
+                .map(|(part, why)| format!("{part}: {}", Printable(why)))
                 .collect();
             print!("\r\x1b[K  {stage} is waiting for {}", why.join(", "));
             let _ = std::io::stdout().flush();
@@ -116,7 +118,7 @@ impl Screen {
     pub(super) fn finished(&mut self, account: &Account, store: &Store) {
         if self.json {
             match serde_json::to_string_pretty(account) {
-                Ok(text) => println!("{text}"),
+                Ok(text) => println!("{}", printable::json(&text)),
                 Err(error) => eprintln!("kafkaefd demo: {}", pipeline::chain(&error)),
             }
             return;
@@ -150,12 +152,9 @@ impl Screen {
             time(account.age_p99_ms.map(|ms| ms / 1e3)),
         );
         for last in &account.last_values {
-            let name = format!("{}.{}", last.measurement, last.field);
-            println!(
-                "  {name:<52} {:>14.6} {}",
-                last.value,
-                last.unit.as_deref().unwrap_or_default()
-            );
+            let name = Printable(format!("{}.{}", last.measurement, last.field)).to_string();
+            let unit = Printable(last.unit.as_deref().unwrap_or_default());
+            println!("  {name:<52} {:>14.6} {unit}", last.value);
         }
         println!("\n  {}\n", store.how_to_query());
         if account.adds_up() {
@@ -165,7 +164,7 @@ impl Screen {
             );
         }
         for fault in &account.faults {
-            println!("DOES NOT ADD UP: {fault}");
+            println!("DOES NOT ADD UP: {}", Printable(fault));
         }
     }
 

@@ -18,6 +18,7 @@ pub use args::{ConvertArgs, SalschemaCommand};
 
 use args::{Action, Target};
 use pipeline::config::EXIT_USAGE;
+use pipeline::printable::{self, Printable};
 use read::Converted;
 use summary::Summary;
 
@@ -53,17 +54,17 @@ async fn convert(args: &ConvertArgs) -> ExitCode {
     }
     // Schemas on stdout keep it to themselves.
     if args.json {
-        out(&summary.json());
+        out(&printable::json(&summary.json().to_string()));
     } else if matches!(args.target(), Target::Print) {
         eprintln!("{summary}");
     } else {
         out(&summary);
     }
     for error in &converted.errors {
-        eprintln!("{error}");
+        eprintln!("{}", Printable(error));
     }
     for reason in summary.refused() {
-        eprintln!("{reason}");
+        eprintln!("{}", Printable(reason));
     }
     if converted.errors.is_empty() && summary.refused().is_empty() {
         ExitCode::SUCCESS
@@ -74,7 +75,7 @@ async fn convert(args: &ConvertArgs) -> ExitCode {
 
 fn print(converted: &Converted) {
     for schema in &converted.schemas {
-        out(&schema.text());
+        out(&printable::json(&schema.text()));
     }
 }
 

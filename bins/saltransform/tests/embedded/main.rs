@@ -48,6 +48,13 @@ async fn what_cannot_be_carried_is_kept_with_its_origin() {
         ),
         (b"not SAL at all".to_vec(), "parse"),
         (b"Mock_telemetry Mock_unheardOf:( 'rev' , 1.0)".to_vec(), "schema"),
+        (
+            [b"Mock_state:( 'rev' , ", &b"\x1b[2J\n\xff"[..]]
+                .concat()
+                .repeat(4_000),
+            "parse",
+        ),
+        ("Mock_\u{202e}\u{9b}31m".repeat(7_000).into_bytes(), "parse"),
     ];
     stack.produce(bad.iter().map(|(bytes, _)| bytes.clone()));
     stack.produce_tombstone();
@@ -68,7 +75,13 @@ async fn what_cannot_be_carried_is_kept_with_its_origin() {
             (INPUT.to_owned(), "0".to_owned(), offset.to_string())
         );
         assert_eq!(header(letter, "group"), GROUP);
-        assert!(!header(letter, "reason").is_empty() && !header(letter, "detail").is_empty());
+        let detail = header(letter, "detail");
+        assert!(!header(letter, "reason").is_empty() && !detail.is_empty());
+        assert!(detail.len() < 1_000, "{} bytes of detail", detail.len());
+        assert!(
+            !detail.contains(|c: char| c.is_control() || c == '\u{202e}'),
+            "{detail:?}"
+        );
         assert!(header(letter, "timestamp").parse::<i64>().unwrap() > 1_500_000_000_000);
     }
     running.wait_for("saltransform_skipped_total", 2).await;

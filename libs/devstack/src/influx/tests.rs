@@ -178,3 +178,15 @@ async fn a_delay_holds_the_answer_back() {
     assert_eq!(write(&server, V2, "m f=1 1").await.0, 204);
     assert!(started.elapsed() >= Duration::from_millis(300));
 }
+
+#[tokio::test]
+async fn a_body_beyond_all_limits_is_refused() {
+    let server = InfluxServer::start().await.unwrap();
+    let long = "x".repeat(DEFAULT_BODY_LIMIT + 2_000_000);
+    let request = reqwest::Client::new().post(server.url() + V2).body(long).send();
+    // The rest of the body is not read, so that the answer may be lost with the connection.
+    if let Ok(answer) = request.await {
+        assert_eq!(answer.status(), 413);
+    }
+    assert_eq!(write(&server, V2, "m f=1 1").await.0, 204);
+}

@@ -11,10 +11,10 @@ use flate2::read::MultiGzDecoder;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Answer, Faults, Shared, line};
+use super::{Answer, DEFAULT_BODY_LIMIT, Faults, Shared, line};
 
-/// More than any test sends; what a request may hold before it is looked at.
-const RAW_LIMIT: usize = 256 * 1024 * 1024;
+/// What a request may hold before it is looked at: more than [`DEFAULT_BODY_LIMIT`], which real requests keep to.
+const RAW_LIMIT: usize = DEFAULT_BODY_LIMIT + 1_000_000;
 
 /// The query of either endpoint.
 #[derive(Debug, Deserialize)]

@@ -13,6 +13,8 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::extract::{Request, State};
+use axum::http::HeaderValue;
+use axum::http::header::CONTENT_TYPE;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 
@@ -112,9 +114,16 @@ async fn count_and_fail(State(shared): State<Shared>, request: Request, next: Ne
         contents.failing = failing.and_then(|(left, status)| (left > 1).then(|| (left - 1, status)));
         failing
     };
-    match failing {
-        Some((_, status)) => Problem::Injected(status).into_response(),
+    let response = match failing {
+        Some((_, status)) => return Problem::Injected(status).into_response(),
         None => next.run(request).await,
+    };
+    // axum's own refusals of a path or query (no UTF-8, `deleted=maybe`) are plain text, which no client of a registry
+    // reads.
+    let is_text = |media_type: &HeaderValue| media_type.as_bytes().starts_with(b"text/");
+    match response.headers().get(CONTENT_TYPE) {
+        Some(media_type) if is_text(media_type) => Problem::BadRequest.into_response(),
+        _ => response,
     }
 }
 

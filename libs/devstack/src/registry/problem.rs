@@ -15,6 +15,8 @@ pub(crate) enum Problem {
     NoSuchPath,
     #[error("HTTP 405 Method Not Allowed")]
     NoSuchMethod,
+    #[error("the path or the query cannot be read")]
+    BadRequest,
     #[error("the body is not the JSON object that was expected: {0}")]
     BadBody(String),
     #[error("the body is longer than {0} bytes")]
@@ -63,7 +65,7 @@ impl Problem {
     /// Confluent's `error_code`.
     pub(crate) fn code(&self) -> u32 {
         match self {
-            Problem::BadBody(_) => 400,
+            Problem::BadBody(_) | Problem::BadRequest => 400,
             Problem::NoSuchPath => 404,
             Problem::NoSuchMethod => 405,
             Problem::Incompatible { .. } => 409,

@@ -345,3 +345,40 @@ async fn fails_on_request_and_counts() {
     server.stop().await;
     assert!(reqwest::get(url + "/subjects").await.unwrap_err().is_connect());
 }
+
+#[tokio::test]
+async fn what_axum_refuses_is_told_as_a_registry_tells_it() {
+    // Found by the fuzzer registry_api.
+    let server = RegistryServer::start().await.unwrap();
+    for path in ["/subjects/%ff/versions", "/config/%80", "/subjects?deleted=maybe"] {
+        assert_eq!(refused(get(&server, path)).await, (400, 400), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_answered_whatever_else_is_open() {
+    use tokio::io::AsyncWriteExt;
+    let server = RegistryServer::start().await.unwrap();
+    let address = server.url().replace("http://", "");
+    let starts: [&[u8]; 3] = [
+        b"",
+        b"POST /subjects/a HTTP/1.1\r\nx: ",
+        b"POST /subjects/a HTTP/1.1\r\ncontent-length: 9\r\n\r\n{",
+    ];
+    let mut held = std::collections::VecDeque::new();
+    for start in starts.iter().cycle().take(1_000) {
+        let mut stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+        let _ = stream.write_all(start).await;
+        held.push_back(stream);
+        if held.len() > 400 {
+            held.pop_front();
+        }
+    }
+    let answer = tokio::time::timeout(std::time::Duration::from_secs(1), get(&server, "/subjects"));
+    assert_eq!(answer.await.unwrap(), (200, json!([])));
+    let long = "x".repeat(super::api::BODY_LIMIT + 1);
+    assert_eq!(
+        refused(post(&server, "/subjects/a/versions", &long)).await,
+        (413, 413)
+    );
+}

@@ -1,10 +1,19 @@
-//! Log lines: lower case, fields instead of interpolation, to stderr, so that stdout stays a program's output.
+//! Log lines: lower case, fields instead of interpolation, to stderr, so that stdout stays a program's output. Whatever
+//! is logged, a line stays one line, and no value reaches a terminal's controls (see [`crate::printable`]).
 
-use std::io::IsTerminal;
+use std::fmt;
+use std::io::{self, IsTerminal};
 
+use tracing::Subscriber;
+use tracing::field::{Field, Visit};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::field::RecordFields;
+use tracing_subscriber::fmt::FormatFields;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{LogFormat, ServiceArgs};
+use crate::printable::{self, Printable};
 
 /// The log filter cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -25,12 +34,179 @@ pub fn init_logging(args: &ServiceArgs) -> Result<(), LogError> {
     })?;
     let colours =
         std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr);
-    let _ = match args.log_format {
-        LogFormat::Text => builder.with_ansi(colours).with_target(false).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).try_init(),
-    };
+    let _ = log_to(filter, args.log_format, colours, io::stderr).try_init();
     Ok(())
+}
+
+fn log_to<W>(
+    filter: EnvFilter,
+    format: LogFormat,
+    colours: bool,
+    writer: fn() -> W,
+) -> Box<dyn Subscriber + Send + Sync>
+where
+    W: io::Write + 'static,
+{
+    let builder = tracing_subscriber::fmt().with_env_filter(filter);
+    match format {
+        LogFormat::Text => {
+            let builder = builder.with_ansi(colours).with_target(false);
+            Box::new(builder.fmt_fields(PrintableFields).with_writer(writer).finish())
+        }
+        LogFormat::Json => {
+            let builder = builder.json().flatten_event(true);
+            Box::new(builder.with_writer(move || PrintableJson(writer())).finish())
+        }
+    }
+}
+
+/// Fields as `tracing_subscriber` writes them, `name=value`, but [`Printable`]: of itself it writes a displayed value as
+/// it is, line breaks included.
+struct PrintableFields;
+
+impl<'w> FormatFields<'w> for PrintableFields {
+    fn format_fields<R: RecordFields>(&self, writer: Writer<'w>, fields: R) -> fmt::Result {
+        let mut line = Line {
+            writer,
+            separator: "",
+            written: Ok(()),
+        };
+        fields.record(&mut line);
+        line.written
+    }
+}
+
+struct Line<'w> {
+    writer: Writer<'w>,
+    separator: &'static str,
+    written: fmt::Result,
+}
+
+impl Line<'_> {
+    fn write(&mut self, name: &str, value: &dyn fmt::Debug) -> fmt::Result {
+        self.writer
+            .write_str(std::mem::replace(&mut self.separator, " "))?;
+        let value = Printable(format_args!("{value:?}"));
+        match name {
+            "message" => write!(self.writer, "{value}"),
+            // Italic and dimmed.
+            name if self.writer.has_ansi_escapes() => {
+                write!(self.writer, "\x1b[3m{name}\x1b[0m\x1b[2m=\x1b[0m{value}")
+            }
+            name => write!(self.writer, "{name}={value}"),
+        }
+    }
+}
+
+impl Visit for Line<'_> {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            "message" => self.record_debug(field, &format_args!("{value}")),
+            _ => self.record_debug(field, &value),
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        // Where a line of the crate `log` came from.
+        if field.name().starts_with("log.") || self.written.is_err() {
+            return;
+        }
+        self.written = self.write(field.name(), value);
+    }
+}
+
+/// Escapes in JSON what JSON itself does not ask for. Each event is one write.
+struct PrintableJson<W>(W);
+
+impl<W: io::Write> io::Write for PrintableJson<W> {
+    fn write(&mut self, event: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(event);
+        self.0.write_all(printable::json(&text).as_bytes())?;
+        Ok(event.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    const HOSTILE: &str = "a\nb \x1b[31mred\u{9b}2J \u{202e}txet\r\x7f";
+
+    thread_local! {
+        static LOGGED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    }
+
+    struct ToThread;
+
+    impl io::Write for ToThread {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            LOGGED.with_borrow_mut(|logged| logged.write(bytes))
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What is logged, once as a field, once in debug form, once displayed and once as the message itself.
+    fn logged(format: LogFormat, colours: bool) -> String {
+        let subscriber = log_to(EnvFilter::new("debug"), format, colours, || ToThread);
+        tracing::subscriber::with_default(subscriber, || {
+            let error = std::io::Error::other(HOSTILE);
+            tracing::warn!(topic = HOSTILE, debug = ?HOSTILE, error = %error, "{}", HOSTILE);
+            tracing::info!(long = %"x".repeat(100_000), "second");
+        });
+        String::from_utf8(LOGGED.take()).unwrap()
+    }
+
+    fn is_harmless(line: &str) -> bool {
+        !line.contains(|c: char| {
+            c.is_control()
+                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        })
+    }
+
+    #[test]
+    fn what_is_logged_begins_no_line_and_colours_none() {
+        let text = logged(LogFormat::Text, false);
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 2, "{text:?}");
+        assert!(lines.iter().all(|line| is_harmless(line)), "{text:?}");
+        assert_eq!(
+            lines[0].matches(r"\u{1b}[31mred\u{9b}2J \u{202e}txet\r").count(),
+            4,
+            "{text}"
+        );
+        assert!(lines[1].len() < 10_000, "a long text is cut");
+    }
+
+    #[test]
+    fn colours_are_ours_alone() {
+        let text = logged(LogFormat::Text, true);
+        assert_eq!(text.lines().count(), 2, "{text:?}");
+        assert!(text.contains("\x1b["), "{text:?}");
+        let ours = ["\x1b[0m", "\x1b[1m", "\x1b[2m", "\x1b[3m", "\x1b[32m", "\x1b[33m"];
+        let left = ours
+            .iter()
+            .fold(text.clone(), |text, code| text.replace(code, ""));
+        assert!(left.lines().all(is_harmless), "{left:?}");
+    }
+
+    #[test]
+    fn json_is_escaped_as_json() {
+        let text = logged(LogFormat::Json, false);
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 2, "{text:?}");
+        assert!(lines.iter().all(|line| is_harmless(line)), "{text:?}");
+        let event: serde_json::Value = serde_json::from_str(lines[0]).unwrap();
+        assert_eq!(
+            (&event["topic"], &event["message"]),
+            (&HOSTILE.into(), &HOSTILE.into())
+        );
+    }
 }

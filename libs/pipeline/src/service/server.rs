@@ -7,10 +7,12 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use port::Limits;
 use prometheus::{Encoder, TextEncoder};
 
 use super::Service;
 use crate::config::ServiceArgs;
+use crate::printable::Printable;
 
 /// The port could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -32,13 +34,25 @@ pub(super) async fn serve(args: &ServiceArgs, service: &Service) -> Result<Socke
         .route("/ready", get(ready))
         .route("/live", get(live))
         .with_state(service.clone());
-    tokio::spawn(async move { axum::serve(listener, app).await });
+    tokio::spawn(port::serve(
+        listener,
+        app,
+        Limits::WATCHED,
+        std::future::pending(),
+    ));
     Ok(bound)
 }
 
 async fn metrics(State(service): State<Service>) -> impl IntoResponse {
     let mut text = Vec::new();
-    match TextEncoder::new().encode(&service.metrics.gather(), &mut text) {
+    let mut families = service.metrics.gather();
+    // Topics are labels, and a broker may call them what it likes. The encoder escapes what would end the label only.
+    let metrics = families.iter_mut().flat_map(|family| family.mut_metric());
+    for label in metrics.flat_map(|metric| metric.mut_label()) {
+        let value = Printable(label.value()).to_string();
+        label.set_value(value);
+    }
+    match TextEncoder::new().encode(&families, &mut text) {
         Ok(()) => {
             let media_type = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
             (StatusCode::OK, media_type, text).into_response()
@@ -58,7 +72,7 @@ async fn ready(State(service): State<Service>) -> impl IntoResponse {
     }
     let lines = missing
         .iter()
-        .map(|(part, why)| format!("waiting for {part}: {why}\n"))
+        .map(|(part, why)| format!("waiting for {part}: {}\n", Printable(why)))
         .collect();
     (StatusCode::SERVICE_UNAVAILABLE, lines)
 }
@@ -101,5 +115,91 @@ mod tests {
         assert_eq!(fetch("ready").await, (200, "ready\n".to_owned()));
         service.shutdown.fail();
         assert_eq!(fetch("live").await.0, 503);
+    }
+
+    const HOSTILE: &str = "a\"b\n\u{1b}[31m\u{9b}2J\u{202e}";
+    const SHOWN: &str = r"\u{1b}[31m\u{9b}2J\u{202e}";
+
+    #[tokio::test]
+    async fn what_others_wrote_is_shown_escaped() {
+        let args = ServiceArgs::default();
+        let service = Service::embedded(&args);
+        service.readiness.part("registry").down(HOSTILE);
+        let labels = prometheus::IntGaugeVec::new(prometheus::Opts::new("lag", "lag"), &["topic"]).unwrap();
+        service.metrics.register(Box::new(labels.clone())).unwrap();
+        labels.with_label_values(&[HOSTILE]).set(7);
+        let address = serve(&args, &service).await.unwrap();
+        let ready = reqwest::get(format!("http://{address}/ready"))
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap();
+        assert_eq!(ready, format!("waiting for registry: a\"b\\n{SHOWN}\n"));
+        let metrics = reqwest::get(format!("http://{address}/metrics"))
+            .await
+            .unwrap()
+            .text()
+            .await
+            .unwrap();
+        // In a label Prometheus reads `\\` as one backslash.
+        let label = format!(r#"lag{{topic="a\"b\\n{}"}} 7"#, SHOWN.replace('\\', r"\\"));
+        assert!(metrics.contains(&label), "{metrics}\n{label}");
+    }
+
+    #[tokio::test]
+    async fn it_listens_where_it_is_asked_to_and_nowhere_else() {
+        let service = Service::embedded(&ServiceArgs::default());
+        let address = serve(&ServiceArgs::default(), &service).await.unwrap();
+        assert!(address.ip().is_loopback());
+        let there = ServiceArgs {
+            prometheus_host: [127, 0, 0, 2].into(),
+            ..ServiceArgs::default()
+        };
+        let address = serve(&there, &service).await.unwrap();
+        assert_eq!(address.ip(), there.prometheus_host);
+        let elsewhere = SocketAddr::from(([127, 0, 0, 1], address.port()));
+        assert!(
+            tokio::net::TcpStream::connect(elsewhere).await.is_err(),
+            "not on {elsewhere}"
+        );
+        let everywhere = ServiceArgs {
+            prometheus_host: [0, 0, 0, 0].into(),
+            ..ServiceArgs::default()
+        };
+        let port = serve(&everywhere, &service).await.unwrap().port();
+        assert!(tokio::net::TcpStream::connect(("127.0.0.3", port)).await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_scrape_is_answered_whatever_else_is_open() {
+        use tokio::io::AsyncWriteExt;
+        let service = Service::embedded(&ServiceArgs::default());
+        let address = serve(&ServiceArgs::default(), &service).await.unwrap();
+        let starts: [&[u8]; 4] = [
+            b"",
+            b"GET /metrics HTTP/1.1\r\nx: ",
+            b"POST /metrics HTTP/1.1\r\ncontent-length: 99999999\r\n\r\nx",
+            b"\0",
+        ];
+        let mut held = std::collections::VecDeque::new();
+        for start in starts.iter().cycle().take(1_000) {
+            let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+            // The server may have closed it already.
+            let _ = stream.write_all(start).await;
+            held.push_back(stream);
+            if held.len() > 500 {
+                held.pop_front();
+            }
+        }
+        for path in ["metrics", "ready", "live"] {
+            let answer = reqwest::Client::new().get(format!("http://{address}/{path}"));
+            let answer = answer
+                .timeout(std::time::Duration::from_secs(1))
+                .send()
+                .await
+                .unwrap();
+            assert_eq!(answer.status(), 200, "{path}");
+        }
     }
 }

@@ -95,7 +95,7 @@ impl Record {
         let object = json.as_object().ok_or(PlanError::NoRecord)?;
         let (Some("record"), Some(name), Some(fields)) = (
             text(object, "type"),
-            text(object, "name"),
+            text(object, "name").filter(|name| name.split('.').all(is_plain)),
             object.get("fields").and_then(Value::as_array),
         ) else {
             return Err(PlanError::NoRecord);
@@ -187,7 +187,9 @@ impl Reader<'_> {
             position,
         };
         let object = json.as_object().ok_or_else(missing)?;
-        let name = text(object, "name").ok_or_else(missing)?;
+        let name = text(object, "name")
+            .filter(|name| is_plain(name))
+            .ok_or_else(missing)?;
         let avro_type = object.get("type").ok_or_else(missing)?;
         let default = object.get("default").cloned();
         let mut avro = self.avro(name, avro_type)?;
@@ -318,14 +320,29 @@ impl Reader<'_> {
     fn refused(&self, field: &str, json: &Value) -> PlanError {
         let found = match json.as_str() {
             Some(name) => name.to_owned(),
-            None => json.to_string().chars().take(100).collect(),
+            None => json.to_string(),
         };
+        // The registry's text, on its way to logs and headers.
+        let printable = |c: char| {
+            if c.is_control() {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                c
+            }
+        };
+        let found = found.chars().take(100).map(printable).collect();
         PlanError::Type {
             record: self.record.to_owned(),
             field: field.to_owned(),
             found,
         }
     }
+}
+
+/// A name as Avro has it, widened by what schemas in the field use (letters of other alphabets, `-`). Names stand in
+/// errors and so in logs and headers.
+fn is_plain(name: &str) -> bool {
+    !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
 }
 
 fn text<'j>(object: &'j Map<String, Value>, key: &str) -> Option<&'j str> {

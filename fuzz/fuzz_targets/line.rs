@@ -1,0 +1,8 @@
+//! Any names and values as a line of line protocol: `scripts/fuzz line`.
+#![no_main]
+
+#[path = "../bodies/sink.rs"]
+#[allow(dead_code)]
+mod sink;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| sink::line(bytes));

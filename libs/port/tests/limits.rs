@@ -1,0 +1,224 @@
+//! A port under every kind of client that means no good, and a normal one beside it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed step is a failed test"
+)]
+
+use std::collections::VecDeque;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::routing::{get, post};
+use port::Limits;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+struct Port {
+    address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<()>,
+}
+
+/// Short times, as the tests wait for them.
+const LIMITS: Limits = Limits {
+    connections: 8,
+    head: Duration::from_millis(300),
+    body: Duration::from_millis(300),
+    life: None,
+};
+
+async fn port(limits: Limits) -> Port {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let router = Router::new()
+        .route("/metrics", get(async || "lines_total 3\n"))
+        .route("/write", post(async |body: Bytes| body.len().to_string()));
+    let (stop, stopped) = oneshot::channel();
+    let stopped = async {
+        let _ = stopped.await;
+    };
+    Port {
+        address,
+        stop: Some(stop),
+        task: tokio::spawn(port::serve(listener, router, limits, stopped)),
+    }
+}
+
+impl Port {
+    async fn connect(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// A normal client's question; it must be answered within a second.
+    async fn scrape(&self) {
+        let since = Instant::now();
+        let mut stream = self.connect().await;
+        stream
+            .write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+            .await
+            .unwrap();
+        let answer = read_to_end(&mut stream).await;
+        assert!(
+            answer.starts_with("HTTP/1.1 200") && answer.ends_with("lines_total 3\n"),
+            "{answer:?}"
+        );
+        assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
+    }
+}
+
+/// All that comes until the server closes the connection, which it must do.
+async fn read_to_end(stream: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    let read = timeout(Duration::from_secs(10), stream.read_to_end(&mut answer));
+    let _ = read.await.expect("the server closes the connection");
+    String::from_utf8(answer).unwrap()
+}
+
+/// Sends pieces until the server closes the connection; answers how many bytes it took and what it said.
+async fn flood(stream: &mut TcpStream, piece: &[u8]) -> (usize, String) {
+    let mut sent = 0;
+    while sent < 1 << 30 {
+        match timeout(Duration::from_secs(10), stream.write_all(piece)).await {
+            Ok(Ok(())) => sent += piece.len(),
+            Ok(Err(_)) => break,
+            Err(_) => panic!("the server neither reads nor closes after {sent} bytes"),
+        }
+    }
+    let mut answer = Vec::new();
+    let _ = timeout(Duration::from_secs(10), stream.read_to_end(&mut answer)).await;
+    (sent, String::from_utf8_lossy(&answer).into_owned())
+}
+
+#[tokio::test]
+async fn a_head_without_an_end_is_refused() {
+    let port = port(LIMITS).await;
+    for piece in ["x-y: z\r\n".repeat(512), "a".repeat(4096)] {
+        let mut stream = port.connect().await;
+        stream
+            .write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\nx-a: ")
+            .await
+            .unwrap();
+        let (sent, _) = flood(&mut stream, piece.as_bytes()).await;
+        // What the sockets' own buffers hold was sent, too.
+        assert!(sent < 16 << 20, "{sent} bytes of head were taken");
+        port.scrape().await;
+    }
+}
+
+#[tokio::test]
+async fn a_body_without_an_end_is_refused() {
+    let port = port(LIMITS).await;
+    let mut stream = port.connect().await;
+    stream
+        .write_all(b"POST /write HTTP/1.1\r\nhost: x\r\ncontent-length: 99999999999\r\n\r\n")
+        .await
+        .unwrap();
+    let (sent, _) = flood(&mut stream, &[b'x'; 65_536]).await;
+    assert!(sent < 32 << 20, "{sent} bytes of body were taken");
+    port.scrape().await;
+}
+
+#[tokio::test]
+async fn slow_clients_are_not_waited_for() {
+    let port = port(LIMITS).await;
+    let starts: [&[u8]; 3] = [
+        b"",
+        b"GET /metrics HTTP/1.1\r\nhost: x\r\n",
+        b"POST /write HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nx",
+    ];
+    for start in starts {
+        let mut stream = port.connect().await;
+        stream.write_all(start).await.unwrap();
+        port.scrape().await;
+        let answer = read_to_end(&mut stream).await;
+        assert!(!answer.starts_with("HTTP/1.1 200"), "{answer:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_that_dribbles_ends_with_its_life() {
+    let life = Some(Duration::from_millis(600));
+    let port = port(Limits {
+        life,
+        head: Duration::from_secs(60),
+        ..LIMITS
+    })
+    .await;
+    let mut stream = port.connect().await;
+    let since = Instant::now();
+    while stream.write_all(b"G").await.is_ok() {
+        assert!(since.elapsed() < Duration::from_secs(10), "it is still read");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // With a life, a connection has one answer.
+    let mut stream = port.connect().await;
+    stream
+        .write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
+    assert!(read_to_end(&mut stream).await.ends_with("lines_total 3\n"));
+}
+
+#[tokio::test]
+async fn a_thousand_connections_leave_room_for_one_more() {
+    let port = port(Limits {
+        head: Duration::from_secs(60),
+        ..LIMITS
+    })
+    .await;
+    // No more than 500 are held: both ends are in this process, which has a thousand file handles on most machines.
+    let mut held = VecDeque::new();
+    for count in 1..=1_000 {
+        held.push_back(port.connect().await);
+        if held.len() > 500 {
+            held.pop_front();
+        }
+        if count % 100 == 0 {
+            port.scrape().await;
+        }
+    }
+    held.truncate(500 - LIMITS.connections);
+    for mut oldest in held {
+        assert_eq!(read_to_end(&mut oldest).await, "");
+    }
+}
+
+#[tokio::test]
+async fn a_stop_finishes_what_was_begun_and_closes_the_rest() {
+    let mut port = port(Limits {
+        head: Duration::from_secs(60),
+        body: Duration::from_secs(60),
+        ..LIMITS
+    })
+    .await;
+    let mut idle = port.connect().await;
+    let mut busy = port.connect().await;
+    busy.write_all(b"POST /write HTTP/1.1\r\nhost: x\r\ncontent-length: 3\r\nexpect: 100-continue\r\n\r\n")
+        .await
+        .unwrap();
+    let mut go_on = [0; 25];
+    busy.read_exact(&mut go_on).await.unwrap();
+    drop(port.stop.take());
+    assert_eq!(read_to_end(&mut idle).await, "");
+    busy.write_all(b"abc").await.unwrap();
+    let answer = read_to_end(&mut busy).await;
+    assert!(
+        answer.starts_with("HTTP/1.1 200") && answer.ends_with("\r\n3"),
+        "{answer:?}"
+    );
+    timeout(Duration::from_secs(10), port.task)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(
+        TcpStream::connect(port.address).await.is_err(),
+        "the port is closed"
+    );
+}
