@@ -111,7 +111,7 @@ impl<'m> Outlet<'m> {
                 self.producer
                     .client()
                     .context()
-                    .return_it(error, *back.delivery_opaque);
+                    .return_it(error, topic, *back.delivery_opaque);
                 return;
             }
             if give_up() {
@@ -144,7 +144,7 @@ impl<'m> Outlet<'m> {
 }
 
 impl<'m> OutletContext<'m> {
-    fn return_it(&self, error: KafkaError, sent: Sent<'m>) {
+    fn return_it(&self, error: KafkaError, topic: &str, sent: Sent<'m>) {
         use RDKafkaErrorCode::{
             InvalidMessage, InvalidRecord, MessageBatchTooLarge, MessageSizeTooLarge, PolicyViolation,
             PurgeInflight, PurgeQueue,
@@ -156,6 +156,9 @@ impl<'m> OutletContext<'m> {
                 MessageSizeTooLarge | MessageBatchTooLarge | InvalidRecord | InvalidMessage | PolicyViolation,
             ) => Returned::Refused(sent, error),
             _ => {
+                if let Some(code @ RDKafkaErrorCode::TopicAuthorizationFailed) = error.rdkafka_error_code() {
+                    self.reporter.note(code, &format!("records for topic {topic}"));
+                }
                 let mut warned = lock(&self.warned);
                 if warned.is_none_or(|at| at.elapsed() > Duration::from_secs(30)) {
                     *warned = Some(Instant::now());
@@ -185,7 +188,7 @@ impl<'m> ProducerContext for OutletContext<'m> {
                     .observe(sent.since.elapsed().as_secs_f64());
                 sent.taken.receipt.finish();
             }
-            Err((error, _)) => self.return_it(error.clone(), *sent),
+            Err((error, message)) => self.return_it(error.clone(), message.topic(), *sent),
         }
     }
 }
