@@ -11,6 +11,7 @@
 #![allow(clippy::approx_constant, reason = "a sample holds 3.141593, as SAL prints it")]
 
 mod real;
+mod secured;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
