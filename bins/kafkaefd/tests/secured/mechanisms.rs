@@ -45,7 +45,7 @@ fn tokens_that_are_renewed_reach_the_database() {
         flags.extend(words(&["--kafka-token-file", &token.display().to_string()]));
         flags
     };
-    messages_reach_the_database("oauth", "MTVMS", &["MTVMS_data"], &login, &user);
+    messages_reach_the_database("oauth", "MTVMS", &["MTVMS_M2"], &login, &user);
 }
 
 fn messages_reach_the_database(

@@ -101,14 +101,6 @@ impl Program {
         });
     }
 
-    /// Waits until it has printed a text.
-    pub(crate) fn wait_output(&self, text: &str) {
-        until(&format!("{} prints {text:?}", self.name), 90, || {
-            let output = self.output();
-            if output.contains(text) { Ok(()) } else { Err(output) }
-        });
-    }
-
     /// Waits until it ends by itself; whether it ended well.
     pub(crate) fn wait_end(&mut self) -> bool {
         until(&format!("{} ends", self.name), 90, || {

@@ -167,7 +167,7 @@ impl ClientContext for Reporter {
         // up makes producers wait for their id (librdkafka tries again by itself).
         if matches!(facility, "FAIL" | "ERROR" | "CONFWARN" | "GETPID") {
             // But this is said nowhere else: a broker that hangs up on whom it does not understand.
-            if facility == "FAIL" && message.contains("security.protocol") {
+            if facility == "FAIL" && refusal::is_hung_up_on(message) {
                 let about = message.split_once(": ").map_or(message, |(_thread, about)| about);
                 self.note(RDKafkaErrorCode::BrokerTransportFailure, about);
             }

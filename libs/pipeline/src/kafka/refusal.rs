@@ -86,15 +86,26 @@ fn client_side(reason: &str) -> Option<&'static str> {
         )
     } else if alert.iter().any(|text| reason.contains(text)) || reason.contains("certificate required") {
         Some(OURS)
-    } else if reason.contains("might be caused by incorrect security.protocol")
-        || reason.contains("verify that security.protocol")
-    {
-        Some("the broker hangs up at once: check security.protocol and the port (does it want TLS or a login?)")
+    } else if reason.contains("Disconnected") {
+        Some(
+            "the broker hangs up at once: if it is not just starting, check security.protocol and the port (it may want TLS \
+             or a login)",
+        )
     } else if reason.contains("alert handshake failure") {
         Some("the TLS handshake failed: the broker finds no protocol version or cipher that both know, or no certificate of ours")
     } else {
         None
     }
+}
+
+/// Whether librdkafka's line about a lost connection is about one that did not get beyond its beginning: with the wrong
+/// protocol, brokers hang up without a word.
+pub(super) fn is_hung_up_on(line: &str) -> bool {
+    let state = line.split_once("(after ").and_then(|(_, rest)| rest.split_once("ms in state "));
+    let Some((lasted, state)) = state.filter(|_| line.contains(": Disconnected")) else {
+        return false;
+    };
+    state.starts_with("APIVERSION_QUERY") || (state.starts_with("UP") && lasted.parse().is_ok_and(|ms: u32| ms < 500))
 }
 
 fn login(reason: &str) -> &'static str {
@@ -139,6 +150,15 @@ mod tests {
                       SASL mechanism: broker's supported mechanisms: OAUTHBEARER";
         let refusal = Refusal::of(Code::Authentication, reason).unwrap();
         assert!(refusal.advice().contains("sasl.mechanisms"), "{}", refusal.advice());
+    }
+
+    #[test]
+    fn a_connection_that_worked_is_not_one_that_was_refused() {
+        let lost = |tail| is_hung_up_on(&format!("[thrd:1]: ssl://127.0.0.1:1/1: Disconnected: closed by peer {tail}"));
+        assert!(lost("(after 0ms in state APIVERSION_QUERY)"));
+        assert!(lost("(after 3ms in state UP, 1 identical error(s) suppressed)"));
+        assert!(!lost("(after 86012ms in state UP)"));
+        assert!(!is_hung_up_on("[thrd:1]: 1: Connect failed: Connection refused (after 0ms in state CONNECT)"));
     }
 
     #[test]
