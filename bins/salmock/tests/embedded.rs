@@ -31,7 +31,8 @@ impl Stack {
 
     fn kafka(&self) -> KafkaArgs {
         let mut args = KafkaArgs::at(self.broker.bootstrap_servers());
-        args.settings.extend(Broker::fetch_hints().iter().map(|pair| (*pair).into()));
+        args.settings
+            .extend(Broker::fetch_hints().iter().map(|pair| (*pair).into()));
         args
     }
 

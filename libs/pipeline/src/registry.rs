@@ -285,7 +285,9 @@ impl Registry {
             Some(401) => {
                 "refuses our user or password (401): check --schema-registry-user and --schema-registry-password-file"
             }
-            Some(403) => "does not give our user this right (403): it has to read schemas, and `init` has to write them",
+            Some(403) => {
+                "does not give our user this right (403): it has to read schemas, and `init` has to write them"
+            }
             _ if crate::chain(&*source).contains("certificate verify failed") => {
                 "has a certificate that is not trusted: check --schema-registry-ca-file, the certificate's dates, and that \
                  the address is one that it was made for"

@@ -8,6 +8,7 @@ use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, Producer};
 
+use crate::kafka::Visitor;
 use crate::retry::Backoff;
 
 /// How many partitions and copies a new topic gets.
@@ -73,17 +74,26 @@ pub async fn create(
 }
 
 fn logs_in_with_token(config: &ClientConfig) -> bool {
-    let mechanism = config.get("sasl.mechanisms").or_else(|| config.get("sasl.mechanism"));
+    let mechanism = config
+        .get("sasl.mechanisms")
+        .or_else(|| config.get("sasl.mechanism"));
     mechanism.is_some_and(|mechanism| mechanism.eq_ignore_ascii_case("OAUTHBEARER"))
 }
 
 /// Whether a topic is there and we may see it. Brokers refuse to make a topic before they look whether it exists.
 fn is_there(config: &ClientConfig, topic: &str) -> bool {
-    let Ok(client) = config.create::<BaseProducer>() else {
+    let Ok(client) = config.create_with_context::<_, BaseProducer<Visitor>>(Visitor::default()) else {
         return false;
     };
-    let found = client.client().fetch_metadata(Some(topic), Duration::from_secs(10));
-    found.is_ok_and(|found| found.topics().iter().any(|found| found.name() == topic && found.error().is_none()))
+    let found = client
+        .client()
+        .fetch_metadata(Some(topic), Duration::from_secs(10));
+    found.is_ok_and(|found| {
+        found
+            .topics()
+            .iter()
+            .any(|found| found.name() == topic && found.error().is_none())
+    })
 }
 
 /// Makes a stage's dead-letter topic if it is missing, and tries again while the broker is away. Runs beside the
@@ -98,7 +108,10 @@ pub async fn make_dead_letter_topic(config: ClientConfig, topic: String) {
         replication: -1,
     };
     if logs_in_with_token(&config) {
-        return tracing::info!(topic, "dead-letter topic is not made with an OAUTHBEARER token: it has to be there");
+        return tracing::info!(
+            topic,
+            "dead-letter topic is not made with an OAUTHBEARER token: it has to be there"
+        );
     }
     let mut backoff = Backoff::default();
     for _ in 0..TRIES {

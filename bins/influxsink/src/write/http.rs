@@ -152,7 +152,13 @@ impl InfluxWriter {
         });
         match answer {
             Ok(answer) => {
-                if matches!(answer, Answer::Away { reason: "unauthorized", .. }) {
+                if matches!(
+                    answer,
+                    Answer::Away {
+                        reason: "unauthorized",
+                        ..
+                    }
+                ) {
                     self.authorization.read_again();
                 }
                 answer

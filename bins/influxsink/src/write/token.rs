@@ -137,7 +137,11 @@ mod tests {
         };
         assert_eq!(sent(Duration::ZERO), "Token first");
         std::fs::write(&path, "second token\n").unwrap();
-        assert_eq!(sent(Duration::ZERO), "Token first", "the file is not looked at for each request");
+        assert_eq!(
+            sent(Duration::ZERO),
+            "Token first",
+            "the file is not looked at for each request"
+        );
         assert_eq!(sent(LOOK_EVERY), "Token second token");
         std::fs::remove_file(&path).unwrap();
         assert_eq!(sent(LOOK_EVERY), "Token second token");

@@ -60,7 +60,9 @@ impl Stack {
 
     fn args(&self, to: String) -> RunArgs {
         let mut kafka = KafkaArgs::at(self.broker.bootstrap_servers());
-        kafka.settings.extend(Broker::fetch_hints().iter().map(|pair| (*pair).into()));
+        kafka
+            .settings
+            .extend(Broker::fetch_hints().iter().map(|pair| (*pair).into()));
         let service = ServiceArgs {
             drain_timeout: Duration::from_secs(30),
             ..ServiceArgs::default()

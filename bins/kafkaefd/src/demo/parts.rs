@@ -58,7 +58,9 @@ impl Parts {
             None => {
                 let broker = Broker::start()?;
                 let mut kafka = KafkaArgs::at(broker.bootstrap_servers());
-                kafka.settings.extend(Broker::fetch_hints().iter().map(|pair| (*pair).into()));
+                kafka
+                    .settings
+                    .extend(Broker::fetch_hints().iter().map(|pair| (*pair).into()));
                 (Some(broker), kafka)
             }
         };

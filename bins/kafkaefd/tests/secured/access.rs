@@ -22,10 +22,18 @@ impl Secured {
     fn registry_user(&self, name: &str, password: &str, role: &str) {
         let url = format!("{}/admin/users", self.services.get("SECURED_SCHEMAREGISTRY"));
         let email = format!("{name}@localhost");
-        let user = json!({"username": name, "email": email, "password": password, "role": role, "enabled": true});
+        let user =
+            json!({"username": name, "email": email, "password": password, "role": role, "enabled": true});
         let request = self.http.post(url).json(&user);
-        let request = request.basic_auth("admin", Some(self.services.get("SECURED_SCHEMAREGISTRY_PASSWORD")));
-        self.runtime.block_on(request.send()).unwrap().error_for_status().unwrap();
+        let request = request.basic_auth(
+            "admin",
+            Some(self.services.get("SECURED_SCHEMAREGISTRY_PASSWORD")),
+        );
+        self.runtime
+            .block_on(request.send())
+            .unwrap()
+            .error_for_status()
+            .unwrap();
     }
 }
 
@@ -38,12 +46,20 @@ fn a_registry_that_refuses_is_named_and_waited_for() {
     secured.produce(&input, (0..MESSAGES).map(message));
     let reader = format!("{}-reader", secured.name);
     secured.registry_user(&reader, "the right one!", "readonly");
-    let [right, wrong] = ["the right one!", "a wrong one"].map(|text| secured.file(&text.replace(' ', "-"), text));
+    let [right, wrong] =
+        ["the right one!", "a wrong one"].map(|text| secured.file(&text.replace(' ', "-"), text));
     let flags = transform(&secured, &input);
 
-    let refused = Program::start(&secured, "saltransform", &[flags.clone(), secured.registry_as(&reader, &wrong)]);
+    let refused = Program::start(
+        &secured,
+        "saltransform",
+        &[flags.clone(), secured.registry_as(&reader, &wrong)],
+    );
     let ready = refused.wait_ready("refuses our user or password (401)");
-    assert!(ready.contains("waiting for registry") && ready.contains("--schema-registry-password-file"), "{ready}");
+    assert!(
+        ready.contains("waiting for registry") && ready.contains("--schema-registry-password-file"),
+        "{ready}"
+    );
     std::thread::sleep(Duration::from_secs(5));
     assert!(refused.output().lines().count() <= 20, "{}", refused.output());
     assert!(refused.count("saltransform_schema_lookups_total") < 30);
@@ -58,9 +74,16 @@ fn a_registry_that_refuses_is_named_and_waited_for() {
         assert_eq!(stage.count("saltransform_dead_letters_total"), 0);
         let _ = stage.stop();
     }
-    assert_eq!(secured.committed(&format!("{}.transform", secured.name), &input), None);
+    assert_eq!(
+        secured.committed(&format!("{}.transform", secured.name), &input),
+        None
+    );
 
-    let corrected = Program::start(&secured, "saltransform", &[flags, secured.registry_as(&reader, &right)]);
+    let corrected = Program::start(
+        &secured,
+        "saltransform",
+        &[flags, secured.registry_as(&reader, &right)],
+    );
     corrected.wait_count("saltransform_produced_total", MESSAGES as u64);
     assert_eq!(secured.values(&output).len(), MESSAGES);
     assert!(corrected.stop());
@@ -76,13 +99,25 @@ fn registering_without_the_right_says_so() {
     let password = secured.file("password", "the right one!");
     let schemas = crate::real::root().join("schemas").display().to_string();
     let init = words(&[
-        "init", "--subsystem", "Test", "--xml-dir", &schemas, "--replication", "1", "--subname", &secured.name,
+        "init",
+        "--subsystem",
+        "Test",
+        "--xml-dir",
+        &schemas,
+        "--replication",
+        "1",
+        "--subname",
+        &secured.name,
     ]);
     let admin = secured.client(Mechanism::Mtls, "admin.conf", &secured.mtls("admin"));
     let flags = [init, admin, secured.registry_as(&reader, &password)].concat();
     let mut init = Program::start_bare(&secured, "saltransform", &flags, &[]);
     assert!(!init.wait_end());
-    assert!(init.output().contains("does not give our user this right (403)"), "{}", init.output());
+    assert!(
+        init.output().contains("does not give our user this right (403)"),
+        "{}",
+        init.output()
+    );
 }
 
 /// Runs influxsink on what saltransform made of the mocked messages, while its token is replaced and revoked.
@@ -92,18 +127,34 @@ fn a_replaced_database_token_is_used_without_a_restart() {
         return;
     };
     let (input, output) = secured.mocked();
-    let stage = Program::start(&secured, "saltransform", &[transform(&secured, &input), secured.registry()]);
+    let stage = Program::start(
+        &secured,
+        "saltransform",
+        &[transform(&secured, &input), secured.registry()],
+    );
     let bucket = secured.bucket();
     let first = secured.write_token(&bucket);
     let admin = secured.client(Mechanism::Mtls, "admin.conf", &secured.mtls("admin"));
-    let sink = Program::start(&secured, "influxsink", &[secured.sink(&output, &bucket, &first.text), admin, secured.registry()]);
+    let sink = Program::start(
+        &secured,
+        "influxsink",
+        &[
+            secured.sink(&output, &bucket, &first.text),
+            admin,
+            secured.registry(),
+        ],
+    );
     let arrive = |numbers: std::ops::Range<usize>| {
         let wanted = numbers.end;
         secured.produce(&input, numbers.map(message));
         until("the points are in the database", 60, || {
             let (found, points) = secured.sequences(&bucket);
             assert_eq!(found.len(), points, "each point once");
-            if points == wanted { Ok(()) } else { Err(format!("{points} of {wanted}; {}", sink.output())) }
+            if points == wanted {
+                Ok(())
+            } else {
+                Err(format!("{points} of {wanted}; {}", sink.output()))
+            }
         });
     };
     arrive(0..MESSAGES);
@@ -119,13 +170,19 @@ fn a_replaced_database_token_is_used_without_a_restart() {
     secured.revoke(&first);
     arrive(sent..sent + MESSAGES);
     sent += MESSAGES;
-    assert!(!sink.get("metrics").unwrap().contains("unauthorized"), "nothing was refused");
+    assert!(
+        !sink.get("metrics").unwrap().contains("unauthorized"),
+        "nothing was refused"
+    );
 
     // Revoked too early: the sink waits, says so, and goes on with the next token.
     secured.revoke(&second);
     secured.produce(&input, (sent..sent + MESSAGES).map(message));
     let ready = sink.wait_ready("401: ");
-    assert!(ready.contains("waiting for database") && ready.contains("--token-file"), "{ready}");
+    assert!(
+        ready.contains("waiting for database") && ready.contains("--token-file"),
+        "{ready}"
+    );
     let third = secured.write_token(&bucket);
     secured.file("token", &third.text);
     sink.wait_ready("ready\n");
@@ -144,14 +201,28 @@ fn a_database_that_is_not_trusted_is_named() {
     let admin = secured.client(Mechanism::Mtls, "admin.conf", &secured.mtls("admin"));
     let mut flags = secured.sink(&output, &bucket, "any");
     flags.pop();
-    let with = |ca: &str| [flags.clone(), vec![ca.to_owned()], admin.clone(), secured.registry()];
+    let with = |ca: &str| {
+        [
+            flags.clone(),
+            vec![ca.to_owned()],
+            admin.clone(),
+            secured.registry(),
+        ]
+    };
     let sink = Program::start(&secured, "influxsink", &with(&secured.cert("wrong-ca.pem")));
     let ready = sink.wait_ready("its certificate is not trusted");
-    assert!(ready.contains("waiting for database") && ready.contains("--influxdb-ca-file"), "{ready}");
+    assert!(
+        ready.contains("waiting for database") && ready.contains("--influxdb-ca-file"),
+        "{ready}"
+    );
     assert!(sink.stop());
     let mut missing = Program::start(&secured, "influxsink", &with("/nowhere/ca.pem"));
     assert!(!missing.wait_end());
-    assert!(missing.output().contains("--influxdb-ca-file: cannot read"), "{}", missing.output());
+    assert!(
+        missing.output().contains("--influxdb-ca-file: cannot read"),
+        "{}",
+        missing.output()
+    );
 }
 
 /// A session of Kafka ends with its token; the file is read before that. A token that nobody renewed in time is named,
@@ -179,7 +250,11 @@ fn a_renewed_kafka_token_is_used_without_a_restart() {
     let ca = format!("ssl.ca.location={}\n", secured.cert("ca.pem"));
     let client = secured.client(Mechanism::Oauth, "user.conf", &ca);
     let token = words(&["--kafka-token-file", &file]);
-    let stage = Program::start(&secured, "saltransform", &[secured.transform(&input), client, token, secured.registry()]);
+    let stage = Program::start(
+        &secured,
+        "saltransform",
+        &[secured.transform(&input), client, token, secured.registry()],
+    );
     stage.wait_ready("ready\n");
     write(2 * LIVES);
     // Beyond the first token's life, messages are carried as if nothing had happened.

@@ -22,10 +22,22 @@ pub(crate) struct Token {
 
 impl Secured {
     fn ask(&self, method: Method, path: &str, body: &Value) -> Value {
-        let request = self.http.request(method, format!("{}/api/v2/{path}", self.services.get("SECURED_INFLUXDB")));
-        let request = request.header("Authorization", format!("Token {}", self.services.get("SECURED_INFLUXDB_TOKEN")));
+        let request = self.http.request(
+            method,
+            format!("{}/api/v2/{path}", self.services.get("SECURED_INFLUXDB")),
+        );
+        let request = request.header(
+            "Authorization",
+            format!("Token {}", self.services.get("SECURED_INFLUXDB_TOKEN")),
+        );
         let answer = self.runtime.block_on(async {
-            let answer = request.json(body).send().await.unwrap().error_for_status().unwrap();
+            let answer = request
+                .json(body)
+                .send()
+                .await
+                .unwrap()
+                .error_for_status()
+                .unwrap();
             answer.text().await.unwrap()
         });
         serde_json::from_str(&answer).unwrap_or(Value::String(answer))
@@ -59,7 +71,11 @@ impl Secured {
 
     /// From now on InfluxDB refuses the token.
     pub(crate) fn revoke(&self, token: &Token) {
-        self.ask(Method::DELETE, &format!("authorizations/{}", token.id), &Value::Null);
+        self.ask(
+            Method::DELETE,
+            &format!("authorizations/{}", token.id),
+            &Value::Null,
+        );
     }
 
     /// The sequence numbers of all points; of how many points.
@@ -75,8 +91,9 @@ impl Secured {
             &json!({"query": flux, "type": "flux"}),
         );
         let rows = csv.as_str().unwrap_or_default().lines();
-        let values: Vec<i64> =
-            rows.filter_map(|row| row.trim().rsplit(',').next()?.parse().ok()).collect();
+        let values: Vec<i64> = rows
+            .filter_map(|row| row.trim().rsplit(',').next()?.parse().ok())
+            .collect();
         (values.iter().copied().collect(), values.len())
     }
 

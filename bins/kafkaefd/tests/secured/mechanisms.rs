@@ -16,7 +16,13 @@ fn client_certificates_reach_the_database() {
     let login = |secured: &Secured, binary: &str| {
         secured.client(Mechanism::Mtls, &format!("{binary}.conf"), &secured.mtls(binary))
     };
-    messages_reach_the_database("mtls", "Test", &["Test_scalars", "Test_arrays"], &login, &|_, binary| binary.to_owned());
+    messages_reach_the_database(
+        "mtls",
+        "Test",
+        &["Test_scalars", "Test_arrays"],
+        &login,
+        &|_, binary| binary.to_owned(),
+    );
 }
 
 #[test]
@@ -28,7 +34,13 @@ fn scram_passwords_reach_the_database() {
         let settings = secured.scram(&user, "it is long enough");
         secured.client(Mechanism::Scram, &format!("{binary}.conf"), &settings)
     };
-    messages_reach_the_database("scram", "ATDome", &["ATDome_position", "ATDome_loopTime"], &login, &user);
+    messages_reach_the_database(
+        "scram",
+        "ATDome",
+        &["ATDome_position", "ATDome_loopTime"],
+        &login,
+        &user,
+    );
 }
 
 /// The tokens live for a few seconds and are renewed while all runs, as Kubernetes does it, so that the sessions are.
@@ -36,7 +48,10 @@ fn scram_passwords_reach_the_database() {
 fn tokens_that_are_renewed_reach_the_database() {
     let user = |secured: &Secured, binary: &str| format!("{}.{binary}", secured.name);
     let login = |secured: &Secured, binary: &str| {
-        let token = secured.file(&format!("{binary}.token"), &secured.token(&user(secured, binary), 60));
+        let token = secured.file(
+            &format!("{binary}.token"),
+            &secured.token(&user(secured, binary), 60),
+        );
         let mut flags = secured.client(
             Mechanism::Oauth,
             &format!("{binary}.conf"),
@@ -62,7 +77,15 @@ fn messages_reach_the_database(
     let schemas = root().join("schemas").display().to_string();
     // Making topics is the administrator's work, and not possible with a token.
     let init = words(&[
-        "init", "--subsystem", component, "--xml-dir", &schemas, "--wire-extras", "--replication", "1", "--subname",
+        "init",
+        "--subsystem",
+        component,
+        "--xml-dir",
+        &schemas,
+        "--wire-extras",
+        "--replication",
+        "1",
+        "--subname",
         &subname,
     ]);
     let admin = secured.client(Mechanism::Mtls, "admin.conf", &secured.mtls("admin"));
@@ -78,14 +101,30 @@ fn messages_reach_the_database(
     };
     let dead = ["transform", "sink"].map(|group| format!("{subname}.{group}.dead-letter"));
     secured.create_topics(&[&dead[0], &dead[1]]);
-    for (binary, group) in [("salmock", ""), ("saltransform", "transform"), ("influxsink", "sink")] {
+    for (binary, group) in [
+        ("salmock", ""),
+        ("saltransform", "transform"),
+        ("influxsink", "sink"),
+    ] {
         secured.allow(binary, &user(&secured, binary), &names(group), &[]);
     }
     let group = names("transform").group;
     let flags = words(&[
-        "run", "--subsystem", component, "--subname", &subname, "--group", &group, "--auto-offset-reset", "latest",
+        "run",
+        "--subsystem",
+        component,
+        "--subname",
+        &subname,
+        "--group",
+        &group,
+        "--auto-offset-reset",
+        "latest",
     ]);
-    let transform = Program::start(&secured, "saltransform", &[flags, login(&secured, "saltransform"), secured.registry()]);
+    let transform = Program::start(
+        &secured,
+        "saltransform",
+        &[flags, login(&secured, "saltransform"), secured.registry()],
+    );
     // From now on: what other runs against the same services left in the input topic is not this one's.
     transform.wait_ready("ready");
 
@@ -94,10 +133,22 @@ fn messages_reach_the_database(
     let pattern = format!("^lsst\\.{subname}\\.");
     let mut flags = secured.sink("", &bucket, &token.text);
     flags.splice(1..2, words(&["--topic-regex", &pattern]));
-    let sink = Program::start(&secured, "influxsink", &[flags, login(&secured, "influxsink"), secured.registry()]);
+    let sink = Program::start(
+        &secured,
+        "influxsink",
+        &[flags, login(&secured, "influxsink"), secured.registry()],
+    );
     sink.wait_ready("ready");
 
-    let mut flags = words(&["produce", "--schemas", &schemas, "--count", COUNT, "--period", "0.05"]);
+    let mut flags = words(&[
+        "produce",
+        "--schemas",
+        &schemas,
+        "--count",
+        COUNT,
+        "--period",
+        "0.05",
+    ]);
     flags.extend(topics.iter().flat_map(|topic| words(&["--topic", topic])));
     let mut mock = Program::start(&secured, "salmock", &[flags, login(&secured, "salmock")]);
     assert!(mock.wait_end(), "{}", mock.output());
@@ -107,10 +158,19 @@ fn messages_reach_the_database(
     sink.wait_count("influxsink_written_total", sent);
     until("all points are in the database", 30, || {
         let (_, points) = secured.sequences(&bucket);
-        if points as u64 == sent { Ok(()) } else { Err(format!("{points} of {sent}")) }
+        if points as u64 == sent {
+            Ok(())
+        } else {
+            Err(format!("{points} of {sent}"))
+        }
     });
     for (stage, name) in [(transform, "saltransform"), (sink, "influxsink")] {
-        assert_eq!(stage.count(&format!("{name}_dead_letters_total")), 0, "{}", stage.output());
+        assert_eq!(
+            stage.count(&format!("{name}_dead_letters_total")),
+            0,
+            "{}",
+            stage.output()
+        );
         assert!(!stage.output().contains("ERROR"), "{}", stage.output());
         assert!(stage.stop(), "{name} left work behind");
     }

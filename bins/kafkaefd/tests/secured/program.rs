@@ -36,11 +36,18 @@ impl Program {
         let output = secured.folder.path().join(unique(name));
         let file = File::create(&output).unwrap();
         let mut command = Command::new(binary(name));
-        command.args(arguments).env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
+        command
+            .args(arguments)
+            .env_clear()
+            .envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
         command.envs(environment.iter().copied()).stdin(Stdio::null());
-        let child = command.stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap_or_else(|error| {
-            panic!("{name} does not start ({error}): the binaries are built by cargo test --workspace")
-        });
+        let child = command
+            .stdout(file.try_clone().unwrap())
+            .stderr(file)
+            .spawn()
+            .unwrap_or_else(|error| {
+                panic!("{name} does not start ({error}): the binaries are built by cargo test --workspace")
+            });
         Self {
             name,
             child,
@@ -63,11 +70,17 @@ impl Program {
     /// What its port answers, if it is open.
     pub(crate) fn get(&self, path: &str) -> Option<String> {
         let output = self.output();
-        let line = output.lines().find(|line| line.contains("service is watched here"))?;
+        let line = output
+            .lines()
+            .find(|line| line.contains("service is watched here"))?;
         let address = line.split("address=").nth(1)?.split_whitespace().next()?;
         let mut link = TcpStream::connect(address).ok()?;
         link.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
-        write!(link, "GET /{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").ok()?;
+        write!(
+            link,
+            "GET /{path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n"
+        )
+        .ok()?;
         let mut answer = String::new();
         link.read_to_string(&mut answer).ok()?;
         answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned())
@@ -77,16 +90,23 @@ impl Program {
     pub(crate) fn count(&self, name: &str) -> u64 {
         let metrics = self.get("metrics").unwrap_or_default();
         let values = metrics.lines().filter(|line| {
-            line.strip_prefix(name).is_some_and(|rest| rest.starts_with('{') || rest.starts_with(' '))
+            line.strip_prefix(name)
+                .is_some_and(|rest| rest.starts_with('{') || rest.starts_with(' '))
         });
-        values.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum::<f64>() as u64
+        values
+            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
+            .sum::<f64>() as u64
     }
 
     /// Waits until `/ready` holds a text.
     pub(crate) fn wait_ready(&self, text: &str) -> String {
         until(&format!("{} says {text:?} in /ready", self.name), 90, || {
             let ready = self.get("ready").unwrap_or_default();
-            if ready.contains(text) { Ok(ready) } else { Err(format!("it says {ready:?}; {}", self.output())) }
+            if ready.contains(text) {
+                Ok(ready)
+            } else {
+                Err(format!("it says {ready:?}; {}", self.output()))
+            }
         })
     }
 
@@ -97,7 +117,11 @@ impl Program {
             if count >= wanted {
                 return Ok(());
             }
-            Err(format!("it is {count}; {} {}", self.get("ready").unwrap_or_default(), self.output()))
+            Err(format!(
+                "it is {count}; {} {}",
+                self.get("ready").unwrap_or_default(),
+                self.output()
+            ))
         });
     }
 
@@ -105,13 +129,18 @@ impl Program {
     pub(crate) fn wait_end(&mut self) -> bool {
         until(&format!("{} ends", self.name), 90, || {
             self.ended = self.child.try_wait().unwrap();
-            self.ended.map(|status| status.success()).ok_or_else(|| self.output())
+            self.ended
+                .map(|status| status.success())
+                .ok_or_else(|| self.output())
         })
     }
 
     /// Stops it as Kubernetes does; whether it ended well.
     pub(crate) fn stop(mut self) -> bool {
-        let sent = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        let sent = Command::new("kill")
+            .arg(self.child.id().to_string())
+            .status()
+            .unwrap();
         assert!(sent.success());
         self.wait_end()
     }

@@ -45,8 +45,16 @@ impl Secured {
     }
 
     /// Gives a user one right of the table.
-    pub(crate) fn allow_one(&self, binary: &str, user: &str, names: &Names, (operation, resource): (&str, &str)) {
-        let right = RIGHTS.iter().find(|right| right[0] == binary && (right[1], right[3]) == (operation, resource));
+    pub(crate) fn allow_one(
+        &self,
+        binary: &str,
+        user: &str,
+        names: &Names,
+        (operation, resource): (&str, &str),
+    ) {
+        let right = RIGHTS
+            .iter()
+            .find(|right| right[0] == binary && (right[1], right[3]) == (operation, resource));
         self.change("allow", vec![names.words(user, right.unwrap())]);
     }
 
@@ -66,14 +74,24 @@ fn the_documented_rights_are_those_that_the_tests_give() {
     let rows: Vec<Vec<&str>> = text
         .lines()
         .filter(|line| line.starts_with("| `"))
-        .map(|line| line.trim_matches('|').split('|').map(|cell| cell.trim().trim_matches('`')).collect())
+        .map(|line| {
+            line.trim_matches('|')
+                .split('|')
+                .map(|cell| cell.trim().trim_matches('`'))
+                .collect()
+        })
         .collect();
     for right in RIGHTS {
         let found = rows.iter().any(|row| row.len() >= 4 && row[..4] == right[..]);
         assert!(found, "docs/security.md lacks {right:?}");
     }
-    let of_binaries = rows.iter().filter(|row| RIGHTS.iter().any(|right| right[0] == row[0]));
+    let of_binaries = rows
+        .iter()
+        .filter(|row| RIGHTS.iter().any(|right| right[0] == row[0]));
     for row in of_binaries.filter(|row| row.len() >= 4) {
-        assert!(RIGHTS.iter().any(|right| row[..4] == right[..]), "docs/security.md has {row:?}, no test gives it");
+        assert!(
+            RIGHTS.iter().any(|right| row[..4] == right[..]),
+            "docs/security.md has {row:?}, no test gives it"
+        );
     }
 }

@@ -24,7 +24,11 @@ fn assert_hidden(what: &str, shown: &str, hidden: &Hidden) {
 /// All that a process shows to others.
 fn shown(program: &Program) -> String {
     let mut all = program.output();
-    all.extend(["ready", "metrics", "live"].iter().filter_map(|path| program.get(path)));
+    all.extend(
+        ["ready", "metrics", "live"]
+            .iter()
+            .filter_map(|path| program.get(path)),
+    );
     all.extend(program.arguments());
     all
 }
@@ -53,7 +57,10 @@ fn services_in_good_and_bad_cases_show_no_secret() {
     let hidden: Hidden = vec![
         ("SCRAM password", password.clone()),
         ("wrong SCRAM password", wrong_password.clone()),
-        ("key password", secured.services.get("SECURED_KEY_PASSWORD").to_owned()),
+        (
+            "key password",
+            secured.services.get("SECURED_KEY_PASSWORD").to_owned(),
+        ),
         ("registry password", registry_password.to_owned()),
         ("registry password in a header", basic(registry_password)),
         ("wrong registry password in a header", basic(&wrong_token)),
@@ -75,8 +82,18 @@ fn services_in_good_and_bad_cases_show_no_secret() {
     let kafka = [
         secured.client(Mechanism::Mtls, "mtls.conf", &secured.mtls("saltransform")),
         secured.client(Mechanism::Scram, "good.conf", &secured.scram(&user, &password)),
-        secured.client(Mechanism::Scram, "bad.conf", &secured.scram(&user, &wrong_password)),
-        secured.client(Mechanism::Mtls, "key.conf", &secured.mtls("saltransform").replace(key_password, &wrong_password)),
+        secured.client(
+            Mechanism::Scram,
+            "bad.conf",
+            &secured.scram(&user, &wrong_password),
+        ),
+        secured.client(
+            Mechanism::Mtls,
+            "key.conf",
+            &secured
+                .mtls("saltransform")
+                .replace(key_password, &wrong_password),
+        ),
         with_token("good", &good_jwt),
         with_token("expired", &bad_jwt),
     ];
@@ -89,7 +106,12 @@ fn services_in_good_and_bad_cases_show_no_secret() {
     let mut programs = Vec::new();
     for (index, kafka) in kafka.iter().enumerate() {
         let registry = registries[index % 2].clone();
-        let stage = [secured.transform(&input), kafka.clone(), registry.clone(), talkative.clone()];
+        let stage = [
+            secured.transform(&input),
+            kafka.clone(),
+            registry.clone(),
+            talkative.clone(),
+        ];
         programs.push(Program::start(&secured, "saltransform", &stage));
         let sink = secured.sink(&output, &bucket, tokens[index % 2]);
         let sink = [sink, kafka.clone(), registry.clone(), talkative.clone()];
@@ -98,26 +120,69 @@ fn services_in_good_and_bad_cases_show_no_secret() {
         if ![1, 2].contains(&index) {
             continue;
         }
-        let flags = words(&["produce", "--schemas", &schemas, "--topic", "Test_scalars", "--format", "avro"]);
-        programs.push(Program::start(&secured, "salmock", &[flags, kafka.clone(), registry.clone(), talkative.clone()]));
-        let flags = [words(&["consume", &output, "--count", "1"]), kafka.clone(), registry.clone(), talkative.clone()];
+        let flags = words(&[
+            "produce",
+            "--schemas",
+            &schemas,
+            "--topic",
+            "Test_scalars",
+            "--format",
+            "avro",
+        ]);
+        programs.push(Program::start(
+            &secured,
+            "salmock",
+            &[flags, kafka.clone(), registry.clone(), talkative.clone()],
+        ));
+        let flags = [
+            words(&["consume", &output, "--count", "1"]),
+            kafka.clone(),
+            registry.clone(),
+            talkative.clone(),
+        ];
         programs.push(Program::start_bare(&secured, "salmock", &flags.concat(), &[]));
-        let flags = words(&["init", "--subsystem", "Test", "--xml-dir", &schemas, "--subname", &secured.name]);
+        let flags = words(&[
+            "init",
+            "--subsystem",
+            "Test",
+            "--xml-dir",
+            &schemas,
+            "--subname",
+            &secured.name,
+        ]);
         let flags = [flags, kafka.clone(), registry.clone(), words(TALKATIVE)];
-        programs.push(Program::start_bare(&secured, "saltransform", &flags.concat(), &[]));
+        programs.push(Program::start_bare(
+            &secured,
+            "saltransform",
+            &flags.concat(),
+            &[],
+        ));
         let flags = words(&["salschema", "convert", "--xml-dir", &schemas, "--upload"]);
-        programs.push(Program::start_bare(&secured, "kafkaefd", &[flags, registry].concat(), &[]));
+        programs.push(Program::start_bare(
+            &secured,
+            "kafkaefd",
+            &[flags, registry].concat(),
+            &[],
+        ));
     }
     // Long enough for logins, refusals and second tries; what must not be said has no end to wait for.
     std::thread::sleep(std::time::Duration::from_secs(15));
     let said: usize = programs.iter().map(|program| program.output().len()).sum();
-    assert!(said > 100_000, "only {said} bytes were said: nobody was talkative");
+    assert!(
+        said > 100_000,
+        "only {said} bytes were said: nobody was talkative"
+    );
     for program in &programs {
         assert_hidden("a process", &shown(program), &hidden);
     }
     // They came as far as where secrets are used.
     let all: String = programs.iter().map(Program::output).collect();
-    for seen in ["SCRAM-SHA-512", "OAUTHBEARER", "refuses our user or password (401)", "SSL"] {
+    for seen in [
+        "SCRAM-SHA-512",
+        "OAUTHBEARER",
+        "refuses our user or password (401)",
+        "SSL",
+    ] {
         assert!(all.contains(seen), "no process came as far as {seen}");
     }
 }
@@ -131,7 +196,10 @@ fn help_and_errors_show_no_secret() {
     let hidden: Hidden = vec![("secret", secret.clone())];
     let url = format!("http://user:{secret}@127.0.0.1:9");
     let setting = format!("sasl.password={secret}");
-    let (not_a_pair, unknown) = (format!("sasl.password:{secret}"), format!("sasl.pasword={secret}"));
+    let (not_a_pair, unknown) = (
+        format!("sasl.password:{secret}"),
+        format!("sasl.pasword={secret}"),
+    );
     let environment = [
         ("KAFKA_CONFIG", setting.as_str()),
         ("INFLUXDB_TOKEN", &secret),
@@ -148,7 +216,10 @@ fn help_and_errors_show_no_secret() {
         ("influxsink", &["run", "t", "--to", "sqlite:/nowhere/efd.db"]),
         ("salmock", &["produce"]),
         ("salmock", &["consume", "t"]),
-        ("kafkaefd", &["salschema", "convert", "--xml-dir", "/nowhere", "--upload"]),
+        (
+            "kafkaefd",
+            &["salschema", "convert", "--xml-dir", "/nowhere", "--upload"],
+        ),
     ];
     for (name, command) in commands {
         for more in [&["--help"][..], &["--no-such-flag"], &[]] {
@@ -190,12 +261,24 @@ fn a_secret_among_the_arguments_is_warned_of_and_not_repeated() {
     let settings = secured.scram("nobody", "");
     let client = secured.client(Mechanism::Scram, "client.conf", &settings);
     let password = words(&["-X", &format!("sasl.password={secret}"), "--log-level", "trace"]);
-    let stage = [secured.transform(&input), client, password, words(TALKATIVE), secured.registry()];
+    let stage = [
+        secured.transform(&input),
+        client,
+        password,
+        words(TALKATIVE),
+        secured.registry(),
+    ];
     let stage = Program::start(&secured, "saltransform", &stage);
     stage.wait_ready("SASL: user or password is wrong");
     let output = stage.output();
-    assert!(output.starts_with("warning: sasl.password is an argument"), "{output}");
-    let ports = ["ready", "metrics"].iter().filter_map(|path| stage.get(path)).collect::<String>();
+    assert!(
+        output.starts_with("warning: sasl.password is an argument"),
+        "{output}"
+    );
+    let ports = ["ready", "metrics"]
+        .iter()
+        .filter_map(|path| stage.get(path))
+        .collect::<String>();
     assert_hidden("saltransform", &(output + &ports), &vec![("secret", secret)]);
     assert!(stage.stop());
 }

@@ -12,7 +12,7 @@ use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 use serde_json::json;
 
-use crate::real::{Services, root, unique};
+use crate::real::{Services, root, unique, until};
 
 /// How long a service may take to answer.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -104,12 +104,20 @@ impl Secured {
     /// Flags of a client of a listener, with its settings in a file.
     pub(crate) fn client(&self, mechanism: Mechanism, file: &str, settings: &str) -> Vec<String> {
         let path = self.file(file, settings);
-        words(&["--broker", self.broker(mechanism), "--kafka-config-file", &path.display().to_string()])
+        words(&[
+            "--broker",
+            self.broker(mechanism),
+            "--kafka-config-file",
+            &path.display().to_string(),
+        ])
     }
 
     /// Flags of the registry as its administrator.
     pub(crate) fn registry(&self) -> Vec<String> {
-        let password = self.file("registry-password", self.services.get("SECURED_SCHEMAREGISTRY_PASSWORD"));
+        let password = self.file(
+            "registry-password",
+            self.services.get("SECURED_SCHEMAREGISTRY_PASSWORD"),
+        );
         self.registry_as("admin", &password)
     }
 
@@ -139,7 +147,11 @@ impl Secured {
             .args(arguments)
             .output()
             .unwrap();
-        assert!(answer.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&answer.stderr));
+        assert!(
+            answer.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&answer.stderr)
+        );
         String::from_utf8(answer.stdout).unwrap().trim().to_owned()
     }
 
@@ -167,8 +179,14 @@ impl Secured {
     /// Creates topics of one partition; those that exist stay.
     pub(crate) fn create_topics(&self, names: &[&str]) {
         let admin: AdminClient<DefaultClientContext> = self.admin().create().unwrap();
-        let topics: Vec<_> = names.iter().map(|name| NewTopic::new(name, 1, TopicReplication::Fixed(1))).collect();
-        let created = self.runtime.block_on(admin.create_topics(&topics, &AdminOptions::new())).unwrap();
+        let topics: Vec<_> = names
+            .iter()
+            .map(|name| NewTopic::new(name, 1, TopicReplication::Fixed(1)))
+            .collect();
+        let created = self
+            .runtime
+            .block_on(admin.create_topics(&topics, &AdminOptions::new()))
+            .unwrap();
         for result in created {
             if let Err((name, code)) = result {
                 assert_eq!(code, RDKafkaErrorCode::TopicAlreadyExists, "{name}");
@@ -208,7 +226,12 @@ impl Secured {
         let consumer: BaseConsumer = self.admin().set("group.id", group).create().unwrap();
         let mut list = TopicPartitionList::new();
         list.add_partition(topic, 0);
-        let committed = consumer.committed_offsets(list, PATIENCE).unwrap();
+        // A broker that has just come up loads its groups first.
+        let committed = until("the group's offsets", PATIENCE.as_secs(), || {
+            consumer
+                .committed_offsets(list.clone(), PATIENCE)
+                .map_err(|error| error.to_string())
+        });
         match committed.elements()[0].offset() {
             Offset::Offset(offset) => Some(offset),
             _ => None,
@@ -217,13 +240,23 @@ impl Secured {
 
     /// The topic that `saltransform` reads and the one that it writes, made, with the schema of what comes out.
     pub(crate) fn mocked(&self) -> (String, String) {
-        let (input, output) = (format!("{}.in", self.name), format!("lsst.{}.Mock_state", self.name));
+        let (input, output) = (
+            format!("{}.in", self.name),
+            format!("lsst.{}.Mock_state", self.name),
+        );
         self.create_topics(&[&input, &output]);
         let url = self.services.get("SECURED_SCHEMAREGISTRY");
         let url = format!("{url}/subjects/{output}-value/versions");
         let request = self.http.post(url).json(&json!({ "schema": schema() }));
-        let request = request.basic_auth("admin", Some(self.services.get("SECURED_SCHEMAREGISTRY_PASSWORD")));
-        self.runtime.block_on(request.send()).unwrap().error_for_status().unwrap();
+        let request = request.basic_auth(
+            "admin",
+            Some(self.services.get("SECURED_SCHEMAREGISTRY_PASSWORD")),
+        );
+        self.runtime
+            .block_on(request.send())
+            .unwrap()
+            .error_for_status()
+            .unwrap();
         (input, output)
     }
 
@@ -231,7 +264,15 @@ impl Secured {
     pub(crate) fn transform(&self, input: &str) -> Vec<String> {
         let group = format!("{}.transform", self.name);
         words(&[
-            "run", "--topic", input, "--subname", &self.name, "--group", &group, "--auto-offset-reset", "earliest",
+            "run",
+            "--topic",
+            input,
+            "--subname",
+            &self.name,
+            "--group",
+            &group,
+            "--auto-offset-reset",
+            "earliest",
         ])
     }
 }

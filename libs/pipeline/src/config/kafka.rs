@@ -68,7 +68,9 @@ impl Setting {
 
     /// The key, if its value is a secret.
     fn secret(&self) -> Option<String> {
-        self.pair().map(|(key, _)| key).filter(|key| SECRETS.contains(&key.as_str()))
+        self.pair()
+            .map(|(key, _)| key)
+            .filter(|key| SECRETS.contains(&key.as_str()))
     }
 }
 
@@ -187,7 +189,12 @@ impl KafkaArgs {
     /// Keys of secrets that `arguments` (a process's own) hold, where everybody on the machine can read them.
     pub(super) fn exposed_secrets<'a>(arguments: impl Iterator<Item = &'a str>) -> Vec<String> {
         arguments
-            .flat_map(|argument| argument.trim_start_matches("-X").trim_start_matches('=').split(';'))
+            .flat_map(|argument| {
+                argument
+                    .trim_start_matches("-X")
+                    .trim_start_matches('=')
+                    .split(';')
+            })
             .filter_map(|text| Setting::from(text).secret())
             .collect()
     }
@@ -223,13 +230,25 @@ fn check(config: &ClientConfig) -> Result<(), KafkaConfigError> {
     if let Err(KafkaError::ClientConfig(_, reason, _, _)) = config.create_native_config() {
         return Err(KafkaConfigError::Refused { reason });
     }
-    for key in ["ssl.ca.location", "ssl.certificate.location", "ssl.key.location", "ssl.keystore.location"] {
-        let Some(path) = config.get(key).filter(|path| !path.is_empty() && *path != "probe") else {
+    for key in [
+        "ssl.ca.location",
+        "ssl.certificate.location",
+        "ssl.key.location",
+        "ssl.keystore.location",
+    ] {
+        let Some(path) = config
+            .get(key)
+            .filter(|path| !path.is_empty() && *path != "probe")
+        else {
             continue;
         };
         if let Err(source) = std::fs::metadata(path).and_then(|found| {
             // A folder of authorities is as good as a file of them.
-            if found.is_dir() { Ok(()) } else { std::fs::File::open(path).map(drop) }
+            if found.is_dir() {
+                Ok(())
+            } else {
+                std::fs::File::open(path).map(drop)
+            }
         }) {
             return Err(KafkaConfigError::File {
                 key,
@@ -271,7 +290,10 @@ mod tests {
         );
         assert!(error(&["lingr.ms=5"]).contains("lingr.ms"));
         let file = error(&["ssl.ca.location=/nowhere/ca.pem"]);
-        assert!(file.starts_with("cannot read the file of ssl.ca.location, /nowhere/ca.pem: "), "{file}");
+        assert!(
+            file.starts_with("cannot read the file of ssl.ca.location, /nowhere/ca.pem: "),
+            "{file}"
+        );
     }
 
     #[test]
@@ -288,7 +310,10 @@ mod tests {
     #[test]
     fn secrets_among_the_arguments_are_found() {
         let exposed = |arguments: &[&str]| KafkaArgs::exposed_secrets(arguments.iter().copied());
-        assert_eq!(exposed(&["run", "-X", "sasl.password=x", "-Xacks=all"]), ["sasl.password"]);
+        assert_eq!(
+            exposed(&["run", "-X", "sasl.password=x", "-Xacks=all"]),
+            ["sasl.password"]
+        );
         assert_eq!(exposed(&["-Xacks=all;ssl.key.password=x"]), ["ssl.key.password"]);
         assert!(exposed(&["--kafka-config-file", "sasl.password"]).is_empty());
     }

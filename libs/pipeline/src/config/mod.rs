@@ -21,7 +21,9 @@ pub const EXIT_USAGE: u8 = 64;
 pub fn parse_cli<C: clap::Parser>() -> Result<C, std::process::ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     for key in KafkaArgs::exposed_secrets(arguments.iter().map(String::as_str)) {
-        eprintln!("warning: {key} is an argument, which process lists show to everybody here: use --kafka-config-file");
+        eprintln!(
+            "warning: {key} is an argument, which process lists show to everybody here: use --kafka-config-file"
+        );
     }
     C::try_parse().map_err(|shown| {
         let code = if shown.use_stderr() { EXIT_USAGE } else { 0 };

@@ -5,6 +5,7 @@
 //! and never steer the pipeline; errors that do are returned by the calls that they belong to. The one exception is a
 //! client that says it cannot go on ([`Reporter::has_met_fatal`]).
 
+mod reach;
 mod refusal;
 mod token;
 mod trouble;
@@ -24,6 +25,7 @@ use self::trouble::{Trouble, Troubles};
 use crate::metrics::KafkaMetrics;
 use crate::service::Part;
 
+pub use reach::{ReachError, Visitor, reach};
 pub(crate) use token::setting as token_setting;
 
 /// What every producer of ours starts from: a retry sends nothing twice, and nothing is lost on a new partition.
@@ -131,7 +133,11 @@ impl Reporter {
             };
             if let Some(repeated) = self.show(&key, trouble) {
                 tracing::error!(
-                    refused_by, advice, about, ?code, repeated,
+                    refused_by,
+                    advice,
+                    about,
+                    ?code,
+                    repeated,
                     "kafka refuses us; what needs it waits, nothing is lost"
                 );
             }
@@ -145,7 +151,12 @@ impl Reporter {
                 tracing::warn!(about, repeated, "no broker answers; librdkafka goes on trying");
             }
         } else if let Some(repeated) = self.troubles.note(&key, None) {
-            tracing::warn!(?code, about, repeated, "kafka client reports an error; it goes on trying");
+            tracing::warn!(
+                ?code,
+                about,
+                repeated,
+                "kafka client reports an error; it goes on trying"
+            );
         }
     }
 

@@ -78,7 +78,12 @@ fn broker_side(reason: &str) -> &'static str {
 fn client_side(reason: &str) -> Option<&'static str> {
     const OURS: &str = "the broker refuses our certificate: check that ssl.certificate.location is signed by an authority that the \
                         broker trusts, and that it has not expired";
-    let alert = ["alert bad certificate", "alert certificate", "alert unknown ca", "No matching issuer"];
+    let alert = [
+        "alert bad certificate",
+        "alert certificate",
+        "alert unknown ca",
+        "No matching issuer",
+    ];
     if reason.contains("certificate verify failed") {
         Some(
             "the broker's certificate is not trusted: check that ssl.ca.location is its authority, that it has not \
@@ -92,7 +97,9 @@ fn client_side(reason: &str) -> Option<&'static str> {
              or a login)",
         )
     } else if reason.contains("alert handshake failure") {
-        Some("the TLS handshake failed: the broker finds no protocol version or cipher that both know, or no certificate of ours")
+        Some(
+            "the TLS handshake failed: the broker finds no protocol version or cipher that both know, or no certificate of ours",
+        )
     } else {
         None
     }
@@ -101,11 +108,14 @@ fn client_side(reason: &str) -> Option<&'static str> {
 /// Whether librdkafka's line about a lost connection is about one that did not get beyond its beginning: with the wrong
 /// protocol, brokers hang up without a word.
 pub(super) fn is_hung_up_on(line: &str) -> bool {
-    let state = line.split_once("(after ").and_then(|(_, rest)| rest.split_once("ms in state "));
+    let state = line
+        .split_once("(after ")
+        .and_then(|(_, rest)| rest.split_once("ms in state "));
     let Some((lasted, state)) = state.filter(|_| line.contains(": Disconnected")) else {
         return false;
     };
-    state.starts_with("APIVERSION_QUERY") || (state.starts_with("UP") && lasted.parse().is_ok_and(|ms: u32| ms < 500))
+    state.starts_with("APIVERSION_QUERY")
+        || (state.starts_with("UP") && lasted.parse().is_ok_and(|ms: u32| ms < 500))
 }
 
 fn login(reason: &str) -> &'static str {
@@ -149,16 +159,26 @@ mod tests {
         let reason = "sasl_ssl://127.0.0.1:1/bootstrap: SASL SCRAM-SHA-512 mechanism handshake failed: Broker: Unsupported \
                       SASL mechanism: broker's supported mechanisms: OAUTHBEARER";
         let refusal = Refusal::of(Code::Authentication, reason).unwrap();
-        assert!(refusal.advice().contains("sasl.mechanisms"), "{}", refusal.advice());
+        assert!(
+            refusal.advice().contains("sasl.mechanisms"),
+            "{}",
+            refusal.advice()
+        );
     }
 
     #[test]
     fn a_connection_that_worked_is_not_one_that_was_refused() {
-        let lost = |tail| is_hung_up_on(&format!("[thrd:1]: ssl://127.0.0.1:1/1: Disconnected: closed by peer {tail}"));
+        let lost = |tail| {
+            is_hung_up_on(&format!(
+                "[thrd:1]: ssl://127.0.0.1:1/1: Disconnected: closed by peer {tail}"
+            ))
+        };
         assert!(lost("(after 0ms in state APIVERSION_QUERY)"));
         assert!(lost("(after 3ms in state UP, 1 identical error(s) suppressed)"));
         assert!(!lost("(after 86012ms in state UP)"));
-        assert!(!is_hung_up_on("[thrd:1]: 1: Connect failed: Connection refused (after 0ms in state CONNECT)"));
+        assert!(!is_hung_up_on(
+            "[thrd:1]: 1: Connect failed: Connection refused (after 0ms in state CONNECT)"
+        ));
     }
 
     #[test]

@@ -46,7 +46,9 @@ pub(crate) fn setting(path: &Path) -> String {
 
 /// Reads the token that `sasl.oauthbearer.config` names.
 pub(super) fn read(config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
-    let path = config.and_then(|config| config.trim().strip_prefix(KEY)).ok_or(TokenError::NoFile)?;
+    let path = config
+        .and_then(|config| config.trim().strip_prefix(KEY))
+        .ok_or(TokenError::NoFile)?;
     let secret = Secret::from_file(Path::new(path)).map_err(TokenError::File)?;
     Ok(of(path.as_ref(), secret.reveal(), crate::unix_micros() / 1_000)?)
 }
@@ -65,7 +67,10 @@ fn of(path: &Path, token: &str, now_ms: i64) -> Result<OAuthToken, TokenError> {
     Ok(OAuthToken {
         token: token.to_owned(),
         // librdkafka wants one and only shows it in its own logs; the broker looks into the token.
-        principal_name: claims.sub.filter(|name| !name.contains('\0')).unwrap_or_else(|| "token".to_owned()),
+        principal_name: claims
+            .sub
+            .filter(|name| !name.contains('\0'))
+            .unwrap_or_else(|| "token".to_owned()),
         lifetime_ms: expires_ms.map_or(again_ms, |expires| expires.min(again_ms)),
     })
 }
@@ -80,8 +85,13 @@ struct Claims {
 }
 
 fn claims(token: &str) -> Claims {
-    let payload = token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
-    payload.and_then(|json| serde_json::from_slice(&json).ok()).unwrap_or_default()
+    let payload = token
+        .split('.')
+        .nth(1)
+        .and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
+    payload
+        .and_then(|json| serde_json::from_slice(&json).ok())
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -100,7 +110,10 @@ mod tests {
     fn a_token_is_asked_for_again_before_it_expires_and_each_minute() {
         let token = jwt(r#"{"sub":"saltransform","exp":1000}"#);
         let near = read_at(&token, 990_000).unwrap();
-        assert_eq!((near.lifetime_ms, near.principal_name.as_str()), (1_000_000, "saltransform"));
+        assert_eq!(
+            (near.lifetime_ms, near.principal_name.as_str()),
+            (1_000_000, "saltransform")
+        );
         assert_eq!(read_at(&token, 0).unwrap().lifetime_ms, 60_000);
         assert_eq!(read_at("opaque", 0).unwrap().lifetime_ms, 60_000);
     }
@@ -122,6 +135,11 @@ mod tests {
         let Err(error) = read(Some("token-file=/nowhere/token")) else {
             panic!("there is none")
         };
-        assert!(error.to_string().starts_with("cannot read the secret's file /nowhere/token"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .starts_with("cannot read the secret's file /nowhere/token"),
+            "{error}"
+        );
     }
 }

@@ -54,7 +54,10 @@ impl Troubles {
             return Some(std::mem::take(&mut seen.unsaid));
         }
         if all.len() >= MOST {
-            let oldest = all.iter().min_by_key(|(_, seen)| seen.last).map(|(key, _)| key.clone());
+            let oldest = all
+                .iter()
+                .min_by_key(|(_, seen)| seen.last)
+                .map(|(key, _)| key.clone());
             oldest.and_then(|key| all.remove(&key));
         }
         let seen = Seen {
@@ -79,7 +82,11 @@ impl Troubles {
         let all = self.lock();
         let lasting = all.values().filter_map(|seen| {
             let trouble = seen.trouble.as_ref()?;
-            let lasts = if trouble.is_of_connections { CONNECTION_LASTS } else { OTHER_LASTS };
+            let lasts = if trouble.is_of_connections {
+                CONNECTION_LASTS
+            } else {
+                OTHER_LASTS
+            };
             (seen.last.elapsed() < lasts).then_some(trouble)
         });
         let lasting: Vec<&Trouble> = lasting.collect();

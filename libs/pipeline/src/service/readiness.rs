@@ -64,7 +64,10 @@ impl Readiness {
 impl Part {
     /// The part answers.
     pub fn up(&self) {
-        let up = State { why: None, said: None };
+        let up = State {
+            why: None,
+            said: None,
+        };
         let before = self.readiness.lock().insert(self.name, up);
         if before.is_some_and(|before| before.why.is_some()) {
             tracing::info!(part = self.name, "part is there");
@@ -76,7 +79,9 @@ impl Part {
         let why = why.into();
         let mut parts = self.readiness.lock();
         let before = parts.remove(self.name);
-        let is_news = before.as_ref().is_none_or(|before| before.why.as_ref() != Some(&why));
+        let is_news = before
+            .as_ref()
+            .is_none_or(|before| before.why.as_ref() != Some(&why));
         let said = before.and_then(|before| before.said);
         let say = is_news && said.is_none_or(|said| said.elapsed() >= SAY_EVERY);
         let state = State {
