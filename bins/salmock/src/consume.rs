@@ -73,17 +73,20 @@ pub async fn consume(
     let registry = Registry::new(&args.registry)?;
     let config = args.kafka.client_config(&CONSUMER)?;
     let reached = config.clone();
-    tokio::task::spawn_blocking(move || kafka::reach(&reached, METADATA_TIMEOUT))
+    let metadata = tokio::task::spawn_blocking(move || kafka::reach(&reached, METADATA_TIMEOUT))
         .await
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
     let consumer: StreamConsumer<Visitor> = config.create_with_context(Visitor::default())?;
-    let metadata = consumer.fetch_metadata(Some(&args.topic), METADATA_TIMEOUT)?;
     let start = match args.from {
         From::Earliest => Offset::Beginning,
         From::Latest => Offset::End,
     };
     let mut partitions = TopicPartitionList::new();
-    for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
+    let topic = metadata
+        .topics()
+        .iter()
+        .filter(|topic| topic.name() == args.topic);
+    for partition in topic.flat_map(|topic| topic.partitions()) {
         partitions.add_partition_offset(&args.topic, partition.id(), start)?;
     }
     if partitions.count() == 0 {

@@ -10,6 +10,7 @@ use rdkafka::client::OAuthToken;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::ConsumerContext;
 use rdkafka::error::KafkaError;
+use rdkafka::metadata::Metadata;
 use rdkafka::producer::{BaseProducer, DeliveryResult, Producer, ProducerContext};
 
 use super::{Refusal, token};
@@ -79,8 +80,8 @@ impl ProducerContext for Visitor {
     fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
 }
 
-/// Waits until a broker answers, at most `patience`; a refusal is answered at once. Blocks.
-pub fn reach(config: &ClientConfig, patience: Duration) -> Result<(), ReachError> {
+/// Waits until a broker says what the cluster has, at most `patience`; a refusal is answered at once. Blocks.
+pub fn reach(config: &ClientConfig, patience: Duration) -> Result<Metadata, ReachError> {
     /// For one question; events are served in between.
     const QUESTION: Duration = Duration::from_secs(1);
     let visitor = Visitor::default();
@@ -92,7 +93,7 @@ pub fn reach(config: &ClientConfig, patience: Duration) -> Result<(), ReachError
             return Err(refused);
         }
         match client.client().fetch_metadata(None, QUESTION) {
-            Ok(_) => return Ok(()),
+            Ok(metadata) => return Ok(metadata),
             Err(error) if start.elapsed() >= patience => return Err(ReachError::Away(error)),
             Err(_) => {}
         }
