@@ -15,7 +15,7 @@ demo: ## run the whole pipeline with embedded services; Ctrl-C ends it with a ta
 
 test: ## run every test, those against real Kafka, registry and InfluxDB included
 	cargo test --workspace --no-run
-	scripts/services run --name test-$$$$ -- cargo test --workspace $(ARGS)
+	scripts/services run --secured --name test-$$$$ -- cargo test --workspace $(ARGS)
 	@test -d ../shared || echo 'left out: comparisons with published schemas and captured messages (no ../shared)'
 
 bench: ## measure the hot paths with criterion

@@ -12,6 +12,7 @@
 
 mod processes;
 mod real;
+mod secured;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

@@ -13,6 +13,7 @@ use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::types::Value as Avro;
 use pipeline::config::KafkaConfigError;
+use pipeline::kafka::{self, ReachError, Visitor};
 use pipeline::printable;
 use pipeline::registry::{Registry, RegistryError, RegistrySetupError};
 use pipeline::service::Shutdown;
@@ -47,6 +48,9 @@ pub enum ConsumeError {
     /// Kafka does not answer, or refuses.
     #[error("cannot read from kafka")]
     Kafka(#[from] KafkaError),
+    /// No broker lets us in.
+    #[error("cannot reach kafka")]
+    Unreachable(#[from] ReachError),
     /// No such topic.
     #[error("there is no topic {0}")]
     NoTopic(String),
@@ -68,14 +72,22 @@ pub async fn consume(
     shutdown: &Shutdown,
 ) -> Result<u64, ConsumeError> {
     let registry = Registry::new(&args.registry)?;
-    let consumer: StreamConsumer = args.kafka.client_config(&CONSUMER)?.create()?;
-    let metadata = consumer.fetch_metadata(Some(&args.topic), METADATA_TIMEOUT)?;
+    let config = args.kafka.client_config(&CONSUMER)?;
+    let reached = config.clone();
+    let metadata = tokio::task::spawn_blocking(move || kafka::reach(&reached, METADATA_TIMEOUT))
+        .await
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
+    let consumer: StreamConsumer<Visitor> = config.create_with_context(Visitor::default())?;
     let start = match args.from {
         From::Earliest => Offset::Beginning,
         From::Latest => Offset::End,
     };
     let mut partitions = TopicPartitionList::new();
-    for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
+    let topic = metadata
+        .topics()
+        .iter()
+        .filter(|topic| topic.name() == args.topic);
+    for partition in topic.flat_map(|topic| topic.partitions()) {
         partitions.add_partition_offset(&args.topic, partition.id(), start)?;
     }
     if partitions.count() == 0 {

@@ -33,11 +33,8 @@ impl Stack {
 
     fn kafka(&self) -> KafkaArgs {
         let mut args = KafkaArgs::at(self.broker.bootstrap_servers());
-        args.settings.extend(
-            Broker::fetch_hints()
-                .iter()
-                .map(|(key, value)| (key.to_string(), value.to_string())),
-        );
+        args.settings
+            .extend(Broker::fetch_hints().iter().map(|pair| (*pair).into()));
         args
     }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures::stream::{self, StreamExt, TryStreamExt};
 use indicatif::{ProgressBar, ProgressStyle};
 use pipeline::config::KafkaConfigError;
+use pipeline::kafka::{self, ReachError};
 use pipeline::registry::{Registry, RegistryError, RegistrySetupError};
 use pipeline::schema_dir::{SchemaDir, SchemaDirError};
 use pipeline::topics::{self, Created, Shape};
@@ -48,6 +49,15 @@ pub enum InitError {
     /// The Kafka settings cannot be read.
     #[error(transparent)]
     Config(#[from] KafkaConfigError),
+    /// No broker lets us in.
+    #[error("cannot reach kafka at {broker}")]
+    Unreachable {
+        /// Where it should be.
+        broker: String,
+        /// Why.
+        #[source]
+        source: ReachError,
+    },
     /// The broker does not answer.
     #[error("cannot create topics; is a broker at {broker}?")]
     Kafka {
@@ -208,6 +218,11 @@ async fn create_topics(args: &InitArgs, wanted: &[Wanted], prepared: &mut Prepar
         .chain(inputs)
         .collect();
     let config = args.kafka.client_config(&[("client.id", "saltransform-init")])?;
+    let (reached, broker) = (config.clone(), args.kafka.broker.clone());
+    tokio::task::spawn_blocking(move || kafka::reach(&reached, TIMEOUT))
+        .await
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+        .map_err(|source| InitError::Unreachable { broker, source })?;
     let shape = Shape {
         partitions: args.partitions,
         replication: args.replication,

@@ -151,7 +151,10 @@ impl SharedTargets {
                 .map(|(k, v)| (k.clone(), Arc::clone(v)))
                 .collect();
             for (topic, slot) in slots {
-                self.refresh(&topic, &slot).await;
+                // A registry that is away or refuses us is so for all topics: one line of log says it.
+                if !self.refresh(&topic, &slot).await {
+                    break;
+                }
             }
         }
     }
@@ -221,23 +224,26 @@ impl SharedTargets {
         Ok(Arc::clone(slots.entry(topic.into()).or_insert(slot)))
     }
 
-    /// Replaces a slot's target if the registry has a newer schema. Any failure leaves the old one in use.
-    async fn refresh(&self, topic: &str, slot: &Slot) {
-        let Ok(name) = TopicName::new(topic) else { return };
+    /// Replaces a slot's target if the registry has a newer schema. Any failure leaves the old one in use. Says whether
+    /// the registry answered.
+    async fn refresh(&self, topic: &str, slot: &Slot) -> bool {
+        let Ok(name) = TopicName::new(topic) else {
+            return true;
+        };
         let subject = self.naming.dialect.subject(&name, &self.naming.subname);
         let schema = match self.registry.latest(&subject).await {
             Ok(schema) => schema,
             Err(error) => {
                 self.count("failed");
                 tracing::warn!(topic, error = %pipeline::chain(&error), "schema not refreshed; the last one stays in use");
-                return;
+                return !matches!(error.verdict(), Verdict::Retry(_));
             }
         };
         let old = slot.current().schema_id;
         if schema.id == old {
             self.count("unchanged");
             lock(&slot.target).1 = Instant::now();
-            return;
+            return true;
         }
         match self.compile(&name, &schema) {
             Ok(target) => {
@@ -255,6 +261,7 @@ impl SharedTargets {
                 );
             }
         }
+        true
     }
 
     fn compile(&self, name: &TopicName, schema: &RegisteredSchema) -> Result<Target, sal::plan::PlanError> {

@@ -162,7 +162,8 @@ pub fn fail(shutdown: &Shutdown, topic: &str, error: &KafkaError) {
     tracing::error!(
         topic,
         error = %crate::chain(error),
-        "dead-letter topic cannot be written: create it or allow larger messages there; stopping, nothing is committed"
+        "dead-letter topic cannot be written: create it, give this user the right WRITE on it, or allow larger messages \
+         there; stopping, nothing is committed"
     );
     shutdown.fail();
 }

@@ -13,6 +13,7 @@
 //! | [`registry`] | schemas by id and by subject: cached, single-flight |
 //! | [`schema_dir`] | the same from a directory |
 //! | [`dead_letter`] | what cannot be carried: the original bytes, with origin, stage and reason |
+//! | [`tls`] | whom the clients of registry and database trust |
 //! | [`retry`] | whether another try can help, and when |
 //! | [`topics`] | creates topics |
 //! | [`printable`] | what others wrote, as it may be shown |
@@ -35,6 +36,7 @@ pub mod registry;
 pub mod retry;
 pub mod schema_dir;
 pub mod service;
+pub mod tls;
 pub mod topics;
 
 pub use printable::Printable;

@@ -21,6 +21,7 @@ use tokio::sync::OnceCell;
 use crate::config::{RegistryArgs, Secret, SecretError};
 use crate::retry::{Backoff, Verdict};
 use crate::service::Part;
+use crate::tls::{self, TlsError};
 
 /// A schema as the registry holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +52,19 @@ pub enum RegistryError {
         #[source]
         source: Arc<dyn std::error::Error + Send + Sync>,
     },
-    /// The registry refuses what was sent (an incompatible schema, missing rights).
+    /// The registry is there, and it and we do not trust each other: wrong password, missing right, unknown certificate.
+    /// A later try may succeed, once that is mended.
+    #[error("the schema registry at {url} {advice}")]
+    Denied {
+        /// Where it is.
+        url: String,
+        /// What is wrong, and what to look at.
+        advice: &'static str,
+        /// In its own words.
+        #[source]
+        source: Arc<dyn std::error::Error + Send + Sync>,
+    },
+    /// The registry refuses what was sent (an incompatible schema).
     #[error("the schema registry refuses {what}: {reason}")]
     Refused {
         /// What was sent.
@@ -66,7 +79,7 @@ impl RegistryError {
     pub fn verdict(&self) -> Verdict {
         match self {
             Self::Missing { .. } => Verdict::DeadLetter,
-            Self::Away { .. } => Verdict::Retry(None),
+            Self::Away { .. } | Self::Denied { .. } => Verdict::Retry(None),
             Self::Refused { .. } => Verdict::Fatal,
         }
     }
@@ -93,6 +106,15 @@ pub enum RegistrySetupError {
     /// The password's file cannot be used.
     #[error("cannot use the schema registry's password")]
     Password(#[from] SecretError),
+    /// The address holds a password.
+    #[error(
+        "--schema-registry holds a user or password, which process lists show: use --schema-registry-user and \
+         --schema-registry-password-file"
+    )]
+    SecretInAddress,
+    /// The authorities' file cannot be used.
+    #[error("cannot use --schema-registry-ca-file")]
+    Tls(#[from] TlsError),
     /// The address is none, or TLS cannot be started.
     #[error("cannot make a client of the schema registry at {url}: {reason}")]
     Client {
@@ -124,6 +146,10 @@ impl Registry {
                 "expected an address such as http://localhost:8081".to_owned(),
             ));
         }
+        if reqwest::Url::parse(&url).is_ok_and(|url| !url.username().is_empty() || url.password().is_some()) {
+            return Err(RegistrySetupError::SecretInAddress);
+        }
+        let ca_file = args.schema_registry_ca_file.as_deref();
         let login = match &args.schema_registry_user {
             Some(user) => Some((user.clone(), args.password()?)),
             None => None,
@@ -133,8 +159,9 @@ impl Registry {
         if let Some((user, password)) = &login {
             builder.set_basic_authorization(user, password.as_ref().map(Secret::reveal));
         }
-        let settings = builder.build().map_err(|error| failed(error.error))?;
-        let client = reqwest::Client::builder()
+        let settings = builder.build_with(tls::trusting(reqwest::Client::builder(), ca_file)?);
+        let settings = settings.map_err(|error| failed(error.error))?;
+        let client = tls::trusting(reqwest::Client::builder(), ca_file)?
             .timeout(REQUEST_TIMEOUT)
             .no_proxy()
             .build();
@@ -196,10 +223,9 @@ impl Registry {
 
     /// All subjects, sorted. Asked for directly: some registries answer `null` for none, which the crate refuses.
     pub async fn subjects(&self) -> Result<Vec<String>, RegistryError> {
-        let away = |source: reqwest::Error| RegistryError::Away {
-            url: self.url.clone(),
-            what: "list of subjects".to_owned(),
-            source: Arc::new(source),
+        let away = |source: reqwest::Error| {
+            let status = source.status().map(|status| u32::from(status.as_u16()));
+            self.unreachable(status, Arc::new(source), "list of subjects".to_owned())
         };
         let mut request = self.client.get(format!("{}/subjects", self.url));
         if let Some((user, password)) = &self.login {
@@ -231,17 +257,53 @@ impl Registry {
     }
 
     /// Sorts an error by the registry's own error code (Confluent's: 404xx missing, 409 and 422xx refused). All else,
-    /// a refused login included, is a registry that is not there yet: waiting loses nothing, skipping would.
+    /// a refused login included, is waited for: that loses nothing, skipping would.
     fn classify(&self, error: SRCError, what: String) -> RegistryError {
         let raw = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<RawError>());
         match raw.map(|raw| (raw.error_code, raw.message.clone())) {
             Some((40401..=40403, _)) => RegistryError::Missing { what },
             Some((409 | 42201..=42299, reason)) => RegistryError::Refused { what, reason },
-            _ => RegistryError::Away {
-                url: self.url.clone(),
-                what,
-                source: Arc::new(error),
-            },
+            raw => {
+                // Registries say 401 or 40101.
+                let code = raw.map(|(code, _)| if code > 9_999 { code / 100 } else { code });
+                let status = [401, 403].into_iter().find(|status| {
+                    code == Some(*status) || error.error.contains(&format!("status {status}"))
+                });
+                self.unreachable(status, Arc::new(error), what)
+            }
+        }
+    }
+
+    /// An error that may pass, sorted by who has to act.
+    fn unreachable(
+        &self,
+        status: Option<u32>,
+        source: Arc<dyn std::error::Error + Send + Sync>,
+        what: String,
+    ) -> RegistryError {
+        let advice = match status {
+            Some(401) => {
+                "refuses our user or password (401): check --schema-registry-user and --schema-registry-password-file"
+            }
+            Some(403) => {
+                "does not give our user this right (403): it has to read schemas, and `init` has to write them"
+            }
+            _ if crate::chain(&*source).contains("certificate verify failed") => {
+                "has a certificate that is not trusted: check --schema-registry-ca-file, the certificate's dates, and that \
+                 the address is one that it was made for"
+            }
+            _ => {
+                return RegistryError::Away {
+                    url: self.url.clone(),
+                    what,
+                    source,
+                };
+            }
+        };
+        RegistryError::Denied {
+            url: self.url.clone(),
+            advice,
+            source,
         }
     }
 }

@@ -6,7 +6,9 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::producer::{BaseProducer, Producer};
 
+use crate::kafka::Visitor;
 use crate::retry::Backoff;
 
 /// How many partitions and copies a new topic gets.
@@ -31,7 +33,8 @@ pub enum Created {
 
 /// Creates those of `names` that do not exist; answers in the order of `names`.
 ///
-/// One request carries all of them; the broker is waited for as long as `timeout`.
+/// One request carries all of them; the broker is waited for as long as `timeout`. Not with OAUTHBEARER tokens: rdkafka
+/// hands none to its admin client.
 pub async fn create(
     config: &ClientConfig,
     names: &[&str],
@@ -39,6 +42,13 @@ pub async fn create(
     settings: &[(&str, &str)],
     timeout: Duration,
 ) -> Result<Vec<Created>, KafkaError> {
+    if logs_in_with_token(config) {
+        return Err(KafkaError::AdminOpCreation(
+            "topics cannot be made with an OAUTHBEARER token; use a client certificate or SCRAM for this, or Kafka's own \
+             tools"
+                .to_owned(),
+        ));
+    }
     let admin: AdminClient<DefaultClientContext> = config.create()?;
     let topics: Vec<NewTopic<'_>> = names
         .iter()
@@ -63,6 +73,29 @@ pub async fn create(
         .collect())
 }
 
+fn logs_in_with_token(config: &ClientConfig) -> bool {
+    let mechanism = config
+        .get("sasl.mechanisms")
+        .or_else(|| config.get("sasl.mechanism"));
+    mechanism.is_some_and(|mechanism| mechanism.eq_ignore_ascii_case("OAUTHBEARER"))
+}
+
+/// Whether a topic is there and we may see it. Brokers refuse to make a topic before they look whether it exists.
+fn is_there(config: &ClientConfig, topic: &str) -> bool {
+    let Ok(client) = config.create_with_context::<_, BaseProducer<Visitor>>(Visitor::default()) else {
+        return false;
+    };
+    let found = client
+        .client()
+        .fetch_metadata(Some(topic), Duration::from_secs(10));
+    found.is_ok_and(|found| {
+        found
+            .topics()
+            .iter()
+            .any(|found| found.name() == topic && found.error().is_none())
+    })
+}
+
 /// Makes a stage's dead-letter topic if it is missing, and tries again while the broker is away. Runs beside the
 /// messages: a dead letter that comes before its topic waits for it.
 ///
@@ -74,6 +107,12 @@ pub async fn make_dead_letter_topic(config: ClientConfig, topic: String) {
         partitions: 1,
         replication: -1,
     };
+    if logs_in_with_token(&config) {
+        return tracing::info!(
+            topic,
+            "dead-letter topic is not made with an OAUTHBEARER token: it has to be there"
+        );
+    }
     let mut backoff = Backoff::default();
     for _ in 0..TRIES {
         match create(&config, &[&topic], SHAPE, &[], Duration::from_secs(10))
@@ -81,7 +120,14 @@ pub async fn make_dead_letter_topic(config: ClientConfig, topic: String) {
             .as_deref()
         {
             Ok([Created::Refused(code)]) => {
-                return tracing::warn!(topic, %code, "dead-letter topic cannot be made; create it by hand");
+                let code = *code;
+                let (config, name) = (config.clone(), topic.clone());
+                // Asking blocks.
+                let found = tokio::task::spawn_blocking(move || is_there(&config, &name)).await;
+                if !found.unwrap_or_default() {
+                    tracing::warn!(topic, %code, "dead-letter topic cannot be made or seen; create it by hand");
+                }
+                return;
             }
             Ok(_) => return,
             Err(error) => {

@@ -87,6 +87,7 @@ pub struct RunArgs {
         env = "INFLUXDB_URL",
         default_value = "http://localhost:8086",
         value_name = "URL|sqlite:PATH",
+        hide_env_values = true,
         help_heading = "Database"
     )]
     pub into: String,
@@ -131,7 +132,7 @@ pub struct RunArgs {
     )]
     pub database: String,
 
-    /// File that holds the token (for InfluxDB 1: user:password), read again when it is refused; or put it
+    /// File that holds the token (for InfluxDB 1: user:password), read again when it changes; or put it
     /// into the environment: INFLUXDB_TOKEN
     #[arg(
         long,
@@ -140,6 +141,15 @@ pub struct RunArgs {
         help_heading = "Database"
     )]
     pub token_file: Option<PathBuf>,
+
+    /// PEM file of the authorities that may have signed InfluxDB's certificate, instead of the system's
+    #[arg(
+        long,
+        env = "INFLUXDB_CA_FILE",
+        value_name = "FILE",
+        help_heading = "Database"
+    )]
+    pub influxdb_ca_file: Option<PathBuf>,
 
     /// How long one request may take, in seconds
     #[arg(
@@ -303,6 +313,7 @@ impl RunArgs {
             bucket: "efd".to_owned(),
             database: "efd".to_owned(),
             token_file: None,
+            influxdb_ca_file: None,
             request_timeout: Duration::from_secs(10),
             no_gzip: false,
             gzip: false,

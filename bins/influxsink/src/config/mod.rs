@@ -197,6 +197,7 @@ impl RunArgs {
             token,
             gzip: self.gzip || !self.no_gzip,
             timeout: self.request_timeout,
+            ca_file: self.influxdb_ca_file.clone(),
         }))
     }
 }

@@ -47,6 +47,12 @@ impl Answer {
     pub(super) fn of_http(status: u16, retry_after: Option<&str>, body: &str) -> Answer {
         let message = match status {
             200..300 => return Answer::Written,
+            401 => format!("401: {}: check --token-file or INFLUXDB_TOKEN", message(body)),
+            403 => format!("403: {}: the token needs the right to write there", message(body)),
+            404 => format!(
+                "404: {}: check --org and --bucket (or --database), and the address",
+                message(body)
+            ),
             _ => format!("{status}: {}", message(body)),
         };
         let after = || {

@@ -4,17 +4,19 @@
 //! The crate `influxdb2` does not do for this: its write path loses the header `Retry-After`.
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Client, Url, redirect};
 use tokio::runtime::Handle;
 
 use super::answer::Answer;
-use super::token::{Token, TokenError};
+use super::token::{Authorization, Token, TokenError};
 use pipeline::metrics::SinkMetrics;
+use pipeline::tls::{self, TlsError};
 
 /// Which InfluxDB, and where in it.
 #[derive(Clone, Debug)]
@@ -29,6 +31,8 @@ pub struct InfluxTarget {
     pub gzip: bool,
     /// How long one request may take before the database counts as away.
     pub timeout: Duration,
+    /// The authorities that may have signed its certificate, instead of the system's.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// A bucket or database, by the interface that reaches it.
@@ -54,6 +58,9 @@ pub enum InfluxSetupError {
     /// The token.
     #[error("cannot use the InfluxDB token")]
     Token(#[from] TokenError),
+    /// The authorities' file.
+    #[error("cannot use --influxdb-ca-file")]
+    Tls(#[from] TlsError),
     /// TLS, mostly.
     #[error("cannot make an HTTP client")]
     Client(#[from] reqwest::Error),
@@ -64,8 +71,7 @@ pub enum InfluxSetupError {
 pub struct InfluxWriter {
     client: Client,
     url: Url,
-    token: Token,
-    authorization: Option<HeaderValue>,
+    authorization: Authorization,
     gzip: bool,
     metrics: SinkMetrics,
     runtime: Handle,
@@ -96,7 +102,7 @@ impl InfluxWriter {
         metrics: SinkMetrics,
         runtime: Handle,
     ) -> Result<Self, InfluxSetupError> {
-        let client = Client::builder()
+        let client = tls::trusting(Client::builder(), target.ca_file.as_deref())?
             .timeout(target.timeout)
             // A redirected POST arrives as a GET, whose answer would look like success.
             .redirect(redirect::Policy::none())
@@ -107,8 +113,7 @@ impl InfluxWriter {
         Ok(Self {
             client,
             url: target.url(),
-            authorization: target.token.header()?,
-            token: target.token.clone(),
+            authorization: Authorization::new(target.token.clone())?,
             gzip: target.gzip,
             metrics,
             runtime,
@@ -127,7 +132,7 @@ impl InfluxWriter {
         if self.gzip {
             request = request.header(CONTENT_ENCODING, "gzip");
         }
-        if let Some(authorization) = &self.authorization {
+        if let Some(authorization) = self.authorization.header() {
             request = request.header(AUTHORIZATION, authorization);
         }
         let answer = self.runtime.block_on(async {
@@ -146,27 +151,19 @@ impl InfluxWriter {
             Ok(Answer::of_http(status, retry_after.as_deref(), &body))
         });
         match answer {
-            Ok(Answer::Away {
-                reason: "unauthorized",
-                message,
-            }) => {
-                self.read_token_again();
-                Answer::Away {
-                    reason: "unauthorized",
-                    message,
+            Ok(answer) => {
+                if matches!(
+                    answer,
+                    Answer::Away {
+                        reason: "unauthorized",
+                        ..
+                    }
+                ) {
+                    self.authorization.read_again();
                 }
+                answer
             }
-            Ok(answer) => answer,
             Err(error) => away(&error),
-        }
-    }
-
-    /// The file may hold a new token by now. If it cannot be read, the old one stays: the database's answer
-    /// is what counts.
-    fn read_token_again(&mut self) {
-        match self.token.header() {
-            Ok(header) => self.authorization = header,
-            Err(error) => tracing::warn!(error = %pipeline::chain(&error), "token cannot be read again"),
         }
     }
 }
@@ -182,6 +179,16 @@ fn gzip(lines: &[u8]) -> Vec<u8> {
 
 /// A request without an answer.
 fn away(error: &reqwest::Error) -> Answer {
+    let message = pipeline::chain(error);
+    if message.contains("certificate verify failed") {
+        return Answer::Away {
+            reason: "untrusted_certificate",
+            message: format!(
+                "its certificate is not trusted: check --influxdb-ca-file, the certificate's dates, and that the address is \
+                 one that it was made for ({message})"
+            ),
+        };
+    }
     let reason = if error.is_timeout() {
         "timeout"
     } else if error.is_connect() {
@@ -189,10 +196,7 @@ fn away(error: &reqwest::Error) -> Answer {
     } else {
         "broken_connection"
     };
-    Answer::Away {
-        reason,
-        message: pipeline::chain(error),
-    }
+    Answer::Away { reason, message }
 }
 
 #[cfg(test)]
@@ -207,6 +211,7 @@ mod tests {
             token: Token::None,
             gzip: true,
             timeout: Duration::from_secs(1),
+            ca_file: None,
         }
     }
 

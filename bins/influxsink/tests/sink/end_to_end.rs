@@ -60,9 +60,9 @@ impl Stack {
 
     fn args(&self, to: String) -> RunArgs {
         let mut kafka = KafkaArgs::at(self.broker.bootstrap_servers());
-        for (key, value) in Broker::fetch_hints() {
-            kafka.settings.push(((*key).to_owned(), (*value).to_owned()));
-        }
+        kafka
+            .settings
+            .extend(Broker::fetch_hints().iter().map(|pair| (*pair).into()));
         let service = ServiceArgs {
             drain_timeout: Duration::from_secs(30),
             ..ServiceArgs::default()

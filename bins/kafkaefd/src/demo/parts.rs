@@ -58,10 +58,9 @@ impl Parts {
             None => {
                 let broker = Broker::start()?;
                 let mut kafka = KafkaArgs::at(broker.bootstrap_servers());
-                let hints = Broker::fetch_hints()
-                    .iter()
-                    .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
-                kafka.settings.extend(hints);
+                kafka
+                    .settings
+                    .extend(Broker::fetch_hints().iter().map(|pair| (*pair).into()));
                 (Some(broker), kafka)
             }
         };

@@ -82,7 +82,7 @@ impl<'m> Acknowledged<'m> {
                 self.producer
                     .client()
                     .context()
-                    .return_it(error, *back.delivery_opaque);
+                    .return_it(error, topic, *back.delivery_opaque);
                 return;
             }
             if self.shutdown.given_up() {
@@ -129,13 +129,16 @@ impl<'m> Acknowledged<'m> {
 }
 
 impl<'m> OutletContext<'m> {
-    fn return_it(&self, error: KafkaError, sent: Sent<'m>) {
+    fn return_it(&self, error: KafkaError, topic: &str, sent: Sent<'m>) {
         use RDKafkaErrorCode::{PurgeInflight, PurgeQueue};
         let back = match error.rdkafka_error_code() {
             // The producer is going away; the next process reads the message again.
             Some(PurgeQueue | PurgeInflight) => return,
             _ if is_refusal(&error) => Returned::Refused(sent, error),
             _ => {
+                if let Some(code @ RDKafkaErrorCode::TopicAuthorizationFailed) = error.rdkafka_error_code() {
+                    self.reporter.note(code, &format!("records for topic {topic}"));
+                }
                 let mut warned = lock(&self.warned);
                 if warned.is_none_or(|at| at.elapsed() > Duration::from_secs(30)) {
                     *warned = Some(Instant::now());
@@ -165,7 +168,7 @@ impl<'m> ProducerContext for OutletContext<'m> {
                     .observe(sent.since.elapsed().as_secs_f64());
                 sent.taken.receipt.finish();
             }
-            Err((error, _)) => self.return_it(error.clone(), *sent),
+            Err((error, message)) => self.return_it(error.clone(), message.topic(), *sent),
         }
     }
 }

@@ -77,9 +77,7 @@ impl Stack {
         let hints = Broker::fetch_hints()
             .iter()
             .chain(&[("session.timeout.ms", "6000")]);
-        kafka
-            .settings
-            .extend(hints.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())));
+        kafka.settings.extend(hints.map(|pair| (*pair).into()));
         let mut args = RunArgs::new(
             kafka,
             RegistryArgs::at(self.registry.url()),

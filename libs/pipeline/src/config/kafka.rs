@@ -1,9 +1,25 @@
 //! How to reach Kafka: `--broker`, `-X key=value` and a file of the same pairs for what must not be seen.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use rdkafka::ClientConfig;
+use rdkafka::error::KafkaError;
+
+/// Settings whose values are secrets. The list is short on purpose: what librdkafka itself treats so.
+const SECRETS: &[&str] = &[
+    "sasl.password",
+    "sasl.oauthbearer.client.secret",
+    "sasl.oauthbearer.client.credentials.client.secret",
+    "sasl.oauthbearer.assertion.private.key.passphrase",
+    "sasl.oauthbearer.assertion.private.key.pem",
+    "sasl.oauthbearer.config",
+    "ssl.key.password",
+    "ssl.key.pem",
+    "ssl.keystore.password",
+    "ssl.truststore.password",
+];
 
 /// The Kafka connection's flags.
 #[derive(Args, Debug, Clone)]
@@ -20,12 +36,64 @@ pub struct KafkaArgs {
     pub broker: String,
 
     /// A librdkafka setting, as often as needed (`-X security.protocol=ssl`). Secrets belong in --kafka-config-file
-    #[arg(short = 'X', env = "KAFKA_CONFIG", value_name = "KEY=VALUE", value_delimiter = ';', value_parser = pair)]
-    pub settings: Vec<(String, String)>,
+    #[arg(
+        short = 'X',
+        env = "KAFKA_CONFIG",
+        value_name = "KEY=VALUE",
+        value_delimiter = ';',
+        hide_env_values = true
+    )]
+    pub settings: Vec<Setting>,
 
     /// File of librdkafka settings, one `key=value` a line: for passwords and keys, which no process list then shows
     #[arg(long, env = "KAFKA_CONFIG_FILE", value_name = "FILE")]
     pub kafka_config_file: Option<PathBuf>,
+
+    /// File that holds an OAUTHBEARER token, read again before it expires and each minute; turns on sasl_ssl with that
+    /// mechanism unless a setting says otherwise
+    #[arg(long, env = "KAFKA_TOKEN_FILE", value_name = "FILE")]
+    pub kafka_token_file: Option<PathBuf>,
+}
+
+/// What was given to `-X`: a pair, or not. It is not checked while the command line is read, as whoever refuses it there
+/// prints it, and it may be a secret.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Setting(String);
+
+impl Setting {
+    /// The pair.
+    fn pair(&self) -> Option<(String, String)> {
+        pair(&self.0)
+    }
+
+    /// The key, if its value is a secret.
+    fn secret(&self) -> Option<String> {
+        self.pair()
+            .map(|(key, _)| key)
+            .filter(|key| SECRETS.contains(&key.as_str()))
+    }
+}
+
+impl From<&str> for Setting {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
+
+impl From<(&str, &str)> for Setting {
+    fn from((key, value): (&str, &str)) -> Self {
+        Self(format!("{key}={value}"))
+    }
+}
+
+impl fmt::Debug for Setting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.pair(), self.secret()) {
+            (Some((key, value)), None) => write!(f, "{key}={value}"),
+            (Some((key, _)), Some(_)) => write!(f, "{key}=(hidden)"),
+            (None, _) => f.write_str("(hidden)"),
+        }
+    }
 }
 
 /// The Kafka settings cannot be used.
@@ -48,6 +116,27 @@ pub enum KafkaConfigError {
         /// The line, from 1.
         line: usize,
     },
+    /// A `-X` is not a pair. Its text is left out, too.
+    #[error("-X number {0} is not of the form key=value, for example -X linger.ms=5")]
+    NotASetting(usize),
+    /// librdkafka does not know the key, or not with this value; the value is left out unless its key is known to need
+    /// no hiding.
+    #[error("{reason}; see --help for where settings come from")]
+    Refused {
+        /// librdkafka's words.
+        reason: String,
+    },
+    /// A file that a setting names cannot be read.
+    #[error("cannot read the file of {key}, {path}")]
+    File {
+        /// The setting.
+        key: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
 }
 
 impl KafkaArgs {
@@ -57,6 +146,7 @@ impl KafkaArgs {
             broker: broker.into(),
             settings: Vec::new(),
             kafka_config_file: None,
+            kafka_token_file: None,
         }
     }
 
@@ -72,14 +162,41 @@ impl KafkaArgs {
         for (key, value) in base {
             config.set(*key, *value);
         }
-        for (key, value) in self
-            .file_settings()?
-            .into_iter()
-            .chain(self.settings.iter().cloned())
-        {
+        for (key, value) in self.file_settings()?.into_iter().chain(self.pairs()?) {
             config.set(key, value);
         }
+        if let Some(path) = &self.kafka_token_file {
+            config.set("sasl.oauthbearer.config", crate::kafka::token_setting(path));
+            if config.get("sasl.mechanism").is_none() && config.get("sasl.mechanisms").is_none() {
+                config.set("sasl.mechanisms", "OAUTHBEARER");
+            }
+            if config.get("security.protocol").is_none() {
+                config.set("security.protocol", "sasl_ssl");
+            }
+        }
+        check(&config)?;
         Ok(config)
+    }
+
+    /// The pairs of `-X`.
+    fn pairs(&self) -> Result<Vec<(String, String)>, KafkaConfigError> {
+        let numbered = self.settings.iter().enumerate();
+        numbered
+            .map(|(index, setting)| setting.pair().ok_or(KafkaConfigError::NotASetting(index + 1)))
+            .collect()
+    }
+
+    /// Keys of secrets that `arguments` (a process's own) hold, where everybody on the machine can read them.
+    pub(super) fn exposed_secrets<'a>(arguments: impl Iterator<Item = &'a str>) -> Vec<String> {
+        arguments
+            .flat_map(|argument| {
+                argument
+                    .trim_start_matches("-X")
+                    .trim_start_matches('=')
+                    .split(';')
+            })
+            .filter_map(|text| Setting::from(text).secret())
+            .collect()
     }
 
     fn file_settings(&self) -> Result<Vec<(String, String)>, KafkaConfigError> {
@@ -94,7 +211,7 @@ impl KafkaArgs {
             .enumerate()
             .filter(|(_, line)| !line.trim().is_empty() && !line.trim_start().starts_with('#'))
             .map(|(index, line)| {
-                pair(line).map_err(|_| KafkaConfigError::NotAPair {
+                pair(line).ok_or_else(|| KafkaConfigError::NotAPair {
                     path: path.clone(),
                     line: index + 1,
                 })
@@ -103,11 +220,44 @@ impl KafkaArgs {
     }
 }
 
-fn pair(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
-        _ => Err("expected key=value, for example linger.ms=5".to_owned()),
+fn pair(text: &str) -> Option<(String, String)> {
+    let (key, value) = text.split_once('=')?;
+    (!key.trim().is_empty()).then(|| (key.trim().to_owned(), value.trim().to_owned()))
+}
+
+/// What can be said better here than by librdkafka, which prints values in its errors and does not say which file.
+fn check(config: &ClientConfig) -> Result<(), KafkaConfigError> {
+    if let Err(KafkaError::ClientConfig(_, reason, _, _)) = config.create_native_config() {
+        return Err(KafkaConfigError::Refused { reason });
     }
+    for key in [
+        "ssl.ca.location",
+        "ssl.certificate.location",
+        "ssl.key.location",
+        "ssl.keystore.location",
+    ] {
+        let Some(path) = config
+            .get(key)
+            .filter(|path| !path.is_empty() && *path != "probe")
+        else {
+            continue;
+        };
+        if let Err(source) = std::fs::metadata(path).and_then(|found| {
+            // A folder of authorities is as good as a file of them.
+            if found.is_dir() {
+                Ok(())
+            } else {
+                std::fs::File::open(path).map(drop)
+            }
+        }) {
+            return Err(KafkaConfigError::File {
+                key,
+                path: Path::new(path).to_owned(),
+                source,
+            });
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -117,7 +267,7 @@ mod tests {
     #[test]
     fn a_flag_overrides_our_default() {
         let mut args = KafkaArgs::at("here:1");
-        args.settings.push(pair("linger.ms = 7").unwrap());
+        args.settings.push("linger.ms = 7".into());
         let config = args
             .client_config(&[("linger.ms", "5"), ("acks", "all")])
             .unwrap();
@@ -126,11 +276,57 @@ mod tests {
         assert_eq!(config.get("bootstrap.servers"), Some("here:1"));
     }
 
+    fn error(settings: &[&str]) -> String {
+        let mut args = KafkaArgs::at("here:1");
+        args.settings = settings.iter().map(|text| Setting::from(*text)).collect();
+        crate::chain(&args.client_config(&[]).unwrap_err())
+    }
+
     #[test]
-    fn what_is_no_pair_says_what_was_expected() {
+    fn what_is_no_setting_says_what_was_expected() {
         assert_eq!(
-            pair("linger.ms").unwrap_err(),
-            "expected key=value, for example linger.ms=5"
+            error(&["acks=all", "linger.ms"]),
+            "-X number 2 is not of the form key=value, for example -X linger.ms=5"
         );
+        assert!(error(&["lingr.ms=5"]).contains("lingr.ms"));
+        let file = error(&["ssl.ca.location=/nowhere/ca.pem"]);
+        assert!(
+            file.starts_with("cannot read the file of ssl.ca.location, /nowhere/ca.pem: "),
+            "{file}"
+        );
+    }
+
+    #[test]
+    fn no_error_shows_a_secret() {
+        for wrong in ["sasl.pasword=s3cr3t", "s3cr3t", "=s3cr3t", "sasl.password:s3cr3t"] {
+            assert!(!error(&[wrong]).contains("s3cr3t"), "{}", error(&[wrong]));
+        }
+        let mut args = KafkaArgs::at("here:1");
+        args.settings = vec!["sasl.password=s3cr3t".into(), "s3cr3t".into(), "acks=all".into()];
+        let shown = format!("{args:?}");
+        assert!(!shown.contains("s3cr3t") && shown.contains("acks=all"), "{shown}");
+    }
+
+    #[test]
+    fn secrets_among_the_arguments_are_found() {
+        let exposed = |arguments: &[&str]| KafkaArgs::exposed_secrets(arguments.iter().copied());
+        assert_eq!(
+            exposed(&["run", "-X", "sasl.password=x", "-Xacks=all"]),
+            ["sasl.password"]
+        );
+        assert_eq!(exposed(&["-Xacks=all;ssl.key.password=x"]), ["ssl.key.password"]);
+        assert!(exposed(&["--kafka-config-file", "sasl.password"]).is_empty());
+    }
+
+    #[test]
+    fn a_token_file_turns_its_mechanism_on() {
+        let mut args = KafkaArgs::at("here:1");
+        args.kafka_token_file = Some("/run/token".into());
+        let config = args.client_config(&[]).unwrap();
+        assert_eq!(config.get("sasl.mechanisms"), Some("OAUTHBEARER"));
+        assert_eq!(config.get("security.protocol"), Some("sasl_ssl"));
+        args.settings.push("security.protocol=sasl_plaintext".into());
+        let config = args.client_config(&[]).unwrap();
+        assert_eq!(config.get("security.protocol"), Some("sasl_plaintext"));
     }
 }

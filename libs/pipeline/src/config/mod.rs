@@ -10,7 +10,7 @@ mod registry;
 mod secret;
 mod service;
 
-pub use kafka::{KafkaArgs, KafkaConfigError};
+pub use kafka::{KafkaArgs, KafkaConfigError, Setting};
 pub use member::{GroupProtocol, MemberArgs};
 pub use moment::{Moment, moment};
 pub use registry::RegistryArgs;
@@ -20,8 +20,15 @@ pub use service::{LogFormat, ServiceArgs, seconds};
 /// The exit code of a wrong flag, file or environment (`EX_USAGE` of BSD's sysexits).
 pub const EXIT_USAGE: u8 = 64;
 
-/// Reads the command line. What clap has to show (help, or what is wrong) is printed, and the exit code answered.
+/// Reads the command line. What clap has to show (help, or what is wrong) is printed, and the exit code answered. Secrets
+/// on it are warned of.
 pub fn parse_cli<C: clap::Parser>() -> Result<C, std::process::ExitCode> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    for key in KafkaArgs::exposed_secrets(arguments.iter().map(String::as_str)) {
+        eprintln!(
+            "warning: {key} is an argument, which process lists show to everybody here: use --kafka-config-file"
+        );
+    }
     C::try_parse().map_err(|shown| {
         let code = if shown.use_stderr() { EXIT_USAGE } else { 0 };
         let _ = shown.print();

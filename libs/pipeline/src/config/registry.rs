@@ -15,7 +15,8 @@ pub struct RegistryArgs {
         long,
         env = "SCHEMAREGISTRY",
         default_value = "http://localhost:8081",
-        value_name = "URL"
+        value_name = "URL",
+        hide_env_values = true
     )]
     pub schema_registry: String,
 
@@ -26,6 +27,10 @@ pub struct RegistryArgs {
     /// File that holds that user's password (or put it into the environment: SCHEMAREGISTRY_PASSWORD)
     #[arg(long, env = "SCHEMAREGISTRY_PASSWORD_FILE", value_name = "FILE")]
     pub schema_registry_password_file: Option<PathBuf>,
+
+    /// PEM file of the authorities that may have signed the registry's certificate, instead of the system's
+    #[arg(long, env = "SCHEMAREGISTRY_CA_FILE", value_name = "FILE")]
+    pub schema_registry_ca_file: Option<PathBuf>,
 }
 
 impl RegistryArgs {
@@ -35,6 +40,7 @@ impl RegistryArgs {
             schema_registry: url.into(),
             schema_registry_user: None,
             schema_registry_password_file: None,
+            schema_registry_ca_file: None,
         }
     }
 

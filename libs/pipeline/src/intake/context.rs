@@ -87,7 +87,7 @@ impl ConsumerContext for IntakeContext {
                 {
                     tracing::warn!(error = %crate::chain(&error), "start offsets could not be committed");
                 }
-                self.reporter.part().up();
+                self.reporter.connected();
                 ("assign", assign)
             }
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => {

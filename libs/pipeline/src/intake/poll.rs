@@ -57,8 +57,8 @@ pub enum IntakeError {
         #[source]
         source: KafkaError,
     },
-    /// librdkafka cannot recover.
-    #[error("the kafka consumer cannot go on")]
+    /// librdkafka cannot recover; the log says of what, just before.
+    #[error("a kafka client cannot go on")]
     Fatal(#[source] Option<KafkaError>),
     /// Where the range starts and ends cannot be found out.
     #[error("cannot find the range's offsets")]
@@ -328,14 +328,13 @@ impl Intake {
             Some(Ok(message)) => Ok(Some(message)),
             Some(Err(error)) => match error.rdkafka_error_code() {
                 Some(RDKafkaErrorCode::Fatal) => Err(IntakeError::Fatal(Some(error))),
-                // Said once by the client's context.
-                Some(RDKafkaErrorCode::AllBrokersDown | RDKafkaErrorCode::BrokerTransportFailure) => Ok(None),
                 Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
                     self.reporter.part().down("a subscribed topic does not exist yet");
                     Ok(None)
                 }
+                // Said by the client's context, which hears the reason too.
                 _ => {
-                    tracing::warn!(error = %crate::chain(&error), "consumer reports an error; it goes on trying");
+                    tracing::debug!(error = %crate::chain(&error), "consumer reports an error; it goes on trying");
                     Ok(None)
                 }
             },

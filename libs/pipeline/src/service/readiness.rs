@@ -2,11 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The least time between two log lines about a part that stays away for another reason than before.
+const SAY_EVERY: Duration = Duration::from_secs(30);
 
 /// The parts that a stage waits for: broker, registry, database.
 #[derive(Debug, Clone, Default)]
 pub struct Readiness {
-    parts: Arc<Mutex<BTreeMap<&'static str, Option<String>>>>,
+    parts: Arc<Mutex<BTreeMap<&'static str, State>>>,
+}
+
+/// Of a part.
+#[derive(Debug)]
+struct State {
+    /// Why it is missing; none while it is there.
+    why: Option<String>,
+    /// When the log said so last.
+    said: Option<Instant>,
 }
 
 /// One part, held by the code that knows its state.
@@ -19,7 +32,11 @@ pub struct Part {
 impl Readiness {
     /// Names a part; it is missing until it says otherwise.
     pub fn part(&self, name: &'static str) -> Part {
-        self.lock().insert(name, Some("not yet seen".to_owned()));
+        let unseen = State {
+            why: Some("not yet seen".to_owned()),
+            said: None,
+        };
+        self.lock().insert(name, unseen);
         Part {
             readiness: self.clone(),
             name,
@@ -28,18 +45,18 @@ impl Readiness {
 
     /// Whether all parts are there.
     pub fn is_ready(&self) -> bool {
-        self.lock().values().all(Option::is_none)
+        self.lock().values().all(|state| state.why.is_none())
     }
 
     /// Each missing part and why, in the order of their names.
     pub fn missing(&self) -> Vec<(&'static str, String)> {
         self.lock()
             .iter()
-            .filter_map(|(name, why)| Some((*name, why.clone()?)))
+            .filter_map(|(name, state)| Some((*name, state.why.clone()?)))
             .collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, Option<String>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, State>> {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -47,7 +64,12 @@ impl Readiness {
 impl Part {
     /// The part answers.
     pub fn up(&self) {
-        if self.readiness.lock().insert(self.name, None).flatten().is_some() {
+        let up = State {
+            why: None,
+            said: None,
+        };
+        let before = self.readiness.lock().insert(self.name, up);
+        if before.is_some_and(|before| before.why.is_some()) {
             tracing::info!(part = self.name, "part is there");
         }
     }
@@ -55,12 +77,20 @@ impl Part {
     /// The part is away; `why` is shown by `/ready`.
     pub fn down(&self, why: impl Into<String>) {
         let why = why.into();
-        let was_up = self
-            .readiness
-            .lock()
-            .insert(self.name, Some(why.clone()))
-            .is_some_and(|old| old.is_none());
-        if was_up {
+        let mut parts = self.readiness.lock();
+        let before = parts.remove(self.name);
+        let is_news = before
+            .as_ref()
+            .is_none_or(|before| before.why.as_ref() != Some(&why));
+        let said = before.and_then(|before| before.said);
+        let say = is_news && said.is_none_or(|said| said.elapsed() >= SAY_EVERY);
+        let state = State {
+            why: Some(why.clone()),
+            said: if say { Some(Instant::now()) } else { said },
+        };
+        parts.insert(self.name, state);
+        drop(parts);
+        if say {
             tracing::warn!(part = self.name, why, "part is away");
         }
     }

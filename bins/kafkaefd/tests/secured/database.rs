@@ -1,0 +1,121 @@
+//! InfluxDB's administrator: buckets, tokens that may do one thing, and what a bucket holds.
+
+use std::collections::BTreeSet;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::stack::{Secured, words};
+
+/// A bucket of the test's own.
+pub(crate) struct Bucket {
+    pub(crate) name: String,
+    id: String,
+    organisation: String,
+}
+
+/// A token and its id, by which it can be revoked.
+pub(crate) struct Token {
+    pub(crate) text: String,
+    id: String,
+}
+
+impl Secured {
+    fn ask(&self, method: Method, path: &str, body: &Value) -> Value {
+        let request = self.http.request(
+            method,
+            format!("{}/api/v2/{path}", self.services.get("SECURED_INFLUXDB")),
+        );
+        let request = request.header(
+            "Authorization",
+            format!("Token {}", self.services.get("SECURED_INFLUXDB_TOKEN")),
+        );
+        let answer = self.runtime.block_on(async {
+            let answer = request
+                .json(body)
+                .send()
+                .await
+                .unwrap()
+                .error_for_status()
+                .unwrap();
+            answer.text().await.unwrap()
+        });
+        serde_json::from_str(&answer).unwrap_or(Value::String(answer))
+    }
+
+    /// Makes the test's bucket.
+    pub(crate) fn bucket(&self) -> Bucket {
+        let organisations = self.ask(Method::GET, "orgs", &Value::Null);
+        let organisation = organisations["orgs"][0]["id"].as_str().unwrap().to_owned();
+        let bucket = json!({"orgID": organisation, "name": self.name});
+        let made = self.ask(Method::POST, "buckets", &bucket);
+        Bucket {
+            name: self.name.clone(),
+            id: made["id"].as_str().unwrap().to_owned(),
+            organisation,
+        }
+    }
+
+    /// A token that may write to the bucket and nothing else.
+    pub(crate) fn write_token(&self, bucket: &Bucket) -> Token {
+        let resource = json!({"type": "buckets", "id": bucket.id, "orgID": bucket.organisation});
+        let permissions = json!([{"action": "write", "resource": resource}]);
+        let wanted = json!({"orgID": bucket.organisation, "permissions": permissions});
+        let made = self.ask(Method::POST, "authorizations", &wanted);
+        let text = |key: &str| made[key].as_str().unwrap().to_owned();
+        Token {
+            text: text("token"),
+            id: text("id"),
+        }
+    }
+
+    /// From now on InfluxDB refuses the token.
+    pub(crate) fn revoke(&self, token: &Token) {
+        self.ask(
+            Method::DELETE,
+            &format!("authorizations/{}", token.id),
+            &Value::Null,
+        );
+    }
+
+    /// The sequence numbers of all points; of how many points.
+    pub(crate) fn sequences(&self, bucket: &Bucket) -> (BTreeSet<i64>, usize) {
+        let flux = format!(
+            "from(bucket: {:?}) |> range(start: 0) |> filter(fn: (r) => r._field == \"sal_sequence\") \
+             |> group() |> keep(columns: [\"_value\"])",
+            bucket.name
+        );
+        let csv = self.ask(
+            Method::POST,
+            &format!("query?org={}", self.services.get("INFLUXDB_ORG")),
+            &json!({"query": flux, "type": "flux"}),
+        );
+        let rows = csv.as_str().unwrap_or_default().lines();
+        let values: Vec<i64> = rows
+            .filter_map(|row| row.trim().rsplit(',').next()?.parse().ok())
+            .collect();
+        (values.iter().copied().collect(), values.len())
+    }
+
+    /// Flags of influxsink from a mocked topic into the bucket.
+    pub(crate) fn sink(&self, topic: &str, bucket: &Bucket, token: &str) -> Vec<String> {
+        let file = self.file("token", token).display().to_string();
+        let (group, ca) = (format!("{}.sink", self.name), self.cert("ca.pem"));
+        words(&[
+            "run",
+            topic,
+            "--group",
+            &group,
+            "--to",
+            self.services.get("SECURED_INFLUXDB"),
+            "--org",
+            self.services.get("INFLUXDB_ORG"),
+            "--bucket",
+            &bucket.name,
+            "--token-file",
+            &file,
+            "--influxdb-ca-file",
+            &ca,
+        ])
+    }
+}

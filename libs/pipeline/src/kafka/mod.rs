@@ -1,0 +1,244 @@
+//! One client context for all Kafka clients of a process: librdkafka's callbacks become log lines, metrics and what
+//! `/ready` says of Kafka.
+//!
+//! librdkafka recovers by itself from nearly everything it reports here, so that these lines are for the operator
+//! and never steer the pipeline; errors that do are returned by the calls that they belong to. The one exception is a
+//! client that says it cannot go on ([`Reporter::has_met_fatal`]).
+
+mod reach;
+mod refusal;
+mod token;
+mod trouble;
+
+use std::error::Error;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rdkafka::ClientContext;
+use rdkafka::client::OAuthToken;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::statistics::Statistics;
+
+use self::refusal::Refusal;
+use self::trouble::{Trouble, Troubles};
+use crate::metrics::KafkaMetrics;
+use crate::service::Part;
+
+pub use reach::{ReachError, Visitor, reach};
+pub(crate) use token::setting as token_setting;
+
+/// What every producer of ours starts from: a retry sends nothing twice, and nothing is lost on a new partition.
+///
+/// With more than one request in flight, records were lost on Kafka 4.1: the first batch of a partition that is not
+/// there yet is refused, the second, already on its way, is taken (to the broker it is the producer's first), and the
+/// retry of the first then looks like a duplicate, which librdkafka reports as delivered.
+pub const SAFE_PRODUCER: [(&str, &str); 2] = [
+    ("enable.idempotence", "true"),
+    ("max.in.flight.requests.per.connection", "1"),
+];
+
+/// Implements `ClientContext` for a context by handing each callback to its field `reporter`.
+#[macro_export]
+macro_rules! reports_to_its_reporter {
+    ($context:ty) => {
+        impl rdkafka::ClientContext for $context {
+            const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+            fn log(&self, level: rdkafka::config::RDKafkaLogLevel, facility: &str, message: &str) {
+                self.reporter.log(level, facility, message);
+            }
+
+            fn stats(&self, statistics: rdkafka::Statistics) {
+                self.reporter.stats(statistics);
+            }
+
+            fn error(&self, error: rdkafka::error::KafkaError, reason: &str) {
+                self.reporter.error(error, reason);
+            }
+
+            fn generate_oauth_token(
+                &self,
+                config: Option<&str>,
+            ) -> Result<rdkafka::client::OAuthToken, Box<dyn std::error::Error>> {
+                self.reporter.generate_oauth_token(config)
+            }
+        }
+    };
+}
+
+/// What all clients of a process report to.
+#[derive(Clone)]
+pub struct Reporter {
+    metrics: KafkaMetrics,
+    part: Part,
+    fatal: Arc<AtomicBool>,
+    troubles: Arc<Troubles>,
+    /// Whether the part is down because of a trouble.
+    shown: Arc<AtomicBool>,
+}
+
+impl Reporter {
+    /// Reports to these metrics and to the readiness part `kafka`.
+    pub fn new(metrics: KafkaMetrics, part: Part) -> Self {
+        Self {
+            metrics,
+            part,
+            fatal: Arc::default(),
+            troubles: Arc::default(),
+            shown: Arc::default(),
+        }
+    }
+
+    /// The metrics.
+    pub fn metrics(&self) -> &KafkaMetrics {
+        &self.metrics
+    }
+
+    /// The readiness part `kafka`.
+    pub fn part(&self) -> &Part {
+        &self.part
+    }
+
+    /// Whether a client met an error from which librdkafka cannot recover.
+    pub fn has_met_fatal(&self) -> bool {
+        self.fatal.load(Ordering::Relaxed)
+    }
+
+    /// Kafka works for us: the part is up, unless something that a working connection does not mend was refused a moment
+    /// ago.
+    pub fn connected(&self) {
+        self.troubles.connected();
+        match self.troubles.now() {
+            None => {
+                self.shown.store(false, Ordering::Relaxed);
+                self.part.up();
+            }
+            Some(trouble) => self.part.down(trouble),
+        }
+    }
+
+    /// Notes an error of a client or of a call, such as a record that was not taken; `about` says of which topic or group.
+    /// Said at most twice a minute; refusals are shown by `/ready` until they have not come back for a while.
+    pub fn note(&self, code: RDKafkaErrorCode, about: &str) {
+        // The same complaint of another client, or after another time, is the same.
+        let about = about.split(" (after ").next().unwrap_or_default();
+        let key = format!("{code:?} {about}");
+        if let Some(refusal) = Refusal::of(code, about) {
+            let (refused_by, advice) = (refusal.layer(), refusal.advice());
+            let trouble = Trouble {
+                text: format!("{refused_by}: {advice} ({about})"),
+                is_refusal: true,
+                is_of_connections: refusal.is_of_connections(),
+            };
+            if let Some(repeated) = self.show(&key, trouble) {
+                tracing::error!(
+                    refused_by,
+                    advice,
+                    about,
+                    ?code,
+                    repeated,
+                    "kafka refuses us; what needs it waits, nothing is lost"
+                );
+            }
+        } else if code == RDKafkaErrorCode::AllBrokersDown {
+            let trouble = Trouble {
+                text: "no broker answers".to_owned(),
+                is_refusal: false,
+                is_of_connections: true,
+            };
+            if let Some(repeated) = self.show("AllBrokersDown", trouble) {
+                tracing::warn!(about, repeated, "no broker answers; librdkafka goes on trying");
+            }
+        } else if let Some(repeated) = self.troubles.note(&key, None) {
+            tracing::warn!(
+                ?code,
+                about,
+                repeated,
+                "kafka client reports an error; it goes on trying"
+            );
+        }
+    }
+
+    fn show(&self, key: &str, trouble: Trouble) -> Option<u64> {
+        let say = self.troubles.note(key, Some(trouble));
+        if let Some(now) = self.troubles.now() {
+            self.shown.store(true, Ordering::Relaxed);
+            self.part.down(now);
+        }
+        say
+    }
+}
+
+impl ClientContext for Reporter {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        use RDKafkaLogLevel::{Alert, Critical, Debug, Emerg, Info, Notice};
+        // Each lost connection is said three times, `error` below says it once, at the right level; as all clients of a
+        // process share the operator's settings, some get those that are not for them; and a broker that has just come
+        // up makes producers wait for their id (librdkafka tries again by itself).
+        if matches!(facility, "FAIL" | "ERROR" | "CONFWARN" | "GETPID") {
+            // But this is said nowhere else: a broker that hangs up on whom it does not understand.
+            if facility == "FAIL" && refusal::is_hung_up_on(message) {
+                let about = message.split_once(": ").map_or(message, |(_thread, about)| about);
+                self.note(RDKafkaErrorCode::BrokerTransportFailure, about);
+            }
+            return tracing::debug!(target: "librdkafka", facility, message);
+        }
+        // The event of a fatal error carries the error's own code, by which it cannot be told from one that passes. This
+        // line comes for fatal errors only.
+        if facility == "FATAL" {
+            self.fatal.store(true, Ordering::Relaxed);
+        }
+        if facility == "SSL" && message.contains("No matching issuer") {
+            return self.note(RDKafkaErrorCode::SSL, message);
+        }
+        match level {
+            Notice | Info => return tracing::info!(target: "librdkafka", facility, message),
+            Debug => return tracing::debug!(target: "librdkafka", facility, message),
+            _ => {}
+        }
+        let Some(repeated) = self.troubles.note(&format!("{facility} {message}"), None) else {
+            return;
+        };
+        match level {
+            Emerg | Alert | Critical => tracing::error!(target: "librdkafka", facility, message, repeated),
+            _ => tracing::warn!(target: "librdkafka", facility, message, repeated),
+        }
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        // A consumer in its group has a broker that takes our credentials; without partitions, it may lack its topics.
+        if statistics.cgrp.is_some_and(|group| {
+            let is_member = group.state == "up" && group.join_state == "steady";
+            is_member && (group.assignment_size > 0 || self.shown.load(Ordering::Relaxed))
+        }) {
+            self.connected();
+        }
+        for (topic, state) in &statistics.topics {
+            for (partition, state) in state
+                .partitions
+                .iter()
+                .filter(|(_, state)| state.consumer_lag >= 0)
+            {
+                let labels = [topic.as_str(), &partition.to_string()];
+                self.metrics
+                    .lag
+                    .with_label_values(&labels)
+                    .set(state.consumer_lag);
+            }
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        let code = error.rdkafka_error_code();
+        let label = code.map_or_else(|| "other".to_owned(), |code| format!("{code:?}"));
+        self.metrics.errors.with_label_values(&[label.as_str()]).inc();
+        if let Some(code) = code {
+            self.note(code, reason);
+        }
+    }
+
+    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        token::read(config)
+    }
+}

@@ -1,0 +1,101 @@
+//! One look whether a broker lets us in, for commands that do one thing and end: what they call next would only say that
+//! it took too long.
+
+use std::error::Error;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientContext;
+use rdkafka::client::OAuthToken;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::consumer::ConsumerContext;
+use rdkafka::error::KafkaError;
+use rdkafka::metadata::Metadata;
+use rdkafka::producer::{BaseProducer, DeliveryResult, Producer, ProducerContext};
+
+use super::{Refusal, token};
+
+/// A broker lets us not in.
+#[derive(Debug, thiserror::Error)]
+pub enum ReachError {
+    /// It, or we it, by TLS or SASL.
+    #[error("{layer}: {advice} ({reason})")]
+    Refused {
+        /// TLS or SASL.
+        layer: &'static str,
+        /// What to look at.
+        advice: &'static str,
+        /// The library's words.
+        reason: String,
+    },
+    /// There is none.
+    #[error("no broker answers")]
+    Away(#[source] KafkaError),
+    /// No client can be made with these settings.
+    #[error("wrong kafka settings")]
+    Client(#[from] KafkaError),
+}
+
+/// The context of short-lived clients: reads tokens, keeps the first refusal.
+#[derive(Clone, Default)]
+pub struct Visitor(Arc<Mutex<Option<ReachError>>>);
+
+impl Visitor {
+    fn refused(&self) -> MutexGuard<'_, Option<ReachError>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ClientContext for Visitor {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
+        tracing::debug!(target: "librdkafka", facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "kafka client reports an error");
+        let refusal = error
+            .rdkafka_error_code()
+            .and_then(|code| Refusal::of(code, reason));
+        if let Some(refusal) = refusal.filter(|refusal| refusal.is_of_connections()) {
+            self.refused().get_or_insert(ReachError::Refused {
+                layer: refusal.layer(),
+                advice: refusal.advice(),
+                reason: reason.to_owned(),
+            });
+        }
+    }
+
+    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
+        token::read(config)
+    }
+}
+
+impl ConsumerContext for Visitor {}
+
+impl ProducerContext for Visitor {
+    type DeliveryOpaque = ();
+
+    fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
+}
+
+/// Waits until a broker says what the cluster has, at most `patience`; a refusal is answered at once. Blocks.
+pub fn reach(config: &ClientConfig, patience: Duration) -> Result<Metadata, ReachError> {
+    /// For one question; events are served in between.
+    const QUESTION: Duration = Duration::from_secs(1);
+    let visitor = Visitor::default();
+    let client: BaseProducer<Visitor> = config.create_with_context(visitor.clone())?;
+    let start = Instant::now();
+    loop {
+        client.poll(Duration::from_millis(100));
+        if let Some(refused) = visitor.refused().take() {
+            return Err(refused);
+        }
+        match client.client().fetch_metadata(None, QUESTION) {
+            Ok(metadata) => return Ok(metadata),
+            Err(error) if start.elapsed() >= patience => return Err(ReachError::Away(error)),
+            Err(_) => {}
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Who refuses us, and what to do about it: the words of librdkafka and of the broker, sorted into TLS, SASL and rights
+//! (ACLs). For people alone: nothing but a log line and `/ready` depends on it.
+
+use rdkafka::error::RDKafkaErrorCode;
+
+/// What refuses us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// Certificates: ours or the broker's.
+    Tls(&'static str),
+    /// User and password, or a token.
+    Sasl(&'static str),
+    /// Logged in, and without a right that we need.
+    Right(&'static str),
+}
+
+impl Refusal {
+    /// Sorts an error; none if it is about something else.
+    pub(super) fn of(code: RDKafkaErrorCode, reason: &str) -> Option<Self> {
+        use RDKafkaErrorCode as Code;
+        match code {
+            Code::SSL => Some(Self::Tls(broker_side(reason))),
+            Code::BrokerTransportFailure => client_side(reason).map(Self::Tls),
+            Code::Authentication
+            | Code::SaslAuthenticationFailed
+            | Code::UnsupportedSASLMechanism
+            | Code::IllegalSASLState => Some(Self::Sasl(login(reason))),
+            Code::TopicAuthorizationFailed => Some(Self::Right(
+                "the user lacks a right on this topic: READ and DESCRIBE to consume, WRITE and DESCRIBE to produce",
+            )),
+            Code::GroupAuthorizationFailed => {
+                Some(Self::Right("the user lacks the right READ on the consumer group"))
+            }
+            Code::ClusterAuthorizationFailed => Some(Self::Right(
+                "the user may produce nowhere: it needs WRITE on the output topics and on the dead-letter topic",
+            )),
+            Code::TransactionalIdAuthorizationFailed => Some(Self::Right(
+                "the user lacks the rights WRITE and DESCRIBE on the transactional id",
+            )),
+            _ => None,
+        }
+    }
+
+    /// The layer that refuses, as `/ready` and the log name it.
+    pub(super) fn layer(self) -> &'static str {
+        match self {
+            Self::Tls(_) => "TLS",
+            Self::Sasl(_) => "SASL",
+            Self::Right(_) => "ACL",
+        }
+    }
+
+    /// What is wrong or what to look at.
+    pub(super) fn advice(self) -> &'static str {
+        match self {
+            Self::Tls(advice) | Self::Sasl(advice) | Self::Right(advice) => advice,
+        }
+    }
+
+    /// Whether a connection that works shows that it is over. A right can be missing on one that does.
+    pub(super) fn is_of_connections(self) -> bool {
+        !matches!(self, Self::Right(_))
+    }
+}
+
+/// The handshake failed on our side: it is about the broker's certificate, or there is no TLS at all.
+fn broker_side(reason: &str) -> &'static str {
+    if reason.contains("PLAINTEXT broker listener") || reason.contains("wrong version number") {
+        "the broker's port speaks no TLS: check security.protocol and the port"
+    } else if let Some(advice) = client_side(reason) {
+        advice
+    } else {
+        "the TLS handshake failed: check the certificates on both sides"
+    }
+}
+
+/// The broker hung up in or after the handshake: it is about our certificate, or about the protocol.
+fn client_side(reason: &str) -> Option<&'static str> {
+    const OURS: &str = "the broker refuses our certificate: check that ssl.certificate.location is signed by an authority that the \
+                        broker trusts, and that it has not expired";
+    let alert = [
+        "alert bad certificate",
+        "alert certificate",
+        "alert unknown ca",
+        "No matching issuer",
+    ];
+    if reason.contains("certificate verify failed") {
+        Some(
+            "the broker's certificate is not trusted: check that ssl.ca.location is its authority, that it has not \
+             expired, and that --broker is a name that it was made for",
+        )
+    } else if alert.iter().any(|text| reason.contains(text)) || reason.contains("certificate required") {
+        Some(OURS)
+    } else if reason.contains("Disconnected") {
+        Some(
+            "the broker hangs up at once: if it is not just starting, check security.protocol and the port (it may want TLS \
+             or a login)",
+        )
+    } else if reason.contains("alert handshake failure") {
+        Some(
+            "the TLS handshake failed: the broker finds no protocol version or cipher that both know, or no certificate of ours",
+        )
+    } else {
+        None
+    }
+}
+
+/// Whether librdkafka's line about a lost connection is about one that did not get beyond its beginning: with the wrong
+/// protocol, brokers hang up without a word.
+pub(super) fn is_hung_up_on(line: &str) -> bool {
+    let state = line
+        .split_once("(after ")
+        .and_then(|(_, rest)| rest.split_once("ms in state "));
+    let Some((lasted, state)) = state.filter(|_| line.contains(": Disconnected")) else {
+        return false;
+    };
+    state.starts_with("APIVERSION_QUERY")
+        || (state.starts_with("UP") && lasted.parse().is_ok_and(|ms: u32| ms < 500))
+}
+
+fn login(reason: &str) -> &'static str {
+    if reason.contains("Unsupported SASL mechanism") {
+        "the broker does not offer this mechanism on this port: check sasl.mechanisms and the port"
+    } else if reason.contains("OAUTHBEARER") || reason.contains("token") {
+        "the OAUTHBEARER token is refused, has expired or cannot be read: check --kafka-token-file, and the token's \
+         audience, issuer and subject"
+    } else {
+        "user or password is wrong: check sasl.username and sasl.password"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use RDKafkaErrorCode as Code;
+
+    fn layer(code: Code, reason: &str) -> Option<&'static str> {
+        Refusal::of(code, reason).map(Refusal::layer)
+    }
+
+    /// Reasons as librdkafka 2.12 and Kafka 4.1 gave them.
+    #[test]
+    fn real_refusals_are_told_apart() {
+        let wrong_password = "sasl_ssl://127.0.0.1:1/bootstrap: SASL authentication error: Authentication failed during \
+                              authentication due to invalid credentials with SASL mechanism SCRAM-SHA-512 (after 234ms)";
+        let advice = |code, reason| Refusal::of(code, reason).unwrap().advice();
+        assert!(advice(Code::Authentication, wrong_password).contains("password"));
+        let expired = "ssl://127.0.0.1:1/bootstrap: Receive failed: error:0A000416:SSL routines::ssl/tls alert certificate \
+                       unknown: SSL alert number 46 (after 54ms in state APIVERSION_QUERY)";
+        assert!(advice(Code::BrokerTransportFailure, expired).contains("our certificate"));
+        let authority = "SSL handshake failed: error:0A000086:SSL routines::certificate verify failed: broker certificate \
+                         could not be verified, verify that ssl.ca.location is correctly configured";
+        assert!(advice(Code::SSL, authority).contains("broker's certificate"));
+        assert_eq!(layer(Code::TopicAuthorizationFailed, ""), Some("ACL"));
+    }
+
+    #[test]
+    fn a_mechanism_that_is_not_offered_is_no_wrong_password() {
+        let reason = "sasl_ssl://127.0.0.1:1/bootstrap: SASL SCRAM-SHA-512 mechanism handshake failed: Broker: Unsupported \
+                      SASL mechanism: broker's supported mechanisms: OAUTHBEARER";
+        let refusal = Refusal::of(Code::Authentication, reason).unwrap();
+        assert!(
+            refusal.advice().contains("sasl.mechanisms"),
+            "{}",
+            refusal.advice()
+        );
+    }
+
+    #[test]
+    fn a_connection_that_worked_is_not_one_that_was_refused() {
+        let lost = |tail| {
+            is_hung_up_on(&format!(
+                "[thrd:1]: ssl://127.0.0.1:1/1: Disconnected: closed by peer {tail}"
+            ))
+        };
+        assert!(lost("(after 0ms in state APIVERSION_QUERY)"));
+        assert!(lost("(after 3ms in state UP, 1 identical error(s) suppressed)"));
+        assert!(!lost("(after 86012ms in state UP)"));
+        assert!(!is_hung_up_on(
+            "[thrd:1]: 1: Connect failed: Connection refused (after 0ms in state CONNECT)"
+        ));
+    }
+
+    #[test]
+    fn a_broker_that_is_away_refuses_nobody() {
+        let away = "127.0.0.1:9092/bootstrap: Connect to ipv4#127.0.0.1:9092 failed: Connection refused";
+        assert_eq!(layer(Code::BrokerTransportFailure, away), None);
+        assert_eq!(layer(Code::AllBrokersDown, "1/1 brokers are down"), None);
+    }
+}
