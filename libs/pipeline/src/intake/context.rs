@@ -6,13 +6,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
-use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
 use rdkafka::error::{KafkaError, KafkaResult};
-use rdkafka::statistics::Statistics;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::util::Timeout;
-use rdkafka::{ClientContext, Offset, TopicPartitionList};
+use rdkafka::{Offset, TopicPartitionList};
 
 use super::board::{Board, Partition};
 use super::range::RangeReader;
@@ -46,22 +44,11 @@ pub(super) struct IntakeContext {
     pub(super) rewound: Option<Mutex<HashSet<(String, i32)>>>,
 }
 
-impl ClientContext for IntakeContext {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.reporter.log(level, facility, message);
+crate::reports_to_its_reporter!(IntakeContext, |context, statistics| {
+    if let Some(range) = &context.range {
+        range.learn(statistics);
     }
-
-    fn stats(&self, statistics: Statistics) {
-        if let Some(range) = &self.range {
-            range.learn(&statistics);
-        }
-        self.reporter.stats(statistics);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.reporter.error(error, reason);
-    }
-}
+});
 
 impl ConsumerContext for IntakeContext {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, err: RDKafkaRespErr, list: &mut TopicPartitionList) {

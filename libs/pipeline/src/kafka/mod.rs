@@ -38,10 +38,14 @@ pub const SAFE_PRODUCER: [(&str, &str); 2] = [
     ("max.in.flight.requests.per.connection", "1"),
 ];
 
-/// Implements `ClientContext` for a context by handing each callback to its field `reporter`.
+/// Implements `ClientContext` for a context by handing each callback to its field `reporter`; a function given beside it
+/// looks at the statistics first.
 #[macro_export]
 macro_rules! reports_to_its_reporter {
     ($context:ty) => {
+        $crate::reports_to_its_reporter!($context, |_, _| {});
+    };
+    ($context:ty, $look:expr) => {
         impl rdkafka::ClientContext for $context {
             const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
@@ -50,6 +54,8 @@ macro_rules! reports_to_its_reporter {
             }
 
             fn stats(&self, statistics: rdkafka::Statistics) {
+                let look: fn(&Self, &rdkafka::Statistics) = $look;
+                look(self, &statistics);
                 self.reporter.stats(statistics);
             }
 
