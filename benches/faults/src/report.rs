@@ -26,6 +26,10 @@ pub(crate) struct Measured {
     pub(crate) lasted: Duration,
     /// From its end until everything sent before that had its fate; none if that did not come.
     pub(crate) recovered: Option<Duration>,
+    /// From its end until every copy of every partition was in step as well.
+    pub(crate) healed: Duration,
+    /// From its beginning to the end of the check at rest.
+    pub(crate) took: Duration,
     pub(crate) complaints: Vec<String>,
 }
 
@@ -60,7 +64,8 @@ impl Measured {
         let recovered = self.recovered.map_or("NOT RECOVERED".to_owned(), |time| {
             format!("back after {:5.1} s", time.as_secs_f64())
         });
-        format!("lasted {:5.1} s  {recovered}  {}", self.lasted.as_secs_f64(), self.victim)
+        let [lasted, healed, took] = [self.lasted, self.healed, self.took].map(|time| time.as_secs_f64());
+        format!("lasted {lasted:4.1} s  {recovered}  in step {healed:5.1} s  all {took:5.1} s  {}", self.victim)
     }
 }
 
@@ -221,6 +226,7 @@ impl Report {
             .map(|one| {
                 json!({
                     "fault": one.kind.name(), "victim": one.victim, "lasted_s": one.lasted.as_secs_f64(),
+                    "in_step_s": one.healed.as_secs_f64(),
                     "recovered_s": one.recovered.map(|time| time.as_secs_f64()), "complaints": one.complaints,
                     "messages": self.tallies.get(one.window).map(Tally::json),
                 })

@@ -75,6 +75,7 @@ async fn one(world: &mut World, kind: Kind, window: usize, remembered: &mut Reme
     }
     // A broker may still be starting; the next fault shall find all three.
     world.cluster.wait_in_step(120).await?;
+    let healed = injected.ended.elapsed();
     world.check_at_rest(began_ms, remembered).await?;
     let mut ledger = lock(&world.ledger);
     ledger.open_window(0);
@@ -84,6 +85,8 @@ async fn one(world: &mut World, kind: Kind, window: usize, remembered: &mut Reme
         victim: injected.victim,
         lasted: injected.ended.duration_since(began),
         recovered,
+        healed,
+        took: began.elapsed(),
         complaints: ledger.complaints.get(complaints_before..).unwrap_or_default().to_vec(),
     })
 }
