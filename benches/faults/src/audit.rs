@@ -131,8 +131,7 @@ impl Reader {
             && let Err(error) = self.consumer.incremental_assign(&fresh)
         {
             lock(&self.ledger)
-                .complaints
-                .push(format!("the reader's own: cannot read {fresh:?}: {error}"));
+                .complain(format!("the reader's own: cannot read {fresh:?}: {error}"));
         }
     }
 
@@ -140,7 +139,7 @@ impl Reader {
         if let Some(by) = self.by_letters.get(message.topic()) {
             match self.letter(message, *by) {
                 Some(letter) => lock(&self.ledger).letter(letter),
-                None => lock(&self.ledger).complaints.push(format!(
+                None => lock(&self.ledger).complain(format!(
                     "a dead letter without its headers at {}[{}]@{}",
                     message.topic(),
                     message.partition(),

@@ -89,8 +89,7 @@ impl World {
         for replica in &mut self.replicas {
             if let Some(status) = replica.ended() {
                 lock(&self.ledger)
-                    .complaints
-                    .push(format!("{} ended by itself: {status}", replica.name));
+                    .complain(format!("{} ended by itself: {status}", replica.name));
                 continue;
             }
             let deadline = Instant::now() + Duration::from_secs(10);
@@ -110,8 +109,7 @@ impl World {
                     now.insert((replica.name.clone(), replica.starts), counts);
                 }
                 Err(why) => lock(&self.ledger)
-                    .complaints
-                    .push(format!("the counts of {} do not add up: {why}", replica.name)),
+                    .complain(format!("the counts of {} do not add up: {why}", replica.name)),
             }
         }
         *remembered = now;

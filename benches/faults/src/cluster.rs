@@ -116,7 +116,12 @@ impl Cluster {
             .map_err(Failure::kafka(doing()))?;
         for answer in answers {
             match answer {
-                Ok(_) | Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+                Ok(_) => {}
+                Err((name, RDKafkaErrorCode::TopicAlreadyExists)) => {
+                    return Err(Failure::Unexpected(format!(
+                        "topic {name} exists: each run needs services of its own, without an earlier one's data"
+                    )));
+                }
                 Err((_, code)) => return Err(Failure::kafka(doing())(KafkaError::AdminOp(code))),
             }
         }

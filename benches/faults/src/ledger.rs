@@ -87,9 +87,13 @@ pub(crate) struct Ledger {
     /// Dead letters beyond the first of an origin: what at-least-once allows.
     pub(crate) repeated_letters: u64,
     strays: BTreeSet<(usize, i64, i64)>,
-    /// What was found that must not be, in words.
-    pub(crate) complaints: Vec<String>,
+    complaints: Vec<String>,
+    /// Complaints beyond those that are kept in words.
+    unsaid: usize,
 }
+
+/// More complaints than this say nothing new.
+const MOST_COMPLAINTS: usize = 100;
 
 /// A ledger that traffic, readers and checks share.
 pub(crate) type SharedLedger = Arc<Mutex<Ledger>>;
@@ -100,6 +104,20 @@ pub(crate) fn lock(ledger: &SharedLedger) -> MutexGuard<'_, Ledger> {
 }
 
 impl Ledger {
+    /// Notes, in words, something that must not be.
+    pub(crate) fn complain(&mut self, what: String) {
+        if self.complaints.len() < MOST_COMPLAINTS {
+            self.complaints.push(what);
+        } else {
+            self.unsaid += 1;
+        }
+    }
+
+    /// The complaints, and how many more there were.
+    pub(crate) fn complaints(&self) -> (&[String], usize) {
+        (&self.complaints, self.unsaid)
+    }
+
     /// Notes a message before it is sent; answers its number.
     pub(crate) fn begin(&mut self, sal: Option<(Name, i64)>, due: Due) -> usize {
         let number = self.entries.len();
@@ -142,10 +160,10 @@ impl Ledger {
             (Some(number), Some(entry)) if entry.sal == Some((name, time_ms)) => {
                 if !entry.stored {
                     entry.stored = true;
-                    if entry.due != Due::Stored {
+                    let due = entry.due;
+                    if due != Due::Stored {
                         entry.wrong += 1;
-                        self.complaints
-                            .push(format!("{name:?} is in the database, due is {:?}", entry.due));
+                        self.complain(format!("{name:?} is in the database, due is {due:?}"));
                     }
                     self.settle(number);
                 }
@@ -155,8 +173,7 @@ impl Ledger {
                     if let Some(entry) = entry {
                         entry.wrong += 1;
                     }
-                    self.complaints
-                        .push(format!("a point that nobody sent: {name:?} at {time_ms} ms"));
+                    self.complain(format!("a point that nobody sent: {name:?} at {time_ms} ms"));
                 }
             }
         }
@@ -166,9 +183,7 @@ impl Ledger {
     pub(crate) fn record(&mut self, name: Name) {
         match self.by_name.get(&name).and_then(|number| self.entries.get_mut(*number)) {
             Some(entry) => entry.records += 1,
-            None => self
-                .complaints
-                .push(format!("a record that nobody sent: {name:?}")),
+            None => self.complain(format!("a record that nobody sent: {name:?}")),
         }
     }
 
@@ -197,9 +212,10 @@ impl Ledger {
             self.settle(number);
         } else {
             entry.wrong += 1;
-            self.complaints.push(format!(
-                "dead letter of {:?} {} ({}/{}: {}), due is {:?}",
-                letter.by, letter.origin, letter.stage, letter.reason, letter.detail, entry.due
+            let due = entry.due;
+            self.complain(format!(
+                "dead letter of {:?} {} ({}/{}: {}), due is {due:?}",
+                letter.by, letter.origin, letter.stage, letter.reason, letter.detail
             ));
         }
     }

@@ -41,6 +41,8 @@ pub(crate) struct Report {
     tallies: Vec<Tally>,
     repeated_letters: u64,
     complaints: Vec<String>,
+    /// All of them, those not kept in words included.
+    complained: usize,
     took: Duration,
     command: String,
 }
@@ -123,7 +125,8 @@ impl Report {
             measured,
             tallies,
             repeated_letters: ledger.repeated_letters,
-            complaints: ledger.complaints.clone(),
+            complaints: ledger.complaints().0.to_vec(),
+            complained: ledger.complaints().0.len() + ledger.complaints().1,
             took,
             command: format!("faults {}", command.join(" ")),
         }
@@ -132,7 +135,7 @@ impl Report {
     /// Whether nothing was lost, nothing is there twice, and nobody complained.
     pub(crate) fn is_clean(&self) -> bool {
         let all = self.all();
-        all.lost == 0 && all.duplicated == 0 && self.complaints.is_empty()
+        all.lost == 0 && all.duplicated == 0 && self.complained == 0
     }
 
     /// Prints the account, and writes the files that were asked for.
@@ -140,6 +143,9 @@ impl Report {
         println!("\n{}", self.table());
         for complaint in &self.complaints {
             println!("complaint: {complaint}");
+        }
+        if self.complained > self.complaints.len() {
+            println!("complaints: {} in all", self.complained);
         }
         if let Some(path) = &args.json {
             write(path, &format!("{:#}\n", self.json()))?;
@@ -206,7 +212,7 @@ impl Report {
             self.all().sent,
             self.table(),
             self.repeated_letters,
-            self.complaints.len(),
+            self.complained,
             self.verdict(),
         )
     }

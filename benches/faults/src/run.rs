@@ -63,15 +63,14 @@ async fn one(world: &mut World, kind: Kind, window: usize, remembered: &mut Reme
     let complaints_before = {
         let mut ledger = lock(&world.ledger);
         ledger.open_window(window);
-        ledger.complaints.len()
+        ledger.complaints().0.len()
     };
     let injected = inject(kind, world).await?;
     let recovered = world.settle(injected.upto, RECOVERY).await.then(|| injected.ended.elapsed());
     if recovered.is_none() {
         let examples = lock(&world.ledger).examples(injected.upto);
         lock(&world.ledger)
-            .complaints
-            .push(format!("not recovered within {} s: {examples:?}", RECOVERY.as_secs()));
+            .complain(format!("not recovered within {} s: {examples:?}", RECOVERY.as_secs()));
     }
     // A broker may still be starting; the next fault shall find all three.
     world.cluster.wait_in_step(120).await?;
@@ -87,7 +86,7 @@ async fn one(world: &mut World, kind: Kind, window: usize, remembered: &mut Reme
         recovered,
         healed,
         took: began.elapsed(),
-        complaints: ledger.complaints.get(complaints_before..).unwrap_or_default().to_vec(),
+        complaints: ledger.complaints().0.get(complaints_before..).unwrap_or_default().to_vec(),
     })
 }
 
@@ -115,7 +114,7 @@ async fn account(world: &mut World, start_ms: i64) -> Outcome<()> {
     let mut ledger = lock(&world.ledger);
     let stored = ledger.entries.iter().filter(|entry| entry.stored).count();
     if points != stored {
-        ledger.complaints.push(format!(
+        ledger.complain(format!(
             "the database has {points} points, {stored} messages have one"
         ));
     }
@@ -124,7 +123,7 @@ async fn account(world: &mut World, start_ms: i64) -> Outcome<()> {
         .iter()
         .map(|letter| format!("a dead letter of a message that nobody sent: {letter:?}"))
         .collect();
-    ledger.complaints.extend(strange);
+    strange.into_iter().for_each(|letter| ledger.complain(letter));
     Ok(())
 }
 

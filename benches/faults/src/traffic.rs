@@ -92,8 +92,7 @@ impl ProducerContext for Acknowledged {
                 },
             ),
             Err((error, _)) => lock(&self.ledger)
-                .complaints
-                .push(format!("the sender's own: message {number} is not acknowledged: {error}")),
+                .complain(format!("the sender's own: message {number} is not acknowledged: {error}")),
         }
     }
 }

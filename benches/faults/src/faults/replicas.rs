@@ -36,7 +36,6 @@ pub(super) async fn leaves(world: &mut World, stage: Stage) -> Outcome<Injected>
 fn note_end(world: &World, name: &str, status: std::process::ExitStatus) {
     if !status.success() {
         lock(&world.ledger)
-            .complaints
-            .push(format!("{name} left work behind after SIGTERM: {status}"));
+            .complain(format!("{name} left work behind after SIGTERM: {status}"));
     }
 }

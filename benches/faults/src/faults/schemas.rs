@@ -44,8 +44,7 @@ pub(super) async fn refused(world: &mut World) -> Outcome<Injected> {
     let subject = world.lines[CHANGING].subject.clone();
     if let Some(id) = world.registry.register(&subject, &text).await? {
         lock(&world.ledger)
-            .complaints
-            .push(format!("the registry took an incompatible schema of {subject} as id {id}"));
+            .complain(format!("the registry took an incompatible schema of {subject} as id {id}"));
         world.registry.delete_newest(&subject).await?;
     }
     world.wait(1_500..2_500).await;
