@@ -144,7 +144,8 @@ impl Answers {
 
 /// An answer that breaks off, as when the database dies while it answers.
 fn broken() -> Response {
-    let nothing = futures::stream::once(async { Err::<Bytes, _>(std::io::Error::other("broken on purpose")) });
+    let nothing =
+        futures::stream::once(async { Err::<Bytes, _>(std::io::Error::other("broken on purpose")) });
     Response::new(Body::from_stream(nothing))
 }
 
@@ -154,7 +155,10 @@ async fn answer(State(answers): State<Answers>, request: Request) -> Response {
         return broken();
     };
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-    let is_gzip = parts.headers.get(header::CONTENT_ENCODING).is_some_and(|value| value == "gzip");
+    let is_gzip = parts
+        .headers
+        .get(header::CONTENT_ENCODING)
+        .is_some_and(|value| value == "gzip");
     let mood = *lock(&answers.0.mood);
     let text = if is_gzip { inflate(&body) } else { body.to_vec() };
     let is_write = path.starts_with("/api/v2/write") && !text.is_empty();
@@ -166,10 +170,18 @@ async fn answer(State(answers): State<Answers>, request: Request) -> Response {
                 request = request.header(name, value);
             }
         }
-        if is_gzip { request.header(header::CONTENT_ENCODING, "gzip") } else { request }
+        if is_gzip {
+            request.header(header::CONTENT_ENCODING, "gzip")
+        } else {
+            request
+        }
     };
     match mood {
-        Mood::Refuses { status, retry_after, message } if is_write => {
+        Mood::Refuses {
+            status,
+            retry_after,
+            message,
+        } if is_write => {
             return answers.refused(status, retry_after, message);
         }
         Mood::MostLines(most) if is_write && lines::split(&text).count() > most => {

@@ -130,8 +130,7 @@ impl Reader {
         if fresh.count() > 0
             && let Err(error) = self.consumer.incremental_assign(&fresh)
         {
-            lock(&self.ledger)
-                .complain(format!("the reader's own: cannot read {fresh:?}: {error}"));
+            lock(&self.ledger).complain(format!("the reader's own: cannot read {fresh:?}: {error}"));
         }
     }
 

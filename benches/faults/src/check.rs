@@ -13,8 +13,14 @@ const QUESTION: Duration = Duration::from_secs(4);
 /// Points are looked for this much around the time of a window, as clocks of messages run ahead of a burst.
 const AROUND_MS: i64 = 5_000;
 
-/// Metrics at the last quiet moment, by replica and how often it had been started.
-pub(crate) type Remembered = HashMap<(String, u32), Counts>;
+/// The last moment at rest.
+#[derive(Debug, Default)]
+pub(crate) struct Remembered {
+    /// Metrics, by replica and how often it had been started.
+    counts: HashMap<(String, u32), (Stage, Counts)>,
+    /// Messages in the ledger.
+    sent: usize,
+}
 
 impl World {
     /// Waits until the first `upto` messages of the ledger have their fate; says whether that came within `patience`.
@@ -62,7 +68,10 @@ impl World {
         let points = self.database.points(span, measurement, patience).await?;
         let mut ledger = lock(&self.ledger);
         for point in &points {
-            let line = self.lines.iter().position(|line| line.measurement == point.measurement);
+            let line = self
+                .lines
+                .iter()
+                .position(|line| line.measurement == point.measurement);
             let name: Name = (line.unwrap_or(usize::MAX), point.sequence);
             ledger.point(name, point.time_ms);
         }
@@ -70,14 +79,22 @@ impl World {
     }
 
     /// Lets the traffic rest, waits for the last messages, and then compares every count; complaints go to the ledger.
-    pub(crate) async fn check_at_rest(&mut self, since_ms: i64, remembered: &mut Remembered) -> Outcome<bool> {
+    pub(crate) async fn check_at_rest(
+        &mut self,
+        since_ms: i64,
+        remembered: &mut Remembered,
+    ) -> Outcome<bool> {
         self.traffic.set_paused(true);
         let upto = lock(&self.ledger).len();
         let settled = self.settle(upto, Duration::from_secs(60)).await;
         let now_ms = pipeline::unix_micros() / 1_000;
         // All points of the window, not only those that were waited for: a second one would show.
-        self.read_points((since_ms - AROUND_MS, now_ms + AROUND_MS), None, Duration::from_secs(20))
-            .await?;
+        self.read_points(
+            (since_ms - AROUND_MS, now_ms + AROUND_MS),
+            None,
+            Duration::from_secs(20),
+        )
+        .await?;
         self.check_counts(remembered).await;
         self.traffic.set_paused(false);
         Ok(settled)
@@ -85,11 +102,13 @@ impl World {
 
     /// In each process: consumed = produced (or written) + dead-lettered + skipped + in flight.
     async fn check_counts(&mut self, remembered: &mut Remembered) {
-        let mut now = Remembered::new();
+        let mut now = Remembered {
+            sent: lock(&self.ledger).len(),
+            ..Remembered::default()
+        };
         for replica in &mut self.replicas {
             if let Some(status) = replica.ended() {
-                lock(&self.ledger)
-                    .complain(format!("{} ended by itself: {status}", replica.name));
+                lock(&self.ledger).complain(format!("{} ended by itself: {status}", replica.name));
                 continue;
             }
             let deadline = Instant::now() + Duration::from_secs(10);
@@ -106,12 +125,61 @@ impl World {
             };
             match found {
                 Ok(counts) => {
-                    now.insert((replica.name.clone(), replica.starts), counts);
+                    now.counts
+                        .insert((replica.name.clone(), replica.starts), (replica.stage, counts));
                 }
                 Err(why) => lock(&self.ledger)
                     .complain(format!("the counts of {} do not add up: {why}", replica.name)),
             }
         }
+        self.check_growth(remembered, &now);
         *remembered = now;
+    }
+
+    /// Where nobody was started or lost a partition since the last rest, the stages have together taken each message once:
+    /// saltransform what was sent, influxsink what saltransform produced.
+    fn check_growth(&self, before: &Remembered, now: &Remembered) {
+        let rebalances = |counts: &Counts| counts.get("kafka_rebalances_total");
+        let is_same = now.counts.len() == self.replicas.len()
+            && now.counts.iter().all(|(replica, (_, counts))| {
+                let earlier = before.counts.get(replica);
+                earlier.is_some_and(|(_, earlier)| rebalances(earlier) == rebalances(counts))
+            });
+        if !is_same {
+            return;
+        }
+        let grown = |stage: Stage, name: &str| -> i64 {
+            let of = |at: &Remembered| -> i64 {
+                let counts = at.counts.values().filter(|(found, _)| *found == stage);
+                counts.map(|(_, counts)| counts.get(name)).sum()
+            };
+            of(now) - of(before)
+        };
+        let inputs = self.topics_of(Stage::Transform);
+        let mut ledger = lock(&self.ledger);
+        let sent = ledger.entries.get(before.sent..now.sent).unwrap_or_default();
+        let (texts, others): (Vec<_>, Vec<_>) = sent.iter().partition(|entry| {
+            let topic = entry.origin.as_ref().map(|origin| &*origin.topic);
+            topic.is_some_and(|topic| inputs.iter().any(|input| input == topic))
+        });
+        let produced = grown(Stage::Transform, "saltransform_produced_total");
+        for (who, taken, due) in [
+            (
+                "saltransform",
+                grown(Stage::Transform, "saltransform_consumed_total"),
+                texts.len() as i64,
+            ),
+            (
+                "influxsink",
+                grown(Stage::Sink, "influxsink_consumed_total"),
+                produced + others.len() as i64,
+            ),
+        ] {
+            if taken != due {
+                ledger.complain(format!(
+                    "the replicas of {who} took {taken} messages, due are {due}"
+                ));
+            }
+        }
     }
 }

@@ -59,23 +59,33 @@ impl Cluster {
     pub(crate) fn leader(&self, topic: &str, partition: i32) -> Outcome<String> {
         let metadata = self.metadata()?;
         let topic = metadata.topics().iter().find(|found| found.name() == topic);
-        let partition = topic.and_then(|topic| topic.partitions().iter().find(|found| found.id() == partition));
+        let partition =
+            topic.and_then(|topic| topic.partitions().iter().find(|found| found.id() == partition));
         match partition.map(|partition| partition.leader()) {
             Some(leader @ 1..) => Ok(service(leader)),
-            other => Err(Failure::Unexpected(format!("the partition's leader is {other:?}"))),
+            other => Err(Failure::Unexpected(format!(
+                "the partition's leader is {other:?}"
+            ))),
         }
     }
 
     /// The service that is the active controller. Clients are not told by KRaft, but each controller notes it on its disk.
     pub(crate) fn controller(&self, instance: &Instance) -> Outcome<String> {
         let state = |node: usize| -> Option<QuorumState> {
-            let folder = instance.folder().join(format!("kafka{node}/__cluster_metadata-0"));
+            let folder = instance
+                .folder()
+                .join(format!("kafka{node}/__cluster_metadata-0"));
             let text = std::fs::read(folder.join("quorum-state")).ok()?;
             serde_json::from_slice(&text).ok()
         };
-        let newest = (1..=BROKERS).filter_map(state).max_by_key(|state| state.leader_epoch);
+        let newest = (1..=BROKERS)
+            .filter_map(state)
+            .max_by_key(|state| state.leader_epoch);
         match newest {
-            Some(QuorumState { leader_id: leader @ 1.., .. }) => Ok(service(leader)),
+            Some(QuorumState {
+                leader_id: leader @ 1..,
+                ..
+            }) => Ok(service(leader)),
             other => Err(Failure::Unexpected(format!("no controller is known: {other:?}"))),
         }
     }
@@ -155,7 +165,11 @@ impl Cluster {
     pub(crate) fn committed(&self, group: &str, topics: &[String]) -> Outcome<BTreeMap<(String, i32), i64>> {
         let metadata = self.metadata()?;
         let mut list = TopicPartitionList::new();
-        for topic in metadata.topics().iter().filter(|topic| topics.iter().any(|name| name == topic.name())) {
+        for topic in metadata
+            .topics()
+            .iter()
+            .filter(|topic| topics.iter().any(|name| name == topic.name()))
+        {
             for partition in topic.partitions() {
                 list.add_partition(topic.name(), partition.id());
             }
@@ -168,10 +182,13 @@ impl Cluster {
             .map_err(Failure::kafka(doing()))?;
         let committed =
             block_in_place(|| consumer.committed_offsets(list, PATIENCE)).map_err(Failure::kafka(doing()))?;
-        let positions = committed.elements().into_iter().filter_map(|element| match element.offset() {
-            Offset::Offset(offset) => Some(((element.topic().to_owned(), element.partition()), offset)),
-            _ => None,
-        });
+        let positions = committed
+            .elements()
+            .into_iter()
+            .filter_map(|element| match element.offset() {
+                Offset::Offset(offset) => Some(((element.topic().to_owned(), element.partition()), offset)),
+                _ => None,
+            });
         Ok(positions.collect())
     }
 }

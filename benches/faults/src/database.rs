@@ -66,11 +66,15 @@ impl Database {
         let status = answer.status();
         let text = answer.text().await.map_err(Failure::http(doing()))?;
         if !status.is_success() {
-            return Err(Failure::Unexpected(format!("the database answers {status}: {text}")));
+            return Err(Failure::Unexpected(format!(
+                "the database answers {status}: {text}"
+            )));
         }
         parse(&text).ok_or_else(|| {
             let start: String = text.chars().take(200).collect();
-            Failure::Unexpected(format!("cannot read the database's answer, which begins {start:?}"))
+            Failure::Unexpected(format!(
+                "cannot read the database's answer, which begins {start:?}"
+            ))
         })
     }
 }
@@ -110,9 +114,17 @@ fn millis(time: &str) -> Option<i64> {
     let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);
     let fraction: i64 = format!("{fraction:0<3}").get(..3)?.parse().ok()?;
     // Days since 1970-01-01: years begin in March here, so that the leap day is their last.
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let days = 365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400)
-        + (153 * month + 2) / 5 + day - 1 - 719_468;
+    let (year, month) = if month > 2 {
+        (year, month - 3)
+    } else {
+        (year - 1, month + 9)
+    };
+    let days = 365 * year + year.div_euclid(4) - year.div_euclid(100)
+        + year.div_euclid(400)
+        + (153 * month + 2) / 5
+        + day
+        - 1
+        - 719_468;
     Some((((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000 + fraction)
 }
 

@@ -181,7 +181,11 @@ impl Ledger {
 
     /// Notes a record in an output topic.
     pub(crate) fn record(&mut self, name: Name) {
-        match self.by_name.get(&name).and_then(|number| self.entries.get_mut(*number)) {
+        match self
+            .by_name
+            .get(&name)
+            .and_then(|number| self.entries.get_mut(*number))
+        {
             Some(entry) => entry.records += 1,
             None => self.complain(format!("a record that nobody sent: {name:?}")),
         }
@@ -241,8 +245,7 @@ impl Ledger {
                     .origin
                     .as_ref()
                     .and_then(|origin| positions.get(&(origin.topic.to_string(), origin.partition)));
-                entry.due == Due::Skipped(by)
-                    && position > entry.origin.as_ref().map(|origin| &origin.offset)
+                entry.due == Due::Skipped(by) && position > entry.origin.as_ref().map(|origin| &origin.offset)
             })
             .collect();
         for number in passed {
@@ -264,14 +267,20 @@ impl Ledger {
 
     /// Whether any of the first `upto` messages waits to be passed by a group.
     pub(crate) fn waits_for_a_commit(&self, upto: usize) -> bool {
-        let mut open = self.open.range(..upto).filter_map(|number| self.entries.get(*number));
+        let mut open = self
+            .open
+            .range(..upto)
+            .filter_map(|number| self.entries.get(*number));
         open.any(|entry| matches!(entry.due, Due::Skipped(_)))
     }
 
     /// The times of points that are due and not seen yet, as few spans in milliseconds (both ends included).
     pub(crate) fn spans(&self, upto: usize) -> Vec<(i64, i64)> {
         const GAP_MS: i64 = 60_000;
-        let open = self.open.range(..upto).filter_map(|number| self.entries.get(*number));
+        let open = self
+            .open
+            .range(..upto)
+            .filter_map(|number| self.entries.get(*number));
         let mut times: Vec<i64> = open
             .filter(|entry| entry.due == Due::Stored)
             .filter_map(|entry| entry.sal.map(|(_, time)| time))
@@ -289,11 +298,20 @@ impl Ledger {
 
     /// The first few messages without a fate, in words.
     pub(crate) fn examples(&self, upto: usize) -> Vec<String> {
-        let open = self.open.range(..upto).filter_map(|number| self.entries.get(*number));
+        let open = self
+            .open
+            .range(..upto)
+            .filter_map(|number| self.entries.get(*number));
         open.take(5)
             .map(|entry| {
-                let origin = entry.origin.as_ref().map_or("not acknowledged".to_owned(), ToString::to_string);
-                format!("{:?} at {origin}, records {}, due {:?}", entry.sal, entry.records, entry.due)
+                let origin = entry
+                    .origin
+                    .as_ref()
+                    .map_or("not acknowledged".to_owned(), ToString::to_string);
+                format!(
+                    "{:?} at {origin}, records {}, due {:?}",
+                    entry.sal, entry.records, entry.due
+                )
             })
             .collect()
     }

@@ -39,11 +39,6 @@ impl Counts {
         self.0.get(name).map_or(0, |value| *value as i64)
     }
 
-    /// Messages that the process has taken since it started.
-    pub(crate) fn consumed(&self, stage: Stage) -> i64 {
-        self.get(&format!("{}_consumed_total", prefix(stage)))
-    }
-
     /// consumed = produced (or written) + dead-lettered + skipped + in flight, since the process started. What a rebalance took
     /// away unfinished (`released`) was consumed or not, so that it widens the equation to a range.
     pub(crate) fn add_up(&self, stage: Stage) -> Result<(), String> {
@@ -54,8 +49,11 @@ impl Counts {
         };
         let part = |name: &str| self.get(&format!("{prefix}_{name}_total"));
         let (out, dead, skipped) = (part(done), part("dead_letters"), part("skipped"));
-        let (in_flight, released) = (self.get("kafka_in_flight_messages"), self.get("kafka_released_total"));
-        let (consumed, known) = (self.consumed(stage), out + dead + skipped + in_flight);
+        let (in_flight, released) = (
+            self.get("kafka_in_flight_messages"),
+            self.get("kafka_released_total"),
+        );
+        let (consumed, known) = (part("consumed"), out + dead + skipped + in_flight);
         if (known..=known + released).contains(&consumed) {
             return Ok(());
         }

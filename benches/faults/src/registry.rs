@@ -12,9 +12,18 @@ use crate::failure::{Failure, Outcome, until};
 /// One thing that was done.
 #[derive(Debug, Clone)]
 enum Deed {
-    Register { subject: String, schema: String, id: u64 },
-    DeleteNewest { subject: String },
-    Compatibility { subject: String, level: &'static str },
+    Register {
+        subject: String,
+        schema: String,
+        id: u64,
+    },
+    DeleteNewest {
+        subject: String,
+    },
+    Compatibility {
+        subject: String,
+        level: &'static str,
+    },
 }
 
 /// A client of the registry that remembers.

@@ -84,7 +84,10 @@ impl Replica {
                 return Ok(status);
             }
             if start.elapsed() > PATIENCE {
-                return Err(Failure::Unexpected(format!("{} does not end after SIGTERM", self.name)));
+                return Err(Failure::Unexpected(format!(
+                    "{} does not end after SIGTERM",
+                    self.name
+                )));
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }

@@ -67,7 +67,10 @@ impl Measured {
             format!("back after {:5.1} s", time.as_secs_f64())
         });
         let [lasted, healed, took] = [self.lasted, self.healed, self.took].map(|time| time.as_secs_f64());
-        format!("lasted {lasted:4.1} s  {recovered}  in step {healed:5.1} s  all {took:5.1} s  {}", self.victim)
+        format!(
+            "lasted {lasted:4.1} s  {recovered}  in step {healed:5.1} s  all {took:5.1} s  {}",
+            self.victim
+        )
     }
 }
 
@@ -151,7 +154,8 @@ impl Report {
             write(path, &format!("{:#}\n", self.json()))?;
         }
         if let Some(path) = &args.report {
-            let text = std::fs::read_to_string(path).map_err(Failure::io(format!("read {}", path.display())))?;
+            let text =
+                std::fs::read_to_string(path).map_err(Failure::io(format!("read {}", path.display())))?;
             write(path, &self.put_between_the_marks(&text, path)?)?;
         }
         println!("{}", self.verdict());
@@ -193,12 +197,30 @@ impl Report {
             for one in &ones {
                 tally.merge(self.tallies.get(one.window).unwrap_or(&Tally::default()));
             }
-            row(&mut text, kind.name(), &ones.len().to_string(), &tally, &recoveries(&ones));
+            row(
+                &mut text,
+                kind.name(),
+                &ones.len().to_string(),
+                &tally,
+                &recoveries(&ones),
+            );
         }
         let none = [String::new(), String::new()];
-        row(&mut text, "between faults", "", self.tallies.first().unwrap_or(&Tally::default()), &none);
+        row(
+            &mut text,
+            "between faults",
+            "",
+            self.tallies.first().unwrap_or(&Tally::default()),
+            &none,
+        );
         let all: Vec<&Measured> = self.measured.iter().collect();
-        row(&mut text, "**all**", &all.len().to_string(), &self.all(), &recoveries(&all));
+        row(
+            &mut text,
+            "**all**",
+            &all.len().to_string(),
+            &self.all(),
+            &recoveries(&all),
+        );
         text
     }
 
@@ -247,7 +269,15 @@ impl Report {
 }
 
 fn row(text: &mut String, name: &str, times: &str, tally: &Tally, [p50, max]: &[String; 2]) {
-    let Tally { sent, arrived, dead, skipped, lost, duplicated, repeated } = tally;
+    let Tally {
+        sent,
+        arrived,
+        dead,
+        skipped,
+        lost,
+        duplicated,
+        repeated,
+    } = tally;
     // Writing to a string does not fail.
     let _ = writeln!(
         text,
@@ -259,8 +289,14 @@ fn row(text: &mut String, name: &str, times: &str, tally: &Tally, [p50, max]: &[
 fn recoveries(ones: &[&Measured]) -> [String; 2] {
     let mut times: Vec<Duration> = ones.iter().filter_map(|one| one.recovered).collect();
     times.sort_unstable();
-    let seconds = |time: Option<&Duration>| time.map_or("never".to_owned(), |time| format!("{:.1} s", time.as_secs_f64()));
-    let max = if times.len() < ones.len() { None } else { times.last() };
+    let seconds = |time: Option<&Duration>| {
+        time.map_or("never".to_owned(), |time| format!("{:.1} s", time.as_secs_f64()))
+    };
+    let max = if times.len() < ones.len() {
+        None
+    } else {
+        times.last()
+    };
     [seconds(times.get(times.len() / 2)), seconds(max)]
 }
 

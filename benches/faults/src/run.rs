@@ -27,7 +27,7 @@ pub(crate) async fn run(args: &Args) -> Outcome<Report> {
     let start_ms = pipeline::unix_micros() / 1_000;
     let mut world = World::start(args).await?;
     println!("everything runs after {:.0} s", start.elapsed().as_secs_f64());
-    let mut remembered = Remembered::new();
+    let mut remembered = Remembered::default();
     tokio::time::sleep(Duration::from_secs(3)).await;
     world.check_at_rest(start_ms, &mut remembered).await?;
 
@@ -66,11 +66,16 @@ async fn one(world: &mut World, kind: Kind, window: usize, remembered: &mut Reme
         ledger.complaints().0.len()
     };
     let injected = inject(kind, world).await?;
-    let recovered = world.settle(injected.upto, RECOVERY).await.then(|| injected.ended.elapsed());
+    let recovered = world
+        .settle(injected.upto, RECOVERY)
+        .await
+        .then(|| injected.ended.elapsed());
     if recovered.is_none() {
         let examples = lock(&world.ledger).examples(injected.upto);
-        lock(&world.ledger)
-            .complain(format!("not recovered within {} s: {examples:?}", RECOVERY.as_secs()));
+        lock(&world.ledger).complain(format!(
+            "not recovered within {} s: {examples:?}",
+            RECOVERY.as_secs()
+        ));
     }
     // A broker may still be starting; the next fault shall find all three.
     world.cluster.wait_in_step(120).await?;
@@ -86,7 +91,12 @@ async fn one(world: &mut World, kind: Kind, window: usize, remembered: &mut Reme
         recovered,
         healed,
         took: began.elapsed(),
-        complaints: ledger.complaints().0.get(complaints_before..).unwrap_or_default().to_vec(),
+        complaints: ledger
+            .complaints()
+            .0
+            .get(complaints_before..)
+            .unwrap_or_default()
+            .to_vec(),
     })
 }
 
@@ -137,11 +147,19 @@ fn deck(args: &Args, random: &mut Xoshiro256PlusPlus) -> Vec<Kind> {
             .collect(),
         only => only.to_vec(),
     };
-    let wanted = if args.quick { args.faults.min(all.len()) } else { args.faults };
+    let wanted = if args.quick {
+        args.faults.min(all.len())
+    } else {
+        args.faults
+    };
     let mut deck: Vec<Kind> = Vec::new();
     while deck.len() < wanted {
         let count = |kind: Kind| deck.iter().filter(|dealt| **dealt == kind).count();
-        let mut round: Vec<Kind> = all.iter().copied().filter(|kind| count(*kind) < kind.most()).collect();
+        let mut round: Vec<Kind> = all
+            .iter()
+            .copied()
+            .filter(|kind| count(*kind) < kind.most())
+            .collect();
         if round.is_empty() {
             break;
         }

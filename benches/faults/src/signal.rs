@@ -33,6 +33,8 @@ pub(crate) fn send(pid: u32, signal: Signal) -> Outcome<()> {
     if status.success() {
         Ok(())
     } else {
-        Err(Failure::Unexpected(format!("process {pid} is not there for {name}")))
+        Err(Failure::Unexpected(format!(
+            "process {pid} is not there for {name}"
+        )))
     }
 }

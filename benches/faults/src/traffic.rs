@@ -91,8 +91,9 @@ impl ProducerContext for Acknowledged {
                     offset: message.offset(),
                 },
             ),
-            Err((error, _)) => lock(&self.ledger)
-                .complain(format!("the sender's own: message {number} is not acknowledged: {error}")),
+            Err((error, _)) => lock(&self.ledger).complain(format!(
+                "the sender's own: message {number} is not acknowledged: {error}"
+            )),
         }
     }
 }

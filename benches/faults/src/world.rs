@@ -96,7 +96,10 @@ impl World {
         let http = reqwest::Client::builder().no_proxy().build();
         let http = http.map_err(Failure::http("make an HTTP client"))?;
         let mut kafka = Vec::new();
-        let (fronts, behind) = (instance.addresses("BROKER_FRONT")?, instance.addresses("BROKER_BEHIND")?);
+        let (fronts, behind) = (
+            instance.addresses("BROKER_FRONT")?,
+            instance.addresses("BROKER_BEHIND")?,
+        );
         for (front, upstream) in fronts.into_iter().zip(behind) {
             kafka.push(Proxy::start(Some(front), upstream).await?);
         }
@@ -134,8 +137,8 @@ impl World {
             replica.wait_ready(&http, 60).await?;
         }
         let ledger = SharedLedger::default();
-        let letters = [Stage::Transform, Stage::Sink]
-            .map(|stage| (format!("{}.dead-letter", group(stage)), stage));
+        let letters =
+            [Stage::Transform, Stage::Sink].map(|stage| (format!("{}.dead-letter", group(stage)), stage));
         let watched = Topics {
             outputs: lines.iter().map(|line| line.output.clone()).collect(),
             letters: letters.to_vec(),
@@ -192,7 +195,8 @@ impl World {
 
 fn topics() -> Outcome<(Vec<Line>, Vec<TopicShape>)> {
     let folder = root().join("schemas");
-    let interfaces = SchemaDir::read(&folder).map_err(|error| Failure::Unexpected(pipeline::chain(&error)))?;
+    let interfaces =
+        SchemaDir::read(&folder).map_err(|error| Failure::Unexpected(pipeline::chain(&error)))?;
     let options = Options {
         wire_extras: true,
         ..Options::default()
@@ -269,7 +273,8 @@ fn recipes(
     let flags = ["--topic-regex", "^lsst\\.sal\\.", "--request-timeout", "4"];
     let mut sink = recipe(Stage::Sink, "influxsink", &flags, &args.sink_arg);
     for key in ["INFLUXDB_ORG", "INFLUXDB_BUCKET", "INFLUXDB_TOKEN"] {
-        sink.environment.push((key.to_owned(), instance.get(key)?.to_owned()));
+        sink.environment
+            .push((key.to_owned(), instance.get(key)?.to_owned()));
     }
     let url = format!("http://{}", database.front);
     sink.environment.push(("INFLUXDB_URL".to_owned(), url));

@@ -18,7 +18,11 @@ pub(super) async fn mood(world: &mut World, kind: Kind) -> Outcome<Injected> {
         message,
     };
     let mood = match kind {
-        Kind::DiskFull => refuses(500, None, "engine: error writing WAL entry: write: no space left on device"),
+        Kind::DiskFull => refuses(
+            500,
+            None,
+            "engine: error writing WAL entry: write: no space left on device",
+        ),
         Kind::TooManyRequests => refuses(429, Some(1), "too many requests"),
         Kind::TooLarge => Mood::MostLines(3),
         Kind::LostAnswer => Mood::LosesAnswers,

@@ -67,7 +67,9 @@ pub(super) fn unframed(world: &mut World) -> Outcome<Injected> {
     for _ in 0..HOW_MANY {
         let topic = topic(world, Stage::Sink);
         let due = Due::Dead(Stage::Sink, &[("frame", "value_unframed")]);
-        world.traffic.send_raw(&topic, Some(br#"{"private_seqNum": 7}"#), due);
+        world
+            .traffic
+            .send_raw(&topic, Some(br#"{"private_seqNum": 7}"#), due);
     }
     Ok(Injected::now(world, "influxsink"))
 }
@@ -104,7 +106,14 @@ pub(super) fn huge(world: &mut World) -> Outcome<Injected> {
 }
 
 pub(super) fn wrong_utf8(world: &mut World) -> Outcome<Injected> {
-    for bytes in [&b"caf\xe9"[..], b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xf8\x88", b"ok, \xfe"] {
+    for bytes in [
+        &b"caf\xe9"[..],
+        b"\xff",
+        b"\xc3",
+        b"\xed\xa0\x80",
+        b"\xf8\x88",
+        b"ok, \xfe",
+    ] {
         let mut special = Special::due(Due::Dead(Stage::Transform, &[("encode", "invalid_utf8")]));
         let change = |text: &mut Vec<u8>| *text = with_string(text, bytes);
         special.change = &change;
@@ -131,7 +140,11 @@ fn raw(
     make: &mut dyn FnMut(&mut World, Stage) -> (Option<Vec<u8>>, Due),
 ) -> Outcome<Injected> {
     for number in 0..HOW_MANY {
-        let stage = if number % 2 == 0 { Stage::Transform } else { Stage::Sink };
+        let stage = if number % 2 == 0 {
+            Stage::Transform
+        } else {
+            Stage::Sink
+        };
         let topic = topic(world, stage);
         let (value, due) = make(world, stage);
         world.traffic.send_raw(&topic, value.as_deref(), due);
@@ -165,6 +178,9 @@ mod tests {
     fn the_last_string_is_replaced() {
         let text = b"MTM1M3TS_command MTM1M3TS_command_start:( 'r' , 1.0 , 'O'Brien, \"x\" (y)')";
         let changed = with_string(text, b"\xff");
-        assert_eq!(changed, b"MTM1M3TS_command MTM1M3TS_command_start:( 'r' , 1.0 , '\xff')");
+        assert_eq!(
+            changed,
+            b"MTM1M3TS_command MTM1M3TS_command_start:( 'r' , 1.0 , '\xff')"
+        );
     }
 }

@@ -186,8 +186,12 @@ pub(crate) async fn inject(kind: Kind, world: &mut World) -> Outcome<Injected> {
         Kind::StopRegistry => pause::registry(world).await,
         Kind::StopDatabase => pause::database(world).await,
         Kind::SlowKafka | Kind::SilentKafka | Kind::TornKafka => network::kafka(world, kind).await,
-        Kind::SlowRegistry | Kind::SilentRegistry | Kind::TornRegistry => network::registry(world, kind).await,
-        Kind::SlowDatabase | Kind::SilentDatabase | Kind::TornDatabase => network::database(world, kind).await,
+        Kind::SlowRegistry | Kind::SilentRegistry | Kind::TornRegistry => {
+            network::registry(world, kind).await
+        }
+        Kind::SlowDatabase | Kind::SilentDatabase | Kind::TornDatabase => {
+            network::database(world, kind).await
+        }
         Kind::DiskFull | Kind::ServerError | Kind::TooManyRequests | Kind::TooLarge | Kind::LostAnswer => {
             answers::mood(world, kind).await
         }
@@ -244,7 +248,11 @@ impl World {
 
     /// Ends a random replica in order and starts it again: one that needs every schema anew.
     async fn renew_a_replica(&mut self) -> Outcome<String> {
-        let stage = if self.pick(2) == 0 { Stage::Transform } else { Stage::Sink };
+        let stage = if self.pick(2) == 0 {
+            Stage::Transform
+        } else {
+            Stage::Sink
+        };
         let place = self.pick_replica(stage);
         let replica = &mut self.replicas[place];
         replica.terminate().await?;

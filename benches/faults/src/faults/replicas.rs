@@ -35,7 +35,6 @@ pub(super) async fn leaves(world: &mut World, stage: Stage) -> Outcome<Injected>
 /// SIGTERM is answered with exit code 0: everything that was read was finished.
 fn note_end(world: &World, name: &str, status: std::process::ExitStatus) {
     if !status.success() {
-        lock(&world.ledger)
-            .complain(format!("{name} left work behind after SIGTERM: {status}"));
+        lock(&world.ledger).complain(format!("{name} left work behind after SIGTERM: {status}"));
     }
 }

@@ -30,7 +30,9 @@ pub(super) async fn grows(world: &mut World) -> Outcome<Injected> {
     let text = schema.to_string();
     let subject = world.lines[CHANGING].subject.clone();
     let Some(id) = world.registry.register(&subject, &text).await? else {
-        return Err(Failure::Unexpected(format!("the registry refuses a new field with a default: {text}")));
+        return Err(Failure::Unexpected(format!(
+            "the registry refuses a new field with a default: {text}"
+        )));
     };
     until_known(world, id).await?;
     world.lines[CHANGING].schema = text;
@@ -43,8 +45,9 @@ pub(super) async fn refused(world: &mut World) -> Outcome<Injected> {
     let text = with_a_long(current(world)?)?;
     let subject = world.lines[CHANGING].subject.clone();
     if let Some(id) = world.registry.register(&subject, &text).await? {
-        lock(&world.ledger)
-            .complain(format!("the registry took an incompatible schema of {subject} as id {id}"));
+        lock(&world.ledger).complain(format!(
+            "the registry took an incompatible schema of {subject} as id {id}"
+        ));
         world.registry.delete_newest(&subject).await?;
     }
     world.wait(1_500..2_500).await;
@@ -59,7 +62,9 @@ pub(super) async fn conflict(world: &mut World) -> Outcome<Injected> {
     let line = world.lines[CHANGING].clone();
     world.registry.set_compatibility(&line.subject, "NONE").await?;
     let Some(id) = world.registry.register(&line.subject, &text).await? else {
-        return Err(Failure::Unexpected("the registry checks compatibility at level NONE".to_owned()));
+        return Err(Failure::Unexpected(
+            "the registry checks compatibility at level NONE".to_owned(),
+        ));
     };
     until_known(world, id).await?;
     world.traffic.reshape(CHANGING, shape(&text, &line.output)?, id);
@@ -69,10 +74,16 @@ pub(super) async fn conflict(world: &mut World) -> Outcome<Injected> {
     }
     rest(world).await;
     world.registry.delete_newest(&line.subject).await?;
-    world.registry.set_compatibility(&line.subject, "BACKWARD").await?;
+    world
+        .registry
+        .set_compatibility(&line.subject, "BACKWARD")
+        .await?;
     until_known(world, 0).await?;
     go_on(world)?;
-    Ok(Injected::now(world, format!("{}, {CONFLICTS} messages", line.subject)))
+    Ok(Injected::now(
+        world,
+        format!("{}, {CONFLICTS} messages", line.subject),
+    ))
 }
 
 /// Lets the topic rest until each of its messages has its fate: none of the old form may meet the new schema.
@@ -86,7 +97,9 @@ async fn rest(world: &mut World) {
 fn go_on(world: &World) -> Outcome<()> {
     let line = &world.lines[CHANGING];
     let seed = line.schema.len() as u64;
-    world.traffic.reshape(CHANGING, shape(&line.schema, &line.output)?, seed);
+    world
+        .traffic
+        .reshape(CHANGING, shape(&line.schema, &line.output)?, seed);
     world.traffic.set_held(CHANGING, false);
     Ok(())
 }
@@ -102,13 +115,17 @@ async fn until_known(world: &World, id: u64) -> Outcome<()> {
         };
         let before = lookups().await?;
         let enough = ROUNDS * world.lines.len() as i64;
-        until(&format!("{} has asked for schema {id}", replica.name), 30, || async {
-            match lookups().await {
-                Ok(now) if now >= before + enough => Ok(()),
-                Ok(now) => Err(format!("{} look-ups", now - before)),
-                Err(error) => Err(pipeline::chain(&error)),
-            }
-        })
+        until(
+            &format!("{} has asked for schema {id}", replica.name),
+            30,
+            || async {
+                match lookups().await {
+                    Ok(now) if now >= before + enough => Ok(()),
+                    Ok(now) => Err(format!("{} look-ups", now - before)),
+                    Err(error) => Err(pipeline::chain(&error)),
+                }
+            },
+        )
         .await?;
     }
     Ok(())

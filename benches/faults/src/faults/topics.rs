@@ -43,7 +43,11 @@ async fn wait_for_use(world: &World, topic: &str, first_new: usize) -> Outcome<(
     let from = lock(&world.ledger).len();
     until("the sender uses a new partition", 30, || async {
         let ledger = lock(&world.ledger);
-        let mut origins = ledger.entries.iter().skip(from).filter_map(|entry| entry.origin.as_ref());
+        let mut origins = ledger
+            .entries
+            .iter()
+            .skip(from)
+            .filter_map(|entry| entry.origin.as_ref());
         let used = origins.any(|origin| *origin.topic == *topic && origin.partition as usize >= first_new);
         if used { Ok(()) } else { Err("not yet".to_owned()) }
     })
