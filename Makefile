@@ -1,6 +1,6 @@
 # The commands of a developer's day. `make` alone lists them. ARGS goes to the command: make demo ARGS="--seconds 10".
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench lint fmt manifests deny
+.PHONY: help demo test test-faults bench lint fmt manifests deny
 
 # Go is often installed here and not on PATH; scripts/services needs it once, to build the services.
 export PATH := $(PATH):/usr/local/go/bin
@@ -8,7 +8,7 @@ export PATH := $(PATH):/usr/local/go/bin
 PYTHON := target/venv/bin/python
 
 help: ## list these commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
 
 demo: ## run the whole pipeline with embedded services; Ctrl-C ends it with a table
 	cargo run --release --no-default-features -p kafkaefd -- demo $(ARGS)
@@ -17,6 +17,10 @@ test: ## run every test, those against real Kafka, registry and InfluxDB include
 	cargo test --workspace --no-run
 	scripts/services run --secured --name test-$$$$ -- cargo test --workspace $(ARGS)
 	@test -d ../shared || echo 'left out: comparisons with published schemas and captured messages (no ../shared)'
+
+test-faults: ## break a real cluster of three brokers 200 times, and account for every record (an hour on two cores)
+	cargo build --workspace --bins
+	scripts/services run --brokers 3 --name faults-$$$$ -- target/debug/faults $(ARGS)
 
 bench: ## measure the hot paths with criterion
 	cargo bench -p efd-benches $(ARGS)

@@ -66,7 +66,7 @@ impl<'m> Lane<'m> for HeldLane<'m> {
 
     fn drain(&mut self) -> Result<(), LaneError> {
         self.tick()?;
-        self.waiting.clear();
+        self.waiting.retain(|taken| !taken.receipt.is_revoked());
         Ok(())
     }
 }
@@ -199,6 +199,28 @@ fn a_second_member_takes_over_without_loss_or_repetition() {
         0,
         "every partition was drained and committed before it was given up"
     );
+}
+
+#[test]
+fn partitions_that_leave_a_paused_intake_do_not_stand_still_when_they_come_back() {
+    const EACH: usize = 1_000;
+    let broker = Broker::start().unwrap();
+    broker.create_topic(TOPIC, 4).unwrap();
+    produce(&broker, 0..EACH, 1_000);
+    let seen = Seen::default();
+    seen.held.store(true, Ordering::Relaxed);
+    let first = Consumer::start(&broker, &seen, |options| options.max_bytes = 100_000);
+    wait_until("the first member pauses", || first.metrics.paused.get() == 1);
+    let second = Consumer::start(&broker, &seen, |_| ());
+    wait_until("the partitions are shared", || {
+        second.metrics.rebalances.with_label_values(&["assign"]).get() >= 2
+    });
+    seen.held.store(false, Ordering::Relaxed);
+    wait_until("both carry", || seen.distinct() == EACH);
+    second.stop();
+    produce(&broker, EACH..2 * EACH, 1_000);
+    wait_until("the first carries alone", || seen.distinct() == 2 * EACH);
+    first.stop();
 }
 
 #[test]

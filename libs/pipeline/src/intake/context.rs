@@ -79,6 +79,10 @@ impl ConsumerContext for IntakeContext {
             }
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => {
                 self.release(consumer, list);
+                // librdkafka keeps a pause beyond the assignment: a partition that comes back would stand still.
+                if let Err(error) = consumer.resume(list) {
+                    tracing::warn!(error = %crate::chain(&error), "revoked partitions could not be resumed");
+                }
                 let unassign = if cooperative {
                     consumer.incremental_unassign(list)
                 } else {

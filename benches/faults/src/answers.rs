@@ -1,0 +1,223 @@
+//! InfluxDB's bad days: an HTTP proxy that answers in its place what real ones answer, on whole requests.
+
+use std::collections::HashMap;
+use std::io::Read as _;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use axum::Router;
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use flate2::read::MultiGzDecoder;
+use tokio::net::TcpListener;
+
+use crate::failure::{Failure, Outcome};
+use crate::lines;
+
+/// What happens to write requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mood {
+    /// They reach the database.
+    Well,
+    /// They get this answer and reach nothing.
+    Refuses {
+        /// The status.
+        status: u16,
+        /// `Retry-After`, in seconds.
+        retry_after: Option<u32>,
+        /// The message in the answer's JSON.
+        message: &'static str,
+    },
+    /// Those of more lines than this get 413.
+    MostLines(usize),
+    /// They reach the database, but its answer breaks off.
+    LosesAnswers,
+}
+
+/// How the database judges a bad point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Judgement {
+    /// 422, and nothing of the request is stored.
+    Whole,
+    /// 400, and the good points are stored.
+    Partial,
+}
+
+/// The proxy.
+#[derive(Debug, Clone)]
+pub(crate) struct Answers(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    mood: Mutex<Mood>,
+    /// Points that the database refuses for ever, by measurement and sequence number.
+    bad: Mutex<HashMap<(String, i64), Judgement>>,
+    answered: AtomicU64,
+    upstream: String,
+    http: reqwest::Client,
+}
+
+impl Answers {
+    /// Listens on a free port in front of the database; answers where.
+    pub(crate) async fn start(upstream: &str) -> Outcome<(Self, SocketAddr)> {
+        let client = reqwest::Client::builder().no_proxy().build();
+        let answers = Self(Arc::new(Shared {
+            mood: Mutex::new(Mood::Well),
+            bad: Mutex::default(),
+            answered: AtomicU64::new(0),
+            upstream: upstream.to_owned(),
+            http: client.map_err(Failure::http("make an HTTP client"))?,
+        }));
+        let doing = || "listen for the database's clients";
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            .await
+            .map_err(Failure::io(doing()))?;
+        let address = listener.local_addr().map_err(Failure::io(doing()))?;
+        let app = Router::new().fallback(answer).with_state(answers.clone());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        Ok((answers, address))
+    }
+
+    /// From the next request on.
+    pub(crate) fn set(&self, mood: Mood) {
+        *lock(&self.0.mood) = mood;
+    }
+
+    /// Makes a point bad, for ever, as a real database would refuse it again at every retry.
+    pub(crate) fn refuse(&self, measurement: &str, sequence: i64, judgement: Judgement) {
+        lock(&self.0.bad).insert((measurement.to_owned(), sequence), judgement);
+    }
+
+    /// How many requests got another answer than the database's.
+    pub(crate) fn answered(&self) -> u64 {
+        self.0.answered.load(Ordering::Relaxed)
+    }
+
+    /// What is wrong with a batch, and what of it is good.
+    fn judge(&self, body: &[u8]) -> Option<(Judgement, usize, Vec<u8>)> {
+        let bad = lock(&self.0.bad);
+        let (mut good, mut dropped, mut found) = (Vec::new(), 0, None);
+        for line in lines::split(body) {
+            match lines::name(line).and_then(|name| bad.get(&name)) {
+                Some(judgement) => {
+                    dropped += 1;
+                    found = Some(*judgement);
+                }
+                None => good.extend_from_slice(line),
+            }
+        }
+        found.map(|judgement| (judgement, dropped, good))
+    }
+
+    fn refused(&self, status: u16, retry_after: Option<u32>, message: &str) -> Response {
+        self.0.answered.fetch_add(1, Ordering::Relaxed);
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let body = serde_json::json!({"code": "injected", "message": message}).to_string();
+        let mut response = (status, [(header::CONTENT_TYPE, "application/json")], body).into_response();
+        if let Some(seconds) = retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, seconds.into());
+        }
+        response
+    }
+
+    async fn forward(&self, request: reqwest::RequestBuilder) -> Response {
+        match request.send().await {
+            Ok(answer) => {
+                let mut response = Response::builder().status(answer.status());
+                for name in [header::CONTENT_TYPE, header::RETRY_AFTER] {
+                    if let Some(value) = answer.headers().get(&name) {
+                        response = response.header(name, value);
+                    }
+                }
+                match answer.bytes().await {
+                    Ok(body) => response.body(Body::from(body)).unwrap_or_else(|_| broken()),
+                    Err(_) => broken(),
+                }
+            }
+            Err(_) => broken(),
+        }
+    }
+}
+
+/// An answer that breaks off, as when the database dies while it answers.
+fn broken() -> Response {
+    let nothing =
+        futures::stream::once(async { Err::<Bytes, _>(std::io::Error::other("broken on purpose")) });
+    Response::new(Body::from_stream(nothing))
+}
+
+async fn answer(State(answers): State<Answers>, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    let Ok(body) = to_bytes(body, usize::MAX).await else {
+        return broken();
+    };
+    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+    let is_gzip = parts
+        .headers
+        .get(header::CONTENT_ENCODING)
+        .is_some_and(|value| value == "gzip");
+    let mood = *lock(&answers.0.mood);
+    let text = if is_gzip { inflate(&body) } else { body.to_vec() };
+    let is_write = path.starts_with("/api/v2/write") && !text.is_empty();
+    let post = |body: Bytes, is_gzip: bool| {
+        let url = format!("{}{path}", answers.0.upstream);
+        let mut request = answers.0.http.request(parts.method.clone(), url).body(body);
+        for name in [header::AUTHORIZATION, header::CONTENT_TYPE] {
+            if let Some(value) = parts.headers.get(&name) {
+                request = request.header(name, value);
+            }
+        }
+        if is_gzip {
+            request.header(header::CONTENT_ENCODING, "gzip")
+        } else {
+            request
+        }
+    };
+    match mood {
+        Mood::Refuses {
+            status,
+            retry_after,
+            message,
+        } if is_write => {
+            return answers.refused(status, retry_after, message);
+        }
+        Mood::MostLines(most) if is_write && lines::split(&text).count() > most => {
+            return answers.refused(413, None, "unable to parse points: points batch is too large");
+        }
+        Mood::LosesAnswers if is_write => {
+            answers.forward(post(body, is_gzip)).await;
+            answers.0.answered.fetch_add(1, Ordering::Relaxed);
+            return broken();
+        }
+        _ => {}
+    }
+    if let Some((judgement, dropped, good)) = is_write.then(|| answers.judge(&text)).flatten() {
+        let message = format!("partial write: points beyond retention policy dropped={dropped}");
+        return match judgement {
+            Judgement::Whole => answers.refused(422, None, &message),
+            Judgement::Partial => {
+                let stored = answers.forward(post(good.into(), false)).await;
+                if stored.status().is_success() {
+                    answers.refused(400, None, &message)
+                } else {
+                    stored
+                }
+            }
+        };
+    }
+    answers.forward(post(body, is_gzip)).await
+}
+
+fn inflate(body: &[u8]) -> Vec<u8> {
+    let mut text = Vec::new();
+    // A body that is not whole is judged by what it holds; the database then says the same of it.
+    let _ = MultiGzDecoder::new(body).read_to_end(&mut text);
+    text
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,219 @@
+//! Readers of what the stages wrote to Kafka: every record of the output topics, counted by its name, and every dead
+//! letter. They read only what is committed, from the first offset, whatever groups do.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::{BorrowedMessage, Headers};
+use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
+
+use crate::failure::{Failure, Outcome};
+use crate::ledger::{Letter, Name, Origin, SharedLedger, Stage, lock};
+
+/// How often new partitions are looked for.
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
+
+/// What the reader needs to know of the topics.
+#[derive(Debug, Clone)]
+pub(crate) struct Topics {
+    /// The output topics, in the order of the traffic's lines.
+    pub(crate) outputs: Vec<String>,
+    /// The dead-letter topics, with whose they are.
+    pub(crate) letters: Vec<(String, Stage)>,
+}
+
+/// Reads until it is dropped.
+pub(crate) struct Audit {
+    stopped: Arc<AtomicBool>,
+    read: Arc<AtomicU64>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Audit {
+    /// Starts to read.
+    pub(crate) fn start(broker: &str, topics: Topics, ledger: SharedLedger) -> Outcome<Self> {
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", broker)
+            // Needed by the client, and never joined: partitions are assigned by hand.
+            .set("group.id", "faults-audit")
+            .set("enable.auto.commit", "false")
+            .set("auto.offset.reset", "earliest")
+            .set("isolation.level", "read_committed")
+            .set("fetch.wait.max.ms", "100")
+            .set("reconnect.backoff.max.ms", "1000")
+            .create()
+            .map_err(Failure::kafka("make the reader's consumer"))?;
+        let stopped = Arc::new(AtomicBool::new(false));
+        let read = Arc::new(AtomicU64::new(0));
+        let reader = Reader {
+            consumer,
+            by_output: topics
+                .outputs
+                .iter()
+                .enumerate()
+                .map(|(number, name)| (name.clone(), number))
+                .collect(),
+            by_letters: topics.letters.iter().cloned().collect(),
+            ledger,
+            assigned: HashSet::new(),
+            read: Arc::clone(&read),
+        };
+        let stop = Arc::clone(&stopped);
+        let thread = thread::spawn(move || reader.read_until(&stop));
+        Ok(Self {
+            stopped,
+            read,
+            thread: Some(thread),
+        })
+    }
+
+    /// Messages read so far.
+    pub(crate) fn read(&self) -> u64 {
+        self.read.load(Ordering::SeqCst)
+    }
+}
+
+impl Drop for Audit {
+    fn drop(&mut self) {
+        self.stopped.store(true, Ordering::SeqCst);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+struct Reader {
+    consumer: BaseConsumer,
+    by_output: HashMap<String, usize>,
+    by_letters: BTreeMap<String, Stage>,
+    ledger: SharedLedger,
+    assigned: HashSet<(String, i32)>,
+    read: Arc<AtomicU64>,
+}
+
+impl Reader {
+    fn read_until(mut self, stopped: &AtomicBool) {
+        let mut looked: Option<Instant> = None;
+        while !stopped.load(Ordering::SeqCst) {
+            if looked.is_none_or(|at| at.elapsed() > LOOK_AGAIN) {
+                self.look_again();
+                looked = Some(Instant::now());
+            }
+            if let Some(Ok(message)) = self.consumer.poll(Duration::from_millis(100)) {
+                self.note(&message);
+                self.read.fetch_add(1, Ordering::SeqCst);
+            }
+        }
+    }
+
+    /// Takes in partitions that are new.
+    fn look_again(&mut self) {
+        let Ok(metadata) = self.consumer.fetch_metadata(None, Duration::from_secs(5)) else {
+            return;
+        };
+        let mut fresh = TopicPartitionList::new();
+        for topic in metadata.topics() {
+            let name = topic.name();
+            if !self.by_output.contains_key(name) && !self.by_letters.contains_key(name) {
+                continue;
+            }
+            for partition in topic.partitions() {
+                if self.assigned.insert((name.to_owned(), partition.id())) {
+                    let _ = fresh.add_partition_offset(name, partition.id(), Offset::Beginning);
+                }
+            }
+        }
+        if fresh.count() > 0
+            && let Err(error) = self.consumer.incremental_assign(&fresh)
+        {
+            lock(&self.ledger).complain(format!("the reader's own: cannot read {fresh:?}: {error}"));
+        }
+    }
+
+    fn note(&self, message: &BorrowedMessage<'_>) {
+        if let Some(by) = self.by_letters.get(message.topic()) {
+            match self.letter(message, *by) {
+                Some(letter) => lock(&self.ledger).letter(letter),
+                None => lock(&self.ledger).complain(format!(
+                    "a dead letter without its headers at {}[{}]@{}",
+                    message.topic(),
+                    message.partition(),
+                    message.offset()
+                )),
+            }
+        } else if let Some(name) = self.name(message.topic(), message.payload()) {
+            lock(&self.ledger).record(name);
+        }
+    }
+
+    fn letter(&self, message: &BorrowedMessage<'_>, by: Stage) -> Option<Letter> {
+        let headers: HashMap<&str, String> = message
+            .headers()?
+            .iter()
+            .filter_map(|header| Some((header.key, String::from_utf8_lossy(header.value?).into_owned())))
+            .collect();
+        let topic = headers.get("topic")?;
+        Some(Letter {
+            by,
+            origin: Origin {
+                topic: topic.as_str().into(),
+                partition: headers.get("partition")?.parse().ok()?,
+                offset: headers.get("offset")?.parse().ok()?,
+            },
+            stage: headers.get("stage")?.clone(),
+            reason: headers.get("reason")?.clone(),
+            detail: headers.get("detail")?.clone(),
+            name: self.name(topic, message.payload()),
+        })
+    }
+
+    fn name(&self, topic: &str, value: Option<&[u8]>) -> Option<Name> {
+        Some((*self.by_output.get(topic)?, sequence(value?)?))
+    }
+}
+
+/// The sequence number of a record: the fifth field of dialect efd, behind three times and a string.
+fn sequence(value: &[u8]) -> Option<i64> {
+    let [0, _, _, _, _, rest @ ..] = value else {
+        return None;
+    };
+    let mut rest = rest;
+    long(&mut rest)?;
+    let length = usize::try_from(long(&mut rest)?).ok()?;
+    rest = rest.get(length..)?;
+    long(&mut rest)?;
+    long(&mut rest)?;
+    long(&mut rest)
+}
+
+/// Avro's `long`: seven bits a byte, the least first, with the sign in the lowest bit.
+fn long(bytes: &mut &[u8]) -> Option<i64> {
+    let (mut value, mut shift) = (0u64, 0);
+    loop {
+        let (first, rest) = bytes.split_first()?;
+        *bytes = rest;
+        value |= u64::from(first & 0x7f).checked_shl(shift)?;
+        if first & 0x80 == 0 {
+            return Some((value >> 1).cast_signed() ^ -(value & 1).cast_signed());
+        }
+        shift += 7;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_records_sequence_number_is_found() {
+        // 1, "ab", -2, 300, 64
+        let record = [0, 0, 0, 0, 9, 2, 4, b'a', b'b', 3, 0xd8, 4, 0x80, 1, 77];
+        assert_eq!(sequence(&record), Some(64));
+        assert_eq!(sequence(&record[..9]), None);
+        assert_eq!(sequence(b"unframed"), None);
+    }
+}

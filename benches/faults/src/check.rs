@@ -1,0 +1,185 @@
+//! The checks: when every message has its fate, and whether counts add up while nothing moves.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use crate::failure::Outcome;
+use crate::ledger::{Name, Stage, lock};
+use crate::metrics::Counts;
+use crate::world::{World, group};
+
+/// How long one question to the database may take while it may be away.
+const QUESTION: Duration = Duration::from_secs(4);
+/// Points are looked for this much around the time of a window, as clocks of messages run ahead of a burst.
+const AROUND_MS: i64 = 5_000;
+
+/// The last moment at rest.
+#[derive(Debug, Default)]
+pub(crate) struct Remembered {
+    /// Metrics, by replica and how often it had been started.
+    counts: HashMap<(String, u32), (Stage, Counts)>,
+    /// Messages in the ledger.
+    sent: usize,
+}
+
+impl World {
+    /// Waits until the first `upto` messages of the ledger have their fate; says whether that came within `patience`.
+    pub(crate) async fn settle(&mut self, upto: usize, patience: Duration) -> bool {
+        let start = Instant::now();
+        loop {
+            self.look(upto).await;
+            if lock(&self.ledger).outstanding(upto) == 0 {
+                return true;
+            }
+            if start.elapsed() > patience {
+                return false;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Looks once for what the first `upto` messages still wait for.
+    async fn look(&self, upto: usize) {
+        let (spans, waits) = {
+            let mut ledger = lock(&self.ledger);
+            ledger.place_early();
+            (ledger.spans(upto), ledger.waits_for_a_commit(upto))
+        };
+        for span in spans {
+            // A database that is away is asked again in the next round.
+            let _ = self.read_points(span, None, QUESTION).await;
+        }
+        if waits {
+            for stage in [Stage::Transform, Stage::Sink] {
+                if let Ok(positions) = self.cluster.committed(group(stage), &self.topics_of(stage)) {
+                    lock(&self.ledger).committed(stage, &positions);
+                }
+            }
+        }
+    }
+
+    /// Notes all points of a span in the ledger, which finds those that should not be; answers how many there are.
+    pub(crate) async fn read_points(
+        &self,
+        span: (i64, i64),
+        measurement: Option<&str>,
+        patience: Duration,
+    ) -> Outcome<usize> {
+        let points = self.database.points(span, measurement, patience).await?;
+        let mut ledger = lock(&self.ledger);
+        for point in &points {
+            let line = self
+                .lines
+                .iter()
+                .position(|line| line.measurement == point.measurement);
+            let name: Name = (line.unwrap_or(usize::MAX), point.sequence);
+            ledger.point(name, point.time_ms);
+        }
+        Ok(points.len())
+    }
+
+    /// Lets the traffic rest, waits for the last messages, and then compares every count; complaints go to the ledger.
+    pub(crate) async fn check_at_rest(
+        &mut self,
+        since_ms: i64,
+        remembered: &mut Remembered,
+    ) -> Outcome<bool> {
+        self.traffic.set_paused(true);
+        let upto = lock(&self.ledger).len();
+        let settled = self.settle(upto, Duration::from_secs(60)).await;
+        let now_ms = pipeline::unix_micros() / 1_000;
+        // All points of the window, not only those that were waited for: a second one would show.
+        self.read_points(
+            (since_ms - AROUND_MS, now_ms + AROUND_MS),
+            None,
+            Duration::from_secs(20),
+        )
+        .await?;
+        self.check_counts(remembered).await;
+        self.traffic.set_paused(false);
+        Ok(settled)
+    }
+
+    /// In each process: consumed = produced (or written) + dead-lettered + skipped + in flight.
+    async fn check_counts(&mut self, remembered: &mut Remembered) {
+        let mut now = Remembered {
+            sent: lock(&self.ledger).len(),
+            ..Remembered::default()
+        };
+        for replica in &mut self.replicas {
+            if let Some(status) = replica.ended() {
+                lock(&self.ledger).complain(format!("{} ended by itself: {status}", replica.name));
+                continue;
+            }
+            let deadline = Instant::now() + Duration::from_secs(10);
+            let found = loop {
+                let found = match replica.counts(&self.http).await {
+                    Ok(counts) => counts.add_up(replica.stage).map(|()| counts),
+                    Err(error) => Err(pipeline::chain(&error)),
+                };
+                // The gauge of what is in flight is set once a second.
+                if found.is_ok() || Instant::now() > deadline {
+                    break found;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            };
+            match found {
+                Ok(counts) => {
+                    now.counts
+                        .insert((replica.name.clone(), replica.starts), (replica.stage, counts));
+                }
+                Err(why) => lock(&self.ledger)
+                    .complain(format!("the counts of {} do not add up: {why}", replica.name)),
+            }
+        }
+        self.check_growth(remembered, &now);
+        *remembered = now;
+    }
+
+    /// Where nobody was started or lost a partition since the last rest, the stages have together taken each message once:
+    /// saltransform what was sent, influxsink what saltransform produced.
+    fn check_growth(&self, before: &Remembered, now: &Remembered) {
+        let rebalances = |counts: &Counts| counts.get("kafka_rebalances_total");
+        let is_same = now.counts.len() == self.replicas.len()
+            && now.counts.iter().all(|(replica, (_, counts))| {
+                let earlier = before.counts.get(replica);
+                earlier.is_some_and(|(_, earlier)| rebalances(earlier) == rebalances(counts))
+            });
+        if !is_same {
+            return;
+        }
+        let grown = |stage: Stage, name: &str| -> i64 {
+            let of = |at: &Remembered| -> i64 {
+                let counts = at.counts.values().filter(|(found, _)| *found == stage);
+                counts.map(|(_, counts)| counts.get(name)).sum()
+            };
+            of(now) - of(before)
+        };
+        let inputs = self.topics_of(Stage::Transform);
+        let mut ledger = lock(&self.ledger);
+        let sent = ledger.entries.get(before.sent..now.sent).unwrap_or_default();
+        let (texts, others): (Vec<_>, Vec<_>) = sent.iter().partition(|entry| {
+            let topic = entry.origin.as_ref().map(|origin| &*origin.topic);
+            topic.is_some_and(|topic| inputs.iter().any(|input| input == topic))
+        });
+        let produced = grown(Stage::Transform, "saltransform_produced_total");
+        for (who, taken, due) in [
+            (
+                "saltransform",
+                grown(Stage::Transform, "saltransform_consumed_total"),
+                texts.len() as i64,
+            ),
+            (
+                "influxsink",
+                grown(Stage::Sink, "influxsink_consumed_total"),
+                produced + others.len() as i64,
+            ),
+        ] {
+            if taken != due {
+                ledger.complain(format!(
+                    "the replicas of {who} took {taken} messages, due are {due}"
+                ));
+            }
+        }
+    }
+}

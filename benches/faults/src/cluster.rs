@@ -1,0 +1,198 @@
+//! The brokers as a cluster: who leads what, whether every copy is in step, how far groups have read.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::Metadata;
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use serde::Deserialize;
+use tokio::task::block_in_place;
+
+use crate::failure::{Failure, Outcome, until};
+use crate::instance::Instance;
+
+/// How many brokers there are, and copies of everything.
+pub(crate) const BROKERS: usize = 3;
+
+/// How long one question may take.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The harness's view of the cluster, past every proxy.
+pub(crate) struct Cluster {
+    broker: String,
+    client: BaseConsumer,
+    admin: AdminClient<DefaultClientContext>,
+}
+
+/// Kafka's own note of a quorum's state, in a controller's folder.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct QuorumState {
+    leader_id: i32,
+    leader_epoch: i64,
+}
+
+impl Cluster {
+    /// Connects to the brokers.
+    pub(crate) fn new(broker: &str) -> Outcome<Self> {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", broker)
+            .set("reconnect.backoff.max.ms", "1000");
+        Ok(Self {
+            broker: broker.to_owned(),
+            client: config.create().map_err(Failure::kafka("make a client"))?,
+            admin: config.create().map_err(Failure::kafka("make an admin client"))?,
+        })
+    }
+
+    fn metadata(&self) -> Outcome<Metadata> {
+        let fetch = || self.client.fetch_metadata(None, PATIENCE);
+        block_in_place(fetch).map_err(Failure::kafka("read the cluster's metadata"))
+    }
+
+    /// The service that leads a partition now.
+    pub(crate) fn leader(&self, topic: &str, partition: i32) -> Outcome<String> {
+        let metadata = self.metadata()?;
+        let topic = metadata.topics().iter().find(|found| found.name() == topic);
+        let partition =
+            topic.and_then(|topic| topic.partitions().iter().find(|found| found.id() == partition));
+        match partition.map(|partition| partition.leader()) {
+            Some(leader @ 1..) => Ok(service(leader)),
+            other => Err(Failure::Unexpected(format!(
+                "the partition's leader is {other:?}"
+            ))),
+        }
+    }
+
+    /// The service that is the active controller. Clients are not told by KRaft, but each controller notes it on its disk.
+    pub(crate) fn controller(&self, instance: &Instance) -> Outcome<String> {
+        let state = |node: usize| -> Option<QuorumState> {
+            let folder = instance
+                .folder()
+                .join(format!("kafka{node}/__cluster_metadata-0"));
+            let text = std::fs::read(folder.join("quorum-state")).ok()?;
+            serde_json::from_slice(&text).ok()
+        };
+        let newest = (1..=BROKERS)
+            .filter_map(state)
+            .max_by_key(|state| state.leader_epoch);
+        match newest {
+            Some(QuorumState {
+                leader_id: leader @ 1..,
+                ..
+            }) => Ok(service(leader)),
+            other => Err(Failure::Unexpected(format!("no controller is known: {other:?}"))),
+        }
+    }
+
+    /// Waits until every partition has a leader and all copies in step.
+    pub(crate) async fn wait_in_step(&self, seconds: u64) -> Outcome<()> {
+        until("every copy is in step", seconds, || async {
+            let metadata = self.metadata().map_err(|error| pipeline::chain(&error))?;
+            let topics = metadata.topics().iter();
+            let behind: Vec<String> = topics
+                .flat_map(|topic| {
+                    let partitions = topic.partitions().iter();
+                    partitions
+                        .filter(|partition| partition.leader() < 1 || partition.isr().len() < BROKERS)
+                        .map(|partition| format!("{}[{}]", topic.name(), partition.id()))
+                })
+                .collect();
+            match behind.as_slice() {
+                [] if metadata.brokers().len() == BROKERS => Ok(()),
+                [] => Err(format!("{} brokers", metadata.brokers().len())),
+                [first, ..] => Err(format!("{} partitions behind, {first} is one", behind.len())),
+            }
+        })
+        .await
+    }
+
+    /// Creates topics of two partitions, with a copy on each broker.
+    pub(crate) async fn create(&self, names: &[String]) -> Outcome<()> {
+        let topics: Vec<_> = names
+            .iter()
+            .map(|name| NewTopic::new(name, 2, TopicReplication::Fixed(BROKERS as i32)))
+            .collect();
+        let doing = || "create the topics";
+        let answers = self
+            .admin
+            .create_topics(&topics, &AdminOptions::new())
+            .await
+            .map_err(Failure::kafka(doing()))?;
+        for answer in answers {
+            match answer {
+                Ok(_) => {}
+                Err((name, RDKafkaErrorCode::TopicAlreadyExists)) => {
+                    return Err(Failure::Unexpected(format!(
+                        "topic {name} exists: each run needs services of its own, without an earlier one's data"
+                    )));
+                }
+                Err((_, code)) => return Err(Failure::kafka(doing())(KafkaError::AdminOp(code))),
+            }
+        }
+        Ok(())
+    }
+
+    /// Doubles a topic's partitions; answers how many there are now.
+    pub(crate) async fn double(&self, name: &str) -> Outcome<usize> {
+        let wanted = 2 * self.partitions(name)?.max(1);
+        let partitions = [NewPartitions::new(name, wanted)];
+        let doing = || format!("double the partitions of {name}");
+        let answers = self
+            .admin
+            .create_partitions(&partitions, &AdminOptions::new())
+            .await
+            .map_err(Failure::kafka(doing()))?;
+        for answer in answers {
+            answer.map_err(|(_, code)| Failure::kafka(doing())(KafkaError::AdminOp(code)))?;
+        }
+        Ok(wanted)
+    }
+
+    /// How many partitions a topic has.
+    pub(crate) fn partitions(&self, name: &str) -> Outcome<usize> {
+        let metadata = self.metadata()?;
+        let topic = metadata.topics().iter().find(|topic| topic.name() == name);
+        Ok(topic.map_or(0, |topic| topic.partitions().len()))
+    }
+
+    /// How far a group has committed in these topics.
+    pub(crate) fn committed(&self, group: &str, topics: &[String]) -> Outcome<BTreeMap<(String, i32), i64>> {
+        let metadata = self.metadata()?;
+        let mut list = TopicPartitionList::new();
+        for topic in metadata
+            .topics()
+            .iter()
+            .filter(|topic| topics.iter().any(|name| name == topic.name()))
+        {
+            for partition in topic.partitions() {
+                list.add_partition(topic.name(), partition.id());
+            }
+        }
+        let doing = || format!("read the offsets of group {group}");
+        let consumer: BaseConsumer = ClientConfig::new()
+            .set("bootstrap.servers", &self.broker)
+            .set("group.id", group)
+            .create()
+            .map_err(Failure::kafka(doing()))?;
+        let committed =
+            block_in_place(|| consumer.committed_offsets(list, PATIENCE)).map_err(Failure::kafka(doing()))?;
+        let positions = committed
+            .elements()
+            .into_iter()
+            .filter_map(|element| match element.offset() {
+                Offset::Offset(offset) => Some(((element.topic().to_owned(), element.partition()), offset)),
+                _ => None,
+            });
+        Ok(positions.collect())
+    }
+}
+
+fn service(node: i32) -> String {
+    format!("kafka{node}")
+}

@@ -1,0 +1,63 @@
+//! kill -9: the process is gone at once, is dead for a moment, and is started again.
+
+use super::Injected;
+use crate::failure::Outcome;
+use crate::ledger::Stage;
+use crate::proxy::Link;
+use crate::signal::Signal;
+use crate::world::World;
+
+pub(super) async fn replica(world: &mut World, stage: Stage) -> Outcome<Injected> {
+    let place = world.pick_replica(stage);
+    world.replicas[place].kill()?;
+    world.wait(0..1_500).await;
+    world.replicas[place].restart()?;
+    let victim = world.replicas[place].name.clone();
+    Ok(Injected::now(world, victim))
+}
+
+/// The broker that leads a random partition of the traffic.
+pub(super) async fn leader(world: &mut World) -> Outcome<Injected> {
+    let victim = pick_leader(world)?;
+    service(world, victim).await
+}
+
+pub(super) async fn controller(world: &mut World) -> Outcome<Injected> {
+    let victim = world.cluster.controller(&world.instance)?;
+    service(world, victim).await
+}
+
+pub(super) async fn database(world: &mut World) -> Outcome<Injected> {
+    service(world, "influxdb2".to_owned()).await
+}
+
+/// The registry forgets everything. To the stages it is away until it has all of it again; one of them has to start
+/// meanwhile, as those that run know their schemas.
+pub(super) async fn registry(world: &mut World) -> Outcome<Injected> {
+    world.registry_link.set(Link::Torn);
+    world.instance.signal("registry", Signal::Kill)?;
+    let renewed = world.renew_a_replica().await?;
+    world.wait(500..2_000).await;
+    world.instance.restart("registry")?;
+    world.registry.restore().await?;
+    world.registry_link.set(Link::Open);
+    Ok(Injected::now(world, format!("registry, with {renewed} starting")))
+}
+
+async fn service(world: &mut World, victim: String) -> Outcome<Injected> {
+    world.instance.signal(&victim, Signal::Kill)?;
+    world.wait(500..2_500).await;
+    world.instance.restart(&victim)?;
+    Ok(Injected::now(world, victim))
+}
+
+/// The broker that leads a random partition of the traffic, input or output.
+pub(super) fn pick_leader(world: &mut World) -> Outcome<String> {
+    let line = world.pick(world.lines.len());
+    let topic = match world.pick(2) {
+        0 => world.lines[line].input.clone(),
+        _ => world.lines[line].output.clone(),
+    };
+    let partition = world.pick(world.cluster.partitions(&topic)?);
+    world.cluster.leader(&topic, partition as i32)
+}

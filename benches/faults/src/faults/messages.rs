@@ -1,0 +1,186 @@
+//! Messages that nobody should send, and somebody does. Each has one fate, which is known before.
+
+use std::time::Duration;
+
+use rand::RngExt as _;
+
+use super::Injected;
+use crate::failure::Outcome;
+use crate::ledger::{Due, Stage, Why};
+use crate::traffic::Special;
+use crate::world::{WITH_STRING, World};
+
+/// Messages a fault.
+const HOW_MANY: usize = 6;
+
+/// The longest message that SAL sends.
+const LONGEST: usize = 100_000;
+
+/// Why saltransform refuses a few bytes of text.
+const NO_MESSAGE: &[Why] = &[("parse", "bad_header")];
+/// Why influxsink refuses a few bytes: no frame, or a frame around nothing.
+const NO_FRAME: &[Why] = &[
+    ("frame", "value_short"),
+    ("frame", "value_unframed"),
+    ("schema", "schema_unknown"),
+];
+
+pub(super) fn tombstones(world: &mut World) -> Outcome<Injected> {
+    raw(world, &mut |_, stage| (None, Due::Skipped(stage)))
+}
+
+/// To saltransform an empty value carries nothing; to influxsink it is no record.
+pub(super) fn empty(world: &mut World) -> Outcome<Injected> {
+    raw(world, &mut |_, stage| {
+        let due = match stage {
+            Stage::Transform => Due::Skipped(stage),
+            Stage::Sink => Due::Dead(stage, &[("frame", "value_empty")]),
+        };
+        (Some(Vec::new()), due)
+    })
+}
+
+pub(super) fn short(world: &mut World) -> Outcome<Injected> {
+    raw(world, &mut |world, stage| {
+        let length = world.random.random_range(1..=5);
+        let bytes: Vec<u8> = (0..length).map(|_| world.random.random()).collect();
+        match stage {
+            Stage::Transform => (Some(bytes), Due::Dead(stage, NO_MESSAGE)),
+            // A zero first, half the time: as much of a frame as there is room for.
+            Stage::Sink => {
+                let mut bytes = bytes;
+                if world.random.random() {
+                    bytes[0] = 0;
+                }
+                // Five bytes are a whole frame; no schema has so high an id.
+                if let [0, id, ..] = bytes.as_mut_slice() {
+                    *id |= 0x40;
+                }
+                (Some(bytes), Due::Dead(stage, NO_FRAME))
+            }
+        }
+    })
+}
+
+/// JSON, or SAL text, where a framed record should be.
+pub(super) fn unframed(world: &mut World) -> Outcome<Injected> {
+    for _ in 0..HOW_MANY {
+        let topic = topic(world, Stage::Sink);
+        let due = Due::Dead(Stage::Sink, &[("frame", "value_unframed")]);
+        world
+            .traffic
+            .send_raw(&topic, Some(br#"{"private_seqNum": 7}"#), due);
+    }
+    Ok(Injected::now(world, "influxsink"))
+}
+
+pub(super) fn unknown_schema(world: &mut World) -> Outcome<Injected> {
+    for _ in 0..HOW_MANY {
+        let topic = topic(world, Stage::Sink);
+        let mut bytes = vec![0, 0x7f];
+        bytes.extend((0..40).map(|_| world.random.random::<u8>()));
+        let due = Due::Dead(Stage::Sink, &[("schema", "schema_unknown")]);
+        world.traffic.send_raw(&topic, Some(&bytes), due);
+    }
+    Ok(Injected::now(world, "influxsink"))
+}
+
+/// As long as SAL allows, to the byte: they must arrive like any other. One byte more is a dead letter.
+pub(super) fn huge(world: &mut World) -> Outcome<Injected> {
+    for number in 0..HOW_MANY {
+        let length = if number == 0 { LONGEST + 1 } else { LONGEST };
+        let due = if number == 0 {
+            Due::Dead(Stage::Transform, &[("parse", "message_too_long")])
+        } else {
+            Due::Stored
+        };
+        let mut special = Special::due(due);
+        let change = |text: &mut Vec<u8>| {
+            let string = vec![b'x'; length.saturating_sub(with_string(text, b"").len())];
+            *text = with_string(text, &string);
+        };
+        special.change = &change;
+        world.traffic.send(WITH_STRING, &special);
+    }
+    Ok(Injected::now(world, format!("{HOW_MANY} messages")))
+}
+
+pub(super) fn wrong_utf8(world: &mut World) -> Outcome<Injected> {
+    for bytes in [
+        &b"caf\xe9"[..],
+        b"\xff",
+        b"\xc3",
+        b"\xed\xa0\x80",
+        b"\xf8\x88",
+        b"ok, \xfe",
+    ] {
+        let mut special = Special::due(Due::Dead(Stage::Transform, &[("encode", "invalid_utf8")]));
+        let change = |text: &mut Vec<u8>| *text = with_string(text, bytes);
+        special.change = &change;
+        world.traffic.send(WITH_STRING, &special);
+    }
+    Ok(Injected::now(world, format!("{HOW_MANY} messages")))
+}
+
+/// They are in the database at the time that they say.
+pub(super) fn clock_off(world: &mut World) -> Outcome<Injected> {
+    for number in 0..HOW_MANY {
+        let line = world.pick(world.lines.len());
+        let mut special = Special::due(Due::Stored);
+        special.shift = Duration::from_secs(3600);
+        special.back = number % 2 == 0;
+        world.traffic.send(line, &special);
+    }
+    Ok(Injected::now(world, format!("{HOW_MANY} messages")))
+}
+
+/// Sends a few values that are no messages, to either stage.
+fn raw(
+    world: &mut World,
+    make: &mut dyn FnMut(&mut World, Stage) -> (Option<Vec<u8>>, Due),
+) -> Outcome<Injected> {
+    for number in 0..HOW_MANY {
+        let stage = if number % 2 == 0 {
+            Stage::Transform
+        } else {
+            Stage::Sink
+        };
+        let topic = topic(world, stage);
+        let (value, due) = make(world, stage);
+        world.traffic.send_raw(&topic, value.as_deref(), due);
+    }
+    Ok(Injected::now(world, "both stages"))
+}
+
+fn topic(world: &mut World, read_by: Stage) -> String {
+    let line = world.pick(world.lines.len());
+    match read_by {
+        Stage::Transform => world.lines[line].input.clone(),
+        Stage::Sink => world.lines[line].output.clone(),
+    }
+}
+
+/// The message with another last value, which is a string.
+fn with_string(text: &[u8], string: &[u8]) -> Vec<u8> {
+    const LEAD: &[u8] = b" , '";
+    let at = text.windows(LEAD.len()).rposition(|window| window == LEAD);
+    let mut changed = text[..at.map_or(0, |at| at + LEAD.len())].to_vec();
+    changed.extend_from_slice(string);
+    changed.extend_from_slice(b"')");
+    changed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_string_is_replaced() {
+        let text = b"MTM1M3TS_command MTM1M3TS_command_start:( 'r' , 1.0 , 'O'Brien, \"x\" (y)')";
+        let changed = with_string(text, b"\xff");
+        assert_eq!(
+            changed,
+            b"MTM1M3TS_command MTM1M3TS_command_start:( 'r' , 1.0 , '\xff')"
+        );
+    }
+}

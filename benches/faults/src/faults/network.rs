@@ -1,0 +1,51 @@
+//! The network between the stages and their surroundings: slow, silent (nothing comes, nothing is closed), or cut.
+
+use std::ops::Range;
+use std::time::Duration;
+
+use rand::RngExt as _;
+
+use super::{Injected, Kind};
+use crate::failure::Outcome;
+use crate::proxy::Link;
+use crate::world::World;
+
+pub(super) async fn kafka(world: &mut World, kind: Kind) -> Outcome<Injected> {
+    let (link, time) = link(world, kind);
+    world.kafka.iter().for_each(|proxy| proxy.set(link));
+    world.wait(time).await;
+    world.kafka.iter().for_each(|proxy| proxy.set(Link::Open));
+    Ok(Injected::now(world, format!("all brokers, {link:?}")))
+}
+
+/// A stage starts meanwhile, as those that run know their schemas.
+pub(super) async fn registry(world: &mut World, kind: Kind) -> Outcome<Injected> {
+    let (link, time) = link(world, kind);
+    world.registry_link.set(link);
+    let renewed = world.renew_a_replica().await?;
+    world.wait(time).await;
+    world.registry_link.set(Link::Open);
+    Ok(Injected::now(world, format!("{link:?}, with {renewed} starting")))
+}
+
+pub(super) async fn database(world: &mut World, kind: Kind) -> Outcome<Injected> {
+    let (link, time) = link(world, kind);
+    world.database_link.set(link);
+    world.wait(time).await;
+    world.database_link.set(Link::Open);
+    Ok(Injected::now(world, format!("{link:?}")))
+}
+
+/// What happens to the bytes, and for how many milliseconds.
+fn link(world: &mut World, kind: Kind) -> (Link, Range<u64>) {
+    match kind {
+        // Longer than the 6 s after which a group member is missed.
+        Kind::SilentKafka => (Link::Silent, 7_000..8_000),
+        Kind::SilentRegistry | Kind::SilentDatabase => (Link::Silent, 4_500..6_000),
+        Kind::TornKafka | Kind::TornRegistry | Kind::TornDatabase => (Link::Torn, 500..3_000),
+        _ => {
+            let delay = Duration::from_millis(world.random.random_range(50..300));
+            (Link::Slow(delay), 3_000..5_000)
+        }
+    }
+}

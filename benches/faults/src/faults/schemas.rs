@@ -1,0 +1,157 @@
+//! Schemas that change while data flows, as a component's next release does: the new schema is registered first, the
+//! sender follows once the stages know it.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::Injected;
+use crate::failure::{Failure, Outcome, until};
+use crate::ledger::{Due, Stage, lock};
+use crate::traffic::Special;
+use crate::world::{CHANGING, World, shape};
+
+/// Messages of a schema that the database cannot take.
+const CONFLICTS: usize = 5;
+/// The field whose type changes.
+const FIELD: &str = "double0";
+
+/// One more item, with a default.
+pub(super) async fn grows(world: &mut World) -> Outcome<Injected> {
+    rest(world).await;
+    let mut schema = current(world)?;
+    let fields = fields(&mut schema)?;
+    let last = fields.iter().rposition(is_item).unwrap_or_default();
+    let item = json!({
+        "name": format!("grown{}", fields.len()), "type": "int", "default": 0,
+        "sal_index": fields[last]["sal_index"].as_u64().map(|index| index + 1), "sal_idl_type": "long",
+    });
+    fields.insert(last + 1, item);
+    let text = schema.to_string();
+    let subject = world.lines[CHANGING].subject.clone();
+    let Some(id) = world.registry.register(&subject, &text).await? else {
+        return Err(Failure::Unexpected(format!(
+            "the registry refuses a new field with a default: {text}"
+        )));
+    };
+    until_known(world, id).await?;
+    world.lines[CHANGING].schema = text;
+    go_on(world)?;
+    Ok(Injected::now(world, format!("{subject}, id {id}")))
+}
+
+/// A type changes: the registry refuses it, and nothing else may notice.
+pub(super) async fn refused(world: &mut World) -> Outcome<Injected> {
+    let text = with_a_long(current(world)?)?;
+    let subject = world.lines[CHANGING].subject.clone();
+    if let Some(id) = world.registry.register(&subject, &text).await? {
+        lock(&world.ledger).complain(format!(
+            "the registry took an incompatible schema of {subject} as id {id}"
+        ));
+        world.registry.delete_newest(&subject).await?;
+    }
+    world.wait(1_500..2_500).await;
+    Ok(Injected::now(world, subject))
+}
+
+/// The same change by force: the records are good, but the field has another type in the database. They are dead letters
+/// until the old schema is back.
+pub(super) async fn conflict(world: &mut World) -> Outcome<Injected> {
+    rest(world).await;
+    let text = with_a_long(current(world)?)?;
+    let line = world.lines[CHANGING].clone();
+    world.registry.set_compatibility(&line.subject, "NONE").await?;
+    let Some(id) = world.registry.register(&line.subject, &text).await? else {
+        return Err(Failure::Unexpected(
+            "the registry checks compatibility at level NONE".to_owned(),
+        ));
+    };
+    until_known(world, id).await?;
+    world.traffic.reshape(CHANGING, shape(&text, &line.output)?, id);
+    for _ in 0..CONFLICTS {
+        let due = Due::Dead(Stage::Sink, &[("write", "rejected")]);
+        world.traffic.send(CHANGING, &Special::due(due));
+    }
+    rest(world).await;
+    world.registry.delete_newest(&line.subject).await?;
+    world
+        .registry
+        .set_compatibility(&line.subject, "BACKWARD")
+        .await?;
+    until_known(world, 0).await?;
+    go_on(world)?;
+    Ok(Injected::now(
+        world,
+        format!("{}, {CONFLICTS} messages", line.subject),
+    ))
+}
+
+/// Lets the topic rest until each of its messages has its fate: none of the old form may meet the new schema.
+async fn rest(world: &mut World) {
+    world.traffic.set_held(CHANGING, true);
+    let upto = lock(&world.ledger).len();
+    world.settle(upto, Duration::from_secs(30)).await;
+}
+
+/// The topic's messages have the form of its schema from now on.
+fn go_on(world: &World) -> Outcome<()> {
+    let line = &world.lines[CHANGING];
+    let seed = line.schema.len() as u64;
+    world
+        .traffic
+        .reshape(CHANGING, shape(&line.schema, &line.output)?, seed);
+    world.traffic.set_held(CHANGING, false);
+    Ok(())
+}
+
+/// Waits until the stages have asked for schemas twice: each replica of saltransform does so once a second.
+async fn until_known(world: &World, id: u64) -> Outcome<()> {
+    const ROUNDS: i64 = 2;
+    for place in world.replicas_of(Stage::Transform) {
+        let replica = &world.replicas[place];
+        let lookups = || async {
+            let counts = replica.counts(&world.http).await;
+            counts.map(|counts| counts.get("saltransform_schema_lookups_total"))
+        };
+        let before = lookups().await?;
+        let enough = ROUNDS * world.lines.len() as i64;
+        until(
+            &format!("{} has asked for schema {id}", replica.name),
+            30,
+            || async {
+                match lookups().await {
+                    Ok(now) if now >= before + enough => Ok(()),
+                    Ok(now) => Err(format!("{} look-ups", now - before)),
+                    Err(error) => Err(pipeline::chain(&error)),
+                }
+            },
+        )
+        .await?;
+    }
+    Ok(())
+}
+
+fn current(world: &World) -> Outcome<Value> {
+    serde_json::from_str(&world.lines[CHANGING].schema)
+        .map_err(|error| Failure::Unexpected(format!("a schema that is no JSON: {error}")))
+}
+
+fn fields(schema: &mut Value) -> Outcome<&mut Vec<Value>> {
+    schema["fields"]
+        .as_array_mut()
+        .ok_or_else(|| Failure::Unexpected("a schema without fields".to_owned()))
+}
+
+fn is_item(field: &Value) -> bool {
+    field.get("sal_index").is_some() || field.get("sal_idl_type").is_some()
+}
+
+/// The schema with an integer where a floating-point number was.
+fn with_a_long(mut schema: Value) -> Outcome<String> {
+    let fields = fields(&mut schema)?;
+    let field = fields.iter_mut().find(|field| field["name"] == FIELD);
+    let field = field.ok_or_else(|| Failure::Unexpected(format!("a schema without {FIELD}")))?;
+    field["type"] = "long".into();
+    field["sal_idl_type"] = "long long".into();
+    Ok(schema.to_string())
+}

@@ -1,0 +1,54 @@
+//! The faults' table of contents: a real cluster is started by `scripts/services`, broken here again and again while data
+//! flows, and every record is accounted for.
+//!
+//! ```text
+//!  traffic ──▶ Kafka ──▶ saltransform ×2 ──▶ Kafka ──▶ influxsink ×2 ──▶ InfluxDB
+//!     │          ▲            │ proxy              ▲         │ proxy        ▲ proxy, answers
+//!     │        faults ────────┴────────────────────┴─────────┴──────────────┘
+//!     ▼                       audit reads records and dead letters     database is asked
+//!   ledger ◀──────────────────────────┴─────────────────────────────────────┘
+//! ```
+
+mod answers;
+mod audit;
+mod check;
+mod cluster;
+mod config;
+mod database;
+mod failure;
+mod faults;
+mod instance;
+mod ledger;
+mod lines;
+mod metrics;
+mod proxy;
+mod registry;
+mod replica;
+mod report;
+mod run;
+mod signal;
+mod traffic;
+mod world;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::config::Args;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args = Args::parse();
+    let written = match run::run(&args).await {
+        Ok(report) => report.write(&args).map(|()| report.is_clean()),
+        Err(failure) => Err(failure),
+    };
+    match written {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(failure) => {
+            eprintln!("faults: {}", pipeline::chain(&failure));
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! What a stage's `/metrics` says, and whether its counts add up.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::failure::{Failure, Outcome};
+use crate::ledger::Stage;
+
+/// Counters and gauges of one process, each summed over its labels.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Counts(BTreeMap<String, f64>);
+
+impl Counts {
+    /// Asks a process on its port of this machine.
+    pub(crate) async fn of(http: &reqwest::Client, port: u16) -> Outcome<Self> {
+        let doing = || format!("ask port {port} for metrics");
+        let request = http
+            .get(format!("http://127.0.0.1:{port}/metrics"))
+            .timeout(Duration::from_secs(3));
+        let answer = request.send().await.map_err(Failure::http(doing()))?;
+        let text = answer.text().await.map_err(Failure::http(doing()))?;
+        Ok(Self::parse(&text))
+    }
+
+    fn parse(text: &str) -> Self {
+        let mut counts = BTreeMap::new();
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let Some((name, value)) = line.rsplit_once(' ') else {
+                continue;
+            };
+            let name = name.split('{').next().unwrap_or_default();
+            *counts.entry(name.to_owned()).or_insert(0.0) += value.parse::<f64>().unwrap_or(0.0);
+        }
+        Self(counts)
+    }
+
+    /// A counter or gauge; 0 if it has not been touched yet.
+    pub(crate) fn get(&self, name: &str) -> i64 {
+        self.0.get(name).map_or(0, |value| *value as i64)
+    }
+
+    /// consumed = produced (or written) + dead-lettered + skipped + in flight, since the process started. What a rebalance took
+    /// away unfinished (`released`) was consumed or not, so that it widens the equation to a range.
+    pub(crate) fn add_up(&self, stage: Stage) -> Result<(), String> {
+        let prefix = prefix(stage);
+        let done = match stage {
+            Stage::Transform => "produced",
+            Stage::Sink => "written",
+        };
+        let part = |name: &str| self.get(&format!("{prefix}_{name}_total"));
+        let (out, dead, skipped) = (part(done), part("dead_letters"), part("skipped"));
+        let (in_flight, released) = (
+            self.get("kafka_in_flight_messages"),
+            self.get("kafka_released_total"),
+        );
+        let (consumed, known) = (part("consumed"), out + dead + skipped + in_flight);
+        if (known..=known + released).contains(&consumed) {
+            return Ok(());
+        }
+        Err(format!(
+            "consumed {consumed}, {done} {out} + dead {dead} + skipped {skipped} + in flight {in_flight} = {known}, released {released}"
+        ))
+    }
+}
+
+fn prefix(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Transform => "saltransform",
+        Stage::Sink => "influxsink",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_summed_and_the_equation_is_checked() {
+        let text = "# HELP x y\nsaltransform_consumed_total 10\nsaltransform_produced_total 6\n\
+                    saltransform_skipped_total{reason=\"empty\"} 1\nsaltransform_skipped_total{reason=\"tombstone\"} 2\n\
+                    kafka_in_flight_messages 1\n";
+        let counts = Counts::parse(text);
+        assert_eq!(counts.get("saltransform_skipped_total"), 3);
+        assert_eq!(counts.add_up(Stage::Transform), Ok(()));
+        let lost = Counts::parse(&text.replace("produced_total 6", "produced_total 5"));
+        assert!(lost.add_up(Stage::Transform).unwrap_err().contains("= 9"));
+    }
+}

@@ -1,0 +1,173 @@
+//! The run: one fault after the other, each followed by the recovery and by a check at rest; at the end, all of the database.
+
+use std::time::{Duration, Instant};
+
+use clap::ValueEnum;
+use rand::RngExt as _;
+use rand::rngs::Xoshiro256PlusPlus;
+
+use crate::check::Remembered;
+use crate::config::Args;
+use crate::failure::Outcome;
+use crate::faults::{Kind, inject};
+use crate::ledger::lock;
+use crate::report::{Measured, Report};
+use crate::world::World;
+
+/// How long a recovery may take before it counts as a stall and the run goes on.
+const RECOVERY: Duration = Duration::from_secs(90);
+/// How long the last messages may take.
+const LAST: Duration = Duration::from_secs(180);
+/// What an hour's error of a clock, and a bit more, is in milliseconds.
+const HOUR_MS: i64 = 3_700_000;
+
+/// Runs all faults; an error is the harness's own.
+pub(crate) async fn run(args: &Args) -> Outcome<Report> {
+    let start = Instant::now();
+    let start_ms = pipeline::unix_micros() / 1_000;
+    let mut world = World::start(args).await?;
+    println!("everything runs after {:.0} s", start.elapsed().as_secs_f64());
+    let mut remembered = Remembered::default();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    world.check_at_rest(start_ms, &mut remembered).await?;
+
+    let mut measured = Vec::new();
+    let deck = deck(args, &mut world.random);
+    for (number, kind) in deck.iter().copied().enumerate() {
+        if start.elapsed() > Duration::from_secs(60 * args.minutes) {
+            break;
+        }
+        world.wait(200..1_200).await;
+        let one = one(&mut world, kind, number + 1, &mut remembered).await?;
+        println!(
+            "{:>3}/{} {:6.0} s  {:<46} {}",
+            number + 1,
+            deck.len(),
+            start.elapsed().as_secs_f64(),
+            kind.name(),
+            one.line()
+        );
+        for complaint in &one.complaints {
+            println!("             ! {complaint}");
+        }
+        measured.push(one);
+    }
+    account(&mut world, start_ms).await?;
+    Ok(Report::new(&world, measured, start.elapsed(), args))
+}
+
+/// One fault and its recovery. Its window is open from its beginning until all is at rest.
+async fn one(world: &mut World, kind: Kind, window: usize, remembered: &mut Remembered) -> Outcome<Measured> {
+    let began = Instant::now();
+    let began_ms = pipeline::unix_micros() / 1_000;
+    let complaints_before = {
+        let mut ledger = lock(&world.ledger);
+        ledger.open_window(window);
+        ledger.complaints().0.len()
+    };
+    let injected = inject(kind, world).await?;
+    let recovered = world
+        .settle(injected.upto, RECOVERY)
+        .await
+        .then(|| injected.ended.elapsed());
+    if recovered.is_none() {
+        let examples = lock(&world.ledger).examples(injected.upto);
+        lock(&world.ledger).complain(format!(
+            "not recovered within {} s: {examples:?}",
+            RECOVERY.as_secs()
+        ));
+    }
+    // A broker may still be starting; the next fault shall find all three.
+    world.cluster.wait_in_step(120).await?;
+    let healed = injected.ended.elapsed();
+    world.check_at_rest(began_ms, remembered).await?;
+    let mut ledger = lock(&world.ledger);
+    ledger.open_window(0);
+    Ok(Measured {
+        kind,
+        window,
+        victim: injected.victim,
+        lasted: injected.ended.duration_since(began),
+        recovered,
+        healed,
+        took: began.elapsed(),
+        complaints: ledger
+            .complaints()
+            .0
+            .get(complaints_before..)
+            .unwrap_or_default()
+            .to_vec(),
+    })
+}
+
+/// The end: no more traffic, every fate, and every point of every measurement once more.
+async fn account(world: &mut World, start_ms: i64) -> Outcome<()> {
+    world.traffic.set_paused(true);
+    let all = lock(&world.ledger).len();
+    world.settle(all, LAST).await;
+    // The reader of the output topics comes to their end.
+    let mut read = world.audit.read();
+    loop {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        match world.audit.read() {
+            now if now == read => break,
+            now => read = now,
+        }
+    }
+    let span = (start_ms - HOUR_MS, pipeline::unix_micros() / 1_000 + HOUR_MS);
+    let mut points = 0;
+    for line in world.lines.clone() {
+        points += world
+            .read_points(span, Some(&line.measurement), Duration::from_secs(120))
+            .await?;
+    }
+    let mut ledger = lock(&world.ledger);
+    let stored = ledger.entries.iter().filter(|entry| entry.stored).count();
+    if points != stored {
+        ledger.complain(format!(
+            "the database has {points} points, {stored} messages have one"
+        ));
+    }
+    let strange: Vec<String> = ledger
+        .strange_letters()
+        .iter()
+        .map(|letter| format!("a dead letter of a message that nobody sent: {letter:?}"))
+        .collect();
+    strange.into_iter().for_each(|letter| ledger.complain(letter));
+    Ok(())
+}
+
+/// The kinds in random order, round after round, so that each comes as often as any other.
+fn deck(args: &Args, random: &mut Xoshiro256PlusPlus) -> Vec<Kind> {
+    let all: Vec<Kind> = match args.only.as_slice() {
+        [] => Kind::value_variants()
+            .iter()
+            .copied()
+            .filter(|kind| !args.quick || kind.is_quick())
+            .collect(),
+        only => only.to_vec(),
+    };
+    let wanted = if args.quick {
+        args.faults.min(all.len())
+    } else {
+        args.faults
+    };
+    let mut deck: Vec<Kind> = Vec::new();
+    while deck.len() < wanted {
+        let count = |kind: Kind| deck.iter().filter(|dealt| **dealt == kind).count();
+        let mut round: Vec<Kind> = all
+            .iter()
+            .copied()
+            .filter(|kind| count(*kind) < kind.most())
+            .collect();
+        if round.is_empty() {
+            break;
+        }
+        for at in (1..round.len()).rev() {
+            round.swap(at, random.random_range(0..=at));
+        }
+        deck.extend(round);
+    }
+    deck.truncate(wanted);
+    deck
+}

@@ -1,0 +1,287 @@
+//! The traffic: SAL text of a dozen topics at a fixed rate, each message with its topic's next sequence number and a time
+//! of its own. The sender is no part of what is tested: it talks to the brokers directly, and repeats without an end.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rdkafka::ClientConfig;
+use rdkafka::ClientContext;
+use rdkafka::Message;
+use rdkafka::producer::{BaseRecord, DeliveryResult, ProducerContext, ThreadedProducer};
+use sal::time::TimeScale;
+use salmock::moment::Moment;
+use salmock::shape::TopicShape;
+use salmock::values::Values;
+
+use crate::failure::{Failure, Outcome};
+use crate::ledger::{Due, Name, Origin, SharedLedger, lock};
+
+/// Sends messages until it is dropped.
+pub(crate) struct Traffic {
+    shared: Arc<Shared>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+struct Shared {
+    producer: ThreadedProducer<Acknowledged>,
+    lines: Mutex<Vec<Line>>,
+    ledger: SharedLedger,
+    paused: AtomicBool,
+    stopped: AtomicBool,
+}
+
+/// One SAL topic.
+struct Line {
+    shape: TopicShape,
+    input: String,
+    values: Values,
+    sequence: i32,
+    times: HashSet<i64>,
+    last_ms: i64,
+    held: bool,
+}
+
+/// What a message is to be, apart from the regular ones.
+pub(crate) struct Special<'a> {
+    /// What must become of it.
+    pub(crate) due: Due,
+    /// Added to its time stamp.
+    pub(crate) shift: Duration,
+    /// Whether the time is moved back and not ahead.
+    pub(crate) back: bool,
+    /// Changes the message's text.
+    pub(crate) change: &'a dyn Fn(&mut Vec<u8>),
+    /// Called with its name before it is sent.
+    pub(crate) announce: &'a dyn Fn(Name),
+}
+
+impl Special<'_> {
+    /// A message that is due this fate, and like any other.
+    pub(crate) fn due(due: Due) -> Self {
+        Self {
+            due,
+            shift: Duration::ZERO,
+            back: false,
+            change: &|_| {},
+            announce: &|_| {},
+        }
+    }
+}
+
+/// Notes acknowledgements in the ledger.
+struct Acknowledged {
+    ledger: SharedLedger,
+}
+
+impl ClientContext for Acknowledged {}
+
+impl ProducerContext for Acknowledged {
+    type DeliveryOpaque = Box<usize>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, number: Box<usize>) {
+        match result {
+            Ok(message) => lock(&self.ledger).acknowledge(
+                *number,
+                Origin {
+                    topic: message.topic().into(),
+                    partition: message.partition(),
+                    offset: message.offset(),
+                },
+            ),
+            Err((error, _)) => lock(&self.ledger).complain(format!(
+                "the sender's own: message {number} is not acknowledged: {error}"
+            )),
+        }
+    }
+}
+
+impl Traffic {
+    /// Starts to send the topics' messages in turn. Each one's weight says how often its turn comes.
+    pub(crate) fn start(
+        broker: &str,
+        shapes: Vec<(TopicShape, u32)>,
+        rate: u32,
+        seed: u64,
+        ledger: SharedLedger,
+    ) -> Outcome<Self> {
+        let producer = ClientConfig::new()
+            .set("bootstrap.servers", broker)
+            .set("enable.idempotence", "true")
+            .set("max.in.flight.requests.per.connection", "1")
+            .set("message.timeout.ms", "0")
+            .set("linger.ms", "5")
+            .set("reconnect.backoff.max.ms", "1000")
+            .set("topic.metadata.refresh.interval.ms", "5000")
+            .create_with_context(Acknowledged {
+                ledger: Arc::clone(&ledger),
+            })
+            .map_err(Failure::kafka("make the sender's producer"))?;
+        let (shapes, weights): (Vec<_>, Vec<_>) = shapes.into_iter().unzip();
+        let most = weights.iter().copied().max().unwrap_or(1);
+        let turns: Vec<usize> = (0..most)
+            .flat_map(|round| {
+                let weights = weights.iter().enumerate();
+                weights
+                    .filter(move |(_, weight)| round < **weight)
+                    .map(|(line, _)| line)
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+        let shared = Arc::new(Shared {
+            producer,
+            lines: Mutex::new(shapes.into_iter().map(|shape| Line::new(shape, seed)).collect()),
+            ledger,
+            paused: AtomicBool::new(false),
+            stopped: AtomicBool::new(false),
+        });
+        let sender = Arc::clone(&shared);
+        let thread = thread::spawn(move || sender.send_until_stopped(&turns, rate));
+        Ok(Self {
+            shared,
+            thread: Some(thread),
+        })
+    }
+
+    /// Stops or goes on.
+    pub(crate) fn set_paused(&self, paused: bool) {
+        self.shared.paused.store(paused, Ordering::SeqCst);
+        if paused {
+            // Whoever sends holds the lines: now nobody does.
+            drop(guard(&self.shared.lines));
+        }
+    }
+
+    /// Leaves one topic out of the regular messages, or takes it in again.
+    pub(crate) fn set_held(&self, line: usize, held: bool) {
+        if let Some(line) = guard(&self.shared.lines).get_mut(line) {
+            line.held = held;
+        }
+    }
+
+    /// Gives a topic another schema: its next messages are of that form.
+    pub(crate) fn reshape(&self, line: usize, shape: TopicShape, seed: u64) {
+        if let Some(line) = guard(&self.shared.lines).get_mut(line) {
+            line.values = Values::new(&shape, seed);
+            line.shape = shape;
+        }
+    }
+
+    /// Sends one message of a topic at once.
+    pub(crate) fn send(&self, line: usize, special: &Special<'_>) {
+        let mut lines = guard(&self.shared.lines);
+        if let Some(found) = lines.get_mut(line) {
+            self.shared.send(line, found, special);
+        }
+    }
+
+    /// Sends bytes to any topic; nothing is a tombstone.
+    pub(crate) fn send_raw(&self, topic: &str, value: Option<&[u8]>, due: Due) {
+        let number = lock(&self.shared.ledger).begin(None, due);
+        self.shared.produce(topic, value, number);
+    }
+}
+
+impl Drop for Traffic {
+    fn drop(&mut self) {
+        self.shared.stopped.store(true, Ordering::SeqCst);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Line {
+    fn new(shape: TopicShape, seed: u64) -> Self {
+        let input = format!("{}_{}", shape.name.component(), shape.name.kind().wire_word());
+        Self {
+            values: Values::new(&shape, seed),
+            shape,
+            input,
+            sequence: 0,
+            times: HashSet::new(),
+            last_ms: 0,
+            held: false,
+        }
+    }
+
+    /// A time that no message of the topic has: points would overwrite each other. Records keep milliseconds.
+    fn time_ms(&mut self, special: &Special<'_>) -> i64 {
+        let now = pipeline::unix_micros() / 1_000;
+        let mut time = now.max(self.last_ms + 1);
+        let shift = special.shift.as_millis() as i64;
+        if shift == 0 {
+            self.last_ms = time;
+        } else {
+            time += if special.back { -shift } else { shift };
+        }
+        while !self.times.insert(time) {
+            time += 1;
+            if shift == 0 {
+                self.last_ms = time;
+            }
+        }
+        time
+    }
+}
+
+impl Shared {
+    fn send_until_stopped(&self, turns: &[usize], rate: u32) {
+        let interval = Duration::from_secs(1) / rate.max(1);
+        let mut next = Instant::now();
+        for &turn in turns.iter().cycle() {
+            if self.stopped.load(Ordering::SeqCst) {
+                return;
+            }
+            while self.paused.load(Ordering::SeqCst) && !self.stopped.load(Ordering::SeqCst) {
+                thread::sleep(Duration::from_millis(5));
+                next = Instant::now();
+            }
+            thread::sleep(next.saturating_duration_since(Instant::now()));
+            next += interval;
+            let mut lines = guard(&self.lines);
+            if self.paused.load(Ordering::SeqCst) {
+                continue;
+            }
+            if let Some(line) = lines.get_mut(turn).filter(|line| !line.held) {
+                self.send(turn, line, &Special::due(Due::Stored));
+            }
+        }
+    }
+
+    fn send(&self, number: usize, line: &mut Line, special: &Special<'_>) {
+        let time_ms = line.time_ms(special);
+        line.sequence += 1;
+        let moment = Moment {
+            utc_micros: time_ms * 1_000,
+            sequence: line.sequence,
+            scale: TimeScale::Utc,
+        };
+        let mut text = Vec::new();
+        salmock::text::message(&mut text, &line.shape, &mut line.values, &moment, "faults");
+        (special.change)(&mut text);
+        let name = (number, i64::from(line.sequence));
+        (special.announce)(name);
+        let entry = lock(&self.ledger).begin(Some((name, time_ms)), special.due);
+        self.produce(&line.input, Some(&text), entry);
+    }
+
+    fn produce(&self, topic: &str, value: Option<&[u8]>, entry: usize) {
+        let mut record: BaseRecord<'_, [u8], [u8], Box<usize>> =
+            BaseRecord::with_opaque_to(topic, Box::new(entry));
+        if let Some(value) = value {
+            record = record.payload(value);
+        }
+        // The queue is full when the brokers have been away for long: the rate falls, nothing is left out.
+        while let Err((_, back)) = self.producer.send(record) {
+            self.producer.poll(Duration::from_millis(20));
+            record = back;
+        }
+    }
+}
+
+fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
