@@ -91,7 +91,8 @@ pub fn answers(bytes: &[u8]) {
 
 async fn ask(url: &str, call: &str, status: u16, body: &[u8]) {
     let registry = Registry::new(&RegistryArgs::at(url)).expect("a client");
-    let json: Option<Value> = serde_json::from_slice(body).ok();
+    // As reqwest reads text: what is no UTF-8 becomes U+FFFD.
+    let json: Option<Value> = serde_json::from_str(&String::from_utf8_lossy(body)).ok();
     let member = |key| json.as_ref().and_then(|json| json.get(key));
     let result = match call {
         "id" => registry.schema_by_id(7).await.map(|schema| {

@@ -13,6 +13,7 @@ use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
 use apache_avro::types::Value as Avro;
 use pipeline::config::KafkaConfigError;
+use pipeline::headers::OwnHeaders;
 use pipeline::kafka::{self, ReachError, Visitor};
 use pipeline::printable;
 use pipeline::registry::{Registry, RegistryError, RegistrySetupError};
@@ -20,7 +21,7 @@ use pipeline::service::Shutdown;
 use rdkafka::Message;
 use rdkafka::consumer::{Consumer as _, StreamConsumer};
 use rdkafka::error::KafkaError;
-use rdkafka::message::{BorrowedMessage, Headers as _};
+use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use serde_json::{Map, Value, json};
 
@@ -123,12 +124,18 @@ async fn line(message: &BorrowedMessage<'_>, decoder: &mut Decoder) -> Result<Va
     if let Some(key) = message.key() {
         line.insert("key".into(), readable(key).1);
     }
-    if let Some(headers) = message.headers() {
-        let pairs = headers.iter().map(|header| {
-            let value = header.value.map_or(Value::Null, |value| readable(value).1);
-            (header.key.to_owned(), value)
-        });
-        line.insert("headers".into(), Value::Object(pairs.collect()));
+    match OwnHeaders::of(message) {
+        OwnHeaders::Readable(headers) if headers.is_empty() => {}
+        OwnHeaders::Readable(headers) => {
+            let pairs = headers.into_iter().map(|header| {
+                let value = header.value.map_or(Value::Null, |value| readable(value).1);
+                (header.key.to_owned(), value)
+            });
+            line.insert("headers".into(), Value::Object(pairs.collect()));
+        }
+        OwnHeaders::Unreadable(_) => {
+            line.insert("headers".into(), "unreadable: a name is not UTF-8".into());
+        }
     }
     match message.payload() {
         None => {

@@ -10,16 +10,18 @@
 //! | `group` | the consumer group that refused it |
 //!
 //! Key, value and the original's own headers (each with `original.` before its name) are untouched, so that a replay
-//! can put the message back where it came from.
+//! can put the message back where it came from. Where a name among those is no UTF-8, all of them stand before ours,
+//! under their own names.
 
 use std::sync::Arc;
 
 use rdkafka::Message;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Header, Headers, OwnedHeaders};
+use rdkafka::message::{BorrowedMessage, Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
 
+use crate::headers::OwnHeaders;
 use crate::intake::Receipt;
 use crate::kafka::{Reporter, SAFE_PRODUCER};
 use crate::printable::Printable;
@@ -170,8 +172,11 @@ pub fn fail(shutdown: &Shutdown, topic: &str, error: &KafkaError) {
 
 /// The headers of a dead letter.
 pub fn headers(message: &BorrowedMessage<'_>, group: &str, reason: &Reason) -> OwnedHeaders {
-    let original = message.headers();
-    let mut headers = OwnedHeaders::new_with_capacity(8 + original.map_or(0, Headers::count));
+    let original = OwnHeaders::of(message);
+    let mut headers = match &original {
+        OwnHeaders::Readable(own) => OwnedHeaders::new_with_capacity(8 + own.len()),
+        OwnHeaders::Unreadable(own) => own.detach(),
+    };
     let mut add = |key: &str, value: &str| {
         headers = std::mem::take(&mut headers).insert(Header {
             key,
@@ -188,7 +193,10 @@ pub fn headers(message: &BorrowedMessage<'_>, group: &str, reason: &Reason) -> O
     add("reason", reason.reason);
     add("detail", &Printable(&reason.detail).to_string());
     add("group", group);
-    for header in original.into_iter().flat_map(Headers::iter) {
+    let OwnHeaders::Readable(original) = original else {
+        return headers;
+    };
+    for header in original {
         let key = format!("original.{}", header.key);
         headers = headers.insert(Header {
             key: &key,

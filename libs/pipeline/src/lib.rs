@@ -10,6 +10,7 @@
 //! | [`intake`] | the consumer loop: batches to lanes, back-pressure, rebalances, commits |
 //! | [`offsets`] | the pure structure that says which offset may be committed |
 //! | [`origin`] | where a message came from |
+//! | [`headers`] | a message's own headers, read with care |
 //! | [`registry`] | schemas by id and by subject: cached, single-flight |
 //! | [`schema_dir`] | the same from a directory |
 //! | [`dead_letter`] | what cannot be carried: the original bytes, with origin, stage and reason |
@@ -25,6 +26,7 @@
 
 pub mod config;
 pub mod dead_letter;
+pub mod headers;
 pub mod intake;
 pub mod kafka;
 pub mod memory;

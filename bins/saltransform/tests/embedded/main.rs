@@ -3,11 +3,13 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod exactly_once;
+mod raw;
 mod stack;
 
 use std::collections::BTreeSet;
 
 use rdkafka::Message;
+use rdkafka::message::Headers;
 use stack::{DEAD, GROUP, INPUT, Stack, header, message};
 
 const PRODUCED: &str = "saltransform_produced_total";
@@ -86,6 +88,31 @@ async fn what_cannot_be_carried_is_kept_with_its_origin() {
     }
     running.wait_for("saltransform_skipped_total", 2).await;
     running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_header_whose_name_is_no_text_is_kept_and_ends_nothing() {
+    let stack = Stack::start(1).await;
+    stack.register(false).await;
+    let own: [(&[u8], &[u8]); 2] = [(b"\xff\xfe", b"\x00\x80"), (b"name", b"value")];
+    raw::produce(stack.broker.bootstrap_servers(), INPUT, b"not SAL", &own);
+    raw::produce(
+        stack.broker.bootstrap_servers(),
+        INPUT,
+        b"not SAL either",
+        &own[1..],
+    );
+    stack.produce([message(7, None)]);
+    let running = stack.run(stack.args());
+    assert_eq!(stack.records(1).await[0].1["sal_sequence"], 7);
+    let letters = stack.read(DEAD, 2);
+    running.stop().await;
+    assert_eq!(letters[0].payload().unwrap(), b"not SAL");
+    // Names that are no text cannot be given another name, so that all stay as they are, ours behind them.
+    assert_eq!(letters[0].headers().unwrap().count(), 2 + 8);
+    assert_eq!(letters[0].headers().unwrap().get(1).value, Some(&b"value"[..]));
+    assert_eq!(letters[0].headers().unwrap().get(2).key, "topic");
+    assert_eq!(header(&letters[1], "original.name"), "value");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

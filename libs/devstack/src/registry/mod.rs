@@ -22,6 +22,11 @@ use crate::http::Http;
 use problem::Problem;
 use store::Store;
 
+/// How many paths are counted apart: requests must not fill the memory.
+const MOST_PATHS: usize = 10_000;
+/// What those beyond that number are counted under.
+const OTHER_PATHS: &str = "";
+
 #[derive(Debug, Default)]
 struct Contents {
     store: Store,
@@ -106,10 +111,11 @@ impl RegistryServer {
 async fn count_and_fail(State(shared): State<Shared>, request: Request, next: Next) -> Response {
     let failing = {
         let mut contents = shared.lock();
-        *contents
-            .requests
-            .entry(request.uri().path().to_owned())
-            .or_default() += 1;
+        let mut path = request.uri().path();
+        if contents.requests.len() >= MOST_PATHS && !contents.requests.contains_key(path) {
+            path = OTHER_PATHS;
+        }
+        *contents.requests.entry(path.to_owned()).or_default() += 1;
         let failing = contents.failing;
         contents.failing = failing.and_then(|(left, status)| (left > 1).then(|| (left - 1, status)));
         failing
