@@ -71,6 +71,7 @@ impl Stage {
             token,
             gzip: true,
             timeout: Duration::from_millis(500),
+            ca_file: None,
         };
         let writer = InfluxWriter::new(&target, self.metrics.clone(), self.runtime.handle().clone()).unwrap();
         let part = self.readiness.part("database");
