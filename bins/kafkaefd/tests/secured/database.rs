@@ -106,7 +106,7 @@ impl Secured {
             topic,
             "--group",
             &group,
-            "--to",
+            "--into",
             self.services.get("SECURED_INFLUXDB"),
             "--org",
             self.services.get("INFLUXDB_ORG"),

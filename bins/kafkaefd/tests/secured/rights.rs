@@ -3,13 +3,14 @@
 use super::stack::Secured;
 use crate::real::root;
 
-/// Binary, operation, kind of resource, and the resource: `{input}` and so on stand for names, a + for a prefix.
+/// Binary, operation, kind of resource, and the resource: `{input}` and so on stand for names.
 const RIGHTS: &[[&str; 4]] = &[
     ["salmock", "write", "topic", "{input}"],
     ["saltransform", "read", "topic", "{input}"],
     ["saltransform", "read", "group", "{group}"],
     ["saltransform", "write", "topic", "{output}"],
     ["saltransform", "write", "topic", "{dead letters}"],
+    ["saltransform", "write", "transactional_id", "{group}-"],
     ["influxsink", "read", "topic", "{output}"],
     ["influxsink", "read", "group", "{group}"],
     ["influxsink", "write", "topic", "{dead letters}"],
@@ -29,6 +30,7 @@ impl Names {
             "{input}" => self.input.clone(),
             "{output}" => self.output.clone(),
             "{group}" => self.group.clone(),
+            "{group}-" => format!("+{}-", self.group),
             "{dead letters}" => format!("{}.dead-letter", self.group),
             other => panic!("{other} stands for nothing"),
         };

@@ -213,7 +213,7 @@ fn help_and_errors_show_no_secret() {
         ("saltransform", &["run", "--topic", "t"]),
         ("saltransform", &["init", "--subsystem", "Test"]),
         ("influxsink", &["run", "t"]),
-        ("influxsink", &["run", "t", "--to", "sqlite:/nowhere/efd.db"]),
+        ("influxsink", &["run", "t", "--into", "sqlite:/nowhere/efd.db"]),
         ("salmock", &["produce"]),
         ("salmock", &["consume", "t"]),
         (

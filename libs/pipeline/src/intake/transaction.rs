@@ -203,8 +203,8 @@ impl Committer<'_> {
             if let Failure::Fatal(error) = failure {
                 tracing::error!(
                     error = %crate::chain(&error),
-                    "transactions cannot go on: another process has the same transactional id, or this one was away \
-                     for longer than its transaction's time-out; stopping, nothing is lost"
+                    "transactions cannot go on: another process has the same transactional id, this one was away for \
+                     longer than its transaction's time-out, or its user lacks the right to it; stopping, nothing is lost"
                 );
                 self.shutdown.fail();
             }
