@@ -146,7 +146,12 @@ impl Reader {
                 )),
             }
         } else if let Some(name) = self.name(message.topic(), message.payload()) {
-            lock(&self.ledger).record(name);
+            let origin = Origin {
+                topic: message.topic().into(),
+                partition: message.partition(),
+                offset: message.offset(),
+            };
+            lock(&self.ledger).record(name, origin);
         }
     }
 

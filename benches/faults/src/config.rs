@@ -45,6 +45,10 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) exactly_once: bool,
 
+    /// Where the groups start that have committed nothing, as the stages' own flag
+    #[arg(long, default_value = "earliest", value_parser = ["earliest", "latest"])]
+    pub(crate) auto_offset_reset: String,
+
     /// One more argument for each replica of saltransform, as often as needed
     #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
     pub(crate) transform_arg: Vec<String>,

@@ -39,7 +39,12 @@ use crate::config::Args;
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
-    let written = match run::run(&args).await {
+    // Dropped in the middle, a run ends the processes that it started.
+    let report = tokio::select! {
+        report = run::run(&args) => report,
+        () = asked_to_end() => Err(failure::Failure::Unexpected("ended by a signal".to_owned())),
+    };
+    let written = match report {
         Ok(report) => report.write(&args).map(|()| report.is_clean()),
         Err(failure) => Err(failure),
     };
@@ -50,5 +55,18 @@ async fn main() -> ExitCode {
             eprintln!("faults: {}", pipeline::chain(&failure));
             ExitCode::from(2)
         }
+    }
+}
+
+async fn asked_to_end() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
     }
 }

@@ -128,12 +128,7 @@ async fn account(world: &mut World, start_ms: i64) -> Outcome<()> {
             "the database has {points} points, {stored} messages have one"
         ));
     }
-    let strange: Vec<String> = ledger
-        .strange_letters()
-        .iter()
-        .map(|letter| format!("a dead letter of a message that nobody sent: {letter:?}"))
-        .collect();
-    strange.into_iter().for_each(|letter| ledger.complain(letter));
+    ledger.complain_of_strangers();
     Ok(())
 }
 

@@ -244,7 +244,7 @@ fn recipes(
         "--schema-registry",
         &format!("http://{}", registry.front),
         "--auto-offset-reset",
-        "earliest",
+        &args.auto_offset_reset,
         "-X",
         SESSION,
     ];

@@ -14,9 +14,10 @@ use pipeline::intake::{Intake, IntakeOptions, Lane, LaneError, LaneFactory, Take
 use pipeline::kafka::Reporter;
 use pipeline::metrics::KafkaMetrics;
 use pipeline::service::Service;
-use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 const TOPIC: &str = "in";
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -127,6 +128,10 @@ impl Consumer {
 }
 
 fn produce(broker: &Broker, values: std::ops::Range<usize>, bytes: usize) {
+    produce_to(broker, TOPIC, values, bytes);
+}
+
+fn produce_to(broker: &Broker, topic: &str, values: std::ops::Range<usize>, bytes: usize) {
     let producer: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", broker.bootstrap_servers())
         .create()
@@ -134,11 +139,24 @@ fn produce(broker: &Broker, values: std::ops::Range<usize>, bytes: usize) {
     for value in values {
         let payload = format!("{value:0bytes$}");
         producer
-            .send(BaseRecord::<(), _>::to(TOPIC).payload(payload.as_str()))
+            .send(BaseRecord::<(), _>::to(topic).payload(payload.as_str()))
             .map_err(|(e, _)| e)
             .unwrap();
     }
     producer.flush(PATIENCE).unwrap();
+}
+
+/// How far the group has read the topic's first partition.
+fn committed(broker: &Broker) -> Offset {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", broker.bootstrap_servers())
+        .set("group.id", "group")
+        .create()
+        .unwrap();
+    let mut list = TopicPartitionList::new();
+    list.add_partition(TOPIC, 0);
+    let committed = consumer.committed_offsets(list, PATIENCE).unwrap();
+    committed.elements()[0].offset()
 }
 
 fn wait_until(what: &str, condition: impl Fn() -> bool) {
@@ -259,4 +277,29 @@ fn a_group_that_starts_at_the_end_misses_nothing_once_it_is_ready() {
     let next = Consumer::start(&broker, &seen, latest);
     wait_until("what came in between is carried", || seen.distinct() == 40);
     next.stop();
+}
+
+#[test]
+fn a_topic_that_is_new_to_a_group_is_read_from_its_beginning_even_with_latest() {
+    let broker = Broker::start().unwrap();
+    broker.create_topic(TOPIC, 1).unwrap();
+    produce(&broker, 0..10, 10);
+    let seen = Seen::default();
+    let latest = |options: &mut IntakeOptions| {
+        options.auto_offset_reset = "latest".to_owned();
+        options.topics = Topics::Matching(format!("^{TOPIC}"));
+        options.config.set("topic.metadata.refresh.interval.ms", "1000");
+    };
+    let consumer = Consumer::start(&broker, &seen, latest);
+    wait_until("the consumer is ready", || consumer.service.readiness.is_ready());
+    produce(&broker, 10..20, 10);
+    wait_until("what came since is carried", || seen.distinct() == 10);
+    wait_until("the group has committed", || {
+        committed(&broker) == Offset::Offset(20)
+    });
+    let late = format!("{TOPIC}-late");
+    broker.create_topic(&late, 1).unwrap();
+    produce_to(&broker, &late, 100..110, 10);
+    wait_until("what is in the new topic is carried", || seen.distinct() == 20);
+    consumer.stop();
 }

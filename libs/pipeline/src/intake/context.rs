@@ -13,7 +13,9 @@ use rdkafka::util::Timeout;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::board::{Board, Partition};
+use super::options::Topics;
 use super::range::RangeReader;
+use super::start;
 use super::transaction::Commits;
 use crate::kafka::Reporter;
 
@@ -22,9 +24,6 @@ const REVOKE_WAIT: Duration = Duration::from_secs(5);
 
 /// How long the transaction may take that ends with a revoke, even when the drain used up its time.
 const LEAST_PATIENCE: Duration = Duration::from_secs(1);
-
-/// How long one question about offsets may take when partitions are assigned.
-const PIN_WAIT: Duration = Duration::from_secs(5);
 
 /// The consumer's context: a [`Reporter`] that also keeps the board in step with the assignment.
 pub(super) struct IntakeContext {
@@ -38,8 +37,8 @@ pub(super) struct IntakeContext {
     pub(super) is_transactional: AtomicBool,
     /// The stretch of time that is read, if it is not everything.
     pub(super) range: Option<RangeReader>,
-    /// Whether a group without a committed offset starts with what comes from now on.
-    pub(super) starts_at_latest: bool,
+    /// With `--auto-offset-reset latest`: the topics of the intake, to tell a new group from new partitions.
+    pub(super) starts_at_latest: Option<Topics>,
     /// With `--rewind-to-start`: the partitions that were rewound already, as each is rewound once.
     pub(super) rewound: Option<Mutex<HashSet<(String, i32)>>>,
 }
@@ -63,7 +62,10 @@ impl ConsumerContext for IntakeContext {
                     range.fail(error);
                     list = &mut nothing;
                 }
-                let pinned = self.pin(consumer, list);
+                let pinned = match &self.starts_at_latest {
+                    Some(topics) => start::pin(consumer, topics, list),
+                    None => TopicPartitionList::new(),
+                };
                 let assign = if cooperative {
                     consumer.incremental_assign(list)
                 } else {
@@ -158,42 +160,6 @@ impl IntakeContext {
         } else if let Err(error) = commit(consumer, &revoked, CommitMode::Sync) {
             tracing::warn!(error = %crate::chain(&error), "commit before a revoke failed; some messages are read twice");
         }
-    }
-
-    /// With `latest`, gives partitions that have no committed offset their present end as offset, and answers those.
-    ///
-    /// librdkafka would look the end up only with its first fetch, and again after a restart: what is produced in
-    /// between would be passed over.
-    fn pin(&self, consumer: &BaseConsumer<Self>, list: &mut TopicPartitionList) -> TopicPartitionList {
-        let mut pinned = TopicPartitionList::new();
-        if !self.starts_at_latest || list.count() == 0 {
-            return pinned;
-        }
-        let committed = match consumer.committed_offsets(list.clone(), PIN_WAIT) {
-            Ok(committed) => committed,
-            Err(error) => {
-                tracing::warn!(error = %crate::chain(&error), "committed offsets unknown; librdkafka finds the start");
-                return pinned;
-            }
-        };
-        for element in committed
-            .elements()
-            .iter()
-            .filter(|element| element.offset() == Offset::Invalid)
-        {
-            let (topic, partition) = (element.topic(), element.partition());
-            match consumer.fetch_watermarks(topic, partition, PIN_WAIT) {
-                Ok((_, end)) => {
-                    let _ = list.set_partition_offset(topic, partition, Offset::Offset(end));
-                    let _ = pinned.add_partition_offset(topic, partition, Offset::Offset(end));
-                }
-                Err(error) => tracing::warn!(
-                    topic, partition, error = %crate::chain(&error),
-                    "end of a partition unknown; librdkafka finds the start"
-                ),
-            }
-        }
-        pinned
     }
 
     fn rewind(&self, list: &mut TopicPartitionList) {

@@ -21,6 +21,7 @@ mod lane;
 mod options;
 mod poll;
 mod range;
+mod start;
 mod transaction;
 
 pub use board::Receipt;

@@ -24,6 +24,14 @@ impl Topics {
             Self::Matching(regex) => vec![format!("^.*({regex})")],
         }
     }
+
+    /// Whether a topic is among them. An expression that only librdkafka understands holds nothing.
+    pub(super) fn hold(&self, topic: &str) -> bool {
+        match self {
+            Self::Named(names) => names.iter().any(|name| name == topic),
+            Self::Matching(regex) => regex::Regex::new(regex).is_ok_and(|regex| regex.is_match(topic)),
+        }
+    }
 }
 
 /// How an intake reads.

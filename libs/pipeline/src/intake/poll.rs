@@ -92,7 +92,8 @@ impl Intake {
             commits,
             is_transactional: AtomicBool::new(false),
             range: options.range.map(RangeReader::new),
-            starts_at_latest: options.auto_offset_reset == "latest" && !options.rewind_to_start,
+            starts_at_latest: (options.auto_offset_reset == "latest" && !options.rewind_to_start)
+                .then(|| options.topics.clone()),
             rewound: options.rewind_to_start.then(Default::default),
         };
         let mut config = options.config.clone();
