@@ -28,10 +28,10 @@ pub enum Command {
     #[command(
         after_help = "Example: saltransform init --subsystem Test --xml-dir schemas --wire-extras --replication 1"
     )]
-    Init(InitArgs),
+    Init(Box<InitArgs>),
     /// Transform SAL text from Kafka to Avro in Kafka, until stopped
     #[command(after_help = "Example: saltransform run --subsystem Test --auto-offset-reset earliest")]
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Transform messages from files, without Kafka: one JSON object a message on stdout; exit code 1 if any failed
     #[command(
         after_help = "Example: saltransform check --schemas schemas --wire-extras messages.txt\n\n\

@@ -17,7 +17,7 @@ async fn main() -> ExitCode {
     match cli.command {
         Command::Init(args) => init::main(&args).await,
         Command::Check(args) => check::main(&args),
-        Command::Run(args) => run(args).await,
+        Command::Run(args) => run(*args).await,
     }
 }
 
