@@ -1,0 +1,212 @@
+//! The order of starting does not matter: broker, registry or database may come up last. `/ready` says which one is
+//! missing, and what was produced meanwhile arrives.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed step is a failed test"
+)]
+
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use devstack::influx::InfluxServer;
+use devstack::{Broker, RegistryServer};
+use pipeline::config::{RegistryArgs, ServiceArgs};
+use pipeline::registry::Registry;
+use pipeline::service::Service;
+use rdkafka::ClientConfig;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use serde_json::json;
+
+const INPUT: &str = "Mock_telemetry";
+const OUTPUT: &str = "lsst.sal.Mock_state";
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Kafka,
+    Registry,
+    Database,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_broker_may_come_last() {
+    start_in_order([Part::Database, Part::Registry, Part::Kafka]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_registry_may_come_last() {
+    start_in_order([Part::Kafka, Part::Database, Part::Registry]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_database_may_come_last() {
+    start_in_order([Part::Registry, Part::Kafka, Part::Database]).await;
+}
+
+async fn start_in_order(order: [Part; 3]) {
+    let broker = Broker::start().unwrap();
+    let mut registry = RegistryServer::start().await.unwrap();
+    let mut database = InfluxServer::start().await.unwrap();
+    for topic in [INPUT, OUTPUT] {
+        broker.create_topic(topic, 1).unwrap();
+    }
+    let client = Registry::new(&RegistryArgs::at(registry.url())).unwrap();
+    client
+        .register(&format!("{OUTPUT}-value"), &schema())
+        .await
+        .unwrap();
+    produce(&broker);
+    broker.down().unwrap();
+    registry.down().await;
+    database.down().await;
+
+    let places = [
+        "--broker",
+        broker.bootstrap_servers(),
+        "--schema-registry",
+        &registry.url(),
+        "--auto-offset-reset",
+        "earliest",
+    ];
+    let (transform, sink) = (transform(&places), sink(&places, &database.url()));
+    let mut missing: Vec<&str> = vec!["database", "kafka", "registry"];
+    for part in order {
+        says_what_is_missing(&sink.service, &missing).await;
+        let of_transform: Vec<&str> = missing
+            .iter()
+            .copied()
+            .filter(|part| *part != "database")
+            .collect();
+        says_what_is_missing(&transform.service, &of_transform).await;
+        match part {
+            Part::Kafka => broker.up().unwrap(),
+            Part::Registry => registry.up().await.unwrap(),
+            Part::Database => database.up().await.unwrap(),
+        }
+        missing.retain(|name| *name != format!("{part:?}").to_lowercase());
+    }
+    says_what_is_missing(&sink.service, &[]).await;
+    says_what_is_missing(&transform.service, &[]).await;
+    wait(|| match database.counts().created {
+        1 => Ok(()),
+        points => Err(format!("{points} points")),
+    })
+    .await;
+    transform.stop().await;
+    sink.stop().await;
+}
+
+struct Running {
+    service: Service,
+    task: tokio::task::JoinHandle<Result<(), String>>,
+    _end: EndOnDrop,
+}
+
+/// A test that fails ends the stage, which the runtime would else wait for.
+struct EndOnDrop(Service);
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        self.0.shutdown.ask();
+    }
+}
+
+impl Running {
+    fn start(run: impl FnOnce(&Service) -> Result<(), String> + Send + 'static) -> Self {
+        let service = Service::embedded(&ServiceArgs::default());
+        let inner = service.clone();
+        Self {
+            _end: EndOnDrop(service.clone()),
+            service,
+            task: tokio::task::spawn_blocking(move || run(&inner)),
+        }
+    }
+
+    async fn stop(self) {
+        self.service.shutdown.ask();
+        self.task.await.unwrap().unwrap();
+    }
+}
+
+fn transform(places: &[&str]) -> Running {
+    use saltransform::config::{Cli, Command};
+
+    let own = ["saltransform", "run", "--topic", INPUT];
+    let Command::Run(args) = Cli::try_parse_from(own.iter().chain(places)).unwrap().command else {
+        unreachable!("the line says run")
+    };
+    let runtime = tokio::runtime::Handle::current();
+    Running::start(move |service| {
+        let stage = runtime.block_on(async { saltransform::run::Stage::new(&args, service) });
+        stage
+            .and_then(saltransform::run::Stage::run)
+            .map_err(|error| pipeline::chain(&error))
+    })
+}
+
+fn sink(places: &[&str], url: &str) -> Running {
+    use influxsink::config::{Cli, Command};
+
+    let own = ["influxsink", "run", OUTPUT, "--into", url];
+    let Command::Run(args) = Cli::try_parse_from(own.iter().chain(places)).unwrap().command;
+    let config = args.check().unwrap();
+    let runtime = tokio::runtime::Handle::current();
+    Running::start(move |service| {
+        influxsink::run(&config, service, &runtime).map_err(|error| pipeline::chain(&error))
+    })
+}
+
+async fn says_what_is_missing(service: &Service, wanted: &[&str]) {
+    wait(|| {
+        let missing = service.readiness.missing();
+        let names: Vec<&str> = missing.iter().map(|(name, _)| *name).collect();
+        if names == wanted {
+            Ok(())
+        } else {
+            Err(format!("missing {missing:?}, wanted {wanted:?}"))
+        }
+    })
+    .await;
+}
+
+async fn wait(mut state: impl FnMut() -> Result<(), String>) {
+    let start = Instant::now();
+    while let Err(state) = state() {
+        assert!(start.elapsed() < PATIENCE, "{state}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn produce(broker: &Broker) {
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", broker.bootstrap_servers())
+        .create()
+        .unwrap();
+    let text = "Mock_telemetry Mock_state:( 'rev' , 1556000000.125000 , 1556000000.127185 , 1 , 1 , 2 , 0.5)";
+    producer
+        .send(BaseRecord::<(), _>::to(INPUT).payload(text))
+        .map_err(|(error, _)| error)
+        .unwrap();
+    producer.flush(PATIENCE).unwrap();
+}
+
+fn schema() -> String {
+    let stamp = json!({"type": "long", "logicalType": "timestamp-millis"});
+    json!({
+        "type": "record", "namespace": "lsst.sal", "name": "Mock_state",
+        "sal_subsystem": "Mock", "sal_topic_type": "SALTelemetry", "sal_version": "1",
+        "fields": [
+            {"name": "kafka_timestamp", "type": stamp},
+            {"name": "sal_revcode", "type": "string"},
+            {"name": "sal_created", "type": stamp},
+            {"name": "sal_ingested", "type": stamp},
+            {"name": "sal_sequence", "type": "long"},
+            {"name": "sal_origin", "type": "int"},
+            {"name": "sal_host", "type": "int"},
+            {"name": "level", "type": "double", "sal_index": 0},
+        ],
+    })
+    .to_string()
+}
