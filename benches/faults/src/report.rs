@@ -14,7 +14,14 @@ use crate::ledger::{Due, Entry, lock};
 use crate::world::World;
 
 /// The marks in the Markdown file, between which the table goes.
-const MARKS: [&str; 2] = ["<!-- measured: begin -->", "<!-- measured: end -->"];
+fn marks(exactly_once: bool) -> [String; 2] {
+    let which = if exactly_once {
+        "measured exactly once"
+    } else {
+        "measured"
+    };
+    ["begin", "end"].map(|which_end| format!("<!-- {which}: {which_end} -->"))
+}
 
 /// One fault.
 #[derive(Debug)]
@@ -45,6 +52,7 @@ pub(crate) struct Report {
     complained: usize,
     took: Duration,
     command: String,
+    exactly_once: bool,
 }
 
 /// What became of the messages of a window, or of several.
@@ -132,6 +140,7 @@ impl Report {
             complained: ledger.complaints().0.len() + ledger.complaints().1,
             took,
             command: format!("faults {}", command.join(" ")),
+            exactly_once: args.exactly_once,
         }
     }
 
@@ -240,10 +249,10 @@ impl Report {
     }
 
     fn put_between_the_marks(&self, text: &str, path: &Path) -> Outcome<String> {
-        let [begin, end] = MARKS;
+        let [begin, end] = marks(self.exactly_once);
         let missing = || Failure::Unexpected(format!("{} must hold {begin} and then {end}", path.display()));
-        let (head, rest) = text.split_once(begin).ok_or_else(missing)?;
-        let (_, tail) = rest.split_once(end).ok_or_else(missing)?;
+        let (head, rest) = text.split_once(&begin).ok_or_else(missing)?;
+        let (_, tail) = rest.split_once(&end).ok_or_else(missing)?;
         Ok(format!("{head}{begin}\n{}{end}{tail}", self.section()))
     }
 
