@@ -134,11 +134,11 @@ pub(super) fn clock_off(world: &mut World) -> Outcome<Injected> {
     Ok(Injected::now(world, format!("{HOW_MANY} messages")))
 }
 
+/// A value that is no message, and the fate that it is due.
+type Raw = (Option<Vec<u8>>, Due);
+
 /// Sends a few values that are no messages, to either stage.
-fn raw(
-    world: &mut World,
-    make: &mut dyn FnMut(&mut World, Stage) -> (Option<Vec<u8>>, Due),
-) -> Outcome<Injected> {
+fn raw(world: &mut World, make: &mut dyn FnMut(&mut World, Stage) -> Raw) -> Outcome<Injected> {
     for number in 0..HOW_MANY {
         let stage = if number % 2 == 0 {
             Stage::Transform

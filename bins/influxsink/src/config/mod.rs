@@ -304,7 +304,7 @@ mod tests {
         assert_eq!(bytes(&["t", "--lanes", "2"]), 1 << 20);
         assert_eq!(
             bytes(&["t", "--lanes", "16", "--max-memory", "64"]),
-            (10 << 20) / 64
+            (6 << 20) / 64
         );
         assert!(parse(&["t", "--max-memory", "16"]).is_err());
     }
