@@ -295,8 +295,9 @@ proptest! {
         match record(&schema, &plan, &case.text()) {
             Ok((_, notes)) if notes.count("ambiguous_string") > 0 => {}
             Ok((record, _)) => assert_same(&record, &case.expected()),
-            // A string that was split elsewhere may leave half a character.
-            Err(error) => prop_assert_eq!(error.reason(), "invalid_utf8"),
+            // Strings that were split elsewhere may leave half a character, or something that is no symbol in the place
+            // of an enumeration: a dead letter, as nothing is guessed.
+            Err(error) => prop_assert!(["invalid_utf8", "unknown_enumeration_value"].contains(&error.reason()), "{error}"),
         }
     }
 

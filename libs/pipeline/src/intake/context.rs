@@ -153,7 +153,7 @@ impl IntakeContext {
             let patience = deadline
                 .saturating_duration_since(Instant::now())
                 .max(LEAST_PATIENCE);
-            if !self.commits.commit(patience) {
+            if !self.commits.end_transaction(patience) {
                 self.commits.doom();
             }
             self.board.set_leaving(&[]);

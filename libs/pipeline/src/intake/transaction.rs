@@ -130,9 +130,10 @@ impl Gate {
     }
 }
 
-/// What the commit thread is asked for. Commits are answered with whether everything is committed.
+/// What the commit thread is asked for.
 pub(super) enum Request {
-    Commit(Sender<bool>),
+    /// Answered when the transaction has ended.
+    EndTransaction(Sender<()>),
     /// No more messages come: commit a last time and end the thread.
     End,
 }
@@ -155,11 +156,11 @@ impl Commits {
         (commits, asked)
     }
 
-    /// Commits what was done so far; says whether that succeeded within `patience`.
-    pub(super) fn commit(&self, patience: Duration) -> bool {
+    /// Ends the transaction; says whether it ended, committed or aborted, within `patience`.
+    pub(super) fn end_transaction(&self, patience: Duration) -> bool {
         let (reply, answer) = bounded(1);
-        self.requests.try_send(Request::Commit(reply)).is_ok()
-            && answer.recv_timeout(patience).unwrap_or(false)
+        self.requests.try_send(Request::EndTransaction(reply)).is_ok()
+            && answer.recv_timeout(patience).is_ok()
     }
 
     /// The transaction must be aborted.
@@ -200,13 +201,23 @@ impl Committer<'_> {
     /// Runs until it is told to end, or cannot go on.
     pub(super) fn run(self) {
         if let Err(failure) = self.work() {
-            if let Failure::Fatal(error) = failure {
-                tracing::error!(
-                    error = %crate::chain(&error),
-                    "transactions cannot go on: another process has the same transactional id, this one was away for \
-                     longer than its transaction's time-out, or its user lacks the right to it; stopping, nothing is lost"
-                );
-                self.shutdown.fail();
+            match failure {
+                Failure::GivenUp => {}
+                Failure::Fatal(error) => {
+                    tracing::error!(
+                        error = %crate::chain(&error),
+                        "transactions cannot go on: another process has the same transactional id, this one was away for \
+                         longer than its transaction's time-out, or its user lacks the right to it; stopping, nothing is lost"
+                    );
+                    self.shutdown.fail();
+                }
+                Failure::Abort(why) => {
+                    tracing::error!(
+                        why,
+                        "transaction can be neither committed nor aborted; stopping, nothing is lost"
+                    );
+                    self.shutdown.fail();
+                }
             }
             self.outlet.settle(false);
         }
@@ -221,7 +232,7 @@ impl Committer<'_> {
         loop {
             let mut is_last = false;
             let reply = match self.requests.recv_timeout(self.interval) {
-                Ok(Request::Commit(reply)) => Some(reply),
+                Ok(Request::EndTransaction(reply)) => Some(reply),
                 Ok(Request::End) | Err(RecvTimeoutError::Disconnected) => {
                     is_last = true;
                     None
@@ -233,7 +244,7 @@ impl Committer<'_> {
                 Ok(()) if is_last => return Ok(()),
                 Ok(()) => {
                     backoff.reset();
-                    reply.map(|reply| reply.send(true));
+                    reply.map(|reply| reply.send(()));
                     self.outlet.gate().set(State::Open);
                 }
                 Err(Failure::Abort(why)) => {
@@ -241,7 +252,7 @@ impl Committer<'_> {
                     self.attempt(|| producer.abort(), || false)?;
                     self.outlet.settle(false);
                     self.commits.doomed.store(false, Ordering::Release);
-                    reply.map(|reply| reply.send(false));
+                    reply.map(|reply| reply.send(()));
                     // Without a pause, a lasting cause (a right that is missing) would make a storm of transactions.
                     if !backoff.wait(None, self.shutdown) || !self.rewind() {
                         return Err(Failure::GivenUp);
@@ -336,7 +347,7 @@ impl Committer<'_> {
                 recv(done) -> done => return done.is_ok(),
                 // The poll thread itself may be waiting for us, within a rebalance.
                 recv(self.requests) -> request => match request {
-                    Ok(Request::Commit(reply)) => drop(reply.send(false)),
+                    Ok(Request::EndTransaction(reply)) => drop(reply.send(())),
                     Ok(Request::End) | Err(_) => return false,
                 },
             }
