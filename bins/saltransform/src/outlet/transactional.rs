@@ -137,7 +137,7 @@ impl<'m> Transactional<'m> {
     }
 
     pub(super) fn skip(&self, taken: Taken<'m>, reason: &'static str) {
-        if self.passes(&taken).is_some() {
+        if let Some(_pass) = self.passes(&taken) {
             self.context().count(Fate::Skipped(reason));
             taken.receipt.finish();
         }

@@ -17,6 +17,7 @@
 mod board;
 mod context;
 mod deal;
+mod gate;
 mod lane;
 mod options;
 mod poll;
@@ -25,8 +26,9 @@ mod start;
 mod transaction;
 
 pub use board::Receipt;
+pub use gate::{Gate, Pass};
 pub use lane::{Lane, LaneError, LaneFactory, Taken};
 pub use options::{IntakeOptions, Topics};
 pub use poll::{Intake, IntakeError};
 pub use range::TimeRange;
-pub use transaction::{Gate, Pass, TransactionalOutlet, TransactionalProducer};
+pub use transaction::{TransactionalOutlet, TransactionalProducer};

@@ -184,6 +184,10 @@ impl Intake {
                 };
                 scope.spawn(move || committer.run())
             });
+            let (watch, over) = bounded(0);
+            if committer.is_some() {
+                scope.spawn(move || context.commits.watch(&over, shutdown));
+            }
             let polled = self.poll_until_shutdown(&queues, asked_rewinds, shutdown);
             if polled.is_err() {
                 shutdown.fail();
@@ -195,6 +199,7 @@ impl Intake {
                 context.commits.end();
                 committer.join()
             });
+            drop(watch);
             let results = lanes.into_iter().chain([committed.map(Ok)]);
             for ended in results {
                 ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;

@@ -12,8 +12,8 @@
 //! meanwhile: the group membership is kept however long that takes.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
@@ -23,11 +23,17 @@ use rdkafka::{Offset, TopicPartitionList};
 
 use super::board::Board;
 use super::context::IntakeContext;
+use super::gate::{Gate, State};
 use crate::retry::Backoff;
 use crate::service::Shutdown;
 
 /// How long one call to librdkafka may take; each is repeated until it succeeds or the service gives up.
 const CALL: Duration = Duration::from_secs(1);
+
+/// A call that takes this long will not return.
+const STUCK: Duration = Duration::from_secs(30);
+/// The same when the service has given up.
+const STUCK_AT_THE_END: Duration = Duration::from_secs(5);
 
 /// A producer that was made with a `transactional.id`, without its context's type.
 pub trait TransactionalProducer: Sync {
@@ -85,51 +91,6 @@ pub trait TransactionalOutlet: Send + Sync {
     fn settle(&self, committed: bool);
 }
 
-/// Between lanes and producer: shut while a transaction ends.
-#[derive(Debug)]
-pub struct Gate(RwLock<State>);
-
-/// The right to send; the gate stays open as long as it exists.
-#[derive(Debug)]
-pub struct Pass<'a>(#[allow(dead_code, reason = "held, not read")] RwLockReadGuard<'a, State>);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Shut,
-    Open,
-    /// There will be no other transaction.
-    Ended,
-}
-
-impl Default for Gate {
-    /// Shut, until the first transaction has begun.
-    fn default() -> Self {
-        Self(RwLock::new(State::Shut))
-    }
-}
-
-impl Gate {
-    /// Passes when the gate is open; calls `wait` as long as it is shut. `None` when it will not open again: the
-    /// message is to be dropped unfinished.
-    pub fn pass(&self, wait: impl Fn()) -> Option<Pass<'_>> {
-        loop {
-            // Not `read`: whoever waits has delivery reports to serve, without which the gate never opens.
-            if let Ok(state) = self.0.try_read() {
-                match *state {
-                    State::Open => return Some(Pass(state)),
-                    State::Ended => return None,
-                    State::Shut => {}
-                }
-            }
-            wait();
-        }
-    }
-
-    fn set(&self, state: State) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = state;
-    }
-}
-
 /// What the commit thread is asked for.
 pub(super) enum Request {
     /// Answered when the transaction has ended.
@@ -143,6 +104,8 @@ pub(super) struct Commits {
     requests: Sender<Request>,
     /// Partitions have left without their offsets: the transaction that holds their records must not be committed.
     doomed: AtomicBool,
+    /// Since when the commit thread is in a call to librdkafka.
+    calling: Mutex<Option<Instant>>,
 }
 
 impl Commits {
@@ -152,6 +115,7 @@ impl Commits {
         let commits = Self {
             requests,
             doomed: AtomicBool::new(false),
+            calling: Mutex::default(),
         };
         (commits, asked)
     }
@@ -166,6 +130,34 @@ impl Commits {
     /// The transaction must be aborted.
     pub(super) fn doom(&self) {
         self.doomed.store(true, Ordering::Release);
+    }
+
+    /// Watches the commit thread until `over` is closed, and ends the process when it hangs.
+    ///
+    /// Seen with librdkafka 2.12: after the group's coordinator was lost, a call never came back, whatever its time-out.
+    /// No thread can be taken out of that. A new process aborts the transaction and reads its messages again.
+    pub(super) fn watch(&self, over: &Receiver<()>, shutdown: &Shutdown) {
+        while over.recv_timeout(CALL) == Err(RecvTimeoutError::Timeout) {
+            let since = *lock(&self.calling);
+            let Some(time) = since.map(|since| since.elapsed()) else {
+                continue;
+            };
+            if is_stuck(time, shutdown.given_up()) {
+                let seconds = time.as_secs();
+                tracing::error!(
+                    seconds,
+                    "a call of librdkafka does not return; ending at once, nothing is lost"
+                );
+                std::process::exit(1);
+            }
+        }
+    }
+
+    fn call(&self, call: impl Fn() -> KafkaResult<()>) -> KafkaResult<()> {
+        *lock(&self.calling) = Some(Instant::now());
+        let result = call();
+        *lock(&self.calling) = None;
+        result
     }
 
     /// Ends the commit thread once it has served what was asked before.
@@ -314,7 +306,7 @@ impl Committer<'_> {
         is_doomed: impl Fn() -> bool,
     ) -> Result<(), Failure> {
         loop {
-            match call() {
+            match self.commits.call(&call) {
                 Ok(()) => return Ok(()),
                 Err(_) if self.shutdown.given_up() => return Err(Failure::GivenUp),
                 Err(error) => match &error {
@@ -355,41 +347,33 @@ impl Committer<'_> {
     }
 }
 
+fn is_stuck(time: Duration, given_up: bool) -> bool {
+    time > if given_up { STUCK_AT_THE_END } else { STUCK }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn doomed() -> Failure {
     Failure::Abort("partitions were lost before their offsets were committed".to_owned())
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicUsize;
-
     use super::*;
 
     #[test]
-    fn a_shut_gate_lets_nobody_pass_and_an_ended_one_sends_them_home() {
-        let gate = Gate::default();
-        let waits = AtomicUsize::new(0);
-        let pass = gate.pass(|| match waits.fetch_add(1, Ordering::Relaxed) {
-            2 => gate.set(State::Open),
-            waits => assert!(waits < 2, "an open gate is not waited for"),
-        });
-        assert!(pass.is_some());
-        drop(pass);
-        gate.set(State::Ended);
-        assert!(gate.pass(|| panic!("it will not open")).is_none());
-    }
-
-    #[test]
-    fn the_gate_shuts_between_messages() {
-        let gate = Gate::default();
-        gate.set(State::Open);
-        let pass = gate.pass(|| ());
-        std::thread::scope(|scope| {
-            let shutting = scope.spawn(|| gate.set(State::Shut));
-            assert!(!shutting.is_finished(), "a message is in between");
-            drop(pass);
-            shutting.join().unwrap();
-        });
-        assert_eq!(*gate.0.read().unwrap(), State::Shut);
+    fn only_a_call_that_outlives_its_time_out_by_far_is_stuck() {
+        assert!(!is_stuck(CALL * 5, false) && is_stuck(STUCK * 2, false));
+        assert!(!is_stuck(CALL, true) && is_stuck(STUCK, true));
+        let (commits, _requests) = Commits::new();
+        commits
+            .call(|| {
+                assert!(lock(&commits.calling).is_some());
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(*lock(&commits.calling), None);
     }
 }
