@@ -27,6 +27,7 @@ impl World {
     pub(crate) async fn settle(&mut self, upto: usize, patience: Duration) -> bool {
         let start = Instant::now();
         loop {
+            self.revive();
             self.look(upto).await;
             if lock(&self.ledger).outstanding(upto) == 0 {
                 return true;
@@ -35,6 +36,19 @@ impl World {
                 return false;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Starts replicas again that ended by themselves, as Kubernetes would; that they did is a complaint.
+    fn revive(&mut self) {
+        for replica in &mut self.replicas {
+            if let Some(status) = replica.ended() {
+                let mut ledger = lock(&self.ledger);
+                ledger.complain(format!("{} ended by itself: {status}", replica.name));
+                if let Err(error) = replica.restart() {
+                    ledger.complain(pipeline::chain(&error));
+                }
+            }
         }
     }
 
@@ -107,10 +121,6 @@ impl World {
             ..Remembered::default()
         };
         for replica in &mut self.replicas {
-            if let Some(status) = replica.ended() {
-                lock(&self.ledger).complain(format!("{} ended by itself: {status}", replica.name));
-                continue;
-            }
             let deadline = Instant::now() + Duration::from_secs(10);
             let found = loop {
                 let found = match replica.counts(&self.http).await {

@@ -70,9 +70,9 @@ impl Replica {
         send(self.child.id(), signal)
     }
 
-    /// SIGTERM, as Kubernetes does it; waits for the end.
+    /// SIGTERM, as Kubernetes does it; waits for the end, and kills it if that does not come.
     pub(crate) async fn terminate(&mut self) -> Outcome<ExitStatus> {
-        const PATIENCE: Duration = Duration::from_secs(40);
+        const PATIENCE: Duration = Duration::from_secs(30);
         self.signal(Signal::Terminate)?;
         let start = Instant::now();
         loop {
@@ -84,10 +84,7 @@ impl Replica {
                 return Ok(status);
             }
             if start.elapsed() > PATIENCE {
-                return Err(Failure::Unexpected(format!(
-                    "{} does not end after SIGTERM",
-                    self.name
-                )));
+                self.signal(Signal::Kill)?;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
