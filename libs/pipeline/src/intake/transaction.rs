@@ -31,7 +31,7 @@ use crate::service::Shutdown;
 const CALL: Duration = Duration::from_secs(1);
 
 /// A call that takes this long will not return.
-const STUCK: Duration = Duration::from_secs(30);
+const STUCK: Duration = Duration::from_secs(15);
 /// The same when the service has given up.
 const STUCK_AT_THE_END: Duration = Duration::from_secs(5);
 
