@@ -156,8 +156,11 @@ impl KafkaArgs {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.broker);
         // Named brokers and refused connections are ours to log; librdkafka's own clock of it is too coarse to steer.
+        // The waits between connections grow only as long as none is made: a handshake that fails begins with the first
+        // wait again, which with librdkafka's own 100 ms were ten connections a second of each client.
         config
             .set("socket.keepalive.enable", "true")
+            .set("reconnect.backoff.ms", "1200")
             .set("reconnect.backoff.max.ms", "2000");
         for (key, value) in base {
             config.set(*key, *value);
