@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::io::Read as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
@@ -13,6 +13,8 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use flate2::read::MultiGzDecoder;
 use tokio::net::TcpListener;
+
+use pipeline::lock;
 
 use crate::failure::{Failure, Outcome};
 use crate::lines;
@@ -216,8 +218,4 @@ fn inflate(body: &[u8]) -> Vec<u8> {
     // A body that is not whole is judged by what it holds; the database then says the same of it.
     let _ = MultiGzDecoder::new(body).read_to_end(&mut text);
     text
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

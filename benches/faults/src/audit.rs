@@ -12,7 +12,8 @@ use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 
 use crate::failure::{Failure, Outcome};
-use crate::ledger::{Letter, Name, Origin, SharedLedger, Stage, lock};
+use crate::ledger::{Letter, Name, Origin, SharedLedger, Stage};
+use pipeline::lock;
 
 /// How often new partitions are looked for.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);

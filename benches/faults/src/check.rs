@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use crate::failure::Outcome;
-use crate::ledger::{Name, Stage, lock};
+use crate::ledger::{Name, Stage};
 use crate::metrics::Counts;
 use crate::world::{World, group};
+use pipeline::lock;
 
 /// How long one question to the database may take while it may be away.
 const QUESTION: Duration = Duration::from_secs(4);

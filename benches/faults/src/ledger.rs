@@ -4,7 +4,7 @@
 //! origin (topic, partition, offset), which dead letters name. Each is due exactly one fate.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// A stage, as the owner of a consumer group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -99,11 +99,6 @@ const MOST_COMPLAINTS: usize = 100;
 
 /// A ledger that traffic, readers and checks share.
 pub(crate) type SharedLedger = Arc<Mutex<Ledger>>;
-
-/// Locks a ledger.
-pub(crate) fn lock(ledger: &SharedLedger) -> MutexGuard<'_, Ledger> {
-    ledger.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 impl Ledger {
     /// Notes, in words, something that must not be.

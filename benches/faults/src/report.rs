@@ -10,8 +10,9 @@ use serde_json::{Value, json};
 use crate::config::Args;
 use crate::failure::{Failure, Outcome};
 use crate::faults::Kind;
-use crate::ledger::{Due, Entry, lock};
+use crate::ledger::{Due, Entry};
 use crate::world::World;
+use pipeline::lock;
 
 /// The marks in the Markdown file, between which the table goes.
 fn marks(exactly_once: bool) -> [String; 2] {

@@ -10,9 +10,9 @@ use crate::check::Remembered;
 use crate::config::Args;
 use crate::failure::Outcome;
 use crate::faults::{Kind, inject};
-use crate::ledger::lock;
 use crate::report::{Measured, Report};
 use crate::world::World;
+use pipeline::lock;
 
 /// How long a recovery may take before it counts as a stall and the run goes on.
 const RECOVERY: Duration = Duration::from_secs(90);

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,8 @@ use salmock::shape::TopicShape;
 use salmock::values::Values;
 
 use crate::failure::{Failure, Outcome};
-use crate::ledger::{Due, Name, Origin, SharedLedger, lock};
+use crate::ledger::{Due, Name, Origin, SharedLedger};
+use pipeline::lock;
 
 /// Sends messages until it is dropped.
 pub(crate) struct Traffic {
@@ -150,20 +151,20 @@ impl Traffic {
         self.shared.paused.store(paused, Ordering::SeqCst);
         if paused {
             // Whoever sends holds the lines: now nobody does.
-            drop(guard(&self.shared.lines));
+            drop(lock(&self.shared.lines));
         }
     }
 
     /// Leaves one topic out of the regular messages, or takes it in again.
     pub(crate) fn set_held(&self, line: usize, held: bool) {
-        if let Some(line) = guard(&self.shared.lines).get_mut(line) {
+        if let Some(line) = lock(&self.shared.lines).get_mut(line) {
             line.held = held;
         }
     }
 
     /// Gives a topic another schema: its next messages are of that form.
     pub(crate) fn reshape(&self, line: usize, shape: TopicShape, seed: u64) {
-        if let Some(line) = guard(&self.shared.lines).get_mut(line) {
+        if let Some(line) = lock(&self.shared.lines).get_mut(line) {
             line.values = Values::new(&shape, seed);
             line.shape = shape;
         }
@@ -171,7 +172,7 @@ impl Traffic {
 
     /// Sends one message of a topic at once.
     pub(crate) fn send(&self, line: usize, special: &Special<'_>) {
-        let mut lines = guard(&self.shared.lines);
+        let mut lines = lock(&self.shared.lines);
         if let Some(found) = lines.get_mut(line) {
             self.shared.send(line, found, special);
         }
@@ -241,7 +242,7 @@ impl Shared {
             }
             thread::sleep(next.saturating_duration_since(Instant::now()));
             next += interval;
-            let mut lines = guard(&self.lines);
+            let mut lines = lock(&self.lines);
             if self.paused.load(Ordering::SeqCst) {
                 continue;
             }
@@ -280,8 +281,4 @@ impl Shared {
             record = back;
         }
     }
-}
-
-fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

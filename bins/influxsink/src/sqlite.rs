@@ -11,7 +11,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, ErrorCode, ToSql, Transaction, TransactionBehavior};
@@ -85,7 +85,7 @@ impl SqliteWriter {
 
     /// Stores whole lines in one transaction.
     pub(crate) fn write(&self, lines: &[u8]) -> Answer {
-        let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut store = pipeline::lock(&self.store);
         match store.write(lines) {
             Ok(()) => Answer::Written,
             Err(error) => {

@@ -7,25 +7,14 @@
 )]
 
 // The fuzz targets are crates of their own, where this is public.
+#[path = "../../../fuzz/bodies/replay.rs"]
+#[allow(unreachable_pub)]
+mod replay;
 #[path = "../../../fuzz/bodies/sink.rs"]
 #[allow(unreachable_pub)]
 mod sink;
 
-use std::path::PathBuf;
-
-fn replay(target: &str, body: fn(&[u8])) {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../../fuzz/corpus")
-        .join(target);
-    let mut replayed = 0;
-    for file in std::fs::read_dir(&folder).unwrap() {
-        let path = file.unwrap().path();
-        println!("{}", path.display());
-        body(&std::fs::read(&path).unwrap());
-        replayed += 1;
-    }
-    assert!(replayed > 0, "{} is empty", folder.display());
-}
+use replay::replay;
 
 #[test]
 fn frame() {

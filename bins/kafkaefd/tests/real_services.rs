@@ -10,6 +10,7 @@
 )]
 #![allow(clippy::approx_constant, reason = "a sample holds 3.141593, as SAL prints it")]
 
+mod mocked;
 mod processes;
 mod real;
 mod secured;

@@ -7,6 +7,8 @@
     reason = "a failed step is a failed test"
 )]
 
+mod mocked;
+
 use std::time::{Duration, Instant};
 
 use clap::Parser;
@@ -17,7 +19,6 @@ use pipeline::registry::Registry;
 use pipeline::service::Service;
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
-use serde_json::json;
 
 const INPUT: &str = "Mock_telemetry";
 const OUTPUT: &str = "lsst.sal.Mock_state";
@@ -54,7 +55,7 @@ async fn start_in_order(order: [Part; 3]) {
     }
     let client = Registry::new(&RegistryArgs::at(registry.url())).unwrap();
     client
-        .register(&format!("{OUTPUT}-value"), &schema())
+        .register(&format!("{OUTPUT}-value"), &mocked::schema().to_string())
         .await
         .unwrap();
     produce(&broker);
@@ -184,29 +185,9 @@ fn produce(broker: &Broker) {
         .set("bootstrap.servers", broker.bootstrap_servers())
         .create()
         .unwrap();
-    let text = "Mock_telemetry Mock_state:( 'rev' , 1556000000.125000 , 1556000000.127185 , 1 , 1 , 2 , 0.5)";
     producer
-        .send(BaseRecord::<(), _>::to(INPUT).payload(text))
+        .send(BaseRecord::<(), _>::to(INPUT).payload(&mocked::text(1, 1_556_000_000_125, "first")))
         .map_err(|(error, _)| error)
         .unwrap();
     producer.flush(PATIENCE).unwrap();
-}
-
-fn schema() -> String {
-    let stamp = json!({"type": "long", "logicalType": "timestamp-millis"});
-    json!({
-        "type": "record", "namespace": "lsst.sal", "name": "Mock_state",
-        "sal_subsystem": "Mock", "sal_topic_type": "SALTelemetry", "sal_version": "1",
-        "fields": [
-            {"name": "kafka_timestamp", "type": stamp},
-            {"name": "sal_revcode", "type": "string"},
-            {"name": "sal_created", "type": stamp},
-            {"name": "sal_ingested", "type": stamp},
-            {"name": "sal_sequence", "type": "long"},
-            {"name": "sal_origin", "type": "int"},
-            {"name": "sal_host", "type": "int"},
-            {"name": "level", "type": "double", "sal_index": 0},
-        ],
-    })
-    .to_string()
 }

@@ -151,9 +151,10 @@ pub struct RunArgs {
     )]
     pub commit_interval: Duration,
 
-    /// When the brokers give up a transaction whose process is gone, in seconds; until then readers wait behind it
+    /// When the brokers give up a transaction whose process is gone, in seconds; until then readers wait behind it,
+    /// unless a process with the same group.instance.id takes over. Brokers that are away longer end the process
     #[arg(
-        long, env = "TRANSACTION_TIMEOUT", default_value = "10", value_name = "S", value_parser = seconds,
+        long, env = "TRANSACTION_TIMEOUT", default_value = "30", value_name = "S", value_parser = seconds,
         help_heading = "Transactions"
     )]
     pub transaction_timeout: Duration,
@@ -205,7 +206,7 @@ impl RunArgs {
             disable_consumer_check_crcs: false,
             exactly_once: false,
             commit_interval: Duration::from_millis(100),
-            transaction_timeout: Duration::from_secs(10),
+            transaction_timeout: Duration::from_secs(30),
             compression: "lz4".to_owned(),
             dead_letter_topic: None,
             time_scale: None,

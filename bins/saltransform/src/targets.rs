@@ -6,10 +6,11 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use pipeline::dead_letter::Reason;
+use pipeline::lock;
 use pipeline::metrics::TransformMetrics;
 use pipeline::registry::{RegisteredSchema, Registry, RegistryError};
 use pipeline::retry::Verdict;
@@ -295,8 +296,4 @@ impl Slot {
     fn age(&self) -> Duration {
         lock(&self.target).1.elapsed()
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

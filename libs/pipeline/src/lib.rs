@@ -45,6 +45,7 @@ pub use printable::Printable;
 
 use std::error::Error;
 use std::fmt::Write;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// An error and its sources on one line, outermost first, as the binaries print it: [`Printable`], as errors quote what
@@ -68,4 +69,9 @@ pub fn chain(error: &dyn Error) -> String {
 pub fn unix_micros() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(now.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// Locks, whether or not a thread panicked with the lock held: what our locks hold is whole between any two statements.
+pub fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

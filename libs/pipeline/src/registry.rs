@@ -6,7 +6,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use schema_registry_converter::async_impl::schema_registry::{
@@ -19,6 +19,7 @@ use schema_registry_converter::schema_registry_common::{
 use tokio::sync::OnceCell;
 
 use crate::config::{RegistryArgs, Secret, SecretError};
+use crate::lock;
 use crate::retry::{Backoff, Verdict};
 use crate::service::Part;
 use crate::tls::{self, TlsError};
@@ -331,8 +332,4 @@ where
         }
     }
     fetched
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

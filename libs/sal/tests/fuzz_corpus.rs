@@ -7,22 +7,11 @@
 #[path = "../../../fuzz/bodies/sal_text.rs"]
 #[allow(unreachable_pub)]
 mod bodies;
+#[path = "../../../fuzz/bodies/replay.rs"]
+#[allow(unreachable_pub)]
+mod replay;
 
-use std::path::PathBuf;
-
-fn replay(target: &str, body: fn(&[u8])) {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join("../../fuzz/corpus")
-        .join(target);
-    let mut replayed = 0;
-    for file in std::fs::read_dir(&folder).unwrap() {
-        let path = file.unwrap().path();
-        println!("{}", path.display());
-        body(&std::fs::read(&path).unwrap());
-        replayed += 1;
-    }
-    assert!(replayed > 0, "{} is empty", folder.display());
-}
+use replay::replay;
 
 #[test]
 fn wire_parse() {

@@ -16,21 +16,6 @@ pub(super) async fn replica(world: &mut World, stage: Stage) -> Outcome<Injected
     Ok(Injected::now(world, victim))
 }
 
-/// The broker that leads a random partition of the traffic.
-pub(super) async fn leader(world: &mut World) -> Outcome<Injected> {
-    let victim = pick_leader(world)?;
-    service(world, victim).await
-}
-
-pub(super) async fn controller(world: &mut World) -> Outcome<Injected> {
-    let victim = world.cluster.controller(&world.instance)?;
-    service(world, victim).await
-}
-
-pub(super) async fn database(world: &mut World) -> Outcome<Injected> {
-    service(world, "influxdb2".to_owned()).await
-}
-
 /// The registry forgets everything. To the stages it is away until it has all of it again; one of them has to start
 /// meanwhile, as those that run know their schemas.
 pub(super) async fn registry(world: &mut World) -> Outcome<Injected> {
@@ -44,20 +29,9 @@ pub(super) async fn registry(world: &mut World) -> Outcome<Injected> {
     Ok(Injected::now(world, format!("registry, with {renewed} starting")))
 }
 
-async fn service(world: &mut World, victim: String) -> Outcome<Injected> {
+pub(super) async fn service(world: &mut World, victim: String) -> Outcome<Injected> {
     world.instance.signal(&victim, Signal::Kill)?;
     world.wait(500..2_500).await;
     world.instance.restart(&victim)?;
     Ok(Injected::now(world, victim))
-}
-
-/// The broker that leads a random partition of the traffic, input or output.
-pub(super) fn pick_leader(world: &mut World) -> Outcome<String> {
-    let line = world.pick(world.lines.len());
-    let topic = match world.pick(2) {
-        0 => world.lines[line].input.clone(),
-        _ => world.lines[line].output.clone(),
-    };
-    let partition = world.pick(world.cluster.partitions(&topic)?);
-    world.cluster.leader(&topic, partition as i32)
 }

@@ -8,6 +8,7 @@ mod pause;
 mod replicas;
 mod schemas;
 mod topics;
+mod victim;
 
 use std::time::{Duration, Instant};
 
@@ -15,8 +16,9 @@ use clap::ValueEnum;
 use rand::RngExt as _;
 
 use crate::failure::Outcome;
-use crate::ledger::{Stage, lock};
+use crate::ledger::Stage;
 use crate::world::World;
+use pipeline::lock;
 
 /// The kinds of faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum)]
@@ -175,16 +177,22 @@ pub(crate) async fn inject(kind: Kind, world: &mut World) -> Outcome<Injected> {
     match kind {
         Kind::KillTransform => kill::replica(world, Stage::Transform).await,
         Kind::KillSink => kill::replica(world, Stage::Sink).await,
-        Kind::KillLeader => kill::leader(world).await,
-        Kind::KillController => kill::controller(world).await,
+        Kind::KillLeader => {
+            let victim = victim::leader(world)?;
+            kill::service(world, victim).await
+        }
+        Kind::KillController => kill::service(world, victim::controller(world)?).await,
         Kind::KillRegistry => kill::registry(world).await,
-        Kind::KillDatabase => kill::database(world).await,
+        Kind::KillDatabase => kill::service(world, victim::DATABASE.to_owned()).await,
         Kind::StopTransform => pause::replica(world, Stage::Transform).await,
         Kind::StopSink => pause::replica(world, Stage::Sink).await,
-        Kind::StopLeader => pause::leader(world).await,
-        Kind::StopController => pause::controller(world).await,
+        Kind::StopLeader => {
+            let victim = victim::leader(world)?;
+            pause::service(world, victim).await
+        }
+        Kind::StopController => pause::service(world, victim::controller(world)?).await,
         Kind::StopRegistry => pause::registry(world).await,
-        Kind::StopDatabase => pause::database(world).await,
+        Kind::StopDatabase => pause::service(world, victim::DATABASE.to_owned()).await,
         Kind::SlowKafka | Kind::SilentKafka | Kind::TornKafka => network::kafka(world, kind).await,
         Kind::SlowRegistry | Kind::SilentRegistry | Kind::TornRegistry => {
             network::registry(world, kind).await

@@ -2,7 +2,6 @@
 //! if nothing had been. The worst of it is what it still believes.
 
 use super::Injected;
-use super::kill::pick_leader;
 use crate::failure::Outcome;
 use crate::ledger::Stage;
 use crate::signal::Signal;
@@ -22,20 +21,6 @@ pub(super) async fn replica(world: &mut World, stage: Stage) -> Outcome<Injected
     Ok(Injected::now(world, victim))
 }
 
-pub(super) async fn leader(world: &mut World) -> Outcome<Injected> {
-    let victim = pick_leader(world)?;
-    service(world, victim).await
-}
-
-pub(super) async fn controller(world: &mut World) -> Outcome<Injected> {
-    let victim = world.cluster.controller(&world.instance)?;
-    service(world, victim).await
-}
-
-pub(super) async fn database(world: &mut World) -> Outcome<Injected> {
-    service(world, "influxdb2".to_owned()).await
-}
-
 /// A stage starts meanwhile, as those that run know their schemas.
 pub(super) async fn registry(world: &mut World) -> Outcome<Injected> {
     world.instance.signal("registry", Signal::Stop)?;
@@ -45,7 +30,7 @@ pub(super) async fn registry(world: &mut World) -> Outcome<Injected> {
     Ok(Injected::now(world, format!("registry, with {renewed} starting")))
 }
 
-async fn service(world: &mut World, victim: String) -> Outcome<Injected> {
+pub(super) async fn service(world: &mut World, victim: String) -> Outcome<Injected> {
     world.instance.signal(&victim, Signal::Stop)?;
     world.wait(PAUSE_MS).await;
     world.instance.signal(&victim, Signal::Continue)?;

@@ -2,9 +2,10 @@
 
 use super::Injected;
 use crate::failure::Outcome;
-use crate::ledger::{Stage, lock};
+use crate::ledger::Stage;
 use crate::replica::Replica;
 use crate::world::World;
+use pipeline::lock;
 
 /// A third replica joins, works for a while, and leaves again.
 pub(super) async fn joins(world: &mut World, stage: Stage) -> Outcome<Injected> {

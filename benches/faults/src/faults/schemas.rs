@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 
 use super::Injected;
 use crate::failure::{Failure, Outcome, until};
-use crate::ledger::{Due, Stage, lock};
+use crate::ledger::{Due, Stage};
 use crate::traffic::Special;
 use crate::world::{CHANGING, World, shape};
+use pipeline::lock;
 
 /// Messages of a schema that the database cannot take.
 const CONFLICTS: usize = 5;

@@ -2,8 +2,9 @@
 
 use super::Injected;
 use crate::failure::{Outcome, until};
-use crate::ledger::{Stage, lock};
+use crate::ledger::Stage;
 use crate::world::World;
+use pipeline::lock;
 
 /// More partitions than this are not made: every broker holds a copy of each.
 const MOST: usize = 8;

@@ -161,9 +161,7 @@ impl Stages {
     fn lock(
         &self,
     ) -> std::sync::MutexGuard<'_, Option<JoinHandle<Result<salmock::Report, salmock::ProduceError>>>> {
-        self.producing
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
+        pipeline::lock(&self.producing)
     }
 }
 

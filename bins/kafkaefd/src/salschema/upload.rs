@@ -1,7 +1,7 @@
 //! Schemas to the registry, some at a time, with a progress bar where stderr is a terminal.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use pipeline::config::RegistryArgs;
@@ -76,7 +76,7 @@ pub(super) async fn upload(args: &RegistryArgs, schemas: &[TopicSchema]) -> Resu
 }
 
 async fn work(registry: Arc<Registry>, queue: Queue, bar: ProgressBar) -> Result<Uploaded, RegistryError> {
-    let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+    let next = || pipeline::lock(&queue).pop_front();
     let mut done = Uploaded::default();
     while let Some((subject, schema)) = next() {
         match upload_one(&registry, &subject, &schema).await {

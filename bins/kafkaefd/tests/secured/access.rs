@@ -20,20 +20,10 @@ fn transform(secured: &Secured, input: &str) -> Vec<String> {
 impl Secured {
     /// A user of the registry.
     fn registry_user(&self, name: &str, password: &str, role: &str) {
-        let url = format!("{}/admin/users", self.services.get("SECURED_SCHEMAREGISTRY"));
         let email = format!("{name}@localhost");
         let user =
             json!({"username": name, "email": email, "password": password, "role": role, "enabled": true});
-        let request = self.http.post(url).json(&user);
-        let request = request.basic_auth(
-            "admin",
-            Some(self.services.get("SECURED_SCHEMAREGISTRY_PASSWORD")),
-        );
-        self.runtime
-            .block_on(request.send())
-            .unwrap()
-            .error_for_status()
-            .unwrap();
+        self.ask_registry("/admin/users", &user);
     }
 }
 

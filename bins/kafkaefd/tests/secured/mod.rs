@@ -4,6 +4,7 @@
 
 mod access;
 mod database;
+mod lacking;
 mod mechanisms;
 mod program;
 mod refused;

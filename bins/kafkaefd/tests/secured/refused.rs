@@ -1,4 +1,4 @@
-//! Wrong certificates, passwords, tokens and missing rights: what is said, how often it is tried, and that nothing is lost
+//! Wrong certificates, passwords and tokens: what is said, how often it is tried, and that nothing is lost
 //! once it is mended.
 
 use std::io::copy;
@@ -8,19 +8,18 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::program::Program;
-use super::rights::Names;
 use super::stack::{Mechanism, Secured, message, words};
 use crate::real::root;
 
 /// Messages in the input topic of each test.
-const MESSAGES: usize = 20;
+pub(super) const MESSAGES: usize = 20;
 /// How long refused clients are watched.
-const WATCHED: Duration = Duration::from_secs(15);
+pub(super) const WATCHED: Duration = Duration::from_secs(15);
 /// A process has four clients (consumer, two producers, and one that makes the dead-letter topic). librdkafka doubles their
 /// waits up to 2 s, but after some failed handshakes it connects at once: one and a half times a second was seen.
 const MOST_A_SECOND: usize = 4 * 2;
 /// A start and a refusal are a dozen lines; each complaint is said once in that time.
-const MOST_LINES: usize = 16;
+pub(super) const MOST_LINES: usize = 16;
 
 /// A way to a broker that counts who comes.
 struct Counted {
@@ -119,13 +118,13 @@ fn who_is_refused_says_why_and_does_not_storm() {
             "no TLS",
             "security.protocol=plaintext\n".to_owned(),
             Mechanism::Mtls,
-            "TLS: the broker hangs up at once: if it is not just starting, check security.protocol",
+            "hang-up: the broker ends the connection: if it is not just starting or stopping, check security.protocol",
         ),
         wrong(
             "a certificate where a login is wanted",
             mtls.clone(),
             Mechanism::Scram,
-            "TLS: the broker hangs up at once: if it is not just starting, check security.protocol",
+            "hang-up: the broker ends the connection: if it is not just starting or stopping, check security.protocol",
         ),
         wrong(
             "a wrong password",
@@ -257,7 +256,7 @@ fn a_corrected_password_brings_all_messages() {
         return;
     };
     let (input, output) = secured.mocked();
-    let names = names(&secured, &input, &output);
+    let names = secured.names(&input, &output);
     let user = format!("{}.user", secured.name);
     secured.set_password(&user, "the right one");
     secured.allow("saltransform", &user, &names, &[]);
@@ -280,192 +279,4 @@ fn a_corrected_password_brings_all_messages() {
     assert_eq!(secured.values(&output).len(), MESSAGES);
     assert!(corrected.stop());
     assert_eq!(secured.committed(&names.group, &input), Some(MESSAGES as i64));
-}
-
-#[test]
-fn a_missing_right_is_named_and_waited_for() {
-    // The right that is missing, and what `/ready` says of it.
-    let cases = [
-        (
-            ("read", "{input}"),
-            "ACL: the user lacks a right on this topic",
-            true,
-        ),
-        (
-            ("read", "{group}"),
-            "ACL: the user lacks the right READ on the consumer group",
-            false,
-        ),
-        (
-            ("write", "{output}"),
-            "ACL: the user lacks a right on this topic",
-            true,
-        ),
-    ];
-    std::thread::scope(|scope| {
-        for (right, said, names_topic) in cases {
-            scope.spawn(move || a_stage_waits_for(right, said, names_topic));
-        }
-    });
-}
-
-fn a_stage_waits_for(right: (&str, &str), said: &str, names_topic: bool) {
-    let Some(secured) = Secured::with("right") else {
-        return;
-    };
-    let (input, output) = secured.mocked();
-    let names = names(&secured, &input, &output);
-    secured.create_topics(&[&format!("{}.dead-letter", names.group)]);
-    let user = format!("{}.user", secured.name);
-    secured.set_password(&user, "it is long enough");
-    secured.allow("saltransform", &user, &names, &[right]);
-    secured.produce(&input, (0..MESSAGES).map(message));
-    let client = secured.client(
-        Mechanism::Scram,
-        "user.conf",
-        &secured.scram(&user, "it is long enough"),
-    );
-    let stage = Program::start(
-        &secured,
-        "saltransform",
-        &[secured.transform(&input), client, secured.registry()],
-    );
-    let ready = stage.wait_ready(said);
-    assert!(
-        !names_topic || ready.contains(if right.0 == "read" { &input } else { &output }),
-        "{ready}"
-    );
-    // It stays so, and says little: the watch is time itself.
-    std::thread::sleep(WATCHED);
-    assert!(
-        stage.get("ready").unwrap().contains(said),
-        "{right:?}: {}",
-        stage.output()
-    );
-    assert!(
-        stage.output().lines().count() <= 2 * MOST_LINES,
-        "{right:?}: {}",
-        stage.output()
-    );
-    assert_eq!(secured.committed(&names.group, &input), None, "{right:?}");
-    secured.allow_one("saltransform", &user, &names, right);
-    stage.wait_count("saltransform_produced_total", MESSAGES as u64);
-    assert_eq!(secured.values(&output).len(), MESSAGES, "{right:?}");
-    stage.wait_ready("ready\n");
-    assert_eq!(
-        stage.count("saltransform_dead_letters_total"),
-        0,
-        "{right:?}: a missing right is no poison"
-    );
-    assert!(stage.stop());
-    assert_eq!(
-        secured.committed(&names.group, &input),
-        Some(MESSAGES as i64),
-        "{right:?}"
-    );
-}
-
-#[test]
-fn without_the_right_on_the_dead_letter_topic_nothing_is_passed_over() {
-    let Some(secured) = Secured::with("dead") else {
-        return;
-    };
-    let (input, output) = secured.mocked();
-    let names = names(&secured, &input, &output);
-    let dead = format!("{}.dead-letter", names.group);
-    secured.create_topics(&[&dead]);
-    let user = format!("{}.user", secured.name);
-    secured.set_password(&user, "it is long enough");
-    let right = ("write", "{dead letters}");
-    secured.allow("saltransform", &user, &names, &[right]);
-    secured.produce(&input, (0..MESSAGES).map(message));
-    secured.produce(&input, [b"not SAL at all".to_vec()]);
-    secured.produce(&input, (MESSAGES..2 * MESSAGES).map(message));
-    let client = secured.client(
-        Mechanism::Scram,
-        "user.conf",
-        &secured.scram(&user, "it is long enough"),
-    );
-    let registry = secured.registry();
-    let run = || {
-        Program::start(
-            &secured,
-            "saltransform",
-            &[secured.transform(&input), client.clone(), registry.clone()],
-        )
-    };
-    let mut refused = run();
-    assert!(!refused.wait_end(), "it must not end well: {}", refused.output());
-    let said = refused.output();
-    assert!(
-        said.contains("give this user the right WRITE") && said.contains(&dead),
-        "{said}"
-    );
-    let committed = secured.committed(&names.group, &input);
-    assert!(
-        committed.unwrap_or_default() <= MESSAGES as i64,
-        "passed over: {committed:?}"
-    );
-    secured.allow_one("saltransform", &user, &names, right);
-    let mended = run();
-    mended.wait_count("saltransform_dead_letters_total", 1);
-    assert_eq!(secured.values(&dead), [b"not SAL at all".to_vec()]);
-    mended.wait_count("saltransform_produced_total", MESSAGES as u64);
-    assert!(mended.stop());
-    assert_eq!(
-        secured.committed(&names.group, &input),
-        Some(2 * MESSAGES as i64 + 1)
-    );
-    // What was behind the dead letter may have come out before the end, too, and then comes twice.
-    let mut values: Vec<_> = secured.values(&output);
-    values.sort_unstable();
-    values.dedup();
-    assert!(values.len() >= 2 * MESSAGES, "{} records", values.len());
-}
-
-/// A sink produces nothing but dead letters. Without the right to them it could lose the first one, so it does not start.
-#[test]
-fn a_sink_that_may_write_no_dead_letters_says_so_at_once() {
-    let Some(secured) = Secured::with("sinkright") else {
-        return;
-    };
-    let (input, output) = secured.mocked();
-    let mut names = names(&secured, &input, &output);
-    names.group = format!("{}.sink", secured.name);
-    secured.create_topics(&[&format!("{}.dead-letter", names.group)]);
-    let user = format!("{}.user", secured.name);
-    secured.set_password(&user, "it is long enough");
-    let right = ("write", "{dead letters}");
-    secured.allow("influxsink", &user, &names, &[right]);
-    let bucket = secured.bucket();
-    let token = secured.write_token(&bucket);
-    let client = secured.client(
-        Mechanism::Scram,
-        "user.conf",
-        &secured.scram(&user, "it is long enough"),
-    );
-    let flags = [
-        secured.sink(&output, &bucket, &token.text),
-        client,
-        secured.registry(),
-    ];
-    let mut refused = Program::start(&secured, "influxsink", &flags);
-    assert!(!refused.wait_end());
-    assert!(
-        refused.output().contains("the user may produce nowhere"),
-        "{}",
-        refused.output()
-    );
-    secured.allow_one("influxsink", &user, &names, right);
-    let mended = Program::start(&secured, "influxsink", &flags);
-    mended.wait_ready("ready\n");
-    assert!(mended.stop());
-}
-
-fn names(secured: &Secured, input: &str, output: &str) -> Names {
-    Names {
-        input: input.to_owned(),
-        output: output.to_owned(),
-        group: format!("{}.transform", secured.name),
-    }
 }

@@ -10,8 +10,10 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
+use super::rights::Names;
+use crate::mocked;
 use crate::real::{Services, root, unique, until};
 
 /// How long a service may take to answer.
@@ -245,19 +247,27 @@ impl Secured {
             format!("lsst.{}.Mock_state", self.name),
         );
         self.create_topics(&[&input, &output]);
-        let url = self.services.get("SECURED_SCHEMAREGISTRY");
-        let url = format!("{url}/subjects/{output}-value/versions");
-        let request = self.http.post(url).json(&json!({ "schema": schema() }));
-        let request = request.basic_auth(
-            "admin",
-            Some(self.services.get("SECURED_SCHEMAREGISTRY_PASSWORD")),
-        );
-        self.runtime
-            .block_on(request.send())
-            .unwrap()
-            .error_for_status()
-            .unwrap();
+        let subject = format!("/subjects/{output}-value/versions");
+        self.ask_registry(&subject, &json!({ "schema": mocked::schema().to_string() }));
         (input, output)
+    }
+
+    /// What saltransform needs rights on.
+    pub(crate) fn names(&self, input: &str, output: &str) -> Names {
+        Names {
+            input: input.to_owned(),
+            output: output.to_owned(),
+            group: format!("{}.transform", self.name),
+        }
+    }
+
+    /// Posts to the registry, as its administrator.
+    pub(crate) fn ask_registry(&self, path: &str, body: &Json) {
+        let url = format!("{}{path}", self.services.get("SECURED_SCHEMAREGISTRY"));
+        let password = self.services.get("SECURED_SCHEMAREGISTRY_PASSWORD");
+        let request = self.http.post(url).json(body).basic_auth("admin", Some(password));
+        let answer = self.runtime.block_on(request.send()).unwrap();
+        answer.error_for_status().unwrap();
     }
 
     /// Flags of saltransform from and to the mocked topics.
@@ -284,28 +294,6 @@ pub(crate) fn words(words: &[&str]) -> Vec<String> {
 
 /// A message of the mocked topic, a second of time for each number.
 pub(crate) fn message(sequence: usize) -> Vec<u8> {
-    let created = 1_556_000_000 + sequence;
-    format!(
-        "Mock_telemetry Mock_state:( 'rev' , {created}.125000 , {created}.127185 , {sequence} , 1 , 2 , 0.5)"
-    )
-    .into_bytes()
-}
-
-fn schema() -> String {
-    let stamp = json!({"type": "long", "logicalType": "timestamp-millis"});
-    let fields = json!([
-        {"name": "kafka_timestamp", "type": stamp},
-        {"name": "sal_revcode", "type": "string"},
-        {"name": "sal_created", "type": stamp},
-        {"name": "sal_ingested", "type": stamp},
-        {"name": "sal_sequence", "type": "long"},
-        {"name": "sal_origin", "type": "int"},
-        {"name": "sal_host", "type": "int"},
-        {"name": "level", "type": "double", "sal_index": 0},
-    ]);
-    json!({
-        "type": "record", "namespace": "lsst.sal", "name": "Mock_state", "fields": fields,
-        "sal_subsystem": "Mock", "sal_topic_type": "SALTelemetry", "sal_version": "1"
-    })
-    .to_string()
+    let seconds = 1_556_000_000 + sequence as i64;
+    mocked::text(sequence, seconds * 1_000 + 125, "secured").into_bytes()
 }

@@ -3,12 +3,13 @@
 //! the original bytes.
 
 use std::marker::PhantomData;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use pipeline::dead_letter::{DeadLetters, Reason};
 use pipeline::intake::Taken;
 use pipeline::kafka::Reporter;
+use pipeline::lock;
 use pipeline::metrics::TransformMetrics;
 use pipeline::service::Shutdown;
 use rdkafka::config::ClientConfig;
@@ -182,8 +183,4 @@ pub(super) fn is_refusal(error: &KafkaError) -> bool {
         error.rdkafka_error_code(),
         Some(MessageSizeTooLarge | MessageBatchTooLarge | InvalidRecord | InvalidMessage | PolicyViolation)
     )
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -33,26 +33,29 @@ pub(crate) fn config(args: &RunArgs) -> Result<ClientConfig, KafkaConfigError> {
         ("true", "all")
     };
     let transaction_timeout = args.transaction_timeout.as_millis().to_string();
-    let until = if args.exactly_once {
-        // A record may not outlive its transaction.
-        ("transaction.timeout.ms", transaction_timeout.as_str())
-    } else {
-        // Without an end: a broker that is away is waited for; the input's offset stays where it is.
-        ("message.timeout.ms", "0")
-    };
-    args.kafka.client_config(&[
+    let mut config = vec![
         SAFE_PRODUCER[0],
         SAFE_PRODUCER[1],
         ("client.id", "saltransform"),
         ("enable.idempotence", idempotence),
         ("acks", acks),
         ("compression.type", &args.compression),
-        until,
         // 5 ms of patience fill batches at the observatory's rates and cost nothing that a reader would notice.
         ("linger.ms", "5"),
         // A full queue is the back-pressure: 32 MiB, then the lanes wait.
         ("queue.buffering.max.kbytes", "32768"),
-    ])
+    ];
+    if args.exactly_once {
+        // A record may not outlive its transaction.
+        config.push(("transaction.timeout.ms", &transaction_timeout));
+        // librdkafka 2.12 waits without end for a group's coordinator that the cluster no longer lists, until any
+        // broker's connection changes (its issues 5456 and 5511). Connections that idle meanwhile are made to.
+        config.push(("connections.max.idle.ms", "2000"));
+    } else {
+        // Without an end: a broker that is away is waited for; the input's offset stays where it is.
+        config.push(("message.timeout.ms", "0"));
+    }
+    args.kafka.client_config(&config)
 }
 
 /// The producer, shared by all lanes.

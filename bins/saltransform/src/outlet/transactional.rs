@@ -5,13 +5,14 @@
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use pipeline::dead_letter::{self, Reason};
 use pipeline::intake::{Gate, Taken, TransactionalOutlet, TransactionalProducer};
 use pipeline::kafka::Reporter;
+use pipeline::lock;
 use pipeline::metrics::TransformMetrics;
 use pipeline::retry::Backoff;
 use pipeline::service::Shutdown;
@@ -296,8 +297,4 @@ fn refused(detail: String) -> Reason {
 fn place(taken: &Taken<'_>) -> (String, i32, i64) {
     let message = &taken.message;
     (message.topic().to_owned(), message.partition(), message.offset())
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

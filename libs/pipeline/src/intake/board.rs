@@ -3,8 +3,9 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
+use crate::lock;
 use crate::metrics::KafkaMetrics;
 use crate::offsets::FinishedPrefix;
 use crate::origin::Origin;
@@ -219,10 +220,6 @@ impl Partition {
     pub(super) fn forget_commit(&self) {
         *lock(&self.committed) = None;
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
@@ -164,7 +164,7 @@ impl IntakeContext {
 
     fn rewind(&self, list: &mut TopicPartitionList) {
         let Some(rewound) = &self.rewound else { return };
-        let mut rewound = rewound.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut rewound = crate::lock(rewound);
         for (topic, partition) in list.to_topic_map().into_keys() {
             if rewound.insert((topic.clone(), partition)) {
                 let _ = list.set_partition_offset(&topic, partition, Offset::Beginning);

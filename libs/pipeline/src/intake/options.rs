@@ -25,11 +25,14 @@ impl Topics {
         }
     }
 
-    /// Whether a topic is among them. An expression that only librdkafka understands holds nothing.
-    pub(super) fn hold(&self, topic: &str) -> bool {
+    /// The question whether a topic is among them. An expression that only librdkafka understands matches none.
+    pub(super) fn test(&self) -> Box<dyn Fn(&str) -> bool + '_> {
         match self {
-            Self::Named(names) => names.iter().any(|name| name == topic),
-            Self::Matching(regex) => regex::Regex::new(regex).is_ok_and(|regex| regex.is_match(topic)),
+            Self::Named(names) => Box::new(|topic| names.iter().any(|name| name == topic)),
+            Self::Matching(regex) => {
+                let regex = regex::Regex::new(regex);
+                Box::new(move |topic| regex.as_ref().is_ok_and(|regex| regex.is_match(topic)))
+            }
         }
     }
 }

@@ -16,7 +16,7 @@ use super::context::{IntakeContext, commit};
 use super::deal::Dealer;
 use super::lane::{self, LaneError, LaneFactory, Taken};
 use super::options::IntakeOptions;
-use super::range::RangeReader;
+use super::range::{Progress, RangeReader};
 use super::transaction::{Commits, Committer, Request};
 use crate::kafka::Reporter;
 use crate::memory::Resident;
@@ -107,6 +107,9 @@ impl Intake {
             ("topic.metadata.refresh.interval.ms", "10000"),
             ("auto.offset.reset", &options.auto_offset_reset),
             ("fetch.wait.max.ms", "100"),
+            // An answer that has not come by then does not come: a commit to a coordinator that was killed a moment
+            // before held up what was sent behind it for librdkafka's own 60 s, and the group went on without us.
+            ("socket.timeout.ms", "15000"),
         ];
         if config.get("group.protocol") != Some("consumer") {
             // With the protocol `consumer` the broker assigns, and librdkafka refuses to be told how.
@@ -299,20 +302,15 @@ impl Intake {
         let Some(range) = &context.range else {
             return Ok(false);
         };
-        if let Some(error) = range.take_failure() {
-            return Err(IntakeError::Range(error));
-        }
-        let progress = range.progress();
-        if progress.partitions == 0 {
-            return if self.since.elapsed() > NOTHING_ASSIGNED {
+        match range.progress().map_err(IntakeError::Range)? {
+            Progress::NothingAssigned if self.since.elapsed() > NOTHING_ASSIGNED => {
                 Err(IntakeError::NothingAssigned {
                     topics: self.options.topics.subscription().join(" "),
                 })
-            } else {
-                Ok(false)
-            };
+            }
+            Progress::NothingAssigned | Progress::Reading => Ok(false),
+            Progress::Read => Ok(self.board.messages() == 0),
         }
-        Ok(progress.read == progress.partitions && self.board.messages() == 0)
     }
 
     fn poll(&self, timeout: Duration) -> Result<Option<BorrowedMessage<'_>>, IntakeError> {

@@ -4,13 +4,15 @@
 //! is none, it is the end of the log when the partition was assigned.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::statistics::Statistics;
 use rdkafka::{Offset, TopicPartitionList};
+
+use crate::lock;
 
 /// How long one question about offsets may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -28,9 +30,15 @@ pub struct TimeRange {
 #[derive(Debug)]
 pub(super) struct RangeReader {
     range: TimeRange,
-    partitions: Mutex<HashMap<(String, i32), Stretch>>,
+    assigned: Mutex<Assigned>,
+}
+
+/// The assigned partitions.
+#[derive(Debug, Default)]
+struct Assigned {
+    partitions: HashMap<(String, i32), Stretch>,
     /// Partitions could not be located: the intake cannot go on.
-    failure: Mutex<Option<KafkaError>>,
+    failure: Option<KafkaError>,
 }
 
 /// One partition's part of the range.
@@ -41,29 +49,25 @@ struct Stretch {
 }
 
 /// How far the range is read.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Progress {
-    pub(super) partitions: usize,
-    pub(super) read: usize,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Progress {
+    NothingAssigned,
+    Reading,
+    /// Each assigned partition is read to its end.
+    Read,
 }
 
 impl RangeReader {
     pub(super) fn new(range: TimeRange) -> Self {
         Self {
             range,
-            partitions: Mutex::default(),
-            failure: Mutex::default(),
+            assigned: Mutex::default(),
         }
     }
 
     /// Remembers that partitions could not be located.
     pub(super) fn fail(&self, error: KafkaError) {
-        *self.failure.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-    }
-
-    /// Why partitions could not be located, once.
-    pub(super) fn take_failure(&self) -> Option<KafkaError> {
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).take()
+        lock(&self.assigned).failure = Some(error);
     }
 
     /// Gives newly assigned partitions their start (what the group has committed, or the range's start), and notes
@@ -103,22 +107,25 @@ impl RangeReader {
                 end,
                 is_read: start >= end,
             };
-            self.lock().insert((topic, partition), stretch);
+            lock(&self.assigned)
+                .partitions
+                .insert((topic, partition), stretch);
         }
         Ok(())
     }
 
     /// Partitions that are ours no more.
     pub(super) fn forget(&self, list: &TopicPartitionList) {
-        let mut partitions = self.lock();
+        let mut assigned = lock(&self.assigned);
         for key in list.to_topic_map().into_keys() {
-            partitions.remove(&key);
+            assigned.partitions.remove(&key);
         }
     }
 
     /// Whether the message at `offset` is in the range. The first that is not says that its partition is read.
     pub(super) fn takes(&self, topic: &str, partition: i32, offset: i64) -> bool {
-        match self.lock().get_mut(&(topic.to_owned(), partition)) {
+        let key = (topic.to_owned(), partition);
+        match lock(&self.assigned).partitions.get_mut(&key) {
             Some(stretch) if offset < stretch.end => true,
             Some(stretch) => {
                 stretch.is_read = true;
@@ -131,7 +138,7 @@ impl RangeReader {
     /// Learns from librdkafka how far it has fetched: at the end of a range there may be no message that says so, only
     /// a transaction's marker or what compaction left.
     pub(super) fn learn(&self, statistics: &Statistics) {
-        for ((topic, number), stretch) in self.lock().iter_mut() {
+        for ((topic, number), stretch) in &mut lock(&self.assigned).partitions {
             let found = statistics
                 .topics
                 .get(topic)
@@ -142,16 +149,19 @@ impl RangeReader {
         }
     }
 
-    pub(super) fn progress(&self) -> Progress {
-        let partitions = self.lock();
-        Progress {
-            partitions: partitions.len(),
-            read: partitions.values().filter(|stretch| stretch.is_read).count(),
+    /// How far the range is read, or, once, why partitions could not be located.
+    pub(super) fn progress(&self) -> KafkaResult<Progress> {
+        let mut assigned = lock(&self.assigned);
+        if let Some(error) = assigned.failure.take() {
+            return Err(error);
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<(String, i32), Stretch>> {
-        self.partitions.lock().unwrap_or_else(PoisonError::into_inner)
+        Ok(if assigned.partitions.is_empty() {
+            Progress::NothingAssigned
+        } else if assigned.partitions.values().all(|stretch| stretch.is_read) {
+            Progress::Read
+        } else {
+            Progress::Reading
+        })
     }
 }
 

@@ -83,7 +83,8 @@ fn unread(
     }
     let metadata = consumer.fetch_metadata(None, WAIT)?;
     let mut all = TopicPartitionList::new();
-    for topic in metadata.topics().iter().filter(|topic| topics.hold(topic.name())) {
+    let is_ours = topics.test();
+    for topic in metadata.topics().iter().filter(|topic| is_ours(topic.name())) {
         for partition in topic.partitions() {
             all.add_partition(topic.name(), partition.id());
         }

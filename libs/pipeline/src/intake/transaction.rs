@@ -12,7 +12,7 @@
 //! meanwhile: the group membership is kept however long that takes.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
@@ -24,6 +24,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::board::Board;
 use super::context::IntakeContext;
 use super::gate::{Gate, State};
+use crate::lock;
 use crate::retry::Backoff;
 use crate::service::Shutdown;
 
@@ -31,7 +32,7 @@ use crate::service::Shutdown;
 const CALL: Duration = Duration::from_secs(1);
 
 /// A call that takes this long will not return.
-const STUCK: Duration = Duration::from_secs(15);
+const STUCK: Duration = Duration::from_secs(30);
 /// The same when the service has given up.
 const STUCK_AT_THE_END: Duration = Duration::from_secs(5);
 
@@ -134,8 +135,9 @@ impl Commits {
 
     /// Watches the commit thread until `over` is closed, and ends the process when it hangs.
     ///
-    /// Seen with librdkafka 2.12: after the group's coordinator was lost, a call never came back, whatever its time-out.
-    /// No thread can be taken out of that. A new process aborts the transaction and reads its messages again.
+    /// Seen with librdkafka 2.12: after the group's coordinator was lost, a call never came back, whatever its time-out
+    /// (librdkafka's issues 5456 and 5511; saltransform's producer has a setting against it). No thread can be taken out
+    /// of that. A new process aborts the transaction and reads its messages again.
     pub(super) fn watch(&self, over: &Receiver<()>, shutdown: &Shutdown) {
         while over.recv_timeout(CALL) == Err(RecvTimeoutError::Timeout) {
             let since = *lock(&self.calling);
@@ -349,10 +351,6 @@ impl Committer<'_> {
 
 fn is_stuck(time: Duration, given_up: bool) -> bool {
     time > if given_up { STUCK_AT_THE_END } else { STUCK }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn doomed() -> Failure {

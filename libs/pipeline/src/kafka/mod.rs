@@ -137,15 +137,24 @@ impl Reporter {
                 is_refusal: true,
                 is_of_connections: refusal.is_of_connections(),
             };
-            if let Some(repeated) = self.show(&key, trouble) {
-                tracing::error!(
+            match self.show(&key, trouble) {
+                Some(repeated) if refusal.is_sure() => tracing::error!(
                     refused_by,
                     advice,
                     about,
                     ?code,
                     repeated,
                     "kafka refuses us; what needs it waits, nothing is lost"
-                );
+                ),
+                Some(repeated) => {
+                    tracing::warn!(
+                        advice,
+                        about,
+                        repeated,
+                        "a broker hangs up; librdkafka goes on trying"
+                    );
+                }
+                None => {}
             }
         } else if code == RDKafkaErrorCode::AllBrokersDown {
             let trouble = Trouble {

@@ -2,7 +2,7 @@
 //! it took too long.
 
 use std::error::Error;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientContext;
@@ -42,7 +42,7 @@ pub struct Visitor(Arc<Mutex<Option<ReachError>>>);
 
 impl Visitor {
     fn refused(&self) -> MutexGuard<'_, Option<ReachError>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        crate::lock(&self.0)
     }
 }
 

@@ -1,11 +1,16 @@
-//! Who refuses us, and what to do about it: the words of librdkafka and of the broker, sorted into TLS, SASL and rights
-//! (ACLs). For people alone: nothing but a log line and `/ready` depends on it.
+//! Who refuses us, and what to do about it: the words of librdkafka and of the broker, sorted into TLS, SASL, rights
+//! (ACLs) and connections that end without a word. For people alone: nothing but a log line and `/ready` depends on it.
 
 use rdkafka::error::RDKafkaErrorCode;
+
+const HANG_UP: &str = "the broker ends the connection: if it is not just starting or stopping, check security.protocol and the \
+                       port (it may want TLS or a login)";
 
 /// What refuses us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
+    /// The connection ended without a word: the broker stops or starts, or does not understand us.
+    HangUp(&'static str),
     /// Certificates: ours or the broker's.
     Tls(&'static str),
     /// User and password, or a token.
@@ -20,7 +25,9 @@ impl Refusal {
         use RDKafkaErrorCode as Code;
         match code {
             Code::SSL => Some(Self::Tls(broker_side(reason))),
-            Code::BrokerTransportFailure => client_side(reason).map(Self::Tls),
+            Code::BrokerTransportFailure => client_side(reason)
+                .map(Self::Tls)
+                .or_else(|| reason.contains("Disconnected").then_some(Self::HangUp(HANG_UP))),
             Code::Authentication
             | Code::SaslAuthenticationFailed
             | Code::UnsupportedSASLMechanism
@@ -44,6 +51,7 @@ impl Refusal {
     /// The layer that refuses, as `/ready` and the log name it.
     pub(super) fn layer(self) -> &'static str {
         match self {
+            Self::HangUp(_) => "hang-up",
             Self::Tls(_) => "TLS",
             Self::Sasl(_) => "SASL",
             Self::Right(_) => "ACL",
@@ -53,8 +61,13 @@ impl Refusal {
     /// What is wrong or what to look at.
     pub(super) fn advice(self) -> &'static str {
         match self {
-            Self::Tls(advice) | Self::Sasl(advice) | Self::Right(advice) => advice,
+            Self::HangUp(advice) | Self::Tls(advice) | Self::Sasl(advice) | Self::Right(advice) => advice,
         }
+    }
+
+    /// Whether it is sure that nobody but an operator can end it: whose broker restarts sees hang-ups, too.
+    pub(super) fn is_sure(self) -> bool {
+        !matches!(self, Self::HangUp(_))
     }
 
     /// Whether a connection that works shows that it is over. A right can be missing on one that does.
@@ -91,11 +104,6 @@ fn client_side(reason: &str) -> Option<&'static str> {
         )
     } else if alert.iter().any(|text| reason.contains(text)) || reason.contains("certificate required") {
         Some(OURS)
-    } else if reason.contains("Disconnected") {
-        Some(
-            "the broker hangs up at once: if it is not just starting, check security.protocol and the port (it may want TLS \
-             or a login)",
-        )
     } else if reason.contains("alert handshake failure") {
         Some(
             "the TLS handshake failed: the broker finds no protocol version or cipher that both know, or no certificate of ours",
@@ -152,6 +160,19 @@ mod tests {
                          could not be verified, verify that ssl.ca.location is correctly configured";
         assert!(advice(Code::SSL, authority).contains("broker's certificate"));
         assert_eq!(layer(Code::TopicAuthorizationFailed, ""), Some("ACL"));
+    }
+
+    /// As the clients said it of a broker that was killed, and of one that wants TLS.
+    #[test]
+    fn a_connection_that_ends_without_a_word_is_no_sure_refusal() {
+        for reason in [
+            "GroupCoordinator: 127.0.0.1:1: Disconnected: connection reset by peer",
+            "127.0.0.1:1/2: Disconnected: connection closed by peer: receive 0 after POLLIN",
+        ] {
+            let refusal = Refusal::of(Code::BrokerTransportFailure, reason).unwrap();
+            assert_eq!((refusal.layer(), refusal.is_sure()), ("hang-up", false));
+        }
+        assert!(Refusal::of(Code::TopicAuthorizationFailed, "").unwrap().is_sure());
     }
 
     #[test]

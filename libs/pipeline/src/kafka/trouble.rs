@@ -2,7 +2,7 @@
 //! comes, and shown by `/ready` until it has not come for a while.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// The least time between two log lines of one complaint.
@@ -100,7 +100,7 @@ impl Troubles {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Seen>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        crate::lock(&self.0)
     }
 }
 

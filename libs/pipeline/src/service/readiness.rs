@@ -1,7 +1,7 @@
 //! What `/ready` answers: ready once every named part is, and else which one is missing and why.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// The least time between two log lines about a part that stays away for another reason than before.
@@ -57,7 +57,7 @@ impl Readiness {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, State>> {
-        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
+        crate::lock(&self.parts)
     }
 }
 
