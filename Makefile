@@ -22,7 +22,7 @@ test-faults: ## break a real cluster of three brokers 200 times, and account for
 	cargo build --workspace --bins
 	scripts/services run --brokers 3 --name faults-$$$$ -- target/debug/faults $(ARGS)
 
-bench: ## measure the hot paths with criterion
+bench: ## measure the hot paths with criterion; ends with a line RATIO for each target of docs/performance.md
 	cargo bench -p efd-benches $(ARGS)
 
 lint: ## check the formatting, and clippy with warnings as errors

@@ -1,5 +1,8 @@
 //! What the benchmarks measure with: schemas and messages of the sizes that occur, built here.
 
+pub mod sink;
+pub mod work;
+
 use sal::name::TopicName;
 use sal::print::{Preamble, Printer};
 

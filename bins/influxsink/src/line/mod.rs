@@ -147,20 +147,39 @@ impl Line<'_> {
         self.lines.extend_from_slice(value);
     }
 
+    /// Writes `,name=`.
     #[inline]
     fn name(&mut self, name: Name<'_>) {
-        match name.index {
-            None if name.prefix.is_empty() => self.lines.extend_from_slice(name.key.assign().as_bytes()),
-            index => {
-                self.lines.push(b',');
-                self.lines.extend_from_slice(name.prefix.as_bytes());
-                self.lines.extend_from_slice(name.key.name().as_bytes());
-                if let Some(index) = index {
-                    self.lines
-                        .extend_from_slice(itoa::Buffer::new().format(index).as_bytes());
-                }
-                self.lines.push(b'=');
+        if name.prefix.is_empty() {
+            self.lines.extend_from_slice(name.key.assign().as_bytes());
+        } else {
+            self.lines.push(b',');
+            self.lines.extend_from_slice(name.prefix.as_bytes());
+            self.lines.extend_from_slice(name.key.name().as_bytes());
+            self.lines.push(b'=');
+        }
+        if let Some(index) = name.index {
+            // In place of the equals sign.
+            self.lines.pop();
+            self.index(index);
+            self.lines.push(b'=');
+        }
+    }
+
+    /// Writes an array's index: nearly always of three digits at most.
+    #[inline]
+    fn index(&mut self, index: usize) {
+        let digit = |value: usize| b'0' + (value % 10) as u8;
+        match index {
+            0..10 => self.lines.push(digit(index)),
+            10..100 => self.lines.extend_from_slice(&[digit(index / 10), digit(index)]),
+            100..1000 => {
+                self.lines
+                    .extend_from_slice(&[digit(index / 100), digit(index / 10), digit(index)]);
             }
+            _ => self
+                .lines
+                .extend_from_slice(itoa::Buffer::new().format(index).as_bytes()),
         }
     }
 }
@@ -169,7 +188,7 @@ impl PointSink for Line<'_> {
     #[inline]
     fn double(&mut self, name: Name<'_>, value: f64) {
         if value.is_finite() {
-            self.field(name, ryu::Buffer::new().format_finite(value).as_bytes());
+            self.field(name, zmij::Buffer::new().format_finite(value).as_bytes());
         } else {
             self.left_out.not_finite += 1;
         }
@@ -179,7 +198,7 @@ impl PointSink for Line<'_> {
     #[inline]
     fn float(&mut self, name: Name<'_>, value: f32) {
         if value.is_finite() {
-            self.field(name, ryu::Buffer::new().format_finite(value).as_bytes());
+            self.field(name, zmij::Buffer::new().format_finite(value).as_bytes());
         } else {
             self.left_out.not_finite += 1;
         }

@@ -39,7 +39,7 @@ fn written(value_type: &str, value: Value) -> String {
 fn each_type_has_its_form() {
     assert_eq!(written(r#""double""#, Value::Double(0.1)), "0.1");
     assert_eq!(written(r#""double""#, Value::Double(-1.0)), "-1.0");
-    assert_eq!(written(r#""double""#, Value::Double(1e300)), "1e300");
+    assert_eq!(written(r#""double""#, Value::Double(1e300)), "1e+300");
     assert_eq!(written(r#""float""#, Value::Float(0.1)), "0.1");
     assert_eq!(written(r#""int""#, Value::Int(-7)), "-7i");
     assert_eq!(

@@ -7,6 +7,7 @@ use super::record::Reading;
 use crate::plan::{Act, Count, Form, Op, Shift, Sign, Stamp};
 use crate::time::{tai_minus_utc, tai_minus_utc_at_tai};
 use crate::wire::grammar::{self, Parsed, Symbol, fail, item_separator};
+use crate::wire::number::Real;
 use crate::wire::{Fault, Problem};
 
 /// Times beyond this many seconds are no times: the year 5138, where TAI ends for us.
@@ -14,55 +15,108 @@ const MOST_SECONDS: f64 = 1e11;
 
 impl<'a> Reading<'_, 'a> {
     /// Does one step that reads anything but a quoted value, or nothing.
-    #[inline]
+    #[inline(always)]
     pub(super) fn value(&mut self, op: &Op, rest: &'a [u8]) -> Parsed<'a, ()> {
+        match op.count {
+            Count::Scalar => self.scalar(op, rest),
+            Count::Items(items) => self.array(op, items, rest),
+            Count::Some => self.array(op, items(rest), rest),
+        }
+    }
+
+    /// Reads an array as one Avro block.
+    #[inline(never)]
+    fn array(&mut self, op: &Op, items: u32, rest: &'a [u8]) -> Parsed<'a, ()> {
+        if items == 0 {
+            return fail(Problem::FieldSeparator, rest);
+        }
+        avro::long(self.out, i64::from(items));
+        // Nearly all numbers of nearly all arrays; the last one, and what is odd, come after.
+        let (usual, mut rest) = match op.act {
+            Act::Double => self.usual(rest, items - 1, avro::double),
+            Act::Float => self.usual(rest, items - 1, avro::float),
+            _ => (0, rest),
+        };
+        (rest, ()) = self.item(op, rest)?;
+        for found in usual + 1..items {
+            let after = match item_separator(rest) {
+                Ok((after, ())) => after,
+                Err(_) => return fail(missing_item(rest, items, found), rest),
+            };
+            (rest, ()) = self.item(op, after)?;
+        }
+        avro::long(self.out, 0);
+        Ok((rest, ()))
+    }
+
+    #[inline(always)]
+    fn usual<R: Real>(
+        &mut self,
+        rest: &'a [u8],
+        most: u32,
+        write: impl Fn(&mut Vec<u8>, R),
+    ) -> (u32, &'a [u8]) {
+        // Each takes at least eight bytes of the text.
+        self.out
+            .reserve((most as usize).min(rest.len() / 8) * size_of::<R>());
+        grammar::usual_items(rest, most, |value| write(self.out, value))
+    }
+
+    #[inline(never)]
+    fn item(&mut self, op: &Op, rest: &'a [u8]) -> Parsed<'a, ()> {
+        self.scalar(op, rest)
+    }
+
+    /// Reads one value, or none, as the step says.
+    #[inline(always)]
+    fn scalar(&mut self, op: &Op, rest: &'a [u8]) -> Parsed<'a, ()> {
         match op.act {
-            Act::Double => self.each(op, rest, |reading, rest| {
+            Act::Double => {
                 let (after, value) = grammar::double(rest)?;
                 if value.is_infinite() && is_finite_text(rest) {
-                    reading.misfit(op, Problem::NumberRange { avro: "double" }, rest);
+                    self.misfit(op, Problem::NumberRange { avro: "double" }, rest);
                 }
-                avro::double(reading.out, value);
+                avro::double(self.out, value);
                 Ok((after, ()))
-            }),
-            Act::Float => self.each(op, rest, |reading, rest| {
+            }
+            Act::Float => {
                 let (after, value) = grammar::float(rest)?;
                 if value.is_infinite() && is_finite_text(rest) {
-                    reading.misfit(op, Problem::NumberRange { avro: "float" }, rest);
+                    self.misfit(op, Problem::NumberRange { avro: "float" }, rest);
                 }
-                avro::float(reading.out, value);
+                avro::float(self.out, value);
                 Ok((after, ()))
-            }),
-            Act::Int(sign) => self.each(op, rest, |reading, rest| {
+            }
+            Act::Int(sign) => {
                 let (after, value) = grammar::integer(rest)?;
                 let value = restored(value, sign);
                 match value.filter(|value| i32::try_from(*value).is_ok()) {
-                    Some(value) => avro::long(reading.out, value),
-                    None => reading.misfit(op, Problem::IntegerRange { avro: "int", value }, rest),
+                    Some(value) => avro::long(self.out, value),
+                    None => self.misfit(op, Problem::IntegerRange { avro: "int", value }, rest),
                 }
                 Ok((after, ()))
-            }),
-            Act::Long(sign) => self.each(op, rest, |reading, rest| {
+            }
+            Act::Long(sign) => {
                 let (after, value) = grammar::integer(rest)?;
                 match restored(value, sign) {
-                    Some(value) => avro::long(reading.out, value),
-                    None => reading.misfit(op, Problem::IntegerRange { avro: "long", value }, rest),
+                    Some(value) => avro::long(self.out, value),
+                    None => self.misfit(op, Problem::IntegerRange { avro: "long", value }, rest),
                 }
                 Ok((after, ()))
-            }),
-            Act::Boolean => self.each(op, rest, |reading, rest| {
+            }
+            Act::Boolean => {
                 let (after, value) = grammar::integer(rest)?;
                 match value {
-                    Some(0 | 1) => avro::boolean(reading.out, value == Some(1)),
-                    _ => reading.misfit(op, Problem::Boolean, rest),
+                    Some(0 | 1) => avro::boolean(self.out, value == Some(1)),
+                    _ => self.misfit(op, Problem::Boolean, rest),
                 }
                 Ok((after, ()))
-            }),
-            Act::Enum(enumeration) => self.each(op, rest, |reading, rest| {
+            }
+            Act::Enum(enumeration) => {
                 let (after, symbol) = grammar::symbol(rest)?;
-                reading.enumeration(op, enumeration, symbol, rest);
+                self.enumeration(op, enumeration, symbol, rest);
                 Ok((after, ()))
-            }),
+            }
             Act::Stamp(stamp) => {
                 let (after, seconds) = grammar::double(rest)?;
                 self.stamp(op, stamp, seconds, rest);
@@ -92,35 +146,6 @@ impl<'a> Reading<'_, 'a> {
             Act::SkipInteger => grammar::integer(rest).map(|(rest, _)| (rest, ())),
             Act::Text | Act::Bytes | Act::Chars | Act::SkipText => fail(Problem::OpeningQuote, rest),
         }
-    }
-
-    /// Reads a scalar, or an array as one Avro block.
-    #[inline]
-    fn each(
-        &mut self,
-        op: &Op,
-        mut rest: &'a [u8],
-        mut one: impl FnMut(&mut Self, &'a [u8]) -> Parsed<'a, ()>,
-    ) -> Parsed<'a, ()> {
-        let items = match op.count {
-            Count::Scalar => return one(self, rest),
-            Count::Items(items) => items,
-            Count::Some => items(rest),
-        };
-        if items == 0 {
-            return fail(Problem::FieldSeparator, rest);
-        }
-        avro::long(self.out, i64::from(items));
-        (rest, ()) = one(self, rest)?;
-        for found in 1..items {
-            let after = match item_separator(rest) {
-                Ok((after, ())) => after,
-                Err(_) => return fail(missing_item(rest, items, found), rest),
-            };
-            (rest, ()) = one(self, after)?;
-        }
-        avro::long(self.out, 0);
-        Ok((rest, ()))
     }
 
     /// Writes the quoted value that is the first `len` bytes of `rest`.

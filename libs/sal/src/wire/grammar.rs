@@ -4,7 +4,7 @@
 use nom::{IResult, Parser};
 
 use super::error::{Fault, Problem};
-use super::number;
+use super::number::{self, Real};
 
 /// What each parser gives: the rest of the input and a value, or a fault at its place.
 pub(crate) type Parsed<'a, T> = IResult<&'a [u8], T, Fault<'a>>;
@@ -16,7 +16,7 @@ pub(crate) fn fail<T>(problem: Problem, rest: &[u8]) -> Parsed<'_, T> {
 }
 
 /// Exactly `text`, or `problem`. As nom's `tag`, but comparing whole words of memory.
-#[inline]
+#[inline(always)]
 fn exactly<'a, const N: usize>(
     text: &'static [u8; N],
     problem: Problem,
@@ -28,13 +28,13 @@ fn exactly<'a, const N: usize>(
 }
 
 /// ` , ` between two fields.
-#[inline]
+#[inline(always)]
 pub(crate) fn field_separator(input: &[u8]) -> Parsed<'_, ()> {
     exactly(b" , ", Problem::FieldSeparator).parse(input)
 }
 
 /// `, ` between two items of an array.
-#[inline]
+#[inline(always)]
 pub(crate) fn item_separator(input: &[u8]) -> Parsed<'_, ()> {
     exactly(b", ", Problem::ItemSeparator).parse(input)
 }
@@ -56,15 +56,22 @@ pub(crate) fn record_end(input: &[u8]) -> Parsed<'_, ()> {
 }
 
 /// A `%f` number as the nearest `double`, with the sign of zero; `nan`, `inf`, `-inf`.
-#[inline]
+#[inline(always)]
 pub(crate) fn double(input: &[u8]) -> Parsed<'_, f64> {
-    leaf(input, number::double(input), Problem::Number)
+    leaf(input, number::real(input), Problem::Number)
 }
 
 /// A `%f` number as the nearest `float`.
-#[inline]
+#[inline(always)]
 pub(crate) fn float(input: &[u8]) -> Parsed<'_, f32> {
-    leaf(input, number::float(input), Problem::Number)
+    leaf(input, number::real(input), Problem::Number)
+}
+
+/// The first items of an array of `%f` numbers, up to one that is the last or not of the usual shape: at most `most`,
+/// handed to `write`. How many there are, and the text after the last one's separator; what is wrong, [`double`] says.
+#[inline(always)]
+pub(crate) fn usual_items<R: Real>(input: &[u8], most: u32, write: impl FnMut(R)) -> (u32, &[u8]) {
+    number::reals(input, most, write)
 }
 
 /// A `%d` or `%ld` integer; no value when 64 bits cannot hold it.
@@ -102,7 +109,7 @@ pub(crate) fn symbol(input: &[u8]) -> Parsed<'_, Symbol<'_>> {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn leaf<T>(input: &[u8], read: Option<(T, usize)>, problem: Problem) -> Parsed<'_, T> {
     match read.and_then(|(value, len)| Some((input.get(len..)?, value))) {
         Some(parsed) => Ok(parsed),

@@ -2,7 +2,7 @@
 //! First step of the transform; [`Message`] then goes to encode together with the topic's plan.
 
 use nom::bytes::complete::{tag, take_while1};
-use nom::combinator::{opt, verify};
+use nom::combinator::{map_opt, opt};
 use nom::sequence::terminated;
 use nom::{Finish, IResult, Parser};
 
@@ -59,13 +59,10 @@ impl<'a> Message<'a> {
 
 fn header(input: &[u8]) -> IResult<&[u8], &str, Fault<'_>> {
     let (after_word, word) = opt(terminated(name, tag(&b" "[..]))).parse(input)?;
-    let (rest, topic) = terminated(
-        verify(name, |topic: &str| is_topic(topic)),
-        (tag(&b":("[..]), opt(tag(&b" "[..]))),
-    )
-    .parse(after_word)?;
+    let (rest, topic) =
+        terminated(map_opt(name, as_topic), (tag(&b":("[..]), opt(tag(&b" "[..])))).parse(after_word)?;
     match word {
-        Some(word) if !tells_of(word, topic) => Err(nom::Err::Error(Fault {
+        Some(word) if !tells_of(word, topic.as_bytes()) => Err(nom::Err::Error(Fault {
             problem: Problem::HeaderMismatch,
             rest: after_word,
         })),
@@ -74,33 +71,26 @@ fn header(input: &[u8]) -> IResult<&[u8], &str, Fault<'_>> {
 }
 
 /// ASCII letters, digits and `_`.
-fn name(input: &[u8]) -> IResult<&[u8], &str, Fault<'_>> {
-    let (rest, name) = take_while1(|byte: u8| byte.is_ascii_alphanumeric() || byte == b'_').parse(input)?;
-    match std::str::from_utf8(name) {
-        Ok(name) => Ok((rest, name)),
-        Err(_) => Err(nom::Err::Error(Fault {
-            problem: Problem::Header,
-            rest: input,
-        })),
-    }
+fn name(input: &[u8]) -> IResult<&[u8], &[u8], Fault<'_>> {
+    take_while1(|byte: u8| byte.is_ascii_alphanumeric() || byte == b'_').parse(input)
 }
 
 /// The rules of [`crate::name::TopicName`], which would have to own the name.
-fn is_topic(name: &str) -> bool {
-    name.len() <= MAX_TOPIC_BYTES
-        && name.starts_with(|first: char| first.is_ascii_alphabetic())
-        && name
-            .find('_')
-            .is_some_and(|underscore| underscore + 1 < name.len())
+fn as_topic(name: &[u8]) -> Option<&str> {
+    let underscore = name.iter().position(|byte| *byte == b'_')?;
+    let holds = name.len() <= MAX_TOPIC_BYTES
+        && name.first().is_some_and(u8::is_ascii_alphabetic)
+        && underscore + 1 < name.len();
+    holds.then(|| std::str::from_utf8(name).ok()).flatten()
 }
 
 /// Whether `word` is `S_telemetry`, `S_logevent` or `S_command` of the topic's component `S`.
-fn tells_of(word: &str, topic: &str) -> bool {
-    let component = topic.split('_').next().unwrap_or_default();
+fn tells_of(word: &[u8], topic: &[u8]) -> bool {
+    let component = topic.split(|byte| *byte == b'_').next().unwrap_or_default();
     let kind = word
         .strip_prefix(component)
-        .and_then(|kind| kind.strip_prefix('_'));
-    matches!(kind, Some("telemetry" | "logevent" | "command"))
+        .and_then(|kind| kind.strip_prefix(b"_"));
+    matches!(kind, Some(b"telemetry" | b"logevent" | b"command"))
 }
 
 #[cfg(test)]

@@ -6,89 +6,235 @@
 //! `fast-float2`. Either way the result is, bit for bit, the nearest `double`, and for `float` the nearest `float`
 //! of the text, without rounding twice.
 
-/// The digits after the point that `%f` prints.
-const SCALE: f64 = 1e6;
-/// Integers up to here are exact as `double`.
-const EXACT: u64 = 1 << 53;
+/// `float` or `double`.
+pub(crate) trait Real: Copy {
+    /// The nearest number of this kind to `exact`/10⁶, unless that takes more care. `exact` is an integer.
+    fn of_millionths(exact: f64) -> Option<Self>;
+    /// With the sign of the text.
+    fn signed(self, is_negative: bool) -> Self;
+    /// The nearest number of this kind. Finite text may give an infinity.
+    fn of_text(text: &[u8]) -> Option<Self>;
+}
 
-/// A `double` and how many bytes it took; none if there is no number. Finite text may give an infinity.
-#[inline]
-pub(crate) fn double(text: &[u8]) -> Option<(f64, usize)> {
-    if let Some((negative, scaled, len)) = fixed(text) {
-        let value = scaled as f64 / SCALE;
-        return Some((if negative { -value } else { value }, len));
+impl Real for f64 {
+    #[inline(always)]
+    fn of_millionths(exact: f64) -> Option<Self> {
+        Some(exact / 1e6)
+    }
+
+    #[inline(always)]
+    fn signed(self, is_negative: bool) -> Self {
+        Self::from_bits(self.to_bits() | u64::from(is_negative) << 63)
+    }
+
+    fn of_text(text: &[u8]) -> Option<Self> {
+        fast_float2::parse(text).ok()
+    }
+}
+
+impl Real for f32 {
+    /// A product is quicker than a quotient, and at most two units of a `double`'s last place away from it (10⁻⁶ and the
+    /// product are rounded once each). Unless it is as near as that to the middle of two floats, that is no matter.
+    #[inline(always)]
+    fn of_millionths(exact: f64) -> Option<Self> {
+        let value = exact * 1e-6;
+        let beyond_float = value.to_bits() & 0x1fff_ffff;
+        let is_near_middle = beyond_float.wrapping_sub(0x1000_0000 - 4) <= 8;
+        (!is_near_middle).then_some(value as f32)
+    }
+
+    #[inline(always)]
+    fn signed(self, is_negative: bool) -> Self {
+        Self::from_bits(self.to_bits() | u32::from(is_negative) << 31)
+    }
+
+    fn of_text(text: &[u8]) -> Option<Self> {
+        fast_float2::parse(text).ok()
+    }
+}
+
+/// A number and how many bytes it took; none if there is no number. Finite text may give an infinity.
+#[inline(always)]
+pub(crate) fn real<R: Real>(text: &[u8]) -> Option<(R, usize)> {
+    if let Some(fixed) = fixed(text)
+        && !goes_on(fixed.follows as u8)
+        && let Some(value) = R::of_millionths(fixed.exact)
+    {
+        return Some((value.signed(fixed.is_negative), fixed.len));
+    }
+    other::<R>(text)
+}
+
+/// The first numbers of an array, as long as they have the fixed shape and another one follows after `, `: at most
+/// `most`, handed to `write` one by one. How many there are, and the text behind the last one's separator.
+#[inline(always)]
+pub(crate) fn reals<R: Real>(mut text: &[u8], most: u32, mut write: impl FnMut(R)) -> (u32, &[u8]) {
+    let mut found = 0;
+    while found < most
+        && let Some(fixed) = fixed(text)
+        && fixed.follows == u16::from_le_bytes(*b", ")
+        && let Some(value) = R::of_millionths(fixed.exact)
+        && let Some(rest) = text.get(fixed.len + 2..)
+    {
+        write(value.signed(fixed.is_negative));
+        text = rest;
+        found += 1;
+    }
+    (found, text)
+}
+
+/// Times, and what is rare.
+#[inline(never)]
+fn other<R: Real>(text: &[u8]) -> Option<(R, usize)> {
+    if let Some(fixed) = fixed_long(text)
+        && !goes_on(fixed.follows as u8)
+        && let Some(value) = R::of_millionths(fixed.exact)
+    {
+        return Some((value.signed(fixed.is_negative), fixed.len));
     }
     let len = general(text)?;
-    Some((fast_float2::parse(text.get(..len)?).ok()?, len))
+    Some((R::of_text(text.get(..len)?)?, len))
 }
 
-/// A `float` and how many bytes it took, see [`double`].
-#[inline]
-pub(crate) fn float(text: &[u8]) -> Option<(f32, usize)> {
-    if let Some((negative, scaled, len)) = fixed(text) {
-        let value = scaled as f64 / SCALE;
-        // Half-way between two floats as a double, the digits cut off by that division decide.
-        if value.to_bits() & 0x1fff_ffff != 0x1000_0000 {
-            let value = value as f32;
-            return Some((if negative { -value } else { value }, len));
+/// A number of the fixed shape: sign, digits, a point, six digits.
+struct Fixed {
+    is_negative: bool,
+    /// The number without its sign, in millionths; exactly.
+    exact: f64,
+    len: usize,
+    /// The two bytes behind it, the first one lower. A digit or an exponent among them makes it another number.
+    follows: u16,
+}
+
+/// More than the longest number of the fixed shape and what follows it.
+const WINDOW: usize = 24;
+
+/// The number at the text's start, if it has one to seven digits, a point, six digits, and the text is a bit longer.
+///
+/// Where the point is most of the time, is asked with a branch: the processor foresees it, and begins with the next number
+/// before this one's length is known. The sign is as good as random, and not asked for.
+#[inline(always)]
+fn fixed(text: &[u8]) -> Option<Fixed> {
+    // One look at the length for all that is read here.
+    let window = text.first_chunk::<WINDOW>()?;
+    let sign = usize::from(window[0] == b'-');
+    if window[sign + 2] == b'.' {
+        fixed_with(2, window, sign)
+    } else if window[sign + 1] == b'.' {
+        fixed_with(1, window, sign)
+    } else if window[sign + 3] == b'.' {
+        fixed_with(3, window, sign)
+    } else {
+        let len = leading_digits(eight_bytes(window, sign));
+        if !(4..8).contains(&len) || window[sign + len] != b'.' {
+            return None;
         }
+        fixed_with(len, window, sign)
     }
-    let len = general(text)?;
-    Some((fast_float2::parse(text.get(..len)?).ok()?, len))
 }
 
-/// The fixed shape: sign, 1 to 9 digits, a point, six digits, and no further digit; as an integer of millionths.
-#[inline]
-fn fixed(text: &[u8]) -> Option<(bool, u64, usize)> {
-    let negative = text.first() == Some(&b'-');
-    let digits = text.get(usize::from(negative)..)?;
-    let mut whole = 0u64;
-    let mut at = 0;
-    while at < 10 {
-        let digit = digits.get(at)?.wrapping_sub(b'0');
-        if digit > 9 {
-            break;
+/// The same with so many bytes before the point, which is there.
+#[inline(always)]
+fn fixed_with(whole_len: usize, window: &[u8; WINDOW], sign: usize) -> Option<Fixed> {
+    const ZEROS: u64 = 0x3030_3030_3030_3030;
+    // The digits moved up to the highest byte, behind zeros.
+    let whole = eight_bytes(window, sign) << (64 - 8 * whole_len) | ZEROS >> (8 * whole_len);
+    let tail = eight_bytes(window, sign + whole_len + 1);
+    let millionths = if whole_len <= 2 {
+        // Two digits and six make eight.
+        let digits = whole >> 48 | tail << 16;
+        if beyond_digits(digits) != 0 {
+            return None;
         }
-        whole = whole * 10 + u64::from(digit);
-        at += 1;
-    }
-    if at == 0 || digits.get(at) != Some(&b'.') {
-        return None;
-    }
-    // The point, six digits and what follows: eight bytes.
-    let tail: [u8; 8] = digits.get(at..at + 8)?.try_into().ok()?;
-    let six = six_digits(tail)?;
-    let scaled = whole * 1_000_000 + six;
-    let follows = tail[7];
-    if follows.is_ascii_digit() || follows == b'e' || follows == b'E' || scaled > EXACT {
-        return None;
-    }
-    Some((negative, scaled, usize::from(negative) + at + 7))
+        eight_digits(digits)
+    } else {
+        let six = tail << 16 | ZEROS >> 48;
+        if beyond_digits(whole) | beyond_digits(six) != 0 {
+            return None;
+        }
+        eight_digits(whole) * 1_000_000 + eight_digits(six)
+    };
+    Some(Fixed {
+        is_negative: sign == 1,
+        exact: as_double(millionths),
+        len: sign + whole_len + 7,
+        follows: (tail >> 48) as u16,
+    })
 }
 
-/// The digits 1 to 6 of eight bytes.
-#[inline]
-fn six_digits(tail: [u8; 8]) -> Option<u64> {
-    // The first byte of memory is the lowest: `tail >> 8` drops the point, `<< 16` then drops what follows the six
-    // digits and puts two zero digits before them.
-    let digits = ((u64::from_le_bytes(tail) >> 8) << 16) & 0xffff_ffff_ffff_0000;
-    let digits = digits | 0x3030;
-    if !all_digits(digits) {
+/// The same with eight to ten digits before the point: times in seconds since 1970 have ten.
+fn fixed_long(text: &[u8]) -> Option<Fixed> {
+    let window = text.first_chunk::<WINDOW>()?;
+    let is_negative = window[0] == b'-';
+    let sign = usize::from(is_negative);
+    let (first, second) = (eight_bytes(window, sign), eight_bytes(window, sign + 8));
+    let more = leading_digits(second);
+    if leading_digits(first) != 8 || more > 2 || (second >> (8 * more)) as u8 != b'.' {
         return None;
     }
-    Some(eight_digits(digits))
+    let lowest = match more {
+        0 => 0,
+        _ => eight_digits(second << (64 - 8 * more)),
+    };
+    let whole = eight_digits(first) * [1, 10, 100][more] + lowest;
+    let tail = eight_bytes(window, sign + 9 + more);
+    let millionths = whole * 1_000_000 + eight_digits(tail << 16);
+    (are_six_digits(tail) && millionths < EXACT).then(|| Fixed {
+        is_negative,
+        exact: as_double(millionths),
+        len: sign + 8 + more + 7,
+        follows: (tail >> 48) as u16,
+    })
 }
 
-/// Whether each of eight bytes is an ASCII digit.
-#[inline]
-fn all_digits(bytes: u64) -> bool {
-    let high = bytes & 0xf0f0_f0f0_f0f0_f0f0;
-    let carry = (bytes.wrapping_add(0x0606_0606_0606_0606) & 0xf0f0_f0f0_f0f0_f0f0) >> 4;
-    (high | carry) == 0x3333_3333_3333_3333
+/// Integers below this are exact as `double`, and made so by [`as_double`].
+const EXACT: u64 = 1 << 52;
+
+/// An integer below [`EXACT`]. Put into the mantissa of 2⁵², that is taken away again: the processor's own conversion would
+/// wait for what its register held before, which in a loop is the last number.
+#[inline(always)]
+fn as_double(integer: u64) -> f64 {
+    const MANTISSA: f64 = EXACT as f64;
+    f64::from_bits(MANTISSA.to_bits() | integer) - MANTISSA
 }
 
-/// The value of eight ASCII digits, the first in the lowest byte: neighbours are added in pairs, three times.
-#[inline]
+/// Behind the digits of a number, a digit or an exponent.
+#[inline(always)]
+fn goes_on(byte: u8) -> bool {
+    byte.is_ascii_digit() || byte | 0x20 == b'e'
+}
+
+/// The first byte of memory is the lowest.
+#[inline(always)]
+fn eight_bytes<const N: usize>(window: &[u8; N], at: usize) -> u64 {
+    match window.get(at..).and_then(|rest| rest.first_chunk()) {
+        Some(bytes) => u64::from_le_bytes(*bytes),
+        None => 0,
+    }
+}
+
+/// The high bit of each byte that is no digit, right up to the lowest of them.
+#[inline(always)]
+fn beyond_digits(bytes: u64) -> u64 {
+    let values = bytes ^ 0x3030_3030_3030_3030;
+    // A byte up to 9 stays below 0x80. A carry of a larger one goes to higher bytes only.
+    (values.wrapping_add(0x7676_7676_7676_7676) | values) & 0x8080_8080_8080_8080
+}
+
+/// How many of eight bytes are digits, from the lowest on, before the first that is not.
+#[inline(always)]
+fn leading_digits(bytes: u64) -> usize {
+    (beyond_digits(bytes).trailing_zeros() / 8) as usize
+}
+
+#[inline(always)]
+fn are_six_digits(bytes: u64) -> bool {
+    beyond_digits(bytes) & 0xffff_ffff_ffff == 0
+}
+
+/// The value of eight ASCII digits, the first in the lowest byte: neighbours are added in pairs, three times. A byte of
+/// zero is a digit of zero.
+#[inline(always)]
 fn eight_digits(bytes: u64) -> u64 {
     let ones = bytes & 0x0f0f_0f0f_0f0f_0f0f;
     let twos = (ones.wrapping_mul(1 + (10 << 8)) >> 8) & 0x00ff_00ff_00ff_00ff;
@@ -131,37 +277,39 @@ fn digits(text: &[u8]) -> usize {
 }
 
 /// An integer and how many bytes it took; no value when 64 bits cannot hold it, nothing if there is no integer.
-#[inline]
+#[inline(always)]
 pub(crate) fn integer(text: &[u8]) -> Option<(Option<i64>, usize)> {
-    let negative = text.first() == Some(&b'-');
-    let unsigned = text.get(usize::from(negative)..)?;
-    let mut value = 0i64;
-    let mut fits = true;
-    let mut len = 0;
-    for byte in unsigned {
-        let digit = byte.wrapping_sub(b'0');
-        if digit > 9 {
-            break;
+    if let Some(window) = text.first_chunk::<9>() {
+        let is_negative = window[0] == b'-';
+        let sign = usize::from(is_negative);
+        let digits = eight_bytes(window, sign);
+        let len = leading_digits(digits);
+        if len != 0 && len != 8 {
+            let value = eight_digits(digits << (64 - 8 * len)) as i64;
+            return Some((Some(if is_negative { -value } else { value }), sign + len));
         }
-        // Counted down from zero, so that the least integer fits too.
-        match value
-            .checked_mul(10)
-            .and_then(|tens| tens.checked_sub(i64::from(digit)))
-        {
-            Some(next) => value = next,
-            None => fits = false,
-        }
-        len += 1;
     }
+    integer_of_any_length(text)
+}
+
+#[inline(never)]
+fn integer_of_any_length(text: &[u8]) -> Option<(Option<i64>, usize)> {
+    let is_negative = text.first() == Some(&b'-');
+    let unsigned = text.get(usize::from(is_negative)..)?;
+    let len = digits(unsigned);
     if len == 0 {
         return None;
     }
-    let value = if negative {
-        Some(value)
+    // Counted down from zero, so that the least integer fits too.
+    let below_zero = unsigned.iter().take(len).try_fold(0i64, |value, byte| {
+        value.checked_mul(10)?.checked_sub(i64::from(byte - b'0'))
+    });
+    let value = if is_negative {
+        below_zero
     } else {
-        value.checked_neg()
+        below_zero.and_then(i64::checked_neg)
     };
-    Some((value.filter(|_| fits), usize::from(negative) + len))
+    Some((value, usize::from(is_negative) + len))
 }
 
 #[cfg(test)]
@@ -173,10 +321,10 @@ mod tests {
     fn same(text: &str) {
         let padded = format!("{text} , 1)");
         for input in [text.as_bytes(), padded.as_bytes()] {
-            let (value, len) = double(input).unwrap();
+            let (value, len) = real::<f64>(input).unwrap();
             assert_eq!(len, text.len(), "{text}");
             assert_eq!(value.to_bits(), text.parse::<f64>().unwrap().to_bits(), "{text}");
-            let (value, len) = float(input).unwrap();
+            let (value, len) = real::<f32>(input).unwrap();
             assert_eq!(len, text.len(), "{text}");
             assert_eq!(value.to_bits(), text.parse::<f32>().unwrap().to_bits(), "{text}");
         }
@@ -215,10 +363,10 @@ mod tests {
 
     #[test]
     fn nan_and_infinities_are_numbers() {
-        assert!(double(b"nan , 1)").unwrap().0.is_nan());
-        assert!(float(b"-nan").unwrap().0.is_nan());
-        assert_eq!(double(b"inf)"), Some((f64::INFINITY, 3)));
-        assert_eq!(float(b"-inf)"), Some((f32::NEG_INFINITY, 4)));
+        assert!(real::<f64>(b"nan , 1)").unwrap().0.is_nan());
+        assert!(real::<f32>(b"-nan").unwrap().0.is_nan());
+        assert_eq!(real::<f64>(b"inf)"), Some((f64::INFINITY, 3)));
+        assert_eq!(real::<f32>(b"-inf)"), Some((f32::NEG_INFINITY, 4)));
     }
 
     #[test]
@@ -226,8 +374,8 @@ mod tests {
         for text in [
             "", "-", ".", ".5", "+1", "x", "NaN", "Inf", "1.", "1.x", "1e", "1e+", "--1", "'1'", " 1",
         ] {
-            assert_eq!(double(text.as_bytes()), None, "{text}");
-            assert_eq!(float(text.as_bytes()), None, "{text}");
+            assert_eq!(real::<f64>(text.as_bytes()), None, "{text}");
+            assert_eq!(real::<f32>(text.as_bytes()), None, "{text}");
         }
     }
 
@@ -280,8 +428,43 @@ mod tests {
         }
 
         #[test]
+        fn numbers_of_the_fixed_shape_next_to_a_half_of_two_floats_are_rounded_once(
+            mantissa in 1u64 << 23..1 << 24, bits in 1u32..=6, more in 0u64..3, negative: bool
+        ) {
+            // The middle of two floats, of which six digits after the point tell all, and a millionth beside it.
+            let millionths = (((2 * mantissa + 1) * 1_000_000) >> bits) + more - 1;
+            let sign = if negative { "-" } else { "" };
+            same(&format!("{sign}{}.{:06}", millionths / 1_000_000, millionths % 1_000_000));
+        }
+
+        #[test]
+        fn an_array_is_read_as_its_numbers_are_one_by_one(
+            values in prop::collection::vec((-1e6f64..1e6, 0usize..30), 1..40), most in 0u32..40
+        ) {
+            // Most have the fixed shape; some do not.
+            let texts: Vec<String> = values
+                .iter()
+                .map(|(value, shape)| match shape {
+                    0 => format!("{value:e}"),
+                    1 => format!("{value:.7}"),
+                    2 => format!("{:.6}", value * 100.0),
+                    _ => format!("{value:.6}"),
+                })
+                .collect();
+            let text = format!("{} , 1)", texts.join(", "));
+            let mut read = Vec::new();
+            let (found, rest) = reals::<f32>(text.as_bytes(), most, |value| read.push(value));
+            prop_assert_eq!(read.len(), found as usize);
+            prop_assert!(found <= most);
+            let expected: Vec<u32> = texts.iter().take(read.len()).map(|text| text.parse::<f32>().unwrap().to_bits()).collect();
+            prop_assert_eq!(read.iter().map(|value| value.to_bits()).collect::<Vec<_>>(), expected);
+            let behind: usize = texts.iter().take(read.len()).map(|text| text.len() + 2).sum();
+            prop_assert_eq!(rest, &text.as_bytes()[behind..]);
+        }
+
+        #[test]
         fn arbitrary_text_never_panics_and_never_reads_past_a_number(text in "[-+0-9.eEnaif]{0,12}") {
-            if let Some((value, len)) = double(text.as_bytes()) {
+            if let Some((value, len)) = real::<f64>(text.as_bytes()) {
                 let parsed: f64 = text[..len].parse().unwrap();
                 prop_assert_eq!(value.is_nan(), parsed.is_nan());
                 prop_assert!(value.is_nan() || value == parsed);
