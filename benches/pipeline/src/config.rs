@@ -57,6 +57,18 @@ pub(crate) struct RunArgs {
     #[arg(long, default_value_t = 10.0, value_name = "MB")]
     pub(crate) megabytes: f64,
 
+    /// One more argument for salmock in the second run of the row `age`, as often as needed
+    #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
+    pub(crate) salmock_arg: Vec<String>,
+
+    /// One more argument for saltransform there
+    #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
+    pub(crate) transform_arg: Vec<String>,
+
+    /// One more argument for influxsink there
+    #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
+    pub(crate) sink_arg: Vec<String>,
+
     /// The `env` file of the services: `scripts/services run` sets it
     #[arg(
         long,

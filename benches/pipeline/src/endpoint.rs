@@ -116,7 +116,11 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
         Mode::Forward(upstream) => {
             let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
             let request = shared.http.request(parts.method, format!("{upstream}{path}"));
-            let answered = request.headers(forwarded(&parts.headers)).body(body.clone()).send().await;
+            let answered = request
+                .headers(forwarded(&parts.headers))
+                .body(body.clone())
+                .send()
+                .await;
             let now = pipeline::unix_micros();
             let Ok(answer) = answered else {
                 return StatusCode::BAD_GATEWAY.into_response();
@@ -133,7 +137,11 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
 }
 
 fn forwarded(headers: &HeaderMap) -> HeaderMap {
-    let names = [header::AUTHORIZATION, header::CONTENT_TYPE, header::CONTENT_ENCODING];
+    let names = [
+        header::AUTHORIZATION,
+        header::CONTENT_TYPE,
+        header::CONTENT_ENCODING,
+    ];
     let pairs = names
         .into_iter()
         .filter_map(|name| headers.get(&name).map(|value| (name.clone(), value.clone())));
@@ -141,7 +149,10 @@ fn forwarded(headers: &HeaderMap) -> HeaderMap {
 }
 
 fn lines(headers: &HeaderMap, body: &[u8]) -> Vec<u8> {
-    if headers.get(header::CONTENT_ENCODING).is_none_or(|value| value != "gzip") {
+    if headers
+        .get(header::CONTENT_ENCODING)
+        .is_none_or(|value| value != "gzip")
+    {
         return body.to_vec();
     }
     let mut text = Vec::new();

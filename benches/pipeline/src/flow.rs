@@ -51,10 +51,7 @@ pub(crate) fn cpu_of(watched: &[(&str, u32)]) -> Outcome<BTreeMap<String, f64>> 
 }
 
 /// The difference of two readings.
-pub(crate) fn since(
-    before: &BTreeMap<String, f64>,
-    mut now: BTreeMap<String, f64>,
-) -> BTreeMap<String, f64> {
+pub(crate) fn since(before: &BTreeMap<String, f64>, mut now: BTreeMap<String, f64>) -> BTreeMap<String, f64> {
     for (name, seconds) in &mut now {
         *seconds -= before.get(name).copied().unwrap_or_default();
     }

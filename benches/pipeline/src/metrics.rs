@@ -32,7 +32,10 @@ impl Metrics {
             .enumerate()
             .filter_map(|(at, (labels, count))| {
                 let edge = labels.strip_prefix("le=\"")?.strip_suffix('"')?;
-                Some((edge.parse().ok()?, count - before.get(at).copied().unwrap_or_default()))
+                Some((
+                    edge.parse().ok()?,
+                    count - before.get(at).copied().unwrap_or_default(),
+                ))
             })
             .collect();
         let wanted = share * buckets.last().map_or(0.0, |(_, all)| *all);

@@ -34,7 +34,11 @@ impl Process {
         port: u16,
     ) -> Outcome<Self> {
         let path = logs.join(format!("{name}.log"));
-        let log = File::options().create(true).truncate(true).write(true).open(&path);
+        let log = File::options()
+            .create(true)
+            .truncate(true)
+            .write(true)
+            .open(&path);
         let log = log.doing(format!("write {}", path.display()))?;
         let errors = log.try_clone().doing(format!("write {}", path.display()))?;
         let started = Instant::now();

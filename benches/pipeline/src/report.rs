@@ -112,8 +112,7 @@ pub(crate) fn number(value: f64) -> String {
 
 fn put_between_marks(text: &str, section: &Section, path: &Path) -> Outcome<String> {
     let [begin, end] = ["begin", "end"].map(|which| format!("<!-- measured {}: {which} -->", section.name));
-    let missing =
-        || Failure::Unexpected(format!("{} must hold {begin} and then {end}", path.display()));
+    let missing = || Failure::Unexpected(format!("{} must hold {begin} and then {end}", path.display()));
     let (head, rest) = text.split_once(&begin).ok_or_else(missing)?;
     let (_, tail) = rest.split_once(&end).ok_or_else(missing)?;
     Ok(format!("{head}{begin}\n{}{end}{tail}", section.between_marks()))
@@ -125,7 +124,14 @@ mod tests {
 
     #[test]
     fn a_row_says_whether_it_is_met() {
-        let line = |value, target| Ratio { row: "row", value, target }.line();
+        let line = |value, target| {
+            Ratio {
+                row: "row",
+                value,
+                target,
+            }
+            .line()
+        };
         assert_eq!(line(0.912, Target::Least(0.9)), "RATIO row 0.91 >=0.9 ok");
         assert_eq!(line(20.6, Target::Most(20.0)), "RATIO row 20.6 <=20 short");
     }

@@ -42,7 +42,11 @@ pub(crate) fn observatory() -> Outcome<Vec<Topic>> {
     for (kind, count) in KINDS {
         for number in 0..count {
             let component = component(number % COMPONENTS);
-            topics.push(topic(&component, &format!("{kind}topic{number}"), items(kind, number))?);
+            topics.push(topic(
+                &component,
+                &format!("{kind}topic{number}"),
+                items(kind, number),
+            )?);
         }
     }
     for number in 0..COMPONENTS {

@@ -100,7 +100,9 @@ fn run(
                 thread::sleep(early);
             }
             if shared.stopped.load(Ordering::Relaxed) {
-                return producer.flush(Duration::from_secs(30)).doing("send the last messages");
+                return producer
+                    .flush(Duration::from_secs(30))
+                    .doing("send the last messages");
             }
             line.templates.write(round, now_ms * 1_000, &mut text);
             send(producer, &line.input, None, &text)?;

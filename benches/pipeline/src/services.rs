@@ -23,8 +23,10 @@ struct Note {
 impl Services {
     /// Reads the `env` file of an instance.
     pub(crate) fn open(env: &Path) -> Outcome<Self> {
-        let text = std::fs::read_to_string(env)
-            .doing(format!("read {}: start it with `make bench-pipeline`", env.display()))?;
+        let text = std::fs::read_to_string(env).doing(format!(
+            "read {}: start it with `make bench-pipeline`",
+            env.display()
+        ))?;
         let pairs = text.lines().filter_map(|line| line.split_once('='));
         Ok(Self {
             folder: env.parent().unwrap_or(Path::new(".")).to_owned(),

@@ -63,12 +63,17 @@ impl Topic {
         let texts = (0..count).map(|_| {
             salmock::text::message(&mut text, &shape, &mut values, &CUT, "0a1b2c3d");
             let length = CUT_TEXT.len();
-            let at = text.windows(length).position(|window| window == CUT_TEXT.as_bytes());
+            let at = text
+                .windows(length)
+                .position(|window| window == CUT_TEXT.as_bytes());
             let at = at.ok_or_else(|| {
                 Failure::Unexpected(format!("a message of {} is not printed as expected", self.name))
             })?;
             let (head, tail) = (text.get(..at), text.get(at + length..));
-            Ok((head.unwrap_or_default().to_vec(), tail.unwrap_or_default().to_vec()))
+            Ok((
+                head.unwrap_or_default().to_vec(),
+                tail.unwrap_or_default().to_vec(),
+            ))
         });
         let now = pipeline::unix_micros() as f64 / 1e6;
         Ok(Templates {
@@ -94,10 +99,7 @@ impl Templates {
         let (seconds, micros) = (wire / 1_000_000, wire % 1_000_000);
         let sequence = number % 2_000_000_000 + 1;
         // Writing to memory does not fail.
-        let _ = write!(
-            out,
-            "{seconds}.{micros:06} , {seconds}.{micros:06} , {sequence}"
-        );
+        let _ = write!(out, "{seconds}.{micros:06} , {seconds}.{micros:06} , {sequence}");
         out.extend_from_slice(tail);
     }
 

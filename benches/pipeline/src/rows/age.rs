@@ -9,6 +9,7 @@ use sal::avro::Options;
 use serde_json::{Value, json};
 
 use crate::bench::Bench;
+use crate::config::RunArgs;
 use crate::endpoint::Endpoint;
 use crate::failure::{Doing, Failure, Outcome};
 use crate::flow::{cpu_of, since};
@@ -21,26 +22,40 @@ const PERIOD: &str = "0.0752";
 const AGE: &str = "influxsink_point_age_seconds";
 
 /// Settings that differ from the defaults, for each process.
-struct Settings {
+struct Settings<'a> {
     what: &'static str,
-    salmock: &'static [&'static str],
-    saltransform: &'static [&'static str],
-    influxsink: &'static [&'static str],
+    salmock: Vec<&'a str>,
+    saltransform: Vec<&'a str>,
+    influxsink: Vec<&'a str>,
 }
 
-const DEFAULTS: Settings = Settings {
-    what: "defaults",
-    salmock: &[],
-    saltransform: &[],
-    influxsink: &[],
-};
+impl<'a> Settings<'a> {
+    fn defaults() -> Self {
+        Self {
+            what: "defaults",
+            salmock: Vec::new(),
+            saltransform: Vec::new(),
+            influxsink: Vec::new(),
+        }
+    }
 
-const LATENCY: Settings = Settings {
-    what: "for latency",
-    salmock: &["-X", "linger.ms=0"],
-    saltransform: &["-X", "linger.ms=0"],
-    influxsink: &["--flush-interval", "0.005"],
-};
+    /// Nothing waits for company, but what waits for the database's answer; and what was given for trying.
+    fn for_latency(args: &'a RunArgs) -> Self {
+        let more = |defaults: &[&'a str], given: &'a [String]| {
+            defaults
+                .iter()
+                .copied()
+                .chain(given.iter().map(String::as_str))
+                .collect()
+        };
+        Self {
+            what: "for latency",
+            salmock: more(&["-X", "linger.ms=0"], &args.salmock_arg),
+            saltransform: more(&["-X", "linger.ms=0"], &args.transform_arg),
+            influxsink: more(&["--flush-interval", "0.005"], &args.sink_arg),
+        }
+    }
+}
 
 /// What was seen with one of them.
 struct Seen {
@@ -53,7 +68,7 @@ struct Seen {
 
 pub(super) async fn measure(bench: &Bench) -> Outcome<Section> {
     let mut all = Vec::new();
-    for settings in [DEFAULTS, LATENCY] {
+    for settings in [Settings::defaults(), Settings::for_latency(&bench.args)] {
         let seen = run(bench, &settings).await?;
         println!("{}", seen.line());
         all.push(seen);
@@ -61,29 +76,55 @@ pub(super) async fn measure(bench: &Bench) -> Outcome<Section> {
     Ok(section(&all))
 }
 
-async fn run(bench: &Bench, settings: &Settings) -> Outcome<Seen> {
+async fn run(bench: &Bench, settings: &Settings<'_>) -> Outcome<Seen> {
     let subname = bench.fresh("age");
     let schemas = bench.args.schemas.display().to_string();
     println!("age: {}, 1,330 messages/s of {TOPICS} topics", settings.what);
     let naming = ["--subname", subname.as_str()];
-    let init = ["init", "--xml-dir", &schemas, "--wire-extras", "--replication", "1"];
+    let init = [
+        "init",
+        "--xml-dir",
+        &schemas,
+        "--wire-extras",
+        "--replication",
+        "1",
+    ];
     let mut init = bench.command("saltransform", &[&init[..], &naming].concat())?;
     if !init.wait(Duration::from_secs(60)).await?.success() {
         return Err(Failure::Unexpected(format!("{} failed", init.name())));
     }
     let endpoint = Endpoint::forwarding(bench.services.get("INFLUXDB_URL")?, &bench.http).await?;
     let (url, regex) = (endpoint.url(), format!(r"^lsst\.{subname}\."));
-    let arguments = ["run", "--topic-regex", &regex, "--group", &subname, "--into", &url];
-    let sink = bench.stage("influxsink", &[&arguments[..], settings.influxsink].concat())?;
+    let arguments = [
+        "run",
+        "--topic-regex",
+        &regex,
+        "--group",
+        &subname,
+        "--into",
+        &url,
+    ];
+    let sink = bench.stage("influxsink", &[&arguments[..], &settings.influxsink].concat())?;
     let subsystems = subsystems(bench)?.join(",");
     let group = format!("{subname}-transform");
     let arguments = ["run", "--subsystem", &subsystems, "--group", &group];
-    let transform = bench.stage("saltransform", &[&arguments[..], &naming, settings.saltransform].concat())?;
+    let transform = bench.stage(
+        "saltransform",
+        &[&arguments[..], &naming, &settings.saltransform].concat(),
+    )?;
     // Both are in their groups before the first message, so that nothing waits for them.
     tokio::time::sleep(Duration::from_secs(6)).await;
     let most = TOPICS.to_string();
-    let arguments = ["produce", "--schemas", &schemas, "--max-topics", &most, "--period", PERIOD];
-    let salmock = bench.stage("salmock", &[&arguments[..], &naming, settings.salmock].concat())?;
+    let arguments = [
+        "produce",
+        "--schemas",
+        &schemas,
+        "--max-topics",
+        &most,
+        "--period",
+        PERIOD,
+    ];
+    let salmock = bench.stage("salmock", &[&arguments[..], &naming, &settings.salmock].concat())?;
     tokio::time::sleep(Duration::from_secs(bench.size(8, 15))).await;
 
     let watched = [
@@ -130,7 +171,10 @@ fn subsystems(bench: &Bench) -> Outcome<Vec<String>> {
 impl Seen {
     fn quantile(&self, share: f64) -> f64 {
         let at = (share * self.ages_ms.len() as f64) as usize;
-        self.ages_ms.get(at.min(self.ages_ms.len().saturating_sub(1))).copied().unwrap_or(f64::INFINITY)
+        self.ages_ms
+            .get(at.min(self.ages_ms.len().saturating_sub(1)))
+            .copied()
+            .unwrap_or(f64::INFINITY)
     }
 
     fn line(&self) -> String {
@@ -140,7 +184,11 @@ impl Seen {
             "| {} | {:.0} | {p50:.1} | {p99:.1} | {most:.1} | {own_p50:.1} | {own_p99:.1} | {} |",
             self.what,
             self.rate,
-            self.cores.iter().map(|(name, cores)| format!("{name} {cores:.2}")).collect::<Vec<_>>().join(", "),
+            self.cores
+                .iter()
+                .map(|(name, cores)| format!("{name} {cores:.2}"))
+                .collect::<Vec<_>>()
+                .join(", "),
         )
     }
 

@@ -40,7 +40,11 @@ pub(super) async fn measure(bench: &Bench) -> Outcome<Section> {
     for shape in &shapes {
         let topic = topic(shape.component)?;
         println!("scaling: {} messages for {}", shape.count, shape.what);
-        inputs.push(bench.load(&topic, &topic.templates(10_000)?, shape.partitions, shape.count).await?);
+        inputs.push(
+            bench
+                .load(&topic, &topic.templates(10_000)?, shape.partitions, shape.count)
+                .await?,
+        );
     }
     let mut paces: Vec<Vec<Pace>> = vec![Vec::new(); shapes.len()];
     // The first round warms the broker up.
@@ -71,7 +75,15 @@ async fn run(bench: &Bench, shape: &Shape, input: &str) -> Outcome<Pace> {
     let (group, topic) = (bench.fresh("bench-scaling"), topic(shape.component)?);
     let output = (topic.kafka_topic.as_str(), shape.partitions);
     let from = bench.kafka.end([output].into_iter())?;
-    let arguments = ["run", "--topic", input, "--group", &group, "--auto-offset-reset", "earliest"];
+    let arguments = [
+        "run",
+        "--topic",
+        input,
+        "--group",
+        &group,
+        "--auto-offset-reset",
+        "earliest",
+    ];
     let replicas = (0..shape.replicas).map(|_| bench.stage("saltransform", &arguments));
     let mut replicas: Vec<Process> = replicas.collect::<Outcome<_>>()?;
     let mut watched = vec![("broker", bench.services.pid("kafka")?)];
@@ -87,9 +99,7 @@ fn section(shapes: &[Shape], paces: &[Vec<Pace>]) -> Section {
     let mut text = String::from(
         "| | messages/s | CPU µs a message | replicas' cores | broker's cores |\n|---|--:|--:|--:|--:|\n",
     );
-    let of = |at: usize, get: &dyn Fn(&Pace) -> f64| {
-        median(paces.get(at).into_iter().flatten().map(get))
-    };
+    let of = |at: usize, get: &dyn Fn(&Pace) -> f64| median(paces.get(at).into_iter().flatten().map(get));
     for (at, shape) in shapes.iter().enumerate() {
         // Writing to a string does not fail.
         let _ = writeln!(

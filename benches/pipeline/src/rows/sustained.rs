@@ -43,7 +43,10 @@ struct Group {
 pub(super) async fn measure(bench: &Bench) -> Outcome<Section> {
     let rate = bench.args.megabytes * 1e6;
     let (span, warm) = (bench.size(30, 300), bench.size(10, 20));
-    println!("sustained: {} MB/s of SAL text for {span} s", bench.args.megabytes);
+    println!(
+        "sustained: {} MB/s of SAL text for {span} s",
+        bench.args.megabytes
+    );
     let lines = lines(bench).await?;
     let mut inputs: Vec<String> = lines.iter().map(|line| line.input.clone()).collect();
     inputs.dedup();
@@ -63,7 +66,10 @@ pub(super) async fn measure(bench: &Bench) -> Outcome<Section> {
         ("influxdb", bench.services.pid("influxdb2")?),
         ("sender", std::process::id()),
     ];
-    let groups = [Group::new(bench, GROUP, inputs)?, Group::new(bench, SINK_GROUP, outputs)?];
+    let groups = [
+        Group::new(bench, GROUP, inputs)?,
+        Group::new(bench, SINK_GROUP, outputs)?,
+    ];
     let (begun, cpu, before) = (Instant::now(), cpu_of(&watched)?, Metrics::of(bench, sink).await?);
     let sent_before = sender.sent();
     let mut lags: Vec<Lag> = Vec::new();
@@ -85,8 +91,10 @@ pub(super) async fn measure(bench: &Bench) -> Outcome<Section> {
     let sent = sender.sent();
     sender.stop()?;
     let per_second = |now: u64, before: u64| (now - before) as f64 / seconds;
-    let (bytes_s, messages_s) =
-        (per_second(sent.bytes, sent_before.bytes), per_second(sent.messages, sent_before.messages));
+    let (bytes_s, messages_s) = (
+        per_second(sent.bytes, sent_before.bytes),
+        per_second(sent.messages, sent_before.messages),
+    );
     let written = "influxsink_written_total";
     let written_s = (after.get(written) - before.get(written)) / seconds;
     let ages = [0.5, 0.99].map(|share| after.quantile_since(&before, "influxsink_point_age_seconds", share));
@@ -95,9 +103,14 @@ pub(super) async fn measure(bench: &Bench) -> Outcome<Section> {
         stage.stop().await?;
     }
 
-    let mut text = String::from("| group | behind at first | in the middle | at last | most | growth, messages/s |\n|---|--:|--:|--:|--:|--:|\n");
+    let mut text = String::from(
+        "| group | behind at first | in the middle | at last | most | growth, messages/s |\n|---|--:|--:|--:|--:|--:|\n",
+    );
     let mut growth = 0.0_f64;
-    let parts: [(&str, fn(&Lag) -> f64); 2] = [("saltransform", |lag| lag.transform), ("influxsink", |lag| lag.sink)];
+    let parts: [(&str, fn(&Lag) -> f64); 2] = [
+        ("saltransform", |lag| lag.transform),
+        ("influxsink", |lag| lag.sink),
+    ];
     for (who, get) in parts {
         let slope = slope(&lags, get);
         growth = growth.max(slope / messages_s);
@@ -113,8 +126,10 @@ pub(super) async fn measure(bench: &Bench) -> Outcome<Section> {
             part(lags.len() - tenth),
         );
     }
-    let cores: Vec<String> =
-        used.iter().map(|(name, cpu)| format!("{name} {:.2}", cpu / seconds)).collect();
+    let cores: Vec<String> = used
+        .iter()
+        .map(|(name, cpu)| format!("{name} {:.2}", cpu / seconds))
+        .collect();
     let _ = writeln!(
         text,
         "\n{:.2} MB/s and {messages_s:.0} messages/s of SAL text were sent for {seconds:.0} s, {written_s:.0} points/s were written. Cores: {}. \
@@ -149,7 +164,10 @@ pub(super) async fn measure(bench: &Bench) -> Outcome<Section> {
 
 /// All topics, registered and created.
 async fn lines(bench: &Bench) -> Outcome<Vec<Line>> {
-    let (large, small) = (efd_benches::thermal_data().schema, efd_benches::twenty_fields().schema);
+    let (large, small) = (
+        efd_benches::thermal_data().schema,
+        efd_benches::twenty_fields().schema,
+    );
     let mut lines = Vec::new();
     for number in 0..COMPONENTS {
         let component = format!("Sustained{number}");
@@ -157,7 +175,10 @@ async fn lines(bench: &Bench) -> Outcome<Vec<Line>> {
         bench.kafka.create(&input, 1).await?;
         for kind in 0..=SMALL {
             let (name, schema) = if kind == 0 {
-                (format!("{component}_thermalData"), large.replace("MTM1M3TS_thermalData", &format!("{component}_thermalData")))
+                (
+                    format!("{component}_thermalData"),
+                    large.replace("MTM1M3TS_thermalData", &format!("{component}_thermalData")),
+                )
             } else {
                 let name = format!("{component}_mountEncoders{kind}");
                 (name.clone(), small.replace("ATMCS_mountEncoders", &name))
@@ -176,7 +197,15 @@ async fn lines(bench: &Bench) -> Outcome<Vec<Line>> {
 
 fn stages(bench: &Bench, inputs: &[String], outputs: &[String]) -> Outcome<[Process; 2]> {
     let (inputs, outputs) = (inputs.join(","), outputs.join(","));
-    let arguments = ["run", "--topic", &inputs, "--group", GROUP, "--auto-offset-reset", "earliest"];
+    let arguments = [
+        "run",
+        "--topic",
+        &inputs,
+        "--group",
+        GROUP,
+        "--auto-offset-reset",
+        "earliest",
+    ];
     Ok([
         bench.stage("saltransform", &arguments)?,
         bench.stage("influxsink", &["run", &outputs, "--group", SINK_GROUP])?,

@@ -26,14 +26,21 @@ pub(super) async fn measure(bench: &Bench) -> Outcome<Section> {
         topics = topics.into_iter().step_by(10).collect();
     }
     let components = schemas::components().join(",");
-    println!("topics: {} topics of {} components", topics.len(), schemas::components().len());
+    println!(
+        "topics: {} topics of {} components",
+        topics.len(),
+        schemas::components().len()
+    );
     let init = init(bench, &topics).await?;
     println!("  init {init:.1} s");
     let loaded = Loaded::new(&topics)?;
     let mut starts = Vec::new();
     for _ in 0..bench.size(3, 7) {
         starts.push(start(bench, &loaded, &components).await?);
-        println!("  first record after {:.2} s", starts.last().copied().unwrap_or_default());
+        println!(
+            "  first record after {:.2} s",
+            starts.last().copied().unwrap_or_default()
+        );
     }
     let (steady, peak, seconds) = steady(bench, &loaded, &components).await?;
     println!("  {steady:.0} MiB, at most {peak:.0} MiB");
@@ -41,10 +48,22 @@ pub(super) async fn measure(bench: &Bench) -> Outcome<Section> {
     let mut text = String::from("| what | measured | target |\n|---|--:|--:|\n");
     for (what, measured, target) in [
         ("`saltransform init`", format!("{init:.1} s"), "60 s"),
-        ("from exec to the first record, median", format!("{first:.2} s"), "2 s"),
-        ("memory after each topic has sent", format!("{steady:.0} MiB"), "128 MiB"),
+        (
+            "from exec to the first record, median",
+            format!("{first:.2} s"),
+            "2 s",
+        ),
+        (
+            "memory after each topic has sent",
+            format!("{steady:.0} MiB"),
+            "128 MiB",
+        ),
         ("its peak", format!("{peak:.0} MiB"), ""),
-        ("all topics' first messages taken within", format!("{seconds:.1} s"), ""),
+        (
+            "all topics' first messages taken within",
+            format!("{seconds:.1} s"),
+            "",
+        ),
     ] {
         // Writing to a string does not fail.
         let _ = writeln!(text, "| {what} | {measured} | {target} |");
@@ -87,7 +106,9 @@ impl<'t> Loaded<'t> {
     }
 
     fn outputs(&self) -> impl Iterator<Item = (&str, i32)> {
-        self.topics.iter().map(|(topic, ..)| (topic.kafka_topic.as_str(), 1))
+        self.topics
+            .iter()
+            .map(|(topic, ..)| (topic.kafka_topic.as_str(), 1))
     }
 }
 
@@ -100,7 +121,15 @@ async fn init(bench: &Bench, topics: &[Topic]) -> Outcome<f64> {
         std::fs::write(folder.join(format!("{}.json", topic.name)), &topic.schema).doing(doing())?;
     }
     let text = folder.display().to_string();
-    let arguments = ["init", "--xml-dir", &text, "--dialect", "ts_xml", "--replication", "1"];
+    let arguments = [
+        "init",
+        "--xml-dir",
+        &text,
+        "--dialect",
+        "ts_xml",
+        "--replication",
+        "1",
+    ];
     let mut process = bench.command("saltransform", &arguments)?;
     let status = process.wait(Duration::from_secs(300)).await?;
     let seconds = process.started.elapsed().as_secs_f64();
@@ -108,7 +137,10 @@ async fn init(bench: &Bench, topics: &[Topic]) -> Outcome<f64> {
     if status.success() {
         Ok(seconds)
     } else {
-        Err(Failure::Unexpected(format!("{} failed: {status}", process.name())))
+        Err(Failure::Unexpected(format!(
+            "{} failed: {status}",
+            process.name()
+        )))
     }
 }
 
@@ -128,8 +160,8 @@ async fn start(bench: &Bench, loaded: &Loaded<'_>, components: &str) -> Outcome<
     let started = stage.started;
     while bench.kafka.end([output].into_iter())? == from {
         stage.check()?;
-        if started.elapsed() > Duration::from_secs(60) {
-            return Err(Failure::Unexpected("no first record within a minute".to_owned()));
+        if started.elapsed() > Duration::from_secs(180) {
+            return Err(Failure::Unexpected("no first record within 180 s".to_owned()));
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
@@ -155,7 +187,9 @@ async fn steady(bench: &Bench, loaded: &Loaded<'_>, components: &str) -> Outcome
         while bench.kafka.end(loaded.outputs())? < from + count {
             stage.check()?;
             if begun.elapsed() > Duration::from_secs(180) {
-                return Err(Failure::Unexpected("not all topics' records came within 180 s".to_owned()));
+                return Err(Failure::Unexpected(
+                    "not all topics' records came within 180 s".to_owned(),
+                ));
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -172,6 +206,17 @@ async fn steady(bench: &Bench, loaded: &Loaded<'_>, components: &str) -> Outcome
 }
 
 fn run(bench: &Bench, components: &str) -> Outcome<crate::process::Process> {
-    let arguments = ["run", "--subsystem", components, "--dialect", "ts_xml", "--group", "bench-topics"];
-    bench.stage("saltransform", &[&arguments[..], &["--auto-offset-reset", "earliest"]].concat())
+    let arguments = [
+        "run",
+        "--subsystem",
+        components,
+        "--dialect",
+        "ts_xml",
+        "--group",
+        "bench-topics",
+    ];
+    bench.stage(
+        "saltransform",
+        &[&arguments[..], &["--auto-offset-reset", "earliest"]].concat(),
+    )
 }

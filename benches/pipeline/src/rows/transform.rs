@@ -48,7 +48,10 @@ pub(super) async fn measure(bench: &Bench) -> Outcome<Section> {
 
 async fn runs(bench: &Bench, what: &'static str, topic: &Topic, count: u64) -> Outcome<Runs> {
     let templates = topic.templates(DIFFERENT)?;
-    println!("transform: {count} messages of {what}, {:.0} bytes each", templates.mean_bytes());
+    println!(
+        "transform: {count} messages of {what}, {:.0} bytes each",
+        templates.mean_bytes()
+    );
     let input = bench.load(topic, &templates, 1, count).await?;
     let mut runs = Runs {
         what,
@@ -81,7 +84,15 @@ async fn transform(bench: &Bench, input: &str, topic: &Topic, count: u64) -> Out
     let from = bench.kafka.end([output].into_iter())?;
     let stage = bench.stage(
         "saltransform",
-        &["run", "--topic", input, "--group", &group, "--auto-offset-reset", "earliest"],
+        &[
+            "run",
+            "--topic",
+            input,
+            "--group",
+            &group,
+            "--auto-offset-reset",
+            "earliest",
+        ],
     )?;
     let watched = [("stage", stage.pid()), ("broker", bench.services.pid("kafka")?)];
     let mut processes = [stage];
@@ -95,7 +106,14 @@ async fn carry(bench: &Bench, input: &str, topic: &Topic, count: u64) -> Outcome
     let (group, output) = (bench.fresh("bench-carry"), bench.fresh("bench-carried"));
     bench.kafka.create(&output, 1).await?;
     let different = DIFFERENT.to_string();
-    let arguments = ["--input", input, "--output", &output, "--frames", &topic.kafka_topic];
+    let arguments = [
+        "--input",
+        input,
+        "--output",
+        &output,
+        "--frames",
+        &topic.kafka_topic,
+    ];
     let arguments = [&arguments[..], &["--count", &different, "--group", &group]].concat();
     let bare = bench.yardstick("carry", &arguments)?;
     let watched = [("stage", bare.pid()), ("broker", bench.services.pid("kafka")?)];
@@ -104,7 +122,10 @@ async fn carry(bench: &Bench, input: &str, topic: &Topic, count: u64) -> Outcome
 
 impl Runs {
     fn of(&self, get: impl Fn(&Pace) -> f64) -> (f64, f64) {
-        (median(self.ours.iter().map(&get)), median(self.bare.iter().map(&get)))
+        (
+            median(self.ours.iter().map(&get)),
+            median(self.bare.iter().map(&get)),
+        )
     }
 
     fn json(&self) -> Value {

@@ -29,18 +29,30 @@ impl<'b> Database<'b> {
 
     /// Makes a bucket and answers its id.
     pub(super) async fn create(&self, bucket: &str) -> Outcome<String> {
-        let request = self.bench.http.get(format!("{}/api/v2/orgs?org={}", self.url, self.org));
+        let request = self
+            .bench
+            .http
+            .get(format!("{}/api/v2/orgs?org={}", self.url, self.org));
         let orgs = self.json(request, "ask for the organisation").await?;
         let body = json!({"orgID": orgs["orgs"][0]["id"], "name": bucket, "retentionRules": []});
-        let request = self.bench.http.post(format!("{}/api/v2/buckets", self.url)).json(&body);
+        let request = self
+            .bench
+            .http
+            .post(format!("{}/api/v2/buckets", self.url))
+            .json(&body);
         let made = self.json(request, "make a bucket").await?;
         let id = made["id"].as_str();
-        Ok(id.ok_or_else(|| Failure::Unexpected(format!("no bucket was made: {made}")))?.to_owned())
+        Ok(id
+            .ok_or_else(|| Failure::Unexpected(format!("no bucket was made: {made}")))?
+            .to_owned())
     }
 
     /// Removes it again, so that its compaction is in nobody's way.
     pub(super) async fn remove(&self, id: &str) -> Outcome<()> {
-        let request = self.bench.http.delete(format!("{}/api/v2/buckets/{id}", self.url));
+        let request = self
+            .bench
+            .http
+            .delete(format!("{}/api/v2/buckets/{id}", self.url));
         self.text(request, "remove a bucket").await.map(drop)
     }
 
@@ -51,8 +63,16 @@ impl<'b> Database<'b> {
              |> count() |> group() |> keep(columns: [\"_field\", \"_value\"])"
         );
         let body = json!({"query": flux, "dialect": {"annotations": [], "header": true}});
-        let request = self.bench.http.post(format!("{}/api/v2/query?org={}", self.url, self.org));
-        let csv = self.text(request.json(&body).header("Accept", "application/csv"), "ask the database").await?;
+        let request = self
+            .bench
+            .http
+            .post(format!("{}/api/v2/query?org={}", self.url, self.org));
+        let csv = self
+            .text(
+                request.json(&body).header("Accept", "application/csv"),
+                "ask the database",
+            )
+            .await?;
         let mut counts = BTreeMap::new();
         let mut columns = None;
         for line in csv.lines() {
@@ -80,7 +100,11 @@ impl<'b> Database<'b> {
 
     async fn text(&self, request: reqwest::RequestBuilder, doing: &str) -> Outcome<String> {
         let request = request.header("Authorization", format!("Token {}", self.token));
-        let answer = request.timeout(Duration::from_secs(180)).send().await.doing(doing)?;
+        let answer = request
+            .timeout(Duration::from_secs(180))
+            .send()
+            .await
+            .doing(doing)?;
         let status = answer.status();
         let text = answer.text().await.doing(doing)?;
         if status.is_success() {

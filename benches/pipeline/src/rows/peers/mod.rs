@@ -20,8 +20,16 @@ use runs::{Contest, Run};
 pub(super) async fn measure(bench: &Bench) -> Outcome<Section> {
     let mut contests = Vec::new();
     let kinds = [
-        ("azimuth, 23 fields", schemas::azimuth("PeerMount")?, bench.size(60_000, 300_000)),
-        ("forceActuatorData, 820 fields", schemas::force_actuators("PeerM1M3")?, bench.size(3_000, 12_000)),
+        (
+            "azimuth, 23 fields",
+            schemas::azimuth("PeerMount")?,
+            bench.size(60_000, 300_000),
+        ),
+        (
+            "forceActuatorData, 820 fields",
+            schemas::force_actuators("PeerM1M3")?,
+            bench.size(3_000, 12_000),
+        ),
     ];
     for (what, topic, count) in kinds {
         contests.push(contest(bench, what, &topic, count).await?);
@@ -96,7 +104,10 @@ fn section(contests: &[Contest]) -> Section {
                 (rate, bare) = (rate.min(faster), bare.min(of_bare));
             }
         }
-        let peaks = runs.iter().filter(|run| run.who == "influxsink").map(|run| run.peak_mib);
+        let peaks = runs
+            .iter()
+            .filter(|run| run.who == "influxsink")
+            .map(|run| run.peak_mib);
         peak = peaks.fold(peak, f64::max);
         let _ = writeln!(checks, "- {}: {}", contest.what, contest.check);
     }

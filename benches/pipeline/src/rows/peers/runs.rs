@@ -55,10 +55,29 @@ impl Contest {
     pub(super) async fn new(bench: &Bench, what: &'static str, topic: &Topic, count: u64) -> Outcome<Self> {
         let input = bench.load(topic, &topic.templates(2_000)?, 1, count).await?;
         let group = bench.fresh("bench-peers");
-        let arguments = ["run", "--topic", &input, "--group", &group, "--auto-offset-reset", "earliest"];
-        let transform = bench.stage("saltransform", &[&arguments[..], &["--dialect", "ts_xml"]].concat())?;
+        let arguments = [
+            "run",
+            "--topic",
+            &input,
+            "--group",
+            &group,
+            "--auto-offset-reset",
+            "earliest",
+        ];
+        let transform = bench.stage(
+            "saltransform",
+            &[&arguments[..], &["--dialect", "ts_xml"]].concat(),
+        )?;
         let mut processes = [transform];
-        watch(&bench.kafka, (&topic.kafka_topic, 1), 0, count, &mut processes, &[]).await?;
+        watch(
+            &bench.kafka,
+            (&topic.kafka_topic, 1),
+            0,
+            count,
+            &mut processes,
+            &[],
+        )
+        .await?;
         let [transform] = processes;
         transform.stop().await?;
         let contest = Self {
@@ -78,7 +97,10 @@ impl Contest {
     pub(super) async fn round(&mut self, bench: &Bench) -> Outcome<()> {
         let discard = Endpoint::discarding(&bench.http).await?;
         let nowhere = discard.url();
-        let (influxdb, token) = (bench.services.get("INFLUXDB_URL")?, bench.services.get("INFLUXDB_TOKEN")?);
+        let (influxdb, token) = (
+            bench.services.get("INFLUXDB_URL")?,
+            bench.services.get("INFLUXDB_TOKEN")?,
+        );
         let org = bench.services.get("INFLUXDB_ORG")?;
         let ours = self.influxsink(bench, "discard", &nowhere, "none").await?;
         self.note(ours);
@@ -113,15 +135,23 @@ impl Contest {
             };
             self.note(run);
             if self.check.is_empty() && who != "bare loop" {
-                let measurement = format!("lsst.sal.{}.{}", self.topic.name.component(), self.topic.name.sal_name());
+                let measurement = format!(
+                    "lsst.sal.{}.{}",
+                    self.topic.name.component(),
+                    self.topic.name.sal_name()
+                );
                 fields.push(database.fields(&bucket, &measurement).await?);
             }
             database.remove(&id).await?;
         }
         if let [ours, theirs] = fields.as_slice() {
-            let points = |of: &std::collections::BTreeMap<String, u64>| of.values().copied().max().unwrap_or_default();
-            let only = |one: &std::collections::BTreeMap<String, u64>, other: &std::collections::BTreeMap<String, u64>| {
-                one.iter().filter(|(name, count)| other.get(*name) != Some(count)).count()
+            let points =
+                |of: &std::collections::BTreeMap<String, u64>| of.values().copied().max().unwrap_or_default();
+            let only = |one: &std::collections::BTreeMap<String, u64>,
+                        other: &std::collections::BTreeMap<String, u64>| {
+                one.iter()
+                    .filter(|(name, count)| other.get(*name) != Some(count))
+                    .count()
             };
             self.check = format!(
                 "influxsink {} points of {} fields, Telegraf {} points of {} fields; {} fields differ in name or count",
@@ -156,14 +186,27 @@ impl Contest {
 
     async fn influxsink(&self, bench: &Bench, into: &'static str, url: &str, bucket: &str) -> Outcome<Run> {
         let group = bench.fresh("bench-influxsink");
-        let arguments = ["run", &self.topic.kafka_topic, "--group", &group, "--into", url, "--bucket", bucket];
+        let arguments = [
+            "run",
+            &self.topic.kafka_topic,
+            "--group",
+            &group,
+            "--into",
+            url,
+            "--bucket",
+            bucket,
+        ];
         let process = bench.stage("influxsink", &arguments)?;
-        self.finish(bench, "influxsink", into, process, &Progress::Metric).await
+        self.finish(bench, "influxsink", into, process, &Progress::Metric)
+            .await
     }
 
     async fn telegraf(&self, bench: &Bench, into: &'static str, to: &Into<'_>) -> Outcome<Run> {
         let group = bench.fresh("bench-telegraf");
-        let (broker, registry) = (bench.services.get("BROKER")?, bench.services.get("SCHEMAREGISTRY")?);
+        let (broker, registry) = (
+            bench.services.get("BROKER")?,
+            bench.services.get("SCHEMAREGISTRY")?,
+        );
         let text = telegraf::configuration(broker, registry, &self.topic.kafka_topic, &group, to);
         let file = bench.args.logs.join("telegraf.toml");
         std::fs::write(&file, text).doing(format!("write {}", file.display()))?;
@@ -183,7 +226,10 @@ impl Contest {
         mut process: Process,
         progress: &Progress,
     ) -> Outcome<Run> {
-        let watched = [("writer", process.pid()), ("influxdb", bench.services.pid("influxdb2")?)];
+        let watched = [
+            ("writer", process.pid()),
+            ("influxdb", bench.services.pid("influxdb2")?),
+        ];
         let (mut first, mut last, mut moved) = (None, 0, Instant::now());
         let pace = loop {
             let written = match progress {
@@ -235,11 +281,17 @@ impl Contest {
     async fn bare(&self, bench: &Bench, into: &'static str, url: &str, bucket: &str) -> Outcome<Run> {
         let org = bench.services.get("INFLUXDB_ORG")?;
         let url = format!("{url}/api/v2/write?org={org}&bucket={bucket}&precision=us");
-        let (lines, result) = (self.lines.display().to_string(), bench.args.logs.join(bench.fresh("posted")));
+        let (lines, result) = (
+            self.lines.display().to_string(),
+            bench.args.logs.join(bench.fresh("posted")),
+        );
         let result_text = result.display().to_string();
         let influxdb = [("influxdb", bench.services.pid("influxdb2")?)];
         let before = cpu_of(&influxdb)?;
-        let mut process = bench.yardstick("post", &["--lines", &lines, "--url", &url, "--result", &result_text])?;
+        let mut process = bench.yardstick(
+            "post",
+            &["--lines", &lines, "--url", &url, "--result", &result_text],
+        )?;
         let status = process.wait(Duration::from_secs(300)).await?;
         let mut cpu = since(&before, cpu_of(&influxdb)?);
         let doing = || format!("read what {} did ({status})", process.name());

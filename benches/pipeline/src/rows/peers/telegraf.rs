@@ -15,7 +15,13 @@ pub(super) enum Into<'a> {
 }
 
 /// The text of its one file.
-pub(super) fn configuration(broker: &str, registry: &str, topic: &str, group: &str, into: &Into<'_>) -> String {
+pub(super) fn configuration(
+    broker: &str,
+    registry: &str,
+    topic: &str,
+    group: &str,
+    into: &Into<'_>,
+) -> String {
     let output = match into {
         Into::Influx {
             url,
