@@ -92,6 +92,7 @@ fn consumer_config(args: &CarryArgs) -> Outcome<ClientConfig> {
         ("check.crcs", "true"),
         ("auto.offset.reset", "earliest"),
         ("fetch.wait.max.ms", "100"),
+        ("fetch.queue.backoff.ms", "20"),
         ("partition.assignment.strategy", "cooperative-sticky"),
         ("enable.auto.commit", "false"),
     ];
