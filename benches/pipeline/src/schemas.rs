@@ -75,10 +75,11 @@ fn items(kind: &str, number: usize) -> Vec<Value> {
     };
     match (kind, number) {
         ("", 0) => scalars(365),
-        // 206 fields, 198 of them arrays of 72, with the private ones 214 and about 14,300 values.
+        // 206 fields, 198 of them arrays of 72, with the private ones 214 and about 14,300 values; of integers, as SAL's text
+        // ends at 100,000 bytes.
         ("logevent_", 0) => {
             let mut items = scalars(8);
-            items.extend((0..198).map(|at| array(&format!("limits{at}"), "double", 72)));
+            items.extend((0..198).map(|at| array(&format!("limits{at}"), "int", 72)));
             items
         }
         ("", number) => {
@@ -127,7 +128,12 @@ fn field(name: &str, avro: &Value) -> Value {
 }
 
 fn array(name: &str, items: &str, count: usize) -> Value {
-    json!({"name": name, "type": {"type": "array", "items": items}, "default": vec![0.0; count],
+    let default = if items == "int" {
+        json!(vec![0; count])
+    } else {
+        json!(vec![0.0; count])
+    };
+    json!({"name": name, "type": {"type": "array", "items": items}, "default": default,
         "description": "values of many sensors", "units": "unitless"})
 }
 

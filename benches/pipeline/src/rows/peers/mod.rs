@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::bench::Bench;
 use crate::failure::Outcome;
-use crate::flow::{Pace, median};
+use crate::flow::median;
 use crate::report::{Ratio, Section, Target, number};
 use crate::schemas;
 use crate::template::Topic;
@@ -28,7 +28,7 @@ pub(super) async fn measure(bench: &Bench) -> Outcome<Section> {
         (
             "forceActuatorData, 820 fields",
             schemas::force_actuators("PeerM1M3")?,
-            bench.size(3_000, 12_000),
+            bench.size(6_000, 12_000),
         ),
     ];
     for (what, topic, count) in kinds {
@@ -78,20 +78,19 @@ fn section(contests: &[Contest]) -> Section {
                 "| {} | {who} | {into} | {:.0} | {} | {:.2} | {:.2} | {:.0} |",
                 contest.what,
                 of(|run| run.pace.rate()),
-                number(of(|run| run.pace.cpu_micros("writer"))),
+                number(of(|run| run.cpu_micros)),
                 of(|run| run.pace.cores("writer")),
                 of(|run| run.pace.cores("influxdb")),
                 of(|run| run.peak_mib),
             );
         }
         for into in ["discard", "InfluxDB"] {
-            let of = |who, get: fn(&Pace) -> f64| middle(runs, who, into, |run| get(&run.pace));
-            let micros: fn(&Pace) -> f64 = |pace| pace.cpu_micros("writer");
-            let (less, faster) = (
-                of("Telegraf", micros) / of("influxsink", micros),
-                of("influxsink", Pace::rate) / of("Telegraf", Pace::rate),
-            );
-            let of_bare = of("influxsink", Pace::rate) / of("bare loop", Pace::rate);
+            let of = |who, get: fn(&Run) -> f64| middle(runs, who, into, get);
+            let rate_of = |who| of(who, |run| run.pace.rate());
+            let cpu_of = |who| of(who, |run| run.cpu_micros);
+            let less = cpu_of("Telegraf") / cpu_of("influxsink");
+            let faster = rate_of("influxsink") / rate_of("Telegraf");
+            let of_bare = rate_of("influxsink") / rate_of("bare loop");
             let _ = writeln!(
                 text,
                 "| | **ratio** | {into} | **{}** × Telegraf, **{}** × bare loop | **{}** × less | | | |",
@@ -128,7 +127,7 @@ fn section(contests: &[Contest]) -> Section {
 fn json(contest: &Contest) -> Value {
     let one = |run: &Run| {
         json!({"writer": run.who, "into": run.into, "messages_s": run.pace.rate(),
-            "cpu_us": run.pace.cpu_micros("writer"), "influxdb_cores": run.pace.cores("influxdb"), "peak_mib": run.peak_mib})
+            "cpu_us": run.cpu_micros, "influxdb_cores": run.pace.cores("influxdb"), "peak_mib": run.peak_mib})
     };
     let runs: Vec<Value> = contest.runs.iter().map(one).collect();
     json!({"records": contest.what, "check": contest.check, "runs": runs})

@@ -16,7 +16,7 @@ use crate::kafka::Kafka;
 use crate::metrics::Metrics;
 use crate::process::Process;
 use crate::template::Topic;
-use crate::usage::memory;
+use crate::usage::{cpu, memory};
 
 const MIB: f64 = 1024.0 * 1024.0;
 /// How often it is looked how far a writer is.
@@ -28,6 +28,8 @@ pub(super) struct Run {
     pub(super) who: &'static str,
     pub(super) into: &'static str,
     pub(super) pace: Pace,
+    /// CPU time of one record, from the process's start on: who reads ahead has worked before its first point is written.
+    pub(super) cpu_micros: f64,
     pub(super) peak_mib: f64,
 }
 
@@ -177,7 +179,7 @@ impl Contest {
             run.who,
             run.into,
             run.pace.rate(),
-            run.pace.cpu_micros("writer"),
+            run.cpu_micros,
             run.peak_mib,
             run.pace.cores("influxdb"),
         );
@@ -268,11 +270,13 @@ impl Contest {
             tokio::time::sleep(LOOK).await;
         };
         let peak_mib = memory(process.pid())?.peak as f64 / MIB;
+        let cpu_micros = cpu(process.pid())?.as_secs_f64() * 1e6 / self.count as f64;
         process.stop().await?;
         Ok(Run {
             who,
             into,
             pace,
+            cpu_micros,
             peak_mib,
         })
     }
@@ -293,21 +297,23 @@ impl Contest {
             &["--lines", &lines, "--url", &url, "--result", &result_text],
         )?;
         let status = process.wait(Duration::from_secs(300)).await?;
-        let mut cpu = since(&before, cpu_of(&influxdb)?);
+        let mut used = since(&before, cpu_of(&influxdb)?);
         let doing = || format!("read what {} did ({status})", process.name());
         let text = std::fs::read(&result).doing(doing())?;
         let said: Value = serde_json::from_slice(&text).doing(doing())?;
         std::fs::remove_file(&result).doing(doing())?;
         let number = |key: &str| said[key].as_f64().unwrap_or_default();
-        cpu.insert("writer".to_owned(), number("cpu_s"));
+        let own = number("cpu_s");
+        used.insert("writer".to_owned(), own);
         Ok(Run {
             who: "bare loop",
             into,
             pace: Pace {
                 messages: number("points") as u64,
                 seconds: number("seconds"),
-                cpu,
+                cpu: used,
             },
+            cpu_micros: own * 1e6 / self.count as f64,
             // All lines are in its memory: not to be compared.
             peak_mib: 0.0,
         })

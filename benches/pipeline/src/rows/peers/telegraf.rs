@@ -1,5 +1,5 @@
 //! Telegraf's configuration, as the observatory's: the same topic, time, names and numbers of fields as influxsink writes,
-//! and batches as large as influxsink's, so that neither is held back by the number of requests.
+//! and its own size of batches. More points of 820 fields in a request than that take InfluxDB longer than Telegraf waits.
 
 /// Where it writes to.
 pub(super) enum Into<'a> {
@@ -30,7 +30,7 @@ pub(super) fn configuration(
             bucket,
         } => format!(
             "[[outputs.influxdb_v2]]\n  urls = [{url:?}]\n  token = {token:?}\n  organization = {org:?}\n  \
-             bucket = {bucket:?}\n  content_encoding = \"gzip\"\n"
+             bucket = {bucket:?}\n  content_encoding = \"gzip\"\n  timeout = \"60s\"\n"
         ),
         Into::Nowhere => "[[outputs.discard]]\n".to_owned(),
     };
@@ -38,7 +38,7 @@ pub(super) fn configuration(
         r#"[agent]
   interval = "1s"
   flush_interval = "1s"
-  metric_batch_size = 5000
+  metric_batch_size = 1000
   metric_buffer_limit = 100000
   omit_hostname = true
 [[inputs.kafka_consumer]]
