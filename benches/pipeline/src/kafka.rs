@@ -93,7 +93,7 @@ impl Kafka {
             // Runs of messages, so that each partition's batches are as large as a single one's.
             let partition = (number / 64) as i32 % partitions;
             send(&producer, topic, Some(partition), &buffer)?;
-            if number % 1_024 == 0 {
+            if number.is_multiple_of(1_024) {
                 tokio::task::yield_now().await;
             }
         }

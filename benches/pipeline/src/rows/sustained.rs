@@ -34,6 +34,9 @@ struct Lag {
     sink: f64,
 }
 
+/// One of them.
+type Get = fn(&Lag) -> f64;
+
 /// A group, and the topics whose ends it is held against.
 struct Group {
     client: BaseConsumer,
@@ -76,7 +79,7 @@ pub(super) async fn measure(bench: &Bench) -> Outcome<Section> {
     while begun.elapsed() < Duration::from_secs(span) {
         let [transform, sink] = [groups[0].behind(bench)?, groups[1].behind(bench)?];
         let at = begun.elapsed().as_secs_f64();
-        if lags.len() % 15 == 0 {
+        if lags.len().is_multiple_of(15) {
             println!("  {at:4.0} s: behind by {transform} and {sink} messages");
         }
         lags.push(Lag { at, transform, sink });
@@ -107,7 +110,7 @@ pub(super) async fn measure(bench: &Bench) -> Outcome<Section> {
         "| group | behind at first | in the middle | at last | most | growth, messages/s |\n|---|--:|--:|--:|--:|--:|\n",
     );
     let mut growth = 0.0_f64;
-    let parts: [(&str, fn(&Lag) -> f64); 2] = [
+    let parts: [(&str, Get); 2] = [
         ("saltransform", |lag| lag.transform),
         ("influxsink", |lag| lag.sink),
     ];

@@ -52,7 +52,7 @@ pub(crate) fn carry(args: &CarryArgs) -> Outcome<()> {
                 message.doing("take a message")?;
                 taken += 1;
                 send(&producer, &args.output, frames.next().map_or(&[], Vec::as_slice))?;
-                if taken % BATCH == 0 {
+                if taken.is_multiple_of(BATCH) {
                     producer.poll(Duration::ZERO);
                 }
             }
