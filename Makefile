@@ -1,6 +1,6 @@
 # The commands of a developer's day. `make` alone lists them. ARGS goes to the command: make demo ARGS="--seconds 10".
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults bench lint fmt manifests deny
+.PHONY: help demo test test-faults bench bench-pipeline bench-peers lint fmt manifests deny
 
 # Go is often installed here and not on PATH; scripts/services needs it once, to build the services.
 export PATH := $(PATH):/usr/local/go/bin
@@ -8,7 +8,7 @@ export PATH := $(PATH):/usr/local/go/bin
 PYTHON := target/venv/bin/python
 
 help: ## list these commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-11s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-14s %s\n", $$1, $$2}'
 
 demo: ## run the whole pipeline with embedded services; Ctrl-C ends it with a table
 	cargo run --release --no-default-features -p kafkaefd -- demo $(ARGS)
@@ -24,6 +24,17 @@ test-faults: ## break a real cluster of three brokers 200 times, and account for
 
 bench: ## measure the hot paths with criterion; ends with a line RATIO for each target of docs/performance.md
 	cargo bench -p efd-benches $(ARGS)
+
+RELEASE := cargo build --release --locked --no-default-features --bins
+STAGES := -p salmock -p saltransform -p influxsink -p bench-pipeline
+
+bench-pipeline: ## measure the whole pipeline on real services against a bare loop of librdkafka (20 minutes)
+	$(RELEASE) $(STAGES)
+	scripts/services run --name bench-$$$$ -- target/release/bench-pipeline $(ARGS)
+
+bench-peers: ## measure influxsink against Telegraf and against a bare loop of HTTP (10 minutes)
+	$(RELEASE) $(STAGES)
+	scripts/services run --peers --name bench-$$$$ -- target/release/bench-pipeline --rows peers $(ARGS)
 
 lint: ## check the formatting, and clippy with warnings as errors
 	cargo fmt --all --check

@@ -107,6 +107,9 @@ impl Intake {
             ("topic.metadata.refresh.interval.ms", "10000"),
             ("auto.offset.reset", &options.auto_offset_reset),
             ("fetch.wait.max.ms", "100"),
+            // When 64 MiB wait for us, librdkafka asks for more only after this long. Its own second is longer than we need
+            // for them: we stood still until it was over.
+            ("fetch.queue.backoff.ms", "20"),
             // An answer that has not come by then does not come: a commit to a coordinator that was killed a moment
             // before held up what was sent behind it for librdkafka's own 60 s, and the group went on without us.
             ("socket.timeout.ms", "15000"),

@@ -1,0 +1,77 @@
+//! The benchmark's table of contents: `scripts/services` starts real services, this loads the stages on them, one row after
+//! the other, and holds each against a yardstick or a peer of the same run.
+//!
+//! ```text
+//!  template ──▶ kafka ──▶ saltransform ──▶ Kafka ──▶ influxsink ──▶ InfluxDB
+//!                 │          │ usage        │ flow      │ usage       ▲
+//!                 └──▶ yardstick (a bare loop) ──▶      └──▶ endpoint ┘
+//! ```
+
+mod bench;
+mod config;
+mod endpoint;
+mod failure;
+mod flow;
+mod kafka;
+mod metrics;
+mod process;
+mod report;
+mod rows;
+mod schemas;
+mod sender;
+mod services;
+mod template;
+mod usage;
+mod yardstick;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::config::{Cli, RunArgs, Yardstick};
+use crate::failure::{Failure, Outcome};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = match &cli.yardstick {
+        Some(Yardstick::Carry(args)) => yardstick::carry(args),
+        Some(Yardstick::Post(args)) => yardstick::post(args).await,
+        // Dropped in the middle, a run ends the processes that it started.
+        None => tokio::select! {
+            result = run(&cli.run) => result,
+            () = asked_to_end() => Err(Failure::Unexpected("ended by a signal".to_owned())),
+        },
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("bench-pipeline: {}", pipeline::chain(&failure));
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn run(args: &RunArgs) -> Outcome<()> {
+    let bench = bench::Bench::open(args)?;
+    let mut sections = Vec::new();
+    for row in &args.rows {
+        let section = rows::measure(*row, &bench).await?;
+        section.print();
+        sections.push(section);
+    }
+    report::write(args, &sections)
+}
+
+async fn asked_to_end() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}

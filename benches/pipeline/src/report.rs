@@ -1,0 +1,138 @@
+//! What was measured: tables for people, one line for each row, and the files that keep both.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::config::RunArgs;
+use crate::failure::{Doing, Failure, Outcome};
+
+/// What a row is held to.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Target {
+    /// At least this.
+    Least(f64),
+    /// At most this.
+    Most(f64),
+}
+
+/// A row: one number and its target.
+#[derive(Debug, Clone)]
+pub(crate) struct Ratio {
+    pub(crate) row: &'static str,
+    pub(crate) value: f64,
+    pub(crate) target: Target,
+}
+
+/// One section of the report: a table in Markdown, and the rows that follow from it.
+#[derive(Debug)]
+pub(crate) struct Section {
+    /// The name in its marks.
+    pub(crate) name: &'static str,
+    pub(crate) text: String,
+    pub(crate) ratios: Vec<Ratio>,
+    pub(crate) json: Value,
+}
+
+impl Ratio {
+    /// Whether the target is met.
+    pub(crate) fn is_met(&self) -> bool {
+        match self.target {
+            Target::Least(least) => self.value >= least,
+            Target::Most(most) => self.value <= most,
+        }
+    }
+
+    /// The line that counts.
+    fn line(&self) -> String {
+        let target = match self.target {
+            Target::Least(least) => format!(">={least}"),
+            Target::Most(most) => format!("<={most}"),
+        };
+        let verdict = if self.is_met() { "ok" } else { "short" };
+        format!("RATIO {} {} {target} {verdict}", self.row, number(self.value))
+    }
+}
+
+impl Section {
+    /// Prints it for whoever waits at the terminal.
+    pub(crate) fn print(&self) {
+        println!("\n{}", self.text);
+        for ratio in &self.ratios {
+            println!("{}", ratio.line());
+        }
+    }
+
+    /// As it stands between its marks.
+    fn between_marks(&self) -> String {
+        let lines: Vec<String> = self.ratios.iter().map(Ratio::line).collect();
+        format!("{}\n```text\n{}\n```\n", self.text, lines.join("\n"))
+    }
+}
+
+/// Writes the files that were asked for, and prints all rows once more, as the last lines.
+pub(crate) fn write(args: &RunArgs, sections: &[Section]) -> Outcome<()> {
+    if let Some(path) = &args.report {
+        let doing = || format!("write {}", path.display());
+        let mut text = std::fs::read_to_string(path).doing(doing())?;
+        for section in sections {
+            text = put_between_marks(&text, section, path)?;
+        }
+        std::fs::write(path, text).doing(doing())?;
+    }
+    if let Some(path) = &args.json {
+        let sections: Vec<Value> = sections
+            .iter()
+            .map(|section| {
+                let ratios = section.ratios.iter().map(
+                    |ratio| json!({"row": ratio.row, "value": ratio.value, "line": ratio.line(), "met": ratio.is_met()}),
+                );
+                let ratios: Vec<Value> = ratios.collect();
+                json!({"name": section.name, "quick": args.quick, "ratios": ratios, "measured": section.json})
+            })
+            .collect();
+        std::fs::write(path, format!("{:#}\n", Value::from(sections)))
+            .doing(format!("write {}", path.display()))?;
+    }
+    println!();
+    for ratio in sections.iter().flat_map(|section| &section.ratios) {
+        println!("{}", ratio.line());
+    }
+    Ok(())
+}
+
+/// Three digits that count.
+pub(crate) fn number(value: f64) -> String {
+    match value.abs() {
+        size if size >= 100.0 => format!("{value:.0}"),
+        size if size >= 10.0 => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
+    }
+}
+
+fn put_between_marks(text: &str, section: &Section, path: &Path) -> Outcome<String> {
+    let [begin, end] = ["begin", "end"].map(|which| format!("<!-- measured {}: {which} -->", section.name));
+    let missing = || Failure::Unexpected(format!("{} must hold {begin} and then {end}", path.display()));
+    let (head, rest) = text.split_once(&begin).ok_or_else(missing)?;
+    let (_, tail) = rest.split_once(&end).ok_or_else(missing)?;
+    Ok(format!("{head}{begin}\n{}{end}{tail}", section.between_marks()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_says_whether_it_is_met() {
+        let line = |value, target| {
+            Ratio {
+                row: "row",
+                value,
+                target,
+            }
+            .line()
+        };
+        assert_eq!(line(0.912, Target::Least(0.9)), "RATIO row 0.91 >=0.9 ok");
+        assert_eq!(line(20.6, Target::Most(20.0)), "RATIO row 20.6 <=20 short");
+    }
+}

@@ -1,0 +1,227 @@
+//! `age-p50` and `age-p99`: how old a point is when InfluxDB has it, from SAL's own time stamp on, at 1,330 messages a second
+//! of 100 topics. Judged by an endpoint in front of InfluxDB, point by point; influxsink's own metric stands beside it.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use pipeline::schema_dir::SchemaDir;
+use sal::avro::Options;
+use serde_json::{Value, json};
+
+use crate::bench::Bench;
+use crate::config::RunArgs;
+use crate::endpoint::Endpoint;
+use crate::failure::{Doing, Failure, Outcome};
+use crate::flow::{cpu_of, since};
+use crate::metrics::Metrics;
+use crate::report::{Ratio, Section, Target};
+
+const TOPICS: usize = 100;
+/// 100 topics at this period are 1,330 messages a second.
+const PERIOD: &str = "0.0752";
+const AGE: &str = "influxsink_point_age_seconds";
+
+/// Settings that differ from the defaults, for each process.
+struct Settings<'a> {
+    what: &'static str,
+    salmock: Vec<&'a str>,
+    saltransform: Vec<&'a str>,
+    influxsink: Vec<&'a str>,
+}
+
+impl<'a> Settings<'a> {
+    fn defaults() -> Self {
+        Self {
+            what: "defaults",
+            salmock: Vec::new(),
+            saltransform: Vec::new(),
+            influxsink: Vec::new(),
+        }
+    }
+
+    /// Nothing waits for company, but what waits for the database's answer; and what was given for trying.
+    fn for_latency(args: &'a RunArgs) -> Self {
+        let more = |defaults: &[&'a str], given: &'a [String]| {
+            defaults
+                .iter()
+                .copied()
+                .chain(given.iter().map(String::as_str))
+                .collect()
+        };
+        Self {
+            what: "for latency",
+            salmock: more(&["-X", "linger.ms=0"], &args.salmock_arg),
+            saltransform: more(&["-X", "linger.ms=0"], &args.transform_arg),
+            influxsink: more(&["--flush-interval", "0.005"], &args.sink_arg),
+        }
+    }
+}
+
+/// What was seen with one of them.
+struct Seen {
+    what: &'static str,
+    ages_ms: Vec<f64>,
+    own: [f64; 2],
+    rate: f64,
+    cores: Vec<(String, f64)>,
+}
+
+pub(super) async fn measure(bench: &Bench) -> Outcome<Section> {
+    let mut all = Vec::new();
+    for settings in [Settings::defaults(), Settings::for_latency(&bench.args)] {
+        let seen = run(bench, &settings).await?;
+        println!("{}", seen.line());
+        all.push(seen);
+    }
+    Ok(section(&all))
+}
+
+async fn run(bench: &Bench, settings: &Settings<'_>) -> Outcome<Seen> {
+    let subname = bench.fresh("age");
+    let schemas = bench.args.schemas.display().to_string();
+    println!("age: {}, 1,330 messages/s of {TOPICS} topics", settings.what);
+    let naming = ["--subname", subname.as_str()];
+    let init = [
+        "init",
+        "--xml-dir",
+        &schemas,
+        "--wire-extras",
+        "--replication",
+        "1",
+    ];
+    let mut init = bench.command("saltransform", &[&init[..], &naming].concat())?;
+    if !init.wait(Duration::from_secs(60)).await?.success() {
+        return Err(Failure::Unexpected(format!("{} failed", init.name())));
+    }
+    let endpoint = Endpoint::forwarding(bench.services.get("INFLUXDB_URL")?, &bench.http).await?;
+    let (url, regex) = (endpoint.url(), format!(r"^lsst\.{subname}\."));
+    let arguments = [
+        "run",
+        "--topic-regex",
+        &regex,
+        "--group",
+        &subname,
+        "--into",
+        &url,
+    ];
+    let sink = bench.stage("influxsink", &[&arguments[..], &settings.influxsink].concat())?;
+    let subsystems = subsystems(bench)?.join(",");
+    let group = format!("{subname}-transform");
+    let arguments = ["run", "--subsystem", &subsystems, "--group", &group];
+    let transform = bench.stage(
+        "saltransform",
+        &[&arguments[..], &naming, &settings.saltransform].concat(),
+    )?;
+    // Both are in their groups before the first message, so that nothing waits for them.
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    let most = TOPICS.to_string();
+    let arguments = [
+        "produce",
+        "--schemas",
+        &schemas,
+        "--max-topics",
+        &most,
+        "--period",
+        PERIOD,
+    ];
+    let salmock = bench.stage("salmock", &[&arguments[..], &naming, &settings.salmock].concat())?;
+    tokio::time::sleep(Duration::from_secs(bench.size(8, 15))).await;
+
+    let watched = [
+        ("salmock", salmock.pid()),
+        ("saltransform", transform.pid()),
+        ("influxsink", sink.pid()),
+        ("kafka", bench.services.pid("kafka")?),
+        ("influxdb", bench.services.pid("influxdb2")?),
+        ("this harness", std::process::id()),
+    ];
+    let (metrics, cpu) = (Metrics::of(bench, &sink).await?, cpu_of(&watched)?);
+    drop(endpoint.take_ages());
+    let span = Duration::from_secs(bench.size(15, 60));
+    tokio::time::sleep(span).await;
+    let ages = endpoint.take_ages();
+    let (later, used) = (Metrics::of(bench, &sink).await?, since(&cpu, cpu_of(&watched)?));
+    for stage in [salmock, transform, sink] {
+        stage.stop().await?;
+    }
+    let mut ages_ms: Vec<f64> = ages.iter().map(|micros| *micros as f64 / 1e3).collect();
+    ages_ms.sort_by(f64::total_cmp);
+    Ok(Seen {
+        what: settings.what,
+        rate: ages_ms.len() as f64 / span.as_secs_f64(),
+        ages_ms,
+        own: [0.5, 0.99].map(|share| 1e3 * later.quantile_since(&metrics, AGE, share)),
+        cores: used
+            .into_iter()
+            .map(|(name, seconds)| (name, seconds / span.as_secs_f64()))
+            .collect(),
+    })
+}
+
+/// The components of the topics that salmock sends: the first ones in alphabetical order.
+fn subsystems(bench: &Bench) -> Outcome<Vec<String>> {
+    let dir = SchemaDir::read(&bench.args.schemas).doing("read the schemas")?;
+    let found = dir.schemas(&Options::default());
+    let topics = found.schemas.iter().take(TOPICS);
+    let mut names: Vec<String> = topics.map(|schema| schema.topic.component().to_owned()).collect();
+    names.dedup();
+    Ok(names)
+}
+
+impl Seen {
+    fn quantile(&self, share: f64) -> f64 {
+        let at = (share * self.ages_ms.len() as f64) as usize;
+        self.ages_ms
+            .get(at.min(self.ages_ms.len().saturating_sub(1)))
+            .copied()
+            .unwrap_or(f64::INFINITY)
+    }
+
+    fn line(&self) -> String {
+        let [p50, p99, most] = [0.5, 0.99, 1.0].map(|share| self.quantile(share));
+        let [own_p50, own_p99] = self.own;
+        format!(
+            "| {} | {:.0} | {p50:.1} | {p99:.1} | {most:.1} | {own_p50:.1} | {own_p99:.1} | {} |",
+            self.what,
+            self.rate,
+            self.cores
+                .iter()
+                .map(|(name, cores)| format!("{name} {cores:.2}"))
+                .collect::<Vec<_>>()
+                .join(", "),
+        )
+    }
+
+    fn json(&self) -> Value {
+        json!({"settings": self.what, "points_s": self.rate, "p50_ms": self.quantile(0.5), "p99_ms": self.quantile(0.99),
+            "max_ms": self.quantile(1.0), "own_metric_ms": self.own, "cores": self.cores})
+    }
+}
+
+fn section(all: &[Seen]) -> Section {
+    let mut text = String::from(
+        "| settings | points/s | age p50 ms | p99 | max | metric's p50 | p99 | cores |\n|---|--:|--:|--:|--:|--:|--:|---|\n",
+    );
+    for seen in all {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{}", seen.line());
+    }
+    let best = |share| all.last().map_or(f64::INFINITY, |seen| seen.quantile(share));
+    Section {
+        name: "age",
+        text,
+        ratios: vec![
+            Ratio {
+                row: "age-p50",
+                value: best(0.5),
+                target: Target::Most(20.0),
+            },
+            Ratio {
+                row: "age-p99",
+                value: best(0.99),
+                target: Target::Most(100.0),
+            },
+        ],
+        json: all.iter().map(Seen::json).collect(),
+    }
+}

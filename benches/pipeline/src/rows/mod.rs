@@ -1,0 +1,25 @@
+//! The rows, each group a file: what is started, what is measured, and what it is held against.
+
+mod age;
+mod peers;
+mod scaling;
+mod sustained;
+mod topics;
+mod transform;
+
+use crate::bench::Bench;
+use crate::config::Row;
+use crate::failure::Outcome;
+use crate::report::Section;
+
+/// Measures a group of rows.
+pub(crate) async fn measure(row: Row, bench: &Bench) -> Outcome<Section> {
+    match row {
+        Row::Transform => transform::measure(bench).await,
+        Row::Age => age::measure(bench).await,
+        Row::Topics => topics::measure(bench).await,
+        Row::Scaling => scaling::measure(bench).await,
+        Row::Peers => peers::measure(bench).await,
+        Row::Sustained => sustained::measure(bench).await,
+    }
+}

@@ -1,0 +1,321 @@
+//! The runs of one contest: records are made by saltransform once, and then taken by each writer in turn.
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::BaseConsumer;
+use serde_json::Value;
+
+use super::database::Database;
+use super::telegraf::{self, Into};
+use crate::bench::Bench;
+use crate::endpoint::Endpoint;
+use crate::failure::{Doing, Failure, Outcome};
+use crate::flow::{Pace, cpu_of, since, watch};
+use crate::kafka::Kafka;
+use crate::metrics::Metrics;
+use crate::process::Process;
+use crate::template::Topic;
+use crate::usage::{cpu, memory};
+
+const MIB: f64 = 1024.0 * 1024.0;
+/// How often it is looked how far a writer is.
+const LOOK: Duration = Duration::from_millis(50);
+const STALLED: Duration = Duration::from_secs(90);
+
+/// One writer's run.
+pub(super) struct Run {
+    pub(super) who: &'static str,
+    pub(super) into: &'static str,
+    pub(super) pace: Pace,
+    /// CPU time of one record, from the process's start on: who reads ahead has worked before its first point is written.
+    pub(super) cpu_micros: f64,
+    pub(super) peak_mib: f64,
+}
+
+/// All of one kind of records.
+pub(super) struct Contest {
+    pub(super) what: &'static str,
+    pub(super) runs: Vec<Run>,
+    /// What InfluxDB held afterwards, in words.
+    pub(super) check: String,
+    topic: Topic,
+    count: u64,
+    lines: PathBuf,
+}
+
+/// How far a writer says that it is.
+enum Progress {
+    /// influxsink's counter of points that the database has.
+    Metric,
+    /// What Telegraf has committed.
+    Committed(BaseConsumer),
+}
+
+impl Contest {
+    /// Makes the records, and the lines for the bare loop.
+    pub(super) async fn new(bench: &Bench, what: &'static str, topic: &Topic, count: u64) -> Outcome<Self> {
+        let input = bench.load(topic, &topic.templates(2_000)?, 1, count).await?;
+        let group = bench.fresh("bench-peers");
+        let arguments = [
+            "run",
+            "--topic",
+            &input,
+            "--group",
+            &group,
+            "--auto-offset-reset",
+            "earliest",
+        ];
+        let transform = bench.stage(
+            "saltransform",
+            &[&arguments[..], &["--dialect", "ts_xml"]].concat(),
+        )?;
+        let mut processes = [transform];
+        watch(
+            &bench.kafka,
+            (&topic.kafka_topic, 1),
+            0,
+            count,
+            &mut processes,
+            &[],
+        )
+        .await?;
+        let [transform] = processes;
+        transform.stop().await?;
+        let contest = Self {
+            what,
+            runs: Vec::new(),
+            check: String::new(),
+            topic: topic.clone(),
+            count,
+            lines: bench.args.logs.join(bench.fresh("lines")),
+        };
+        let endpoint = Endpoint::keeping(&contest.lines, &bench.http).await?;
+        contest.influxsink(bench, "file", &endpoint.url(), "none").await?;
+        Ok(contest)
+    }
+
+    /// Everybody once.
+    pub(super) async fn round(&mut self, bench: &Bench) -> Outcome<()> {
+        let discard = Endpoint::discarding(&bench.http).await?;
+        let nowhere = discard.url();
+        let (influxdb, token) = (
+            bench.services.get("INFLUXDB_URL")?,
+            bench.services.get("INFLUXDB_TOKEN")?,
+        );
+        let org = bench.services.get("INFLUXDB_ORG")?;
+        let ours = self.influxsink(bench, "discard", &nowhere, "none").await?;
+        self.note(ours);
+        let to = Into::Influx {
+            url: &nowhere,
+            token,
+            org,
+            bucket: "none",
+        };
+        let theirs = self.telegraf(bench, "discard", &to).await?;
+        self.note(theirs);
+        let theirs = self.telegraf(bench, "its own discard", &Into::Nowhere).await?;
+        self.note(theirs);
+        let bare = self.bare(bench, "discard", &nowhere, "none").await?;
+        self.note(bare);
+
+        let database = Database::new(bench)?;
+        let mut fields = Vec::new();
+        for who in ["influxsink", "Telegraf", "bare loop"] {
+            let bucket = bench.fresh("bench");
+            let id = database.create(&bucket).await?;
+            let to = Into::Influx {
+                url: influxdb,
+                token,
+                org,
+                bucket: &bucket,
+            };
+            let run = match who {
+                "influxsink" => self.influxsink(bench, "InfluxDB", influxdb, &bucket).await?,
+                "Telegraf" => self.telegraf(bench, "InfluxDB", &to).await?,
+                _ => self.bare(bench, "InfluxDB", influxdb, &bucket).await?,
+            };
+            self.note(run);
+            if self.check.is_empty() && who != "bare loop" {
+                let measurement = format!(
+                    "lsst.sal.{}.{}",
+                    self.topic.name.component(),
+                    self.topic.name.sal_name()
+                );
+                fields.push(database.fields(&bucket, &measurement).await?);
+            }
+            database.remove(&id).await?;
+        }
+        if let [ours, theirs] = fields.as_slice() {
+            let points =
+                |of: &std::collections::BTreeMap<String, u64>| of.values().copied().max().unwrap_or_default();
+            let only = |one: &std::collections::BTreeMap<String, u64>,
+                        other: &std::collections::BTreeMap<String, u64>| {
+                one.iter()
+                    .filter(|(name, count)| other.get(*name) != Some(count))
+                    .count()
+            };
+            self.check = format!(
+                "influxsink {} points of {} fields, Telegraf {} points of {} fields; {} fields differ in name or count",
+                points(ours),
+                ours.len(),
+                points(theirs),
+                theirs.len(),
+                only(ours, theirs).max(only(theirs, ours)),
+            );
+            println!("  {}", self.check);
+        }
+        Ok(())
+    }
+
+    /// Removes the lines.
+    pub(super) fn tidy_up(&self) -> Outcome<()> {
+        std::fs::remove_file(&self.lines).doing(format!("remove {}", self.lines.display()))
+    }
+
+    fn note(&mut self, run: Run) {
+        println!(
+            "  {:<10} into {:<15} {:>7.0}/s {:>8.2} µs {:>6.0} MiB, influxdb {:.2} cores",
+            run.who,
+            run.into,
+            run.pace.rate(),
+            run.cpu_micros,
+            run.peak_mib,
+            run.pace.cores("influxdb"),
+        );
+        self.runs.push(run);
+    }
+
+    async fn influxsink(&self, bench: &Bench, into: &'static str, url: &str, bucket: &str) -> Outcome<Run> {
+        let group = bench.fresh("bench-influxsink");
+        let arguments = [
+            "run",
+            &self.topic.kafka_topic,
+            "--group",
+            &group,
+            "--into",
+            url,
+            "--bucket",
+            bucket,
+        ];
+        let process = bench.stage("influxsink", &arguments)?;
+        self.finish(bench, "influxsink", into, process, &Progress::Metric)
+            .await
+    }
+
+    async fn telegraf(&self, bench: &Bench, into: &'static str, to: &Into<'_>) -> Outcome<Run> {
+        let group = bench.fresh("bench-telegraf");
+        let (broker, registry) = (
+            bench.services.get("BROKER")?,
+            bench.services.get("SCHEMAREGISTRY")?,
+        );
+        let text = telegraf::configuration(broker, registry, &self.topic.kafka_topic, &group, to);
+        let file = bench.args.logs.join("telegraf.toml");
+        std::fs::write(&file, text).doing(format!("write {}", file.display()))?;
+        let program = bench.services.get("TELEGRAF")?;
+        let arguments = ["--config".to_owned(), file.display().to_string()];
+        let process = bench.start("telegraf", std::path::Path::new(program), &arguments, 0)?;
+        let progress = Progress::Committed(bench.kafka.member_of(&group)?);
+        self.finish(bench, "Telegraf", into, process, &progress).await
+    }
+
+    /// Watches a writer until it has written everything.
+    async fn finish(
+        &self,
+        bench: &Bench,
+        who: &'static str,
+        into: &'static str,
+        mut process: Process,
+        progress: &Progress,
+    ) -> Outcome<Run> {
+        let watched = [
+            ("writer", process.pid()),
+            ("influxdb", bench.services.pid("influxdb2")?),
+        ];
+        let (mut first, mut last, mut moved) = (None, 0, Instant::now());
+        let pace = loop {
+            let written = match progress {
+                Progress::Metric => match Metrics::of(bench, &process).await {
+                    Ok(metrics) => metrics.get("influxsink_written_total") as u64,
+                    // Its port opens a moment after its start.
+                    Err(_) => 0,
+                },
+                Progress::Committed(client) => {
+                    Kafka::committed(client, [(self.topic.kafka_topic.as_str(), 1)].into_iter())?
+                }
+            };
+            let now = Instant::now();
+            if written > last {
+                (last, moved) = (written, now);
+            }
+            match &first {
+                None if written > 0 => first = Some((now, written, cpu_of(&watched)?)),
+                Some((begun, at_first, before)) if written >= self.count => {
+                    break Pace {
+                        messages: written - at_first,
+                        seconds: now.duration_since(*begun).as_secs_f64(),
+                        cpu: since(before, cpu_of(&watched)?),
+                    };
+                }
+                _ => {}
+            }
+            process.check()?;
+            if moved.elapsed() > STALLED {
+                return Err(Failure::Unexpected(format!(
+                    "{} has written {last} of {} records, and no more",
+                    process.name(),
+                    self.count
+                )));
+            }
+            tokio::time::sleep(LOOK).await;
+        };
+        let peak_mib = memory(process.pid())?.peak as f64 / MIB;
+        let cpu_micros = cpu(process.pid())?.as_secs_f64() * 1e6 / self.count as f64;
+        process.stop().await?;
+        Ok(Run {
+            who,
+            into,
+            pace,
+            cpu_micros,
+            peak_mib,
+        })
+    }
+
+    /// The yardstick says itself how long it took.
+    async fn bare(&self, bench: &Bench, into: &'static str, url: &str, bucket: &str) -> Outcome<Run> {
+        let org = bench.services.get("INFLUXDB_ORG")?;
+        let url = format!("{url}/api/v2/write?org={org}&bucket={bucket}&precision=us");
+        let (lines, result) = (
+            self.lines.display().to_string(),
+            bench.args.logs.join(bench.fresh("posted")),
+        );
+        let result_text = result.display().to_string();
+        let influxdb = [("influxdb", bench.services.pid("influxdb2")?)];
+        let before = cpu_of(&influxdb)?;
+        let mut process = bench.yardstick(
+            "post",
+            &["--lines", &lines, "--url", &url, "--result", &result_text],
+        )?;
+        let status = process.wait(Duration::from_secs(300)).await?;
+        let mut used = since(&before, cpu_of(&influxdb)?);
+        let doing = || format!("read what {} did ({status})", process.name());
+        let text = std::fs::read(&result).doing(doing())?;
+        let said: Value = serde_json::from_slice(&text).doing(doing())?;
+        std::fs::remove_file(&result).doing(doing())?;
+        let number = |key: &str| said[key].as_f64().unwrap_or_default();
+        let own = number("cpu_s");
+        used.insert("writer".to_owned(), own);
+        Ok(Run {
+            who: "bare loop",
+            into,
+            pace: Pace {
+                messages: number("points") as u64,
+                seconds: number("seconds"),
+                cpu: used,
+            },
+            cpu_micros: own * 1e6 / self.count as f64,
+            // All lines are in its memory: not to be compared.
+            peak_mib: 0.0,
+        })
+    }
+}

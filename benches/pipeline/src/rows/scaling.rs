@@ -1,0 +1,138 @@
+//! `scaling` and `scaling-partitions`: two replicas of saltransform on two partitions against one on one, and what a message
+//! costs when it comes through 64 partitions.
+
+use std::fmt::Write as _;
+
+use sal::name::Dialect;
+use serde_json::{Value, json};
+
+use crate::bench::Bench;
+use crate::failure::Outcome;
+use crate::flow::{Pace, median, watch};
+use crate::process::Process;
+use crate::report::{Ratio, Section, Target, number};
+use crate::template::Topic;
+
+/// A way to run: so many partitions in and out, so many replicas.
+struct Shape {
+    what: &'static str,
+    component: &'static str,
+    partitions: i32,
+    replicas: usize,
+    count: u64,
+}
+
+pub(super) async fn measure(bench: &Bench) -> Outcome<Section> {
+    let count = bench.size(60_000, 250_000);
+    let shapes = [
+        ("1 replica, 1 partition", "ScaleOne", 1, 1),
+        ("2 replicas, 2 partitions", "ScaleTwo", 2, 2),
+        ("1 replica, 64 partitions", "ScaleMany", 64, 1),
+    ];
+    let shapes = shapes.map(|(what, component, partitions, replicas)| Shape {
+        what,
+        component,
+        partitions,
+        replicas,
+        count: count * replicas as u64,
+    });
+    let mut inputs = Vec::new();
+    for shape in &shapes {
+        let topic = topic(shape.component)?;
+        println!("scaling: {} messages for {}", shape.count, shape.what);
+        inputs.push(
+            bench
+                .load(&topic, &topic.templates(10_000)?, shape.partitions, shape.count)
+                .await?,
+        );
+    }
+    let mut paces: Vec<Vec<Pace>> = vec![Vec::new(); shapes.len()];
+    // The first round warms the broker up.
+    for round in 0..=bench.size(1, 3) {
+        for ((shape, input), paces) in shapes.iter().zip(&inputs).zip(&mut paces) {
+            let pace = run(bench, shape, input).await?;
+            println!(
+                "  {:<26} {:>7.0}/s {:>6.2} µs, broker {:.2} cores",
+                shape.what,
+                pace.rate(),
+                pace.cpu_micros("stage"),
+                pace.cores("broker")
+            );
+            if round > 0 {
+                paces.push(pace);
+            }
+        }
+    }
+    Ok(section(&shapes, &paces))
+}
+
+fn topic(component: &str) -> Outcome<Topic> {
+    let schema = efd_benches::thermal_data().schema.replace("MTM1M3TS", component);
+    Topic::new(&format!("{component}_thermalData"), schema, Dialect::Efd)
+}
+
+async fn run(bench: &Bench, shape: &Shape, input: &str) -> Outcome<Pace> {
+    let (group, topic) = (bench.fresh("bench-scaling"), topic(shape.component)?);
+    let output = (topic.kafka_topic.as_str(), shape.partitions);
+    let from = bench.kafka.end([output].into_iter())?;
+    let arguments = [
+        "run",
+        "--topic",
+        input,
+        "--group",
+        &group,
+        "--auto-offset-reset",
+        "earliest",
+    ];
+    let replicas = (0..shape.replicas).map(|_| bench.stage("saltransform", &arguments));
+    let mut replicas: Vec<Process> = replicas.collect::<Outcome<_>>()?;
+    let mut watched = vec![("broker", bench.services.pid("kafka")?)];
+    watched.extend(replicas.iter().map(|replica| ("stage", replica.pid())));
+    let pace = watch(&bench.kafka, output, from, shape.count, &mut replicas, &watched).await?;
+    for replica in replicas {
+        replica.stop().await?;
+    }
+    Ok(pace)
+}
+
+fn section(shapes: &[Shape], paces: &[Vec<Pace>]) -> Section {
+    let mut text = String::from(
+        "| | messages/s | CPU µs a message | replicas' cores | broker's cores |\n|---|--:|--:|--:|--:|\n",
+    );
+    let of = |at: usize, get: &dyn Fn(&Pace) -> f64| median(paces.get(at).into_iter().flatten().map(get));
+    for (at, shape) in shapes.iter().enumerate() {
+        // Writing to a string does not fail.
+        let _ = writeln!(
+            text,
+            "| {} | {:.0} | {} | {:.2} | {:.2} |",
+            shape.what,
+            of(at, &Pace::rate),
+            number(of(at, &|pace| pace.cpu_micros("stage"))),
+            of(at, &|pace| pace.cores("stage")),
+            of(at, &|pace| pace.cores("broker")),
+        );
+    }
+    let json = shapes.iter().enumerate().map(|(at, shape)| {
+        json!({"shape": shape.what, "messages_s": of(at, &Pace::rate),
+            "cpu_us": of(at, &|pace| pace.cpu_micros("stage")), "cores": of(at, &|pace| pace.cores("stage")),
+            "broker_cores": of(at, &|pace| pace.cores("broker"))})
+    });
+    let cpu = |at| of(at, &|pace: &Pace| pace.cpu_micros("stage"));
+    Section {
+        name: "scaling",
+        text,
+        ratios: vec![
+            Ratio {
+                row: "scaling",
+                value: of(1, &Pace::rate) / of(0, &Pace::rate),
+                target: Target::Least(1.7),
+            },
+            Ratio {
+                row: "scaling-partitions",
+                value: cpu(2) / cpu(0),
+                target: Target::Most(1.2),
+            },
+        ],
+        json: json.collect::<Vec<Value>>().into(),
+    }
+}

@@ -1,0 +1,115 @@
+//! A steady stream of SAL text at a wanted number of bytes a second: all topics in turn, each message with the moment of its
+//! sending. A thread of its own, as timers of a busy runtime come late.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rdkafka::producer::{DefaultProducerContext, Producer, ThreadedProducer};
+
+use crate::failure::{Doing, Failure, Outcome};
+use crate::kafka::send;
+use crate::template::{Templates, Topic};
+
+/// A topic, its messages, and where they are sent to.
+pub(crate) struct Line {
+    pub(crate) topic: Topic,
+    pub(crate) templates: Templates,
+    pub(crate) input: String,
+}
+
+/// What was sent so far.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sent {
+    pub(crate) bytes: u64,
+    pub(crate) messages: u64,
+}
+
+/// Sends until it is stopped or dropped.
+pub(crate) struct Sender {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<Outcome<()>>>,
+}
+
+#[derive(Debug, Default)]
+struct Shared {
+    bytes: AtomicU64,
+    messages: AtomicU64,
+    stopped: AtomicBool,
+}
+
+impl Sender {
+    /// Starts to send, each topic as often as any other.
+    pub(crate) fn start(
+        producer: ThreadedProducer<DefaultProducerContext>,
+        lines: Vec<Line>,
+        bytes_a_second: f64,
+    ) -> Self {
+        let shared = Arc::new(Shared::default());
+        let for_thread = Arc::clone(&shared);
+        let thread = thread::spawn(move || run(&producer, &lines, bytes_a_second, &for_thread));
+        Self {
+            shared,
+            thread: Some(thread),
+        }
+    }
+
+    /// What was sent so far.
+    pub(crate) fn sent(&self) -> Sent {
+        Sent {
+            bytes: self.shared.bytes.load(Ordering::Relaxed),
+            messages: self.shared.messages.load(Ordering::Relaxed),
+        }
+    }
+
+    /// Ends the stream; an error if it ended before.
+    pub(crate) fn stop(mut self) -> Outcome<()> {
+        self.shared.stopped.store(true, Ordering::Relaxed);
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(result)) => result,
+            _ => Err(Failure::Unexpected("the sender has ended".to_owned())),
+        }
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        self.shared.stopped.store(true, Ordering::Relaxed);
+    }
+}
+
+fn run(
+    producer: &ThreadedProducer<DefaultProducerContext>,
+    lines: &[Line],
+    bytes_a_second: f64,
+    shared: &Shared,
+) -> Outcome<()> {
+    let begun = Instant::now();
+    let mut text = Vec::new();
+    let (mut bytes, mut last_ms) = (0_u64, 0);
+    for round in 0_u64.. {
+        // Records of dialect efd keep milliseconds: a topic's next message is a millisecond later, at least.
+        let now_ms = (pipeline::unix_micros() / 1_000).max(last_ms + 1);
+        last_ms = now_ms;
+        for line in lines {
+            let due = Duration::from_secs_f64(bytes as f64 / bytes_a_second);
+            let early = due.saturating_sub(begun.elapsed());
+            // A shorter sleep is longer than it says.
+            if early > Duration::from_millis(1) {
+                thread::sleep(early);
+            }
+            if shared.stopped.load(Ordering::Relaxed) {
+                return producer
+                    .flush(Duration::from_secs(30))
+                    .doing("send the last messages");
+            }
+            line.templates.write(round, now_ms * 1_000, &mut text);
+            send(producer, &line.input, None, &text)?;
+            bytes += text.len() as u64;
+            shared.bytes.store(bytes, Ordering::Relaxed);
+            shared.messages.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! influxsink's yardstick: one thread that posts ready lines in batches of the same size, compressed the same way.
+
+use std::io::{BufRead, BufReader, Write as _};
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::json;
+
+use crate::failure::{Doing, Failure, Outcome};
+use crate::usage::cpu;
+
+/// What it posts where.
+#[derive(Debug, Args)]
+pub(crate) struct PostArgs {
+    /// File of lines
+    #[arg(long)]
+    lines: PathBuf,
+    /// Write endpoint, with its query
+    #[arg(long)]
+    url: String,
+    #[arg(long, env = "INFLUXDB_TOKEN", hide_env_values = true)]
+    token: String,
+    /// Bytes of a batch, as `influxsink run --batch-bytes`
+    #[arg(long, default_value_t = 1 << 20)]
+    batch_bytes: usize,
+    /// Points of a batch, as `influxsink run --batch-points`
+    #[arg(long, default_value_t = 5_000)]
+    batch_points: usize,
+    /// File for what it took
+    #[arg(long)]
+    result: PathBuf,
+}
+
+/// Posts all lines, says what that took, reading the file left out, and ends.
+pub(crate) async fn post(args: &PostArgs) -> Outcome<()> {
+    let (batches, points) = read(args)?;
+    let client = reqwest::Client::builder().no_proxy().tcp_nodelay(true).build();
+    let client = client.doing("make an HTTP client")?;
+    let pid = std::process::id();
+    let (begun, before) = (Instant::now(), cpu(pid)?);
+    for batch in &batches {
+        let body = gzip(batch).doing("compress")?;
+        let request = client
+            .post(&args.url)
+            .header("Content-Type", "text/plain; charset=utf-8")
+            .header("Content-Encoding", "gzip")
+            .header("Authorization", format!("Token {}", args.token));
+        let answer = request.body(body).send().await.doing("post lines")?;
+        if answer.status().as_u16() != 204 {
+            let (status, text) = (answer.status(), answer.text().await.unwrap_or_default());
+            return Err(Failure::Unexpected(format!(
+                "the database answers {status}: {text}"
+            )));
+        }
+    }
+    let result = json!({"points": points, "seconds": begun.elapsed().as_secs_f64(),
+        "cpu_s": cpu(pid)?.saturating_sub(before).as_secs_f64()});
+    std::fs::write(&args.result, result.to_string()).doing(format!("write {}", args.result.display()))
+}
+
+/// The lines in batches, and how many lines there are.
+fn read(args: &PostArgs) -> Outcome<(Vec<Vec<u8>>, u64)> {
+    let doing = || format!("read {}", args.lines.display());
+    let file = std::fs::File::open(&args.lines).doing(doing())?;
+    let mut reader = BufReader::new(file);
+    let (mut batches, mut batch, mut points, mut all) = (Vec::new(), Vec::new(), 0, 0);
+    while reader.read_until(b'\n', &mut batch).doing(doing())? > 0 {
+        points += 1;
+        all += 1;
+        if batch.len() >= args.batch_bytes || points >= args.batch_points {
+            batches.push(std::mem::take(&mut batch));
+            points = 0;
+        }
+    }
+    if !batch.is_empty() {
+        batches.push(batch);
+    }
+    Ok((batches, all))
+}
+
+/// As influxsink does it: level 1.
+fn gzip(lines: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(lines.len() / 4), Compression::fast());
+    encoder.write_all(lines)?;
+    encoder.finish()
+}
