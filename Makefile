@@ -23,7 +23,8 @@ test-faults: ## break a real cluster of three brokers 200 times, and account for
 	scripts/services run --brokers 3 --name faults-$$$$ -- target/debug/faults $(ARGS)
 
 bench: ## measure the hot paths with criterion; ends with a line RATIO for each target of docs/performance.md
-	cargo bench -p efd-benches $(ARGS)
+	cargo bench --locked -p efd-benches --bench transform --bench sink -- $(ARGS)
+	cargo bench --locked -p efd-benches --bench ratios
 
 RELEASE := cargo build --release --locked --no-default-features --bins
 STAGES := -p salmock -p saltransform -p influxsink -p bench-pipeline

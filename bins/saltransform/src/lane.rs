@@ -115,7 +115,7 @@ impl<'m> Lane<'m> for TransformLane<'m> {
 impl<'m> TransformLane<'m> {
     /// Sees one message through as far as this thread can.
     fn carry(&mut self, taken: Taken<'m>) {
-        let mut backoff = Backoff::default();
+        let mut backoff = None;
         loop {
             let since = Instant::now();
             match self.transformer.transform(taken.message.payload()) {
@@ -142,7 +142,11 @@ impl<'m> TransformLane<'m> {
                     tracing::debug!(error = %pipeline::chain(&error), "waiting for the schema registry");
                 }
             }
-            if taken.receipt.is_revoked() || !backoff.wait(None, &self.shared.shutdown) {
+            if taken.receipt.is_revoked()
+                || !backoff
+                    .get_or_insert_with(Backoff::default)
+                    .wait(None, &self.shared.shutdown)
+            {
                 return;
             }
         }

@@ -11,9 +11,11 @@ use rdkafka::ClientConfig;
 
 /// What a stage needs when nothing flows (code, threads, TLS, metrics: 29 MiB of a debug build), and what requests and
 /// the allocator's gaps take beside the shares.
-const BASE: usize = 40 << 20;
+const BASE: usize = 46 << 20;
 /// The least allowance that works.
 pub const LEAST_MIB: u32 = 64;
+/// More in one answer makes nothing quicker; and unpacked it is several times as large, beyond all shares.
+const MOST_FETCHED: usize = 4 << 20;
 /// How often the resident memory is looked at; a look costs some microseconds.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -43,7 +45,7 @@ impl MemoryShares {
             resident: whole / 16 * 15,
             in_flight: 2 * eighth,
             ahead: 2 * eighth,
-            fetch: eighth,
+            fetch: eighth.min(MOST_FETCHED),
             dead_letters: eighth,
             output: 2 * eighth,
         }
@@ -127,7 +129,7 @@ mod tests {
         config.set("fetch.max.bytes", "1000");
         MemoryShares::of(64).limit_consumer(&mut config);
         assert_eq!(config.get("fetch.max.bytes"), Some("1000"));
-        assert_eq!(config.get("queued.max.messages.kbytes"), Some("6144"));
+        assert_eq!(config.get("queued.max.messages.kbytes"), Some("4608"));
     }
 
     #[test]

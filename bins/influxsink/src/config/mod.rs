@@ -304,7 +304,8 @@ mod tests {
         assert_eq!(bytes(&["t", "--lanes", "2"]), 1 << 20);
         assert_eq!(
             bytes(&["t", "--lanes", "16", "--max-memory", "64"]),
-            (6 << 20) / 64
+            // A quarter of what is left of 64 MiB, for 64 batches.
+            (18 << 20) / 4 / 64
         );
         assert!(parse(&["t", "--max-memory", "16"]).is_err());
     }
