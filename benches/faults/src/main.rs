@@ -33,6 +33,7 @@ mod world;
 use std::process::ExitCode;
 
 use clap::Parser;
+use pipeline::service::wait_for_signal;
 
 use crate::config::Args;
 
@@ -42,7 +43,7 @@ async fn main() -> ExitCode {
     // Dropped in the middle, a run ends the processes that it started.
     let report = tokio::select! {
         report = run::run(&args) => report,
-        () = asked_to_end() => Err(failure::Failure::Unexpected("ended by a signal".to_owned())),
+        () = wait_for_signal() => Err(failure::Failure::Unexpected("ended by a signal".to_owned())),
     };
     let written = match report {
         Ok(report) => report.write(&args).map(|()| report.is_clean()),
@@ -55,18 +56,5 @@ async fn main() -> ExitCode {
             eprintln!("faults: {}", pipeline::chain(&failure));
             ExitCode::from(2)
         }
-    }
-}
-
-async fn asked_to_end() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
     }
 }

@@ -89,6 +89,20 @@ impl Bench {
         self.start(binary, &self.program.with_file_name(binary), &arguments, port)
     }
 
+    /// Starts a replica of saltransform that reads a topic, or several (with commas between), from the start.
+    pub(crate) fn transform(&self, input: &str, group: &str) -> Outcome<Process> {
+        let arguments = [
+            "run",
+            "--topic",
+            input,
+            "--group",
+            group,
+            "--auto-offset-reset",
+            "earliest",
+        ];
+        self.stage("saltransform", &arguments)
+    }
+
     /// Starts a stage's command that ends by itself.
     pub(crate) fn command(&self, binary: &str, arguments: &[&str]) -> Outcome<Process> {
         let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();

@@ -27,6 +27,7 @@ mod yardstick;
 use std::process::ExitCode;
 
 use clap::Parser;
+use pipeline::service::wait_for_signal;
 
 use crate::config::{Cli, RunArgs, Yardstick};
 use crate::failure::{Failure, Outcome};
@@ -40,7 +41,7 @@ async fn main() -> ExitCode {
         // Dropped in the middle, a run ends the processes that it started.
         None => tokio::select! {
             result = run(&cli.run) => result,
-            () = asked_to_end() => Err(Failure::Unexpected("ended by a signal".to_owned())),
+            () = wait_for_signal() => Err(Failure::Unexpected("ended by a signal".to_owned())),
         },
     };
     match result {
@@ -61,17 +62,4 @@ async fn run(args: &RunArgs) -> Outcome<()> {
         sections.push(section);
     }
     report::write(args, &sections)
-}
-
-async fn asked_to_end() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
 }

@@ -75,16 +75,7 @@ async fn run(bench: &Bench, shape: &Shape, input: &str) -> Outcome<Pace> {
     let (group, topic) = (bench.fresh("bench-scaling"), topic(shape.component)?);
     let output = (topic.kafka_topic.as_str(), shape.partitions);
     let from = bench.kafka.end([output].into_iter())?;
-    let arguments = [
-        "run",
-        "--topic",
-        input,
-        "--group",
-        &group,
-        "--auto-offset-reset",
-        "earliest",
-    ];
-    let replicas = (0..shape.replicas).map(|_| bench.stage("saltransform", &arguments));
+    let replicas = (0..shape.replicas).map(|_| bench.transform(input, &group));
     let mut replicas: Vec<Process> = replicas.collect::<Outcome<_>>()?;
     let mut watched = vec![("broker", bench.services.pid("kafka")?)];
     watched.extend(replicas.iter().map(|replica| ("stage", replica.pid())));

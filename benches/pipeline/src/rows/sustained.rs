@@ -200,17 +200,8 @@ async fn lines(bench: &Bench) -> Outcome<Vec<Line>> {
 
 fn stages(bench: &Bench, inputs: &[String], outputs: &[String]) -> Outcome<[Process; 2]> {
     let (inputs, outputs) = (inputs.join(","), outputs.join(","));
-    let arguments = [
-        "run",
-        "--topic",
-        &inputs,
-        "--group",
-        GROUP,
-        "--auto-offset-reset",
-        "earliest",
-    ];
     Ok([
-        bench.stage("saltransform", &arguments)?,
+        bench.transform(&inputs, GROUP)?,
         bench.stage("influxsink", &["run", &outputs, "--group", SINK_GROUP])?,
     ])
 }

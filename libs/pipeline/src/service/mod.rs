@@ -13,7 +13,7 @@ mod shutdown;
 pub use logging::{LogError, init_logging};
 pub use readiness::{Part, Readiness};
 pub use server::ServerError;
-pub use shutdown::Shutdown;
+pub use shutdown::{Shutdown, wait_for_signal};
 
 use std::net::SocketAddr;
 
