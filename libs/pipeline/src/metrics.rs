@@ -69,6 +69,8 @@ fn histogram(
 pub struct KafkaMetrics {
     /// Messages behind the end of each partition, from librdkafka's statistics.
     pub lag: IntGaugeVec,
+    /// Partitions that the group has assigned to this process.
+    pub assigned: IntGauge,
     /// Rebalances seen, by kind: assign, revoke, error.
     pub rebalances: IntCounterVec,
     /// Errors of the clients, by code.
@@ -94,6 +96,11 @@ impl KafkaMetrics {
                 "kafka_consumer_lag",
                 "messages behind the end of a partition",
                 &["topic", "partition"],
+            )?,
+            assigned: gauge(
+                r,
+                "kafka_assigned_partitions",
+                "partitions that the group has assigned to this process",
             )?,
             rebalances: counters(r, "kafka_rebalances_total", "rebalances by kind", &["kind"])?,
             errors: counters(

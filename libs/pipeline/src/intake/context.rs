@@ -97,11 +97,11 @@ impl ConsumerContext for IntakeContext {
                 ("error", consumer.unassign())
             }
         };
-        self.reporter
-            .metrics()
-            .rebalances
-            .with_label_values(&[kind])
-            .inc();
+        let metrics = self.reporter.metrics();
+        metrics.rebalances.with_label_values(&[kind]).inc();
+        if let Ok(assigned) = consumer.assignment() {
+            metrics.assigned.set(assigned.count() as i64);
+        }
         tracing::info!(kind, partitions = %names(list), "rebalance");
         if let Err(error) = result {
             tracing::warn!(kind, error = %crate::chain(&error), "rebalance failed; librdkafka joins the group again");
