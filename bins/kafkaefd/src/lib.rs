@@ -1,4 +1,9 @@
-//! kafkaefd: the command of the observatory's telemetry operator. One module a sub-command.
+//! kafkaefd: the command of the observatory's telemetry operator. One module a sub-command, over what they share: how
+//! they speak ([`screen`]), how they fail ([`failure`]) and the cluster that they talk to ([`cluster`]).
 
+pub mod admin;
+pub mod cluster;
 pub mod demo;
+pub mod failure;
 pub mod salschema;
+pub mod screen;

@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use kafkaefd::admin::AdminCommand;
 use kafkaefd::demo::DemoArgs;
+use kafkaefd::failure::{Done, Failure};
 use kafkaefd::salschema::SalschemaCommand;
 use pipeline::config::parse_cli;
 
@@ -12,7 +14,9 @@ use pipeline::config::parse_cli;
 #[command(
     version,
     about,
-    after_help = "Example: kafkaefd salschema convert --xml-dir schemas --write avro"
+    after_help = "Exit codes: 0 all was done; 1 something was refused, not found or left out; 2 not confirmed; 64 wrong \
+                  flags; 69 a service cannot be reached.\n\n\
+                  Example: kafkaefd admin topics list --broker localhost:9092"
 )]
 struct Cli {
     #[command(subcommand)]
@@ -21,6 +25,7 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
+    Admin(AdminCommand),
     #[command(after_help = "Example: kafkaefd salschema convert --xml-dir schemas --print --subsystem Test")]
     Salschema(SalschemaCommand),
     Demo(DemoArgs),
@@ -44,8 +49,19 @@ fn main() -> ExitCode {
     };
     runtime.block_on(async {
         match cli.command {
+            Command::Admin(command) => end(command.run().await),
             Command::Salschema(command) => command.run().await,
             Command::Demo(args) => args.run().await,
         }
     })
+}
+
+fn end(result: Result<Done, Failure>) -> ExitCode {
+    match result {
+        Ok(done) => done.into(),
+        Err(failure) => {
+            failure.print();
+            failure.exit_code()
+        }
+    }
 }

@@ -9,7 +9,7 @@ use rdkafka::ClientContext;
 use rdkafka::client::OAuthToken;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::consumer::ConsumerContext;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::Metadata;
 use rdkafka::producer::{BaseProducer, DeliveryResult, Producer, ProducerContext};
 
@@ -29,19 +29,31 @@ pub enum ReachError {
         reason: String,
     },
     /// There is none.
-    #[error("no broker answers")]
-    Away(#[source] KafkaError),
+    #[error("no broker answers: {reason}")]
+    Away {
+        /// What became of the last connection, in the library's words: the name, the port, the time.
+        reason: String,
+    },
     /// No client can be made with these settings.
     #[error("wrong kafka settings")]
     Client(#[from] KafkaError),
 }
 
-/// The context of short-lived clients: reads tokens, keeps the first refusal.
+/// The context of short-lived clients: reads tokens, keeps what was said of connections.
 #[derive(Clone, Default)]
-pub struct Visitor(Arc<Mutex<Option<ReachError>>>);
+pub struct Visitor(Arc<Mutex<Heard>>);
+
+/// What was said of connections.
+#[derive(Default)]
+struct Heard {
+    /// The first refusal.
+    refused: Option<ReachError>,
+    /// The last connection that was not made.
+    lost: Option<String>,
+}
 
 impl Visitor {
-    fn refused(&self) -> MutexGuard<'_, Option<ReachError>> {
+    fn heard(&self) -> MutexGuard<'_, Heard> {
         crate::lock(&self.0)
     }
 }
@@ -58,12 +70,15 @@ impl ClientContext for Visitor {
         let refusal = error
             .rdkafka_error_code()
             .and_then(|code| Refusal::of(code, reason));
+        let mut heard = self.heard();
         if let Some(refusal) = refusal.filter(|refusal| refusal.is_of_connections()) {
-            self.refused().get_or_insert(ReachError::Refused {
+            heard.refused.get_or_insert(ReachError::Refused {
                 layer: refusal.layer(),
                 advice: refusal.advice(),
                 reason: reason.to_owned(),
             });
+        } else if error.rdkafka_error_code() != Some(RDKafkaErrorCode::AllBrokersDown) {
+            heard.lost = Some(reason.split(" (after ").next().unwrap_or(reason).to_owned());
         }
     }
 
@@ -89,12 +104,16 @@ pub fn reach(config: &ClientConfig, patience: Duration) -> Result<Metadata, Reac
     let start = Instant::now();
     loop {
         client.poll(Duration::from_millis(100));
-        if let Some(refused) = visitor.refused().take() {
+        if let Some(refused) = visitor.heard().refused.take() {
             return Err(refused);
         }
         match client.client().fetch_metadata(None, QUESTION) {
             Ok(metadata) => return Ok(metadata),
-            Err(error) if start.elapsed() >= patience => return Err(ReachError::Away(error)),
+            Err(error) if start.elapsed() >= patience => {
+                let lost = visitor.heard().lost.take();
+                let reason = lost.unwrap_or_else(|| error.to_string());
+                return Err(ReachError::Away { reason });
+            }
             Err(_) => {}
         }
     }

@@ -1,0 +1,103 @@
+//! `admin topics create`: makes topics; those that are there stay as they are.
+
+use clap::Args;
+use pipeline::config::KafkaArgs;
+use pipeline::topics::{Created, Shape, create};
+use serde::Serialize;
+
+use crate::cluster::{Cluster, PATIENCE};
+use crate::failure::{Done, Failure};
+use crate::screen::{AnswerArgs, Cell, Table, bad, faint, good};
+
+/// Create topics; those that exist stay as they are
+#[derive(Args, Debug, Clone)]
+#[command(
+    after_help = "Example: kafkaefd admin topics create mytopic -p 3 -r 1 --config retention.ms=86400000"
+)]
+pub(super) struct CreateArgs {
+    /// Names of the topics
+    #[arg(required = true, value_name = "NAME")]
+    names: Vec<String>,
+    /// Partitions of each
+    #[arg(long, short, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
+    partitions: i32,
+    /// Copies of each partition; without it, what the brokers have as default
+    #[arg(long = "replication-factor", visible_alias = "replication", short, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
+    replication: Option<i32>,
+    /// A setting of the topic, as often as needed
+    #[arg(long = "config", value_name = "KEY=VALUE", value_parser = setting)]
+    settings: Vec<(String, String)>,
+    #[command(flatten)]
+    answer: AnswerArgs,
+    #[command(flatten)]
+    kafka: KafkaArgs,
+}
+
+#[derive(Serialize)]
+struct Row {
+    topic: String,
+    /// created, exists, refused
+    result: &'static str,
+    reason: Option<String>,
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    text.split_once('=')
+        .map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()))
+        .ok_or_else(|| "expected KEY=VALUE, for example retention.ms=86400000".to_owned())
+}
+
+impl CreateArgs {
+    pub(super) async fn run(&self) -> Result<Done, Failure> {
+        let cluster = Cluster::reach(&self.kafka)?;
+        let shape = Shape {
+            partitions: self.partitions,
+            replication: self.replication.unwrap_or(-1),
+        };
+        let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
+        let settings: Vec<(&str, &str)> = self
+            .settings
+            .iter()
+            .map(|(key, value)| (key.as_str(), value.as_str()))
+            .collect();
+        let created = create(&cluster.config(), &names, shape, &settings, PATIENCE)
+            .await
+            .map_err(Failure::kafka("creating topics"))?;
+        let rows: Vec<Row> = self
+            .names
+            .iter()
+            .zip(created)
+            .map(|(name, created)| {
+                let (result, reason) = match created {
+                    Created::New => ("created", None),
+                    Created::Existing => ("exists", None),
+                    Created::Refused(code) => ("refused", Some(code.to_string())),
+                };
+                Row {
+                    topic: name.clone(),
+                    result,
+                    reason,
+                }
+            })
+            .collect();
+        self.answer.print(&rows, || table(&rows));
+        Ok(if rows.iter().any(|row| row.result == "refused") {
+            Done::Partly
+        } else {
+            Done::All
+        })
+    }
+}
+
+fn table(rows: &[Row]) -> Table {
+    let mut table = Table::new(["TOPIC", "RESULT"]);
+    for row in rows {
+        let result = match (&row.reason, row.result) {
+            (Some(reason), _) => bad(format!("refused: {reason}")),
+            (None, "created") => good("created"),
+            (None, other) => faint(other),
+        };
+        table.row([Cell::text(&row.topic), Cell::styled(result)]);
+    }
+    table
+}

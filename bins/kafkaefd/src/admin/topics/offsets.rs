@@ -1,0 +1,78 @@
+//! `admin topics offsets`: oldest and newest offset of each partition, and how many messages lie between.
+
+use clap::Args;
+use pipeline::config::KafkaArgs;
+use serde::Serialize;
+
+use crate::cluster::{Cluster, PartitionOffsets};
+use crate::failure::{Done, Failure};
+use crate::screen::{AnswerArgs, Cell, Table, count, strong};
+
+/// Show oldest and newest offset and the count of each partition, and in total
+#[derive(Args, Debug, Clone)]
+#[command(
+    after_help = "Counts are of offsets: compacted and transactional topics hold fewer messages.\n\n\
+                  Example: kafkaefd admin topics offsets lsst.sal.Test_scalars"
+)]
+pub(super) struct OffsetsArgs {
+    /// Name of the topic
+    name: String,
+    #[command(flatten)]
+    answer: AnswerArgs,
+    #[command(flatten)]
+    kafka: KafkaArgs,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    topic: &'a str,
+    total: i64,
+    partitions: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    #[serde(flatten)]
+    offsets: PartitionOffsets,
+    count: i64,
+}
+
+impl OffsetsArgs {
+    pub(super) fn run(&self) -> Result<Done, Failure> {
+        let cluster = Cluster::reach(&self.kafka)?;
+        let partitions: Vec<Row> = cluster
+            .offsets(cluster.topic(&self.name)?)?
+            .into_iter()
+            .map(|offsets| Row {
+                count: offsets.count(),
+                offsets,
+            })
+            .collect();
+        let answer = Answer {
+            topic: &self.name,
+            total: partitions.iter().map(|row| row.count).sum(),
+            partitions,
+        };
+        self.answer.print(&answer, || table(&answer));
+        Ok(Done::All)
+    }
+}
+
+fn table(answer: &Answer<'_>) -> Table {
+    let mut table = Table::new(["PARTITION", "OLDEST", "NEWEST", "COUNT"]);
+    for row in &answer.partitions {
+        table.row([
+            Cell::right(row.offsets.partition),
+            Cell::count(row.offsets.oldest),
+            Cell::count(row.offsets.newest),
+            Cell::count(row.count),
+        ]);
+    }
+    table.row([
+        Cell::styled(strong("total")),
+        Cell::text(""),
+        Cell::text(""),
+        Cell::right(strong(count(answer.total))),
+    ]);
+    table
+}

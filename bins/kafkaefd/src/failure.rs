@@ -1,0 +1,251 @@
+//! Why a command could not do what it was asked, what to try next, and the exit code that programs see.
+//!
+//! | exit code | |
+//! |--:|---|
+//! | 0 | all was done |
+//! | 1 | something was refused, was not found or was left out; the last lines of stderr say what |
+//! | 2 | nothing was done, as the question was not answered with yes |
+//! | 64 | the flags, or a file or password that they name, cannot be used |
+//! | 69 | Kafka, the registry or another service cannot be reached, or does not let us in |
+
+use std::process::ExitCode;
+
+use pipeline::config::{EXIT_USAGE, KafkaConfigError};
+use pipeline::kafka::ReachError;
+use pipeline::printable::Printable;
+use pipeline::registry::{RegistryError, RegistrySetupError};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+/// The exit code of a service that is away (`EX_UNAVAILABLE` of BSD's sysexits).
+const EXIT_UNAVAILABLE: u8 = 69;
+const EXIT_DECLINED: u8 = 2;
+
+/// How far a command came that met no [`Failure`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Done {
+    /// All of it.
+    All,
+    /// Some of it; what is missing was said.
+    Partly,
+}
+
+impl From<Done> for ExitCode {
+    fn from(done: Done) -> Self {
+        match done {
+            Done::All => Self::SUCCESS,
+            Done::Partly => Self::FAILURE,
+        }
+    }
+}
+
+/// A command ended without its answer.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// What was asked for cannot be meant.
+    #[error("{0}")]
+    Usage(String),
+    /// The Kafka settings.
+    #[error(transparent)]
+    KafkaSettings(#[from] KafkaConfigError),
+    /// The registry's settings.
+    #[error(transparent)]
+    RegistrySettings(#[from] RegistrySetupError),
+    /// Kafka is away or lets us not in.
+    #[error("kafka at {broker} cannot be reached")]
+    Unreachable {
+        /// As given.
+        broker: String,
+        /// Why.
+        #[source]
+        source: ReachError,
+    },
+    /// The registry.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// Another service.
+    #[error("{service} at {url} cannot be reached")]
+    Away {
+        /// Such as "kafka connect".
+        service: &'static str,
+        /// Where it should be.
+        url: String,
+        /// The flag that says where it is.
+        flag: &'static str,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// There is none of this name.
+    #[error("there is no {kind} {name}")]
+    Unknown {
+        /// topic, group, subject, connector.
+        kind: &'static str,
+        /// The name that was asked for.
+        name: String,
+        /// What it may have been meant to be.
+        nearest: Vec<String>,
+        /// The command that lists all.
+        list: &'static str,
+    },
+    /// A service says no.
+    #[error("{what} was refused: {reason}")]
+    Refused {
+        /// What was to be done.
+        what: String,
+        /// In the words of the service.
+        reason: String,
+        /// What to try next.
+        hint: String,
+    },
+    /// Kafka failed at something.
+    #[error("{doing} failed")]
+    Kafka {
+        /// What was being done.
+        doing: String,
+        /// Why.
+        #[source]
+        source: KafkaError,
+    },
+    /// A file, a pipe or a terminal.
+    #[error("{doing} failed")]
+    Io {
+        /// What was being done.
+        doing: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The question was not answered with yes.
+    #[error("nothing was changed")]
+    Declined {
+        /// Whether somebody could be asked.
+        asked: bool,
+    },
+}
+
+impl Failure {
+    /// For `map_err`: Kafka failed at `doing`.
+    pub fn kafka(doing: impl Into<String>) -> impl FnOnce(KafkaError) -> Self {
+        let doing = doing.into();
+        move |source| Self::Kafka { doing, source }
+    }
+
+    /// For `map_err`: reading or writing failed at `doing`.
+    pub fn io(doing: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let doing = doing.into();
+        move |source| Self::Io { doing, source }
+    }
+
+    /// What to try next.
+    pub fn hint(&self) -> Option<String> {
+        let text = match self {
+            Self::Unreachable { .. } => {
+                "name a broker with --broker HOST:PORT or BROKER; -X and --kafka-config-file take TLS and login settings"
+                    .to_owned()
+            }
+            Self::Registry(RegistryError::Away { .. }) => {
+                "name the registry with --schema-registry URL or SCHEMAREGISTRY".to_owned()
+            }
+            Self::Away { flag, .. } => format!("name it with {flag}"),
+            Self::Unknown { nearest, list, .. } if nearest.is_empty() => format!("`{list}` lists all"),
+            Self::Unknown { nearest, list, .. } => {
+                format!("did you mean {}? `{list}` lists all", nearest.join(", "))
+            }
+            Self::Refused { hint, .. } => hint.clone(),
+            Self::Kafka { source, .. } => advice(source)?.to_owned(),
+            Self::Declined { asked: false } => {
+                "there is no terminal to ask on: say --yes if you mean it".to_owned()
+            }
+            _ => return None,
+        };
+        Some(text)
+    }
+
+    /// What programs see.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Usage(_) | Self::KafkaSettings(_) | Self::RegistrySettings(_) => EXIT_USAGE.into(),
+            Self::Unreachable { .. } | Self::Away { .. } => EXIT_UNAVAILABLE.into(),
+            Self::Registry(RegistryError::Away { .. } | RegistryError::Denied { .. }) => {
+                EXIT_UNAVAILABLE.into()
+            }
+            Self::Declined { .. } => EXIT_DECLINED.into(),
+            _ => ExitCode::FAILURE,
+        }
+    }
+
+    /// Says it on stderr, with its causes and what to try next.
+    pub fn print(&self) {
+        eprintln!("kafkaefd: {}", Printable(pipeline::chain(self)));
+        if let Some(hint) = self.hint() {
+            eprintln!("  try: {}", Printable(hint));
+        }
+    }
+}
+
+fn advice(error: &KafkaError) -> Option<&'static str> {
+    use RDKafkaErrorCode as Code;
+    Some(match error.rdkafka_error_code()? {
+        Code::TopicAuthorizationFailed
+        | Code::ClusterAuthorizationFailed
+        | Code::GroupAuthorizationFailed => "this user lacks a right: ask for an ACL, see docs/security.md",
+        Code::OperationTimedOut | Code::RequestTimedOut => {
+            "a broker did not answer in time: `kafkaefd admin brokers` shows which are there"
+        }
+        Code::UnknownTopicOrPartition => "`kafkaefd admin topics list` lists all topics",
+        Code::InvalidReplicationFactor => {
+            "there are fewer brokers than copies: `kafkaefd admin brokers` lists them"
+        }
+        _ => return None,
+    })
+}
+
+/// Of `names`, at most three that may have been meant by `wrong`, the nearest first.
+pub fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    /// Below it, names have little but their length in common.
+    const LIKE: f64 = 0.8;
+    let wrong = wrong.to_lowercase();
+    let mut found: Vec<(f64, &str)> = names
+        .into_iter()
+        .map(|name| {
+            let lower = name.to_lowercase();
+            let contains = if lower.contains(&wrong) { 0.9 } else { 0.0 };
+            (strsim::jaro_winkler(&wrong, &lower).max(contains), name)
+        })
+        .filter(|(likeness, _)| *likeness >= LIKE)
+        .collect();
+    found.sort_by(|(one, _), (other, _)| other.total_cmp(one));
+    found
+        .into_iter()
+        .take(3)
+        .map(|(_, name)| name.to_owned())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_nearest_names_come_first() {
+        let names = ["lsst.sal.Test_scalars", "lsst.sal.Test_arrays", "other"];
+        assert_eq!(nearest("lsst.sal.Test_scalar", names)[0], "lsst.sal.Test_scalars");
+        assert_eq!(nearest("test_arr", names), ["lsst.sal.Test_arrays"]);
+        assert!(nearest("zzz", names).is_empty());
+    }
+
+    #[test]
+    fn an_unknown_name_says_what_to_try() {
+        let failure = Failure::Unknown {
+            kind: "topic",
+            name: "tset".to_owned(),
+            nearest: vec!["test".to_owned()],
+            list: "kafkaefd admin topics list",
+        };
+        assert_eq!(failure.to_string(), "there is no topic tset");
+        assert_eq!(
+            failure.hint().unwrap(),
+            "did you mean test? `kafkaefd admin topics list` lists all"
+        );
+    }
+}

@@ -1,0 +1,39 @@
+//! The question before anything is destroyed.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use clap::Args;
+use pipeline::printable::Printable;
+
+use crate::failure::Failure;
+
+/// The flag of every command that destroys something.
+#[derive(Args, Debug, Clone, Copy, Default)]
+pub struct Consent {
+    /// Do it without asking
+    #[arg(long, short = 'y')]
+    pub yes: bool,
+}
+
+impl Consent {
+    /// Names what will be done and goes on if somebody answers yes, or said `--yes`.
+    pub fn ask(&self, what: &str) -> Result<(), Failure> {
+        if self.yes {
+            return Ok(());
+        }
+        let asked = io::stdin().is_terminal();
+        eprint!("{}", Printable(what));
+        if !asked {
+            eprintln!();
+            return Err(Failure::Declined { asked });
+        }
+        eprint!("? [y/N] ");
+        let _ = io::stderr().flush();
+        let mut answer = String::new();
+        let read = io::stdin().lock().read_line(&mut answer);
+        match read {
+            Ok(_) if matches!(answer.trim().to_lowercase().as_str(), "y" | "yes") => Ok(()),
+            _ => Err(Failure::Declined { asked }),
+        }
+    }
+}

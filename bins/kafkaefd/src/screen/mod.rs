@@ -1,0 +1,115 @@
+//! How the commands speak: tables for people, JSON for programs, questions before anything is destroyed, progress on
+//! stderr. Colours are for terminals only, and never with `NO_COLOR`; texts that came over the wire are made printable.
+
+mod ask;
+mod progress;
+mod style;
+mod table;
+
+use std::fmt::Display;
+use std::io::Write;
+
+use clap::Args;
+use serde::Serialize;
+
+pub use ask::Consent;
+pub use progress::{bar, spinner};
+pub use style::{bad, faint, good, strong, warn};
+pub use table::{Cell, Table};
+
+/// The flag of every command that answers something.
+#[derive(Args, Debug, Clone, Copy, Default)]
+pub struct AnswerArgs {
+    /// Print the answer as one JSON document on stdout, for programs
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl AnswerArgs {
+    /// Prints `value` for programs, or what `people` makes of it.
+    pub fn print<T: Serialize, D: Display>(&self, value: &T, people: impl FnOnce() -> D) {
+        if self.json {
+            json(value);
+        } else {
+            out(&people());
+        }
+    }
+}
+
+/// A line (or a table of them) on stdout; whoever closed it early (`| head`) has seen enough.
+pub fn out(text: &dyn Display) {
+    let _ = writeln!(anstream::stdout(), "{text}");
+}
+
+/// A line on stderr: what is said beside the answer.
+pub fn note(text: &dyn Display) {
+    let _ = writeln!(anstream::stderr(), "{text}");
+}
+
+/// A JSON document on one line of stdout.
+pub fn json<T: Serialize>(value: &T) {
+    match serde_json::to_string(value) {
+        Ok(text) => out(&pipeline::printable::json(&text)),
+        // No type of ours has keys that are not text, which is all that can fail here.
+        Err(error) => note(&error),
+    }
+}
+
+/// A count with its thousands apart: `1,234,567`.
+pub fn count(number: impl Into<i128>) -> String {
+    let number: i128 = number.into();
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    if number < 0 { format!("-{text}") } else { text }
+}
+
+/// `1 topic`, `2 topics`: a count and its noun, whose plural takes an `s`.
+pub fn plural(number: usize, noun: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{ending}", count(number as i128))
+}
+
+/// A span of seconds as people read it: `1.5 ms`, `2.25 s`, `3 min 20 s`, `5 d 3 h`.
+pub fn span(seconds: f64) -> String {
+    match seconds {
+        s if s.is_nan() => "-".to_owned(),
+        s if s < 0.0 => format!("-{}", span(-s)),
+        s if s < 1e-3 => format!("{:.0} µs", s * 1e6),
+        s if s < 0.1 => format!("{:.1} ms", s * 1e3),
+        s if s < 1.0 => format!("{:.0} ms", s * 1e3),
+        s if s < 60.0 => format!("{s:.2} s"),
+        s if s < 3_600.0 => format!("{} min {} s", (s / 60.0).floor(), (s % 60.0).floor()),
+        s if s < 86_400.0 => format!("{} h {} min", (s / 3_600.0).floor(), (s % 3_600.0 / 60.0).floor()),
+        s => format!(
+            "{} d {} h",
+            (s / 86_400.0).floor(),
+            (s % 86_400.0 / 3_600.0).floor()
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_and_spans_are_readable() {
+        assert_eq!(count(0), "0");
+        assert_eq!(count(-1_234_567), "-1,234,567");
+        assert_eq!(count(999_999), "999,999");
+        assert_eq!(plural(1, "topic"), "1 topic");
+        assert_eq!(plural(1_000, "topic"), "1,000 topics");
+        assert_eq!(span(0.000_25), "250 µs");
+        assert_eq!(span(0.0123), "12.3 ms");
+        assert_eq!(span(0.123), "123 ms");
+        assert_eq!(span(59.5), "59.50 s");
+        assert_eq!(span(200.0), "3 min 20 s");
+        assert_eq!(span(90_000.0), "1 d 1 h");
+    }
+}
