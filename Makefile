@@ -15,7 +15,7 @@ demo: ## run the whole pipeline with embedded services; Ctrl-C ends it with a ta
 
 test: ## run every test, those against real Kafka, registry and InfluxDB included
 	cargo test --workspace --no-run
-	scripts/services run --secured --name test-$$$$ -- cargo test --workspace $(ARGS)
+	scripts/services run --secured --operator --name test-$$$$ -- cargo test --workspace $(ARGS)
 	@test -d ../shared || echo 'left out: comparisons with published schemas and captured messages (no ../shared)'
 
 test-faults: ## break a real cluster of three brokers 200 times, and account for every record (an hour on two cores)
