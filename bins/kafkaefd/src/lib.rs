@@ -2,8 +2,10 @@
 //! they speak ([`screen`]), how they fail ([`failure`]) and the cluster that they talk to ([`cluster`]).
 
 pub mod admin;
+pub mod cli;
 pub mod cluster;
 pub mod demo;
 pub mod failure;
+pub mod order;
 pub mod salschema;
 pub mod screen;
