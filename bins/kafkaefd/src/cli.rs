@@ -8,6 +8,7 @@ use crate::admin::AdminCommand;
 use crate::demo::DemoArgs;
 use crate::failure::{Done, Failure};
 use crate::salschema::SalschemaCommand;
+use crate::shell::{CompletionsArgs, ManArgs};
 
 /// The command of the observatory's telemetry operator
 #[derive(Parser, Debug)]
@@ -29,6 +30,8 @@ enum Command {
     #[command(after_help = "Example: kafkaefd salschema convert --xml-dir schemas --print --subsystem Test")]
     Salschema(SalschemaCommand),
     Demo(DemoArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
 }
 
 impl Cli {
@@ -38,6 +41,8 @@ impl Cli {
             Command::Admin(command) => end(command.run().await),
             Command::Salschema(command) => command.run().await,
             Command::Demo(args) => args.run().await,
+            Command::Completions(args) => end(args.run()),
+            Command::Man(args) => end(args.run()),
         }
     }
 }
@@ -49,5 +54,39 @@ fn end(result: Result<Done, Failure>) -> ExitCode {
             failure.print();
             failure.exit_code()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_whole() {
+        Cli::command().debug_assert();
+    }
+
+    /// Every command that does something shows how it is used.
+    #[test]
+    fn every_command_has_an_example() {
+        fn walk(command: &clap::Command, path: &str) {
+            let below: Vec<_> = command.get_subcommands().collect();
+            for sub in &below {
+                walk(sub, &format!("{path} {}", sub.get_name()));
+            }
+            if below.is_empty() {
+                let help = command
+                    .get_after_help()
+                    .map(ToString::to_string)
+                    .unwrap_or_default();
+                assert!(help.contains("Example"), "{path} has no example");
+                assert!(
+                    help.contains("kafkaefd "),
+                    "{path}: its example is no command line"
+                );
+            }
+        }
+        walk(&Cli::command(), "kafkaefd");
     }
 }

@@ -9,3 +9,4 @@ pub mod failure;
 pub mod order;
 pub mod salschema;
 pub mod screen;
+pub mod shell;

@@ -1,8 +1,9 @@
 //! The operator's commands, run as programs against real services.
 
+mod connectors;
 mod topics;
 
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use super::real::Services;
 
@@ -28,5 +29,26 @@ pub(crate) fn kafkaefd(services: &Services, arguments: &[&str]) -> Ran {
         code: output.status.code().unwrap_or(-1),
         stdout: text(output.stdout),
         stderr: text(output.stderr),
+    }
+}
+
+/// A command that runs until it is interrupted; killed at the end of its test, whatever happens.
+pub(crate) struct Running(pub(crate) Child);
+
+impl Running {
+    /// Ctrl-C; whether it ended well.
+    pub(crate) fn interrupt(mut self) -> bool {
+        let sent = Command::new("kill")
+            .args(["-INT", &self.0.id().to_string()])
+            .status();
+        assert!(sent.unwrap().success());
+        self.0.wait().unwrap().success()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
