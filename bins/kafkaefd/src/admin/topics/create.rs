@@ -25,7 +25,7 @@ pub(super) struct CreateArgs {
     #[arg(long = "replication-factor", visible_alias = "replication", short, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
     replication: Option<i32>,
     /// A setting of the topic, as often as needed
-    #[arg(long = "config", value_name = "KEY=VALUE", value_parser = setting)]
+    #[arg(id = "topic_settings", long = "config", value_name = "KEY=VALUE", value_parser = setting)]
     settings: Vec<(String, String)>,
     #[command(flatten)]
     answer: AnswerArgs,
