@@ -5,5 +5,7 @@ pub mod admin;
 pub mod cluster;
 pub mod demo;
 pub mod failure;
+pub mod messages;
 pub mod salschema;
 pub mod screen;
+pub mod tail;

@@ -7,6 +7,7 @@ use kafkaefd::admin::AdminCommand;
 use kafkaefd::demo::DemoArgs;
 use kafkaefd::failure::{Done, Failure};
 use kafkaefd::salschema::SalschemaCommand;
+use kafkaefd::tail::TailArgs;
 use pipeline::config::parse_cli;
 
 /// The command of the observatory's telemetry operator
@@ -29,6 +30,7 @@ enum Command {
     #[command(after_help = "Example: kafkaefd salschema convert --xml-dir schemas --print --subsystem Test")]
     Salschema(SalschemaCommand),
     Demo(DemoArgs),
+    Tail(Box<TailArgs>),
 }
 
 fn main() -> ExitCode {
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
             Command::Admin(command) => end(command.run().await),
             Command::Salschema(command) => command.run().await,
             Command::Demo(args) => args.run().await,
+            Command::Tail(args) => end(args.run().await),
         }
     })
 }
