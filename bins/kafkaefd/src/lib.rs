@@ -3,6 +3,7 @@
 
 pub mod admin;
 pub mod cluster;
+pub mod dead_letters;
 pub mod demo;
 pub mod failure;
 pub mod messages;

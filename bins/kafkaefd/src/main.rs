@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use kafkaefd::admin::AdminCommand;
+use kafkaefd::dead_letters::DeadLettersCommand;
 use kafkaefd::demo::DemoArgs;
 use kafkaefd::failure::{Done, Failure};
 use kafkaefd::salschema::SalschemaCommand;
@@ -31,6 +32,7 @@ enum Command {
     Salschema(SalschemaCommand),
     Demo(DemoArgs),
     Tail(Box<TailArgs>),
+    DeadLetters(DeadLettersCommand),
 }
 
 fn main() -> ExitCode {
@@ -55,6 +57,7 @@ fn main() -> ExitCode {
             Command::Salschema(command) => command.run().await,
             Command::Demo(args) => args.run().await,
             Command::Tail(args) => end(args.run().await),
+            Command::DeadLetters(command) => end(command.run().await),
         }
     })
 }

@@ -10,3 +10,4 @@ pub mod filter;
 pub mod layout;
 pub mod message;
 pub mod reader;
+pub mod sender;
