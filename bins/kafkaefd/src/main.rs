@@ -7,6 +7,8 @@ use kafkaefd::admin::AdminCommand;
 use kafkaefd::dead_letters::DeadLettersCommand;
 use kafkaefd::demo::DemoArgs;
 use kafkaefd::failure::{Done, Failure};
+use kafkaefd::inject::InjectArgs;
+use kafkaefd::produce::ProduceArgs;
 use kafkaefd::salschema::SalschemaCommand;
 use kafkaefd::tail::TailArgs;
 use pipeline::config::parse_cli;
@@ -33,6 +35,8 @@ enum Command {
     Demo(DemoArgs),
     Tail(Box<TailArgs>),
     DeadLetters(DeadLettersCommand),
+    Produce(Box<ProduceArgs>),
+    Inject(Box<InjectArgs>),
 }
 
 fn main() -> ExitCode {
@@ -58,6 +62,8 @@ fn main() -> ExitCode {
             Command::Demo(args) => args.run().await,
             Command::Tail(args) => end(args.run().await),
             Command::DeadLetters(command) => end(command.run().await),
+            Command::Produce(args) => end(args.run().await),
+            Command::Inject(args) => end(args.run().await),
         }
     })
 }

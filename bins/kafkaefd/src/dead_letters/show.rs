@@ -141,7 +141,10 @@ fn for_people(letter: &Letter, decoded: &Decoded, replayed: bool) -> String {
                 time(letter.original_timestamp())
             ),
         ),
-        None => line("from", "nobody can tell: it has no such headers, or none that can be read"),
+        None => line(
+            "from",
+            "nobody can tell: it has no such headers, or none that can be read",
+        ),
     }
     line("group", letter.said("group"));
     if let Some(key) = &message.key {

@@ -10,4 +10,5 @@ pub mod filter;
 pub mod layout;
 pub mod message;
 pub mod reader;
+pub mod record;
 pub mod sender;
