@@ -14,6 +14,9 @@ use serde_json::{Map, Value};
 
 use crate::failure::nearest;
 
+/// Values within each other: a schema whose defaults hold themselves has no end.
+const DEEPEST: usize = 50;
+
 /// Writes records of one schema, framed.
 pub struct RecordWriter {
     schema: Schema,
@@ -73,7 +76,8 @@ struct Shape<'s> {
 }
 
 fn collect<'s>(schema: &'s Schema, names: &mut HashMap<String, &'s Schema>) {
-    if let Some(name) = schema.name() {
+    // A reference has its target's name, too.
+    if let (Some(name), false) = (schema.name(), matches!(schema, Schema::Ref { .. })) {
         names.insert(name.fullname(None), schema);
     }
     match schema {
@@ -248,6 +252,13 @@ impl Shape<'_> {
 
     fn inside(&self, step: Step, schema: &Schema, json: &Value, at: &mut Vec<Step>) -> Result<Avro, Misfit> {
         at.push(step);
+        if at.len() > DEEPEST {
+            return Err(misfit(
+                at,
+                format!("no more than {DEEPEST} values within each other"),
+                json,
+            ));
+        }
         let fitted = self.fit(schema, json, at);
         at.pop();
         fitted
@@ -397,12 +408,19 @@ mod tests {
             ),
             (
                 json!({"i": 1, "f": 1e300}),
-                "field f: expected a number of 32 bits, \"NaN\", \"inf\" or \"-inf\", found 1e300",
+                "field f: expected a number of 32 bits, \"NaN\", \"inf\" or \"-inf\", found 1e+300",
             ),
         ] {
             let error = written(&json).unwrap_err();
             assert_eq!(error, said);
         }
+        let endless =
+            r#"{"type": "record", "name": "N", "fields": [{"name": "n", "type": "N", "default": {}}]}"#;
+        let misfit = RecordWriter::new(1, endless)
+            .unwrap()
+            .write(&json!({}))
+            .unwrap_err();
+        assert!(misfit.expected.contains("no more than 50"), "{misfit}");
         assert!(written(&json!({"i": "x".repeat(1_000)})).unwrap_err().len() < 200);
     }
 }
