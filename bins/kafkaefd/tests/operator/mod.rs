@@ -1,6 +1,8 @@
 //! The operator's commands, run as programs against real services.
 
 mod connectors;
+mod dead_letters;
+mod messages;
 mod topics;
 
 use std::process::{Child, Command, Stdio};
@@ -8,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 use super::real::Services;
 
 /// What a command left behind.
+#[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: i32,
     pub(crate) stdout: String,
