@@ -5,5 +5,8 @@ pub mod admin;
 pub mod cluster;
 pub mod demo;
 pub mod failure;
+pub mod hello;
+pub mod registry;
+mod resolution;
 pub mod salschema;
 pub mod screen;

@@ -6,6 +6,8 @@ use clap::{Parser, Subcommand};
 use kafkaefd::admin::AdminCommand;
 use kafkaefd::demo::DemoArgs;
 use kafkaefd::failure::{Done, Failure};
+use kafkaefd::hello::{HelloAvroCommand, HelloWorldCommand};
+use kafkaefd::registry::RegistryCommand;
 use kafkaefd::salschema::SalschemaCommand;
 use pipeline::config::parse_cli;
 
@@ -26,6 +28,11 @@ struct Cli {
 #[derive(Subcommand, Debug)]
 enum Command {
     Admin(AdminCommand),
+    Registry(RegistryCommand),
+    #[command(name = "helloworld")]
+    HelloWorld(HelloWorldCommand),
+    #[command(name = "helloavro")]
+    HelloAvro(HelloAvroCommand),
     #[command(after_help = "Example: kafkaefd salschema convert --xml-dir schemas --print --subsystem Test")]
     Salschema(SalschemaCommand),
     Demo(DemoArgs),
@@ -50,6 +57,9 @@ fn main() -> ExitCode {
     runtime.block_on(async {
         match cli.command {
             Command::Admin(command) => end(command.run().await),
+            Command::Registry(command) => end(command.run().await),
+            Command::HelloWorld(command) => end(command.run().await),
+            Command::HelloAvro(command) => end(command.run().await),
             Command::Salschema(command) => command.run().await,
             Command::Demo(args) => args.run().await,
         }
