@@ -60,7 +60,7 @@ fn main() -> ExitCode {
             Command::Registry(command) => end(command.run().await),
             Command::HelloWorld(command) => end(command.run().await),
             Command::HelloAvro(command) => end(command.run().await),
-            Command::Salschema(command) => command.run().await,
+            Command::Salschema(command) => end(command.run().await),
             Command::Demo(args) => args.run().await,
         }
     })
