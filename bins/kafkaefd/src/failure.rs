@@ -212,17 +212,30 @@ fn advice(error: &KafkaError) -> Option<&'static str> {
     })
 }
 
+/// What a broker's code means, in its own words and without its name in the library.
+pub fn words(code: RDKafkaErrorCode) -> String {
+    let text = code.to_string();
+    let inner = text
+        .split_once(" (")
+        .and_then(|(_, rest)| rest.strip_suffix(')'))
+        .unwrap_or(&text);
+    inner.strip_prefix("Broker: ").unwrap_or(inner).to_lowercase()
+}
+
 /// Of `names`, at most three that may have been meant by `wrong`, the nearest first.
 pub fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     /// Below it, names have little but their length in common.
     const LIKE: f64 = 0.8;
+    /// For what contains it, and for what is one slip away.
+    const NEAR: f64 = 0.9;
     let wrong = wrong.to_lowercase();
     let mut found: Vec<(f64, &str)> = names
         .into_iter()
         .map(|name| {
             let lower = name.to_lowercase();
-            let contains = if lower.contains(&wrong) { 0.9 } else { 0.0 };
-            (strsim::jaro_winkler(&wrong, &lower).max(contains), name)
+            let near = lower.contains(&wrong) || strsim::damerau_levenshtein(&wrong, &lower) == 1;
+            let likeness = strsim::jaro_winkler(&wrong, &lower);
+            (if near { likeness.max(NEAR) } else { likeness }, name)
         })
         .filter(|(likeness, _)| *likeness >= LIKE)
         .collect();
@@ -244,6 +257,7 @@ mod tests {
         assert_eq!(nearest("lsst.sal.Test_scalar", names)[0], "lsst.sal.Test_scalars");
         assert_eq!(nearest("test_arr", names), ["lsst.sal.Test_arrays"]);
         assert!(nearest("zzz", names).is_empty());
+        assert_eq!(nearest("tow", ["one", "two"]), ["two"]);
     }
 
     #[test]

@@ -2,11 +2,14 @@
 //! they speak ([`screen`]), how they fail ([`failure`]) and the cluster that they talk to ([`cluster`]).
 
 pub mod admin;
+pub mod cli;
 pub mod cluster;
 pub mod demo;
 pub mod failure;
 pub mod hello;
+pub mod order;
 pub mod registry;
 mod resolution;
 pub mod salschema;
 pub mod screen;
+pub mod shell;

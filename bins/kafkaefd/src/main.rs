@@ -2,44 +2,12 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-use kafkaefd::admin::AdminCommand;
-use kafkaefd::demo::DemoArgs;
-use kafkaefd::failure::{Done, Failure};
-use kafkaefd::hello::{HelloAvroCommand, HelloWorldCommand};
-use kafkaefd::registry::RegistryCommand;
-use kafkaefd::salschema::SalschemaCommand;
-use pipeline::config::parse_cli;
-
-/// The command of the observatory's telemetry operator
-#[derive(Parser, Debug)]
-#[command(
-    version,
-    about,
-    after_help = "Exit codes: 0 all was done; 1 something was refused, not found or left out; 2 not confirmed; 64 wrong \
-                  flags; 69 a service cannot be reached.\n\n\
-                  Example: kafkaefd admin topics list --broker localhost:9092"
-)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand, Debug)]
-enum Command {
-    Admin(AdminCommand),
-    Registry(RegistryCommand),
-    #[command(name = "helloworld")]
-    HelloWorld(HelloWorldCommand),
-    #[command(name = "helloavro")]
-    HelloAvro(HelloAvroCommand),
-    #[command(after_help = "Example: kafkaefd salschema convert --xml-dir schemas --print --subsystem Test")]
-    Salschema(SalschemaCommand),
-    Demo(DemoArgs),
-}
+use kafkaefd::cli::Cli;
+use kafkaefd::order::in_order;
+use pipeline::config::parse_cli_from;
 
 fn main() -> ExitCode {
-    let cli = match parse_cli::<Cli>() {
+    let cli = match parse_cli_from::<Cli>(in_order(std::env::args_os())) {
         Ok(cli) => cli,
         Err(code) => return code,
     };
@@ -54,24 +22,5 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    runtime.block_on(async {
-        match cli.command {
-            Command::Admin(command) => end(command.run().await),
-            Command::Registry(command) => end(command.run().await),
-            Command::HelloWorld(command) => end(command.run().await),
-            Command::HelloAvro(command) => end(command.run().await),
-            Command::Salschema(command) => end(command.run().await),
-            Command::Demo(args) => args.run().await,
-        }
-    })
-}
-
-fn end(result: Result<Done, Failure>) -> ExitCode {
-    match result {
-        Ok(done) => done.into(),
-        Err(failure) => {
-            failure.print();
-            failure.exit_code()
-        }
-    }
+    runtime.block_on(cli.run())
 }

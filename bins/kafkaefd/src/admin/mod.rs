@@ -1,6 +1,7 @@
 //! `kafkaefd admin`: topics and brokers of the cluster, connectors of Kafka Connect.
 
 mod brokers;
+mod connectors;
 mod topics;
 
 use clap::{Args, Subcommand};
@@ -18,6 +19,7 @@ pub struct AdminCommand {
 enum Action {
     Topics(topics::TopicsCommand),
     Brokers(brokers::BrokersArgs),
+    Connectors(connectors::ConnectorsCommand),
 }
 
 impl AdminCommand {
@@ -26,6 +28,7 @@ impl AdminCommand {
         match self.action {
             Action::Topics(command) => command.run().await,
             Action::Brokers(args) => args.run(),
+            Action::Connectors(command) => command.run().await,
         }
     }
 }

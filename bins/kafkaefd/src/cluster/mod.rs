@@ -69,9 +69,9 @@ pub struct Broker {
 }
 
 impl Topic {
-    /// Whether Kafka or the registry made it for itself.
+    /// Whether Kafka, Connect or the registry made it for itself.
     pub fn is_internal(&self) -> bool {
-        self.name.starts_with("__") || self.name == "_schemas"
+        self.name.starts_with('_')
     }
 
     /// Copies of each partition.

@@ -10,6 +10,8 @@ mod registry;
 mod secret;
 mod service;
 
+use std::ffi::OsString;
+
 pub use kafka::{KafkaArgs, KafkaConfigError, Setting};
 pub use member::{GroupProtocol, MemberArgs};
 pub use moment::{Moment, moment};
@@ -23,13 +25,18 @@ pub const EXIT_USAGE: u8 = 64;
 /// Reads the command line. What clap has to show (help, or what is wrong) is printed, and the exit code answered. Secrets
 /// on it are warned of.
 pub fn parse_cli<C: clap::Parser>() -> Result<C, std::process::ExitCode> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    for key in KafkaArgs::exposed_secrets(arguments.iter().map(String::as_str)) {
+    parse_cli_from(std::env::args_os().collect())
+}
+
+/// The same of other arguments than the process's, the program's name among them.
+pub fn parse_cli_from<C: clap::Parser>(arguments: Vec<OsString>) -> Result<C, std::process::ExitCode> {
+    let texts = arguments.iter().skip(1).filter_map(|argument| argument.to_str());
+    for key in KafkaArgs::exposed_secrets(texts) {
         eprintln!(
             "warning: {key} is an argument, which process lists show to everybody here: use --kafka-config-file"
         );
     }
-    C::try_parse().map_err(|shown| {
+    C::try_parse_from(arguments).map_err(|shown| {
         let code = if shown.use_stderr() { EXIT_USAGE } else { 0 };
         let _ = shown.print();
         code.into()

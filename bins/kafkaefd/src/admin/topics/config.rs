@@ -1,12 +1,14 @@
 //! `admin topics config`: a topic's settings, and changing some of them while the others keep their values.
 
+use std::time::Duration;
+
 use clap::Args;
 use pipeline::config::KafkaArgs;
 use rdkafka::admin::{AlterConfig, ConfigEntry, ConfigSource, OwnedResourceSpecifier, ResourceSpecifier};
 use serde::Serialize;
 
 use crate::cluster::Cluster;
-use crate::failure::{Done, Failure};
+use crate::failure::{Done, Failure, words};
 use crate::screen::{AnswerArgs, Cell, Consent, Table, faint, strong};
 
 /// Show a topic's settings, or change some of them
@@ -77,7 +79,7 @@ impl ConfigArgs {
             }
             Some(Err(code)) => Err(Failure::Refused {
                 what: doing,
-                reason: code.to_string(),
+                reason: words(code),
                 hint: "the right to describe the topic's settings (ACL DescribeConfigs)".to_owned(),
             }),
             _ => Ok(Vec::new()),
@@ -107,8 +109,9 @@ impl ConfigArgs {
             .iter()
             .map(|(key, value)| format!("{key}={value}"))
             .collect();
-        let what = format!("set {} on {}", wanted.join(", "), self.name);
-        self.consent.ask(&what)?;
+        let what = format!("setting {} on {}", wanted.join(", "), self.name);
+        self.consent
+            .ask(&format!("set {} on {}", wanted.join(", "), self.name))?;
         let kept = entries
             .iter()
             .filter(|entry| entry.source == ConfigSource::DynamicTopic)
@@ -118,19 +121,36 @@ impl ConfigArgs {
             AlterConfig::new(ResourceSpecifier::Topic(&self.name)),
             |change, (key, value)| change.set(key, value),
         );
-        let answers = cluster
+        cluster
             .admin()?
             .alter_configs(&[change], &Cluster::admin_options())
             .await
             .map_err(Failure::kafka(what.clone()))?;
-        match answers.into_iter().next() {
-            Some(Err((_, code))) => Err(Failure::Refused {
-                what,
-                reason: code.to_string(),
-                hint: "a value that Kafka's documentation of topic settings allows".to_owned(),
-            }),
-            _ => Ok(()),
+        self.confirm(cluster, what, &pairs).await
+    }
+
+    /// rdkafka drops what the brokers answer to each change, a refusal included, so that the change itself is looked at;
+    /// a broker knows it some milliseconds after the controller.
+    async fn confirm(&self, cluster: &Cluster, what: String, pairs: &[(&str, &str)]) -> Result<(), Failure> {
+        const TRIES: usize = 20;
+        for _ in 0..TRIES {
+            let entries = self.read(cluster).await?;
+            let has = |key: &str, value: &str| {
+                entries
+                    .iter()
+                    .any(|entry| entry.name == key && entry.value.as_deref() == Some(value))
+            };
+            if pairs.iter().all(|(key, value)| has(key, value)) {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
         }
+        Err(Failure::Refused {
+            what,
+            reason: "the brokers keep the old value".to_owned(),
+            hint: "a value that Kafka's documentation of topic settings allows, and the right to alter (ACL AlterConfigs)"
+                .to_owned(),
+        })
     }
 }
 

@@ -6,7 +6,7 @@ use pipeline::topics::{Created, Shape, create};
 use serde::Serialize;
 
 use crate::cluster::{Cluster, PATIENCE};
-use crate::failure::{Done, Failure};
+use crate::failure::{Done, Failure, words};
 use crate::screen::{AnswerArgs, Cell, Table, bad, faint, good};
 
 /// Create topics; those that exist stay as they are
@@ -26,7 +26,7 @@ pub(super) struct CreateArgs {
     replication: Option<i32>,
     /// A setting of the topic, as often as needed
     #[arg(long = "config", value_name = "KEY=VALUE", value_parser = setting)]
-    settings: Vec<(String, String)>,
+    topic_settings: Vec<(String, String)>,
     #[command(flatten)]
     answer: AnswerArgs,
     #[command(flatten)]
@@ -56,7 +56,7 @@ impl CreateArgs {
         };
         let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
         let settings: Vec<(&str, &str)> = self
-            .settings
+            .topic_settings
             .iter()
             .map(|(key, value)| (key.as_str(), value.as_str()))
             .collect();
@@ -71,7 +71,7 @@ impl CreateArgs {
                 let (result, reason) = match created {
                     Created::New => ("created", None),
                     Created::Existing => ("exists", None),
-                    Created::Refused(code) => ("refused", Some(code.to_string())),
+                    Created::Refused(code) => ("refused", Some(words(code))),
                 };
                 Row {
                     topic: name.clone(),

@@ -5,7 +5,7 @@ use pipeline::config::KafkaArgs;
 use serde::Serialize;
 
 use crate::cluster::Cluster;
-use crate::failure::{Done, Failure};
+use crate::failure::{Done, Failure, words};
 use crate::screen::{AnswerArgs, Cell, Consent, Table, bad, count, good, plural};
 
 /// Delete topics and all that is in them
@@ -62,7 +62,7 @@ impl DeleteArgs {
                 Err((topic, code)) => Row {
                     topic,
                     deleted: false,
-                    reason: Some(code.to_string()),
+                    reason: Some(words(code)),
                 },
             })
             .collect();

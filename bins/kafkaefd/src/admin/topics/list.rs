@@ -16,7 +16,7 @@ use crate::screen::{AnswerArgs, Cell, Table, bad, note, out, plural};
                   kafkaefd admin topics delete $(kafkaefd admin topics list --inline --filter '^tmp')"
 )]
 pub(super) struct ListArgs {
-    /// Also topics that Kafka and the registry made for themselves
+    /// Also topics that Kafka, Connect and the registry made for themselves (their names begin with _)
     #[arg(long)]
     all: bool,
     /// Only topics whose name matches the regular expression, anywhere in it

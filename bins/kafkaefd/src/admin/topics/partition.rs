@@ -6,7 +6,7 @@ use rdkafka::admin::NewPartitions;
 use serde::Serialize;
 
 use crate::cluster::Cluster;
-use crate::failure::{Done, Failure};
+use crate::failure::{Done, Failure, words};
 use crate::screen::{AnswerArgs, Consent};
 
 /// Give a topic more partitions
@@ -46,7 +46,7 @@ impl PartitionArgs {
         let before = cluster.topic(&self.name)?.partitions.len();
         if self.count <= before {
             return Err(Failure::Refused {
-                what: format!("{} partitions for {}", self.count, self.name),
+                what: format!("giving {} {} partitions", self.name, self.count),
                 reason: format!("it has {before}, and Kafka takes none away"),
                 hint: format!("a count above {before}, or a new topic"),
             });
@@ -65,8 +65,8 @@ impl PartitionArgs {
             .map_err(Failure::kafka(format!("going {what}")))?;
         if let Some(Err((_, code))) = answers.into_iter().next() {
             return Err(Failure::Refused {
-                what,
-                reason: code.to_string(),
+                what: format!("going {what}"),
+                reason: words(code),
                 hint: "`kafkaefd admin brokers` shows whether all brokers are there".to_owned(),
             });
         }

@@ -1,0 +1,102 @@
+//! The whole command line: every sub-command, and how each ends.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::admin::AdminCommand;
+use crate::demo::DemoArgs;
+use crate::failure::{Done, Failure};
+use crate::hello::{HelloAvroCommand, HelloWorldCommand};
+use crate::registry::RegistryCommand;
+use crate::salschema::SalschemaCommand;
+use crate::shell::{CompletionsArgs, ManArgs};
+
+/// The command of the observatory's telemetry operator
+#[derive(Parser, Debug)]
+#[command(
+    version,
+    about,
+    after_help = "Exit codes: 0 all was done; 1 something was refused, not found or left out; 2 not confirmed; 64 wrong \
+                  flags; 69 a service cannot be reached.\n\n\
+                  Example: kafkaefd admin topics list --broker localhost:9092"
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    Admin(AdminCommand),
+    Registry(RegistryCommand),
+    #[command(name = "helloworld")]
+    HelloWorld(HelloWorldCommand),
+    #[command(name = "helloavro")]
+    HelloAvro(HelloAvroCommand),
+    #[command(after_help = "Example: kafkaefd salschema convert --xml-dir schemas --print --subsystem Test")]
+    Salschema(SalschemaCommand),
+    Demo(DemoArgs),
+    Completions(CompletionsArgs),
+    Man(ManArgs),
+}
+
+impl Cli {
+    /// Runs the sub-command.
+    pub async fn run(self) -> ExitCode {
+        match self.command {
+            Command::Admin(command) => end(command.run().await),
+            Command::Registry(command) => end(command.run().await),
+            Command::HelloWorld(command) => end(command.run().await),
+            Command::HelloAvro(command) => end(command.run().await),
+            Command::Salschema(command) => end(command.run().await),
+            Command::Demo(args) => args.run().await,
+            Command::Completions(args) => end(args.run()),
+            Command::Man(args) => end(args.run()),
+        }
+    }
+}
+
+fn end(result: Result<Done, Failure>) -> ExitCode {
+    match result {
+        Ok(done) => done.into(),
+        Err(failure) => {
+            failure.print();
+            failure.exit_code()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_whole() {
+        Cli::command().debug_assert();
+    }
+
+    /// Every command that does something shows how it is used.
+    #[test]
+    fn every_command_has_an_example() {
+        fn walk(command: &clap::Command, path: &str) {
+            let below: Vec<_> = command.get_subcommands().collect();
+            for sub in &below {
+                walk(sub, &format!("{path} {}", sub.get_name()));
+            }
+            if below.is_empty() {
+                let help = command
+                    .get_after_help()
+                    .map(ToString::to_string)
+                    .unwrap_or_default();
+                assert!(help.contains("Example"), "{path} has no example");
+                assert!(
+                    help.contains("kafkaefd "),
+                    "{path}: its example is no command line"
+                );
+            }
+        }
+        walk(&Cli::command(), "kafkaefd");
+    }
+}

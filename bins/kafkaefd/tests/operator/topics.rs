@@ -1,0 +1,222 @@
+//! `kafkaefd admin topics` and `admin brokers` against the real Kafka, with kcat and plain rdkafka as witnesses.
+
+use serde_json::{Value, json};
+
+use super::kafkaefd;
+use crate::real::{Services, kafka, unique};
+
+fn answer(services: &Services, arguments: &[&str]) -> Value {
+    let ran = kafkaefd(services, arguments);
+    assert_eq!(ran.code, 0, "{arguments:?}: {}", ran.stderr);
+    serde_json::from_str(&ran.stdout).unwrap()
+}
+
+#[test]
+fn topics_are_made_listed_counted_and_deleted() {
+    let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
+        return;
+    };
+    let (one, two) = (unique("topics-one-"), unique("topics-two-"));
+    let created = answer(
+        &services,
+        &[
+            "admin", "topics", "create", &one, &two, "-p", "3", "-r", "1", "--json",
+        ],
+    );
+    assert_eq!(
+        created[0],
+        json!({"topic": one, "result": "created", "reason": null})
+    );
+    let again = kafkaefd(&services, &["admin", "topics", "create", &one, "-p", "9"]);
+    assert_eq!(again.code, 0, "what exists stays as it is");
+    assert!(again.stdout.contains("exists"), "{}", again.stdout);
+
+    let filter = format!("^({one}|{two})$");
+    let listed = answer(
+        &services,
+        &["admin", "topics", "list", "--filter", &filter, "--json"],
+    );
+    assert_eq!(listed.as_array().unwrap().len(), 2);
+    assert_eq!(
+        (&listed[0]["partitions"], &listed[0]["replication"]),
+        (&json!(3), &json!(1))
+    );
+    let inline = kafkaefd(
+        &services,
+        &["admin", "topics", "list", "--filter", &filter, "--inline"],
+    );
+    assert_eq!(inline.stdout, format!("{one} {two}\n"));
+    let table = kafkaefd(&services, &["admin", "topics", "list", "--filter", &filter]);
+    assert!(
+        table.stdout.starts_with("TOPIC "),
+        "no colours in a pipe: {:?}",
+        table.stdout
+    );
+
+    let messages: Vec<_> = (0..50)
+        .map(|n| (one.clone(), format!("{n}").into_bytes()))
+        .collect();
+    kafka::produce(&services, &messages);
+    let offsets = answer(&services, &["admin", "topics", "offsets", &one, "--json"]);
+    assert_eq!(offsets["total"], json!(50));
+    assert_eq!(offsets["partitions"].as_array().unwrap().len(), 3);
+    assert_eq!(offsets["partitions"][0]["oldest"], json!(0));
+
+    let refused = kafkaefd(&services, &["admin", "topics", "delete", &one, &two]);
+    assert_eq!(refused.code, 2, "nobody said yes");
+    assert!(refused.stderr.contains("with 50 messages"), "{}", refused.stderr);
+    assert_eq!(kafka::message_count(&services, std::slice::from_ref(&one)), 50);
+    let deleted = answer(
+        &services,
+        &["admin", "topics", "delete", &one, &two, "--yes", "--json"],
+    );
+    assert!(
+        deleted
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|row| row["deleted"] == json!(true))
+    );
+}
+
+#[test]
+fn some_settings_change_and_the_others_keep_their_values() {
+    let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
+        return;
+    };
+    let topic = unique("topics-config-");
+    let config = ["admin", "topics", "config", &topic];
+    let create = [
+        "admin",
+        "topics",
+        "create",
+        &topic,
+        "--config",
+        "retention.ms=86400000",
+    ];
+    assert_eq!(kafkaefd(&services, &create).code, 0);
+    let set = |settings: &[&str]| kafkaefd(&services, &[&config[..], settings, &["--json"]].concat());
+    let both = set(&[
+        "--set",
+        "compression.type",
+        "lz4",
+        "--set",
+        "max.message.bytes",
+        "5000000",
+        "--yes",
+    ]);
+    assert_eq!(both.code, 0, "{}", both.stderr);
+    let rows: Value = serde_json::from_str(&both.stdout).unwrap();
+    let own: Vec<(&str, &str)> = rows
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| (row["key"].as_str().unwrap(), row["value"].as_str().unwrap()))
+        .collect();
+    let expected = [
+        ("compression.type", "lz4"),
+        ("max.message.bytes", "5000000"),
+        ("retention.ms", "86400000"),
+    ];
+    assert_eq!(own, expected);
+    let detail = answer(&services, &[&config[..], &["--detail", "--json"]].concat());
+    assert!(detail.as_array().unwrap().len() > 20, "defaults, too");
+
+    let unknown = set(&["--set", "retention.msec", "1", "--yes"]);
+    assert_eq!(unknown.code, 1);
+    assert!(
+        unknown.stderr.contains("did you mean retention.ms"),
+        "{}",
+        unknown.stderr
+    );
+    let wrong = set(&["--set", "compression.type", "lzz", "--yes"]);
+    assert_eq!(wrong.code, 1);
+    assert!(
+        wrong.stderr.contains("the brokers keep the old value"),
+        "{}",
+        wrong.stderr
+    );
+}
+
+#[test]
+fn a_topic_gets_more_partitions_and_never_fewer() {
+    let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
+        return;
+    };
+    let topic = unique("topics-partition-");
+    assert_eq!(
+        kafkaefd(&services, &["admin", "topics", "create", &topic, "-p", "2"]).code,
+        0
+    );
+    let widen = |rest: &[&str]| {
+        kafkaefd(
+            &services,
+            &[&["admin", "topics", "partition", &topic][..], rest].concat(),
+        )
+    };
+    let count = || {
+        let filter = format!("^{topic}$");
+        answer(
+            &services,
+            &["admin", "topics", "list", "--filter", &filter, "--json"],
+        )[0]["partitions"]
+            .clone()
+    };
+    let dry = widen(&["4", "-n"]);
+    assert_eq!((dry.code, count()), (0, json!(2)), "{}", dry.stderr);
+    let fewer = widen(&["1", "--yes"]);
+    assert_eq!(fewer.code, 1);
+    assert!(fewer.stderr.contains("Kafka takes none away"), "{}", fewer.stderr);
+    let ran = widen(&["4", "--yes"]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    crate::real::until("the new partitions", 30, || match count() {
+        four if four == json!(4) => Ok(()),
+        other => Err(format!("{other} partitions")),
+    });
+}
+
+#[test]
+fn brokers_are_listed_with_their_controller() {
+    let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
+        return;
+    };
+    let brokers = answer(&services, &["admin", "brokers", "--json"]);
+    let brokers = brokers.as_array().unwrap();
+    assert_eq!(brokers.len(), 1);
+    assert_eq!(brokers[0]["controller"], json!(true));
+    let address = format!("{}:{}", brokers[0]["host"].as_str().unwrap(), brokers[0]["port"]);
+    assert_eq!(address, services.get("BROKER"));
+    // As kafkaefd of 2019 took it: before the command.
+    let before = kafkaefd(
+        &services,
+        &["--broker", services.get("BROKER"), "admin", "brokers"],
+    );
+    assert_eq!(before.code, 0, "{}", before.stderr);
+}
+
+#[test]
+fn who_cannot_be_reached_is_said_with_the_reason() {
+    let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
+        return;
+    };
+    for (broker, reason) in [
+        ("127.0.0.1:1", "Connection refused"),
+        ("no-such-host.invalid:9092", "Failed to resolve"),
+    ] {
+        let ran = kafkaefd(&services, &["admin", "brokers", "--broker", broker]);
+        assert_eq!(ran.code, 69);
+        assert!(
+            ran.stderr.contains(broker) && ran.stderr.contains(reason),
+            "{}",
+            ran.stderr
+        );
+        assert!(ran.stderr.contains("try: "), "{}", ran.stderr);
+    }
+    let unknown = kafkaefd(&services, &["admin", "topics", "offsets", "no-such-topic"]);
+    assert_eq!(unknown.code, 1);
+    assert!(
+        unknown.stderr.contains("there is no topic no-such-topic"),
+        "{}",
+        unknown.stderr
+    );
+}
