@@ -1,13 +1,14 @@
 //! What comes from a topic, message by message, until somebody has seen enough.
 
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Args;
 use pipeline::kafka::Visitor;
-use pipeline::printable::Printable;
+use pipeline::printable::{self, Printable};
 use pipeline::service::wait_for_signal;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -17,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
 use crate::failure::Failure;
-use crate::screen::{faint, json as print_json, note, out, plural};
+use crate::screen::{faint, note, plural};
 
 /// How long a look for a message may hide a Ctrl-C.
 const LOOK: Duration = Duration::from_millis(100);
@@ -106,36 +107,17 @@ impl<'a> Tail<'a> {
             || (self.args.exit_at_end && self.not_at_end.is_empty())
     }
 
-    /// Prints a message whose value reads as `value`.
+    /// Prints a message whose value reads as `value`; whoever closed the pipe has seen enough.
     pub(super) fn print(&self, message: &OwnedMessage, value: Value) {
-        let key = message.key().map(String::from_utf8_lossy);
-        if self.args.json {
-            return print_json(&json!({
-                "topic": message.topic(),
-                "partition": message.partition(),
-                "offset": message.offset(),
-                "timestamp_ms": message.timestamp().to_millis(),
-                "key": key,
-                "value": value,
-            }));
-        }
-        let place = format!(
-            "{}[{}]@{}",
-            message.topic(),
-            message.partition(),
-            message.offset()
-        );
-        let value = match value {
-            Value::String(text) => text,
-            other => other.to_string(),
+        let line = if self.args.json {
+            object(message, &value)
+        } else {
+            text(message, value)
         };
-        let key = key.unwrap_or_default();
-        out(&format!(
-            "{} {} {}",
-            faint(Printable(place)),
-            Printable(key),
-            Printable(value)
-        ));
+        let mut stdout = anstream::stdout();
+        if writeln!(stdout, "{line}").and_then(|()| stdout.flush()).is_err() {
+            self.stop.store(true, Ordering::Relaxed);
+        }
     }
 
     /// Says how many messages there were.
@@ -143,6 +125,38 @@ impl<'a> Tail<'a> {
         let messages = plural(usize::try_from(self.seen).unwrap_or(usize::MAX), "message");
         note(&faint(format!("{messages} of {}", Printable(self.topic))));
     }
+}
+
+fn object(message: &OwnedMessage, value: &Value) -> String {
+    let object = json!({
+        "topic": message.topic(),
+        "partition": message.partition(),
+        "offset": message.offset(),
+        "timestamp_ms": message.timestamp().to_millis(),
+        "key": message.key().map(String::from_utf8_lossy),
+        "value": value,
+    });
+    printable::json(&object.to_string()).into_owned()
+}
+
+fn text(message: &OwnedMessage, value: Value) -> String {
+    let place = format!(
+        "{}[{}]@{}",
+        message.topic(),
+        message.partition(),
+        message.offset()
+    );
+    let key = message.key().map(String::from_utf8_lossy).unwrap_or_default();
+    let value = match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    };
+    format!(
+        "{} {} {}",
+        faint(Printable(place)),
+        Printable(key),
+        Printable(value)
+    )
 }
 
 /// librdkafka goes on by itself.

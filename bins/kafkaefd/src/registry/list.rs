@@ -59,13 +59,14 @@ impl ListArgs {
             None
         };
         let progress = bar(subjects.len() as u64, "subjects");
-        let rows: Vec<Row> = stream::iter(subjects)
+        let rows: Result<Vec<Row>, RegistryError> = stream::iter(subjects)
             .map(|subject| self.row(&registry, subject, global.as_deref()))
             .buffered(AT_ONCE)
             .inspect(|_| progress.inc(1))
             .try_collect()
-            .await?;
+            .await;
         progress.finish_and_clear();
+        let rows = rows?;
         self.answer.print(&rows, || self.shown(&rows));
         Ok(Done::All)
     }

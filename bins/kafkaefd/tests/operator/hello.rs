@@ -1,10 +1,11 @@
 //! `kafkaefd helloworld` and `helloavro`: what is produced is consumed, by ours and by kcat.
 
-use std::process::Command;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::kafkaefd;
+use super::{Running, kafkaefd};
 use crate::real::{Services, unique};
 
 /// One JSON object a line.
@@ -143,4 +144,45 @@ fn what_is_no_record_is_left_out_and_said() {
         ran.stderr
     );
     assert!(ran.stdout.contains("Hello, Avro!"), "{}", ran.stdout);
+}
+
+#[test]
+fn what_comes_is_shown_until_ctrl_c() {
+    let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
+        return;
+    };
+    let topic = unique("operator-live-");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_kafkaefd"))
+        .args([
+            "helloworld",
+            "consume",
+            "--topic",
+            &topic,
+            "--broker",
+            services.get("BROKER"),
+        ])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let running = Running(child);
+    let greeting = [
+        "helloworld",
+        "produce",
+        "--topic",
+        &topic,
+        "--message",
+        "Hello\u{1b}[2J",
+    ];
+    let ran = kafkaefd(&services, &greeting);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let line = lines.next().unwrap().unwrap();
+    assert_eq!(
+        line,
+        format!("{topic}[0]@0 hello Hello\\u{{1b}}[2J"),
+        "nothing clears the screen"
+    );
+    assert!(running.interrupt(), "Ctrl-C is a good end");
+    assert!(lines.next().is_none());
 }

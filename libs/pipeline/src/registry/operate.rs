@@ -55,6 +55,8 @@ struct Refusal {
 enum Odd {
     #[error("it answers {0}")]
     Status(StatusCode),
+    #[error("it answers 404, and not as a registry does: Apicurio's address ends in /apis/ccompat/v7")]
+    NoRegistry,
     #[error("it answers {status}: {message}")]
     Refusal { status: StatusCode, message: String },
     #[error("its address {0} takes no path")]
@@ -247,6 +249,7 @@ impl Registry {
                 what,
                 reason: message,
             },
+            (404, None) => self.unreachable(None, Arc::new(Odd::NoRegistry), what),
             (code, refusal) => {
                 let odd = match refusal {
                     Some(Refusal { message, .. }) if !message.is_empty() => Odd::Refusal { status, message },

@@ -138,7 +138,7 @@ impl Github {
             }
         }
         let progress = bar(missing.len() as u64, "files");
-        let downloaded: Vec<(String, Vec<u8>)> = stream::iter(missing)
+        let downloaded: Result<Vec<(String, Vec<u8>)>, Failure> = stream::iter(missing)
             .map(|entry| async move {
                 let bytes = self.api.file(&entry).await?;
                 // Each at once, so that a run that is ended goes on from here.
@@ -148,9 +148,9 @@ impl Github {
             .buffer_unordered(AT_ONCE)
             .inspect(|_| progress.inc(1))
             .try_collect()
-            .await?;
+            .await;
         progress.finish_and_clear();
-        kept.extend(downloaded);
+        kept.extend(downloaded?);
         let mut files: Vec<SourceFile> = kept
             .into_iter()
             .map(|(path, bytes)| SourceFile { path, bytes })
