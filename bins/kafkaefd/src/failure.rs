@@ -75,6 +75,18 @@ pub enum Failure {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// Another service is there and lets us not in.
+    #[error("{service} at {url} lets us not in: {reason}")]
+    Denied {
+        /// Such as "github".
+        service: &'static str,
+        /// Where it is.
+        url: String,
+        /// What is wrong.
+        reason: String,
+        /// What to try next.
+        hint: String,
+    },
     /// There is none of this name.
     #[error("there is no {kind} {name}")]
     Unknown {
@@ -151,7 +163,7 @@ impl Failure {
             Self::Unknown { nearest, list, .. } => {
                 format!("did you mean {}? `{list}` lists all", nearest.join(", "))
             }
-            Self::Refused { hint, .. } => hint.clone(),
+            Self::Refused { hint, .. } | Self::Denied { hint, .. } => hint.clone(),
             Self::Kafka { source, .. } => advice(source)?.to_owned(),
             Self::Declined { asked: false } => {
                 "there is no terminal to ask on: say --yes if you mean it".to_owned()
@@ -165,7 +177,7 @@ impl Failure {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Usage(_) | Self::KafkaSettings(_) | Self::RegistrySettings(_) => EXIT_USAGE.into(),
-            Self::Unreachable { .. } | Self::Away { .. } => EXIT_UNAVAILABLE.into(),
+            Self::Unreachable { .. } | Self::Away { .. } | Self::Denied { .. } => EXIT_UNAVAILABLE.into(),
             Self::Registry(RegistryError::Away { .. } | RegistryError::Denied { .. }) => {
                 EXIT_UNAVAILABLE.into()
             }

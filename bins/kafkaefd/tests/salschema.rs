@@ -323,3 +323,57 @@ fn nothing_in_an_interface_file_reaches_the_terminal_as_more_than_text() {
     assert!(told.contains(r"\u{202e}txet"), "errors show it: {told}");
     assert!(told.contains(r"\u202etxet"), "JSON keeps it: {told}");
 }
+
+#[test]
+fn two_directories_are_compared() {
+    let diff = |args: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_kafkaefd"))
+            .current_dir(root())
+            .env_remove("DIALECT")
+            .env_remove("SUBSYSTEM")
+            .args(["salschema", "diff"])
+            .args(args)
+            .output()
+            .unwrap();
+        (output.status.code(), out(&output), err(&output))
+    };
+    let same = (
+        Some(0),
+        "no change from schemas to schemas\n".to_owned(),
+        String::new(),
+    );
+    assert_eq!(diff(&["schemas", "schemas", "--fail-on-incompatible=FULL"]), same);
+
+    let dir = tempfile::tempdir().unwrap();
+    let test = dir.path().join("sal_interfaces/Test");
+    fs::create_dir_all(&test).unwrap();
+    let file = "sal_interfaces/Test/Test_Telemetry.xml";
+    let text = fs::read_to_string(root().join("schemas").join(file)).unwrap();
+    let text = text.replacen("<EFDB_Name>short0<", "<EFDB_Name>short1<", 1);
+    fs::write(dir.path().join(file), text).unwrap();
+    let new = dir.path().to_str().unwrap();
+    let (code, shown, said) = diff(&["schemas", new, "--subsystem", "Test", "--fail-on-incompatible"]);
+    assert_eq!(code, Some(1), "{said}");
+    let row = |words: &[&str]| {
+        let found = shown
+            .lines()
+            .any(|line| line.split_whitespace().eq(words.iter().copied()));
+        assert!(found, "{words:?}: {shown}");
+    };
+    row(&["Test_scalars", "short1", "added,", "int", "no", "yes"]);
+    row(&["Test_scalars", "short0", "removed,", "int", "yes", "no"]);
+    row(&["Test_logevent_scalars", "removed", "-", "-"]);
+    assert_eq!(said, "Test_scalars: not compatible\n");
+
+    // A file that cannot be read is no topic that is gone.
+    fs::write(dir.path().join(file), "<SALTelemetrySet>").unwrap();
+    let (code, _, said) = diff(&["schemas", new, "-s", "Test"]);
+    assert!(code == Some(1) && said.contains("Test_Telemetry.xml"), "{said}");
+    let (code, _, said) = diff(&["schemas", "nowhere"]);
+    assert_eq!(code, Some(64), "{said}");
+    let (code, _, said) = diff(&["schemas", "schemas", "-s", "Nope"]);
+    assert!(
+        code == Some(64) && said.contains("no such subsystem in either"),
+        "{said}"
+    );
+}

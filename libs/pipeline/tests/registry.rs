@@ -74,3 +74,70 @@ async fn an_empty_registry_has_no_subjects() {
     let (_server, client) = start().await;
     assert!(client.subjects().await.unwrap().is_empty());
 }
+
+#[tokio::test]
+async fn a_subject_is_asked_for_changed_and_deleted() {
+    let (_server, client) = start().await;
+    assert_eq!(client.subjects().await.unwrap(), Vec::<String>::new());
+    let id = client.register("s/value", SCHEMA).await.unwrap();
+    assert_eq!(
+        client.subjects().await.unwrap(),
+        ["s/value"],
+        "a name is one part of a path"
+    );
+    let found = client.find("s/value", SCHEMA).await.unwrap().unwrap();
+    assert_eq!((found.version, found.id), (1, id));
+    let wider = SCHEMA.replace("int", "long");
+    assert_eq!(client.find("s/value", &wider).await.unwrap(), None);
+    assert!(client.judge("s/value", None, &wider).await.unwrap().compatible);
+
+    assert_eq!(client.level(None).await.unwrap().as_deref(), Some("BACKWARD"));
+    assert_eq!(client.level(Some("s/value")).await.unwrap(), None);
+    assert_eq!(client.set_level(Some("s/value"), "FULL").await.unwrap(), "FULL");
+    assert_eq!(
+        client.level(Some("s/value")).await.unwrap().as_deref(),
+        Some("FULL")
+    );
+    let judgement = client.judge("s/value", Some(1), &wider).await.unwrap();
+    assert!(
+        !judgement.compatible && !judgement.reasons.is_empty(),
+        "{judgement:?}"
+    );
+    let refused = client.set_level(None, "SOME").await.unwrap_err();
+    assert!(matches!(refused, RegistryError::Refused { .. }), "{refused}");
+
+    assert_eq!(client.version("s/value", None).await.unwrap().schema, SCHEMA);
+    let missing = client.version("s/value", Some(2)).await.unwrap_err();
+    assert_eq!(
+        missing.to_string(),
+        "the schema registry knows no version 2 of subject s/value"
+    );
+    assert_eq!(client.delete_subject("s/value", false).await.unwrap(), [1]);
+    assert!(matches!(
+        client.versions("s/value", false).await,
+        Err(RegistryError::Missing { .. })
+    ));
+    assert_eq!(client.versions("s/value", true).await.unwrap(), [1]);
+    assert_eq!(client.delete_subject("s/value", true).await.unwrap(), [1]);
+    assert!(client.versions("s/value", true).await.is_err());
+}
+
+#[tokio::test]
+async fn what_operators_ask_says_who_has_to_act() {
+    let (server, client) = start().await;
+    for (status, text) in [
+        (401, "refuses our user or password"),
+        (403, "does not give our user this right"),
+    ] {
+        server.fail_next(1, status);
+        let denied = client.subjects().await.unwrap_err();
+        assert!(matches!(denied, RegistryError::Denied { .. }), "{denied}");
+        assert!(denied.to_string().contains(text), "{denied}");
+    }
+    server.fail_next(1, 503);
+    let away = client.level(None).await.unwrap_err();
+    assert!(matches!(away, RegistryError::Away { .. }), "{away}");
+    let elsewhere = Registry::new(&RegistryArgs::at(format!("{}/elsewhere", server.url()))).unwrap();
+    let away = elsewhere.subjects().await.unwrap_err();
+    assert!(matches!(away, RegistryError::Away { .. }), "{away}");
+}

@@ -1,10 +1,15 @@
-//! The command line of `kafkaefd salschema`. Each flag has an environment variable.
+//! The command line of `kafkaefd salschema`. What `saltransform init` reads from the environment, too, has the same
+//! variable here.
 
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use pipeline::config::RegistryArgs;
+use sal::avro::Options;
 use sal::name::{Dialect, check_subname};
+
+use super::diff::DiffArgs;
+use super::github::GithubArgs;
 
 /// SAL interface files to Avro schemas
 #[derive(Args, Debug, Clone)]
@@ -19,18 +24,24 @@ pub(super) enum Action {
     /// Convert SAL XML (and the cameras' .avsc files) to Avro schemas, and write, upload or print them
     #[command(
         after_help = "Exit code: 0 if all was read and delivered, 1 if something was left out (listed at the end, on \
-                      stderr), 64 if the flags cannot be used.\n\n\
+                      stderr), 64 if the flags cannot be used, 69 if GitHub or the registry lets us not in.\n\n\
+                      From GitHub: kafkaefd salschema convert --xml-repo lsst-ts/ts_xml --dialect ts_xml --upload\n\n\
                       Example: kafkaefd salschema convert --xml-dir schemas --subsystem MTM1M3TS --write avro"
     )]
     Convert(ConvertArgs),
+    Diff(DiffArgs),
 }
 
 /// Flags of `salschema convert`.
 #[derive(Args, Debug, Clone)]
 pub struct ConvertArgs {
-    /// SAL XML repository (the directory that holds sal_interfaces), or its sal_interfaces itself
+    /// SAL XML repository (the directory that holds sal_interfaces), or its sal_interfaces itself; --xml-repo overrides it
     #[arg(long, env = "XML_DIR", value_name = "DIR")]
-    pub xml_dir: PathBuf,
+    pub xml_dir: Option<PathBuf>,
+
+    /// Branch, tag or commit of --xml-repo; its default branch without one
+    #[arg(long, value_name = "REF", requires = "xml_repo")]
+    pub xml_repo_ref: Option<String>,
 
     /// Form of schemas and topics: efd (lsst.sal.Test_scalars) or ts_xml (lsst.sal.Test.scalars)
     #[arg(long, env = "DIALECT", default_value_t = Dialect::Efd, value_name = "efd|ts_xml")]
@@ -65,6 +76,10 @@ pub struct ConvertArgs {
     #[arg(long)]
     pub json: bool,
 
+    /// Where to read from instead of a directory.
+    #[command(flatten)]
+    pub github: GithubArgs,
+
     /// Where to upload to.
     #[command(flatten)]
     pub registry: RegistryArgs,
@@ -81,6 +96,15 @@ pub(super) enum Target<'a> {
 }
 
 impl ConvertArgs {
+    pub(super) fn options(&self) -> Options {
+        Options {
+            dialect: self.dialect,
+            subname: self.subname.clone(),
+            wire_extras: self.wire_extras,
+            subsystems: self.subsystem.clone(),
+        }
+    }
+
     pub(super) fn target(&self) -> Target<'_> {
         match &self.write {
             Some(dir) => Target::Write(dir),

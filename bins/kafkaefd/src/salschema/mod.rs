@@ -1,42 +1,66 @@
 //! `kafkaefd salschema`: SAL's interface files to Avro schemas.
 //!
 //! ```text
-//! args ─▶ read (XML directory ─▶ schemas) ─▶ write | upload | print ─▶ summary ─▶ what was left out, on stderr
+//! args ─▶ source (directory, or github) ─▶ read ─▶ write | upload | print ─▶ summary ─▶ what was left out, on stderr
+//!                                          read ─▶ diff
 //! ```
 
 mod args;
+mod diff;
+mod github;
 mod read;
+mod source;
 mod summary;
 mod upload;
 mod write;
 
 use std::fmt::Display;
 use std::io::{self, Write as _};
-use std::process::ExitCode;
 
 pub use args::{ConvertArgs, SalschemaCommand};
+pub use diff::DiffArgs;
+pub use github::GithubArgs;
 
 use args::{Action, Target};
-use pipeline::config::EXIT_USAGE;
 use pipeline::printable::{self, Printable};
 use read::Converted;
+use source::Source;
 use summary::Summary;
+
+use crate::failure::{Done, Failure};
+use crate::screen::note;
 
 impl SalschemaCommand {
     /// Runs the command. Exit code 0: all was read and delivered; 1: something was left out or could not be
-    /// delivered; 64: the flags or the directory they name cannot be used.
-    pub async fn run(self) -> ExitCode {
+    /// delivered; 64: the flags or the directory they name cannot be used; 69: GitHub or the registry is away.
+    pub async fn run(self) -> Result<Done, Failure> {
         match self.action {
             Action::Convert(args) => convert(&args).await,
+            Action::Diff(args) => args.run().await,
         }
     }
 }
 
-async fn convert(args: &ConvertArgs) -> ExitCode {
-    let converted = match read::read(args) {
-        Ok(converted) => converted,
-        Err(error) => return wrong(&error),
-    };
+async fn source(args: &ConvertArgs) -> Result<Source, Failure> {
+    if args.github.xml_repo.is_some() {
+        let reference = [args.xml_repo_ref.as_deref()];
+        if let Some(source) = Source::of_repository(&args.github, &reference).await?.pop() {
+            note(&Printable(&source.name));
+            return Ok(source);
+        }
+    }
+    match &args.xml_dir {
+        Some(dir) => Source::of_dir(dir, "--xml-dir"),
+        None => Err(Failure::Usage(
+            "--xml-dir DIR or --xml-repo ORG/REPO has to say where the interface files are".to_owned(),
+        )),
+    }
+}
+
+async fn convert(args: &ConvertArgs) -> Result<Done, Failure> {
+    let source = source(args).await?;
+    let converted = read::read(&source, &args.options());
+    converted.check_subsystems(&source)?;
     let mut summary = Summary::of(args.dialect, &converted);
     match args.target() {
         Target::Summary => {}
@@ -44,12 +68,12 @@ async fn convert(args: &ConvertArgs) -> ExitCode {
         Target::Print => print(&converted),
         Target::Write(dir) => match write::write(dir, &converted.schemas) {
             Ok(()) => summary.wrote(dir),
-            Err(error) => return failed(&error),
+            Err(error) => return Ok(failed(&error)),
         },
         Target::Upload(registry) => match upload::upload(registry, &converted.schemas).await {
             Ok(uploaded) => summary.uploaded(&registry.schema_registry, uploaded),
-            Err(upload::UploadError::Setup(error)) => return wrong(&error),
-            Err(error) => return failed(&error),
+            Err(upload::UploadError::Setup(error)) => return Err(error.into()),
+            Err(error) => return Ok(failed(&error)),
         },
     }
     // Schemas on stdout keep it to themselves.
@@ -66,11 +90,11 @@ async fn convert(args: &ConvertArgs) -> ExitCode {
     for reason in summary.refused() {
         eprintln!("{}", Printable(reason));
     }
-    if converted.errors.is_empty() && summary.refused().is_empty() {
-        ExitCode::SUCCESS
+    Ok(if converted.errors.is_empty() && summary.refused().is_empty() {
+        Done::All
     } else {
-        ExitCode::FAILURE
-    }
+        Done::Partly
+    })
 }
 
 fn print(converted: &Converted) {
@@ -84,12 +108,7 @@ fn out(line: &dyn Display) {
     let _ = writeln!(io::stdout(), "{line}");
 }
 
-fn wrong(error: &dyn std::error::Error) -> ExitCode {
+fn failed(error: &dyn std::error::Error) -> Done {
     eprintln!("kafkaefd: {}", pipeline::chain(error));
-    EXIT_USAGE.into()
-}
-
-fn failed(error: &dyn std::error::Error) -> ExitCode {
-    eprintln!("kafkaefd: {}", pipeline::chain(error));
-    ExitCode::FAILURE
+    Done::Partly
 }

@@ -1,67 +1,79 @@
-//! The XML directory to schemas.
+//! Interface files to schemas.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 
-use pipeline::schema_dir::{SchemaDir, SchemaDirError};
 use sal::avro::{self, Options, TopicSchema};
 use sal::interface::{InterfaceError, Interfaces};
 
-use super::args::ConvertArgs;
+use super::source::Source;
+use crate::failure::Failure;
 
-/// What the directory gave.
+/// What the files gave.
 pub(super) struct Converted {
     pub(super) schemas: Vec<TopicSchema>,
     /// What was left out, in the order of the files.
     pub(super) errors: Vec<InterfaceError>,
+    /// Names that were asked for and are nowhere, and those that are there.
+    unknown: Vec<String>,
+    there: BTreeSet<String>,
 }
 
-/// The flags ask for what the directory does not have.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum ReadError {
-    #[error("cannot use --xml-dir")]
-    Dir(#[from] SchemaDirError),
-    #[error("--xml-dir {} holds Avro schemas already; expected SAL's interface files", dir.display())]
-    Schemas { dir: PathBuf },
-    #[error("--subsystem {wanted}: no such subsystem in --xml-dir; it has {there}")]
-    Subsystem { wanted: String, there: String },
-}
-
-/// Reads and maps everything that the flags ask for.
-pub(super) fn read(args: &ConvertArgs) -> Result<Converted, ReadError> {
-    let SchemaDir::Interfaces(files) = SchemaDir::read(&args.xml_dir)? else {
-        return Err(ReadError::Schemas {
-            dir: args.xml_dir.clone(),
-        });
-    };
-    let interfaces = Interfaces::read(&files);
-    for wanted in &args.subsystem {
+/// Reads and maps everything that `options` ask for.
+pub(super) fn read(source: &Source, options: &Options) -> Converted {
+    let interfaces = Interfaces::read(&source.files);
+    let is_unknown = |wanted: &&String| {
         // A subsystem whose files could not be read is there; what is wrong with them is told at the end.
         let unread = interfaces
             .errors
             .iter()
             .any(|error| error.place.file.rsplit('/').nth(1) == Some(wanted.as_str()));
-        if interfaces.component(wanted).is_none() && !unread {
-            let there: BTreeSet<&str> = interfaces.components.iter().map(|c| c.name.as_str()).collect();
-            let there = there.into_iter().collect::<Vec<_>>().join(" ");
-            return Err(ReadError::Subsystem {
-                wanted: wanted.clone(),
-                there,
-            });
+        interfaces.component(wanted).is_none() && !unread
+    };
+    let unknown = options.subsystems.iter().filter(is_unknown).cloned().collect();
+    let there = interfaces
+        .components
+        .iter()
+        .map(|component| component.name.clone());
+    let there = there.collect();
+    let mapping = avro::map(&interfaces, options);
+    let errors = interfaces.errors.into_iter().chain(mapping.errors);
+    Converted {
+        schemas: mapping.schemas,
+        errors: errors
+            .filter(|error| concerns(error, &options.subsystems))
+            .collect(),
+        unknown,
+        there,
+    }
+}
+
+impl Converted {
+    /// Fails if a subsystem was asked for that is not there.
+    pub(super) fn check_subsystems(&self, source: &Source) -> Result<(), Failure> {
+        let Some(wanted) = self.unknown.first() else {
+            return Ok(());
+        };
+        let there: Vec<&str> = self.there.iter().map(String::as_str).collect();
+        Err(Failure::Usage(format!(
+            "--subsystem {wanted}: no such subsystem in {}; it has {}",
+            source.name,
+            there.join(" ")
+        )))
+    }
+
+    /// The same for a comparison, where one of both is enough.
+    pub(super) fn check_subsystems_with(&self, other: &Self) -> Result<(), Failure> {
+        match self.unknown.iter().find(|wanted| other.unknown.contains(wanted)) {
+            None => Ok(()),
+            Some(wanted) => {
+                let there: Vec<&str> = self.there.union(&other.there).map(String::as_str).collect();
+                Err(Failure::Usage(format!(
+                    "--subsystem {wanted}: no such subsystem in either; they have {}",
+                    there.join(" ")
+                )))
+            }
         }
     }
-    let options = Options {
-        dialect: args.dialect,
-        subname: args.subname.clone(),
-        wire_extras: args.wire_extras,
-        subsystems: args.subsystem.clone(),
-    };
-    let mapping = avro::map(&interfaces, &options);
-    let errors = interfaces.errors.into_iter().chain(mapping.errors);
-    Ok(Converted {
-        schemas: mapping.schemas,
-        errors: errors.filter(|error| concerns(error, &args.subsystem)).collect(),
-    })
 }
 
 /// Whether an error is about one of the wanted subsystems, or about a file that all of them share.

@@ -2,7 +2,9 @@
 
 mod connectors;
 mod dead_letters;
+mod hello;
 mod messages;
+mod registry;
 mod topics;
 
 use std::process::{Child, Command, Stdio};

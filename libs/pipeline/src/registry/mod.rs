@@ -2,7 +2,9 @@
 //!
 //! A schema's id never changes its meaning, so that what was read once is kept. Concurrent look-ups of one id share
 //! one request. Failures are not kept: the next message asks again. The requests themselves are
-//! `schema_registry_converter`'s.
+//! `schema_registry_converter`'s; what operators ask beyond them is in [`operate`].
+
+mod operate;
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -23,6 +25,8 @@ use crate::lock;
 use crate::retry::{Backoff, Verdict};
 use crate::service::Part;
 use crate::tls::{self, TlsError};
+
+pub use operate::{Judgement, VersionedSchema};
 
 /// A schema as the registry holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -220,30 +224,6 @@ impl Registry {
             .await
             .map(|registered| registered.id)
             .map_err(|error| self.classify(error, format!("schema for subject {subject}")))
-    }
-
-    /// All subjects, sorted. Asked for directly: some registries answer `null` for none, which the crate refuses.
-    pub async fn subjects(&self) -> Result<Vec<String>, RegistryError> {
-        let away = |source: reqwest::Error| {
-            let status = source.status().map(|status| u32::from(status.as_u16()));
-            self.unreachable(status, Arc::new(source), "list of subjects".to_owned())
-        };
-        let mut request = self.client.get(format!("{}/subjects", self.url));
-        if let Some((user, password)) = &self.login {
-            request = request.basic_auth(user, password.as_ref().map(Secret::reveal));
-        }
-        let answer = request
-            .send()
-            .await
-            .and_then(reqwest::Response::error_for_status)
-            .map_err(away)?;
-        let mut subjects = answer
-            .json::<Option<Vec<String>>>()
-            .await
-            .map_err(away)?
-            .unwrap_or_default();
-        subjects.sort();
-        Ok(subjects)
     }
 
     /// Asks until the registry answers once and then says that it is there, so that `/ready` tells the truth before the

@@ -1,0 +1,87 @@
+//! `registry upload`: a schema becomes a subject's next version, unless it is one already.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use pipeline::config::RegistryArgs;
+use pipeline::printable::Printable;
+use pipeline::registry::RegistryError;
+use serde::Serialize;
+
+use super::schema_file;
+use crate::failure::{Done, Failure};
+use crate::screen::{AnswerArgs, faint, good};
+
+/// Register a schema; what is registered already stays as it is
+#[derive(Args, Debug, Clone)]
+#[command(after_help = "Example: kafkaefd registry upload lsst.sal.Test_scalars-value Test_scalars.json")]
+pub(super) struct UploadArgs {
+    /// Name of the subject; a new one is made
+    subject: String,
+    /// File that holds the Avro schema; - for stdin
+    file: PathBuf,
+    #[command(flatten)]
+    answer: AnswerArgs,
+    #[command(flatten)]
+    registry: RegistryArgs,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    subject: &'a str,
+    /// new, unchanged
+    result: &'static str,
+    version: u32,
+    id: u32,
+}
+
+impl UploadArgs {
+    pub(super) async fn run(&self) -> Result<Done, Failure> {
+        let schema = schema_file::read(&self.file)?;
+        let registry = super::client(&self.registry)?;
+        let (result, found) = match registry.find(&self.subject, &schema).await? {
+            Some(found) => ("unchanged", found),
+            None => {
+                let registered = registry.register(&self.subject, &schema).await;
+                registered.map_err(|error| self.refused(error))?;
+                // The answer to the upload has the id alone.
+                let found = match registry.find(&self.subject, &schema).await? {
+                    Some(found) => found,
+                    None => registry.version(&self.subject, None).await?,
+                };
+                ("new", found)
+            }
+        };
+        let answer = Answer {
+            subject: &self.subject,
+            result,
+            version: found.version,
+            id: found.id,
+        };
+        self.answer.print(&answer, || {
+            let result = match answer.result {
+                "new" => good("new"),
+                other => faint(other),
+            };
+            format!(
+                "{}: {result}, version {} with id {}",
+                Printable(answer.subject),
+                answer.version,
+                answer.id
+            )
+        });
+        Ok(Done::All)
+    }
+
+    fn refused(&self, error: RegistryError) -> Failure {
+        match error {
+            RegistryError::Refused { reason, .. } => Failure::Refused {
+                what: format!("the schema for subject {}", self.subject),
+                reason,
+                hint: "`kafkaefd registry test` compares schemas, `kafkaefd registry compat` shows by which level"
+                    .to_owned(),
+            },
+            error => error.into(),
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! `kafkaefd helloworld` and `helloavro`: what is produced is consumed, by ours and by kcat.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use super::{Running, kafkaefd};
+use crate::real::{Services, unique};
+
+/// One JSON object a line.
+fn lines(text: &str) -> Vec<Value> {
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn a_text_goes_to_a_new_topic_and_back() {
+    let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY", "KCAT"]) else {
+        return;
+    };
+    let topic = unique("operator-hello-");
+    let ran = kafkaefd(
+        &services,
+        &[
+            "helloworld",
+            "produce",
+            "--topic",
+            &topic,
+            "--count",
+            "3",
+            "--json",
+        ],
+    );
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains(&format!("made topic {topic}")),
+        "{}",
+        ran.stderr
+    );
+    let sent: Value = serde_json::from_str(&ran.stdout).unwrap();
+    let offsets: Vec<_> = sent["messages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|sent| &sent["offset"])
+        .collect();
+    assert_eq!(offsets, [0, 1, 2]);
+
+    let ran = kafkaefd(
+        &services,
+        &["helloworld", "consume", "--topic", &topic, "-e", "--json"],
+    );
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    assert!(ran.stderr.contains("3 messages"), "{}", ran.stderr);
+    let read = lines(&ran.stdout);
+    let texts: Vec<_> = read
+        .iter()
+        .map(|message| (&message["key"], &message["value"]))
+        .collect();
+    assert_eq!(texts, [(&Value::from("hello"), &Value::from("Hello, world!")); 3]);
+
+    let ran = kafkaefd(
+        &services,
+        &["helloworld", "consume", "--topic", &topic, "--count", "2"],
+    );
+    assert_eq!(ran.stdout.lines().count(), 2, "{}", ran.stdout);
+    assert!(
+        ran.stdout
+            .starts_with(&format!("{topic}[0]@0 hello Hello, world!\n")),
+        "{}",
+        ran.stdout
+    );
+
+    let kcat = Command::new(services.get("KCAT"))
+        .args([
+            "-b",
+            services.get("BROKER"),
+            "-C",
+            "-t",
+            &topic,
+            "-e",
+            "-q",
+            "-f",
+            "%k %s\n",
+        ])
+        .output()
+        .unwrap();
+    assert_eq!(
+        String::from_utf8_lossy(&kcat.stdout),
+        "hello Hello, world!\n".repeat(3)
+    );
+}
+
+#[test]
+fn a_record_goes_to_a_new_topic_and_back() {
+    let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY", "APICURIO"]) else {
+        return;
+    };
+    for registry in ["SCHEMAREGISTRY", "APICURIO"] {
+        let topic = unique("operator-avro-");
+        let at = ["--topic", &topic, "--schema-registry", services.get(registry)];
+        let ran = kafkaefd(
+            &services,
+            &[&["helloavro", "produce", "--count", "2"], &at[..]].concat(),
+        );
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        assert!(
+            ran.stdout.contains(&format!("{topic}[0] at offset 1")),
+            "{}",
+            ran.stdout
+        );
+        assert!(ran.stderr.contains(&format!("{topic}-value")), "{}", ran.stderr);
+
+        let ran = kafkaefd(
+            &services,
+            &[&["helloavro", "consume", "-e", "--json"], &at[..]].concat(),
+        );
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        let numbers: Vec<_> = lines(&ran.stdout)
+            .into_iter()
+            .map(|message| message["value"]["number"].clone())
+            .collect();
+        assert_eq!(numbers, [1, 2]);
+    }
+}
+
+#[test]
+fn what_is_no_record_is_left_out_and_said() {
+    let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
+        return;
+    };
+    let topic = unique("operator-mixed-");
+    let ran = kafkaefd(&services, &["helloworld", "produce", "--topic", &topic]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let ran = kafkaefd(&services, &["helloavro", "produce", "--topic", &topic]);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let ran = kafkaefd(&services, &["helloavro", "consume", "--topic", &topic, "-e"]);
+    assert_eq!(ran.code, 1, "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("[0]@0 is left out: 13 bytes"),
+        "{}",
+        ran.stderr
+    );
+    assert!(ran.stdout.contains("Hello, Avro!"), "{}", ran.stdout);
+}
+
+#[test]
+fn what_comes_is_shown_until_ctrl_c() {
+    let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
+        return;
+    };
+    let topic = unique("operator-live-");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_kafkaefd"))
+        .args([
+            "helloworld",
+            "consume",
+            "--topic",
+            &topic,
+            "--broker",
+            services.get("BROKER"),
+        ])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    let running = Running(child);
+    let greeting = [
+        "helloworld",
+        "produce",
+        "--topic",
+        &topic,
+        "--message",
+        "Hello\u{1b}[2J",
+    ];
+    let ran = kafkaefd(&services, &greeting);
+    assert_eq!(ran.code, 0, "{}", ran.stderr);
+    let line = lines.next().unwrap().unwrap();
+    assert_eq!(
+        line,
+        format!("{topic}[0]@0 hello Hello\\u{{1b}}[2J"),
+        "nothing clears the screen"
+    );
+    assert!(running.interrupt(), "Ctrl-C is a good end");
+    assert!(lines.next().is_none());
+}

@@ -1,0 +1,209 @@
+//! `kafkaefd registry` over two registries that differ where Confluent's API leaves room: one says `null` for an empty
+//! list and gives reasons, the other gives none and knows no subject without a level.
+
+use serde_json::{Value, json};
+
+use super::{Ran, kafkaefd};
+use crate::real::{Services, unique};
+
+const REGISTRIES: [&str; 2] = ["SCHEMAREGISTRY", "APICURIO"];
+
+/// One registry, and a folder for schemas.
+struct Desk<'s> {
+    services: &'s Services,
+    url: &'s str,
+    folder: tempfile::TempDir,
+}
+
+impl Desk<'_> {
+    /// Runs `kafkaefd registry ARGUMENTS`.
+    fn run(&self, arguments: &[&str]) -> Ran {
+        let line = [&["registry"], arguments, &["--schema-registry", self.url]].concat();
+        kafkaefd(self.services, &line)
+    }
+
+    /// The answer for programs, and the exit code.
+    fn json(&self, arguments: &[&str]) -> (i32, Value) {
+        let ran = self.run(&[arguments, &["--json"]].concat());
+        let answer = serde_json::from_str(&ran.stdout);
+        let answer =
+            answer.unwrap_or_else(|error| panic!("{arguments:?}: {error}; {}{}", ran.stdout, ran.stderr));
+        (ran.code, answer)
+    }
+
+    /// A file with a record of these fields.
+    fn schema(&self, name: &str, fields: Value) -> String {
+        let path = self.folder.path().join(name);
+        let schema = json!({"type": "record", "name": "R", "fields": fields});
+        std::fs::write(&path, schema.to_string()).unwrap();
+        path.display().to_string()
+    }
+}
+
+fn on_each_registry(test: impl Fn(&Desk<'_>, &str)) {
+    let Some(services) = Services::with(&[&["BROKER"], &REGISTRIES[..]].concat()) else {
+        return;
+    };
+    for key in REGISTRIES {
+        let desk = Desk {
+            services: &services,
+            url: services.get(key),
+            folder: tempfile::tempdir().unwrap(),
+        };
+        test(&desk, &unique("operator-"));
+    }
+}
+
+#[test]
+fn a_subject_from_its_first_version_to_its_end() {
+    on_each_registry(|desk, subject| {
+        let first = desk.schema("first.json", json!([{"name": "a", "type": "int"}]));
+        let second = desk.schema(
+            "second.json",
+            json!([{"name": "a", "type": "int"}, {"name": "b", "type": "int", "default": 0}]),
+        );
+        let wrong = desk.schema("wrong.json", json!([{"name": "a", "type": "string"}]));
+
+        let (code, uploaded) = desk.json(&["upload", subject, &first]);
+        assert_eq!(
+            (code, &uploaded["result"], &uploaded["version"]),
+            (0, &json!("new"), &json!(1))
+        );
+        let (code, again) = desk.json(&["upload", subject, &first]);
+        assert_eq!(
+            (code, &again["result"], &again["id"]),
+            (0, &json!("unchanged"), &uploaded["id"])
+        );
+
+        let (code, set) = desk.json(&["compat", "--subject", subject, "--set", "backward", "--yes"]);
+        assert_eq!((code, &set["level"]), (0, &json!("BACKWARD")));
+        assert_eq!(
+            desk.json(&["compat", "--subject", subject]).1["level"],
+            "BACKWARD"
+        );
+
+        let (code, tested) = desk.json(&["test", subject, &wrong]);
+        assert_eq!(
+            (code, &tested["compatible"], &tested["version"]),
+            (1, &json!(false), &json!(1))
+        );
+        // In the registry's words or, where it says nothing, in ours.
+        assert_ne!(tested["reasons"], json!([]), "{}", desk.url);
+        let (code, tested) = desk.json(&["test", subject, &second, "--version", "1"]);
+        assert_eq!((code, &tested["compatible"]), (0, &json!(true)));
+        let refused = desk.run(&["upload", subject, &wrong]);
+        assert_eq!(refused.code, 1, "{}", refused.stderr);
+        assert!(refused.stderr.contains("was refused: "), "{}", refused.stderr);
+        assert_eq!(desk.json(&["upload", subject, &second]).1["version"], 2);
+
+        let pattern = format!("^{subject}$");
+        let (code, listed) = desk.json(&["list", "--version", "--compatibility", "--filter", &pattern]);
+        let expected = json!([{
+            "subject": subject,
+            "versions": [1, 2],
+            "compatibility": {"level": "BACKWARD", "inherited": false},
+        }]);
+        assert_eq!((code, listed), (0, expected));
+        let shown = desk.run(&["show", subject, "--version", "1"]);
+        let schema: Value = serde_json::from_str(&shown.stdout).unwrap();
+        assert_eq!(schema["fields"], json!([{"name": "a", "type": "int"}]));
+        assert!(shown.stdout.contains("\n  \"name\": \"R\""), "{}", shown.stdout);
+        assert_eq!(desk.json(&["show", subject]).1["version"], 2);
+
+        let deleted = desk.json(&["delete", subject, "--version", "1", "--yes"]);
+        assert_eq!(
+            deleted,
+            (
+                0,
+                json!({"subject": subject, "versions": [1], "permanent": false})
+            )
+        );
+        assert_eq!(
+            desk.json(&["list", "--version", "--filter", &pattern]).1[0]["versions"],
+            json!([2])
+        );
+        let (code, _) = desk.json(&["delete", subject, "--version", "1", "--permanent", "--yes"]);
+        assert_eq!(code, 0, "what is softly deleted goes for ever");
+        assert_eq!(desk.json(&["delete", subject, "--yes"]).1["versions"], json!([2]));
+        assert_eq!(desk.json(&["list", "--filter", &pattern]), (0, json!([])));
+        assert_eq!(desk.json(&["delete", subject, "--permanent", "--yes"]).0, 0);
+    });
+}
+
+#[test]
+fn what_is_not_there_is_named_and_nothing_is_done_unasked() {
+    on_each_registry(|desk, subject| {
+        let schema = desk.schema("schema.json", json!([{"name": "a", "type": "int"}]));
+        assert_eq!(desk.run(&["upload", subject, &schema]).code, 0);
+
+        let mistyped = format!("{subject}x");
+        for command in [
+            vec!["show", &mistyped],
+            vec!["test", &mistyped, &schema],
+            vec!["delete", &mistyped, "--yes"],
+            vec!["compat", "--subject", &mistyped],
+        ] {
+            let ran = desk.run(&command);
+            assert_eq!(ran.code, 1, "{command:?}: {}", ran.stderr);
+            assert!(
+                ran.stderr.contains(&format!("there is no subject {mistyped}")),
+                "{}",
+                ran.stderr
+            );
+            assert!(
+                ran.stderr.contains(&format!("did you mean {subject}")),
+                "{}",
+                ran.stderr
+            );
+        }
+        for command in [
+            vec!["show", subject, "--version", "7"],
+            vec!["delete", subject, "--version", "7", "-y"],
+        ] {
+            let ran = desk.run(&command);
+            assert_eq!(ran.code, 1, "{command:?}: {}", ran.stderr);
+            assert!(ran.stderr.contains("a version that"), "{}", ran.stderr);
+        }
+
+        // No terminal, no --yes.
+        for command in [
+            vec!["delete", subject],
+            vec!["compat", "--subject", subject, "--set", "FULL"],
+        ] {
+            let ran = desk.run(&command);
+            assert_eq!(ran.code, 2, "{command:?}: {}", ran.stderr);
+            assert!(ran.stderr.contains("nothing was changed"), "{}", ran.stderr);
+        }
+        let ran = desk.run(&["show", subject]);
+        assert_eq!(ran.code, 0, "{}", ran.stderr);
+        assert_eq!(desk.run(&["delete", subject, "--permanent", "--yes"]).code, 0);
+    });
+}
+
+#[test]
+fn a_file_or_a_registry_that_cannot_be_used_has_its_exit_code() {
+    let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("schema.json");
+    std::fs::write(&file, "{\"type\":").unwrap();
+    let ran = kafkaefd(&services, &["registry", "test", "s", &file.display().to_string()]);
+    assert_eq!(ran.code, 64, "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("is not the JSON text of an Avro schema"),
+        "{}",
+        ran.stderr
+    );
+    // Nothing listens on port 1.
+    let ran = kafkaefd(
+        &services,
+        &["registry", "list", "--schema-registry", "http://127.0.0.1:1"],
+    );
+    assert_eq!(ran.code, 69, "{}", ran.stderr);
+    assert!(
+        ran.stderr.contains("--schema-registry URL or SCHEMAREGISTRY"),
+        "{}",
+        ran.stderr
+    );
+}

@@ -1,0 +1,284 @@
+//! What operators ask of a registry beyond what the stages need: subjects, versions, compatibility, deletion. Confluent's
+//! API as its documentation has it, with what registries are free in: `null` for an empty list, no reasons beside
+//! "incompatible", a subject without a level of its own answered as missing.
+
+use std::sync::Arc;
+
+use reqwest::{Method, StatusCode};
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::{Registry, RegistryError};
+use crate::config::Secret;
+
+/// A version of a subject.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct VersionedSchema {
+    /// The subject.
+    pub subject: String,
+    /// Its version, from 1.
+    pub version: u32,
+    /// The id that Confluent's framing puts before each record.
+    pub id: u32,
+    /// The schema's text.
+    pub schema: String,
+}
+
+/// What the registry says of a schema beside the one that is there.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Judgement {
+    /// Whether the subject's level lets it follow.
+    #[serde(rename = "is_compatible")]
+    pub compatible: bool,
+    /// Why not; some registries keep that to themselves.
+    #[serde(default, rename = "messages", deserialize_with = "or_none")]
+    pub reasons: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Level {
+    #[serde(alias = "compatibilityLevel")]
+    compatibility: String,
+}
+
+/// The body of every refusal.
+#[derive(Deserialize)]
+struct Refusal {
+    error_code: u32,
+    #[serde(default)]
+    message: String,
+}
+
+/// An answer that is none.
+#[derive(Debug, thiserror::Error)]
+enum Odd {
+    #[error("it answers {0}")]
+    Status(StatusCode),
+    #[error("it answers 404, and not as a registry does: Apicurio's address ends in /apis/ccompat/v7")]
+    NoRegistry,
+    #[error("it answers {status}: {message}")]
+    Refusal { status: StatusCode, message: String },
+    #[error("its address {0} takes no path")]
+    Address(String),
+}
+
+/// `null` stands for an empty list.
+fn or_none<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+impl Registry {
+    /// All subjects, sorted. Asked for directly: some registries answer `null` for none, which the crate refuses.
+    pub async fn subjects(&self) -> Result<Vec<String>, RegistryError> {
+        let found: Option<Vec<String>> = self
+            .ask(
+                Method::GET,
+                &["subjects"],
+                &[],
+                None,
+                "list of subjects".to_owned(),
+            )
+            .await?;
+        let mut subjects = found.unwrap_or_default();
+        subjects.sort();
+        Ok(subjects)
+    }
+
+    /// A subject's versions, in ascending order; with `deleted` also those that are softly deleted.
+    pub async fn versions(&self, subject: &str, deleted: bool) -> Result<Vec<u32>, RegistryError> {
+        let query: &[_] = if deleted { &[("deleted", "true")] } else { &[] };
+        let what = format!("subject {subject}");
+        let found: Option<Vec<u32>> = self
+            .ask(Method::GET, &["subjects", subject, "versions"], query, None, what)
+            .await?;
+        let mut versions = found.unwrap_or_default();
+        versions.sort_unstable();
+        Ok(versions)
+    }
+
+    /// A version of a subject; the newest without a number.
+    pub async fn version(
+        &self,
+        subject: &str,
+        version: Option<u32>,
+    ) -> Result<VersionedSchema, RegistryError> {
+        let path = ["subjects", subject, "versions", &name_of(version)];
+        self.ask(Method::GET, &path, &[], None, about(subject, version))
+            .await
+    }
+
+    /// The version of a subject that is this schema, if one is.
+    pub async fn find(&self, subject: &str, schema: &str) -> Result<Option<VersionedSchema>, RegistryError> {
+        let body = json!({ "schema": schema });
+        let what = format!("schema for subject {subject}");
+        match self
+            .ask(Method::POST, &["subjects", subject], &[], Some(&body), what)
+            .await
+        {
+            Err(RegistryError::Missing { .. }) => Ok(None),
+            found => found.map(Some),
+        }
+    }
+
+    /// Whether a schema may follow a version of the subject (the newest without a number), by the subject's level.
+    pub async fn judge(
+        &self,
+        subject: &str,
+        version: Option<u32>,
+        schema: &str,
+    ) -> Result<Judgement, RegistryError> {
+        let name = name_of(version);
+        let path = ["compatibility", "subjects", subject, "versions", &name];
+        let body = json!({ "schema": schema });
+        let verbose = [("verbose", "true")];
+        self.ask(
+            Method::POST,
+            &path,
+            &verbose,
+            Some(&body),
+            about(subject, version),
+        )
+        .await
+    }
+
+    /// Deletes a subject with all its versions, and answers which those were. Softly, which leaves the ids to whoever
+    /// reads old records; `forever` takes them, too, from a subject that is softly deleted already.
+    pub async fn delete_subject(&self, subject: &str, forever: bool) -> Result<Vec<u32>, RegistryError> {
+        let what = format!("subject {subject}");
+        let deleted: Option<Vec<u32>> = self
+            .ask(
+                Method::DELETE,
+                &["subjects", subject],
+                permanent(forever),
+                None,
+                what,
+            )
+            .await?;
+        Ok(deleted.unwrap_or_default())
+    }
+
+    /// Deletes one version of a subject, in the same two steps.
+    pub async fn delete_version(
+        &self,
+        subject: &str,
+        version: u32,
+        forever: bool,
+    ) -> Result<u32, RegistryError> {
+        let path = ["subjects", subject, "versions", &version.to_string()];
+        let what = about(subject, Some(version));
+        self.ask(Method::DELETE, &path, permanent(forever), None, what)
+            .await
+    }
+
+    /// The compatibility level of the registry, or of a subject; none if the subject has none of its own. Some registries
+    /// answer their own level for such a subject, which cannot be told apart.
+    pub async fn level(&self, subject: Option<&str>) -> Result<Option<String>, RegistryError> {
+        let path: Vec<&str> = ["config"].into_iter().chain(subject).collect();
+        match self
+            .ask::<Level>(Method::GET, &path, &[], None, of_level(subject))
+            .await
+        {
+            Ok(level) => Ok(Some(level.compatibility)),
+            Err(RegistryError::Missing { .. }) if subject.is_some() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sets the compatibility level of the registry, or of a subject.
+    pub async fn set_level(&self, subject: Option<&str>, level: &str) -> Result<String, RegistryError> {
+        let path: Vec<&str> = ["config"].into_iter().chain(subject).collect();
+        let body = json!({ "compatibility": level });
+        let set: Level = self
+            .ask(Method::PUT, &path, &[], Some(&body), of_level(subject))
+            .await?;
+        Ok(set.compatibility)
+    }
+
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &[&str],
+        query: &[(&str, &str)],
+        body: Option<&Value>,
+        what: String,
+    ) -> Result<T, RegistryError> {
+        let away = |source: reqwest::Error| self.unreachable(None, Arc::new(source), what.clone());
+        let Some(url) = self.address(path) else {
+            let odd = Odd::Address(self.url.clone());
+            return Err(self.unreachable(None, Arc::new(odd), what));
+        };
+        let mut request = self.client.request(method, url).query(query);
+        if let Some((user, password)) = &self.login {
+            request = request.basic_auth(user, password.as_ref().map(Secret::reveal));
+        }
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        let answer = request.send().await.map_err(away)?;
+        let status = answer.status();
+        if status.is_success() {
+            return answer.json().await.map_err(away);
+        }
+        let refusal = answer.json::<Refusal>().await.ok();
+        Err(self.refusal(status, refusal, what))
+    }
+
+    /// Each name is one part of the path, whatever characters it has.
+    fn address(&self, path: &[&str]) -> Option<reqwest::Url> {
+        let mut url = reqwest::Url::parse(&self.url).ok()?;
+        url.path_segments_mut().ok()?.pop_if_empty().extend(path);
+        Some(url)
+    }
+
+    /// Sorted as in [`Registry::classify`]; what a later try cannot mend is refused.
+    fn refusal(&self, status: StatusCode, refusal: Option<Refusal>, what: String) -> RegistryError {
+        match (status.as_u16(), refusal) {
+            (
+                404,
+                Some(Refusal {
+                    error_code: 40400..=40499,
+                    ..
+                }),
+            ) => RegistryError::Missing { what },
+            (400 | 405 | 409 | 422, Some(Refusal { message, .. })) => RegistryError::Refused {
+                what,
+                reason: message,
+            },
+            (404, None) => self.unreachable(None, Arc::new(Odd::NoRegistry), what),
+            (code, refusal) => {
+                let odd = match refusal {
+                    Some(Refusal { message, .. }) if !message.is_empty() => Odd::Refusal { status, message },
+                    _ => Odd::Status(status),
+                };
+                self.unreachable(Some(u32::from(code)), Arc::new(odd), what)
+            }
+        }
+    }
+}
+
+fn name_of(version: Option<u32>) -> String {
+    version.map_or_else(|| "latest".to_owned(), |number| number.to_string())
+}
+
+fn about(subject: &str, version: Option<u32>) -> String {
+    match version {
+        Some(number) => format!("version {number} of subject {subject}"),
+        None => format!("subject {subject}"),
+    }
+}
+
+fn of_level(subject: Option<&str>) -> String {
+    match subject {
+        Some(subject) => format!("compatibility level of subject {subject}"),
+        None => "compatibility level".to_owned(),
+    }
+}
+
+fn permanent(forever: bool) -> &'static [(&'static str, &'static str)] {
+    if forever { &[("permanent", "true")] } else { &[] }
+}
