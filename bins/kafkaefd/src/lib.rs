@@ -5,5 +5,7 @@ pub mod admin;
 pub mod cluster;
 pub mod demo;
 pub mod failure;
+pub mod groups;
+pub mod load;
 pub mod salschema;
 pub mod screen;

@@ -6,6 +6,8 @@ use clap::{Parser, Subcommand};
 use kafkaefd::admin::AdminCommand;
 use kafkaefd::demo::DemoArgs;
 use kafkaefd::failure::{Done, Failure};
+use kafkaefd::groups::GroupsCommand;
+use kafkaefd::load::LoadArgs;
 use kafkaefd::salschema::SalschemaCommand;
 use pipeline::config::parse_cli;
 
@@ -26,6 +28,8 @@ struct Cli {
 #[derive(Subcommand, Debug)]
 enum Command {
     Admin(AdminCommand),
+    Groups(GroupsCommand),
+    Load(LoadArgs),
     #[command(after_help = "Example: kafkaefd salschema convert --xml-dir schemas --print --subsystem Test")]
     Salschema(SalschemaCommand),
     Demo(DemoArgs),
@@ -50,6 +54,8 @@ fn main() -> ExitCode {
     runtime.block_on(async {
         match cli.command {
             Command::Admin(command) => end(command.run().await),
+            Command::Groups(command) => end(command.run().await),
+            Command::Load(args) => end(args.run().await),
             Command::Salschema(command) => command.run().await,
             Command::Demo(args) => args.run().await,
         }

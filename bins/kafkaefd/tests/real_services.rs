@@ -11,6 +11,7 @@
 #![allow(clippy::approx_constant, reason = "a sample holds 3.141593, as SAL prints it")]
 
 mod mocked;
+mod operator;
 mod processes;
 mod real;
 mod secured;
