@@ -6,6 +6,7 @@ pub mod cluster;
 pub mod demo;
 pub mod failure;
 pub mod groups;
+pub mod latency;
 pub mod load;
 pub mod salschema;
 pub mod screen;

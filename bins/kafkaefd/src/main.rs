@@ -7,6 +7,7 @@ use kafkaefd::admin::AdminCommand;
 use kafkaefd::demo::DemoArgs;
 use kafkaefd::failure::{Done, Failure};
 use kafkaefd::groups::GroupsCommand;
+use kafkaefd::latency::LatencyArgs;
 use kafkaefd::load::LoadArgs;
 use kafkaefd::salschema::SalschemaCommand;
 use pipeline::config::parse_cli;
@@ -30,6 +31,7 @@ enum Command {
     Admin(AdminCommand),
     Groups(GroupsCommand),
     Load(LoadArgs),
+    Latency(LatencyArgs),
     #[command(after_help = "Example: kafkaefd salschema convert --xml-dir schemas --print --subsystem Test")]
     Salschema(SalschemaCommand),
     Demo(DemoArgs),
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
             Command::Admin(command) => end(command.run().await),
             Command::Groups(command) => end(command.run().await),
             Command::Load(args) => end(args.run().await),
+            Command::Latency(args) => end(args.run().await),
             Command::Salschema(command) => command.run().await,
             Command::Demo(args) => args.run().await,
         }

@@ -121,7 +121,11 @@ impl Position {
 impl Cluster {
     /// All consumer groups, by name.
     pub fn groups(&self) -> Result<Vec<Group>, Failure> {
-        let consumer = self.consumer(&[])?;
+        self.groups_by(&self.consumer(&[])?)
+    }
+
+    /// The same, asked by a consumer that is there already.
+    pub fn groups_by(&self, consumer: &BaseConsumer<Visitor>) -> Result<Vec<Group>, Failure> {
         let list = consumer
             .fetch_group_list(None, PATIENCE)
             .map_err(Failure::kafka("asking for the groups"))?;
@@ -159,6 +163,15 @@ impl Cluster {
 
     /// What a group has committed, among all partitions of the cluster.
     pub fn committed(&self, group: &str) -> Result<BTreeMap<Place, i64>, Failure> {
+        self.committed_by(&self.consumer_of(group)?, group)
+    }
+
+    /// The same, asked by a consumer of that group ([`Cluster::consumer_of`]) that is there already.
+    pub fn committed_by(
+        &self,
+        consumer: &BaseConsumer<Visitor>,
+        group: &str,
+    ) -> Result<BTreeMap<Place, i64>, Failure> {
         let mut asked = TopicPartitionList::new();
         for topic in &self.topics {
             for number in topic.numbers() {
@@ -168,8 +181,7 @@ impl Cluster {
         if asked.count() == 0 {
             return Ok(BTreeMap::new());
         }
-        let found = self
-            .consumer_of(group)?
+        let found = consumer
             .committed_offsets(asked, PATIENCE)
             .map_err(Failure::kafka(format!(
                 "asking for the offsets that {group} has committed"
@@ -200,12 +212,22 @@ impl Cluster {
                 committed.push(answer?);
             }
         }
+        self.positions_by(&self.consumer(&[])?, groups, &committed)
+    }
+
+    /// The same from what each group has committed, in their order.
+    pub fn positions_by(
+        &self,
+        consumer: &BaseConsumer<Visitor>,
+        groups: &[Group],
+        committed: &[BTreeMap<Place, i64>],
+    ) -> Result<Vec<Vec<Position>>, Failure> {
         let places: Vec<BTreeSet<Place>> = groups
             .iter()
-            .zip(&committed)
+            .zip(committed)
             .map(|(group, committed)| committed.keys().cloned().chain(self.given(group)).collect())
             .collect();
-        let bounds = self.bounds(&places.iter().flatten().cloned().collect())?;
+        let bounds = bounds(consumer, &places.iter().flatten().cloned().collect())?;
         let position = |committed: &BTreeMap<Place, i64>, place: Place| {
             let &(oldest, newest) = bounds.get(&place)?;
             Some(Position {
@@ -218,7 +240,7 @@ impl Cluster {
         };
         Ok(places
             .into_iter()
-            .zip(&committed)
+            .zip(committed)
             .map(|(places, committed)| {
                 let places = places.into_iter();
                 places.filter_map(|place| position(committed, place)).collect()
@@ -248,19 +270,25 @@ impl Cluster {
 
     /// The oldest and the newest offset of partitions, in two requests to each broker; without those that are gone.
     pub fn bounds(&self, places: &BTreeSet<Place>) -> Result<BTreeMap<Place, (i64, i64)>, Failure> {
-        let consumer = self.consumer(&[])?;
-        let (oldest, mut newest) = (
-            times(&consumer, places, Offset::Beginning)?,
-            times(&consumer, places, Offset::End)?,
-        );
-        Ok(oldest
-            .into_iter()
-            .filter_map(|(place, oldest)| {
-                let newest = newest.remove(&place)?;
-                Some((place, (oldest, newest)))
-            })
-            .collect())
+        bounds(&self.consumer(&[])?, places)
     }
+}
+
+fn bounds(
+    consumer: &BaseConsumer<Visitor>,
+    places: &BTreeSet<Place>,
+) -> Result<BTreeMap<Place, (i64, i64)>, Failure> {
+    let (oldest, mut newest) = (
+        times(consumer, places, Offset::Beginning)?,
+        times(consumer, places, Offset::End)?,
+    );
+    Ok(oldest
+        .into_iter()
+        .filter_map(|(place, oldest)| {
+            let newest = newest.remove(&place)?;
+            Some((place, (oldest, newest)))
+        })
+        .collect())
 }
 
 /// What Kafka answers to a time stamp, of which the two ends are special ones.

@@ -1,6 +1,7 @@
 //! The operator's commands, run as programs against real services.
 
 mod groups;
+mod latency;
 mod load;
 
 use std::process::Command;

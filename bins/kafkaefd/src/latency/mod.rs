@@ -1,0 +1,120 @@
+//! `kafkaefd latency`: how long messages took from SAL to the Avro topics, by the moments that each record carries.
+//!
+//! ```text
+//!  created ─▶ ingested ─▶ text topic ─▶ transformed ─▶ Avro topic
+//!     └─ sal ────┘└───────── text ──────────┘└──── avro ───┘
+//!     └──────────────────────── total ─────────────────────┘
+//! ```
+//! `times` reads a record's moments, `spans` keeps their distances, `read` goes through the topics, `report` and `svg` show
+//! them. What the database adds is a metric of influxsink's, as no record can hold it: `influxsink_point_age_seconds`.
+
+mod read;
+mod report;
+mod spans;
+mod svg;
+mod times;
+
+use std::path::PathBuf;
+
+use clap::Args;
+use pipeline::config::{KafkaArgs, Moment, RegistryArgs, moment};
+use pipeline::registry::Registry;
+use regex::Regex;
+
+use crate::cluster::{Cluster, Topic};
+use crate::failure::{Done, Failure};
+use crate::screen::{AnswerArgs, note, plural, warn};
+use read::Reader;
+use report::Report;
+
+/// Show how long messages took from SAL to the Avro topics
+#[derive(Args, Debug, Clone)]
+#[command(
+    after_help = "Steps: sal_created (private_sndStamp) to sal_ingested (private_rcvStamp); to kafka_timestamp \
+                  (private_kafkaStamp), which saltransform sets; to Kafka's time stamp of the Avro record. How old points are \
+                  at the database is shown by `kafkaefd top`.\n\n\
+                  Example: kafkaefd latency --from -15m --filter MTMount --svg latency.svg"
+)]
+pub struct LatencyArgs {
+    /// Only Avro topics whose names match; without it, all that begin with lsst.
+    #[arg(long, value_name = "REGEX")]
+    filter: Option<Regex>,
+    /// Records from this moment on: 2026-11-21T10:00:00Z, 2026-11-21, or -90m before now
+    #[arg(long, default_value = "-5m", value_name = "MOMENT", value_parser = moment, allow_hyphen_values = true)]
+    from: Moment,
+    /// Records before this moment; now, if it is not given
+    #[arg(long, value_name = "MOMENT", value_parser = moment, allow_hyphen_values = true)]
+    to: Option<Moment>,
+    /// Draw each topic's distribution into this file
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
+    #[command(flatten)]
+    answer: AnswerArgs,
+    #[command(flatten)]
+    kafka: KafkaArgs,
+    #[command(flatten)]
+    registry: RegistryArgs,
+}
+
+impl LatencyArgs {
+    /// Reads the window and shows it.
+    pub async fn run(self) -> Result<Done, Failure> {
+        let to = self.to.unwrap_or_else(Moment::now);
+        if to <= self.from {
+            return Err(Failure::Usage(format!(
+                "--from {} is not before --to {to}",
+                self.from
+            )));
+        }
+        let registry = Registry::new(&self.registry)?;
+        let cluster = Cluster::reach(&self.kafka)?;
+        let topics: Vec<&Topic> = cluster
+            .topics
+            .iter()
+            .filter(|topic| self.is_meant(topic))
+            .collect();
+        let reader = Reader {
+            cluster: &cluster,
+            registry: &registry,
+            from: self.from,
+            to,
+        };
+        let window = tokio::task::block_in_place(|| reader.read(&topics))?;
+        let report = Report::new(&window, self.from.to_string(), to.to_string());
+        self.answer.print(&report, || report.table());
+        if window.topics.is_empty() {
+            note(&warn(format!(
+                "none of {} holds a record of SAL's in this window; --from -1h looks farther back",
+                plural(topics.len(), "topic")
+            )));
+        }
+        if let Some(path) = &self.svg {
+            self.draw(path, &window, &report)?;
+        }
+        if window.unread > 0 {
+            note(&warn(format!(
+                "{} not read to the end: nothing came any more",
+                plural(window.unread, "partition")
+            )));
+            return Ok(Done::Partly);
+        }
+        Ok(Done::All)
+    }
+
+    fn is_meant(&self, topic: &Topic) -> bool {
+        match &self.filter {
+            Some(filter) => !topic.is_internal() && filter.is_match(&topic.name),
+            None => topic.name.starts_with("lsst."),
+        }
+    }
+
+    fn draw(&self, path: &PathBuf, window: &read::Window, report: &Report) -> Result<(), Failure> {
+        let Some(svg) = svg::draw(window, &report.from, &report.to) else {
+            note(&warn("nothing to draw"));
+            return Ok(());
+        };
+        std::fs::write(path, svg).map_err(Failure::io(format!("writing {}", path.display())))?;
+        note(&format!("drawn: {}", path.display()));
+        Ok(())
+    }
+}
