@@ -10,3 +10,4 @@ pub mod latency;
 pub mod load;
 pub mod salschema;
 pub mod screen;
+pub mod top;

@@ -10,6 +10,7 @@ use kafkaefd::groups::GroupsCommand;
 use kafkaefd::latency::LatencyArgs;
 use kafkaefd::load::LoadArgs;
 use kafkaefd::salschema::SalschemaCommand;
+use kafkaefd::top::TopArgs;
 use pipeline::config::parse_cli;
 
 /// The command of the observatory's telemetry operator
@@ -32,6 +33,7 @@ enum Command {
     Groups(GroupsCommand),
     Load(LoadArgs),
     Latency(LatencyArgs),
+    Top(TopArgs),
     #[command(after_help = "Example: kafkaefd salschema convert --xml-dir schemas --print --subsystem Test")]
     Salschema(SalschemaCommand),
     Demo(DemoArgs),
@@ -59,6 +61,7 @@ fn main() -> ExitCode {
             Command::Groups(command) => end(command.run().await),
             Command::Load(args) => end(args.run().await),
             Command::Latency(args) => end(args.run().await),
+            Command::Top(args) => end(args.run().await),
             Command::Salschema(command) => command.run().await,
             Command::Demo(args) => args.run().await,
         }

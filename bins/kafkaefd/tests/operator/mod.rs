@@ -3,6 +3,7 @@
 mod groups;
 mod latency;
 mod load;
+mod top;
 
 use std::process::Command;
 
