@@ -2,18 +2,20 @@
 //!
 //! ```text
 //!  created ─▶ ingested ─▶ text topic ─▶ transformed ─▶ Avro topic
-//!     └─ sal ────┘└───────── text ──────────┘└──── avro ───┘
+//!     └─ sal ────┘└── text ────┘└─ transform ─┘└── avro ───┘
 //!     └──────────────────────── total ─────────────────────┘
 //! ```
-//! `times` reads a record's moments, `spans` keeps their distances, `read` goes through the topics, `report` and `svg` show
-//! them. What the database adds is a metric of influxsink's, as no record can hold it: `influxsink_point_age_seconds`.
+//! `times` reads a record's moments, `text` finds when its text came to Kafka, `spans` keeps the distances, `read` goes
+//! through the topics, `report` and `svg` show them. What the database adds is a metric of influxsink's, as no record can hold it: `influxsink_point_age_seconds`.
 
 mod read;
 mod report;
 mod spans;
 mod svg;
+mod text;
 mod times;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -30,9 +32,10 @@ use report::Report;
 /// Show how long messages took from SAL to the Avro topics
 #[derive(Args, Debug, Clone)]
 #[command(
-    after_help = "Steps: sal_created (private_sndStamp) to sal_ingested (private_rcvStamp); to kafka_timestamp \
-                  (private_kafkaStamp), which saltransform sets; to Kafka's time stamp of the Avro record. How old points are \
-                  at the database is shown by `kafkaefd top`.\n\n\
+    after_help = "Steps: sal_created (private_sndStamp) to sal_ingested (private_rcvStamp); to Kafka's time \
+                  stamp of the text; to kafka_timestamp (private_kafkaStamp), which saltransform sets; to Kafka's time stamp of \
+                  the Avro record. Texts are found by topic and sequence number. How old points are at the database is shown by \
+                  `kafkaefd top`.\n\n\
                   Example: kafkaefd latency --from -15m --filter MTMount --svg latency.svg"
 )]
 pub struct LatencyArgs {
@@ -45,6 +48,9 @@ pub struct LatencyArgs {
     /// Records before this moment; now, if it is not given
     #[arg(long, value_name = "MOMENT", value_parser = moment, allow_hyphen_values = true)]
     to: Option<Moment>,
+    /// Do not read the text topics: less to read, and the two steps beside them stay unknown
+    #[arg(long)]
+    no_text: bool,
     /// Draw each topic's distribution into this file
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
@@ -79,7 +85,8 @@ impl LatencyArgs {
             from: self.from,
             to,
         };
-        let window = tokio::task::block_in_place(|| reader.read(&topics))?;
+        let texts = self.texts(&cluster, &topics);
+        let window = tokio::task::block_in_place(|| reader.read(&texts, &topics))?;
         let report = Report::new(&window, self.from.to_string(), to.to_string());
         self.answer.print(&report, || report.table());
         if window.topics.is_empty() {
@@ -106,6 +113,26 @@ impl LatencyArgs {
             Some(filter) => !topic.is_internal() && filter.is_match(&topic.name),
             None => topic.name.starts_with("lsst."),
         }
+    }
+
+    /// The text topics of the components that the Avro topics are of.
+    fn texts<'c>(&self, cluster: &'c Cluster, topics: &[&Topic]) -> Vec<&'c Topic> {
+        if self.no_text {
+            return Vec::new();
+        }
+        let names: Vec<String> = topics
+            .iter()
+            .filter_map(|topic| text::sal_topic(&topic.name))
+            .collect();
+        let components: BTreeSet<&str> = names
+            .iter()
+            .filter_map(|name| Some(name.split_once('_')?.0))
+            .collect();
+        cluster
+            .topics
+            .iter()
+            .filter(|topic| text::component(&topic.name).is_some_and(|name| components.contains(name)))
+            .collect()
     }
 
     fn draw(&self, path: &PathBuf, window: &read::Window, report: &Report) -> Result<(), Failure> {

@@ -1,4 +1,5 @@
-//! Reads the records of a time window from many topics at once, with their schemas from the registry.
+//! Reads the records of a time window from many topics at once, with their schemas from the registry, and before them the
+//! texts from which they were made.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -9,12 +10,13 @@ use pipeline::config::Moment;
 use pipeline::registry::{Registry, RegistryError};
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
-use rdkafka::message::Message;
+use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::runtime::Handle;
 
 use super::spans::Spans;
-use super::times::Form;
+use super::text::Texts;
+use super::times::{Form, Times};
 use crate::cluster::{Cluster, Place, Topic};
 use crate::failure::Failure;
 use crate::screen::bar;
@@ -23,6 +25,8 @@ use crate::screen::bar;
 const NAP: Duration = Duration::from_millis(100);
 /// How long nothing may come before the rest is left out.
 const SILENCE: Duration = Duration::from_secs(15);
+/// How much earlier than its record a text may be.
+const EARLIER: Duration = Duration::from_secs(60);
 
 /// What a window held.
 #[derive(Default)]
@@ -45,9 +49,53 @@ pub(super) struct Reader<'c> {
 
 impl Reader<'_> {
     /// Reads them all. Blocks.
-    pub(super) fn read(&self, topics: &[&Topic]) -> Result<Window, Failure> {
+    pub(super) fn read(&self, texts: &[&Topic], records: &[&Topic]) -> Result<Window, Failure> {
         let mut window = Window::default();
-        let mut open = self.range(topics)?;
+        let mut known = Texts::default();
+        let earlier = i64::try_from(EARLIER.as_millis()).unwrap_or_default();
+        let from = Moment(self.from.0.saturating_sub(earlier));
+        window.unread += self.scan(texts, from, "texts", |message| {
+            if let (Some(payload), Some(millis)) = (message.payload(), message.timestamp().to_millis()) {
+                known.add(payload, millis * 1_000);
+            }
+            Ok(())
+        })?;
+        let mut forms: HashMap<u32, Option<Form>> = HashMap::new();
+        window.unread += self.scan(records, self.from, "records", |message| {
+            match self.times(&mut forms, message)? {
+                Some(mut times) => {
+                    times.produced = message.timestamp().to_millis().map(|millis| millis * 1_000);
+                    times.text = match (times.created, times.sequence) {
+                        (Some(created), Some(number)) => known.produced(message.topic(), created, number),
+                        _ => None,
+                    };
+                    match window.topics.get_mut(message.topic()) {
+                        Some(spans) => spans.add(&times),
+                        None => {
+                            let spans = window.topics.entry(message.topic().to_owned());
+                            spans.or_default().add(&times);
+                        }
+                    }
+                }
+                None => window.others += 1,
+            }
+            Ok(())
+        })?;
+        Ok(window)
+    }
+
+    /// Hands each message of the window to `each`; answers how many partitions were not read to their end.
+    fn scan(
+        &self,
+        topics: &[&Topic],
+        from: Moment,
+        unit: &str,
+        mut each: impl FnMut(&BorrowedMessage<'_>) -> Result<(), Failure>,
+    ) -> Result<usize, Failure> {
+        let mut open = self.range(topics, from)?;
+        if open.is_empty() {
+            return Ok(0);
+        }
         let consumer = self
             .cluster
             .consumer(&[("enable.partition.eof", "true"), ("fetch.wait.max.ms", "100")])?;
@@ -60,12 +108,8 @@ impl Reader<'_> {
                 .add_partition_offset(topic, *partition, Offset::Offset(*start))
                 .map_err(reading())?;
         }
-        if open.is_empty() {
-            return Ok(window);
-        }
         consumer.assign(&assignment).map_err(reading())?;
-        let bar = bar(total.unsigned_abs(), "records");
-        let mut forms: HashMap<u32, Option<Form>> = HashMap::new();
+        let bar = bar(total.unsigned_abs(), unit);
         let mut last = Instant::now();
         while !open.is_empty() && last.elapsed() < SILENCE {
             let message = match consumer.poll(NAP) {
@@ -92,43 +136,29 @@ impl Reader<'_> {
                 continue;
             };
             if message.offset() + 1 >= end {
-                open.remove(&place);
                 let mut done = TopicPartitionList::new();
                 done.add_partition(&place.0, place.1);
                 consumer.pause(&done).map_err(reading())?;
+                open.remove(&place);
             }
-            if message.offset() >= end {
-                continue;
-            }
-            bar.inc(1);
-            let times = match Frame::read(message.payload()) {
-                Ok(frame) => self
-                    .form(&mut forms, frame.schema_id)?
-                    .and_then(|form| form.read(&frame)),
-                Err(_) => None,
-            };
-            match times {
-                Some(mut times) => {
-                    times.produced = message.timestamp().to_millis().map(|millis| millis * 1_000);
-                    window.topics.entry(place.0).or_default().add(&times);
-                }
-                None => window.others += 1,
+            if message.offset() < end {
+                bar.inc(1);
+                each(&message)?;
             }
         }
         bar.finish_and_clear();
-        window.unread = open.len();
-        Ok(window)
+        Ok(open.len())
     }
 
     /// Where each partition's window begins and ends; without those in which nothing is.
-    fn range(&self, topics: &[&Topic]) -> Result<BTreeMap<Place, (i64, i64)>, Failure> {
+    fn range(&self, topics: &[&Topic], from: Moment) -> Result<BTreeMap<Place, (i64, i64)>, Failure> {
         let places: BTreeSet<Place> = topics
             .iter()
             .flat_map(|topic| topic.numbers().map(|number| (topic.name.clone(), number)))
             .collect();
         let bounds = self.cluster.bounds(&places)?;
         let (starts, ends) = (
-            self.cluster.offsets_of(&places, self.from)?,
+            self.cluster.offsets_of(&places, from)?,
             self.cluster.offsets_of(&places, self.to)?,
         );
         Ok(bounds
@@ -141,16 +171,19 @@ impl Reader<'_> {
             .collect())
     }
 
-    /// The schema of that id, compiled; none if it is none of SAL's, or the registry does not know it.
-    fn form<'f>(
+    /// The moments of a record; none if it is none of SAL's, or the registry does not know its schema.
+    fn times(
         &self,
-        forms: &'f mut HashMap<u32, Option<Form>>,
-        id: u32,
-    ) -> Result<Option<&'f Form>, Failure> {
-        let form = match forms.entry(id) {
+        forms: &mut HashMap<u32, Option<Form>>,
+        message: &BorrowedMessage<'_>,
+    ) -> Result<Option<Times>, Failure> {
+        let Ok(frame) = Frame::read(message.payload()) else {
+            return Ok(None);
+        };
+        let form = match forms.entry(frame.schema_id) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(empty) => {
-                let form = match Handle::current().block_on(self.registry.schema_by_id(id)) {
+                let form = match Handle::current().block_on(self.registry.schema_by_id(frame.schema_id)) {
                     Ok(schema) => Form::of(&schema.raw),
                     Err(RegistryError::Missing { .. }) => None,
                     Err(error) => return Err(error.into()),
@@ -158,6 +191,6 @@ impl Reader<'_> {
                 empty.insert(form)
             }
         };
-        Ok(form.as_ref())
+        Ok(form.as_ref().and_then(|form| form.read(&frame)))
     }
 }

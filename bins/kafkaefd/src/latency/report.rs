@@ -27,6 +27,7 @@ pub(super) struct Report {
 struct Steps {
     sal: Option<Quantiles>,
     text: Option<Quantiles>,
+    transform: Option<Quantiles>,
     avro: Option<Quantiles>,
     total: Option<Quantiles>,
 }
@@ -44,6 +45,7 @@ impl Steps {
         Self {
             sal: spans.quantiles(Step::Sal),
             text: spans.quantiles(Step::Text),
+            transform: spans.quantiles(Step::Transform),
             avro: spans.quantiles(Step::Avro),
             total: spans.quantiles(Step::Total),
         }
@@ -53,6 +55,7 @@ impl Steps {
         match step {
             Step::Sal => self.sal.as_ref(),
             Step::Text => self.text.as_ref(),
+            Step::Transform => self.transform.as_ref(),
             Step::Avro => self.avro.as_ref(),
             Step::Total => self.total.as_ref(),
         }

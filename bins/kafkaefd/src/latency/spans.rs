@@ -8,14 +8,19 @@ use serde::Serialize;
 
 use super::times::Times;
 
+/// Most stamps are cut to whole milliseconds, so that of two in one millisecond the later may seem the earlier.
+const ROUNDING: i64 = 2_000;
+
 /// A step of a message's way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Step {
     /// From SAL's making the message to SAL's Kafka producer.
     Sal,
-    /// From there, through the text topic, to saltransform's record.
+    /// From there to Kafka's time stamp of the text.
     Text,
+    /// From there to saltransform's record.
+    Transform,
     /// From there to Kafka's time stamp of the record.
     Avro,
     /// From SAL's making the message to Kafka's time stamp of the record.
@@ -24,13 +29,14 @@ pub(super) enum Step {
 
 impl Step {
     /// All, in the order of the way.
-    pub(super) const ALL: [Self; 4] = [Self::Sal, Self::Text, Self::Avro, Self::Total];
+    pub(super) const ALL: [Self; 5] = [Self::Sal, Self::Text, Self::Transform, Self::Avro, Self::Total];
 
     /// What it goes from and to.
     pub(super) fn words(self) -> &'static str {
         match self {
             Self::Sal => "created to ingested (SAL)",
-            Self::Text => "ingested to transformed (text topic)",
+            Self::Text => "ingested to text topic",
+            Self::Transform => "text topic to transformed (saltransform)",
             Self::Avro => "transformed to Avro topic",
             Self::Total => "created to Avro topic (in all)",
         }
@@ -39,7 +45,8 @@ impl Step {
     fn of(self, times: &Times) -> Option<i64> {
         let (from, to) = match self {
             Self::Sal => (times.created, times.ingested),
-            Self::Text => (times.ingested, times.transformed),
+            Self::Text => (times.ingested, times.text),
+            Self::Transform => (times.text, times.transformed),
             Self::Avro => (times.transformed, times.produced),
             Self::Total => (times.created, times.produced),
         };
@@ -82,7 +89,7 @@ impl Spans {
             let Some(found) = self.distribution(step) else {
                 continue;
             };
-            found.backwards += u64::from(micros < 0);
+            found.backwards += u64::from(micros < -ROUNDING);
             // It grows with what it holds; what cannot be held is longer than any machine ran.
             let _ = found.micros.record(u64::try_from(micros).unwrap_or(0));
         }
@@ -135,7 +142,7 @@ impl Spans {
             Entry::Occupied(found) => Some(found.into_mut()),
             Entry::Vacant(empty) => {
                 // Two digits tell a tenth of a second from an eleventh, in little memory for each topic.
-                let mut micros = Histogram::new(2).ok()?;
+                let mut micros = Histogram::new_with_max(1_000_000, 2).ok()?;
                 micros.auto(true);
                 Some(empty.insert(Distribution { micros, backwards: 0 }))
             }
@@ -153,8 +160,10 @@ mod tests {
         spans.add(&Times {
             created: Some(1_000_000),
             ingested: Some(1_010_000),
-            transformed: Some(1_000_000),
+            text: Some(1_000_000),
+            transformed: Some(1_200_000),
             produced: Some(1_500_000),
+            sequence: None,
         });
         spans.add(&Times {
             created: Some(1_000_000),

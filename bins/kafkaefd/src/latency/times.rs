@@ -16,10 +16,14 @@ pub(super) struct Times {
     pub(super) created: Option<i64>,
     /// SAL's Kafka producer had it: `sal_ingested`, `private_rcvStamp`.
     pub(super) ingested: Option<i64>,
+    /// Kafka's time stamp of the text from which the record was made; no record holds it.
+    pub(super) text: Option<i64>,
     /// saltransform made the record: `kafka_timestamp`, `private_kafkaStamp`.
     pub(super) transformed: Option<i64>,
     /// Kafka's time stamp of the record.
     pub(super) produced: Option<i64>,
+    /// SAL's number of the message: `sal_sequence`, `private_seqNum`. No moment, but by it the text is found.
+    pub(super) sequence: Option<i64>,
 }
 
 /// How a field stores a moment.
@@ -120,6 +124,10 @@ impl PointSink for Sink<'_> {
     }
 
     fn integer(&mut self, name: Name<'_>, value: i64) {
+        if matches!(name.key.name(), "sal_sequence" | "private_seqNum") && name.prefix.is_empty() {
+            self.times.sequence = Some(value);
+            return;
+        }
         self.note(&name, |unit| match unit {
             Unit::TaiSeconds => (value - tai_minus_utc_at_tai(value as f64)) as f64 * 1e6,
             Unit::PerSecond(per_second) => value as f64 * (1e6 / per_second as f64),
@@ -163,7 +171,7 @@ mod tests {
         let efd = r#"{"type":"record","name":"T","namespace":"lsst.sal","fields":[
             {"name":"kafka_timestamp","type":{"type":"long","logicalType":"timestamp-millis"}},
             {"name":"sal_created","type":{"type":"long","logicalType":"timestamp-micros"}},
-            {"name":"sal_ingested","type":"long"},{"name":"value","type":"long"}]}"#;
+            {"name":"sal_ingested","type":"long"},{"name":"sal_sequence","type":"long"}]}"#;
         let avro = [
             long(1_700_000_000_500),
             long(1_700_000_000_000_250),
@@ -175,6 +183,7 @@ mod tests {
         assert_eq!(times.transformed, Some(1_700_000_000_500_000));
         assert_eq!(times.created, Some(1_700_000_000_000_250));
         assert_eq!(times.ingested, None, "it was never set");
+        assert_eq!(times.sequence, Some(7));
         assert_eq!(read(efd, &avro[..3]), None);
 
         let ts_xml = r#"{"type":"record","name":"t","namespace":"lsst.sal.T","fields":[
