@@ -6,7 +6,8 @@
 //!     └──────────────────────── total ─────────────────────┘
 //! ```
 //! `times` reads a record's moments, `text` finds when its text came to Kafka, `spans` keeps the distances, `read` goes
-//! through the topics, `report` and `svg` show them. What the database adds is a metric of influxsink's, as no record can hold it: `influxsink_point_age_seconds`.
+//! through the topics, `report` and `svg` show them. When the database had it no record can hold: that is a metric of
+//! influxsink's, `influxsink_point_age_seconds`.
 
 mod read;
 mod report;
@@ -26,6 +27,7 @@ use regex::Regex;
 use crate::cluster::{Cluster, Topic};
 use crate::failure::{Done, Failure};
 use crate::screen::{AnswerArgs, note, plural, warn};
+use crate::top::point_age;
 use read::Reader;
 use report::Report;
 
@@ -34,12 +36,12 @@ use report::Report;
 #[command(
     after_help = "Steps: sal_created (private_sndStamp) to sal_ingested (private_rcvStamp); to Kafka's time \
                   stamp of the text; to kafka_timestamp (private_kafkaStamp), which saltransform sets; to Kafka's time stamp of \
-                  the Avro record. Texts are found by topic and sequence number. How old points are at the database is shown by \
-                  `kafkaefd top`.\n\n\
+                  the Avro record. Texts are found by topic and sequence number. No record can hold when the database had it: \
+                  --metrics asks influxsink.\n\n\
                   Example: kafkaefd latency --from -15m --filter MTMount --svg latency.svg"
 )]
 pub struct LatencyArgs {
-    /// Only Avro topics whose names match; without it, all that begin with lsst.
+    /// Only Avro topics whose names match; without it, all of lsst.*
     #[arg(long, value_name = "REGEX")]
     filter: Option<Regex>,
     /// Records from this moment on: 2026-11-21T10:00:00Z, 2026-11-21, or -90m before now
@@ -51,6 +53,10 @@ pub struct LatencyArgs {
     /// Do not read the text topics: less to read, and the two steps beside them stay unknown
     #[arg(long)]
     no_text: bool,
+    /// Where the metrics of an influxsink are, HOST:PORT or a URL, as often as needed: adds how old its points were when the
+    /// database had them
+    #[arg(long, value_name = "URL")]
+    metrics: Vec<String>,
     /// Draw each topic's distribution into this file
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
@@ -87,7 +93,15 @@ impl LatencyArgs {
         };
         let texts = self.texts(&cluster, &topics);
         let window = tokio::task::block_in_place(|| reader.read(&texts, &topics))?;
-        let report = Report::new(&window, self.from.to_string(), to.to_string());
+        let age = point_age(&self.metrics)
+            .await
+            .map_err(|(url, why)| Failure::Away {
+                service: "influxsink",
+                url,
+                flag: "--metrics",
+                source: why.into(),
+            })?;
+        let report = Report::new(&window, self.from.to_string(), to.to_string(), &age);
         self.answer.print(&report, || report.table());
         if window.topics.is_empty() {
             note(&warn(format!(

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::read::Window;
 use super::spans::{Quantiles, Spans, Step};
+use crate::demo::watch::Times;
 use crate::screen::{Cell, Table, count, plural, span, strong, warn};
 
 /// The answer.
@@ -19,7 +20,17 @@ pub(super) struct Report {
     /// Partitions that were not read to their end.
     unread_partitions: usize,
     all: Steps,
+    /// Null without --metrics, and where nothing was written.
+    database: Option<Age>,
     topics: Vec<TopicRow>,
+}
+
+/// How old points were when the database had them, as influxsink counts them: all since it started, in seconds.
+#[derive(Serialize)]
+struct Age {
+    p50: f64,
+    p90: f64,
+    p99: f64,
 }
 
 /// Quantiles in seconds; null where no record has both moments.
@@ -38,6 +49,16 @@ struct TopicRow {
     records: u64,
     #[serde(flatten)]
     steps: Steps,
+}
+
+impl Age {
+    fn of(age: &Times) -> Option<Self> {
+        Some(Self {
+            p50: age.quantile(0.5)?,
+            p90: age.quantile(0.9)?,
+            p99: age.quantile(0.99)?,
+        })
+    }
 }
 
 impl Steps {
@@ -63,7 +84,7 @@ impl Steps {
 }
 
 impl Report {
-    pub(super) fn new(window: &Window, from: String, to: String) -> Self {
+    pub(super) fn new(window: &Window, from: String, to: String, age: &Times) -> Self {
         let mut all = Spans::default();
         window.topics.values().for_each(|spans| all.merge(spans));
         Self {
@@ -73,6 +94,7 @@ impl Report {
             others: window.others,
             unread_partitions: window.unread,
             all: Steps::of(&all),
+            database: Age::of(age),
             topics: window
                 .topics
                 .iter()
@@ -118,6 +140,11 @@ impl Report {
         for step in Step::ALL {
             let [p50, p90, p99, max] = cells(self.all.get(step));
             table.row([Cell::text(step.words()), p50, p90, p99, max]);
+        }
+        if let Some(Age { p50, p90, p99 }) = self.database {
+            let [p50, p90, p99] = [p50, p90, p99].map(|seconds| Cell::right(shown(seconds)));
+            let words = "created to database (since influxsink started)";
+            table.row([Cell::text(words), p50, p90, p99, Cell::right("-")]);
         }
         table
     }

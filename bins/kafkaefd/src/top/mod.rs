@@ -35,6 +35,7 @@ use crate::failure::{Done, Failure};
 use crate::screen::{json, out};
 use brokers::Brokers;
 use stage::Stage;
+pub(crate) use stage::point_age;
 use state::State;
 use view::View;
 

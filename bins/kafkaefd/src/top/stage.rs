@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::exposition::Metrics;
+use crate::demo::watch::Times;
 
 /// How long a process may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -189,6 +190,19 @@ impl Stage {
         self.last = Some((now, metrics));
         row
     }
+}
+
+/// How old the points of influxsinks were when the database had them, since those started; the error says who is away, and
+/// why.
+pub(crate) async fn point_age(addresses: &[String]) -> Result<Times, (String, String)> {
+    let mut texts = String::new();
+    for address in addresses {
+        let away = |why| (address.clone(), why);
+        let stage = Stage::at(address).map_err(away)?;
+        texts.push_str(&stage.fetch().await.map_err(away)?);
+        texts.push('\n');
+    }
+    Ok(Metrics::read(&texts).times("influxsink_point_age_seconds"))
 }
 
 /// The cause of causes: a column has no room for those around it.

@@ -1,5 +1,8 @@
 //! `kafkaefd latency`: the steps of records whose moments are known.
 
+use pipeline::config::ServiceArgs;
+use pipeline::metrics::SinkMetrics;
+use pipeline::service::Service;
 use serde_json::{Value as Json, json};
 
 use super::kafkaefd;
@@ -88,6 +91,22 @@ fn the_steps_of_records_are_measured() {
     assert!(row["total"]["p50"].as_f64().unwrap() >= 0.29, "{report}");
     let drawn = std::fs::read_to_string(&svg).unwrap();
     assert!(drawn.starts_with("<svg") && drawn.contains("_steps"), "{drawn}");
+
+    // With the age of points, as an influxsink shows it.
+    let runtime = runtime();
+    let service = runtime.block_on(Service::start(&ServiceArgs::default())).unwrap();
+    let sink = SinkMetrics::register(&service.metrics).unwrap();
+    sink.point_age_seconds.observe(0.3);
+    let address = service.address.unwrap().to_string();
+    let ran = kafkaefd(&services, &[flags.as_slice(), &["--metrics", &address]].concat());
+    let report: Json = serde_json::from_str(&ran.stdout).unwrap();
+    let age = report["database"]["p50"].as_f64().unwrap();
+    assert!((0.256..0.512).contains(&age), "{report}");
+    let ran = kafkaefd(
+        &services,
+        &[flags.as_slice(), &["--metrics", "127.0.0.1:1"]].concat(),
+    );
+    assert_eq!(ran.code, 69, "{ran:?}");
 
     // Without the texts, in another window, and for people.
     let ran = kafkaefd(
