@@ -332,23 +332,31 @@ fn group(info: &GroupInfo) -> Group {
         assignor: info.protocol().to_owned(),
         members: match state {
             GroupState::Untold => Vec::new(),
-            _ => info.members().iter().map(member).collect(),
+            // What is not of the consumers' protocol (Connect, the registries) has no partitions that could be named.
+            _ => {
+                let of_consumers = info.protocol_type() == "consumer";
+                info.members()
+                    .iter()
+                    .map(|info| member(info, of_consumers))
+                    .collect()
+            }
         },
     }
 }
 
-fn member(info: &GroupMemberInfo) -> Member {
-    // What is not of the consumers' protocol (Connect, the registries) has no partitions that could be named.
+fn member(info: &GroupMemberInfo, of_consumers: bool) -> Member {
     Member {
         id: info.id().to_owned(),
         client: info.client_id().to_owned(),
         host: info.client_host().trim_start_matches('/').to_owned(),
         topics: info
             .metadata()
+            .filter(|_| of_consumers)
             .and_then(protocol::subscription)
             .unwrap_or_default(),
         partitions: info
             .assignment()
+            .filter(|_| of_consumers)
             .and_then(protocol::assignment)
             .unwrap_or_default(),
     }

@@ -116,7 +116,8 @@ impl Reader<'_> {
                 None => continue,
                 Some(Ok(message)) => message,
                 Some(Err(KafkaError::PartitionEOF(_))) => {
-                    // It does not say of which topic: whoever has come to its end is done.
+                    // It does not say of which topic: whoever has come to its end is done. The markers that end
+                    // transactions are no messages, and positions are behind them here.
                     let positions = consumer.position().map_err(reading())?;
                     for element in positions.elements() {
                         let place = (element.topic().to_owned(), element.partition());

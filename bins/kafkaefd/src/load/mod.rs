@@ -169,7 +169,7 @@ impl LoadArgs {
                 .map(|(sender, receiver)| {
                     scope.spawn(move || {
                         let client = sender.warm_up()?;
-                        receiver.warm_up(sender.topics.len())?;
+                        receiver.warm_up(sender.topics.len(), stop)?;
                         Ok(client)
                     })
                 })

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
+use pipeline::service::Shutdown;
 use pipeline::unix_micros;
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use rdkafka::message::{BorrowedMessage, Message};
@@ -61,11 +62,11 @@ pub(super) struct Receiver<C: ConsumerContext> {
 }
 
 impl<C: ConsumerContext> Receiver<C> {
-    /// Reads until a message of each of so many topics has come.
-    pub(super) fn warm_up(&self, topics: usize) -> Result<(), Failure> {
+    /// Reads until a message of each of so many topics has come, or the stop is asked for.
+    pub(super) fn warm_up(&self, topics: usize, stop: &Shutdown) -> Result<(), Failure> {
         let begun = Instant::now();
         let mut seen = HashSet::new();
-        while seen.len() < topics {
+        while seen.len() < topics && !stop.is_set() {
             if begun.elapsed() > WARM {
                 return Err(Failure::Refused {
                     what: "the load's start".to_owned(),

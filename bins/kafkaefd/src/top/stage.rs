@@ -93,7 +93,10 @@ impl Stage {
             format!("http://{address}")
         };
         let mut url = reqwest::Url::parse(&with_scheme)
-            .map_err(|error| format!("{address}: {error}, expected http://localhost:9092/metrics"))?;
+            .map_err(|error| format!("{error}, expected an address such as http://localhost:9092/metrics"))?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("holds a user or password, which process lists show; metrics need none".to_owned());
+        }
         if url.path() == "/" {
             url.set_path("/metrics");
         }
@@ -246,6 +249,7 @@ mod tests {
     fn an_address_may_be_short() {
         assert_eq!(Stage::at("http://h:1/x").unwrap().url, "http://h:1/x");
         assert!(Stage::at("http://").is_err());
+        assert!(Stage::at("http://user:s3cr3t@h:1").is_err_and(|why| !why.contains("s3cr3t")));
     }
 
     #[test]

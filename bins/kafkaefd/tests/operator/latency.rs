@@ -1,8 +1,12 @@
 //! `kafkaefd latency`: the steps of records whose moments are known.
 
+use std::time::{Duration, Instant};
+
 use pipeline::config::ServiceArgs;
 use pipeline::metrics::SinkMetrics;
 use pipeline::service::Service;
+use rdkafka::ClientConfig;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use serde_json::{Value as Json, json};
 
 use super::kafkaefd;
@@ -61,15 +65,34 @@ fn the_steps_of_records_are_measured() {
     messages.extend(record(100, -5_300, -300));
     messages.push((topic.clone(), b"text".to_vec()));
     kafka::produce(&services, &messages);
+    // A transaction ends with a marker, which has an offset and is no message.
+    let transactional: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", services.get("BROKER"))
+        .set("transactional.id", &component)
+        .create()
+        .unwrap();
+    let patience = Duration::from_secs(60);
+    transactional.init_transactions(patience).unwrap();
+    transactional.begin_transaction().unwrap();
+    for (topic, message) in record(101, -300, -200) {
+        let sent = BaseRecord::<(), [u8]>::to(&topic).payload(&message);
+        transactional.send(sent).map_err(|(error, _)| error).unwrap();
+    }
+    transactional.commit_transaction(patience).unwrap();
 
     let folder = tempfile::tempdir().unwrap();
     let svg = folder.path().join("latency.svg").display().to_string();
     let filter = format!("^{}$", topic.replace('.', "\\."));
     let flags = ["latency", "--filter", &filter, "--json", "--svg", &svg];
+    let begun = Instant::now();
     let ran = kafkaefd(&services, &flags);
     assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(
+        begun.elapsed() < Duration::from_secs(14),
+        "it waited for what never comes"
+    );
     let report: Json = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!(report["records"], 101, "{report}");
+    assert_eq!(report["records"], 102, "{report}");
     assert_eq!(report["others"], 1);
     let [row] = report["topics"].as_array().unwrap().as_slice() else {
         panic!("{report}")
@@ -85,7 +108,7 @@ fn the_steps_of_records_are_measured() {
     near(&row["sal"]["p50"], 0.1);
     near(&row["sal"]["max"], 5.0);
     // The texts came to Kafka after `now`, when the records were made as if before: 200 ms and what the test took.
-    assert_eq!(row["text"]["messages"], 101, "{report}");
+    assert_eq!(row["text"]["messages"], 102, "{report}");
     let text = row["text"]["p50"].as_f64().unwrap();
     assert!((0.19..60.0).contains(&text), "{report}");
     assert!(row["total"]["p50"].as_f64().unwrap() >= 0.29, "{report}");
