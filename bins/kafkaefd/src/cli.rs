@@ -8,13 +8,17 @@ use crate::admin::AdminCommand;
 use crate::dead_letters::DeadLettersCommand;
 use crate::demo::DemoArgs;
 use crate::failure::{Done, Failure};
+use crate::groups::GroupsCommand;
 use crate::hello::{HelloAvroCommand, HelloWorldCommand};
 use crate::inject::InjectArgs;
+use crate::latency::LatencyArgs;
+use crate::load::LoadArgs;
 use crate::produce::ProduceArgs;
 use crate::registry::RegistryCommand;
 use crate::salschema::SalschemaCommand;
 use crate::shell::{CompletionsArgs, ManArgs};
 use crate::tail::TailArgs;
+use crate::top::TopArgs;
 
 /// The command of the observatory's telemetry operator
 #[derive(Parser, Debug)]
@@ -30,18 +34,21 @@ pub struct Cli {
     command: Command,
 }
 
-// In the order of an operator's day: the pipeline, the cluster, the messages, the schemas, the load.
+// In the order of an operator's day: the pipeline, the messages, the cluster, the schemas, the load.
 #[derive(Subcommand, Debug)]
 enum Command {
     Demo(DemoArgs),
-    Admin(AdminCommand),
-    Registry(RegistryCommand),
+    Top(TopArgs),
+    Latency(LatencyArgs),
     Tail(Box<TailArgs>),
     Produce(Box<ProduceArgs>),
     Inject(Box<InjectArgs>),
     DeadLetters(DeadLettersCommand),
-    #[command(after_help = "Example: kafkaefd salschema convert --xml-dir schemas --print --subsystem Test")]
+    Groups(GroupsCommand),
+    Admin(AdminCommand),
+    Registry(RegistryCommand),
     Salschema(SalschemaCommand),
+    Load(LoadArgs),
     #[command(name = "helloworld")]
     HelloWorld(HelloWorldCommand),
     #[command(name = "helloavro")]
@@ -55,13 +62,17 @@ impl Cli {
     pub async fn run(self) -> ExitCode {
         match self.command {
             Command::Demo(args) => args.run().await,
-            Command::Admin(command) => end(command.run().await),
-            Command::Registry(command) => end(command.run().await),
+            Command::Top(args) => end(args.run().await),
+            Command::Latency(args) => end(args.run().await),
             Command::Tail(args) => end(args.run().await),
             Command::Produce(args) => end(args.run().await),
             Command::Inject(args) => end(args.run().await),
             Command::DeadLetters(command) => end(command.run().await),
+            Command::Groups(command) => end(command.run().await),
+            Command::Admin(command) => end(command.run().await),
+            Command::Registry(command) => end(command.run().await),
             Command::Salschema(command) => end(command.run().await),
+            Command::Load(args) => end(args.run().await),
             Command::HelloWorld(command) => end(command.run().await),
             Command::HelloAvro(command) => end(command.run().await),
             Command::Completions(args) => end(args.run()),

@@ -3,6 +3,7 @@
 //! The methods block (librdkafka has its own threads); a command runs nothing beside them.
 
 mod controller;
+mod groups;
 mod offsets;
 
 use std::time::Duration;
@@ -17,6 +18,7 @@ use rdkafka::metadata::Metadata;
 
 use crate::failure::{Failure, nearest};
 
+pub use groups::{Group, GroupState, Member, Place, Position};
 pub use offsets::{PartitionOffsets, TimeOffset};
 
 /// How long the first broker may take to answer: somebody waits.

@@ -12,7 +12,7 @@ mod parts;
 mod screen;
 mod stages;
 mod store;
-mod watch;
+pub(crate) mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -16,8 +16,8 @@ pub(super) struct Sample {
 }
 
 /// A histogram: cumulative counts by upper bound in seconds.
-#[derive(Clone, Default)]
-pub(super) struct Times {
+#[derive(Clone, Default, Debug)]
+pub(crate) struct Times {
     buckets: Vec<(f64, u64)>,
 }
 
@@ -77,16 +77,7 @@ impl Sample {
 
     /// A histogram's observations since an earlier sample.
     pub(super) fn times_since(&self, name: &str, earlier: &Self) -> Times {
-        let (now, then) = (self.times(name), earlier.times(name));
-        let before = |index: usize| then.buckets.get(index).map_or(0, |bucket| bucket.1);
-        let buckets = now
-            .buckets
-            .iter()
-            .enumerate()
-            .map(|(i, (bound, count))| (*bound, count - before(i)));
-        Times {
-            buckets: buckets.collect(),
-        }
+        self.times(name).since(&earlier.times(name))
     }
 
     /// Whether everything that was produced has come to its end in both stages.
@@ -102,9 +93,31 @@ impl Sample {
 }
 
 impl Times {
+    /// Of cumulative counts by upper bound, the bounds rising to infinity.
+    pub(crate) fn new(buckets: Vec<(f64, u64)>) -> Self {
+        Self { buckets }
+    }
+
+    /// What was observed since an earlier moment; all of it if it was counted anew since.
+    pub(crate) fn since(&self, earlier: &Self) -> Self {
+        let before = |index: usize| earlier.buckets.get(index).map_or(0, |bucket| bucket.1);
+        let is_anew = self
+            .buckets
+            .iter()
+            .enumerate()
+            .any(|(index, (_, count))| *count < before(index));
+        let buckets = self.buckets.iter().enumerate().map(|(index, (bound, count))| {
+            let before = if is_anew { 0 } else { before(index) };
+            (*bound, count - before)
+        });
+        Self {
+            buckets: buckets.collect(),
+        }
+    }
+
     /// The time below which the share `q` of the observations lie, as Prometheus' `histogram_quantile` estimates it;
     /// `None` without observations.
-    pub(super) fn quantile(&self, q: f64) -> Option<f64> {
+    pub(crate) fn quantile(&self, q: f64) -> Option<f64> {
         let total = self
             .buckets
             .last()

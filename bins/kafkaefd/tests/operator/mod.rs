@@ -2,9 +2,13 @@
 
 mod connectors;
 mod dead_letters;
+mod groups;
 mod hello;
+mod latency;
+mod load;
 mod messages;
 mod registry;
+mod top;
 mod topics;
 
 use std::process::{Child, Command, Stdio};

@@ -1,0 +1,73 @@
+//! What the person at the screen chose: the row, the pause, the help.
+
+use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+/// How far one key goes.
+const PAGE: usize = 10;
+
+/// The screen's own state.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub(super) struct State {
+    /// The selected row of the groups' table.
+    pub(super) selected: usize,
+    /// The frame stays as it is.
+    pub(super) paused: bool,
+    /// The keys are shown.
+    pub(super) help: bool,
+    /// It ends.
+    pub(super) quit: bool,
+    /// Nobody is at a screen: the frame is printed, without keys and selection.
+    pub(super) printed: bool,
+}
+
+impl State {
+    /// Does what a key says; `rows` is how many the groups' table has.
+    pub(super) fn press(&mut self, key: KeyEvent, rows: usize) {
+        let last = rows.saturating_sub(1);
+        match key.code {
+            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => self.quit = true,
+            KeyCode::Esc if self.help => self.help = false,
+            KeyCode::Char('q') | KeyCode::Esc => self.quit = true,
+            KeyCode::Char('p' | ' ') => self.paused = !self.paused,
+            KeyCode::Char('?' | 'h') => self.help = !self.help,
+            KeyCode::Down | KeyCode::Char('j') => self.selected += 1,
+            KeyCode::Up | KeyCode::Char('k') => self.selected = self.selected.saturating_sub(1),
+            KeyCode::PageDown => self.selected += PAGE,
+            KeyCode::PageUp => self.selected = self.selected.saturating_sub(PAGE),
+            KeyCode::Home => self.selected = 0,
+            KeyCode::End => self.selected = last,
+            _ => {}
+        }
+        self.selected = self.selected.min(last);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pressed(keys: &[KeyCode], rows: usize) -> State {
+        let mut state = State::default();
+        for key in keys {
+            state.press(KeyEvent::from(*key), rows);
+        }
+        state
+    }
+
+    #[test]
+    fn keys_do_what_the_help_says() {
+        use KeyCode::{Char, Down, End, Esc, Home, PageDown, Up};
+        assert!(pressed(&[Char('q')], 0).quit);
+        assert!(pressed(&[Char('p')], 0).paused);
+        assert!(!pressed(&[Char('p'), Char(' ')], 0).paused);
+        let helped = pressed(&[Char('?'), Esc], 0);
+        assert!(!helped.help && !helped.quit, "Esc closes the help first");
+        assert_eq!(pressed(&[Down, Down, Up], 5).selected, 1);
+        assert_eq!(pressed(&[PageDown], 5).selected, 4);
+        assert_eq!(pressed(&[End, Home, Up], 5).selected, 0);
+        assert_eq!(pressed(&[Down, End], 0).selected, 0);
+        let mut state = State::default();
+        state.press(KeyEvent::new(Char('c'), KeyModifiers::CONTROL), 0);
+        assert!(state.quit);
+    }
+}

@@ -1,0 +1,229 @@
+//! `kafkaefd groups`: lag and members as they are, and offsets that move only while nobody is in the group.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use serde_json::Value as Json;
+
+use super::kafkaefd;
+use crate::real::{Services, kafka, unique, until};
+use crate::runtime;
+
+/// A member of a group that reads until it is dropped, and commits what it has read.
+struct Member {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Member {
+    fn join(services: &Services, group: &str, topic: &str, protocol: &str) -> Self {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", services.get("BROKER"))
+            .set("group.id", group)
+            .set("group.protocol", protocol)
+            .set("client.id", "reader")
+            .set("enable.auto.commit", "false")
+            .set("auto.offset.reset", "earliest");
+        let consumer: BaseConsumer = config.create().unwrap();
+        consumer.subscribe(&[topic]).unwrap();
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            while !stopped.load(Ordering::Relaxed) {
+                if let Some(Ok(message)) = consumer.poll(Duration::from_millis(50)) {
+                    let _ = consumer.commit_message(&message, CommitMode::Async);
+                }
+            }
+        });
+        Self {
+            stop,
+            thread: Some(thread),
+        }
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.thread.take().unwrap().join().unwrap();
+    }
+}
+
+fn described(services: &Services, group: &str) -> Result<Json, String> {
+    let ran = kafkaefd(services, &["groups", "describe", group, "--json"]);
+    if ran.code != 0 {
+        return Err(ran.stderr);
+    }
+    serde_json::from_str(&ran.stdout).map_err(|error| error.to_string())
+}
+
+/// Waits until the group has committed all of the topic's messages.
+fn until_read(services: &Services, group: &str, messages: i64) -> Json {
+    until("the group has read all", 60, || {
+        let found = described(services, group)?;
+        let partitions = found["partitions"].as_array().unwrap();
+        let committed: i64 = partitions
+            .iter()
+            .filter_map(|row| row["committed"].as_i64())
+            .sum();
+        if committed == messages {
+            Ok(found)
+        } else {
+            Err(found.to_string())
+        }
+    })
+}
+
+fn topic_with(services: &Services, messages: usize) -> String {
+    let topic = unique("groups");
+    runtime().block_on(kafka::create_topics(services, std::slice::from_ref(&topic), 2));
+    let texts: Vec<(String, Vec<u8>)> = (0..messages)
+        .map(|number| (topic.clone(), number.to_string().into_bytes()))
+        .collect();
+    kafka::produce(services, &texts);
+    topic
+}
+
+/// A group at work is described, refused and left alone; empty, it is moved as planned, and deleted.
+#[test]
+fn a_group_is_described_moved_and_deleted() {
+    let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
+        return;
+    };
+    let topic = topic_with(&services, 40);
+    let group = unique("group");
+    let members = [
+        Member::join(&services, &group, &topic, "classic"),
+        Member::join(&services, &group, &topic, "classic"),
+        Member::join(&services, &group, &topic, "classic"),
+    ];
+    until("three members share two partitions", 60, || {
+        let found = described(&services, &group)?;
+        let idle = |row: &&Json| row["partitions"] == 0;
+        let members = found["members"].as_array().unwrap();
+        if found["state"] == "stable"
+            && members.len() == 3
+            && members.iter().filter(idle).count() == 1
+            && found["partitions"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|row| row["client"] == "reader" && row["host"].is_string())
+        {
+            Ok(())
+        } else {
+            Err(found.to_string())
+        }
+    });
+    let found = until_read(&services, &group, 40);
+    assert_eq!(found["lag"], 0);
+    let people = kafkaefd(&services, &["groups", "describe", &group]);
+    assert!(
+        people.stdout.contains("1 member without partitions"),
+        "{people:?}"
+    );
+
+    let reset = |flags: &[&str]| kafkaefd(&services, &[&["groups", "reset", &group], flags].concat());
+    let refused = reset(&["--to", "earliest", "--execute", "--yes"]);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(
+        refused.stderr.contains("3 clients in it: reader at ")
+            && refused.stderr.contains(&format!("{topic}[0]")),
+        "{refused:?}"
+    );
+    let refused = kafkaefd(&services, &["groups", "delete", &group, "--yes"]);
+    assert_eq!(refused.code, 1, "{refused:?}");
+
+    drop(members);
+    until("the group is empty", 60, || match described(&services, &group)? {
+        found if found["state"] == "empty" => Ok(()),
+        found => Err(found.to_string()),
+    });
+    let plan = reset(&["--to", "earliest"]);
+    assert_eq!(plan.code, 0, "{plan:?}");
+    assert!(plan.stderr.contains("nothing was changed"), "{plan:?}");
+    let unasked = reset(&["--to", "earliest", "--execute"]);
+    assert_eq!(unasked.code, 2, "{unasked:?}");
+    until_read(&services, &group, 40);
+
+    let moved = reset(&["--to", "shift=-5", "--execute", "--yes", "--json"]);
+    assert_eq!(moved.code, 0, "{moved:?}");
+    let answer: Json = serde_json::from_str(&moved.stdout).unwrap();
+    let moves = answer["moves"].as_array().unwrap();
+    assert!(
+        !moves.is_empty() && moves.iter().all(|row| row["moved"] == true),
+        "{answer}"
+    );
+    assert_eq!(
+        described(&services, &group).unwrap()["lag"],
+        moves
+            .iter()
+            .map(|row| row["lag_after"].as_i64().unwrap())
+            .sum::<i64>()
+    );
+    let moved = reset(&["--to", "offset=1000", "--execute", "--yes", "--topic", &topic]);
+    assert!(
+        moved.code == 0 && moved.stdout.contains("1,000 is not there"),
+        "{moved:?}"
+    );
+    assert_eq!(described(&services, &group).unwrap()["lag"], 0);
+    let moved = reset(&["--to", "datetime=-1h", "--execute", "--yes"]);
+    assert_eq!(moved.code, 0, "{moved:?}");
+    assert_eq!(described(&services, &group).unwrap()["lag"], 40);
+
+    let deleted = kafkaefd(&services, &["groups", "delete", &group, "--yes"]);
+    assert_eq!(deleted.code, 0, "{deleted:?}");
+    let listed = kafkaefd(&services, &["groups", "list"]);
+    assert!(listed.code == 0 && !listed.stdout.contains(&group), "{listed:?}");
+    let gone = kafkaefd(&services, &["groups", "describe", &group]);
+    assert!(
+        gone.code == 1 && gone.stderr.contains("there is no group"),
+        "{gone:?}"
+    );
+}
+
+/// Whether a group of the newer protocol has members cannot be told from here: the broker itself refuses to move it.
+#[test]
+fn a_group_of_the_newer_protocol_moves_only_while_empty() {
+    let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
+        return;
+    };
+    let topic = topic_with(&services, 20);
+    let group = unique("newer");
+    let member = Member::join(&services, &group, &topic, "consumer");
+    let found = until_read(&services, &group, 20);
+    assert_eq!(found["state"], "untold");
+    assert_eq!(found["members"], Json::Null);
+
+    let reset = [
+        "groups",
+        "reset",
+        &group,
+        "--to",
+        "earliest",
+        "--execute",
+        "--yes",
+    ];
+    let refused = kafkaefd(&services, &reset);
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(refused.stderr.contains("somebody is in the group"), "{refused:?}");
+    assert_eq!(described(&services, &group).unwrap()["lag"], 0);
+
+    drop(member);
+    until("the broker lets it be moved", 60, || {
+        let moved = kafkaefd(&services, &reset);
+        if moved.code == 0 {
+            Ok(())
+        } else {
+            Err(moved.stderr)
+        }
+    });
+    assert_eq!(described(&services, &group).unwrap()["lag"], 20);
+    let deleted = kafkaefd(&services, &["groups", "delete", &group, "--yes"]);
+    assert_eq!(deleted.code, 0, "{deleted:?}");
+}
