@@ -5,12 +5,16 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use crate::admin::AdminCommand;
+use crate::dead_letters::DeadLettersCommand;
 use crate::demo::DemoArgs;
 use crate::failure::{Done, Failure};
 use crate::hello::{HelloAvroCommand, HelloWorldCommand};
+use crate::inject::InjectArgs;
+use crate::produce::ProduceArgs;
 use crate::registry::RegistryCommand;
 use crate::salschema::SalschemaCommand;
 use crate::shell::{CompletionsArgs, ManArgs};
+use crate::tail::TailArgs;
 
 /// The command of the observatory's telemetry operator
 #[derive(Parser, Debug)]
@@ -37,6 +41,10 @@ enum Command {
     #[command(after_help = "Example: kafkaefd salschema convert --xml-dir schemas --print --subsystem Test")]
     Salschema(SalschemaCommand),
     Demo(DemoArgs),
+    Tail(Box<TailArgs>),
+    DeadLetters(DeadLettersCommand),
+    Produce(Box<ProduceArgs>),
+    Inject(Box<InjectArgs>),
     Completions(CompletionsArgs),
     Man(ManArgs),
 }
@@ -51,6 +59,10 @@ impl Cli {
             Command::HelloAvro(command) => end(command.run().await),
             Command::Salschema(command) => end(command.run().await),
             Command::Demo(args) => args.run().await,
+            Command::Tail(args) => end(args.run().await),
+            Command::DeadLetters(command) => end(command.run().await),
+            Command::Produce(args) => end(args.run().await),
+            Command::Inject(args) => end(args.run().await),
             Command::Completions(args) => end(args.run()),
             Command::Man(args) => end(args.run()),
         }

@@ -4,12 +4,17 @@
 pub mod admin;
 pub mod cli;
 pub mod cluster;
+pub mod dead_letters;
 pub mod demo;
 pub mod failure;
 pub mod hello;
+pub mod inject;
+pub mod messages;
 pub mod order;
+pub mod produce;
 pub mod registry;
 mod resolution;
 pub mod salschema;
 pub mod screen;
 pub mod shell;
+pub mod tail;

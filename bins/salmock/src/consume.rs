@@ -4,14 +4,9 @@
 //! `{"topic","partition","offset","timestamp_ms","key","headers"}` (those that are there) and one of `record` (Avro),
 //! `text` (SAL text and any other UTF-8), `hex` (all else); with `error` where a record cannot be decoded.
 
-use std::collections::HashMap;
-use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use apache_avro::Schema;
-use apache_avro::reader::datum::GenericDatumReader;
-use apache_avro::types::Value as Avro;
 use pipeline::config::KafkaConfigError;
 use pipeline::headers::OwnHeaders;
 use pipeline::kafka::{self, ReachError, Visitor};
@@ -23,9 +18,10 @@ use rdkafka::consumer::{Consumer as _, StreamConsumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::config::{ConsumeArgs, From};
+use crate::readable::{Decoder, hex, readable};
 
 const METADATA_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -95,10 +91,7 @@ pub async fn consume(
         return Err(ConsumeError::NoTopic(args.topic.clone()));
     }
     consumer.assign(&partitions)?;
-    let mut decoder = Decoder {
-        registry,
-        schemas: HashMap::new(),
-    };
+    let mut decoder = Decoder::new(registry);
     let mut printed = 0;
     while args.count.is_none_or(|count| printed < count) {
         let message = tokio::select! {
@@ -157,107 +150,4 @@ async fn line(message: &BorrowedMessage<'_>, decoder: &mut Decoder) -> Result<Va
         }
     }
     Ok(Value::Object(line))
-}
-
-/// Schemas by id, kept parsed.
-struct Decoder {
-    registry: Registry,
-    schemas: HashMap<u32, Schema>,
-}
-
-impl Decoder {
-    /// The record, or what is wrong with it; an error only if a later try could succeed.
-    async fn decode(&mut self, id: u32, mut body: &[u8]) -> Result<Result<Value, String>, RegistryError> {
-        if !self.schemas.contains_key(&id) {
-            let registered = match self.registry.schema_by_id(id).await {
-                Ok(registered) => registered,
-                Err(error @ RegistryError::Missing { .. }) => return Ok(Err(error.to_string())),
-                Err(error) => return Err(error),
-            };
-            match Schema::parse_str(&registered.raw) {
-                Ok(schema) => self.schemas.insert(id, schema),
-                Err(error) => return Ok(Err(format!("schema {id} is not avro: {error}"))),
-            };
-        }
-        let Some(schema) = self.schemas.get(&id) else {
-            return Ok(Err(format!("no schema {id}")));
-        };
-        let record = GenericDatumReader::builder(schema)
-            .build()
-            .and_then(|reader| reader.read_value(&mut body));
-        Ok(match record {
-            Ok(_) if !body.is_empty() => Err(format!("{} bytes are left over behind the record", body.len())),
-            Ok(record) => Ok(to_json(record)),
-            Err(error) => Err(error.to_string()),
-        })
-    }
-}
-
-/// JSON as it can be read back: what JSON has no number for is a string.
-fn to_json(value: Avro) -> Value {
-    match value {
-        Avro::Null => Value::Null,
-        Avro::Boolean(value) => value.into(),
-        Avro::Int(value) => value.into(),
-        Avro::Long(value) | Avro::TimestampMillis(value) | Avro::TimestampMicros(value) => value.into(),
-        Avro::Float(value) if value.is_finite() => shortest(value),
-        Avro::Double(value) if value.is_finite() => value.into(),
-        Avro::Float(value) => value.to_string().into(),
-        Avro::Double(value) => value.to_string().into(),
-        Avro::String(value) | Avro::Enum(_, value) => value.into(),
-        Avro::Bytes(value) | Avro::Fixed(_, value) => readable(&value).1,
-        Avro::Union(_, value) => to_json(*value),
-        Avro::Array(values) => values.into_iter().map(to_json).collect(),
-        Avro::Record(fields) => fields
-            .into_iter()
-            .map(|(name, value)| (name, to_json(value)))
-            .collect(),
-        Avro::Map(values) => values
-            .into_iter()
-            .map(|(name, value)| (name, to_json(value)))
-            .collect(),
-        other => json!(format!("{other:?}")),
-    }
-}
-
-/// A `float` with its own digits: as a double, 0.1 would be 0.10000000149011612.
-fn shortest(value: f32) -> Value {
-    value.to_string().parse::<f64>().map_or(Value::Null, Value::from)
-}
-
-/// Text if it is text, else hexadecimal digits; and which of them.
-fn readable(bytes: &[u8]) -> (&'static str, Value) {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => ("text", text.into()),
-        Err(_) => ("hex", hex(bytes).into()),
-    }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_are_printed_as_they_were_written() {
-        let record = Avro::Record(vec![
-            ("f".into(), Avro::Float(0.1)),
-            ("d".into(), Avro::Double(f64::NAN)),
-            ("u".into(), Avro::Union(1, Box::new(Avro::Long(7)))),
-            ("b".into(), Avro::Bytes(vec![0xff, 0])),
-            ("e".into(), Avro::Enum(1, "Two".into())),
-        ]);
-        assert_eq!(
-            to_json(record).to_string(),
-            r#"{"f":0.1,"d":"NaN","u":7,"b":"ff00","e":"Two"}"#
-        );
-    }
 }

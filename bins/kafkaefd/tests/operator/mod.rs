@@ -1,7 +1,9 @@
 //! The operator's commands, run as programs against real services.
 
 mod connectors;
+mod dead_letters;
 mod hello;
+mod messages;
 mod registry;
 mod topics;
 
@@ -10,6 +12,7 @@ use std::process::{Child, Command, Stdio};
 use super::real::Services;
 
 /// What a command left behind.
+#[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: i32,
     pub(crate) stdout: String,

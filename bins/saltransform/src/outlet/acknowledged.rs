@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use pipeline::dead_letter::{DeadLetters, Reason};
 use pipeline::intake::Taken;
-use pipeline::kafka::Reporter;
+use pipeline::kafka::{KnownTopics, Reporter};
 use pipeline::lock;
 use pipeline::metrics::TransformMetrics;
 use pipeline::service::Shutdown;
@@ -35,6 +35,7 @@ pub(crate) struct Acknowledged<'m> {
     producer: BaseProducer<OutletContext<'m>>,
     dead_letters: DeadLetters,
     shutdown: Shutdown,
+    topics: KnownTopics,
 }
 
 struct OutletContext<'m> {
@@ -64,12 +65,14 @@ impl<'m> Acknowledged<'m> {
             producer: config.create_with_context(context)?,
             dead_letters,
             shutdown,
+            topics: KnownTopics::unknown(),
         })
     }
 
     /// Hands a record to librdkafka, which copies it. A full queue is waited for, until the service gives up; the
     /// message is then read again by the next process.
     pub(super) fn send(&self, topic: &str, frame: &[u8], sent: Sent<'m>) {
+        self.topics.learn(self.producer.client());
         // The key outlives the call: it is in librdkafka's own memory, held by the opaque.
         let sent = Box::new(sent);
         let key = sent.taken.message.key().map(<[u8]>::to_vec);

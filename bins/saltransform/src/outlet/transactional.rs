@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use pipeline::dead_letter::{self, Reason};
 use pipeline::intake::{Gate, Taken, TransactionalOutlet, TransactionalProducer};
-use pipeline::kafka::Reporter;
+use pipeline::kafka::{KnownTopics, Reporter};
 use pipeline::lock;
 use pipeline::metrics::TransformMetrics;
 use pipeline::retry::Backoff;
@@ -41,6 +41,7 @@ pub(crate) struct Transactional<'m> {
     producer: BaseProducer<Context<'m>>,
     identity: Identity,
     gate: Gate,
+    topics: KnownTopics,
     /// Whether the dead-letter topic was seen.
     buries: AtomicBool,
 }
@@ -93,6 +94,7 @@ impl<'m> Transactional<'m> {
             producer: config.create_with_context(context)?,
             identity,
             gate: Gate::default(),
+            topics: KnownTopics::unknown(),
             buries: AtomicBool::new(false),
         })
     }
@@ -192,6 +194,7 @@ impl<'m> Transactional<'m> {
         if seen.load(Ordering::Relaxed) {
             return true;
         }
+        self.topics.learn(self.producer.client());
         let found = self.producer.client().fetch_metadata(Some(topic), METADATA);
         let is_there = found.is_ok_and(|metadata| {
             let mut topics = metadata.topics().iter();

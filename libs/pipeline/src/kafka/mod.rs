@@ -5,6 +5,7 @@
 //! and never steer the pipeline; errors that do are returned by the calls that they belong to. The one exception is a
 //! client that says it cannot go on ([`Reporter::has_met_fatal`]).
 
+mod known;
 mod reach;
 mod refusal;
 mod token;
@@ -25,6 +26,7 @@ use self::trouble::{Trouble, Troubles};
 use crate::metrics::KafkaMetrics;
 use crate::service::Part;
 
+pub use known::KnownTopics;
 pub use reach::{ReachError, Visitor, reach};
 pub(crate) use token::setting as token_setting;
 

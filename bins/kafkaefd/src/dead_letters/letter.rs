@@ -1,0 +1,137 @@
+//! A dead letter, read by its headers: see [`pipeline::dead_letter`] for what they hold.
+
+use crate::messages::message::{Header, Message};
+
+/// The header that a replayed message has: the letter that it was, `topic/partition/offset`.
+pub(super) const REPLAYED_FROM: &str = "replayed-from";
+/// What stands before the names of the original's own headers.
+const ORIGINAL: &str = "original.";
+
+/// A message of a dead-letter topic.
+#[derive(Debug, Clone)]
+pub(super) struct Letter {
+    pub(super) message: Message,
+    /// None where the headers cannot be read: nobody can tell where it came from.
+    pub(super) origin: Option<Origin>,
+}
+
+/// Where a letter came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Origin {
+    pub(super) topic: String,
+    pub(super) partition: i32,
+    pub(super) offset: i64,
+}
+
+/// A letter's place in its dead-letter topic.
+pub(super) type Place = (i32, i64);
+
+impl Letter {
+    pub(super) fn of(message: Message) -> Self {
+        let number = |name| message.header_text(name)?.parse::<i64>().ok();
+        let origin = || {
+            Some(Origin {
+                topic: message.header_text("topic")?.to_owned(),
+                partition: number("partition")?.try_into().ok()?,
+                offset: number("offset")?,
+            })
+        };
+        Self {
+            origin: origin(),
+            message,
+        }
+    }
+
+    pub(super) fn place(&self) -> Place {
+        (self.message.partition, self.message.offset)
+    }
+
+    /// Where it lies, as the header of its replay names it.
+    pub(super) fn address(&self) -> String {
+        let (partition, offset) = self.place();
+        format!("{}/{partition}/{offset}", self.message.topic)
+    }
+
+    /// A header's text: `stage`, `reason`, `detail`, `group`; `-` if it is missing.
+    pub(super) fn said(&self, name: &str) -> &str {
+        self.message.header_text(name).unwrap_or("-")
+    }
+
+    /// The topic that it came from; `-` if nobody can tell.
+    pub(super) fn topic(&self) -> &str {
+        self.origin.as_ref().map_or("-", |origin| origin.topic.as_str())
+    }
+
+    /// When the original was written, in milliseconds since 1970.
+    pub(super) fn original_timestamp(&self) -> Option<i64> {
+        self.message.header_text("timestamp")?.parse().ok()
+    }
+
+    /// The original's own headers.
+    pub(super) fn original_headers(&self) -> Vec<Header> {
+        let headers = self.message.headers.iter().flatten();
+        headers
+            .filter_map(|(name, value)| {
+                let name = name.strip_prefix(ORIGINAL)?;
+                Some((name.to_owned(), value.clone()))
+            })
+            .collect()
+    }
+
+    /// The headers of its replay: the original's own, and where the replay comes from. An earlier replay's is replaced.
+    pub(super) fn replay_headers(&self) -> Vec<Header> {
+        let mut headers = self.original_headers();
+        headers.retain(|(name, _)| name != REPLAYED_FROM);
+        headers.push((REPLAYED_FROM.to_owned(), Some(self.address().into_bytes())));
+        headers
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(name: &str, value: &str) -> Header {
+        (name.to_owned(), Some(value.as_bytes().to_vec()))
+    }
+
+    #[test]
+    fn a_letter_knows_where_it_came_from_and_what_it_was() {
+        let mut headers: Vec<Header> = [
+            ("topic", "T"),
+            ("partition", "1"),
+            ("offset", "22"),
+            ("stage", "parse"),
+        ]
+        .map(|(name, value)| header(name, value))
+        .to_vec();
+        // The original had a header of a name that ours have, too, and was a replay itself.
+        headers.extend([
+            header("original.topic", "mine"),
+            header("original.original.x", "y"),
+            header("original.replayed-from", "old/0/0"),
+        ]);
+        let letter = Letter::of(Message {
+            topic: "g.dead-letter".to_owned(),
+            partition: 0,
+            offset: 3,
+            headers: Some(headers),
+            ..Message::default()
+        });
+        let origin = letter.origin.clone().unwrap();
+        assert_eq!(
+            (origin.topic.as_str(), origin.partition, origin.offset),
+            ("T", 1, 22)
+        );
+        assert_eq!((letter.said("stage"), letter.said("reason")), ("parse", "-"));
+        assert_eq!(
+            letter.replay_headers(),
+            [
+                header("topic", "mine"),
+                header("original.x", "y"),
+                header("replayed-from", "g.dead-letter/0/3")
+            ]
+        );
+        assert!(Letter::of(Message::default()).origin.is_none());
+    }
+}

@@ -1,0 +1,172 @@
+//! `dead-letters show`: the letters themselves.
+
+use std::collections::VecDeque;
+use std::fmt::Write as _;
+
+use clap::Args;
+use pipeline::Printable;
+use pipeline::config::{KafkaArgs, Moment, RegistryArgs};
+use serde_json::{Map, Value, json};
+
+use super::choice::ChoiceArgs;
+use super::letter::Letter;
+use super::marks::Marks;
+use crate::cluster::Cluster;
+use crate::failure::{Done, Failure};
+use crate::messages::decode::{Decoded, Decoder, Form};
+use crate::messages::message::{shown, shown_text};
+use crate::screen::{AnswerArgs, bad, faint, good, note, plural, strong};
+
+/// Show dead letters: the original bytes, where they came from, and why they are here
+#[derive(Args, Debug, Clone)]
+#[command(after_help = "Example: kafkaefd dead-letters show --reason bad_header --count 3")]
+pub(super) struct ShowArgs {
+    /// The newest so many of each topic of dead letters
+    #[arg(long, short = 'n', default_value_t = 20, value_name = "N")]
+    count: usize,
+    #[command(flatten)]
+    choice: ChoiceArgs,
+    #[command(flatten)]
+    answer: AnswerArgs,
+    #[command(flatten)]
+    kafka: KafkaArgs,
+    #[command(flatten)]
+    registry: RegistryArgs,
+}
+
+impl ShowArgs {
+    pub(super) async fn run(&self) -> Result<Done, Failure> {
+        let mut decoder = Decoder::new(&self.registry)?;
+        let cluster = Cluster::reach(&self.kafka)?;
+        let (mut found, mut people, mut programs) = (0, Vec::new(), Vec::new());
+        for topic in self.choice.topics(&cluster)? {
+            let marks = Marks::read(&cluster, &topic.name)?;
+            let mut newest = VecDeque::new();
+            self.choice.read(&cluster, topic, |letter| {
+                found += 1;
+                newest.push_back(letter);
+                if newest.len() > self.count {
+                    newest.pop_front();
+                }
+                Ok(())
+            })?;
+            for letter in newest {
+                let message = &letter.message;
+                let decoded = decoder
+                    .decode(message.value.as_deref(), letter.original_timestamp())
+                    .await;
+                let replayed = marks.has(&letter);
+                if self.answer.json {
+                    programs.push(for_programs(&letter, &decoded, replayed));
+                } else {
+                    people.push(for_people(&letter, &decoded, replayed));
+                }
+            }
+        }
+        let shown = people.len();
+        self.answer.print(&programs, || people.join("\n\n"));
+        if !self.answer.json {
+            note(&format!("{} of {}", shown, plural(found, "dead letter")));
+        }
+        Ok(Done::All)
+    }
+}
+
+fn for_programs(letter: &Letter, decoded: &Decoded, replayed: bool) -> Value {
+    let message = &letter.message;
+    let headers: Map<String, Value> = letter
+        .original_headers()
+        .into_iter()
+        .map(|(name, value)| (name, value.as_deref().map(shown).unwrap_or_default()))
+        .collect();
+    let origin = letter.origin.as_ref().map(|origin| {
+        json!({
+            "topic": origin.topic,
+            "partition": origin.partition,
+            "offset": origin.offset,
+            "timestamp": letter.original_timestamp(),
+        })
+    });
+    json!({
+        "dead_letter": {
+            "topic": message.topic,
+            "partition": message.partition,
+            "offset": message.offset,
+            "timestamp": message.timestamp,
+        },
+        "stage": message.header_text("stage"),
+        "reason": message.header_text("reason"),
+        "detail": message.header_text("detail"),
+        "group": message.header_text("group"),
+        "origin": origin,
+        "replayed": replayed,
+        "key": message.key.as_deref().map(shown),
+        "headers": headers,
+        "original": message.value.as_deref().map(shown),
+        "form": decoded.form.name(),
+        "decoded": decoded.value,
+    })
+}
+
+fn for_people(letter: &Letter, decoded: &Decoded, replayed: bool) -> String {
+    let message = &letter.message;
+    let time =
+        |millis: Option<i64>| millis.map_or_else(|| "-".to_owned(), |millis| Moment(millis).to_string());
+    let mut text = strong(Printable(letter.address()));
+    let _ = write!(
+        text,
+        "  {}  {}",
+        time(message.timestamp),
+        bad(Printable(format!(
+            "{}/{}",
+            letter.said("stage"),
+            letter.said("reason")
+        )))
+    );
+    if replayed {
+        let _ = write!(text, "  {}", good("replayed"));
+    }
+    let mut line = |name: &str, value: &str| {
+        let _ = write!(text, "\n  {} {}", faint(format!("{name:<8}")), Printable(value));
+    };
+    line("detail", letter.said("detail"));
+    match &letter.origin {
+        Some(origin) => line(
+            "from",
+            &format!(
+                "{}[{}]@{} of {}",
+                origin.topic,
+                origin.partition,
+                origin.offset,
+                time(letter.original_timestamp())
+            ),
+        ),
+        None => line(
+            "from",
+            "nobody can tell: it has no such headers, or none that can be read",
+        ),
+    }
+    line("group", letter.said("group"));
+    if let Some(key) = &message.key {
+        line("key", &shown_text(key));
+    }
+    for (name, value) in letter.original_headers() {
+        line(
+            "header",
+            &format!("{name}={}", shown_text(value.as_deref().unwrap_or_default())),
+        );
+    }
+    match &message.value {
+        Some(value) => {
+            line(
+                "original",
+                &format!("{} ({})", shown_text(value), plural(value.len(), "byte")),
+            );
+            if matches!(decoded.form, Form::Avro) || decoded.value.is_object() {
+                line("decoded", &decoded.text());
+            }
+        }
+        None => line("original", "no value"),
+    }
+    text
+}

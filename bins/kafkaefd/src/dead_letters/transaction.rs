@@ -1,0 +1,187 @@
+//! Letters on their way back: each goes to its topic together with its mark, in one transaction, so that there is never
+//! one without the other.
+//!
+//! The transactional id is the dead-letter topic's: a second replay of the same topic ends what a first one has under way,
+//! and reads the marks after that. So a letter is replayed once, however many try, and whatever is killed.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::producer::Producer;
+
+use super::letter::Letter;
+use super::marks;
+use crate::cluster::{Cluster, PATIENCE};
+use crate::failure::Failure;
+use crate::messages::sender::{Outgoing, Sender};
+
+/// The most letters, and bytes, of one transaction.
+const MOST_LETTERS: usize = 500;
+const MOST_BYTES: usize = 8 * 1024 * 1024;
+/// How long one call to Kafka's client may take; it is repeated until its patience ends.
+const CALL: Duration = Duration::from_secs(5);
+
+/// Puts letters back.
+pub(super) struct Transactions<'c> {
+    cluster: &'c Cluster,
+    sender: Sender,
+    marks: String,
+    batch: Vec<Letter>,
+    bytes: usize,
+    replayed: u64,
+    refused: Vec<(String, String)>,
+}
+
+/// What became of them.
+#[derive(Debug, Default)]
+pub(super) struct Outcome {
+    pub(super) replayed: u64,
+    /// Letters that Kafka did not take back: their addresses, and why.
+    pub(super) refused: Vec<(String, String)>,
+}
+
+/// The producer's side of that, which outlives the cluster as it was before.
+pub(super) fn begin(cluster: &Cluster, dead_letters: &str) -> Result<Sender, Failure> {
+    let mut config = cluster.producer_config();
+    config
+        .set("transactional.id", format!("kafkaefd-replay-{dead_letters}"))
+        .set("compression.type", "lz4");
+    let sender = Sender::new(config)?;
+    repeat(&sender, "preparing the transactions", |producer| {
+        producer.init_transactions(CALL)
+    })?;
+    Ok(sender)
+}
+
+impl<'c> Transactions<'c> {
+    pub(super) fn new(cluster: &'c Cluster, sender: Sender, dead_letters: &str) -> Self {
+        Self {
+            cluster,
+            sender,
+            marks: marks::topic_of(dead_letters),
+            batch: Vec::new(),
+            bytes: 0,
+            replayed: 0,
+            refused: Vec::new(),
+        }
+    }
+
+    /// Takes a letter; a full batch is sent.
+    pub(super) fn add(&mut self, letter: Letter) -> Result<(), Failure> {
+        self.bytes += letter.message.value.as_ref().map_or(0, Vec::len);
+        self.batch.push(letter);
+        if self.batch.len() >= MOST_LETTERS || self.bytes >= MOST_BYTES {
+            self.send()?;
+        }
+        Ok(())
+    }
+
+    /// Sends the rest.
+    pub(super) fn finish(mut self) -> Result<Outcome, Failure> {
+        self.send()?;
+        Ok(Outcome {
+            replayed: self.replayed,
+            refused: self.refused,
+        })
+    }
+
+    /// How many are back so far.
+    pub(super) fn replayed(&self) -> u64 {
+        self.replayed
+    }
+
+    /// One transaction for all; where Kafka refuses some, one for each.
+    fn send(&mut self) -> Result<(), Failure> {
+        self.bytes = 0;
+        let batch = std::mem::take(&mut self.batch);
+        if batch.is_empty() {
+            return Ok(());
+        }
+        if self.attempt(&batch)?.is_none() {
+            self.replayed += batch.len() as u64;
+            return Ok(());
+        }
+        for letter in &batch {
+            match self.attempt(std::slice::from_ref(letter))? {
+                None => self.replayed += 1,
+                Some(why) => self.refused.push((letter.address(), why)),
+            }
+        }
+        Ok(())
+    }
+
+    /// One transaction; why it was taken back, if it was.
+    fn attempt(&self, letters: &[Letter]) -> Result<Option<String>, Failure> {
+        repeat(
+            &self.sender,
+            "beginning a transaction",
+            Producer::begin_transaction,
+        )?;
+        for letter in letters {
+            let headers = letter.replay_headers();
+            let message = Outgoing {
+                topic: letter.topic(),
+                partition: self.partition(letter),
+                key: letter.message.key.as_deref(),
+                value: letter.message.value.as_deref(),
+                headers: &headers,
+            };
+            self.sender.send(&message, 0);
+            let (key, value) = marks::of(letter);
+            let mark = Outgoing {
+                topic: &self.marks,
+                key: Some(key.as_bytes()),
+                value: Some(value.as_bytes()),
+                ..Outgoing::default()
+            };
+            self.sender.send(&mark, 0);
+        }
+        self.sender.settle();
+        let Some(first) = self.sender.take_lost().into_iter().next() else {
+            repeat(&self.sender, "committing a transaction", |producer| {
+                producer.commit_transaction(CALL)
+            })?;
+            return Ok(None);
+        };
+        repeat(&self.sender, "taking a transaction back", |producer| {
+            producer.abort_transaction(CALL)
+        })?;
+        Ok(Some(pipeline::chain(&first.error)))
+    }
+
+    /// The partition that it came from, unless the topic was made anew with fewer.
+    fn partition(&self, letter: &Letter) -> Option<i32> {
+        let origin = letter.origin.as_ref()?;
+        let topic = self.cluster.topic(&origin.topic).ok()?;
+        topic.numbers().find(|number| *number == origin.partition)
+    }
+}
+
+/// Calls until it succeeds, as long as another try can help.
+fn repeat(
+    sender: &Sender,
+    doing: &str,
+    call: impl Fn(&rdkafka::producer::BaseProducer<crate::messages::sender::Account>) -> KafkaResult<()>,
+) -> Result<(), Failure> {
+    let start = Instant::now();
+    loop {
+        let error = match call(sender.producer()) {
+            Ok(()) => return Ok(()),
+            Err(error) => error,
+        };
+        if let Some((_, why)) = sender.producer().client().fatal_error() {
+            return Err(Failure::Refused {
+                what: doing.to_owned(),
+                reason: why,
+                hint: "another replay of this dead-letter topic has taken over; run it again once that has ended, it goes \
+                       on where that has come to"
+                    .to_owned(),
+            });
+        }
+        let retriable = matches!(&error, KafkaError::Transaction(error) if error.is_retriable());
+        if !retriable || start.elapsed() > PATIENCE {
+            return Err(Failure::kafka(doing)(error));
+        }
+        sender.poll(Duration::from_millis(100));
+    }
+}

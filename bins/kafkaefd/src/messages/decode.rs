@@ -1,0 +1,262 @@
+//! A message's value as JSON, whatever it is: a Confluent frame by the registry's schema, SAL text by the schema that its
+//! topic's records have, JSON, other text, or bytes. It never fails: what cannot be decoded is shown as it is, with why.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use pipeline::config::RegistryArgs;
+use pipeline::registry::Registry;
+use sal::encode::Encoder;
+use sal::name::{Dialect, TopicName};
+use sal::plan::Plan;
+use sal::time::TimeScale;
+use sal::wire::Message as SalMessage;
+use salmock::readable::{Decoder as AvroDecoder, hex};
+use serde_json::Value;
+
+use crate::failure::Failure;
+
+/// How long the registry is not asked again for what it could not answer.
+const PAUSE: Duration = Duration::from_secs(10);
+
+/// What a value was taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// There is none: a tombstone.
+    Nothing,
+    /// A Confluent frame.
+    Avro,
+    /// SAL text.
+    Sal,
+    /// A JSON object or array.
+    Json,
+    /// Other UTF-8.
+    Text,
+    /// Bytes, as hexadecimal digits.
+    Hex,
+}
+
+/// A value, decoded as far as can be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decoded {
+    /// What it was taken for.
+    pub form: Form,
+    /// As JSON.
+    pub value: Value,
+    /// Why it could not be decoded further.
+    pub problem: Option<String>,
+}
+
+/// Decodes values; keeps schemas.
+pub struct Decoder {
+    avro: AvroDecoder,
+    sal: HashMap<String, (u32, Plan)>,
+    encoder: Encoder,
+    frame: Vec<u8>,
+    /// What the registry could not answer, by subject or id.
+    missing: HashMap<String, (Instant, String)>,
+}
+
+impl Form {
+    /// Its name in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Avro => "avro",
+            Self::Sal => "sal",
+            Self::Json => "json",
+            Self::Text => "text",
+            Self::Hex => "hex",
+        }
+    }
+}
+
+impl Decoded {
+    fn new(form: Form, value: Value) -> Self {
+        Self {
+            form,
+            value,
+            problem: None,
+        }
+    }
+
+    /// The value on one line: texts as they are, all else as JSON.
+    pub fn text(&self) -> String {
+        match (&self.value, self.form) {
+            (_, Form::Nothing) => String::new(),
+            (Value::String(text), _) => text.clone(),
+            (value, _) => value.to_string(),
+        }
+    }
+}
+
+impl Decoder {
+    /// Asks the registry that the flags name, once something needs it.
+    pub fn new(args: &RegistryArgs) -> Result<Self, Failure> {
+        Ok(Self {
+            avro: AvroDecoder::new(Registry::new(args)?),
+            sal: HashMap::new(),
+            encoder: Encoder::new(),
+            frame: Vec::new(),
+            missing: HashMap::new(),
+        })
+    }
+
+    /// Decodes a value. `timestamp` is its message's: SAL text gets it as the time at which Kafka had it.
+    pub async fn decode(&mut self, value: Option<&[u8]>, timestamp: Option<i64>) -> Decoded {
+        let bytes = match value {
+            None => return Decoded::new(Form::Nothing, Value::Null),
+            Some([0, a, b, c, d, body @ ..]) => {
+                let id = u32::from_be_bytes([*a, *b, *c, *d]);
+                return match self.record(id, body).await {
+                    Ok(record) => Decoded::new(Form::Avro, record),
+                    Err(problem) => Decoded {
+                        problem: Some(problem),
+                        ..Decoded::new(Form::Hex, hex(value.unwrap_or_default()).into())
+                    },
+                };
+            }
+            Some(bytes) => bytes,
+        };
+        if let Ok(message) = SalMessage::parse(bytes) {
+            return self.sal(&message, timestamp).await;
+        }
+        match std::str::from_utf8(bytes) {
+            Ok(text) if text.trim_start().starts_with(['{', '[']) => match serde_json::from_str(text) {
+                Ok(json) => Decoded::new(Form::Json, json),
+                Err(_) => Decoded::new(Form::Text, text.into()),
+            },
+            Ok(text) => Decoded::new(Form::Text, text.into()),
+            Err(_) => Decoded::new(Form::Hex, hex(bytes).into()),
+        }
+    }
+
+    async fn record(&mut self, id: u32, body: &[u8]) -> Result<Value, String> {
+        let what = format!("schema id {id}");
+        self.is_not_missing(&what)?;
+        match self.avro.decode(id, body).await {
+            Ok(Ok(record)) => Ok(record),
+            Ok(Err(problem)) => {
+                // An unknown id is asked for anew with each message, a record that does not decode costs nothing.
+                if problem.contains(&what) {
+                    self.missing.insert(what, (Instant::now(), problem.clone()));
+                }
+                Err(problem)
+            }
+            Err(error) => Err(self.remember(what, pipeline::chain(&error))),
+        }
+    }
+
+    async fn sal(&mut self, message: &SalMessage<'_>, timestamp: Option<i64>) -> Decoded {
+        let text = String::from_utf8_lossy(message.input()).into_owned();
+        match self.sal_record(message, timestamp).await {
+            Ok(record) => Decoded::new(Form::Sal, record),
+            Err(problem) => Decoded {
+                problem: Some(problem),
+                ..Decoded::new(Form::Sal, text.into())
+            },
+        }
+    }
+
+    async fn sal_record(
+        &mut self,
+        message: &SalMessage<'_>,
+        timestamp: Option<i64>,
+    ) -> Result<Value, String> {
+        let topic = message.topic();
+        if !self.sal.contains_key(topic) {
+            self.learn(topic).await?;
+        }
+        let Some((id, plan)) = self.sal.get(topic) else {
+            return Err(format!("no schema for {topic}"));
+        };
+        let id = *id;
+        let micros = timestamp.unwrap_or_default().saturating_mul(1_000);
+        let mut frame = std::mem::take(&mut self.frame);
+        let encoded = self.encoder.encode(plan, message, id, micros, &mut frame);
+        let decoded = match encoded {
+            Ok(_) => {
+                let body = frame.get(5..).unwrap_or_default();
+                self.record(id, body).await
+            }
+            Err(error) => Err(pipeline::chain(&error)),
+        };
+        self.frame = frame;
+        decoded
+    }
+
+    /// Finds the schema of a SAL topic's records, in either dialect.
+    async fn learn(&mut self, topic: &str) -> Result<(), String> {
+        let name = TopicName::new(topic).map_err(|error| error.to_string())?;
+        self.is_not_missing(topic)?;
+        let mut problem = String::new();
+        for (dialect, scale) in [(Dialect::Efd, TimeScale::Utc), (Dialect::TsXml, TimeScale::Tai)] {
+            let found = self
+                .avro
+                .registry()
+                .schema_by_subject(&dialect.subject(&name, "sal"))
+                .await;
+            match found.map(|schema| (schema.id, Plan::compile(&schema.raw, scale))) {
+                Ok((id, Ok(plan))) => {
+                    self.sal.insert(topic.to_owned(), (id, plan));
+                    return Ok(());
+                }
+                Ok((_, Err(error))) => problem = pipeline::chain(&error),
+                Err(error) => problem = pipeline::chain(&error),
+            }
+        }
+        Err(self.remember(topic.to_owned(), problem))
+    }
+
+    fn is_not_missing(&self, what: &str) -> Result<(), String> {
+        match self.missing.get(what) {
+            Some((since, problem)) if since.elapsed() < PAUSE => Err(problem.clone()),
+            _ => Ok(()),
+        }
+    }
+
+    fn remember(&mut self, what: String, problem: String) -> String {
+        self.missing.insert(what, (Instant::now(), problem.clone()));
+        problem
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn everything_is_taken_for_something() {
+        // A port that nobody listens on: the registry is away.
+        let mut decoder = Decoder::new(&RegistryArgs::at("http://127.0.0.1:1")).unwrap();
+        for (value, form, json) in [
+            (None, Form::Nothing, "null"),
+            (Some(&b"{\"a\": [1, 2]}"[..]), Form::Json, r#"{"a":[1,2]}"#),
+            (Some(b"{not json"), Form::Text, r#""{not json""#),
+            (Some(b"plain"), Form::Text, r#""plain""#),
+            (Some(b""), Form::Text, r#""""#),
+            (Some(b"\xff\x00"), Form::Hex, r#""ff00""#),
+            (
+                Some(b"\x00\x00\x00\x00"),
+                Form::Text,
+                r#""\u0000\u0000\u0000\u0000""#,
+            ),
+        ] {
+            let decoded = decoder.decode(value, None).await;
+            assert_eq!((decoded.form, decoded.value.to_string()), (form, json.to_owned()));
+            assert_eq!(decoded.problem, None);
+        }
+        let decoded = decoder.decode(Some(b"\x00\x00\x00\x00\x07\x02"), None).await;
+        assert_eq!(
+            (decoded.form, decoded.text()),
+            (Form::Hex, "000000000702".to_owned())
+        );
+        assert!(decoded.problem.unwrap().contains("schema id 7"));
+        let decoded = decoder.decode(Some(b"Test_scalars:( 1)"), None).await;
+        assert_eq!(
+            (decoded.form, decoded.text()),
+            (Form::Sal, "Test_scalars:( 1)".to_owned())
+        );
+        assert!(decoded.problem.is_some());
+    }
+}

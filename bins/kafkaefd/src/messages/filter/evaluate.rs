@@ -1,0 +1,145 @@
+//! Whether a filter holds for a message.
+
+use std::cmp::Ordering;
+
+use serde_json::Value;
+
+use super::{Comparison, Expression, Filter, Literal, Operator, Root, Step, Test};
+use crate::messages::decode::Decoded;
+use crate::messages::message::{Message, shown};
+
+impl Filter {
+    /// Whether it holds.
+    pub fn holds(&self, message: &Message, decoded: &Decoded) -> bool {
+        self.0.holds(message, decoded)
+    }
+}
+
+impl Expression {
+    fn holds(&self, message: &Message, decoded: &Decoded) -> bool {
+        match self {
+            Self::Any(inner) => inner.iter().any(|inner| inner.holds(message, decoded)),
+            Self::All(inner) => inner.iter().all(|inner| inner.holds(message, decoded)),
+            Self::Not(inner) => !inner.holds(message, decoded),
+            Self::Holds(comparison) => comparison.holds(message, decoded),
+        }
+    }
+}
+
+impl Comparison {
+    fn holds(&self, message: &Message, decoded: &Decoded) -> bool {
+        let of_message = match self.root {
+            Root::Value => return self.holds_at(walk(&decoded.value, &self.steps)),
+            Root::Headers => {
+                let Some((Step::Name(name), steps)) = self.steps.split_first() else {
+                    return self.holds_at(None);
+                };
+                let value = message.header(name).map(shown).unwrap_or_default();
+                return self.holds_at(walk(&value, steps));
+            }
+            Root::Key => message.key.as_deref().map(shown).unwrap_or_default(),
+            Root::Topic => Value::from(message.topic.as_str()),
+            Root::Partition => message.partition.into(),
+            Root::Offset => message.offset.into(),
+            Root::Timestamp => message.timestamp.into(),
+        };
+        self.holds_at(walk(&of_message, &self.steps))
+    }
+
+    fn holds_at(&self, found: Option<&Value>) -> bool {
+        let found = found.unwrap_or(&Value::Null);
+        match &self.test {
+            Test::Matches(regex) => found.as_str().is_some_and(|text| regex.is_match(text)),
+            Test::Is(Operator::Equal, literal) => compare(found, literal) == Some(Ordering::Equal),
+            Test::Is(Operator::Unequal, literal) => compare(found, literal) != Some(Ordering::Equal),
+            Test::Is(operator, literal) => {
+                let ordered = matches!(
+                    literal,
+                    Literal::Integer(_) | Literal::Number(_) | Literal::Text(_)
+                );
+                let ordering = compare(found, literal).filter(|_| ordered);
+                match operator {
+                    Operator::Less => ordering.is_some_and(Ordering::is_lt),
+                    Operator::AtMost => ordering.is_some_and(Ordering::is_le),
+                    Operator::More => ordering.is_some_and(Ordering::is_gt),
+                    _ => ordering.is_some_and(Ordering::is_ge),
+                }
+            }
+        }
+    }
+}
+
+fn walk<'v>(value: &'v Value, steps: &[Step]) -> Option<&'v Value> {
+    steps.iter().try_fold(value, |value, step| match step {
+        Step::Name(name) => value.get(name),
+        Step::Index(index) => value.get(index),
+    })
+}
+
+/// None between different kinds.
+fn compare(found: &Value, literal: &Literal) -> Option<Ordering> {
+    match (found, literal) {
+        (Value::Null, Literal::Null) => Some(Ordering::Equal),
+        (Value::Bool(found), Literal::Boolean(wanted)) => Some(found.cmp(wanted)),
+        (Value::String(found), Literal::Text(wanted)) => Some(found.as_str().cmp(wanted)),
+        (Value::Number(found), Literal::Integer(wanted)) => match (found.as_i64(), found.as_u64()) {
+            (Some(found), _) => Some(found.cmp(wanted)),
+            (None, Some(_)) => Some(Ordering::Greater),
+            (None, None) => found.as_f64()?.partial_cmp(&(*wanted as f64)),
+        },
+        (Value::Number(found), Literal::Number(wanted)) => found.as_f64()?.partial_cmp(wanted),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::messages::decode::Form;
+    use serde_json::json;
+
+    #[test]
+    fn filters_hold() {
+        let message = Message {
+            topic: "t".to_owned(),
+            partition: 2,
+            offset: 7,
+            timestamp: Some(86_400_000),
+            key: Some(b"M1M3".to_vec()),
+            value: None,
+            headers: Some(vec![("replayed-from".to_owned(), Some(b"d".to_vec()))]),
+        };
+        let decoded = Decoded {
+            form: Form::Avro,
+            value: json!({"x": 1.5, "n": 3, "big": u64::MAX, "s": "Fault", "a": [1, {"b c": null}], "yes": true, "key": 1}),
+            problem: None,
+        };
+        for (text, holds) in [
+            ("x > 1", true),
+            ("x >= 1.5 and x <= 1.5 and not x < 1.5", true),
+            ("n == 3 and n == 3.0", true),
+            ("n != 3 or big > 5", true),
+            ("s =~ '^F.*t$'", true),
+            ("s == \"Fault\" and s < 'G'", true),
+            ("s > 5 or s < 5 or s == 5", false),
+            ("s != 5", true),
+            ("a[0] == 1 and a[1]['b c'] == null", true),
+            ("a[9] == null and missing.far[0] == null", true),
+            ("missing != 5", true),
+            ("missing < 5 or missing > 5 or missing =~ ''", false),
+            ("yes == true", true),
+            ("yes < true", false),
+            ("key == 'M1M3' and value.key == 1", true),
+            ("topic == 't' and partition == 2 and offset >= 7", true),
+            ("timestamp < '1970-01-03' and timestamp >= '1970-01-02'", true),
+            ("headers['replayed-from'] == 'd' and headers.other == null", true),
+            ("n == 1 or n == 2 and n == 3", false),
+            ("(n == 1 or n == 3) and n == 3", true),
+            ("not not n == 3", true),
+            ("not (n == 3)", false),
+        ] {
+            let filter: Filter = text.parse().unwrap();
+            assert_eq!(filter.holds(&message, &decoded), holds, "{text}");
+        }
+    }
+}

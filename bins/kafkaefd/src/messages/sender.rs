@@ -1,0 +1,170 @@
+//! Sends messages and keeps account of each: it has arrived, or there is a reason why not.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use pipeline::kafka::Visitor;
+use pipeline::lock;
+use rdkafka::ClientContext;
+use rdkafka::client::OAuthToken;
+use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{DeliveryResult, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+
+use super::message::Header;
+use crate::failure::Failure;
+
+/// How long a message may be on its way before it counts as not delivered.
+const PATIENCE: &str = "60000";
+
+/// What is sent.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Outgoing<'m> {
+    /// Where to.
+    pub topic: &'m str,
+    /// Left to Kafka without one: by the key, or any.
+    pub partition: Option<i32>,
+    /// Keeps messages in order.
+    pub key: Option<&'m [u8]>,
+    /// None makes a tombstone.
+    pub value: Option<&'m [u8]>,
+    /// In their order.
+    pub headers: &'m [Header],
+}
+
+/// A message that has not arrived.
+#[derive(Debug)]
+pub struct Lost {
+    /// The number that it was sent with.
+    pub number: u64,
+    /// Why.
+    pub error: KafkaError,
+}
+
+/// Sends messages, each with a number by which its failure is reported.
+pub struct Sender {
+    producer: BaseProducer<Account>,
+}
+
+/// What became of the messages; the producer's context.
+#[derive(Default)]
+pub struct Account {
+    visitor: Visitor,
+    delivered: AtomicU64,
+    lost: Mutex<Vec<Lost>>,
+}
+
+impl Sender {
+    /// A producer with this configuration, which should be [`crate::cluster::Cluster::producer_config`]'s with what the
+    /// command adds.
+    pub fn new(mut config: ClientConfig) -> Result<Self, Failure> {
+        if config.get("message.timeout.ms").is_none() && config.get("transactional.id").is_none() {
+            config.set("message.timeout.ms", PATIENCE);
+        }
+        Ok(Self {
+            producer: config
+                .create_with_context(Account::default())
+                .map_err(Failure::kafka("making a producer"))?,
+        })
+    }
+
+    /// The producer itself, for transactions.
+    pub fn producer(&self) -> &BaseProducer<Account> {
+        &self.producer
+    }
+
+    /// Sends one; waits while too many are on their way. What Kafka's client refuses at once counts as lost.
+    pub fn send(&self, message: &Outgoing<'_>, number: u64) {
+        let mut record = BaseRecord::<[u8], [u8], Box<u64>>::with_opaque_to(message.topic, Box::new(number));
+        if let Some(partition) = message.partition {
+            record = record.partition(partition);
+        }
+        if let Some(key) = message.key {
+            record = record.key(key);
+        }
+        if let Some(value) = message.value {
+            record = record.payload(value);
+        }
+        if !message.headers.is_empty() {
+            let headers = OwnedHeaders::new_with_capacity(message.headers.len());
+            record = record.headers(message.headers.iter().fold(headers, |headers, (key, value)| {
+                headers.insert(rdkafka::message::Header {
+                    key,
+                    value: value.as_deref(),
+                })
+            }));
+        }
+        while let Err((error, returned)) = self.producer.send(record) {
+            if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
+                lock(&self.account().lost).push(Lost { number, error });
+                return;
+            }
+            self.producer.poll(Duration::from_millis(100));
+            record = returned;
+        }
+        self.producer.poll(Duration::ZERO);
+    }
+
+    /// Takes in what the brokers have said of messages, waiting for it if asked to.
+    pub fn poll(&self, wait: Duration) {
+        self.producer.poll(wait);
+    }
+
+    /// Waits until each message has arrived or is lost.
+    pub fn settle(&self) {
+        while self.producer.in_flight_count() > 0 {
+            // Its own patience ends every message's way, so that this ends, too.
+            let _ = self.producer.flush(Duration::from_millis(500));
+        }
+    }
+
+    /// How many have arrived so far.
+    pub fn delivered(&self) -> u64 {
+        self.account().delivered.load(Ordering::Relaxed)
+    }
+
+    /// Those that are lost since this was asked last, by number.
+    pub fn take_lost(&self) -> Vec<Lost> {
+        let mut lost = std::mem::take(&mut *lock(&self.account().lost));
+        lost.sort_by_key(|lost| lost.number);
+        lost
+    }
+
+    fn account(&self) -> &Account {
+        self.producer.context()
+    }
+}
+
+impl ClientContext for Account {
+    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
+
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        self.visitor.log(level, facility, message);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        self.visitor.error(error, reason);
+    }
+
+    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
+        self.visitor.generate_oauth_token(config)
+    }
+}
+
+impl ProducerContext for Account {
+    type DeliveryOpaque = Box<u64>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, number: Box<u64>) {
+        match result {
+            Ok(_) => {
+                self.delivered.fetch_add(1, Ordering::Relaxed);
+            }
+            Err((error, _)) => lock(&self.lost).push(Lost {
+                number: *number,
+                error: error.clone(),
+            }),
+        }
+    }
+}

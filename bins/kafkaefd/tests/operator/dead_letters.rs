@@ -1,0 +1,324 @@
+//! dead-letters list, show and replay: with what a stage refused, and with letters of the test's own.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use serde_json::{Value as Json, json};
+
+use super::{Ran, kafkaefd};
+use crate::real::value::Value;
+use crate::real::{Services, kafka, peers, stages, unique, until};
+use crate::{root, runtime, wait};
+
+fn answer(ran: &Ran) -> Json {
+    serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:?}"))
+}
+
+/// Letters as a stage writes them, from `origin`, one a value.
+fn write_letters(services: &Services, dead: &str, origin: &str, values: impl Iterator<Item = String>) {
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", services.get("BROKER"))
+        .create()
+        .unwrap();
+    for (index, value) in values.enumerate() {
+        let offset = index.to_string();
+        let headers = [
+            ("topic", origin),
+            ("partition", "1"),
+            ("offset", &offset),
+            ("timestamp", "1574000000000"),
+            ("stage", "line"),
+            ("reason", "line_no_fields"),
+            ("detail", "nothing\u{1b}[2J"),
+            ("group", "g"),
+            ("original.mine", "yours"),
+        ];
+        let headers = headers.iter().fold(OwnedHeaders::new(), |headers, (key, value)| {
+            headers.insert(Header {
+                key,
+                value: Some(*value),
+            })
+        });
+        let key = format!("key{index}");
+        let record = BaseRecord::to(dead).key(&key).payload(&value).headers(headers);
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+        producer.poll(Duration::ZERO);
+    }
+    producer.flush(Duration::from_secs(60)).unwrap();
+}
+
+/// A dead-letter topic and the topic that its letters came from, of two partitions.
+fn topics(services: &Services) -> (String, String) {
+    let name = unique("letters-");
+    let (dead, origin) = (format!("{name}.dead-letter"), format!("{name}.origin"));
+    runtime().block_on(async {
+        kafka::create_topics(services, std::slice::from_ref(&dead), 1).await;
+        kafka::create_topics(services, std::slice::from_ref(&origin), 2).await;
+    });
+    (dead, origin)
+}
+
+/// What is in a topic, by value: how often, and the headers of one.
+fn held(services: &Services, topic: &str) -> BTreeMap<Vec<u8>, (usize, BTreeMap<String, String>)> {
+    let mut held = BTreeMap::new();
+    let read = kafkaefd(services, &["tail", topic, "-o", "beginning", "-e", "-f", "json"]);
+    assert_eq!(read.code, 0, "{read:?}");
+    for line in read.stdout.lines() {
+        let message: Json = serde_json::from_str(line).unwrap();
+        let value = message["value"].as_str().unwrap().as_bytes().to_vec();
+        let headers = message["headers"].as_object().cloned().unwrap_or_default();
+        let headers = headers
+            .into_iter()
+            .map(|(name, value)| (name, value.as_str().unwrap().to_owned()));
+        let entry: &mut (usize, _) = held.entry(value).or_default();
+        *entry = (entry.0 + 1, headers.collect());
+    }
+    held
+}
+
+#[test]
+fn letters_are_counted_shown_and_put_back_once() {
+    let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY", "KCAT"]) else {
+        return;
+    };
+    let (dead, origin) = topics(&services);
+    let gone = unique("gone-");
+    write_letters(
+        &services,
+        &dead,
+        &origin,
+        ["first", "second"].map(str::to_owned).into_iter(),
+    );
+    write_letters(&services, &dead, &gone, std::iter::once("third".to_owned()));
+    let run = |arguments: &[&str]| {
+        kafkaefd(
+            &services,
+            &[&["dead-letters"], arguments, &["--in", &dead]].concat(),
+        )
+    };
+
+    let listed = answer(&run(&["list", "--json"]));
+    let rows = listed.as_array().unwrap();
+    let row = rows.iter().find(|row| row["topic"] == origin.as_str()).unwrap();
+    assert_eq!(
+        (rows.len(), &row["letters"], &row["replayed"]),
+        (2, &json!(2), &json!(0))
+    );
+    assert_eq!(
+        (&row["stage"], &row["reason"]),
+        (&json!("line"), &json!("line_no_fields"))
+    );
+    assert!(row["first"].as_i64().unwrap() <= row["last"].as_i64().unwrap());
+    let table = run(&["list"]);
+    assert!(table.stdout.starts_with("STAGE  REASON"), "{table:?}");
+    for (flags, count) in [
+        (&["--stage", "parse"][..], 0),
+        (&["--topic", &origin], 1),
+        (&["--reason", "line_no_fields", "--from", "-1h"], 2),
+        (&["--to", "-1h"], 0),
+    ] {
+        let rows = answer(&run(&[&["list", "--json"], flags].concat()));
+        assert_eq!(rows.as_array().unwrap().len(), count, "{flags:?}");
+    }
+
+    let shown = run(&["show", "--topic", &origin]);
+    for part in [
+        "line/line_no_fields",
+        r"detail   nothing\u{1b}[2J",
+        &format!("{origin}[1]@1 of 2019-11-17T14:13:20Z"),
+        "key      key1",
+        "header   mine=yours",
+        "original second (6 bytes)",
+    ] {
+        assert!(shown.stdout.contains(part), "{part}: {shown:?}");
+    }
+    assert!(
+        !shown.stdout.contains('\u{1b}'),
+        "no terminal, no colours, nothing of the letters'"
+    );
+    let shown = answer(&run(&["show", "--json", "-n", "1"]));
+    assert_eq!(shown[0]["original"], json!("third"));
+    assert_eq!(shown[0]["origin"]["topic"], json!(gone));
+
+    let dry = run(&["replay", "--dry-run", "--topic", &origin]);
+    assert_eq!(dry.code, 0, "{dry:?}");
+    assert!(dry.stdout.contains("nothing was replayed"), "{dry:?}");
+    let unasked = run(&["replay", "--topic", &origin]);
+    assert_eq!(unasked.code, 2);
+    let question = format!(
+        "replay 2 dead letters at {}: 2 to {origin}",
+        services.get("BROKER")
+    );
+    assert!(unasked.stderr.contains(&question), "{unasked:?}");
+    assert!(held(&services, &origin).is_empty());
+
+    // The letter whose topic is gone stays, and is said.
+    let replayed = run(&["replay", "--yes", "--json"]);
+    assert_eq!(replayed.code, 1, "{replayed:?}");
+    let replayed = answer(&replayed);
+    assert_eq!(
+        (&replayed["replayed"], &replayed["replayed_before"]),
+        (&json!(2), &json!(0))
+    );
+    let obstacles: Vec<&Json> = replayed["plan"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|way| &way["obstacle"])
+        .collect();
+    assert!(obstacles.contains(&&json!("that topic is gone")), "{replayed}");
+    let form = "%p %k %s %h\n";
+    let read = kafkaefd(&services, &["tail", &origin, "-o", "beginning", "-e", "-f", form]);
+    assert_eq!(
+        read.stdout,
+        format!(
+            "1 key0 first mine=yours,replayed-from={dead}/0/0\n1 key1 second mine=yours,replayed-from={dead}/0/1\n"
+        )
+    );
+
+    let second = answer(&run(&["replay", "--yes", "--json", "--topic", &origin]));
+    assert_eq!(
+        (&second["replayed"], &second["replayed_before"]),
+        (&json!(0), &json!(2))
+    );
+    assert_eq!(peers::kcat_count(&services, &origin), 2);
+    let row = answer(&run(&["list", "--json", "--topic", &origin]));
+    assert_eq!(row[0]["replayed"], json!(2));
+    let again = answer(&run(&[
+        "replay", "--yes", "--json", "--topic", &origin, "--again",
+    ]));
+    assert_eq!(again["replayed"], json!(2));
+    assert_eq!(peers::kcat_count(&services, &origin), 4);
+}
+
+/// Four replays of one topic at the same time, over several transactions each: those that are overtaken say so, and each
+/// letter is back once.
+#[test]
+fn replays_at_the_same_time_repeat_nothing() {
+    const LETTERS: usize = 1_700;
+    let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY", "KCAT"]) else {
+        return;
+    };
+    let (dead, origin) = topics(&services);
+    write_letters(
+        &services,
+        &dead,
+        &origin,
+        (0..LETTERS).map(|n| format!("letter {n}")),
+    );
+    let replay = || {
+        kafkaefd(
+            &services,
+            &["dead-letters", "replay", "--in", &dead, "--yes", "--json"],
+        )
+    };
+    std::thread::scope(|scope| {
+        let running: Vec<_> = (0..4).map(|_| scope.spawn(replay)).collect();
+        for ran in running.into_iter().map(|running| running.join().unwrap()) {
+            let overtaken = ran
+                .stderr
+                .contains("another replay of this dead-letter topic has taken over");
+            assert!(ran.code == 0 || overtaken, "{ran:?}");
+        }
+    });
+    let last = replay();
+    assert_eq!(last.code, 0, "{last:?}");
+    let held = held(&services, &origin);
+    assert_eq!(held.len(), LETTERS);
+    assert!(held.values().all(|(times, _)| *times == 1));
+}
+
+/// The whole story: a message whose topic has no schema is a dead letter, the schema is registered, the letter is
+/// replayed, and becomes a record.
+#[test]
+fn what_is_mended_is_replayed_into_the_pipeline() {
+    let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY", "KCAT", "PYTHON"]) else {
+        return;
+    };
+    let runtime = runtime();
+    let _inside = runtime.enter();
+    let name = unique("mended");
+    let input = format!("{name}.Test_telemetry");
+    let group = format!("{name}.saltransform");
+    runtime.block_on(kafka::create_topics(&services, std::slice::from_ref(&input), 2));
+    let transform = stages::saltransform(
+        &services,
+        &[
+            "--subname",
+            &name,
+            "--group",
+            &group,
+            "--auto-offset-reset",
+            "earliest",
+            "--topic",
+            &input,
+        ],
+    );
+    let text = "Test_telemetry Test_scalars:( '00000001' , 1795306723.398234 , 1795306723.398234 , 2 , 4321 , 77 , 0 , 'M' , \
+                'A' , 347 , 143 , 340 , 897 , 'C' , 25 , 596 , 853 , -20.819000 , -4.368000 , 'mended')";
+    kafka::produce(&services, &[(input.clone(), text.as_bytes().to_vec())]);
+    wait(&transform, "saltransform_dead_letters_total", 1);
+    let dead = format!("{group}.dead-letter");
+    let run = |arguments: &[&str]| {
+        kafkaefd(
+            &services,
+            &[&["dead-letters"], arguments, &["--in", &dead]].concat(),
+        )
+    };
+    let shown = answer(&run(&["show", "--json"]));
+    assert_eq!(shown[0]["original"], json!(text));
+    assert_eq!(shown[0]["origin"]["topic"], json!(input));
+    assert_eq!(shown[0]["stage"], json!("schema"), "{shown}");
+
+    // A replay too early: refused again, as a new letter that says what it is a replay of.
+    let replayed = answer(&run(&["replay", "--yes", "--json"]));
+    assert_eq!(replayed["replayed"], json!(1));
+    wait(&transform, "saltransform_dead_letters_total", 2);
+    let shown = answer(&run(&["show", "--json"]));
+    assert_eq!(shown[1]["headers"]["replayed-from"], json!(format!("{dead}/0/0")));
+    assert_eq!(
+        (&shown[0]["replayed"], &shown[1]["replayed"]),
+        (&json!(true), &json!(false))
+    );
+
+    let schemas = root().join("schemas").display().to_string();
+    runtime.block_on(stages::saltransform_init(
+        &services,
+        &[
+            "--subname",
+            &name,
+            "--replication",
+            "1",
+            "--xml-dir",
+            &schemas,
+            "--subsystem",
+            "Test",
+        ],
+    ));
+    // The registry is not asked for a topic more than once a second: each letter is replayed once, until one is early no more.
+    until("a replay becomes a record", 60, || {
+        let ran = run(&["replay", "--yes", "--json"]);
+        let ended = || {
+            transform.count("saltransform_produced_total")
+                + transform.count("saltransform_dead_letters_total")
+        };
+        until("the replay is transformed or refused", 60, || {
+            match ended() == transform.count("saltransform_consumed_total") {
+                true => Ok(()),
+                false => Err(transform.state()),
+            }
+        });
+        match transform.count("saltransform_produced_total") {
+            0 => Err(format!("{ran:?}, {}", transform.state())),
+            _ => Ok(()),
+        }
+    });
+    let records = peers::fastavro(&services, &format!("lsst.{name}.Test_scalars"));
+    assert_eq!(records.len(), 1);
+    let field = records[0].iter().find(|(name, _)| name == "string0");
+    assert_eq!(field.unwrap().1, Value::Text("mended".to_owned()));
+    transform.stop();
+}
