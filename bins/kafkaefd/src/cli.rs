@@ -30,21 +30,22 @@ pub struct Cli {
     command: Command,
 }
 
+// In the order of an operator's day: the pipeline, the cluster, the messages, the schemas, the load.
 #[derive(Subcommand, Debug)]
 enum Command {
+    Demo(DemoArgs),
     Admin(AdminCommand),
     Registry(RegistryCommand),
+    Tail(Box<TailArgs>),
+    Produce(Box<ProduceArgs>),
+    Inject(Box<InjectArgs>),
+    DeadLetters(DeadLettersCommand),
+    #[command(after_help = "Example: kafkaefd salschema convert --xml-dir schemas --print --subsystem Test")]
+    Salschema(SalschemaCommand),
     #[command(name = "helloworld")]
     HelloWorld(HelloWorldCommand),
     #[command(name = "helloavro")]
     HelloAvro(HelloAvroCommand),
-    #[command(after_help = "Example: kafkaefd salschema convert --xml-dir schemas --print --subsystem Test")]
-    Salschema(SalschemaCommand),
-    Demo(DemoArgs),
-    Tail(Box<TailArgs>),
-    DeadLetters(DeadLettersCommand),
-    Produce(Box<ProduceArgs>),
-    Inject(Box<InjectArgs>),
     Completions(CompletionsArgs),
     Man(ManArgs),
 }
@@ -53,16 +54,16 @@ impl Cli {
     /// Runs the sub-command.
     pub async fn run(self) -> ExitCode {
         match self.command {
+            Command::Demo(args) => args.run().await,
             Command::Admin(command) => end(command.run().await),
             Command::Registry(command) => end(command.run().await),
-            Command::HelloWorld(command) => end(command.run().await),
-            Command::HelloAvro(command) => end(command.run().await),
-            Command::Salschema(command) => end(command.run().await),
-            Command::Demo(args) => args.run().await,
             Command::Tail(args) => end(args.run().await),
-            Command::DeadLetters(command) => end(command.run().await),
             Command::Produce(args) => end(args.run().await),
             Command::Inject(args) => end(args.run().await),
+            Command::DeadLetters(command) => end(command.run().await),
+            Command::Salschema(command) => end(command.run().await),
+            Command::HelloWorld(command) => end(command.run().await),
+            Command::HelloAvro(command) => end(command.run().await),
             Command::Completions(args) => end(args.run()),
             Command::Man(args) => end(args.run()),
         }
