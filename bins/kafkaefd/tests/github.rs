@@ -46,6 +46,7 @@ impl User {
             "HTTP_PROXY",
             "http_proxy",
             "ALL_PROXY",
+            "all_proxy",
         ] {
             command.env_remove(variable);
         }
@@ -86,6 +87,9 @@ async fn both_layouts_give_what_a_directory_gives_and_the_second_run_downloads_n
         let first = user.convert(&[]);
         assert_eq!(schemas(&first), expected, "layout {layout:?}");
         assert!(first.stderr.starts_with("lsst-ts/ts_xml at "), "{}", first.stderr);
+        let summary: Value = serde_json::from_str(&first.stdout).unwrap();
+        let source = format!("lsst-ts/ts_xml at {}", &github.commit("main")[..12]);
+        assert_eq!(summary["source"], source, "what was converted can be found again");
         let files = github.files("HEAD");
         assert_eq!(github.count("/git/blobs/"), files, "each file once");
         assert_eq!(github.agents(), ["kafkaefd"], "GitHub wants to know who asks");

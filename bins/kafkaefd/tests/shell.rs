@@ -19,7 +19,11 @@ fn bash_takes_the_completions_and_finds_the_commands() {
         "{}\nCOMP_WORDS=(kafkaefd admin top) COMP_CWORD=2\n_kafkaefd kafkaefd top admin\necho ${{COMPREPLY[@]}}",
         stdout(&["completions", "bash"])
     );
-    let output = Command::new("bash").args(["-c", &script]).output().unwrap();
+    // As an argument, it would be longer than Linux takes.
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("completions.bash");
+    std::fs::write(&file, script).unwrap();
+    let output = Command::new("bash").arg(&file).output().unwrap();
     assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "topics");
     for shell in ["zsh", "fish"] {
         assert!(stdout(&["completions", shell]).contains("kafkaefd"));

@@ -1,10 +1,11 @@
 //! `kafkaefd helloavro`: an Avro record to Kafka and back, with its schema in the registry.
 
 use clap::{Args, Subcommand};
+use influxsink::frame::Frame;
 use pipeline::config::{KafkaArgs, RegistryArgs};
+use pipeline::printable::Printable;
 use pipeline::registry::{Registry, RegistryError};
-use rdkafka::Message;
-use rdkafka::message::OwnedMessage;
+use salmock::readable::Decoder;
 use serde_json::Value;
 
 use super::record::{self, SCHEMA};
@@ -12,6 +13,7 @@ use super::send::send;
 use super::tail::{Tail, TailArgs};
 use super::topic::with_topic;
 use crate::failure::{Done, Failure};
+use crate::messages::message::Message;
 use crate::screen::{AnswerArgs, note};
 
 /// Do broker and registry work together? An Avro record to Kafka and back
@@ -100,22 +102,17 @@ impl ProduceArgs {
 
 impl ConsumeArgs {
     async fn run(&self) -> Result<Done, Failure> {
-        let registry = Registry::new(&self.registry)?;
+        let mut decoder = Decoder::new(Registry::new(&self.registry)?);
         let cluster = with_topic(&self.kafka, &self.topic).await?;
         let mut tail = Tail::open(&cluster, &self.topic, self.tail)?;
         let mut done = Done::All;
         while let Some(message) = tail.next()? {
-            match value(&registry, &message).await? {
+            match value(&mut decoder, &message).await? {
                 Ok(value) => tail.print(&message, value),
                 Err(reason) => {
                     done = Done::Partly;
-                    note(&format!(
-                        "{}[{}]@{} is left out: {}",
-                        self.topic,
-                        message.partition(),
-                        message.offset(),
-                        pipeline::printable::Printable(reason)
-                    ));
+                    let place = format!("{}[{}]@{}", self.topic, message.partition, message.offset);
+                    note(&Printable(format!("{place} is left out: {reason}")));
                 }
             }
         }
@@ -125,14 +122,9 @@ impl ConsumeArgs {
 }
 
 /// The message's record, or why it has none.
-async fn value(registry: &Registry, message: &OwnedMessage) -> Result<Result<Value, String>, RegistryError> {
-    let (id, record) = match record::unframe(message.payload()) {
-        Ok(framed) => framed,
-        Err(error) => return Ok(Err(error.to_string())),
-    };
-    match registry.schema_by_id(id).await {
-        Ok(schema) => Ok(record::read(&schema.raw, record).map_err(|error| pipeline::chain(&error))),
-        Err(error @ RegistryError::Missing { .. }) => Ok(Err(error.to_string())),
-        Err(error) => Err(error),
+async fn value(decoder: &mut Decoder, message: &Message) -> Result<Result<Value, String>, RegistryError> {
+    match Frame::read(message.value.as_deref()) {
+        Ok(frame) => decoder.decode(frame.schema_id, frame.avro).await,
+        Err(error) => Ok(Err(error.to_string())),
     }
 }

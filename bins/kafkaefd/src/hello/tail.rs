@@ -1,23 +1,17 @@
 //! What comes from a topic, message by message, until somebody has seen enough.
 
-use std::collections::BTreeSet;
 use std::io::Write;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Args;
-use pipeline::kafka::Visitor;
 use pipeline::printable::{self, Printable};
-use pipeline::service::wait_for_signal;
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::OwnedMessage;
-use rdkafka::{Message, Offset, TopicPartitionList};
+use pipeline::service::Shutdown;
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
 use crate::failure::Failure;
+use crate::messages::message::{Message, shown, shown_text};
+use crate::messages::reader::{Met, Reader, Start, Stop};
 use crate::screen::{faint, note, plural};
 
 /// How long a look for a message may hide a Ctrl-C.
@@ -44,80 +38,59 @@ pub(super) struct TailArgs {
 pub(super) struct Tail<'a> {
     args: TailArgs,
     topic: &'a str,
-    consumer: BaseConsumer<Visitor>,
-    /// Partitions whose end was not seen yet.
-    not_at_end: BTreeSet<i32>,
+    reader: Reader,
+    shutdown: Shutdown,
     seen: u64,
-    stop: Arc<AtomicBool>,
+    /// Whether somebody still reads what is printed.
+    open: bool,
 }
 
 impl<'a> Tail<'a> {
     /// Begins to read; a signal ends it.
     pub(super) fn open(cluster: &Cluster, topic: &'a str, args: TailArgs) -> Result<Self, Failure> {
-        let doing = || Failure::kafka(format!("reading {topic}"));
-        let consumer = cluster.consumer(&[("enable.partition.eof", "true")])?;
-        let start = if args.new { Offset::End } else { Offset::Beginning };
-        let mut partitions = TopicPartitionList::new();
-        let mut not_at_end = BTreeSet::new();
-        for number in cluster.topic(topic)?.numbers() {
-            partitions
-                .add_partition_offset(topic, number, start)
-                .map_err(doing())?;
-            not_at_end.insert(number);
-        }
-        consumer.assign(&partitions).map_err(doing())?;
-        let stop = Arc::new(AtomicBool::new(false));
-        let asked = Arc::clone(&stop);
-        tokio::spawn(async move {
-            wait_for_signal().await;
-            asked.store(true, Ordering::Relaxed);
-        });
+        let start = if args.new { Start::End } else { Start::Beginning };
+        let stop = if args.exit_at_end {
+            Stop::AtEnd
+        } else {
+            Stop::Never
+        };
+        let reader = Reader::open(cluster, cluster.topic(topic)?, None, start, stop)?;
+        let shutdown = Shutdown::new(Duration::ZERO);
+        shutdown.ask_on_signals();
         Ok(Self {
             args,
             topic,
-            consumer,
-            not_at_end,
+            reader,
+            shutdown,
             seen: 0,
-            stop,
+            open: true,
         })
     }
 
     /// The next message; none when it is enough. Blocks.
-    pub(super) fn next(&mut self) -> Result<Option<OwnedMessage>, Failure> {
-        while !self.is_enough() {
-            match self.consumer.poll(LOOK) {
-                None => {}
-                Some(Ok(message)) => {
+    pub(super) fn next(&mut self) -> Result<Option<Message>, Failure> {
+        while self.open && !self.shutdown.is_set() && self.args.count.is_none_or(|count| self.seen < count) {
+            match self.reader.next(LOOK)? {
+                Met::Message(message) => {
                     self.seen += 1;
-                    return Ok(Some(message.detach()));
+                    return Ok(Some(*message));
                 }
-                Some(Err(KafkaError::PartitionEOF(number))) => {
-                    self.not_at_end.remove(&number);
-                }
-                Some(Err(error)) if passes(&error) => {}
-                Some(Err(error)) => return Err(Failure::kafka(format!("reading {}", self.topic))(error)),
+                Met::Nothing => {}
+                Met::End => break,
             }
         }
         Ok(None)
     }
 
-    fn is_enough(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
-            || self.args.count.is_some_and(|count| self.seen >= count)
-            || (self.args.exit_at_end && self.not_at_end.is_empty())
-    }
-
     /// Prints a message whose value reads as `value`; whoever closed the pipe has seen enough.
-    pub(super) fn print(&self, message: &OwnedMessage, value: Value) {
+    pub(super) fn print(&mut self, message: &Message, value: Value) {
         let line = if self.args.json {
             object(message, &value)
         } else {
             text(message, value)
         };
         let mut stdout = anstream::stdout();
-        if writeln!(stdout, "{line}").and_then(|()| stdout.flush()).is_err() {
-            self.stop.store(true, Ordering::Relaxed);
-        }
+        self.open = writeln!(stdout, "{line}").and_then(|()| stdout.flush()).is_ok();
     }
 
     /// Says how many messages there were.
@@ -127,26 +100,21 @@ impl<'a> Tail<'a> {
     }
 }
 
-fn object(message: &OwnedMessage, value: &Value) -> String {
+fn object(message: &Message, value: &Value) -> String {
     let object = json!({
-        "topic": message.topic(),
-        "partition": message.partition(),
-        "offset": message.offset(),
-        "timestamp_ms": message.timestamp().to_millis(),
-        "key": message.key().map(String::from_utf8_lossy),
+        "topic": message.topic,
+        "partition": message.partition,
+        "offset": message.offset,
+        "timestamp_ms": message.timestamp,
+        "key": message.key.as_deref().map(shown),
         "value": value,
     });
     printable::json(&object.to_string()).into_owned()
 }
 
-fn text(message: &OwnedMessage, value: Value) -> String {
-    let place = format!(
-        "{}[{}]@{}",
-        message.topic(),
-        message.partition(),
-        message.offset()
-    );
-    let key = message.key().map(String::from_utf8_lossy).unwrap_or_default();
+fn text(message: &Message, value: Value) -> String {
+    let place = format!("{}[{}]@{}", message.topic, message.partition, message.offset);
+    let key = message.key.as_deref().map(shown_text).unwrap_or_default();
     let value = match value {
         Value::String(text) => text,
         other => other.to_string(),
@@ -156,14 +124,5 @@ fn text(message: &OwnedMessage, value: Value) -> String {
         faint(Printable(place)),
         Printable(key),
         Printable(value)
-    )
-}
-
-/// librdkafka goes on by itself.
-fn passes(error: &KafkaError) -> bool {
-    use RDKafkaErrorCode as Code;
-    matches!(
-        error.rdkafka_error_code(),
-        Some(Code::AllBrokersDown | Code::BrokerTransportFailure | Code::OperationTimedOut | Code::Resolve)
     )
 }

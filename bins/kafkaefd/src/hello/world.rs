@@ -2,13 +2,13 @@
 
 use clap::{Args, Subcommand};
 use pipeline::config::KafkaArgs;
-use rdkafka::Message;
 use serde_json::Value;
 
 use super::send::send;
 use super::tail::{Tail, TailArgs};
 use super::topic::with_topic;
 use crate::failure::{Done, Failure};
+use crate::messages::message::shown;
 use crate::screen::AnswerArgs;
 
 /// Does the broker work? A text to Kafka and back
@@ -80,8 +80,7 @@ impl ConsumeArgs {
         let cluster = with_topic(&self.kafka, &self.topic).await?;
         let mut tail = Tail::open(&cluster, &self.topic, self.tail)?;
         while let Some(message) = tail.next()? {
-            let text = message.payload().map(String::from_utf8_lossy);
-            let value = text.map_or(Value::Null, |text| Value::String(text.into_owned()));
+            let value = message.value.as_deref().map_or(Value::Null, shown);
             tail.print(&message, value);
         }
         tail.end();

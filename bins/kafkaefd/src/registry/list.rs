@@ -20,7 +20,7 @@ pub(super) struct ListArgs {
     /// Also the versions that each has
     #[arg(long)]
     version: bool,
-    /// Also the compatibility level of each
+    /// Also the compatibility level of each; faint where it is the registry's, as the subject has none of its own
     #[arg(long)]
     compatibility: bool,
     /// Only subjects whose names match this regular expression anywhere

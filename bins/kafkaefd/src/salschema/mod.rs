@@ -62,6 +62,9 @@ async fn convert(args: &ConvertArgs) -> Result<Done, Failure> {
     let converted = read::read(&source, &args.options());
     converted.check_subsystems(&source)?;
     let mut summary = Summary::of(args.dialect, &converted);
+    if args.github.xml_repo.is_some() {
+        summary.read_from(&source.name);
+    }
     match args.target() {
         Target::Summary => {}
         Target::Print if args.json => summary.print_schemas(&converted.schemas),

@@ -24,6 +24,8 @@ struct Counts {
 /// The whole account of a conversion.
 pub(super) struct Summary {
     dialect: Dialect,
+    /// The repository and its commit; of a directory nothing.
+    source: Option<String>,
     subsystems: BTreeMap<String, Counts>,
     total: Counts,
     errors: Vec<String>,
@@ -45,6 +47,7 @@ impl Summary {
         }
         Self {
             dialect,
+            source: None,
             subsystems,
             total,
             errors: converted.errors.iter().map(ToString::to_string).collect(),
@@ -52,6 +55,10 @@ impl Summary {
             uploaded: None,
             printed: Map::new(),
         }
+    }
+
+    pub(super) fn read_from(&mut self, source: &str) {
+        self.source = Some(source.to_owned());
     }
 
     pub(super) fn wrote(&mut self, dir: &Path) {
@@ -76,8 +83,8 @@ impl Summary {
             .map_or(&[], |(_, uploaded)| &uploaded.refused)
     }
 
-    /// `{"dialect","subsystems":{NAME:{counts}},"total":{counts},"errors":[…]}` and, as asked for, `written_to`,
-    /// `uploaded`, `schemas`.
+    /// `{"dialect","subsystems":{NAME:{counts}},"total":{counts},"errors":[…]}` and, as asked for, `source` (of a repository),
+    /// `written_to`, `uploaded`, `schemas`.
     pub(super) fn json(&self) -> Value {
         let subsystems: Map<String, Value> = self
             .subsystems
@@ -90,6 +97,9 @@ impl Summary {
             "total": self.total.json(),
             "errors": self.errors,
         });
+        if let Some(source) = &self.source {
+            object["source"] = json!(source);
+        }
         if let Some(dir) = &self.wrote {
             object["written_to"] = json!(dir);
         }

@@ -160,7 +160,7 @@ fn read(folder: &PathBuf, prefix: &str, files: &mut Files) {
 fn hash(thing: &impl Hash) -> String {
     let mut hasher = DefaultHasher::new();
     thing.hash(&mut hasher);
-    format!("{:040x}", hasher.finish())
+    format!("{:0<40x}", hasher.finish())
 }
 
 async fn answer(State(shared): State<Shared>, request: Request) -> Response {

@@ -2,7 +2,7 @@
 //!
 //! A schema's id never changes its meaning, so that what was read once is kept. Concurrent look-ups of one id share
 //! one request. Failures are not kept: the next message asks again. The requests themselves are
-//! `schema_registry_converter`'s; what operators ask beyond them is in [`operate`].
+//! `schema_registry_converter`'s; what operators ask beyond them is in `operate.rs`.
 
 mod operate;
 
