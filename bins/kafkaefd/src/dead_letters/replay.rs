@@ -87,7 +87,9 @@ impl ReplayArgs {
         let going: usize = plans.iter().map(|plan| plan.chosen.len()).sum();
         let staying = answer.plan.iter().any(|way| way.obstacle.is_some());
         if !self.answer.json {
-            out(&table(&answer.plan));
+            if !answer.plan.is_empty() {
+                out(&table(&answer.plan));
+            }
             if answer.replayed_before > 0 {
                 let before = plural(
                     usize::try_from(answer.replayed_before).unwrap_or(usize::MAX),
