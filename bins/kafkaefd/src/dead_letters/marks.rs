@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::letter::{Letter, Place};
 use crate::cluster::{Cluster, PATIENCE};
-use crate::failure::{Done, Failure};
+use crate::failure::Failure;
 use crate::messages::reader::{Met, Reader, Start, Stop};
 
 const POLL: Duration = Duration::from_millis(500);
@@ -33,13 +33,16 @@ pub(super) fn topic_of(dead_letters: &str) -> String {
     format!("{dead_letters}.replayed")
 }
 
-/// Makes that topic; it may be there.
-pub(super) async fn make(cluster: &Cluster, dead_letters: &str) -> Result<Done, Failure> {
+/// Makes that topic, unless it is there: not everybody may.
+pub(super) async fn make(cluster: &Cluster, dead_letters: &str) -> Result<(), Failure> {
     const SHAPE: Shape = Shape {
         partitions: 1,
         replication: -1,
     };
     let name = topic_of(dead_letters);
+    if cluster.topic(&name).is_ok() {
+        return Ok(());
+    }
     let created = create(
         &cluster.config(),
         &[&name],
@@ -56,7 +59,7 @@ pub(super) async fn make(cluster: &Cluster, dead_letters: &str) -> Result<Done, 
             hint: "ask for the right to create it, or have it made: 1 partition, cleanup.policy=compact"
                 .to_owned(),
         }),
-        _ => Ok(Done::All),
+        _ => Ok(()),
     }
 }
 

@@ -21,8 +21,10 @@ use crate::screen::{AnswerArgs, Cell, Consent, Table, bad, count, good, note, ou
     after_help = "A message goes back with its own bytes, key, headers and partition, with the time of the replay (an old \
                   one could be beyond the topic's retention), and with one more header: replayed-from, the letter's \
                   topic/partition/offset. Which letters were replayed is kept in the topic <dead-letter topic>.replayed, \
-                  written in the same transaction. A replayed message that is refused again becomes a new letter.\n\n\
-                  Example: kafkaefd dead-letters replay --reason unknown_schema --dry-run"
+                  written in the same transaction. A replayed message that is refused again becomes a new letter. \
+                  Where users have rights, it takes those to read the dead letters, to write their topics and <dead-letter \
+                  topic>.replayed (and to create that), and the transactional id kafkaefd-replay-<dead-letter topic>.\n\n\
+                  Example: kafkaefd dead-letters replay --reason unknown_topic --dry-run"
 )]
 pub(super) struct ReplayArgs {
     /// Say what would go where, and do nothing
@@ -85,7 +87,9 @@ impl ReplayArgs {
         let going: usize = plans.iter().map(|plan| plan.chosen.len()).sum();
         let staying = answer.plan.iter().any(|way| way.obstacle.is_some());
         if !self.answer.json {
-            out(&table(&answer.plan));
+            if !answer.plan.is_empty() {
+                out(&table(&answer.plan));
+            }
             if answer.replayed_before > 0 {
                 let before = plural(
                     usize::try_from(answer.replayed_before).unwrap_or(usize::MAX),

@@ -171,7 +171,7 @@ fn repeat(
         };
         if let Some((_, why)) = sender.producer().client().fatal_error() {
             return Err(Failure::Refused {
-                what: doing.to_owned(),
+                what: format!("the replay ({doing})"),
                 reason: why,
                 hint: "another replay of this dead-letter topic has taken over; run it again once that has ended, it goes \
                        on where that has come to"

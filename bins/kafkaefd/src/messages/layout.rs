@@ -193,6 +193,9 @@ fn line(message: &Message, decoded: &Decoded, medium: Medium) -> String {
             shown_text(value.as_deref().unwrap_or_default())
         );
     }
+    if message.headers.is_none() {
+        tail.push_str(" (headers that cannot be read: a name is not UTF-8)");
+    }
     if let Some(problem) = &decoded.problem {
         let _ = write!(tail, " ({problem})");
     }

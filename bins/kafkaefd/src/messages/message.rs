@@ -1,5 +1,9 @@
 //! A message of its own, apart from the consumer that read it.
 
+use std::cell::Cell;
+use std::panic;
+use std::sync::Once;
+
 use pipeline::headers::OwnHeaders;
 use rdkafka::Message as _;
 use rdkafka::message::BorrowedMessage;
@@ -31,7 +35,7 @@ pub struct Message {
 impl Message {
     /// A copy of what the consumer holds.
     pub fn of(message: &BorrowedMessage<'_>) -> Self {
-        let headers = match OwnHeaders::of(message) {
+        let headers = match quietly(|| OwnHeaders::of(message)) {
             OwnHeaders::Readable(headers) => Some(
                 headers
                     .into_iter()
@@ -62,6 +66,29 @@ impl Message {
     pub fn header_text(&self, name: &str) -> Option<&str> {
         std::str::from_utf8(self.header(name)?).ok()
     }
+}
+
+thread_local! {
+    /// Whether this thread is reading headers.
+    static READING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Reading headers that cannot be read panics inside, which is caught there; the lines that a panic prints are kept off
+/// the operator's screen.
+fn quietly<T>(read: impl FnOnce() -> T) -> T {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = panic::take_hook();
+        panic::set_hook(Box::new(move |info| {
+            if !READING.get() {
+                before(info);
+            }
+        }));
+    });
+    READING.set(true);
+    let read = read();
+    READING.set(false);
+    read
 }
 
 /// Text as it is, all else as hexadecimal digits.

@@ -11,7 +11,7 @@ use rdkafka::client::OAuthToken;
 use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext, PurgeConfig};
 
 use super::message::Header;
 use crate::failure::Failure;
@@ -115,6 +115,10 @@ impl Sender {
     /// Waits until each message has arrived or is lost.
     pub fn settle(&self) {
         while self.producer.in_flight_count() > 0 {
+            if self.producer.client().fatal_error().is_some() {
+                // Nothing goes out any more, and nothing is worth waiting for.
+                self.producer.purge(PurgeConfig::default().queue().inflight());
+            }
             // Its own patience ends every message's way, so that this ends, too.
             let _ = self.producer.flush(Duration::from_millis(500));
         }

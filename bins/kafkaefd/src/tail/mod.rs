@@ -10,6 +10,7 @@ mod plan;
 mod sample;
 mod sink;
 
+use std::io::{self, IsTerminal};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -159,6 +160,10 @@ impl TailArgs {
                     written += u64::from(taken);
                 }
             }
+        }
+        if shutdown.is_set() && io::stderr().is_terminal() {
+            // Behind the ^C that the terminal shows.
+            note(&"");
         }
         let mut done = Done::All;
         let several = outputs.len() > 1 || self.config.is_some();

@@ -1,6 +1,7 @@
 //! dead-letters list, show and replay: with what a stage refused, and with letters of the test's own.
 
 use std::collections::BTreeMap;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -229,6 +230,45 @@ fn replays_at_the_same_time_repeat_nothing() {
     let held = held(&services, &origin);
     assert_eq!(held.len(), LETTERS);
     assert!(held.values().all(|(times, _)| *times == 1));
+}
+
+/// Killed with transactions committed, one open and others to come: the next replay goes on where that has come to.
+#[test]
+fn a_replay_that_is_killed_loses_and_repeats_nothing() {
+    const LETTERS: usize = 6_000;
+    let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY", "KCAT"]) else {
+        return;
+    };
+    let (dead, origin) = topics(&services);
+    write_letters(
+        &services,
+        &dead,
+        &origin,
+        (0..LETTERS).map(|n| format!("letter {n}")),
+    );
+    let mut killed = Command::new(env!("CARGO_BIN_EXE_kafkaefd"))
+        .args(["dead-letters", "replay", "--in", &dead, "--yes"])
+        .env("BROKER", services.get("BROKER"))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    until("the first letters are back", 60, || {
+        match kafka::message_count(&services, std::slice::from_ref(&origin)) {
+            0 => Err(format!("{:?}", killed.try_wait())),
+            _ => Ok(()),
+        }
+    });
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    let ran = kafkaefd(
+        &services,
+        &["dead-letters", "replay", "--in", &dead, "--yes", "--json"],
+    );
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let held = held(&services, &origin);
+    assert_eq!(held.len(), LETTERS);
+    assert!(held.values().all(|(times, _)| *times == 1), "{ran:?}");
 }
 
 /// The whole story: a message whose topic has no schema is a dead letter, the schema is registered, the letter is

@@ -1,6 +1,8 @@
 //! tail, produce and inject, with kcat and fastavro as the other side.
 
+use std::ffi::OsStr;
 use std::io::Write;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -142,6 +144,54 @@ fn tail_reads_what_kcat_reads() {
     assert_eq!((later.code, later.stdout.as_str()), (0, ""));
     let today = kafkaefd(&services, &["tail", &topic, "-e", "-o", "-1h"]);
     assert_eq!(today.stdout.lines().count(), 6);
+}
+
+/// What others send may be anything: it is shown, steers no terminal, and leaves no trace of a panic.
+#[test]
+fn tail_shows_whatever_is_there() {
+    let Some(services) = Services::with(KCAT) else {
+        return;
+    };
+    let topic = topic(&services, "anything-", 1);
+    let mut child = Command::new(services.get("KCAT"))
+        .args(["-b", services.get("BROKER"), "-P", "-t", &topic, "-H"])
+        .arg(OsStr::from_bytes(b"\xff=1"))
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"a").unwrap();
+    assert!(child.wait().unwrap().success());
+    kcat(&services, &["-P", "-t", &topic], b"\xff\x1b[2J");
+    kcat(&services, &["-P", "-t", &topic], b"\0\0\xff\xff\xff\xff");
+    kcat(
+        &services,
+        &["-P", "-t", &topic],
+        "red \u{1b}[31m \u{202e}".as_bytes(),
+    );
+    kcat(&services, &["-P", "-t", &topic, "-K:", "-Z"], b"key:\n");
+    let json = kafkaefd(&services, &["tail", &topic, "-o", "0", "-e", "-f", "json"]);
+    assert_eq!(
+        (json.code, json.stderr.as_str()),
+        (0, "5 messages read, 5 written\n")
+    );
+    let lines = json_lines(&json.stdout);
+    let forms: Vec<&str> = lines.iter().map(|line| line["form"].as_str().unwrap()).collect();
+    assert_eq!(forms, ["text", "hex", "hex", "text", "nothing"]);
+    assert_eq!(lines[0]["headers"], Json::Null);
+    assert_eq!(lines[1]["value"], json!("ff1b5b324a"));
+    assert!(
+        lines[2]["problem"]
+            .as_str()
+            .unwrap()
+            .contains("schema id 16777215"),
+        "{}",
+        lines[2]
+    );
+    assert_eq!(lines[3]["value"], json!("red \u{1b}[31m \u{202e}"));
+    assert_eq!(lines[4]["value"], Json::Null);
+    let text = kafkaefd(&services, &["tail", &topic, "-o", "0", "-e"]);
+    assert!(text.stdout.contains(r"red \u{1b}[31m \u{202e}"), "{text:?}");
+    assert!(text.stdout.contains("a (headers that cannot be read"), "{text:?}");
 }
 
 #[test]
