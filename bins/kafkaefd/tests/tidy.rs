@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use pipeline::config::ServiceArgs;
 use pipeline::service::Service;
 use regex::Regex;
@@ -266,4 +266,46 @@ fn the_config_map_sets_flags_that_exist() {
     let is_used = |key: &str| known.contains(key) || manifests.contains(&format!("$({key})"));
     let unknown: Vec<_> = keys.iter().filter(|key| !is_used(key)).collect();
     assert!(unknown.is_empty(), "no flag reads {unknown:?}");
+}
+
+#[test]
+fn the_readme_has_every_command_of_kafkaefd() {
+    let cell = Regex::new(r"`([a-z-]+)`").unwrap();
+    let readme = read("README.md");
+    let (_, rows) = readme.split_once("### kafkaefd").unwrap();
+    let table = rows.lines().skip_while(|line| !line.starts_with("|---"));
+    let first_cells = table
+        .skip(1)
+        .take_while(|line| line.starts_with('|'))
+        .map(|line| {
+            let (first, _) = line[1..].split_once('|').unwrap();
+            first
+        });
+    let named: BTreeSet<String> = first_cells
+        .flat_map(|first| cell.captures_iter(first).map(|found| found[1].to_owned()))
+        .collect();
+    let command = kafkaefd::cli::Cli::command();
+    let there: BTreeSet<String> = command
+        .get_subcommands()
+        .map(|sub| sub.get_name().to_owned())
+        .collect();
+    assert_eq!(named, there);
+}
+
+/// The page says which test does what it promises: those tests are there, and what they do is named by it.
+#[test]
+fn the_operators_page_and_the_operators_tests_name_each_other() {
+    let named = Regex::new(r"`operator/([a-z_]+\.rs)`").unwrap();
+    let page = read("docs/operations.md");
+    let named: BTreeSet<String> = named
+        .captures_iter(&page)
+        .map(|found| found[1].to_owned())
+        .collect();
+    let folder = root().join("bins/kafkaefd/tests/operator");
+    let there: BTreeSet<String> = files(&folder, "rs")
+        .iter()
+        .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())
+        .filter(|name| name != "mod.rs")
+        .collect();
+    assert_eq!(named, there);
 }
