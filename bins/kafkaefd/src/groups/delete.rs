@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 
 use clap::Args;
 use pipeline::config::KafkaArgs;
-use serde::Serialize;
 
 use super::refuse_active;
 use crate::cluster::Cluster;
-use crate::failure::{Done, Failure};
-use crate::screen::{AnswerArgs, Cell, Consent, Table, bad, good, plural};
+use crate::failure::{Done, Failure, words};
+use crate::screen::{AnswerArgs, Consent, Outcome, plural};
 
 /// Delete groups and the offsets that they have committed
 #[derive(Args, Debug, Clone)]
@@ -28,13 +27,6 @@ pub(super) struct DeleteArgs {
     answer: AnswerArgs,
     #[command(flatten)]
     kafka: KafkaArgs,
-}
-
-#[derive(Serialize)]
-struct Row {
-    group: String,
-    deleted: bool,
-    reason: Option<String>,
 }
 
 impl DeleteArgs {
@@ -62,38 +54,18 @@ impl DeleteArgs {
             .delete_groups(&names, &Cluster::admin_options())
             .await
             .map_err(Failure::kafka("deleting groups"))?;
-        let rows: Vec<Row> = answers
+        let outcomes: Vec<Outcome> = answers
             .into_iter()
             .map(|answer| match answer {
-                Ok(group) => Row {
-                    group,
-                    deleted: true,
-                    reason: None,
-                },
-                Err((group, code)) => Row {
-                    group,
-                    deleted: false,
-                    reason: Some(code.to_string()),
-                },
+                Ok(name) => (name, Ok("deleted")),
+                Err((name, code)) => (name, Err(words(code))),
+            })
+            .map(|(name, result)| Outcome {
+                kind: "group",
+                name,
+                result,
             })
             .collect();
-        self.answer.print(&rows, || table(&rows));
-        Ok(if rows.iter().all(|row| row.deleted) {
-            Done::All
-        } else {
-            Done::Partly
-        })
+        Ok(Outcome::print(&outcomes, self.answer))
     }
-}
-
-fn table(rows: &[Row]) -> Table {
-    let mut table = Table::new(["GROUP", "RESULT"]);
-    for row in rows {
-        let result = match &row.reason {
-            None => good("deleted"),
-            Some(reason) => bad(format!("refused: {reason}")),
-        };
-        table.row([Cell::text(&row.group), Cell::styled(result)]);
-    }
-    table
 }

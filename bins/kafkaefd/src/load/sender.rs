@@ -5,11 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use pipeline::kafka::Visitor;
+use pipeline::reports_to_its_reporter;
 use pipeline::service::Shutdown;
 use pipeline::unix_micros;
 use rdkafka::ClientConfig;
-use rdkafka::client::{ClientContext, OAuthToken};
-use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 
@@ -24,7 +23,7 @@ const NAP: Duration = Duration::from_millis(20);
 /// What the brokers said so far; shared with who shows it.
 #[derive(Clone, Default)]
 pub(super) struct Tally {
-    visitor: Visitor,
+    reporter: Visitor,
     acknowledged: Arc<AtomicU64>,
 }
 
@@ -35,21 +34,7 @@ impl Tally {
     }
 }
 
-impl ClientContext for Tally {
-    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
-
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.visitor.log(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.visitor.error(error, reason);
-    }
-
-    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
-        self.visitor.generate_oauth_token(config)
-    }
-}
+reports_to_its_reporter!(Tally);
 
 impl ProducerContext for Tally {
     type DeliveryOpaque = Box<bool>;

@@ -6,9 +6,8 @@ use std::time::Duration;
 
 use pipeline::kafka::Visitor;
 use pipeline::lock;
-use rdkafka::ClientContext;
-use rdkafka::client::OAuthToken;
-use rdkafka::config::{ClientConfig, RDKafkaLogLevel};
+use pipeline::reports_to_its_reporter;
+use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext, PurgeConfig};
@@ -51,7 +50,7 @@ pub struct Sender {
 /// What became of the messages; the producer's context.
 #[derive(Default)]
 pub struct Account {
-    visitor: Visitor,
+    reporter: Visitor,
     delivered: AtomicU64,
     lost: Mutex<Vec<Lost>>,
 }
@@ -141,21 +140,7 @@ impl Sender {
     }
 }
 
-impl ClientContext for Account {
-    const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
-
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        self.visitor.log(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        self.visitor.error(error, reason);
-    }
-
-    fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn std::error::Error>> {
-        self.visitor.generate_oauth_token(config)
-    }
-}
+reports_to_its_reporter!(Account);
 
 impl ProducerContext for Account {
     type DeliveryOpaque = Box<u64>;

@@ -2,6 +2,7 @@
 //! stderr. Colours are for terminals only, and never with `NO_COLOR`; texts that came over the wire are made printable.
 
 mod ask;
+mod outcomes;
 mod progress;
 mod style;
 mod table;
@@ -13,6 +14,7 @@ use clap::Args;
 use serde::Serialize;
 
 pub use ask::Consent;
+pub use outcomes::Outcome;
 pub use progress::{bar, spinner};
 pub use style::{bad, faint, good, strong, warn};
 pub use table::{Cell, Table};

@@ -75,7 +75,7 @@ fn topics_are_made_listed_counted_and_deleted() {
             .as_array()
             .unwrap()
             .iter()
-            .all(|row| row["deleted"] == json!(true))
+            .all(|row| row["result"] == json!("deleted"))
     );
 }
 

@@ -6,6 +6,7 @@ mod access;
 mod database;
 mod lacking;
 mod mechanisms;
+mod operator;
 mod program;
 mod refused;
 mod rights;

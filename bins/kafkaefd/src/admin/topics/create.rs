@@ -3,11 +3,10 @@
 use clap::Args;
 use pipeline::config::KafkaArgs;
 use pipeline::topics::{Created, Shape, create};
-use serde::Serialize;
 
 use crate::cluster::{Cluster, PATIENCE};
 use crate::failure::{Done, Failure, words};
-use crate::screen::{AnswerArgs, Cell, Table, bad, faint, good};
+use crate::screen::{AnswerArgs, Outcome};
 
 /// Create topics; those that exist stay as they are
 #[derive(Args, Debug, Clone)]
@@ -33,14 +32,6 @@ pub(super) struct CreateArgs {
     kafka: KafkaArgs,
 }
 
-#[derive(Serialize)]
-struct Row {
-    topic: String,
-    /// created, exists, refused
-    result: &'static str,
-    reason: Option<String>,
-}
-
 fn setting(text: &str) -> Result<(String, String), String> {
     text.split_once('=')
         .map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()))
@@ -63,41 +54,20 @@ impl CreateArgs {
         let created = create(&cluster.config(), &names, shape, &settings, PATIENCE)
             .await
             .map_err(Failure::kafka("creating topics"))?;
-        let rows: Vec<Row> = self
+        let outcomes: Vec<Outcome> = self
             .names
             .iter()
             .zip(created)
-            .map(|(name, created)| {
-                let (result, reason) = match created {
-                    Created::New => ("created", None),
-                    Created::Existing => ("exists", None),
-                    Created::Refused(code) => ("refused", Some(words(code))),
-                };
-                Row {
-                    topic: name.clone(),
-                    result,
-                    reason,
-                }
+            .map(|(name, created)| Outcome {
+                kind: "topic",
+                name: name.clone(),
+                result: match created {
+                    Created::New => Ok("created"),
+                    Created::Existing => Ok("exists"),
+                    Created::Refused(code) => Err(words(code)),
+                },
             })
             .collect();
-        self.answer.print(&rows, || table(&rows));
-        Ok(if rows.iter().any(|row| row.result == "refused") {
-            Done::Partly
-        } else {
-            Done::All
-        })
+        Ok(Outcome::print(&outcomes, self.answer))
     }
-}
-
-fn table(rows: &[Row]) -> Table {
-    let mut table = Table::new(["TOPIC", "RESULT"]);
-    for row in rows {
-        let result = match (&row.reason, row.result) {
-            (Some(reason), _) => bad(format!("refused: {reason}")),
-            (None, "created") => good("created"),
-            (None, other) => faint(other),
-        };
-        table.row([Cell::text(&row.topic), Cell::styled(result)]);
-    }
-    table
 }

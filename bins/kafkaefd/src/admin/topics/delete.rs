@@ -2,11 +2,10 @@
 
 use clap::Args;
 use pipeline::config::KafkaArgs;
-use serde::Serialize;
 
 use crate::cluster::Cluster;
 use crate::failure::{Done, Failure, words};
-use crate::screen::{AnswerArgs, Cell, Consent, Table, bad, count, good, plural};
+use crate::screen::{AnswerArgs, Consent, Outcome, count, plural};
 
 /// Delete topics and all that is in them
 #[derive(Args, Debug, Clone)]
@@ -21,13 +20,6 @@ pub(super) struct DeleteArgs {
     answer: AnswerArgs,
     #[command(flatten)]
     kafka: KafkaArgs,
-}
-
-#[derive(Serialize)]
-struct Row {
-    topic: String,
-    deleted: bool,
-    reason: Option<String>,
 }
 
 impl DeleteArgs {
@@ -51,38 +43,18 @@ impl DeleteArgs {
             .delete_topics(&names, &Cluster::admin_options())
             .await
             .map_err(Failure::kafka("deleting topics"))?;
-        let rows: Vec<Row> = answers
+        let outcomes: Vec<Outcome> = answers
             .into_iter()
             .map(|answer| match answer {
-                Ok(topic) => Row {
-                    topic,
-                    deleted: true,
-                    reason: None,
-                },
-                Err((topic, code)) => Row {
-                    topic,
-                    deleted: false,
-                    reason: Some(words(code)),
-                },
+                Ok(name) => (name, Ok("deleted")),
+                Err((name, code)) => (name, Err(words(code))),
+            })
+            .map(|(name, result)| Outcome {
+                kind: "topic",
+                name,
+                result,
             })
             .collect();
-        self.answer.print(&rows, || table(&rows));
-        Ok(if rows.iter().all(|row| row.deleted) {
-            Done::All
-        } else {
-            Done::Partly
-        })
+        Ok(Outcome::print(&outcomes, self.answer))
     }
-}
-
-fn table(rows: &[Row]) -> Table {
-    let mut table = Table::new(["TOPIC", "RESULT"]);
-    for row in rows {
-        let result = match &row.reason {
-            None => good("deleted"),
-            Some(reason) => bad(format!("refused: {reason}")),
-        };
-        table.row([Cell::text(&row.topic), Cell::styled(result)]);
-    }
-    table
 }
