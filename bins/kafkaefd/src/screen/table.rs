@@ -12,7 +12,10 @@ use super::{count, strong};
 pub struct Table(comfy_table::Table);
 
 /// One cell's text: printable, and at the right if it is a number.
-pub struct Cell(comfy_table::Cell);
+pub struct Cell {
+    cell: comfy_table::Cell,
+    is_right: bool,
+}
 
 impl Table {
     /// A table with these headings, in capitals.
@@ -28,9 +31,14 @@ impl Table {
         Self(table)
     }
 
-    /// Adds a row.
+    /// Adds a row. The heading stands where its numbers do.
     pub fn row<const N: usize>(&mut self, cells: [Cell; N]) {
-        self.0.add_row(cells.map(|cell| cell.0));
+        for (index, _) in cells.iter().enumerate().filter(|(_, cell)| cell.is_right) {
+            if let Some(column) = self.0.column_mut(index) {
+                column.set_cell_alignment(CellAlignment::Right);
+            }
+        }
+        self.0.add_row(cells.map(|cell| cell.cell));
     }
 }
 
@@ -49,12 +57,12 @@ impl Display for Table {
 impl Cell {
     /// A text that may come over the wire.
     pub fn text(text: impl Display) -> Self {
-        Self(comfy_table::Cell::new(Printable(text)))
+        Self::left(comfy_table::Cell::new(Printable(text)))
     }
 
     /// A text of ours, which may be coloured.
     pub fn styled(text: impl Display) -> Self {
-        Self(comfy_table::Cell::new(text))
+        Self::left(comfy_table::Cell::new(text))
     }
 
     /// A number, with its thousands apart.
@@ -64,7 +72,17 @@ impl Cell {
 
     /// A text of ours at the right, where numbers stand.
     pub fn right(text: impl Display) -> Self {
-        Self(comfy_table::Cell::new(text).set_alignment(CellAlignment::Right))
+        Self {
+            cell: comfy_table::Cell::new(text).set_alignment(CellAlignment::Right),
+            is_right: true,
+        }
+    }
+
+    fn left(cell: comfy_table::Cell) -> Self {
+        Self {
+            cell: cell.set_alignment(CellAlignment::Left),
+            is_right: false,
+        }
     }
 }
 

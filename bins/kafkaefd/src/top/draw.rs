@@ -149,7 +149,7 @@ fn stage_table(frame: &mut Frame<'_>, area: Rect, view: &View) {
 }
 
 fn stage_row(row: &StageRow, wide: bool) -> Row<'static> {
-    let url = Printable(&row.url).to_string();
+    let url = Printable(brief(&row.url)).to_string();
     if let Some(why) = &row.away {
         let why = Printable(why);
         let away = if wide {
@@ -189,6 +189,12 @@ fn stage_row(row: &StageRow, wide: bool) -> Row<'static> {
         cells.push(Cell::from(Span::styled(url, FAINT)));
     }
     Row::new(cells)
+}
+
+/// An address without what nearly all have in common: columns are narrow.
+fn brief(url: &str) -> &str {
+    let url = url.strip_prefix("http://").unwrap_or(url);
+    url.strip_suffix("/metrics").unwrap_or(url)
 }
 
 fn group_table(frame: &mut Frame<'_>, area: Rect, view: &View, state: &State) {

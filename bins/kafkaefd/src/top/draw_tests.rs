@@ -93,7 +93,7 @@ fn a_narrow_terminal_shows_what_matters() {
         "saltransform",
         "WORK P50",
         "AGE P50",
-        "http://localhost:9093/metrics is away",
+        "localhost:9093 is away",
         "q quit",
     ] {
         assert!(shown.contains(part), "{part} is not in\n{shown}");
