@@ -1,10 +1,9 @@
-//! At least once: records to Kafka with idempotent producers. A message's receipt is finished when the broker has
+//! At least once: records to Kafka with an idempotent producer. A message's receipt is finished when the broker has
 //! acknowledged its record; until then the message itself is kept, so that a refused record becomes a dead letter with
 //! the original bytes.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::marker::PhantomData;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use pipeline::dead_letter::{DeadLetters, Reason};
@@ -31,32 +30,19 @@ pub(crate) enum Returned<'m> {
     Later(Sent<'m>, Instant),
 }
 
-/// How many producers share the topics. librdkafka puts one partition into a request and we have one request in flight
-/// (`SAFE_PRODUCER` says why), so that a hundred topics at 13 messages a second each were 1,330 requests one after the
-/// other, and records waited for their turn longer than for anything else. Each topic has one producer: its order stays.
-pub(crate) const PRODUCERS: usize = 4;
-
-/// The idempotent producers, shared by all lanes.
+/// The idempotent producer, shared by all lanes.
 pub(crate) struct Acknowledged<'m> {
-    producers: Vec<Way<'m>>,
-    context: OutletContext<'m>,
+    producer: BaseProducer<OutletContext<'m>>,
     dead_letters: DeadLetters,
     shutdown: Shutdown,
-}
-
-/// A producer, and whether it knows the topics.
-struct Way<'m> {
-    producer: BaseProducer<OutletContext<'m>>,
     topics: KnownTopics,
 }
 
-/// What all of them report to.
-#[derive(Clone)]
 struct OutletContext<'m> {
     reporter: Reporter,
     metrics: TransformMetrics,
-    returned: Arc<Mutex<Vec<Returned<'m>>>>,
-    warned: Arc<Mutex<Option<Instant>>>,
+    returned: Mutex<Vec<Returned<'m>>>,
+    warned: Mutex<Option<Instant>>,
     lifetime: PhantomData<&'m ()>,
 }
 
@@ -71,39 +57,22 @@ impl<'m> Acknowledged<'m> {
         let context = OutletContext {
             reporter,
             metrics,
-            returned: Arc::default(),
-            warned: Arc::default(),
+            returned: Mutex::default(),
+            warned: Mutex::default(),
             lifetime: PhantomData,
         };
-        let way = |_| {
-            Ok(Way {
-                producer: config.create_with_context(context.clone())?,
-                topics: KnownTopics::unknown(),
-            })
-        };
         Ok(Self {
-            producers: (0..PRODUCERS).map(way).collect::<Result<_, KafkaError>>()?,
-            context,
+            producer: config.create_with_context(context)?,
             dead_letters,
             shutdown,
+            topics: KnownTopics::unknown(),
         })
-    }
-
-    /// The topic's producer, always the same.
-    fn way(&self, topic: &str) -> Option<&Way<'m>> {
-        let mut hasher = DefaultHasher::new();
-        topic.hash(&mut hasher);
-        let turn = hasher.finish() % PRODUCERS as u64;
-        self.producers.get(turn as usize)
     }
 
     /// Hands a record to librdkafka, which copies it. A full queue is waited for, until the service gives up; the
     /// message is then read again by the next process.
     pub(super) fn send(&self, topic: &str, frame: &[u8], sent: Sent<'m>) {
-        let Some(Way { producer, topics }) = self.way(topic) else {
-            return;
-        };
-        topics.learn(producer.client());
+        self.topics.learn(self.producer.client());
         // The key outlives the call: it is in librdkafka's own memory, held by the opaque.
         let sent = Box::new(sent);
         let key = sent.taken.message.key().map(<[u8]>::to_vec);
@@ -112,15 +81,18 @@ impl<'m> Acknowledged<'m> {
         if let Some(key) = &key {
             record = record.key(key);
         }
-        while let Err((error, back)) = producer.send(record) {
+        while let Err((error, back)) = self.producer.send(record) {
             if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
-                self.context.return_it(error, topic, *back.delivery_opaque);
+                self.producer
+                    .client()
+                    .context()
+                    .return_it(error, topic, *back.delivery_opaque);
                 return;
             }
             if self.shutdown.given_up() {
                 return;
             }
-            producer.poll(Duration::from_millis(10));
+            self.producer.poll(Duration::from_millis(10));
             record = back;
         }
     }
@@ -130,7 +102,7 @@ impl<'m> Acknowledged<'m> {
     }
 
     pub(super) fn skip(&self, taken: Taken<'m>, reason: &'static str) {
-        let skipped = &self.context.metrics.skipped;
+        let skipped = &self.producer.client().context().metrics.skipped;
         skipped.with_label_values(&[reason]).inc();
         taken.receipt.finish();
     }
@@ -139,16 +111,14 @@ impl<'m> Acknowledged<'m> {
         self.dead_letters.flush(timeout);
     }
 
-    /// Serves delivery reports; waits for them at most `timeout` in all.
+    /// Serves delivery reports; waits for one at most `timeout`.
     pub(super) fn poll(&self, timeout: Duration) {
-        for way in &self.producers {
-            way.producer.poll(timeout / PRODUCERS as u32);
-        }
+        self.producer.poll(timeout);
     }
 
     /// What came back and is due.
     pub(super) fn take_returned(&self) -> Vec<Returned<'m>> {
-        let mut returned = lock(&self.context.returned);
+        let mut returned = lock(&self.producer.client().context().returned);
         let is_due = |one: &Returned<'m>| match one {
             Returned::Refused(..) => true,
             Returned::Later(_, since) => since.elapsed() >= RETRY_AFTER,

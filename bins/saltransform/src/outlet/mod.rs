@@ -22,10 +22,7 @@ pub(crate) use transactional::{Identity, Transactional};
 use crate::config::RunArgs;
 use crate::targets::Target;
 
-/// Records that wait for the brokers, in all. Full queues are the back-pressure: then the lanes wait.
-const QUEUE_KIB: usize = 32 << 10;
-
-/// The configuration of each producer.
+/// The producer's configuration.
 pub(crate) fn config(args: &RunArgs) -> Result<ClientConfig, KafkaConfigError> {
     let (idempotence, acks) = if args.disable_producer_acks {
         tracing::warn!(
@@ -36,12 +33,6 @@ pub(crate) fn config(args: &RunArgs) -> Result<ClientConfig, KafkaConfigError> {
         ("true", "all")
     };
     let transaction_timeout = args.transaction_timeout.as_millis().to_string();
-    let producers = if args.exactly_once {
-        1
-    } else {
-        acknowledged::PRODUCERS
-    };
-    let queue = (QUEUE_KIB / producers).to_string();
     let mut config = vec![
         SAFE_PRODUCER[0],
         SAFE_PRODUCER[1],
@@ -51,7 +42,8 @@ pub(crate) fn config(args: &RunArgs) -> Result<ClientConfig, KafkaConfigError> {
         ("compression.type", &args.compression),
         // 5 ms of patience fill batches at the observatory's rates and cost nothing that a reader would notice.
         ("linger.ms", "5"),
-        ("queue.buffering.max.kbytes", &queue),
+        // A full queue is the back-pressure: 32 MiB, then the lanes wait.
+        ("queue.buffering.max.kbytes", "32768"),
     ];
     if args.exactly_once {
         // A record may not outlive its transaction.
