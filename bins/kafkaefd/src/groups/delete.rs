@@ -7,7 +7,7 @@ use pipeline::config::KafkaArgs;
 
 use super::refuse_active;
 use crate::cluster::Cluster;
-use crate::failure::{Done, Failure, words};
+use crate::failure::{Done, Failure};
 use crate::screen::{AnswerArgs, Consent, Outcome, plural};
 
 /// Delete groups and the offsets that they have committed
@@ -54,18 +54,7 @@ impl DeleteArgs {
             .delete_groups(&names, &Cluster::admin_options())
             .await
             .map_err(Failure::kafka("deleting groups"))?;
-        let outcomes: Vec<Outcome> = answers
-            .into_iter()
-            .map(|answer| match answer {
-                Ok(name) => (name, Ok("deleted")),
-                Err((name, code)) => (name, Err(words(code))),
-            })
-            .map(|(name, result)| Outcome {
-                kind: "group",
-                name,
-                result,
-            })
-            .collect();
+        let outcomes = Outcome::of_deletion("group", answers);
         Ok(Outcome::print(&outcomes, self.answer))
     }
 }

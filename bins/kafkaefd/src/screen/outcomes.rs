@@ -2,10 +2,11 @@
 
 use std::fmt::{self, Display};
 
+use rdkafka::error::RDKafkaErrorCode;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::{AnswerArgs, Cell, Table, bad, faint, good};
-use crate::failure::Done;
+use crate::failure::{Done, words};
 
 /// One thing and what became of it.
 pub struct Outcome {
@@ -18,6 +19,18 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// What the brokers answer to the deletion of several things of a kind.
+    pub fn of_deletion(
+        kind: &'static str,
+        answers: Vec<Result<String, (String, RDKafkaErrorCode)>>,
+    ) -> Vec<Self> {
+        let named = answers.into_iter().map(|answer| match answer {
+            Ok(name) => (name, Ok("deleted")),
+            Err((name, code)) => (name, Err(words(code))),
+        });
+        named.map(|(name, result)| Self { kind, name, result }).collect()
+    }
+
     /// Prints all of them, and says whether any was refused.
     pub fn print(outcomes: &[Self], answer: AnswerArgs) -> Done {
         answer.print(&outcomes, || Outcomes(outcomes));

@@ -4,7 +4,7 @@ use clap::Args;
 use pipeline::config::KafkaArgs;
 
 use crate::cluster::Cluster;
-use crate::failure::{Done, Failure, words};
+use crate::failure::{Done, Failure};
 use crate::screen::{AnswerArgs, Consent, Outcome, count, plural};
 
 /// Delete topics and all that is in them
@@ -43,18 +43,7 @@ impl DeleteArgs {
             .delete_topics(&names, &Cluster::admin_options())
             .await
             .map_err(Failure::kafka("deleting topics"))?;
-        let outcomes: Vec<Outcome> = answers
-            .into_iter()
-            .map(|answer| match answer {
-                Ok(name) => (name, Ok("deleted")),
-                Err((name, code)) => (name, Err(words(code))),
-            })
-            .map(|(name, result)| Outcome {
-                kind: "topic",
-                name,
-                result,
-            })
-            .collect();
+        let outcomes = Outcome::of_deletion("topic", answers);
         Ok(Outcome::print(&outcomes, self.answer))
     }
 }
