@@ -102,10 +102,10 @@ impl DeadLetters {
 
     /// Sends a message on its last way. Its receipt is finished when the broker has it; until then the offset holds.
     pub fn send(&self, message: &BorrowedMessage<'_>, receipt: Receipt, reason: Reason) {
-        tracing::debug!(
-            origin = %receipt.origin(), stage = reason.stage, reason = reason.reason, detail = reason.detail,
-            "dead letter"
-        );
+        self.producer
+            .context()
+            .reporter
+            .buried(&receipt.origin(), &reason);
         let headers = headers(message, &self.group, &reason);
         let mut record =
             BaseRecord::with_opaque_to(&self.topic, Box::new(Letter { receipt, reason })).headers(headers);

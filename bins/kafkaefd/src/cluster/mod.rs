@@ -59,6 +59,10 @@ pub struct Partition {
     pub in_sync: Vec<i32>,
 }
 
+/// librdkafka leaves a bootstrap address for the broker behind it only after half of this, which somebody waits for: so less
+/// than the stages' own, which is there for those that knock for years.
+const PROMPT: [(&str, &str); 1] = [("reconnect.backoff.ms", "100")];
+
 /// A broker, as it makes itself known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Broker {
@@ -94,7 +98,7 @@ impl Topic {
 impl Cluster {
     /// Asks the brokers that the flags name for the cluster's topics and brokers.
     pub fn reach(args: &KafkaArgs) -> Result<Self, Failure> {
-        let config = args.client_config(&[])?;
+        let config = args.client_config(&PROMPT)?;
         let metadata = reach(&config, REACH).map_err(|source| Failure::Unreachable {
             broker: args.broker.clone(),
             source,

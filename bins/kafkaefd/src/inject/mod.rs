@@ -95,8 +95,8 @@ impl InjectArgs {
                 )));
             }
             Some(from) => Box::new(FromTopic::new(&cluster, cluster.topic(from)?)?),
-            None if self.framed => Box::new(Files::new(self.file.clone(), Framing::Lengths)),
-            None => Box::new(Files::new(self.file.clone(), Framing::Lines)),
+            None if self.framed => Box::new(Files::new(self.file.clone(), Framing::Lengths)?),
+            None => Box::new(Files::new(self.file.clone(), Framing::Lines)?),
         };
         let mut config = cluster.producer_config();
         config.set("linger.ms", "5").set("compression.type", "lz4");

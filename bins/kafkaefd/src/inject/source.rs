@@ -48,13 +48,17 @@ pub(super) struct FromTopic<'c> {
 }
 
 impl Files {
-    pub(super) fn new(paths: Vec<PathBuf>, framing: Framing) -> Self {
-        Self {
+    /// Fails if one of them cannot be opened, rather than hours later.
+    pub(super) fn new(paths: Vec<PathBuf>, framing: Framing) -> Result<Self, Failure> {
+        for path in &paths {
+            File::open(path).map_err(Failure::io(format!("reading {}", path.display())))?;
+        }
+        Ok(Self {
             paths,
             framing,
             done: 0,
             open: None,
-        }
+        })
     }
 }
 

@@ -43,6 +43,11 @@ fn a_load_is_carried_and_measured() {
     assert_eq!(report["acknowledged"], report["sent"]);
     assert_eq!(report["received"], report["sent"]);
     assert_eq!(report["lost"], 0);
+    let (wanted, reached) = (140.0, report["acknowledged_per_second"].as_f64().unwrap());
+    assert!(
+        0.0 < reached && reached <= wanted,
+        "no more arrives than is sent: {report}"
+    );
     let at = |quantile: &str| report["latency"][quantile].as_f64().unwrap();
     assert!(
         0.0 < at("p50") && at("p50") <= at("p99") && at("p99") <= at("max"),

@@ -521,6 +521,23 @@ fn inject_sends_chunks_and_begins_again() {
         (0, format!("7 delivered to {lines} in 1 chunk").as_str())
     );
 
+    let absent = kafkaefd(
+        &services,
+        &[
+            "inject",
+            &copy,
+            "--file",
+            &path("lines"),
+            "--file",
+            &path("absent"),
+        ],
+    );
+    assert_eq!(absent.code, 1);
+    assert!(
+        absent.stderr.contains("absent failed") && !absent.stderr.contains("injecting"),
+        "{absent:?}"
+    );
+
     let empty = topic(&services, "inject-empty-", 1);
     let none = kafkaefd(&services, &["inject", &copy, "--from-topic", &empty]);
     assert_eq!(none.code, 64);

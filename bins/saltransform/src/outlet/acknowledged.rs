@@ -17,6 +17,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 
+use super::reports::{Reports, serve};
 use super::sent::Sent;
 
 /// A record that the broker refused waits this long before it is tried again.
@@ -43,6 +44,7 @@ struct OutletContext<'m> {
     metrics: TransformMetrics,
     returned: Mutex<Vec<Returned<'m>>>,
     warned: Mutex<Option<Instant>>,
+    reports: Reports,
     lifetime: PhantomData<&'m ()>,
 }
 
@@ -59,6 +61,7 @@ impl<'m> Acknowledged<'m> {
             metrics,
             returned: Mutex::default(),
             warned: Mutex::default(),
+            reports: Reports::default(),
             lifetime: PhantomData,
         };
         Ok(Self {
@@ -111,9 +114,9 @@ impl<'m> Acknowledged<'m> {
         self.dead_letters.flush(timeout);
     }
 
-    /// Serves delivery reports; waits for one at most `timeout`.
+    /// Serves the delivery reports that are there, and those that come within `timeout`.
     pub(super) fn poll(&self, timeout: Duration) {
-        self.producer.poll(timeout);
+        serve(&self.producer, &self.producer.client().context().reports, timeout);
     }
 
     /// What came back and is due.
@@ -164,6 +167,7 @@ impl<'m> ProducerContext for OutletContext<'m> {
     type DeliveryOpaque = Box<Sent<'m>>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, sent: Box<Sent<'m>>) {
+        self.reports.count();
         match result {
             Ok(_) => {
                 self.metrics.produced.inc();

@@ -2,6 +2,7 @@
 //! letters and offsets together in transactions (exactly once).
 
 mod acknowledged;
+mod reports;
 mod sent;
 mod tally;
 mod transactional;
@@ -101,7 +102,7 @@ impl<'m> Outlet<'m> {
         }
     }
 
-    /// Serves delivery reports; waits for one at most `timeout`.
+    /// Serves the delivery reports that are there, and those that come within `timeout`.
     pub(crate) fn poll(&self, timeout: Duration) {
         match self {
             Self::Acknowledged(outlet) => outlet.poll(timeout),

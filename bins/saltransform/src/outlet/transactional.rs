@@ -22,6 +22,7 @@ use rdkafka::message::{Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 
 use super::acknowledged::is_refusal;
+use super::reports::{Reports, serve};
 use super::sent::{Counter, Sent};
 use super::tally::{Fate, Tally};
 use crate::targets::Target;
@@ -54,6 +55,7 @@ struct Context<'m> {
     tally: Mutex<Tally>,
     failed: AtomicBool,
     refused: Refused,
+    reports: Reports,
     lifetime: PhantomData<&'m ()>,
 }
 
@@ -88,6 +90,7 @@ impl<'m> Transactional<'m> {
             tally: Mutex::default(),
             failed: AtomicBool::new(false),
             refused: Refused::default(),
+            reports: Reports::default(),
             lifetime: PhantomData,
         };
         Ok(Self {
@@ -128,6 +131,7 @@ impl<'m> Transactional<'m> {
                 return;
             }
         }
+        self.context().reporter.buried(&taken.receipt.origin(), &reason);
         let headers = dead_letter::headers(&taken.message, &self.identity.group, &reason);
         let payload = taken.message.payload().map(<[u8]>::to_vec);
         let on_its_way = OnItsWay {
@@ -147,7 +151,7 @@ impl<'m> Transactional<'m> {
     }
 
     pub(super) fn poll(&self, timeout: Duration) {
-        self.producer.poll(timeout);
+        serve(&self.producer, &self.context().reports, timeout);
     }
 
     fn context(&self) -> &Context<'m> {
@@ -263,6 +267,7 @@ impl<'m> ProducerContext for Context<'m> {
     type DeliveryOpaque = Box<OnItsWay<'m>>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, on_its_way: Box<OnItsWay<'m>>) {
+        self.reports.count();
         let OnItsWay { sent, buried } = *on_its_way;
         match (result, buried) {
             (Ok(_), None) => {

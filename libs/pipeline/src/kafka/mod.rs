@@ -23,7 +23,9 @@ use rdkafka::statistics::Statistics;
 
 use self::refusal::Refusal;
 use self::trouble::{Trouble, Troubles};
+use crate::dead_letter::Reason;
 use crate::metrics::KafkaMetrics;
+use crate::origin::Origin;
 use crate::service::Part;
 
 pub use known::KnownTopics;
@@ -177,6 +179,25 @@ impl Reporter {
         }
     }
 
+    /// A message becomes a dead letter: said at most twice a minute for each stage and reason, as somebody is to look at them.
+    pub fn buried(
+        &self,
+        origin: &Origin,
+        Reason {
+            stage,
+            reason,
+            detail,
+        }: &Reason,
+    ) {
+        tracing::debug!(%origin, stage, reason, detail, "dead letter");
+        if let Some(repeated) = self.troubles.note(&format!("buried {stage} {reason}"), None) {
+            tracing::warn!(
+                %origin, stage, reason, detail, repeated,
+                "message is not carried, its bytes are kept; `kafkaefd dead-letters show` shows all of them"
+            );
+        }
+    }
+
     fn show(&self, key: &str, trouble: Trouble) -> Option<u64> {
         let say = self.troubles.note(key, Some(trouble));
         if let Some(now) = self.troubles.now() {
@@ -257,5 +278,66 @@ impl ClientContext for Reporter {
 
     fn generate_oauth_token(&self, config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
         token::read(config)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{self, Write};
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::service::Readiness;
+
+    #[derive(Clone, Default)]
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            crate::lock(&self.0).write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Ten thousand refused messages a second must not become as many lines.
+    #[test]
+    fn dead_letters_of_one_kind_are_said_once_for_all() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_writer(move || writer.clone())
+            .finish();
+        tracing::subscriber::with_default(subscriber, || {
+            let metrics = KafkaMetrics::register(&prometheus::Registry::new()).expect("names are used once");
+            let reporter = Reporter::new(metrics, Readiness::default().part("kafka"));
+            for offset in 0..100 {
+                let origin = Origin {
+                    topic: "Test_telemetry".into(),
+                    partition: 0,
+                    offset,
+                    timestamp_ms: None,
+                };
+                for reason in ["bad_header", "bad_value"] {
+                    let detail = "expected a header".to_owned();
+                    reporter.buried(
+                        &origin,
+                        &Reason {
+                            stage: "parse",
+                            reason,
+                            detail,
+                        },
+                    );
+                }
+            }
+        });
+        let said = String::from_utf8_lossy(&crate::lock(&lines.0)).into_owned();
+        assert_eq!(said.matches("WARN").count(), 2, "{said}");
+        assert!(
+            said.contains("Test_telemetry[0]@0") && said.contains("bad_value"),
+            "{said}"
+        );
     }
 }

@@ -99,11 +99,13 @@ impl ProducerContext for Visitor {
 pub fn reach(config: &ClientConfig, patience: Duration) -> Result<Metadata, ReachError> {
     /// For one question; events are served in between.
     const QUESTION: Duration = Duration::from_secs(1);
+    /// For an event; the one that asks for a token is there at once.
+    const EVENTS: Duration = Duration::from_millis(1);
     let visitor = Visitor::default();
     let client: BaseProducer<Visitor> = config.create_with_context(visitor.clone())?;
     let start = Instant::now();
     loop {
-        client.poll(Duration::from_millis(100));
+        client.poll(EVENTS);
         if let Some(refused) = visitor.heard().refused.take() {
             return Err(refused);
         }

@@ -1,0 +1,88 @@
+//! Delivery reports: what the brokers said of each record, on its way back from librdkafka to the lanes.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use rdkafka::producer::{BaseProducer, Producer, ProducerContext};
+
+/// How many reports a context has been given.
+#[derive(Default)]
+pub(super) struct Reports(AtomicU64);
+
+impl Reports {
+    /// One more.
+    pub(super) fn count(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Serves all reports that are there, or those that come within `timeout`.
+///
+/// Without a wait, rdkafka's own `poll` serves one event: the reports of one request. Where each record is a request (many
+/// topics, few messages of each) they then come back more slowly than records go out, by seconds within a minute.
+pub(super) fn serve<C>(producer: &BaseProducer<C>, reports: &Reports, timeout: Duration)
+where
+    C: ProducerContext,
+{
+    let served = || reports.0.load(Ordering::Relaxed);
+    let mut before = served();
+    producer.poll(timeout);
+    while served() != before {
+        before = served();
+        producer.poll(Duration::ZERO);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use devstack::Broker;
+    use rdkafka::message::DeliveryResult;
+    use rdkafka::producer::BaseRecord;
+    use rdkafka::{ClientConfig, ClientContext};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Counting(Reports);
+
+    impl ClientContext for Counting {}
+
+    impl ProducerContext for Counting {
+        type DeliveryOpaque = ();
+
+        fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {
+            self.0.count();
+        }
+    }
+
+    #[test]
+    fn reports_of_many_requests_are_served_together() {
+        const TOPICS: usize = 100;
+        let broker = Broker::start().unwrap();
+        let producer: BaseProducer<Counting> = ClientConfig::new()
+            .set("bootstrap.servers", broker.bootstrap_servers())
+            .create_with_context(Counting::default())
+            .unwrap();
+        for topic in 0..TOPICS {
+            let topic = format!("topic{topic}");
+            broker.create_topic(&topic, 1).unwrap();
+            let record = BaseRecord::<(), _>::to(&topic).payload("a request of its own");
+            producer.send(record).map_err(|(error, _)| error).unwrap();
+        }
+        let reports = &producer.context().0;
+        let (start, mut calls) = (Instant::now(), 0);
+        while reports.0.load(Ordering::Relaxed) < TOPICS as u64 {
+            assert!(start.elapsed() < Duration::from_secs(60), "{calls} calls");
+            let before = reports.0.load(Ordering::Relaxed);
+            serve(&producer, reports, Duration::ZERO);
+            calls += usize::from(reports.0.load(Ordering::Relaxed) != before);
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        assert!(
+            calls < TOPICS / 4,
+            "{calls} calls took a report each, or little more"
+        );
+    }
+}
