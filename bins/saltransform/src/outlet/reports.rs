@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use rdkafka::producer::{BaseProducer, Producer, ProducerContext};
+use rdkafka::producer::{BaseProducer, ProducerContext};
 
 /// How many reports a context has been given.
 #[derive(Default)]
@@ -39,7 +39,7 @@ mod tests {
 
     use devstack::Broker;
     use rdkafka::message::DeliveryResult;
-    use rdkafka::producer::BaseRecord;
+    use rdkafka::producer::{BaseRecord, Producer};
     use rdkafka::{ClientConfig, ClientContext};
 
     use super::*;
