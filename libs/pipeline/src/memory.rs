@@ -16,6 +16,12 @@ const BASE: usize = 46 << 20;
 pub const LEAST_MIB: u32 = 64;
 /// More in one answer makes nothing quicker; and unpacked it is several times as large, beyond all shares.
 const MOST_FETCHED: usize = 4 << 20;
+/// What librdkafka 2.12 keeps beside each fetched message, however small it is (`sizeof(rd_kafka_op_t)` is 1,024, as gdb
+/// says), with the allocator's share of it and our receipt.
+pub(crate) const BESIDE_MESSAGE: usize = 1_100;
+/// librdkafka's own limit of what it fetches ahead counts the messages' bytes alone. So it is set to those that fit into a
+/// share of this many times as much, if the messages are telemetry of some 200 bytes.
+const AHEAD_IN_FACT: usize = 6;
 /// How often the resident memory is looked at; a look costs some microseconds.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -26,7 +32,7 @@ pub struct MemoryShares {
     pub resident: usize,
     /// Messages in flight.
     pub in_flight: usize,
-    /// Messages that librdkafka fetches ahead.
+    /// Messages that librdkafka fetches ahead, with what it keeps beside them.
     pub ahead: usize,
     /// One fetch's answer.
     pub fetch: usize,
@@ -54,7 +60,7 @@ impl MemoryShares {
     /// Puts the consumer's shares into its configuration; what the operator set with `-X` stays.
     pub fn limit_consumer(&self, config: &mut ClientConfig) {
         let fetch = self.fetch.to_string();
-        let ahead = (self.ahead >> 10).to_string();
+        let ahead = ahead_setting(self.ahead);
         // A single message that is larger comes all the same: Kafka sends the first batch whole.
         for (key, value) in [
             ("queued.max.messages.kbytes", &ahead),
@@ -75,6 +81,11 @@ impl MemoryShares {
             );
         }
     }
+}
+
+/// `queued.max.messages.kbytes` for a consumer that may have `bytes` of memory for what it fetches ahead.
+pub(crate) fn ahead_setting(bytes: usize) -> String {
+    (bytes / AHEAD_IN_FACT >> 10).to_string()
 }
 
 /// The process's resident memory, looked at from time to time.
@@ -129,7 +140,7 @@ mod tests {
         config.set("fetch.max.bytes", "1000");
         MemoryShares::of(64).limit_consumer(&mut config);
         assert_eq!(config.get("fetch.max.bytes"), Some("1000"));
-        assert_eq!(config.get("queued.max.messages.kbytes"), Some("4608"));
+        assert_eq!(config.get("queued.max.messages.kbytes"), Some("768"));
     }
 
     #[test]

@@ -114,7 +114,11 @@ impl KafkaMetrics {
                 "kafka_in_flight_messages",
                 "messages taken and not yet finished",
             )?,
-            in_flight_bytes: gauge(r, "kafka_in_flight_bytes", "bytes of the messages in flight")?,
+            in_flight_bytes: gauge(
+                r,
+                "kafka_in_flight_bytes",
+                "memory of the messages in flight, in bytes",
+            )?,
             paused: gauge(
                 r,
                 "kafka_consumer_paused",

@@ -21,3 +21,20 @@ impl Cluster {
         Ok((id >= 0).then_some(id))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use devstack::Broker;
+    use pipeline::config::KafkaArgs;
+
+    use super::*;
+
+    /// `scripts/memcheck` runs it under valgrind.
+    #[test]
+    fn the_controller_is_one_of_the_brokers() {
+        let broker = Broker::start().unwrap();
+        let cluster = Cluster::reach(&KafkaArgs::at(broker.bootstrap_servers())).unwrap();
+        let controller = cluster.controller().unwrap();
+        assert_eq!(controller, cluster.brokers.first().map(|broker| broker.id));
+    }
+}

@@ -12,21 +12,29 @@ use super::mock_state::{self, Frames};
 use super::{Services, unique, until};
 use crate::processes::{Process, binary};
 
-const RECORDS: usize = 30_000;
-/// 30,000 of these are 120 MB, several times what may be in memory.
-const NOTE: usize = 4_000;
 const MEBIBYTES: u64 = 64;
 /// More than twice what Kafka tolerates from a consumer that does not poll, as it is set here.
 const AWAY: Duration = Duration::from_secs(14);
 
+/// 120 MB of records, several times what may be in memory.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_is_away_costs_neither_memory_nor_membership() {
+    keeps_its_allowance(30_000, 4_000).await;
+}
+
+/// 15 MB, but each has a kilobyte of librdkafka's beside it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_small_messages_cost_no_more_than_is_allowed() {
+    keeps_its_allowance(150_000, 20).await;
+}
+
+async fn keeps_its_allowance(records: usize, note: usize) {
     let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
         return;
     };
     let topic = format!("lsst.{}.Mock_state", unique("memory"));
     let id = mock_state::prepare(&services, &topic, 2).await;
-    write(&services, &topic, &mut Frames::new(id));
+    write(&services, &topic, &mut Frames::new(id), records, note);
 
     let mut database = InfluxServer::start().await.unwrap();
     database.down().await;
@@ -80,10 +88,10 @@ async fn a_database_that_is_away_costs_neither_memory_nor_membership() {
     database.up().await.unwrap();
     until("all records in the database", 120, || {
         let found = database.counts().created;
-        if found as usize == RECORDS {
+        if found as usize == records {
             Ok(())
         } else {
-            Err(format!("{found} of {RECORDS}"))
+            Err(format!("{found} of {records}"))
         }
     });
     let whole = peak(&sink);
@@ -94,14 +102,14 @@ async fn a_database_that_is_away_costs_neither_memory_nor_membership() {
     );
 }
 
-fn write(services: &Services, topic: &str, frames: &mut Frames) {
+fn write(services: &Services, topic: &str, frames: &mut Frames, records: usize, note: usize) {
     let producer: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", services.get("BROKER"))
         .set("queue.buffering.max.messages", "1000000")
         .create()
         .unwrap();
-    let note = "x".repeat(NOTE);
-    for n in 0..RECORDS {
+    let note = "x".repeat(note);
+    for n in 0..records {
         let frame = frames.frame(n, 1_760_000_000_000 + n as i64, &note);
         producer
             .send(BaseRecord::<(), _>::to(topic).payload(&frame))

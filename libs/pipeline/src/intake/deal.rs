@@ -9,6 +9,7 @@ use rdkafka::message::BorrowedMessage;
 
 use super::board::{Board, Partition};
 use super::lane::Taken;
+use crate::memory::BESIDE_MESSAGE;
 
 /// Deals messages to the lanes, and keeps what does not fit.
 pub(super) struct Dealer<'a, 'm> {
@@ -91,7 +92,7 @@ impl<'a, 'm> Dealer<'a, 'm> {
     }
 }
 
-/// What a message counts against the bytes that may be in flight.
+/// What a message takes in memory: its bytes, which are librdkafka's own, and what is kept beside them.
 fn size(message: &BorrowedMessage<'_>) -> usize {
-    message.payload_len() + message.key_len()
+    message.payload_len() + message.key_len() + BESIDE_MESSAGE
 }

@@ -55,7 +55,7 @@ pub struct IntakeOptions {
     pub range: Option<TimeRange>,
     /// How many lanes work in parallel.
     pub lanes: usize,
-    /// The bytes of messages that may be in flight before the intake stops taking more.
+    /// The memory, in bytes, that messages in flight may take before the intake stops taking more.
     pub max_bytes: usize,
     /// The process's resident memory, in bytes, above which an eighth of `max_bytes` is the limit.
     pub max_resident: Option<usize>,

@@ -19,7 +19,7 @@ use super::options::IntakeOptions;
 use super::range::{Progress, RangeReader};
 use super::transaction::{Commits, Committer, Request};
 use crate::kafka::Reporter;
-use crate::memory::Resident;
+use crate::memory::{Resident, ahead_setting};
 use crate::service::Shutdown;
 
 /// Messages taken in one go: enough to spread the cost of a hand-over, few enough to be dealt within a millisecond.
@@ -29,6 +29,8 @@ const LANE_QUEUE: usize = 8;
 /// How long the lanes may be full before the partitions are paused. Pausing throws librdkafka's fetched messages away,
 /// so that it is not for hiccups; the group tolerates minutes.
 const PAUSE_AFTER: Duration = Duration::from_secs(2);
+/// What librdkafka may take for what it fetches ahead, where nobody says how much.
+const AHEAD: usize = 64 << 20;
 /// How long the group may leave us without a partition of the range that we are to read.
 const NOTHING_ASSIGNED: Duration = Duration::from_secs(60);
 /// How long seeking back may take: it is local work of librdkafka.
@@ -97,6 +99,7 @@ impl Intake {
             rewound: options.rewind_to_start.then(Default::default),
         };
         let mut config = options.config.clone();
+        let ahead = ahead_setting(AHEAD);
         let mut defaults = vec![
             // With a range, they also say when it is read.
             (
@@ -107,7 +110,8 @@ impl Intake {
             ("topic.metadata.refresh.interval.ms", "10000"),
             ("auto.offset.reset", &options.auto_offset_reset),
             ("fetch.wait.max.ms", "100"),
-            // When 64 MiB wait for us, librdkafka asks for more only after this long. Its own second is longer than we need
+            ("queued.max.messages.kbytes", &ahead),
+            // When all of that waits for us, librdkafka asks for more only after this long. Its own second is longer than we need
             // for them: we stood still until it was over.
             ("fetch.queue.backoff.ms", "20"),
             // An answer that has not come by then does not come: a commit to a coordinator that was killed a moment
