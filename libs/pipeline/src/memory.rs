@@ -19,6 +19,8 @@ const MOST_FETCHED: usize = 4 << 20;
 /// What librdkafka 2.12 keeps beside each fetched message, however small it is (`sizeof(rd_kafka_op_t)` is 1,024, as gdb
 /// says), with the allocator's share of it and our receipt.
 pub(crate) const BESIDE_MESSAGE: usize = 1_100;
+/// What librdkafka may take for what it fetches ahead, where nobody says how much.
+pub(crate) const AHEAD: usize = 64 << 20;
 /// librdkafka's own limit of what it fetches ahead counts the messages' bytes alone. So it is set to those that fit into a
 /// share of this many times as much, if the messages are telemetry of some 200 bytes.
 const AHEAD_IN_FACT: usize = 6;
@@ -50,7 +52,7 @@ impl MemoryShares {
         Self {
             resident: whole / 16 * 15,
             in_flight: 2 * eighth,
-            ahead: 2 * eighth,
+            ahead: eighth,
             fetch: eighth.min(MOST_FETCHED),
             dead_letters: eighth,
             output: 2 * eighth,
@@ -85,7 +87,7 @@ impl MemoryShares {
 
 /// `queued.max.messages.kbytes` for a consumer that may have `bytes` of memory for what it fetches ahead.
 pub(crate) fn ahead_setting(bytes: usize) -> String {
-    (bytes / AHEAD_IN_FACT >> 10).to_string()
+    ((bytes / AHEAD_IN_FACT) >> 10).to_string()
 }
 
 /// The process's resident memory, looked at from time to time.
@@ -140,7 +142,7 @@ mod tests {
         config.set("fetch.max.bytes", "1000");
         MemoryShares::of(64).limit_consumer(&mut config);
         assert_eq!(config.get("fetch.max.bytes"), Some("1000"));
-        assert_eq!(config.get("queued.max.messages.kbytes"), Some("768"));
+        assert_eq!(config.get("queued.max.messages.kbytes"), Some("384"));
     }
 
     #[test]

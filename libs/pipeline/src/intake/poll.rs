@@ -19,7 +19,7 @@ use super::options::IntakeOptions;
 use super::range::{Progress, RangeReader};
 use super::transaction::{Commits, Committer, Request};
 use crate::kafka::Reporter;
-use crate::memory::{Resident, ahead_setting};
+use crate::memory::{AHEAD, Resident, ahead_setting};
 use crate::service::Shutdown;
 
 /// Messages taken in one go: enough to spread the cost of a hand-over, few enough to be dealt within a millisecond.
@@ -29,8 +29,6 @@ const LANE_QUEUE: usize = 8;
 /// How long the lanes may be full before the partitions are paused. Pausing throws librdkafka's fetched messages away,
 /// so that it is not for hiccups; the group tolerates minutes.
 const PAUSE_AFTER: Duration = Duration::from_secs(2);
-/// What librdkafka may take for what it fetches ahead, where nobody says how much.
-const AHEAD: usize = 64 << 20;
 /// How long the group may leave us without a partition of the range that we are to read.
 const NOTHING_ASSIGNED: Duration = Duration::from_secs(60);
 /// How long seeking back may take: it is local work of librdkafka.
