@@ -25,6 +25,9 @@ pub use offsets::{PartitionOffsets, TimeOffset};
 const REACH: Duration = Duration::from_secs(5);
 /// How long any later request may take.
 pub const PATIENCE: Duration = Duration::from_secs(20);
+/// librdkafka leaves a bootstrap address for the broker behind it only after half of this, which somebody waits for: so less
+/// than the stages' own, which is there for those that knock for years.
+const PROMPT: [(&str, &str); 1] = [("reconnect.backoff.ms", "100")];
 /// The command that lists what [`Cluster::topic`] looks among.
 const LIST_TOPICS: &str = "kafkaefd admin topics list";
 
@@ -58,10 +61,6 @@ pub struct Partition {
     /// The brokers whose copies are complete.
     pub in_sync: Vec<i32>,
 }
-
-/// librdkafka leaves a bootstrap address for the broker behind it only after half of this, which somebody waits for: so less
-/// than the stages' own, which is there for those that knock for years.
-const PROMPT: [(&str, &str); 1] = [("reconnect.backoff.ms", "100")];
 
 /// A broker, as it makes itself known.
 #[derive(Debug, Clone, PartialEq, Eq)]

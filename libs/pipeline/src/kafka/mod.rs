@@ -283,34 +283,14 @@ impl ClientContext for Reporter {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{self, Write};
-    use std::sync::Mutex;
-
     use super::*;
-    use crate::service::Readiness;
-
-    #[derive(Clone, Default)]
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-
-    impl Write for Lines {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            crate::lock(&self.0).write(bytes)
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
+    use crate::config::LogFormat;
+    use crate::service::{Readiness, logged_by};
 
     /// Ten thousand refused messages a second must not become as many lines.
     #[test]
     fn dead_letters_of_one_kind_are_said_once_for_all() {
-        let lines = Lines::default();
-        let writer = lines.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_writer(move || writer.clone())
-            .finish();
-        tracing::subscriber::with_default(subscriber, || {
+        let said = logged_by("info", LogFormat::Text, false, || {
             let metrics = KafkaMetrics::register(&prometheus::Registry::new()).expect("names are used once");
             let reporter = Reporter::new(metrics, Readiness::default().part("kafka"));
             for offset in 0..100 {
@@ -333,7 +313,6 @@ mod tests {
                 }
             }
         });
-        let said = String::from_utf8_lossy(&crate::lock(&lines.0)).into_owned();
         assert_eq!(said.matches("WARN").count(), 2, "{said}");
         assert!(
             said.contains("Test_telemetry[0]@0") && said.contains("bad_value"),

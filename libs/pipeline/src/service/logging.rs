@@ -131,7 +131,7 @@ impl<W: io::Write> io::Write for PrintableJson<W> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::cell::RefCell;
 
     use super::*;
@@ -153,15 +153,20 @@ mod tests {
         }
     }
 
+    /// What `act` logs on this thread.
+    pub(crate) fn logged_by(filter: &str, format: LogFormat, colours: bool, act: impl FnOnce()) -> String {
+        let subscriber = log_to(EnvFilter::new(filter), format, colours, || ToThread);
+        tracing::subscriber::with_default(subscriber, act);
+        String::from_utf8(LOGGED.take()).unwrap()
+    }
+
     /// What is logged, once as a field, once in debug form, once displayed and once as the message itself.
     fn logged(format: LogFormat, colours: bool) -> String {
-        let subscriber = log_to(EnvFilter::new("debug"), format, colours, || ToThread);
-        tracing::subscriber::with_default(subscriber, || {
+        logged_by("debug", format, colours, || {
             let error = std::io::Error::other(HOSTILE);
             tracing::warn!(topic = HOSTILE, debug = ?HOSTILE, error = %error, "{}", HOSTILE);
             tracing::info!(long = %"x".repeat(100_000), "second");
-        });
-        String::from_utf8(LOGGED.take()).unwrap()
+        })
     }
 
     fn is_harmless(line: &str) -> bool {

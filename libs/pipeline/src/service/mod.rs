@@ -10,6 +10,8 @@ mod readiness;
 mod server;
 mod shutdown;
 
+#[cfg(test)]
+pub(crate) use logging::tests::logged_by;
 pub use logging::{LogError, init_logging};
 pub use readiness::{Part, Readiness};
 pub use server::ServerError;
