@@ -1,7 +1,6 @@
 //! `kafkaefd admin connectors` against a real Kafka Connect, with the file connectors that Kafka ships.
 
 use std::io::Write;
-use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -210,20 +209,23 @@ fn a_daemon_gives_the_connector_each_new_topic() {
     let create = |topic: &str| assert_eq!(kafkaefd(&services, &["admin", "topics", "create", topic]).code, 0);
     let topics = [format!("{prefix}-a"), format!("{prefix}-b")];
     create(&topics[0]);
-    let daemon = Command::new(env!("CARGO_BIN_EXE_kafkaefd"))
-        .args([
+    let filter = format!("^{prefix}");
+    let daemon = Running::spawn(
+        &services,
+        &[
             "admin",
             "connectors",
             "create",
             "influxdb-sink",
             "--filter",
-            &format!("^{prefix}"),
-        ])
-        .args(["--daemon", "--check-interval", "0.2", "--kafka-connect", &url])
-        .args(["--broker", services.get("BROKER")])
-        .stdout(Stdio::null())
-        .spawn();
-    let daemon = Running(daemon.unwrap());
+            &filter,
+            "--daemon",
+            "--check-interval",
+            "0.2",
+            "--kafka-connect",
+            &url,
+        ],
+    );
     let mut next = || {
         runtime
             .block_on(async { tokio::time::timeout(std::time::Duration::from_secs(60), seen.recv()).await })
@@ -231,5 +233,6 @@ fn a_daemon_gives_the_connector_each_new_topic() {
     assert_eq!(next().unwrap().unwrap(), topics[0]);
     create(&topics[1]);
     assert_eq!(next().unwrap().unwrap(), topics.join(","));
-    assert!(daemon.interrupt(), "Ctrl-C is how it ends");
+    let ended = daemon.interrupt();
+    assert_eq!(ended.code, 0, "Ctrl-C is how it ends: {ended:?}");
 }

@@ -1,7 +1,6 @@
 //! dead-letters list, show and replay: with what a stage refused, and with letters of the test's own.
 
 use std::collections::BTreeMap;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -9,7 +8,7 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use serde_json::{Value as Json, json};
 
-use super::{Ran, kafkaefd};
+use super::{Ran, Running, kafkaefd};
 use crate::real::value::Value;
 use crate::real::{Services, kafka, peers, stages, unique, until};
 use crate::{root, runtime, wait};
@@ -246,21 +245,14 @@ fn a_replay_that_is_killed_loses_and_repeats_nothing() {
         &origin,
         (0..LETTERS).map(|n| format!("letter {n}")),
     );
-    let mut killed = Command::new(env!("CARGO_BIN_EXE_kafkaefd"))
-        .args(["dead-letters", "replay", "--in", &dead, "--yes"])
-        .env("BROKER", services.get("BROKER"))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let killed = Running::spawn(&services, &["dead-letters", "replay", "--in", &dead, "--yes"]);
     until("the first letters are back", 60, || {
         match kafka::message_count(&services, std::slice::from_ref(&origin)) {
-            0 => Err(format!("{:?}", killed.try_wait())),
+            0 => Err("nothing is back".to_owned()),
             _ => Ok(()),
         }
     });
-    killed.kill().unwrap();
-    killed.wait().unwrap();
+    drop(killed);
     let ran = kafkaefd(
         &services,
         &["dead-letters", "replay", "--in", &dead, "--yes", "--json"],

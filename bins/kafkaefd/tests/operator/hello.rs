@@ -1,19 +1,12 @@
 //! `kafkaefd helloworld` and `helloavro`: what is produced is consumed, by ours and by kcat.
 
 use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::{Running, kafkaefd};
+use super::{Running, json_lines, kafkaefd};
+use crate::real::peers::kcat;
 use crate::real::{Services, unique};
-
-/// One JSON object a line.
-fn lines(text: &str) -> Vec<Value> {
-    text.lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
-}
 
 #[test]
 fn a_text_goes_to_a_new_topic_and_back() {
@@ -54,7 +47,7 @@ fn a_text_goes_to_a_new_topic_and_back() {
     );
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(ran.stderr.contains("3 messages"), "{}", ran.stderr);
-    let read = lines(&ran.stdout);
+    let read = json_lines(&ran.stdout);
     let texts: Vec<_> = read
         .iter()
         .map(|message| (&message["key"], &message["value"]))
@@ -73,24 +66,8 @@ fn a_text_goes_to_a_new_topic_and_back() {
         ran.stdout
     );
 
-    let kcat = Command::new(services.get("KCAT"))
-        .args([
-            "-b",
-            services.get("BROKER"),
-            "-C",
-            "-t",
-            &topic,
-            "-e",
-            "-q",
-            "-f",
-            "%k %s\n",
-        ])
-        .output()
-        .unwrap();
-    assert_eq!(
-        String::from_utf8_lossy(&kcat.stdout),
-        "hello Hello, world!\n".repeat(3)
-    );
+    let read = kcat(&services, &["-C", "-t", &topic, "-e", "-q", "-f", "%k %s\n"], b"");
+    assert_eq!(read, "hello Hello, world!\n".repeat(3));
 }
 
 #[test]
@@ -118,7 +95,7 @@ fn a_record_goes_to_a_new_topic_and_back() {
             &[&["helloavro", "consume", "-e", "--json"], &at[..]].concat(),
         );
         assert_eq!(ran.code, 0, "{}", ran.stderr);
-        let numbers: Vec<_> = lines(&ran.stdout)
+        let numbers: Vec<_> = json_lines(&ran.stdout)
             .into_iter()
             .map(|message| message["value"]["number"].clone())
             .collect();
@@ -153,21 +130,8 @@ fn what_comes_is_shown_until_ctrl_c() {
         return;
     };
     let topic = unique("operator-live-");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_kafkaefd"))
-        .args([
-            "helloworld",
-            "consume",
-            "--topic",
-            &topic,
-            "--broker",
-            services.get("BROKER"),
-        ])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let running = Running(child);
+    let mut running = Running::spawn(&services, &["helloworld", "consume", "--topic", &topic]);
+    let mut lines = BufReader::new(running.stdout()).lines();
     let greeting = [
         "helloworld",
         "produce",
@@ -184,6 +148,7 @@ fn what_comes_is_shown_until_ctrl_c() {
         format!("{topic}[0]@0 hello Hello\\u{{1b}}[2J"),
         "nothing clears the screen"
     );
-    assert!(running.interrupt(), "Ctrl-C is a good end");
+    let ended = running.interrupt();
+    assert_eq!(ended.code, 0, "Ctrl-C is a good end: {ended:?}");
     assert!(lines.next().is_none());
 }

@@ -1,17 +1,18 @@
 //! `kafkaefd load`: what it reports adds up, it ends when asked to, and leaves no topic behind.
 
-use std::process::{Command, Stdio};
-use std::time::Duration;
-
 use serde_json::Value as Json;
 
-use super::kafkaefd;
-use crate::real::{Services, unique, until};
+use super::{Running, kafkaefd};
+use crate::real::{Services, kafka, unique, until};
 
-fn topics(services: &Services, prefix: &str) -> usize {
+fn topics(services: &Services, prefix: &str) -> Vec<String> {
     let listed = kafkaefd(services, &["admin", "topics", "list"]);
     assert_eq!(listed.code, 0, "{listed:?}");
-    listed.stdout.matches(prefix).count()
+    let words = listed.stdout.split_whitespace();
+    words
+        .filter(|word| word.starts_with(prefix))
+        .map(str::to_owned)
+        .collect()
 }
 
 #[test]
@@ -53,7 +54,7 @@ fn a_load_is_carried_and_measured() {
         0.0 < at("p50") && at("p50") <= at("p99") && at("p99") <= at("max"),
         "{report}"
     );
-    assert_eq!(topics(&services, &prefix), 0);
+    assert_eq!(topics(&services, &prefix), [""; 0]);
 }
 
 /// Ctrl-C ends it with its report and without its topics.
@@ -74,25 +75,16 @@ fn a_load_can_be_ended_early() {
         "--prefix",
         &prefix,
     ];
-    let child = Command::new(env!("CARGO_BIN_EXE_kafkaefd"))
-        .args(flags)
-        .env("BROKER", services.get("BROKER"))
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    until("its topics are there", 60, || match topics(&services, &prefix) {
-        2 => Ok(()),
-        others => Err(format!("{others} topics")),
+    let running = Running::spawn(&services, &flags);
+    until("it is at work", 60, || {
+        let topics = topics(&services, &prefix);
+        match kafka::message_count(&services, &topics) {
+            0 => Err(format!("nothing is in {topics:?}")),
+            _ => Ok(()),
+        }
     });
-    std::thread::sleep(Duration::from_secs(1));
-    let killed = Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status();
-    assert!(killed.unwrap().success());
-    let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
-    let stdout = String::from_utf8_lossy(&output.stdout);
-    assert!(stdout.contains("nothing was lost"), "{stdout}");
-    assert_eq!(topics(&services, &prefix), 0);
+    let ran = running.interrupt();
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(ran.stdout.contains("nothing was lost"), "{ran:?}");
+    assert_eq!(topics(&services, &prefix), [""; 0]);
 }

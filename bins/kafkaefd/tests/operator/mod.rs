@@ -4,16 +4,22 @@ mod connectors;
 mod dead_letters;
 mod groups;
 mod hello;
+mod inject;
 mod latency;
 mod load;
-mod messages;
+mod produce;
 mod registry;
+mod tail;
 mod top;
 mod topics;
 
-use std::process::{Child, Command, Stdio};
+use std::io::Write;
+use std::process::{Child, ChildStdout, Command, Stdio};
 
-use super::real::Services;
+use serde_json::Value as Json;
+
+use super::real::{Services, kafka, unique};
+use super::runtime;
 
 /// What a command left behind.
 #[derive(Debug)]
@@ -25,39 +31,93 @@ pub(crate) struct Ran {
 
 /// Runs kafkaefd to its end, with the services in its environment and nobody at its terminal.
 pub(crate) fn kafkaefd(services: &Services, arguments: &[&str]) -> Ran {
-    let output = Command::new(env!("CARGO_BIN_EXE_kafkaefd"))
-        .args(arguments)
-        .env("BROKER", services.get("BROKER"))
-        .env("SCHEMAREGISTRY", services.get("SCHEMAREGISTRY"))
-        .env_remove("NO_COLOR")
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    Ran {
-        code: output.status.code().unwrap_or(-1),
-        stdout: text(output.stdout),
-        stderr: text(output.stderr),
-    }
+    kafkaefd_with(services, arguments, b"")
+}
+
+/// The same, with text on its standard input.
+fn kafkaefd_with(services: &Services, arguments: &[&str], input: &[u8]) -> Ran {
+    let mut running = Running::spawn(services, arguments);
+    let mut stdin = running.child().stdin.take().unwrap();
+    // A command that refuses its arguments reads nothing.
+    let _ = stdin.write_all(input);
+    drop(stdin);
+    running.end()
 }
 
 /// A command that runs until it is interrupted; killed at the end of its test, whatever happens.
-pub(crate) struct Running(pub(crate) Child);
+pub(crate) struct Running(Option<Child>);
 
 impl Running {
-    /// Ctrl-C; whether it ended well.
-    pub(crate) fn interrupt(mut self) -> bool {
+    pub(crate) fn spawn(services: &Services, arguments: &[&str]) -> Self {
+        let child = Command::new(env!("CARGO_BIN_EXE_kafkaefd"))
+            .args(arguments)
+            .env("BROKER", services.get("BROKER"))
+            .env("SCHEMAREGISTRY", services.get("SCHEMAREGISTRY"))
+            .env_remove("NO_COLOR")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        Self(Some(child.unwrap()))
+    }
+
+    /// What it prints, for who reads it as it comes.
+    pub(crate) fn stdout(&mut self) -> ChildStdout {
+        self.child().stdout.take().unwrap()
+    }
+
+    /// Ctrl-C, and what it leaves behind.
+    pub(crate) fn interrupt(mut self) -> Ran {
         let sent = Command::new("kill")
-            .args(["-INT", &self.0.id().to_string()])
+            .args(["-INT", &self.child().id().to_string()])
             .status();
         assert!(sent.unwrap().success());
-        self.0.wait().unwrap().success()
+        self.end()
+    }
+
+    fn end(mut self) -> Ran {
+        let output = self.0.take().unwrap().wait_with_output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        Ran {
+            code: output.status.code().unwrap_or(-1),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+
+    fn child(&mut self) -> &mut Child {
+        self.0.as_mut().unwrap()
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        if let Some(child) = &mut self.0 {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
+}
+
+/// A new topic of its own for a test.
+fn topic(services: &Services, prefix: &str, partitions: i32) -> String {
+    let name = unique(prefix);
+    runtime().block_on(kafka::create_topics(
+        services,
+        std::slice::from_ref(&name),
+        partitions,
+    ));
+    name
+}
+
+fn json_lines(text: &str) -> Vec<Json> {
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+fn sorted(text: &str) -> Vec<&str> {
+    let mut lines: Vec<&str> = text.lines().collect();
+    lines.sort_unstable();
+    lines
 }

@@ -1,6 +1,7 @@
 //! The independent readers of Kafka: kcat, and fastavro behind it.
 
-use std::process::Command;
+use std::io::Write;
+use std::process::{Command, Stdio};
 
 use serde_json::Value as Json;
 
@@ -34,13 +35,25 @@ pub(crate) fn fastavro(services: &Services, topic: &str) -> Vec<PeerRecord> {
         .collect()
 }
 
+/// kcat with `input`, and what it printed.
+pub(crate) fn kcat(services: &Services, arguments: &[&str], input: &[u8]) -> String {
+    let mut child = Command::new(services.get("KCAT"))
+        .args(["-b", services.get("BROKER")])
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(input).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{arguments:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
 /// How many messages a topic holds, by kcat reading all of them.
 pub(crate) fn kcat_count(services: &Services, topic: &str) -> usize {
-    let (kcat, broker) = (services.get("KCAT"), services.get("BROKER"));
-    let read = ["-C", "-q", "-e", "-o", "beginning", "-f", "%p %o\n"];
-    stdout(Command::new(kcat).args(["-b", broker, "-t", topic]).args(read))
-        .lines()
-        .count()
+    let read = ["-C", "-t", topic, "-q", "-e", "-o", "beginning", "-f", "%p %o\n"];
+    kcat(services, &read, b"").lines().count()
 }
 
 fn stdout(command: &mut Command) -> String {
