@@ -19,11 +19,11 @@ use rdkafka::Message;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Header, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext};
 
 use crate::headers::OwnHeaders;
 use crate::intake::Receipt;
-use crate::kafka::{Reporter, SAFE_PRODUCER};
+use crate::kafka::{Reporter, SAFE_PRODUCER, ServedProducer};
 use crate::printable::Printable;
 use crate::retry::Backoff;
 use crate::service::Shutdown;
@@ -41,7 +41,7 @@ pub struct Reason {
 
 /// The way to the dead-letter topic. Share it in an `Arc`.
 pub struct DeadLetters {
-    producer: ThreadedProducer<Context>,
+    producer: ServedProducer<Context>,
     topic: String,
     group: String,
     shutdown: Shutdown,
@@ -86,9 +86,8 @@ impl DeadLetters {
             shutdown: shutdown.clone(),
             on_delivered,
         };
-        let producer = config.create_with_context(context)?;
         Ok(Self {
-            producer,
+            producer: ServedProducer::new(&config, context, &shutdown)?,
             topic: topic.to_owned(),
             group: group.to_owned(),
             shutdown,

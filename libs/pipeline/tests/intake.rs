@@ -20,6 +20,8 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 const TOPIC: &str = "in";
+/// A message with which the lane of a test panics.
+const BUG: &[u8] = b"bug";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What all lanes of a test have finished: how often each message was seen, by its value.
@@ -58,6 +60,7 @@ impl<'m> Lane<'m> for HeldLane<'m> {
         if !self.seen.held.load(Ordering::Relaxed) {
             for taken in self.waiting.drain(..) {
                 let value = taken.message.payload().unwrap_or_default().to_vec();
+                assert_ne!(value, BUG, "what a bug in a lane does");
                 *self.seen.counts.lock().unwrap().entry(value).or_default() += 1;
                 taken.receipt.finish();
             }
@@ -138,12 +141,16 @@ fn produce_to(broker: &Broker, topic: &str, values: std::ops::Range<usize>, byte
         .unwrap();
     for value in values {
         let payload = format!("{value:0bytes$}");
-        producer
-            .send(BaseRecord::<(), _>::to(topic).payload(payload.as_str()))
-            .map_err(|(e, _)| e)
-            .unwrap();
+        send(&producer, topic, payload.as_bytes());
     }
     producer.flush(PATIENCE).unwrap();
+}
+
+fn send(producer: &BaseProducer, topic: &str, payload: &[u8]) {
+    producer
+        .send(BaseRecord::<(), _>::to(topic).payload(payload))
+        .map_err(|(e, _)| e)
+        .unwrap();
 }
 
 /// How far the group has read the topic's first partition.
@@ -256,6 +263,24 @@ fn what_was_not_finished_is_read_again() {
     let next = Consumer::start(&broker, &seen, |_| ());
     wait_until("the next process carries them", || seen.distinct() == 50);
     next.stop();
+}
+
+/// A process whose lane is gone must not stay in the group and do nothing: it ends, and another takes over.
+#[test]
+fn a_lane_that_panics_ends_the_process() {
+    let broker = Broker::start().unwrap();
+    broker.create_topic(TOPIC, 1).unwrap();
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", broker.bootstrap_servers())
+        .create()
+        .unwrap();
+    send(&producer, TOPIC, BUG);
+    producer.flush(PATIENCE).unwrap();
+    let consumer = Consumer::start(&broker, &Seen::default(), |_| ());
+    wait_until("the intake ends", || consumer.thread.is_finished());
+    assert!(consumer.service.shutdown.has_failed());
+    assert!(consumer.thread.join().is_err());
+    assert_eq!(committed(&broker), Offset::Invalid);
 }
 
 #[test]

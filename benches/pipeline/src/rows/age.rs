@@ -54,7 +54,7 @@ impl<'a> Settings<'a> {
             own.chain(given.iter().map(String::as_str)).collect()
         };
         let transform = ["--tasks", "1", "-X", "linger.ms=0"];
-        let sink = ["--flush-interval", "0.02", "--no-gzip"];
+        let sink = ["--flush-interval", "0.02"];
         Self {
             what: "for latency",
             period: PERIOD,

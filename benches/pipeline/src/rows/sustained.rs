@@ -202,11 +202,7 @@ fn stages(bench: &Bench, inputs: &[String], outputs: &[String]) -> Outcome<[Proc
     let (inputs, outputs) = (inputs.join(","), outputs.join(","));
     Ok([
         bench.transform(&inputs, GROUP)?,
-        // The database is on this machine: what compression costs both of them, nobody gets back.
-        bench.stage(
-            "influxsink",
-            &["run", &outputs, "--group", SINK_GROUP, "--no-gzip"],
-        )?,
+        bench.stage("influxsink", &["run", &outputs, "--group", SINK_GROUP])?,
     ])
 }
 

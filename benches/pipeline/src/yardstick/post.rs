@@ -1,12 +1,10 @@
-//! influxsink's yardstick: one thread that posts ready lines in batches of the same size, compressed the same way.
+//! influxsink's yardstick: one thread that posts ready lines in batches of the same size.
 
-use std::io::{BufRead, BufReader, Write as _};
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use serde_json::json;
 
 use crate::failure::{Doing, Failure, Outcome};
@@ -41,14 +39,12 @@ pub(crate) async fn post(args: &PostArgs) -> Outcome<()> {
     let client = client.doing("make an HTTP client")?;
     let pid = std::process::id();
     let (begun, before) = (Instant::now(), cpu(pid)?);
-    for batch in &batches {
-        let body = gzip(batch).doing("compress")?;
+    for batch in batches {
         let request = client
             .post(&args.url)
             .header("Content-Type", "text/plain; charset=utf-8")
-            .header("Content-Encoding", "gzip")
             .header("Authorization", format!("Token {}", args.token));
-        let answer = request.body(body).send().await.doing("post lines")?;
+        let answer = request.body(batch).send().await.doing("post lines")?;
         if answer.status().as_u16() != 204 {
             let (status, text) = (answer.status(), answer.text().await.unwrap_or_default());
             return Err(Failure::Unexpected(format!(
@@ -79,11 +75,4 @@ fn read(args: &PostArgs) -> Outcome<(Vec<Vec<u8>>, u64)> {
         batches.push(batch);
     }
     Ok((batches, all))
-}
-
-/// As influxsink does it: level 1.
-fn gzip(lines: &[u8]) -> std::io::Result<Vec<u8>> {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(lines.len() / 4), Compression::fast());
-    encoder.write_all(lines)?;
-    encoder.finish()
 }

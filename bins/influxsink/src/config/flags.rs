@@ -162,12 +162,8 @@ pub struct RunArgs {
     )]
     pub request_timeout: Duration,
 
-    /// Send requests uncompressed
-    #[arg(long, env = "NO_GZIP", overrides_with = "gzip", help_heading = "Database")]
-    pub no_gzip: bool,
-
-    /// Compress requests (the default)
-    #[arg(long, help_heading = "Database")]
+    /// Compress requests: a quarter of the bytes for twice the CPU time, for a database that is far away
+    #[arg(long, env = "INFLUXDB_GZIP", help_heading = "Database")]
     pub gzip: bool,
 
     /// Write when this many bytes of lines are gathered
@@ -315,7 +311,6 @@ impl RunArgs {
             token_file: None,
             influxdb_ca_file: None,
             request_timeout: Duration::from_secs(10),
-            no_gzip: false,
             gzip: false,
             batch_bytes: 1 << 20,
             batch_points: 5_000,

@@ -195,7 +195,7 @@ impl RunArgs {
             base,
             place,
             token,
-            gzip: self.gzip || !self.no_gzip,
+            gzip: self.gzip,
             timeout: self.request_timeout,
             ca_file: self.influxdb_ca_file.clone(),
         }))
@@ -315,16 +315,8 @@ mod tests {
         assert!(parse(&["t", "--batch-points", "0"]).is_err());
         assert!(parse(&["t", "--flush-interval", "0"]).is_err());
         assert!(error(&["t", "--tag-field", "a b"]).contains("--tag-field"));
-        let args = parse(&[
-            "t",
-            "--tag-field",
-            "salIndex,host",
-            "--tag-field",
-            "x",
-            "--no-gzip",
-        ])
-        .unwrap();
+        let args = parse(&["t", "--tag-field", "salIndex,host", "--tag-field", "x", "--gzip"]).unwrap();
         assert_eq!(args.tag_field, ["salIndex", "host", "x"]);
-        assert!(matches!(args.check().unwrap().to, To::Influx(target) if !target.gzip));
+        assert!(matches!(args.check().unwrap().to, To::Influx(target) if target.gzip));
     }
 }

@@ -1,5 +1,5 @@
 //! InfluxDB over HTTP: `POST /api/v2/write` (2.x, 3.x and 1.8) or `POST /write` (1.x), lines in microseconds,
-//! gzipped by default.
+//! gzipped if asked to.
 //!
 //! The crate `influxdb2` does not do for this: its write path loses the header `Retry-After`.
 

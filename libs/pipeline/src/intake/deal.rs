@@ -2,14 +2,19 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
-use crossbeam_channel::{Sender, TrySendError};
+use crossbeam_channel::{Select, Sender, TrySendError};
 use rdkafka::Message;
 use rdkafka::message::BorrowedMessage;
 
 use super::board::{Board, Partition};
 use super::lane::Taken;
 use crate::memory::BESIDE_MESSAGE;
+
+/// How long the poll thread waits at most before it looks again whether there is room: a database that is slow takes a batch
+/// of lines in 50 ms and more, while the lanes still have some.
+const FULL_WAIT: Duration = Duration::from_millis(20);
 
 /// Deals messages to the lanes, and keeps what does not fit.
 pub(super) struct Dealer<'a, 'm> {
@@ -89,6 +94,18 @@ impl<'a, 'm> Dealer<'a, 'm> {
         }
         self.waiting_bytes = self.waiting.iter().map(|(_, message)| size(message)).sum();
         self.waiting.is_empty()
+    }
+
+    /// Waits until a lane has room for what waits for it, or [`FULL_WAIT`] where nothing waits for a lane.
+    pub(super) fn wait(&self) {
+        let mut select = Select::new();
+        for (index, queue) in self.queues.iter().enumerate() {
+            if self.waiting.iter().any(|(partition, _)| partition.lane == index) {
+                select.send(queue);
+            }
+        }
+        // Only to know when: what is ready is dealt with the next turn.
+        let _ = select.ready_timeout(FULL_WAIT);
     }
 }
 

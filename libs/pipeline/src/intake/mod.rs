@@ -17,6 +17,7 @@
 mod board;
 mod context;
 mod deal;
+mod error;
 mod gate;
 mod lane;
 mod options;
@@ -26,9 +27,10 @@ mod start;
 mod transaction;
 
 pub use board::Receipt;
+pub use error::IntakeError;
 pub use gate::{Gate, Pass};
 pub use lane::{Lane, LaneError, LaneFactory, Taken};
 pub use options::{IntakeOptions, Topics};
-pub use poll::{Intake, IntakeError};
+pub use poll::Intake;
 pub use range::TimeRange;
 pub use transaction::{TransactionalOutlet, TransactionalProducer};

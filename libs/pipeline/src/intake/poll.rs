@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::BorrowedMessage;
 use rdkafka::{Message, Offset, TopicPartitionList};
 
 use super::board::Board;
 use super::context::{IntakeContext, commit};
 use super::deal::Dealer;
-use super::lane::{self, LaneError, LaneFactory, Taken};
+use super::error::IntakeError;
+use super::lane::{self, LaneFactory, Taken};
 use super::options::IntakeOptions;
 use super::range::{Progress, RangeReader};
 use super::transaction::{Commits, Committer, Request};
@@ -43,40 +44,6 @@ pub struct Intake {
     options: IntakeOptions,
     reporter: Reporter,
     since: Instant,
-}
-
-/// The intake cannot go on.
-#[derive(Debug, thiserror::Error)]
-pub enum IntakeError {
-    /// The consumer cannot be made or subscribed: a wrong setting or expression.
-    #[error("cannot consume {topics}")]
-    Setup {
-        /// What was to be consumed.
-        topics: String,
-        /// librdkafka's words.
-        #[source]
-        source: KafkaError,
-    },
-    /// librdkafka cannot recover; the log says of what, just before.
-    #[error("a kafka client cannot go on")]
-    Fatal(#[source] Option<KafkaError>),
-    /// Where the range starts and ends cannot be found out.
-    #[error("cannot find the range's offsets")]
-    Range(#[source] KafkaError),
-    /// Nothing to read in the range.
-    #[error(
-        "no partition of {topics} was given to us within a minute: wrong names, or more replicas than partitions"
-    )]
-    NothingAssigned {
-        /// What was to be consumed.
-        topics: String,
-    },
-    /// After an aborted transaction, the consumer cannot be set back.
-    #[error("cannot go back to the committed offsets")]
-    Rewind(#[source] KafkaError),
-    /// A lane cannot go on.
-    #[error(transparent)]
-    Lane(#[from] LaneError),
 }
 
 impl Intake {
@@ -168,6 +135,7 @@ impl Intake {
                 let mut lane = factory.lane(index, scope)?;
                 queues.push(queue);
                 lanes.push(scope.spawn(move || {
+                    let _guard = shutdown.fail_on_panic();
                     let result = lane::run(&mut lane, &batches, drains, self.options.tick_interval);
                     if result.is_err() {
                         shutdown.fail();
@@ -190,7 +158,10 @@ impl Intake {
                     interval: self.options.commit_interval,
                     shutdown,
                 };
-                scope.spawn(move || committer.run())
+                scope.spawn(move || {
+                    let _guard = shutdown.fail_on_panic();
+                    committer.run()
+                })
             });
             let (watch, over) = bounded(0);
             if committer.is_some() {
@@ -272,7 +243,7 @@ impl Intake {
                     }
                 }
             } else if full_since.get_or_insert_with(Instant::now).elapsed() < PAUSE_AFTER {
-                thread::sleep(Duration::from_millis(1));
+                dealer.wait();
             } else {
                 if !paused {
                     paused = self.set_paused(true);

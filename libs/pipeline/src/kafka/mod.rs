@@ -8,6 +8,7 @@
 mod known;
 mod reach;
 mod refusal;
+mod served;
 mod token;
 mod trouble;
 
@@ -30,6 +31,7 @@ use crate::service::Part;
 
 pub use known::KnownTopics;
 pub use reach::{ReachError, Visitor, reach};
+pub use served::ServedProducer;
 pub(crate) use token::setting as token_setting;
 
 /// What every producer of ours starts from: a retry sends nothing twice, and nothing is lost on a new partition.

@@ -36,6 +36,12 @@ impl Shutdown {
         self.ask();
     }
 
+    /// Held by a thread that others wait for: a panic in it ends the process, which would otherwise stay in its group and do
+    /// nothing.
+    pub fn fail_on_panic(&self) -> FailOnPanic<'_> {
+        FailOnPanic(self)
+    }
+
     /// Whether the end was asked for because of an error.
     pub fn has_failed(&self) -> bool {
         self.failed.load(Ordering::Relaxed)
@@ -88,6 +94,20 @@ impl Shutdown {
             tracing::warn!("second signal: stopping at once, what was not committed is read again");
             std::process::exit(130);
         });
+    }
+}
+
+/// See [`Shutdown::fail_on_panic`].
+#[derive(Debug)]
+#[must_use]
+pub struct FailOnPanic<'a>(&'a Shutdown);
+
+impl Drop for FailOnPanic<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("a thread panicked, see above; stopping, what was not committed is read again");
+            self.0.fail();
+        }
     }
 }
 

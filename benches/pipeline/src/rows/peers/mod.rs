@@ -15,7 +15,7 @@ use crate::flow::median;
 use crate::report::{Ratio, Section, Target, number};
 use crate::schemas;
 use crate::template::Topic;
-use runs::{Contest, Run};
+use runs::{Contest, OURS, OURS_GZIP, Run};
 
 pub(super) async fn measure(bench: &Bench) -> Outcome<Section> {
     let mut contests = Vec::new();
@@ -63,11 +63,13 @@ fn section(contests: &[Contest]) -> Section {
     for contest in contests {
         let runs = &contest.runs;
         for (who, into) in [
-            ("influxsink", "discard"),
+            (OURS, "discard"),
+            (OURS_GZIP, "discard"),
             ("Telegraf", "discard"),
             ("Telegraf", "its own discard"),
             ("bare loop", "discard"),
-            ("influxsink", "InfluxDB"),
+            (OURS, "InfluxDB"),
+            (OURS_GZIP, "InfluxDB"),
             ("Telegraf", "InfluxDB"),
             ("bare loop", "InfluxDB"),
         ] {
@@ -88,15 +90,17 @@ fn section(contests: &[Contest]) -> Section {
             let of = |who, get: fn(&Run) -> f64| middle(runs, who, into, get);
             let rate_of = |who| of(who, |run| run.pace.rate());
             let cpu_of = |who| of(who, |run| run.cpu_micros);
-            let less = cpu_of("Telegraf") / cpu_of("influxsink");
-            let faster = rate_of("influxsink") / rate_of("Telegraf");
-            let of_bare = rate_of("influxsink") / rate_of("bare loop");
+            let less = cpu_of("Telegraf") / cpu_of(OURS);
+            let less_gzip = cpu_of("Telegraf") / cpu_of(OURS_GZIP);
+            let faster = rate_of(OURS) / rate_of("Telegraf");
+            let of_bare = rate_of(OURS) / rate_of("bare loop");
             let _ = writeln!(
                 text,
-                "| | **ratio** | {into} | **{}** × Telegraf, **{}** × bare loop | **{}** × less | | | |",
+                "| | **ratio** | {into} | **{}** × Telegraf, **{}** × bare loop | **{}** × less (with gzip {} ×) | | | |",
                 number(faster),
                 number(of_bare),
-                number(less)
+                number(less),
+                number(less_gzip)
             );
             cpu = cpu.min(less);
             if into == "InfluxDB" {
@@ -105,7 +109,7 @@ fn section(contests: &[Contest]) -> Section {
         }
         let peaks = runs
             .iter()
-            .filter(|run| run.who == "influxsink")
+            .filter(|run| run.who == OURS || run.who == OURS_GZIP)
             .map(|run| run.peak_mib);
         peak = peaks.fold(peak, f64::max);
         let _ = writeln!(checks, "- {}: {}", contest.what, contest.check);

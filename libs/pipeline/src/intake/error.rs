@@ -1,0 +1,39 @@
+//! Why an intake ends before it is asked to.
+
+use rdkafka::error::KafkaError;
+
+use super::lane::LaneError;
+
+/// The intake cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum IntakeError {
+    /// The consumer cannot be made or subscribed: a wrong setting or expression.
+    #[error("cannot consume {topics}")]
+    Setup {
+        /// What was to be consumed.
+        topics: String,
+        /// librdkafka's words.
+        #[source]
+        source: KafkaError,
+    },
+    /// librdkafka cannot recover; the log says of what, just before.
+    #[error("a kafka client cannot go on")]
+    Fatal(#[source] Option<KafkaError>),
+    /// Where the range starts and ends cannot be found out.
+    #[error("cannot find the range's offsets")]
+    Range(#[source] KafkaError),
+    /// Nothing to read in the range.
+    #[error(
+        "no partition of {topics} was given to us within a minute: wrong names, or more replicas than partitions"
+    )]
+    NothingAssigned {
+        /// What was to be consumed.
+        topics: String,
+    },
+    /// After an aborted transaction, the consumer cannot be set back.
+    #[error("cannot go back to the committed offsets")]
+    Rewind(#[source] KafkaError),
+    /// A lane cannot go on.
+    #[error(transparent)]
+    Lane(#[from] LaneError),
+}

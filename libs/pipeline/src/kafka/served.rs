@@ -1,0 +1,69 @@
+//! A producer whose reports are served by a thread of its own: for what is sent seldom, as dead letters are.
+//!
+//! rdkafka has one, `ThreadedProducer`. Its thread waits 100 ms at a time, and rdkafka asks librdkafka for what is left of
+//! them in whole milliseconds, rounded down: for the last part of a millisecond it asks again and again. That was 1 % of a
+//! core in every process, for a producer that hardly ever sends (`perf record`, rdkafka 0.39).
+
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rdkafka::config::{ClientConfig, FromClientConfigAndContext};
+use rdkafka::error::KafkaError;
+use rdkafka::producer::{BaseProducer, ProducerContext};
+
+use crate::service::Shutdown;
+
+/// A little longer than whole milliseconds, so that whole ones are left when rdkafka asks librdkafka, which wakes later than
+/// asked by more than this little: then nothing is left.
+const WAIT: Duration = Duration::from_micros(100_020);
+
+/// A producer, and the thread that serves its reports until it is dropped.
+pub struct ServedProducer<C: ProducerContext + 'static> {
+    producer: Arc<BaseProducer<C>>,
+    over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl<C: ProducerContext + 'static> ServedProducer<C> {
+    /// Makes the producer and starts its thread; if that panics, the service ends.
+    pub fn new(config: &ClientConfig, context: C, shutdown: &Shutdown) -> Result<Self, KafkaError> {
+        let producer = Arc::new(BaseProducer::from_config_and_context(config, context)?);
+        let over = Arc::new(AtomicBool::new(false));
+        let (served, ends, shutdown) = (Arc::clone(&producer), Arc::clone(&over), shutdown.clone());
+        let serve = move || {
+            let _guard = shutdown.fail_on_panic();
+            while !ends.load(Ordering::Relaxed) {
+                served.poll(WAIT);
+            }
+        };
+        let thread = std::thread::Builder::new()
+            .name("reports".to_owned())
+            .spawn(serve);
+        Ok(Self {
+            producer,
+            over,
+            thread: Some(thread.map_err(|error| KafkaError::ClientCreation(error.to_string()))?),
+        })
+    }
+}
+
+impl<C: ProducerContext + 'static> Deref for ServedProducer<C> {
+    type Target = BaseProducer<C>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.producer
+    }
+}
+
+impl<C: ProducerContext + 'static> Drop for ServedProducer<C> {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // A panic ended the service already.
+            let _ = thread.join();
+        }
+    }
+}
