@@ -53,11 +53,7 @@ async fn consume(args: &ConsumeArgs) -> ExitCode {
         return wrong(&error);
     }
     let shutdown = Shutdown::new(service.drain_timeout);
-    let on_signal = shutdown.clone();
-    tokio::spawn(async move {
-        let _ = tokio::signal::ctrl_c().await;
-        on_signal.ask();
-    });
+    shutdown.ask_on_signals();
     match salmock::consume(args, &mut std::io::stdout(), &shutdown).await {
         Err(error) => failed(&error),
         Ok(_) => ExitCode::SUCCESS,

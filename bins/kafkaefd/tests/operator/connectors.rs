@@ -1,8 +1,10 @@
 //! `kafkaefd admin connectors` against a real Kafka Connect, with the file connectors that Kafka ships.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 
 use super::{Ran, Running, kafkaefd};
 use crate::real::{Services, kafka, unique, until};
@@ -200,9 +202,16 @@ fn a_daemon_gives_the_connector_each_new_topic() {
         .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
         .unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
+    // The first is answered at once.
+    let answers = Arc::new(Semaphore::new(1));
+    let answer = Arc::clone(&answers);
     let put = move |axum::Json(config): axum::Json<Value>| {
         let _ = puts.send(config["topics"].as_str().unwrap().to_owned());
-        async { axum::Json(json!({})) }
+        let answers = Arc::clone(&answers);
+        async move {
+            answers.acquire().await.unwrap().forget();
+            axum::Json(json!({}))
+        }
     };
     let router = axum::Router::new().route("/connectors/influxdb-sink/config", axum::routing::put(put));
     runtime.spawn(async move { axum::serve(listener, router).await });
@@ -210,7 +219,7 @@ fn a_daemon_gives_the_connector_each_new_topic() {
     let topics = [format!("{prefix}-a"), format!("{prefix}-b")];
     create(&topics[0]);
     let filter = format!("^{prefix}");
-    let daemon = Running::spawn(
+    let mut daemon = Running::spawn(
         &services,
         &[
             "admin",
@@ -233,6 +242,11 @@ fn a_daemon_gives_the_connector_each_new_topic() {
     assert_eq!(next().unwrap().unwrap(), topics[0]);
     create(&topics[1]);
     assert_eq!(next().unwrap().unwrap(), topics.join(","));
-    let ended = daemon.interrupt();
-    assert_eq!(ended.code, 0, "Ctrl-C is how it ends: {ended:?}");
+    daemon.signal();
+    answer.add_permits(1);
+    let ended = daemon.end();
+    assert_eq!(
+        ended.code, 0,
+        "Ctrl-C is how it ends, also while it is at work: {ended:?}"
+    );
 }

@@ -15,11 +15,16 @@ mod topics;
 
 use std::io::Write;
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
 
 use serde_json::Value as Json;
 
 use super::real::{Services, kafka, unique};
 use super::runtime;
+
+/// How long a command may take; the longest needs a sixth of it.
+const PATIENCE: Duration = Duration::from_secs(180);
 
 /// What a command left behind.
 #[derive(Debug)]
@@ -68,15 +73,27 @@ impl Running {
 
     /// Ctrl-C, and what it leaves behind.
     pub(crate) fn interrupt(mut self) -> Ran {
-        let sent = Command::new("kill")
-            .args(["-INT", &self.child().id().to_string()])
-            .status();
-        assert!(sent.unwrap().success());
+        self.signal();
         self.end()
     }
 
-    fn end(mut self) -> Ran {
-        let output = self.0.take().unwrap().wait_with_output().unwrap();
+    /// Ctrl-C.
+    pub(crate) fn signal(&mut self) {
+        kill(self.child().id(), "-INT");
+    }
+
+    /// What it leaves behind; who does not end is killed, and has no good exit code then.
+    pub(crate) fn end(mut self) -> Ran {
+        let child = self.0.take().unwrap();
+        let (pid, (over, ended)) = (child.id(), channel::<()>());
+        let watchdog = std::thread::spawn(move || {
+            if ended.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+                kill(pid, "-KILL");
+            }
+        });
+        let output = child.wait_with_output().unwrap();
+        drop(over);
+        watchdog.join().unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         Ran {
             code: output.status.code().unwrap_or(-1),
@@ -88,6 +105,11 @@ impl Running {
     fn child(&mut self) -> &mut Child {
         self.0.as_mut().unwrap()
     }
+}
+
+fn kill(pid: u32, signal: &str) {
+    let sent = Command::new("kill").args([signal, &pid.to_string()]).status();
+    assert!(sent.unwrap().success());
 }
 
 impl Drop for Running {

@@ -1,9 +1,11 @@
 //! The end of a process: asked for once, drained within a deadline, then given up.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 /// Whether the process is to end. Cheap to clone; every thread and task holds one.
@@ -80,17 +82,24 @@ impl Shutdown {
         }
     }
 
-    /// SIGTERM and SIGINT ask for the end; a second signal ends the process at once.
+    /// SIGTERM and SIGINT ask for the end, from this call on; a second signal ends the process at once. Within a runtime.
     pub fn ask_on_signals(&self) {
         let shutdown = self.clone();
+        let mut signals = match Signals::listen() {
+            Ok(signals) => signals,
+            Err(error) => {
+                tracing::warn!(%error, "signals cannot be listened to: they end the process at once");
+                return;
+            }
+        };
         tokio::spawn(async move {
-            wait_for_signal().await;
+            signals.next().await;
             tracing::info!(
                 deadline_seconds = shutdown.drain.as_secs_f64(),
                 "stopping: finishing what was read"
             );
             shutdown.ask();
-            wait_for_signal().await;
+            signals.next().await;
             tracing::warn!("second signal: stopping at once, what was not committed is read again");
             std::process::exit(130);
         });
@@ -113,16 +122,31 @@ impl Drop for FailOnPanic<'_> {
 
 /// Waits for SIGTERM or SIGINT.
 pub async fn wait_for_signal() {
-    use tokio::signal::unix::{SignalKind, signal};
-    match signal(SignalKind::terminate()) {
-        Ok(mut terminate) => {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = tokio::signal::ctrl_c() => {}
-            }
-        }
-        Err(_) => {
-            let _ = tokio::signal::ctrl_c().await;
+    match Signals::listen() {
+        Ok(mut signals) => signals.next().await,
+        // Then they end the process by themselves.
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// SIGTERM and SIGINT. None is lost between two waits for the next one, as it would be with a listener for each.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use pipeline::config::{KafkaArgs, seconds};
+use pipeline::service::Shutdown;
 use regex::Regex;
 use serde::Deserialize;
 use serde_json::json;
@@ -127,15 +128,15 @@ impl InfluxdbSinkArgs {
 
     /// Until Ctrl-C. A look that fails is said, and the next may not.
     async fn follow(&self, connect: &Connect, mut known: Vec<String>) -> Result<(), Failure> {
+        let shutdown = Shutdown::new(Duration::ZERO);
+        shutdown.ask_on_signals();
         note(&format!(
             "following the topics, a look each {} s; Ctrl-C ends it",
             self.check_interval.as_secs_f64()
         ));
         loop {
             tokio::select! {
-                interrupted = tokio::signal::ctrl_c() => {
-                    return interrupted.map_err(Failure::io("waiting for Ctrl-C"));
-                }
+                () = shutdown.wait() => return Ok(()),
                 () = tokio::time::sleep(self.check_interval) => {}
             }
             let updated = match self.topics() {
