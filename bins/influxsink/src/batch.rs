@@ -5,6 +5,8 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+
 /// When a batch is full or due. M1M3's messages are 50 times those of an event: counting messages alone
 /// bounds nothing.
 #[derive(Clone, Copy, Debug)]
@@ -87,11 +89,11 @@ impl<K> Batch<K> {
         self.lines.len() >= limits.bytes || self.points.len() >= limits.points
     }
 
-    /// Whether its oldest point has waited long enough.
+    /// When its oldest point will have waited long enough: zero if it has. `None` if there is nothing in it.
     #[must_use]
-    pub fn is_due(&self, limits: &BatchLimits) -> bool {
-        self.opened
-            .is_some_and(|opened| opened.elapsed() >= limits.interval)
+    pub fn due_in(&self, limits: &BatchLimits) -> Option<Duration> {
+        let opened = self.opened?;
+        Some(limits.interval.saturating_sub(opened.elapsed()))
     }
 
     /// Takes what was gathered and leaves an empty batch with room for as much.
@@ -107,7 +109,7 @@ impl<K> Batch<K> {
     /// The batch as the writer takes it apart.
     pub(crate) fn unsettled(self) -> Unsettled<K> {
         Unsettled {
-            lines: self.lines,
+            lines: self.lines.into(),
             points: self.points,
             start: 0,
         }
@@ -118,7 +120,7 @@ impl<K> Batch<K> {
 /// fate is known.
 #[derive(Debug)]
 pub(crate) struct Unsettled<K> {
-    lines: Vec<u8>,
+    lines: Bytes,
     points: VecDeque<BatchedPoint<K>>,
     start: usize,
 }
@@ -134,13 +136,13 @@ impl<K> Unsettled<K> {
         self.points.len()
     }
 
-    /// The lines of the first `count` points.
-    pub(crate) fn lines(&self, count: usize) -> &[u8] {
+    /// The lines of the first `count` points; not a copy.
+    pub(crate) fn lines(&self, count: usize) -> Bytes {
         let end = count
             .checked_sub(1)
             .and_then(|last| self.points.get(last))
             .map_or(self.start, |p| p.end);
-        self.lines.get(self.start..end).unwrap_or_default()
+        self.lines.slice(self.start..end)
     }
 
     /// Takes the first `count` points out.
@@ -174,28 +176,23 @@ mod tests {
         assert!(!batch(&["a\n", "b\n"]).is_full(&LIMITS));
         assert!(batch(&["a\n", "b\n", "c\n"]).is_full(&LIMITS));
         assert!(batch(&["a line of twenty by.\n"]).is_full(&LIMITS));
-        assert!(!batch(&["a\n"]).is_due(&LIMITS));
-        assert!(batch(&["a\n"]).is_due(&BatchLimits {
+        let at_once = BatchLimits {
             interval: Duration::ZERO,
             ..LIMITS
-        }));
-        assert!(
-            !batch(&[]).is_due(&BatchLimits {
-                interval: Duration::ZERO,
-                ..LIMITS
-            }),
-            "nothing waits"
-        );
+        };
+        assert!(batch(&["a\n"]).due_in(&LIMITS) > Some(Duration::from_secs(50)));
+        assert_eq!(batch(&["a\n"]).due_in(&at_once), Some(Duration::ZERO));
+        assert_eq!(batch(&[]).due_in(&at_once), None, "nothing waits");
     }
 
     #[test]
     fn points_leave_with_their_own_lines() {
         let mut unsettled = batch(&["one\n", "two\n", "three\n"]).unsettled();
-        assert_eq!(unsettled.lines(2), b"one\ntwo\n");
+        assert_eq!(unsettled.lines(2), "one\ntwo\n");
         assert_eq!(unsettled.settle(1).map(|p| p.kept).collect::<Vec<_>>(), [0]);
-        assert_eq!(unsettled.lines(1), b"two\n");
-        assert_eq!(unsettled.lines(2), b"two\nthree\n");
+        assert_eq!(unsettled.lines(1), "two\n");
+        assert_eq!(unsettled.lines(2), "two\nthree\n");
         assert_eq!(unsettled.settle(2).map(|p| p.kept).collect::<Vec<_>>(), [1, 2]);
-        assert_eq!((unsettled.lines(1), unsettled.len()), (&b""[..], 0));
+        assert_eq!((unsettled.lines(1), unsettled.len()), (Bytes::new(), 0));
     }
 }

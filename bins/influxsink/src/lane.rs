@@ -1,14 +1,14 @@
 //! A lane: consumes messages of some partitions and takes them through frame, plan and line into a batch,
-//! while its writer thread delivers the batch before.
+//! while its writer threads deliver those before.
 //!
 //! ```text
-//!  intake ──▶ SinkLane (frame → plan → line → batch) ──1 batch──▶ writer thread (deliver) ──▶ database
-//!                │                                                   │
-//!                └──────────────▶ dead letters ◀─────────────────────┘
+//!  intake ──▶ SinkLane (frame → plan → line → batch) ──▶ writer threads (deliver) ──▶ database
+//!                │                                            │
+//!                └────────────▶ dead letters ◀────────────────┘
 //! ```
-//! The queue between them holds one batch, so that at most three exist: one filling, one waiting, one on its
-//! way. When the database is slow, a due batch goes on filling instead of waiting in line; when it is full,
-//! the lane blocks and the intake pauses.
+//! One batch fills, and each writer has one on its way. When the database is slow, a due batch goes on filling
+//! instead of waiting in line; when it is full, the lane blocks and the intake pauses. [`OnTheWay`] says when a
+//! batch may go, and keeps the order of points that overwrite each other.
 
 use std::sync::Arc;
 use std::thread::Scope;
@@ -25,11 +25,15 @@ use rdkafka::Message;
 use crate::batch::{Batch, BatchLimits, BatchedPoint};
 use crate::frame::{Frame, FrameError};
 use crate::line::{Encoded, LineEncoder, Refusal};
+use crate::on_the_way::{OnTheWay, Spans, Ticket};
 use crate::plans::{Lookup, PlanSource, Plans};
 use crate::write::{Delivery, Fates};
 
 /// How often a writer that waits for its first answer asks the database whether it is there.
 const PROBE_INTERVAL: Duration = Duration::from_secs(2);
+
+/// How long a lane with nothing in it rests.
+const IDLE: Duration = Duration::from_secs(1);
 
 /// What all lanes of a sink share.
 pub(crate) struct SinkLanes<D> {
@@ -38,15 +42,17 @@ pub(crate) struct SinkLanes<D> {
     pub(crate) time_from_kafka: bool,
     pub(crate) dead_letters: SharedDeadLetters,
     pub(crate) metrics: SinkMetrics,
-    /// Makes the delivery of one lane.
+    /// Writers of each lane.
+    pub(crate) writers: usize,
+    /// Makes the delivery of one writer.
     pub(crate) delivery: D,
 }
 
-/// What a lane sends to its writer.
-enum Job<'m> {
-    Deliver(Batch<Taken<'m>>),
-    /// Answered once everything before it has been delivered.
-    Drained(Sender<()>),
+/// What a lane sends to its writers.
+struct Job<'m> {
+    batch: Batch<Taken<'m>>,
+    /// Dropped when it is settled.
+    ticket: Ticket,
 }
 
 /// One lane.
@@ -54,9 +60,12 @@ pub(crate) struct SinkLane<'m> {
     plans: Plans,
     encoder: LineEncoder,
     batch: Batch<Taken<'m>>,
+    /// The times in it.
+    spans: Spans,
     limits: BatchLimits,
     time_from_kafka: bool,
-    writer: Sender<Job<'m>>,
+    writers: Sender<Job<'m>>,
+    on_the_way: Arc<OnTheWay>,
     dead_letters: SharedDeadLetters,
     metrics: SinkMetrics,
     encode_seconds: LocalHistogram,
@@ -73,24 +82,33 @@ where
     where
         'm: 'scope,
     {
-        let (writer, jobs) = bounded(1);
-        let delivery = (self.delivery)()?;
-        let fates = MessageFates {
-            dead_letters: Arc::clone(&self.dead_letters),
-            point_age: self.metrics.point_age_seconds.local(),
-            metrics: self.metrics.clone(),
-        };
-        std::thread::Builder::new()
-            .name(format!("writer-{index}"))
-            .spawn_scoped(scope, move || write_until_closed(delivery, fates, &jobs))
-            .map_err(LaneError::new)?;
+        // Never full: a batch has a ticket before it is sent.
+        let (writers, jobs) = bounded(self.writers);
+        for writer in 0..self.writers {
+            let (jobs, delivery) = (jobs.clone(), (self.delivery)()?);
+            let fates = MessageFates {
+                dead_letters: Arc::clone(&self.dead_letters),
+                point_age: self.metrics.point_age_seconds.local(),
+                metrics: self.metrics.clone(),
+            };
+            let shutdown = self.plans.shutdown.clone();
+            std::thread::Builder::new()
+                .name(format!("writer-{index}-{writer}"))
+                .spawn_scoped(scope, move || {
+                    let _guard = shutdown.fail_on_panic();
+                    write_until_closed(delivery, fates, &jobs);
+                })
+                .map_err(LaneError::new)?;
+        }
         Ok(SinkLane {
             plans: Plans::new(self.plans.clone()),
             encoder: LineEncoder::default(),
             batch: Batch::default(),
+            spans: Spans::default(),
             limits: self.limits,
             time_from_kafka: self.time_from_kafka,
-            writer,
+            writers,
+            on_the_way: Arc::new(OnTheWay::new(self.writers)),
             dead_letters: Arc::clone(&self.dead_letters),
             encode_seconds: self.metrics.encode_seconds.local(),
             metrics: self.metrics.clone(),
@@ -122,8 +140,18 @@ impl<'m> Lane<'m> for SinkLane<'m> {
         Ok(())
     }
 
+    fn rest(&self, tick_interval: Duration) -> Duration {
+        match self.batch.due_in(&self.limits) {
+            None => IDLE,
+            // It cannot go yet.
+            Some(Duration::ZERO) => tick_interval,
+            Some(left) => left,
+        }
+    }
+
     fn tick(&mut self) -> Result<(), LaneError> {
-        if self.batch.is_due(&self.limits) && !self.writer.is_full() {
+        let is_due = self.batch.due_in(&self.limits) == Some(Duration::ZERO);
+        if is_due && self.on_the_way.is_free_for(&self.spans) {
             self.flush()
         } else {
             Ok(())
@@ -132,10 +160,7 @@ impl<'m> Lane<'m> for SinkLane<'m> {
 
     fn drain(&mut self) -> Result<(), LaneError> {
         self.flush()?;
-        let (done, drained) = bounded(1);
-        self.send(Job::Drained(done))?;
-        // An error is a writer that ended; nothing is in flight then either.
-        let _ = drained.recv();
+        self.on_the_way.wait_until_empty();
         // Dead letters on their way hold their offsets, too.
         while !self.dead_letters.flush(Duration::from_millis(200)) && !self.shutdown.given_up() {}
         Ok(())
@@ -196,6 +221,7 @@ impl<'m> SinkLane<'m> {
             Ok(encoded) => {
                 self.note(&encoded);
                 self.batch.add(taken, encoded.time_micros);
+                self.spans.add(&plan, encoded.time_micros);
                 Ok(Added::Encoded)
             }
             Err(refusal) => Ok(self.refuse(taken, as_reason(&refusal))),
@@ -226,14 +252,11 @@ impl<'m> SinkLane<'m> {
         if self.batch.is_empty() {
             return Ok(());
         }
+        let ticket = self.on_the_way.enter(self.spans.take());
         let batch = self.batch.take();
-        self.send(Job::Deliver(batch))
-    }
-
-    fn send(&self, job: Job<'m>) -> Result<(), LaneError> {
-        self.writer
-            .send(job)
-            .map_err(|_| LaneError::new("the writer thread has ended"))
+        self.writers
+            .send(Job { batch, ticket })
+            .map_err(|_| LaneError::new("the writer threads have ended"))
     }
 }
 
@@ -245,17 +268,15 @@ fn as_reason(refusal: &Refusal) -> Reason {
     }
 }
 
-/// The writer thread. It ends when its lane is dropped.
+/// A writer thread. It ends when its lane is dropped.
 fn write_until_closed(mut delivery: Delivery, mut fates: MessageFates, jobs: &Receiver<Job<'_>>) {
     delivery.probe();
     loop {
         match jobs.recv_timeout(PROBE_INTERVAL) {
-            Ok(Job::Deliver(batch)) => {
+            Ok(Job { batch, ticket }) => {
                 delivery.deliver(batch, &mut fates);
+                drop(ticket);
                 fates.point_age.flush();
-            }
-            Ok(Job::Drained(done)) => {
-                let _ = done.send(());
             }
             Err(RecvTimeoutError::Timeout) => delivery.probe(),
             Err(RecvTimeoutError::Disconnected) => return,

@@ -12,7 +12,8 @@
 //!
 //! What holds at each hop: a message's offset is committed only when its point is in the database or its
 //! bytes are in the dead-letter topic; points are deterministic (measurement, tags and time come from the
-//! record alone), so that what is written twice after a crash overwrites itself.
+//! record alone), so that what is written twice after a crash overwrites itself; of points that overwrite each
+//! other the one that is later in its partition is written last (`on_the_way`).
 
 pub mod batch;
 pub mod config;
@@ -20,6 +21,7 @@ pub mod decode;
 pub mod frame;
 mod lane;
 pub mod line;
+mod on_the_way;
 mod plans;
 mod run;
 pub mod sqlite;

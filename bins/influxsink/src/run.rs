@@ -126,6 +126,12 @@ pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), R
         time_from_kafka: args.time_from_kafka,
         dead_letters: Arc::clone(&dead_letters),
         metrics: metrics.clone(),
+        // A SQLite file takes one transaction at a time.
+        writers: if sqlite.is_some() {
+            1
+        } else {
+            args.requests_in_flight as usize
+        },
         delivery,
     };
 

@@ -125,12 +125,12 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("efd.db");
         let mut destination = Destination::Sqlite(SqliteWriter::open(&path).unwrap());
-        prop_assert_eq!(destination.write(b"kept v=7i 1\n"), Answer::Written);
+        prop_assert_eq!(destination.write("kept v=7i 1\n".into()), Answer::Written);
         let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
         let line = format!("{table},{tag}=x {field}=\"{escaped}\" 2\n");
-        let answer = destination.write(line.as_bytes());
+        let answer = destination.write(line.clone().into());
         // Adding a column is another statement.
-        let added = destination.write(format!("{table},{tag}=x {field}2=\"{escaped}\" 2\n").as_bytes());
+        let added = destination.write(format!("{table},{tag}=x {field}2=\"{escaped}\" 2\n").into());
 
         let connection = Connection::open(&path).unwrap();
         prop_assert_eq!(others(&connection, &table), Vec::<String>::new());

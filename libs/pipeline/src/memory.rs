@@ -16,6 +16,8 @@ const BASE: usize = 46 << 20;
 pub const LEAST_MIB: u32 = 64;
 /// More in one answer makes nothing quicker; and unpacked it is several times as large, beyond all shares.
 const MOST_FETCHED: usize = 4 << 20;
+/// And what is ahead of a slow database by more than this, with what librdkafka keeps beside it, is only in memory.
+const MOST_AHEAD: usize = 16 << 20;
 /// What librdkafka 2.12 keeps beside each fetched message, however small it is (`sizeof(rd_kafka_op_t)` is 1,024, as gdb
 /// says), with the allocator's share of it and our receipt.
 pub(crate) const BESIDE_MESSAGE: usize = 1_100;
@@ -52,7 +54,7 @@ impl MemoryShares {
         Self {
             resident: whole / 16 * 15,
             in_flight: 2 * eighth,
-            ahead: eighth,
+            ahead: eighth.min(MOST_AHEAD),
             fetch: eighth.min(MOST_FETCHED),
             dead_letters: eighth,
             output: 2 * eighth,

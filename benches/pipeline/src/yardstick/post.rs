@@ -1,10 +1,12 @@
-//! influxsink's yardstick: one thread that posts ready lines in batches of the same size.
+//! influxsink's yardstick: posts ready lines in batches of the same size, as many at once.
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args;
+use futures::{StreamExt, TryStreamExt, stream};
+use reqwest::Client;
 use serde_json::json;
 
 use crate::failure::{Doing, Failure, Outcome};
@@ -22,11 +24,14 @@ pub(crate) struct PostArgs {
     #[arg(long, env = "INFLUXDB_TOKEN", hide_env_values = true)]
     token: String,
     /// Bytes of a batch, as `influxsink run --batch-bytes`
-    #[arg(long, default_value_t = 1 << 20)]
+    #[arg(long, default_value_t = 2 << 20)]
     batch_bytes: usize,
     /// Points of a batch, as `influxsink run --batch-points`
     #[arg(long, default_value_t = 5_000)]
     batch_points: usize,
+    /// Batches on their way at once, as `influxsink run --requests-in-flight`
+    #[arg(long, default_value_t = 2)]
+    requests_in_flight: usize,
     /// File for what it took
     #[arg(long)]
     result: PathBuf,
@@ -35,26 +40,31 @@ pub(crate) struct PostArgs {
 /// Posts all lines, says what that took, reading the file left out, and ends.
 pub(crate) async fn post(args: &PostArgs) -> Outcome<()> {
     let (batches, points) = read(args)?;
-    let client = reqwest::Client::builder().no_proxy().tcp_nodelay(true).build();
+    let client = Client::builder().no_proxy().tcp_nodelay(true).build();
     let client = client.doing("make an HTTP client")?;
     let pid = std::process::id();
     let (begun, before) = (Instant::now(), cpu(pid)?);
-    for batch in batches {
-        let request = client
-            .post(&args.url)
-            .header("Content-Type", "text/plain; charset=utf-8")
-            .header("Authorization", format!("Token {}", args.token));
-        let answer = request.body(batch).send().await.doing("post lines")?;
-        if answer.status().as_u16() != 204 {
-            let (status, text) = (answer.status(), answer.text().await.unwrap_or_default());
-            return Err(Failure::Unexpected(format!(
-                "the database answers {status}: {text}"
-            )));
-        }
-    }
+    let posted = stream::iter(batches).map(|batch| post_one(&client, args, batch));
+    let posted = posted.buffer_unordered(args.requests_in_flight);
+    posted.try_collect::<()>().await?;
     let result = json!({"points": points, "seconds": begun.elapsed().as_secs_f64(),
         "cpu_s": cpu(pid)?.saturating_sub(before).as_secs_f64()});
     std::fs::write(&args.result, result.to_string()).doing(format!("write {}", args.result.display()))
+}
+
+async fn post_one(client: &Client, args: &PostArgs, batch: Vec<u8>) -> Outcome<()> {
+    let request = client
+        .post(&args.url)
+        .header("Content-Type", "text/plain; charset=utf-8")
+        .header("Authorization", format!("Token {}", args.token));
+    let answer = request.body(batch).send().await.doing("post lines")?;
+    if answer.status().as_u16() == 204 {
+        return Ok(());
+    }
+    let (status, text) = (answer.status(), answer.text().await.unwrap_or_default());
+    Err(Failure::Unexpected(format!(
+        "the database answers {status}: {text}"
+    )))
 }
 
 /// The lines in batches, and how many lines there are.

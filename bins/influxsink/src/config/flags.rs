@@ -166,11 +166,23 @@ pub struct RunArgs {
     #[arg(long, env = "INFLUXDB_GZIP", help_heading = "Database")]
     pub gzip: bool,
 
+    /// Requests that a lane may have on their way at once. Points that overwrite each other never are: those
+    /// of one measurement whose times overlap go one after the other
+    #[arg(
+        long,
+        env = "REQUESTS_IN_FLIGHT",
+        default_value_t = 2,
+        value_name = "N",
+        value_parser = clap::value_parser!(u32).range(1..=16),
+        help_heading = "Batches"
+    )]
+    pub requests_in_flight: u32,
+
     /// Write when this many bytes of lines are gathered
     #[arg(
         long,
         env = "BATCH_BYTES",
-        default_value_t = 1 << 20,
+        default_value_t = 2 << 20,
         value_name = "BYTES",
         value_parser = clap::value_parser!(u32).range(1..=20_000_000),
         help_heading = "Batches"
@@ -312,7 +324,8 @@ impl RunArgs {
             influxdb_ca_file: None,
             request_timeout: Duration::from_secs(10),
             gzip: false,
-            batch_bytes: 1 << 20,
+            requests_in_flight: 2,
+            batch_bytes: 2 << 20,
             batch_points: 5_000,
             flush_interval: Duration::from_millis(100),
             tag_field: mapping.tag_fields,

@@ -122,8 +122,9 @@ impl RunArgs {
             lanes,
             to: self.destination()?,
             limits: BatchLimits {
-                // Of each lane's: one that fills, one that waits, one on its way, and that one compressed.
-                bytes: (self.batch_bytes as usize).min(memory.output / (4 * lanes)),
+                // Of each lane's: one that fills, those on their way, and these compressed.
+                bytes: (self.batch_bytes as usize)
+                    .min(memory.output / ((1 + 2 * self.requests_in_flight as usize) * lanes)),
                 points: self.batch_points as usize,
                 interval: self.flush_interval,
             },
@@ -301,11 +302,11 @@ mod tests {
     #[test]
     fn batches_fit_into_the_memory() {
         let bytes = |flags: &[&str]| parse(flags).unwrap().check().unwrap().limits.bytes;
-        assert_eq!(bytes(&["t", "--lanes", "2"]), 1 << 20);
+        assert_eq!(bytes(&["t", "--lanes", "2"]), 2 << 20);
         assert_eq!(
             bytes(&["t", "--lanes", "16", "--max-memory", "64"]),
-            // A quarter of what is left of 64 MiB, for 64 batches.
-            (18 << 20) / 4 / 64
+            // A quarter of what is left of 64 MiB, for 80 batches.
+            (18 << 20) / 4 / 80
         );
         assert!(parse(&["t", "--max-memory", "16"]).is_err());
     }

@@ -2,6 +2,7 @@
 //! record.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::names::{INDEX, Key, array_limits};
 use super::schema::{self, Field, SchemaError, Type};
@@ -29,7 +30,7 @@ impl Default for Mapping {
 /// A compiled writer schema.
 #[derive(Debug)]
 pub struct Plan {
-    pub(super) measurement: Box<str>,
+    pub(super) measurement: Arc<str>,
     pub(super) steps: Box<[Step]>,
 }
 
@@ -54,7 +55,7 @@ impl Plan {
 
     /// The record's full name, which is the measurement. Letters, digits, `_`, `-` and dots only.
     #[must_use]
-    pub fn measurement(&self) -> &str {
+    pub fn measurement(&self) -> &Arc<str> {
         &self.measurement
     }
 }

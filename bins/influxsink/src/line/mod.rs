@@ -151,7 +151,7 @@ impl Line<'_> {
     #[inline]
     fn name(&mut self, name: Name<'_>) {
         if name.prefix.is_empty() {
-            self.lines.extend_from_slice(name.key.assign().as_bytes());
+            name.key.append_to(self.lines);
         } else {
             self.lines.push(b',');
             self.lines.extend_from_slice(name.prefix.as_bytes());
@@ -162,24 +162,27 @@ impl Line<'_> {
             // In place of the equals sign.
             self.lines.pop();
             self.index(index);
-            self.lines.push(b'=');
         }
     }
 
-    /// Writes an array's index: nearly always of three digits at most.
+    /// Writes an array's index, nearly always of three digits at most, and the equals sign.
     #[inline]
     fn index(&mut self, index: usize) {
         let digit = |value: usize| b'0' + (value % 10) as u8;
         match index {
-            0..10 => self.lines.push(digit(index)),
-            10..100 => self.lines.extend_from_slice(&[digit(index / 10), digit(index)]),
-            100..1000 => {
-                self.lines
-                    .extend_from_slice(&[digit(index / 100), digit(index / 10), digit(index)]);
-            }
-            _ => self
+            0..10 => self.lines.extend_from_slice(&[digit(index), b'=']),
+            10..100 => self
                 .lines
-                .extend_from_slice(itoa::Buffer::new().format(index).as_bytes()),
+                .extend_from_slice(&[digit(index / 10), digit(index), b'=']),
+            100..1000 => {
+                let digits = [digit(index / 100), digit(index / 10), digit(index), b'='];
+                self.lines.extend_from_slice(&digits);
+            }
+            _ => {
+                self.lines
+                    .extend_from_slice(itoa::Buffer::new().format(index).as_bytes());
+                self.lines.push(b'=');
+            }
         }
     }
 }

@@ -6,6 +6,7 @@
 //! Halves are sent in order, so that points leave the batch at its front. Points that a partial write had
 //! stored already are written again, which changes nothing.
 
+use bytes::Bytes;
 use pipeline::dead_letter::Reason;
 use pipeline::metrics::SinkMetrics;
 use pipeline::retry::Backoff;
@@ -65,7 +66,7 @@ impl Delivery {
         if self.is_up {
             return;
         }
-        match self.destination.write(b"") {
+        match self.destination.write(Bytes::new()) {
             Answer::Away { message, .. } => self.readiness.down(message),
             Answer::Busy { .. } => {}
             // Some versions call an empty write bad; they have looked at token and bucket before.

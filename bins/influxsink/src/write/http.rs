@@ -7,6 +7,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
@@ -121,9 +122,9 @@ impl InfluxWriter {
     }
 
     /// Posts whole lines and waits for the answer.
-    pub(super) fn write(&mut self, lines: &[u8]) -> Answer {
-        let body = if self.gzip { gzip(lines) } else { lines.to_vec() };
+    pub(super) fn write(&mut self, lines: Bytes) -> Answer {
         self.metrics.line_bytes.inc_by(lines.len() as u64);
+        let body = if self.gzip { gzip(&lines).into() } else { lines };
         self.metrics.sent_bytes.inc_by(body.len() as u64);
         let mut request = self
             .client

@@ -13,6 +13,8 @@ pub use deliver::{Delivery, Ended, Fates};
 pub use http::{InfluxSetupError, InfluxTarget, InfluxWriter, Place};
 pub use token::{Token, TokenError};
 
+use bytes::Bytes;
+
 use crate::sqlite::SqliteWriter;
 
 /// Where points go.
@@ -26,10 +28,10 @@ pub enum Destination {
 
 impl Destination {
     /// Writes whole lines, in one request or one transaction. Blocks until it has been answered.
-    pub fn write(&mut self, lines: &[u8]) -> Answer {
+    pub fn write(&mut self, lines: Bytes) -> Answer {
         match self {
             Destination::Influx(influx) => influx.write(lines),
-            Destination::Sqlite(sqlite) => sqlite.write(lines),
+            Destination::Sqlite(sqlite) => sqlite.write(&lines),
         }
     }
 }

@@ -12,5 +12,7 @@ mod decode;
 mod delivery;
 mod end_to_end;
 mod line;
+mod on_the_way;
 mod points;
 mod sqlite;
+mod stack;

@@ -29,7 +29,7 @@ impl File {
     }
 
     fn write(&mut self, lines: &str) -> Answer {
-        self.destination.write(lines.as_bytes())
+        self.destination.write(lines.to_owned().into())
     }
 
     fn rejected(&mut self, lines: &str) -> String {

@@ -29,13 +29,7 @@ impl Stage {
 
     /// The sum of a counter over its labels.
     pub(crate) fn count(&self, name: &str) -> u64 {
-        let families = self.service.metrics.gather();
-        let family = families.iter().find(|family| family.name() == name);
-        let metrics = family.map(|family| family.get_metric()).unwrap_or_default();
-        metrics
-            .iter()
-            .map(|metric| metric.get_counter().get_value() as u64)
-            .sum()
+        self.service.count(name)
     }
 
     /// All counters and gauges but those at zero, and what the stage waits for: for the message of a test that fails.

@@ -167,15 +167,7 @@ impl Stack {
 impl Running {
     /// A counter of this run, all labels together.
     pub(crate) fn count(&self, name: &str) -> u64 {
-        let families = self.service.metrics.gather();
-        let family = families.iter().find(|family| family.name() == name);
-        family.map_or(0, |family| {
-            family
-                .get_metric()
-                .iter()
-                .map(|m| m.get_counter().get_value() as u64)
-                .sum()
-        })
+        self.service.count(name)
     }
 
     pub(crate) async fn wait_for(&self, name: &str, at_least: u64) {

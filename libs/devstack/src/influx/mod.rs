@@ -66,6 +66,7 @@ struct Faults {
     next: VecDeque<Answer>,
     always: Option<Answer>,
     delay: Duration,
+    delay_lines_with: Option<(Vec<u8>, Duration)>,
     reject_lines_with: Option<Vec<u8>>,
     body_limit: usize,
     token: Option<String>,
@@ -106,6 +107,7 @@ impl InfluxServer {
             next: VecDeque::new(),
             always: None,
             delay: Duration::ZERO,
+            delay_lines_with: None,
             reject_lines_with: None,
             body_limit: DEFAULT_BODY_LIMIT,
             token: None,
@@ -155,6 +157,11 @@ impl InfluxServer {
     /// Waits this long before each answer.
     pub fn delay(&self, delay: Duration) {
         self.shared.lock().faults.delay = delay;
+    }
+
+    /// Stores a request that contains `text` only after this long, while others overtake it.
+    pub fn delay_lines_with(&self, text: &str, delay: Duration) {
+        self.shared.lock().faults.delay_lines_with = Some((text.as_bytes().to_vec(), delay));
     }
 
     /// Refuses, with 400, every line that contains `text`, as if it were malformed. On the v2 path the whole request is refused

@@ -111,7 +111,7 @@ async fn answer(
     unit_ns: Result<i64, Refusal>,
     request: Request,
 ) -> Response {
-    let (injected, delay) = {
+    let (injected, mut delay) = {
         let mut state = shared.lock();
         state.store.counts.requests += 1;
         let injected = state
@@ -124,6 +124,11 @@ async fn answer(
     let (head, body) = request.into_parts();
     // The body is read even for an injected answer: closing early would reach the client as a broken connection.
     let body = read(body, &head.headers, &shared).await;
+    if let (Ok(body), Some((text, longer))) = (&body, &shared.lock().faults.delay_lines_with)
+        && contains(body, text)
+    {
+        delay += *longer;
+    }
     if !delay.is_zero() {
         tokio::time::sleep(delay).await;
     }

@@ -25,7 +25,12 @@ pub trait Lane<'m> {
     /// by itself. Receipts may be finished later, from any thread.
     fn take(&mut self, batch: Vec<Taken<'m>>) -> Result<(), LaneError>;
 
-    /// Called at least every tick interval, for what is due by time.
+    /// How long it may be left alone while nothing comes, until the next [`Lane::tick`].
+    fn rest(&self, tick_interval: Duration) -> Duration {
+        tick_interval
+    }
+
+    /// Called at least every tick interval while messages come, and after a rest: for what is due by time.
     fn tick(&mut self) -> Result<(), LaneError> {
         Ok(())
     }
@@ -73,6 +78,7 @@ pub(super) fn run<'m>(
 ) -> Result<(), LaneError> {
     let mut ticked = Instant::now();
     loop {
+        let mut is_rested = false;
         select! {
             recv(batches) -> batch => match batch {
                 Ok(mut batch) => {
@@ -82,11 +88,51 @@ pub(super) fn run<'m>(
                 Err(_) => return lane.drain(),
             },
             recv(drains) -> asked => if asked.is_ok() { lane.drain()? },
-            default(tick_interval) => {}
+            default(lane.rest(tick_interval)) => is_rested = true,
         }
-        if ticked.elapsed() >= tick_interval {
+        if is_rested || ticked.elapsed() >= tick_interval {
             lane.tick()?;
             ticked = Instant::now();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crossbeam_channel::{Sender, bounded};
+
+    use super::*;
+
+    /// Says when it is ticked.
+    struct Resting(Sender<()>);
+
+    impl Lane<'_> for Resting {
+        fn take(&mut self, _: Vec<Taken<'_>>) -> Result<(), LaneError> {
+            Ok(())
+        }
+        fn rest(&self, _: Duration) -> Duration {
+            Duration::from_millis(1)
+        }
+        fn tick(&mut self) -> Result<(), LaneError> {
+            let _ = self.0.try_send(());
+            Ok(())
+        }
+        fn drain(&mut self) -> Result<(), LaneError> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_lane_is_ticked_after_the_rest_that_it_asks_for() {
+        let (ticks, ticked) = bounded(1);
+        let (queue, batches) = bounded(0);
+        let (_drain, drains) = bounded(0);
+        let hour = Duration::from_secs(3_600);
+        let lane = std::thread::spawn(move || run(&mut Resting(ticks), &batches, &drains, hour));
+        for _ in 0..3 {
+            ticked.recv_timeout(Duration::from_secs(30)).unwrap();
+        }
+        drop(queue);
+        lane.join().unwrap().unwrap();
     }
 }

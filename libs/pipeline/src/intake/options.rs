@@ -61,7 +61,7 @@ pub struct IntakeOptions {
     pub max_resident: Option<usize>,
     /// How often finished prefixes are committed, or transactions ended.
     pub commit_interval: Duration,
-    /// How often an idle lane is ticked.
+    /// How often a lane is ticked; see [`Lane::rest`](super::Lane::rest).
     pub tick_interval: Duration,
 }
 

@@ -35,6 +35,17 @@ pub struct Service {
 }
 
 impl Service {
+    /// The sum of a counter over its labels, for who runs a stage in its own process. Zero where there is none of that name.
+    pub fn count(&self, name: &str) -> u64 {
+        let families = self.metrics.gather();
+        let family = families.iter().find(|family| family.name() == name);
+        let metrics = family.map(|family| family.get_metric()).unwrap_or_default();
+        metrics
+            .iter()
+            .map(|metric| metric.get_counter().get_value() as u64)
+            .sum()
+    }
+
     /// Binds the port, serves the three paths on it, and turns SIGTERM and SIGINT into a drain.
     ///
     /// Call it on a tokio runtime, after the whole configuration has been checked.

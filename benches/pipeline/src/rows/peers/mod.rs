@@ -40,8 +40,8 @@ pub(super) async fn measure(bench: &Bench) -> Outcome<Section> {
 async fn contest(bench: &Bench, what: &'static str, topic: &Topic, count: u64) -> Outcome<Contest> {
     println!("peers: {count} records of {what}");
     let mut contest = Contest::new(bench, what, topic, count).await?;
-    for _ in 0..bench.size(1, 3) {
-        contest.round(bench).await?;
+    for round in 0..bench.size(1, 3) {
+        contest.round(bench, round).await?;
     }
     contest.tidy_up()?;
     Ok(contest)

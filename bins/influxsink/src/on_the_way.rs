@@ -1,0 +1,249 @@
+//! What a lane has on its way to the database: between batch and write, the place that says when a batch may go.
+//!
+//! As many go at once as there are writers, so that no full batch waits beside them and takes memory. Several requests at once keep the database busy while the lane's next batch fills, but they may arrive in any order. That
+//! changes nothing as long as no two of them hold points of one series and time, of which the later one must win. So a batch
+//! notes the times of each measurement in it, and waits for those before it whose times overlap. Telemetry comes in the order
+//! of its time: what waits is a replay over itself, or a clock that was set back.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+
+use crate::decode::Plan;
+
+/// The times of the points of one measurement, microseconds since 1970 UTC, both included.
+#[derive(Clone, Debug)]
+struct Span {
+    plan: Arc<Plan>,
+    first: i64,
+    last: i64,
+}
+
+impl Span {
+    fn widen(&mut self, other: &Span) {
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+        if !Arc::ptr_eq(&self.plan, &other.plan) {
+            (self.first, self.last) = (i64::MIN, i64::MAX);
+        }
+    }
+
+    /// Whether one must wait for the other. Two schemas of one measurement always do: the database gives a field the type of
+    /// the point that comes first.
+    fn meets(&self, other: &Span) -> bool {
+        !Arc::ptr_eq(&self.plan, &other.plan) || (self.first <= other.last && other.first <= self.last)
+    }
+}
+
+/// The times in a batch, by measurement.
+#[derive(Debug, Default)]
+pub(crate) struct Spans {
+    spans: HashMap<Arc<str>, Span>,
+    /// The last message's: the next one is often of the same schema, and then needs no search.
+    current: Option<Span>,
+}
+
+impl Spans {
+    /// Notes a point.
+    pub(crate) fn add(&mut self, plan: &Arc<Plan>, time_micros: i64) {
+        match &mut self.current {
+            Some(span) if Arc::ptr_eq(&span.plan, plan) => {
+                span.first = span.first.min(time_micros);
+                span.last = span.last.max(time_micros);
+            }
+            current => {
+                let next = Span {
+                    plan: Arc::clone(plan),
+                    first: time_micros,
+                    last: time_micros,
+                };
+                if let Some(done) = current.replace(next) {
+                    self.settle(done);
+                }
+            }
+        }
+    }
+
+    /// Takes what was noted and leaves nothing.
+    pub(crate) fn take(&mut self) -> Spans {
+        if let Some(done) = self.current.take() {
+            self.settle(done);
+        }
+        std::mem::take(self)
+    }
+
+    fn settle(&mut self, span: Span) {
+        match self.spans.get_mut(span.plan.measurement()) {
+            Some(known) => known.widen(&span),
+            None => {
+                self.spans.insert(Arc::clone(span.plan.measurement()), span);
+            }
+        }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Span> {
+        self.spans.values().chain(&self.current)
+    }
+
+    fn meet(&self, sent: &Spans) -> bool {
+        self.all().any(|span| {
+            let other = sent.spans.get(span.plan.measurement());
+            other.is_some_and(|other| span.meets(other))
+        })
+    }
+}
+
+/// The batches of one lane that have left it and are not settled.
+#[derive(Debug)]
+pub(crate) struct OnTheWay {
+    sent: Mutex<Sent>,
+    settled: Condvar,
+}
+
+#[derive(Debug)]
+struct Sent {
+    batches: Vec<(u64, Spans)>,
+    most: usize,
+    next: u64,
+}
+
+/// A batch's place on the way, until it is dropped: settled, or lost with its writer.
+#[derive(Debug)]
+#[must_use]
+pub(crate) struct Ticket {
+    way: Arc<OnTheWay>,
+    number: u64,
+}
+
+impl OnTheWay {
+    /// Has room for `most` batches.
+    pub(crate) fn new(most: usize) -> Self {
+        let sent = Sent {
+            batches: Vec::new(),
+            most,
+            next: 0,
+        };
+        Self {
+            sent: sent.into(),
+            settled: Condvar::new(),
+        }
+    }
+
+    /// Whether a batch with these times could go now.
+    pub(crate) fn is_free_for(&self, spans: &Spans) -> bool {
+        pipeline::lock(&self.sent).is_free_for(spans)
+    }
+
+    /// Blocks until it can.
+    pub(crate) fn enter(self: &Arc<Self>, spans: Spans) -> Ticket {
+        let mut sent = self.wait_until(|sent| sent.is_free_for(&spans));
+        let number = sent.next;
+        sent.next += 1;
+        sent.batches.push((number, spans));
+        Ticket {
+            way: Arc::clone(self),
+            number,
+        }
+    }
+
+    /// Blocks until nothing is on its way.
+    pub(crate) fn wait_until_empty(&self) {
+        drop(self.wait_until(|sent| sent.batches.is_empty()));
+    }
+
+    fn wait_until(&self, mut condition: impl FnMut(&Sent) -> bool) -> std::sync::MutexGuard<'_, Sent> {
+        let sent = pipeline::lock(&self.sent);
+        let waited = self.settled.wait_while(sent, |sent| !condition(sent));
+        // A list of numbers is whole after a panic, too.
+        waited.unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Sent {
+    fn is_free_for(&self, spans: &Spans) -> bool {
+        self.batches.len() < self.most && !self.batches.iter().any(|(_, sent)| spans.meet(sent))
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        pipeline::lock(&self.way.sent)
+            .batches
+            .retain(|(number, _)| *number != self.number);
+        self.way.settled.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::Mapping;
+
+    fn plan(measurement: &str) -> Arc<Plan> {
+        let schema =
+            format!(r#"{{"type":"record","name":"{measurement}","fields":[{{"name":"v","type":"int"}}]}}"#);
+        Arc::new(Plan::compile(&schema, &Mapping::default()).unwrap())
+    }
+
+    fn spans<'p>(points: impl IntoIterator<Item = (&'p Arc<Plan>, i64)>) -> Spans {
+        let mut spans = Spans::default();
+        for (plan, time) in points {
+            spans.add(plan, time);
+        }
+        spans
+    }
+
+    #[test]
+    fn only_a_time_of_the_same_measurement_is_waited_for() {
+        let (a, b) = (plan("a"), plan("b"));
+        let way = Arc::new(OnTheWay::new(2));
+        let first = way.enter(spans([(&a, 10), (&b, 50), (&a, 20), (&b, 60)]).take());
+        assert!(way.is_free_for(&spans([(&a, 21), (&a, 30)])));
+        assert!(way.is_free_for(&spans([(&a, 9), (&b, 61), (&b, 70)])));
+        assert!(!way.is_free_for(&spans([(&a, 21), (&a, 15)])), "within it");
+        assert!(
+            !way.is_free_for(&spans([(&a, 0), (&a, 99), (&b, 61)])),
+            "around it"
+        );
+        assert!(!way.is_free_for(&spans([(&b, 61), (&a, 20)])), "its end");
+        drop(first);
+        assert!(way.is_free_for(&spans([(&a, 15)])));
+        way.wait_until_empty();
+    }
+
+    #[test]
+    fn no_more_than_there_are_writers() {
+        let a = plan("a");
+        let way = Arc::new(OnTheWay::new(2));
+        let first = way.enter(spans([(&a, 1)]).take());
+        let _second = way.enter(spans([(&a, 2)]).take());
+        assert!(!way.is_free_for(&spans([(&a, 3)])));
+        drop(first);
+        assert!(way.is_free_for(&spans([(&a, 3)])));
+    }
+
+    #[test]
+    fn a_schema_waits_for_the_one_before_it() {
+        let (old, new) = (plan("a"), plan("a"));
+        let way = Arc::new(OnTheWay::new(2));
+        let first = way.enter(spans([(&old, 1)]).take());
+        assert!(!way.is_free_for(&spans([(&new, 2)])));
+        drop(first);
+        let _both = way.enter(spans([(&old, 1), (&new, 2)]).take());
+        assert!(!way.is_free_for(&spans([(&new, 3)])));
+    }
+
+    #[test]
+    fn who_waits_is_let_in_when_the_one_before_is_settled() {
+        let a = plan("a");
+        let way = Arc::new(OnTheWay::new(2));
+        let first = way.enter(spans([(&a, 1)]).take());
+        let second = std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| way.enter(spans([(&a, 1)]).take()));
+            drop(first);
+            waiting.join().unwrap()
+        });
+        assert!(!way.is_free_for(&spans([(&a, 1)])));
+        drop(second);
+        way.wait_until_empty();
+    }
+}
