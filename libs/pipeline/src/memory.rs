@@ -17,7 +17,7 @@ pub const LEAST_MIB: u32 = 64;
 /// More in one answer makes nothing quicker; and unpacked it is several times as large, beyond all shares.
 const MOST_FETCHED: usize = 4 << 20;
 /// And what is ahead of a slow database by more than this, with what librdkafka keeps beside it, is only in memory.
-const MOST_AHEAD: usize = 16 << 20;
+const MOST_AHEAD: usize = 12 << 20;
 /// What librdkafka 2.12 keeps beside each fetched message, however small it is (`sizeof(rd_kafka_op_t)` is 1,024, as gdb
 /// says), with the allocator's share of it and our receipt.
 pub(crate) const BESIDE_MESSAGE: usize = 1_100;

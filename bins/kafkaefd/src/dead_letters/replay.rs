@@ -57,6 +57,8 @@ struct Answer {
     /// Letters that stay, as they were replayed before.
     replayed_before: u64,
     replayed: u64,
+    /// Letters that another replay put back between this one's plan and its turn.
+    replayed_meanwhile: u64,
     refused: Vec<Refused>,
 }
 
@@ -85,7 +87,6 @@ impl ReplayArgs {
         };
         let plans = self.plan(&cluster, &mut answer)?;
         let going: usize = plans.iter().map(|plan| plan.chosen.len()).sum();
-        let staying = answer.plan.iter().any(|way| way.obstacle.is_some());
         if !self.answer.json {
             if !answer.plan.is_empty() {
                 out(&table(&answer.plan));
@@ -116,6 +117,7 @@ impl ReplayArgs {
             for plan in &plans {
                 let outcome = self.replay(&cluster, plan, &shutdown).await?;
                 answer.replayed += outcome.replayed;
+                answer.replayed_meanwhile += outcome.meanwhile;
                 answer.refused.extend(
                     outcome
                         .refused
@@ -131,8 +133,7 @@ impl ReplayArgs {
                 refused.letter, refused.reason
             ))));
         }
-        let all = self.dry_run || answer.replayed == going as u64;
-        Ok(if all && !staying { Done::All } else { Done::Partly })
+        Ok(answer.done())
     }
 
     /// Finds out what goes where.
@@ -190,8 +191,16 @@ impl ReplayArgs {
         let topic = cluster.topic(&plan.topic)?;
         let progress = spinner(format!("replaying {}", plan.topic));
         let mut transactions = Transactions::new(&cluster, sender, &plan.topic);
+        let mut meanwhile = 0;
         self.choice.read(&cluster, topic, |letter| {
-            if shutdown.is_set() || marks.has(&letter) || !plan.chosen.contains(&letter.place()) {
+            if !plan.chosen.contains(&letter.place()) {
+                return Ok(());
+            }
+            if marks.has(&letter) {
+                meanwhile += 1;
+                return Ok(());
+            }
+            if shutdown.is_set() {
                 return Ok(());
             }
             transactions.add(letter)?;
@@ -200,7 +209,26 @@ impl ReplayArgs {
         })?;
         let outcome = transactions.finish();
         progress.finish_and_clear();
-        outcome
+        Ok(Outcome {
+            meanwhile,
+            ..outcome?
+        })
+    }
+}
+
+impl Answer {
+    /// Letters that were to go and did not, without a refusal: the replay was interrupted, or retention was faster.
+    fn left(&self) -> u64 {
+        let ways = self.plan.iter().filter(|way| way.obstacle.is_none());
+        let going: u64 = ways.map(|way| way.letters).sum();
+        going.saturating_sub(self.replayed + self.replayed_meanwhile + self.refused.len() as u64)
+    }
+
+    /// Whether every letter is where it came from, whoever put it there.
+    fn done(&self) -> Done {
+        let staying = self.plan.iter().any(|way| way.obstacle.is_some());
+        let all = self.dry_run || (self.refused.is_empty() && self.left() == 0);
+        if all && !staying { Done::All } else { Done::Partly }
     }
 }
 
@@ -233,9 +261,52 @@ fn summary(answer: &Answer) -> String {
     if answer.dry_run {
         return "nothing was replayed: a dry run".to_owned();
     }
-    let replayed = good(format!("{} replayed", count(answer.replayed)));
-    match answer.refused.len() {
-        0 => replayed,
-        refused => format!("{replayed}, {}", bad(format!("{refused} refused"))),
+    let mut parts = vec![good(format!("{} replayed", count(answer.replayed)))];
+    if answer.replayed_meanwhile > 0 {
+        parts.push(format!(
+            "{} by another replay meanwhile",
+            count(answer.replayed_meanwhile)
+        ));
+    }
+    if !answer.refused.is_empty() {
+        parts.push(bad(format!("{} refused", count(answer.refused.len() as u64))));
+    }
+    if answer.left() > 0 {
+        parts.push(warn(format!(
+            "{} not reached: run it again, it goes on there",
+            count(answer.left())
+        )));
+    }
+    parts.join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_another_replay_put_back_is_not_missing() {
+        let way = |letters, obstacle| Way {
+            dead_letter_topic: "a.dead-letter".to_owned(),
+            topic: "a".to_owned(),
+            letters,
+            obstacle,
+        };
+        let mut answer = Answer {
+            plan: vec![way(1_700, None)],
+            replayed: 1_200,
+            replayed_meanwhile: 500,
+            ..Answer::default()
+        };
+        assert!(matches!(answer.done(), Done::All));
+        assert!(summary(&answer).contains("500 by another replay meanwhile"));
+
+        answer.replayed_meanwhile = 400;
+        assert!(matches!(answer.done(), Done::Partly));
+        assert!(summary(&answer).contains("100 not reached"));
+
+        answer.replayed_meanwhile = 500;
+        answer.plan.push(way(1, Some("that topic is gone")));
+        assert!(matches!(answer.done(), Done::Partly));
     }
 }

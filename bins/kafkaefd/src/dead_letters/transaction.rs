@@ -36,6 +36,8 @@ pub(super) struct Transactions<'c> {
 #[derive(Debug, Default)]
 pub(super) struct Outcome {
     pub(super) replayed: u64,
+    /// Letters that another replay had put back before.
+    pub(super) meanwhile: u64,
     /// Letters that Kafka did not take back: their addresses, and why.
     pub(super) refused: Vec<(String, String)>,
 }
@@ -82,6 +84,7 @@ impl<'c> Transactions<'c> {
         Ok(Outcome {
             replayed: self.replayed,
             refused: self.refused,
+            ..Outcome::default()
         })
     }
 

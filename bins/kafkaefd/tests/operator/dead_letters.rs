@@ -1,6 +1,7 @@
 //! dead-letters list, show and replay: with what a stage refused, and with letters of the test's own.
 
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -194,6 +195,19 @@ fn letters_are_counted_shown_and_put_back_once() {
     assert_eq!(peers::kcat_count(&services, &origin), 4);
 }
 
+/// The letters that a replay meant to put back.
+fn planned(ran: &Ran) -> u64 {
+    let answer = answer(ran);
+    let ways = answer["plan"].as_array().unwrap();
+    ways.iter().map(|way| way["letters"].as_u64().unwrap()).sum()
+}
+
+/// Those of them that are back, by this replay or by another one.
+fn accounted(ran: &Ran) -> u64 {
+    let answer = answer(ran);
+    answer["replayed"].as_u64().unwrap() + answer["replayed_meanwhile"].as_u64().unwrap()
+}
+
 /// Four replays of one topic at the same time, over several transactions each: those that are overtaken say so, and each
 /// letter is back once.
 #[test]
@@ -222,6 +236,9 @@ fn replays_at_the_same_time_repeat_nothing() {
                 .stderr
                 .contains("another replay of this dead-letter topic has taken over");
             assert!(ran.code == 0 || overtaken, "{ran:?}");
+            if ran.code == 0 {
+                assert_eq!(accounted(&ran), planned(&ran), "{ran:?}");
+            }
         }
     });
     let last = replay();
@@ -229,6 +246,42 @@ fn replays_at_the_same_time_repeat_nothing() {
     let held = held(&services, &origin);
     assert_eq!(held.len(), LETTERS);
     assert!(held.values().all(|(times, _)| *times == 1));
+}
+
+/// Asked on a terminal and answered after somebody else's replay: nothing is left to do, nothing is repeated, all is well.
+#[test]
+fn what_another_replay_puts_back_meanwhile_is_counted() {
+    let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY", "KCAT"]) else {
+        return;
+    };
+    let (dead, origin) = topics(&services);
+    let letters = ["first", "second", "third"].map(str::to_owned);
+    write_letters(&services, &dead, &origin, letters.into_iter());
+    let replay = ["dead-letters", "replay", "--in", &dead];
+    let mut asked = Running::on_a_terminal(&services, &replay);
+    let mut screen = asked.stdout();
+    let mut shown = read_until(&mut screen, "[y/N] ");
+
+    let other = kafkaefd(&services, &[&replay[..], &["--yes", "--json"]].concat());
+    assert_eq!((other.code, accounted(&other)), (0, planned(&other)), "{other:?}");
+
+    asked.type_line("y");
+    screen.read_to_string(&mut shown).unwrap();
+    assert_eq!(asked.end().code, 0, "{shown}");
+    assert!(shown.contains("0 replayed"), "{shown}");
+    assert!(shown.contains("3 by another replay meanwhile"), "{shown}");
+    assert_eq!(peers::kcat_count(&services, &origin), 3);
+}
+
+/// Reads until `text` is there; what was read.
+fn read_until(screen: &mut impl Read, text: &str) -> String {
+    let mut shown = Vec::new();
+    while !String::from_utf8_lossy(&shown).ends_with(text) {
+        let mut byte = [0];
+        assert_eq!(screen.read(&mut byte).unwrap(), 1, "no {text} in {shown:?}");
+        shown.push(byte[0]);
+    }
+    String::from_utf8_lossy(&shown).into_owned()
 }
 
 /// Killed with transactions committed, one open and others to come: the next replay goes on where that has come to.

@@ -54,8 +54,22 @@ pub(crate) struct Running(Option<Child>);
 
 impl Running {
     pub(crate) fn spawn(services: &Services, arguments: &[&str]) -> Self {
-        let child = Command::new(env!("CARGO_BIN_EXE_kafkaefd"))
-            .args(arguments)
+        let mut command = Command::new(env!("CARGO_BIN_EXE_kafkaefd"));
+        Self::start(services, command.args(arguments))
+    }
+
+    /// With a terminal for its standard input and output: that of `script`, of every Linux.
+    fn on_a_terminal(services: &Services, arguments: &[&str]) -> Self {
+        let line = format!("{} {}", env!("CARGO_BIN_EXE_kafkaefd"), arguments.join(" "));
+        let mut command = Command::new("script");
+        Self::start(
+            services,
+            command.args(["--quiet", "--return", "--command", &line, "/dev/null"]),
+        )
+    }
+
+    fn start(services: &Services, command: &mut Command) -> Self {
+        let child = command
             .env("BROKER", services.get("BROKER"))
             .env("SCHEMAREGISTRY", services.get("SCHEMAREGISTRY"))
             .env_remove("NO_COLOR")
@@ -69,6 +83,11 @@ impl Running {
     /// What it prints, for who reads it as it comes.
     pub(crate) fn stdout(&mut self) -> ChildStdout {
         self.child().stdout.take().unwrap()
+    }
+
+    /// What its user types.
+    fn type_line(&mut self, text: &str) {
+        writeln!(self.child().stdin.as_mut().unwrap(), "{text}").unwrap();
     }
 
     /// Ctrl-C, and what it leaves behind.
