@@ -126,6 +126,7 @@ impl Consumer {
 
     fn stop(self) {
         self.service.shutdown.ask();
+        wait_until("the intake ends", || self.thread.is_finished());
         self.thread.join().unwrap();
     }
 }
@@ -263,6 +264,30 @@ fn what_was_not_finished_is_read_again() {
     let next = Consumer::start(&broker, &seen, |_| ());
     wait_until("the next process carries them", || seen.distinct() == 50);
     next.stop();
+}
+
+/// Whatever librdkafka is doing when the group closes, the intake ends, and knows that it has no partitions any more. (When it
+/// was still asked for its assignment there, one end in 2,500 never came.)
+#[test]
+fn intakes_that_come_and_go_end_each_time() {
+    let broker = Broker::start().unwrap();
+    broker.create_topic(TOPIC, 4).unwrap();
+    std::thread::scope(|scope| {
+        for member in 0..8 {
+            let broker = &broker;
+            scope.spawn(move || {
+                for turn in 0..8 {
+                    let consumer = Consumer::start(broker, &Seen::default(), |options| {
+                        options.group = format!("group-{member}-{turn}");
+                    });
+                    let metrics = consumer.metrics.clone();
+                    wait_until("the partitions are assigned", || metrics.assigned.get() == 4);
+                    consumer.stop();
+                    assert_eq!(metrics.assigned.get(), 0);
+                }
+            });
+        }
+    });
 }
 
 /// A process whose lane is gone must not stay in the group and do nothing: it ends, and another takes over.

@@ -99,8 +99,16 @@ impl ConsumerContext for IntakeContext {
         };
         let metrics = self.reporter.metrics();
         metrics.rebalances.with_label_values(&[kind]).inc();
-        if let Ok(assigned) = consumer.assignment() {
-            metrics.assigned.set(assigned.count() as i64);
+        // Counted, not asked for: with what was called above a group that closes may have ended, and then librdkafka (2.12.1,
+        // `rd_kafka_cgrp_op_serve`) lets a question lie for ever. One stop in 2,500 hung so on a busy machine.
+        if result.is_ok() {
+            let count = list.count() as i64;
+            match (kind, cooperative) {
+                ("assign", true) => metrics.assigned.add(count),
+                ("assign", false) => metrics.assigned.set(count),
+                ("revoke", true) => metrics.assigned.sub(count),
+                _ => metrics.assigned.set(0),
+            }
         }
         tracing::info!(kind, partitions = %names(list), "rebalance");
         if let Err(error) = result {
