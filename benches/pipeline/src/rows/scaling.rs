@@ -2,16 +2,24 @@
 //! costs when it comes through 64 partitions.
 
 use std::fmt::Write as _;
+use std::time::{Duration, Instant};
 
 use sal::name::Dialect;
 use serde_json::{Value, json};
 
 use crate::bench::Bench;
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::flow::{Pace, median, watch};
+use crate::metrics::Metrics;
 use crate::process::Process;
 use crate::report::{Ratio, Section, Target, number};
 use crate::template::Topic;
+
+/// A member notices another one at its next heartbeat, and the default of 3 s is longer than a run.
+const SOON_JOINED: [&str; 2] = ["-X", "heartbeat.interval.ms=100"];
+const JOINED_WITHIN: Duration = Duration::from_secs(30);
+/// The share of what is left then, in percent, that is counted: at the end one partition is done before the other.
+const COUNTED: u64 = 85;
 
 /// A way to run: so many partitions in and out, so many replicas.
 struct Shape {
@@ -23,7 +31,7 @@ struct Shape {
 }
 
 pub(super) async fn measure(bench: &Bench) -> Outcome<Section> {
-    let count = bench.size(60_000, 250_000);
+    let count = bench.size(120_000, 400_000);
     let shapes = [
         ("1 replica, 1 partition", "ScaleOne", 1, 1),
         ("2 replicas, 2 partitions", "ScaleTwo", 2, 2),
@@ -75,15 +83,46 @@ async fn run(bench: &Bench, shape: &Shape, input: &str) -> Outcome<Pace> {
     let (group, topic) = (bench.fresh("bench-scaling"), topic(shape.component)?);
     let output = (topic.kafka_topic.as_str(), shape.partitions);
     let from = bench.kafka.end([output].into_iter())?;
-    let replicas = (0..shape.replicas).map(|_| bench.transform(input, &group));
+    let arguments = ["run", "--topic", input, "--group", &group];
+    let arguments = [&arguments[..], &["--auto-offset-reset", "earliest"], &SOON_JOINED].concat();
+    let replicas = (0..shape.replicas).map(|_| bench.stage("saltransform", &arguments));
     let mut replicas: Vec<Process> = replicas.collect::<Outcome<_>>()?;
+    all_assigned(bench, &replicas, shape).await?;
+    let begun = bench.kafka.end([output].into_iter())?;
+    let counted = (from + shape.count).saturating_sub(begun) * COUNTED / 100;
     let mut watched = vec![("broker", bench.services.pid("kafka")?)];
     watched.extend(replicas.iter().map(|replica| ("stage", replica.pid())));
-    let pace = watch(&bench.kafka, output, from, shape.count, &mut replicas, &watched).await?;
+    let pace = watch(&bench.kafka, output, begun, counted, &mut replicas, &watched).await?;
     for replica in replicas {
         replica.stop().await?;
     }
     Ok(pace)
+}
+
+/// Waits until every replica has its share of the partitions: before that the first one works for all.
+async fn all_assigned(bench: &Bench, replicas: &[Process], shape: &Shape) -> Outcome<()> {
+    let share = shape.partitions as usize / shape.replicas;
+    let begun = Instant::now();
+    for replica in replicas {
+        loop {
+            // Its port opens a moment after its start.
+            let assigned = match Metrics::of(bench, replica).await {
+                Ok(metrics) => metrics.get("kafka_assigned_partitions") as usize,
+                Err(_) => 0,
+            };
+            if assigned == share {
+                break;
+            }
+            if begun.elapsed() > JOINED_WITHIN {
+                return Err(Failure::Unexpected(format!(
+                    "{} has {assigned} of its {share} partitions after {JOINED_WITHIN:?}",
+                    replica.name()
+                )));
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+    Ok(())
 }
 
 fn section(shapes: &[Shape], paces: &[Vec<Pace>]) -> Section {
