@@ -1,9 +1,10 @@
 //! What a lane has on its way to the database: between batch and write, the place that says when a batch may go.
 //!
-//! As many go at once as there are writers, so that no full batch waits beside them and takes memory. Several requests at once keep the database busy while the lane's next batch fills, but they may arrive in any order. That
-//! changes nothing as long as no two of them hold points of one series and time, of which the later one must win. So a batch
-//! notes the times of each measurement in it, and waits for those before it whose times overlap. Telemetry comes in the order
-//! of its time: what waits is a replay over itself, or a clock that was set back.
+//! As many go at once as there are writers, so that no full batch waits beside them and takes memory. Several requests at
+//! once keep the database busy while the lane's next batch fills, but they may arrive in any order. That changes nothing as
+//! long as no two of them hold points of one series and time, of which the later one must win. So a batch notes the times
+//! of each measurement in it, and waits for those before it whose times overlap. Telemetry comes in the order of its time:
+//! what waits is a replay over itself, or a clock that was set back.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};

@@ -191,13 +191,12 @@ impl ReplayArgs {
         let topic = cluster.topic(&plan.topic)?;
         let progress = spinner(format!("replaying {}", plan.topic));
         let mut transactions = Transactions::new(&cluster, sender, &plan.topic);
-        let mut meanwhile = 0;
         self.choice.read(&cluster, topic, |letter| {
             if !plan.chosen.contains(&letter.place()) {
                 return Ok(());
             }
             if marks.has(&letter) {
-                meanwhile += 1;
+                transactions.pass_over();
                 return Ok(());
             }
             if shutdown.is_set() {
@@ -209,10 +208,7 @@ impl ReplayArgs {
         })?;
         let outcome = transactions.finish();
         progress.finish_and_clear();
-        Ok(Outcome {
-            meanwhile,
-            ..outcome?
-        })
+        outcome
     }
 }
 

@@ -29,11 +29,12 @@ pub(super) struct Transactions<'c> {
     batch: Vec<Letter>,
     bytes: usize,
     replayed: u64,
+    meanwhile: u64,
     refused: Vec<(String, String)>,
 }
 
 /// What became of them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Outcome {
     pub(super) replayed: u64,
     /// Letters that another replay had put back before.
@@ -64,6 +65,7 @@ impl<'c> Transactions<'c> {
             batch: Vec::new(),
             bytes: 0,
             replayed: 0,
+            meanwhile: 0,
             refused: Vec::new(),
         }
     }
@@ -78,13 +80,18 @@ impl<'c> Transactions<'c> {
         Ok(())
     }
 
+    /// Counts a letter that another replay has put back.
+    pub(super) fn pass_over(&mut self) {
+        self.meanwhile += 1;
+    }
+
     /// Sends the rest.
     pub(super) fn finish(mut self) -> Result<Outcome, Failure> {
         self.send()?;
         Ok(Outcome {
             replayed: self.replayed,
+            meanwhile: self.meanwhile,
             refused: self.refused,
-            ..Outcome::default()
         })
     }
 
