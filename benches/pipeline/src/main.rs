@@ -21,6 +21,7 @@ mod schemas;
 mod sender;
 mod services;
 mod template;
+mod turns;
 mod usage;
 mod yardstick;
 

@@ -1,5 +1,6 @@
-//! `scaling` and `scaling-partitions`: two replicas of saltransform on two partitions against one on one, and what a message
-//! costs when it comes through 64 partitions.
+//! `scaling`, `scaling-in-turn` and `scaling-partitions`: two replicas of saltransform on two partitions against one on one,
+//! both at once and, as if each had cores of its own, one after the other; and what a message costs when it comes through 64
+//! partitions.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ use crate::metrics::Metrics;
 use crate::process::Process;
 use crate::report::{Ratio, Section, Target, number};
 use crate::template::Topic;
+use crate::turns::Turns;
 
 /// A member notices another one at its next heartbeat, and the default of 3 s is longer than a run.
 const SOON_JOINED: [&str; 2] = ["-X", "heartbeat.interval.ms=100"];
@@ -27,32 +29,36 @@ struct Shape {
     component: &'static str,
     partitions: i32,
     replicas: usize,
+    /// Each replica runs half of the time, and no two at once.
+    in_turn: bool,
     count: u64,
 }
 
 pub(super) async fn measure(bench: &Bench) -> Outcome<Section> {
     let count = bench.size(120_000, 400_000);
     let shapes = [
-        ("1 replica, 1 partition", "ScaleOne", 1, 1),
-        ("2 replicas, 2 partitions", "ScaleTwo", 2, 2),
-        ("1 replica, 64 partitions", "ScaleMany", 64, 1),
+        ("1 replica, 1 partition", "ScaleOne", 1, 1, false),
+        ("2 replicas, 2 partitions", "ScaleTwo", 2, 2, false),
+        ("1 replica, half of the time", "ScaleOne", 1, 1, true),
+        ("2 replicas, in turn", "ScaleTwo", 2, 2, true),
+        ("1 replica, 64 partitions", "ScaleMany", 64, 1, false),
     ];
-    let shapes = shapes.map(|(what, component, partitions, replicas)| Shape {
+    let shapes = shapes.map(|(what, component, partitions, replicas, in_turn)| Shape {
         what,
         component,
         partitions,
         replicas,
+        in_turn,
         count: count * replicas as u64,
     });
-    let mut inputs = Vec::new();
+    let mut inputs: Vec<String> = Vec::new();
     for shape in &shapes {
-        let topic = topic(shape.component)?;
-        println!("scaling: {} messages for {}", shape.count, shape.what);
-        inputs.push(
-            bench
-                .load(&topic, &topic.templates(10_000)?, shape.partitions, shape.count)
-                .await?,
-        );
+        let mut before = shapes.iter().zip(&inputs);
+        let input = match before.find(|(other, _)| other.component == shape.component) {
+            Some((_, input)) => input.clone(),
+            None => load(bench, shape).await?,
+        };
+        inputs.push(input);
     }
     let mut paces: Vec<Vec<Pace>> = vec![Vec::new(); shapes.len()];
     // The first round warms the broker up.
@@ -60,7 +66,7 @@ pub(super) async fn measure(bench: &Bench) -> Outcome<Section> {
         for ((shape, input), paces) in shapes.iter().zip(&inputs).zip(&mut paces) {
             let pace = run(bench, shape, input).await?;
             println!(
-                "  {:<26} {:>7.0}/s {:>6.2} µs, broker {:.2} cores",
+                "  {:<27} {:>7.0}/s {:>6.2} µs, broker {:.2} cores",
                 shape.what,
                 pace.rate(),
                 pace.cpu_micros("stage"),
@@ -79,6 +85,13 @@ fn topic(component: &str) -> Outcome<Topic> {
     Topic::new(&format!("{component}_thermalData"), schema, Dialect::Efd)
 }
 
+async fn load(bench: &Bench, shape: &Shape) -> Outcome<String> {
+    let (topic, count) = (topic(shape.component)?, shape.count);
+    println!("scaling: {count} messages in {} partitions", shape.partitions);
+    let templates = topic.templates(10_000)?;
+    bench.load(&topic, &templates, shape.partitions, count).await
+}
+
 async fn run(bench: &Bench, shape: &Shape, input: &str) -> Outcome<Pace> {
     let (group, topic) = (bench.fresh("bench-scaling"), topic(shape.component)?);
     let output = (topic.kafka_topic.as_str(), shape.partitions);
@@ -88,11 +101,13 @@ async fn run(bench: &Bench, shape: &Shape, input: &str) -> Outcome<Pace> {
     let replicas = (0..shape.replicas).map(|_| bench.stage("saltransform", &arguments));
     let mut replicas: Vec<Process> = replicas.collect::<Outcome<_>>()?;
     all_assigned(bench, &replicas, shape).await?;
+    let turns = shape.in_turn.then(|| Turns::of(&replicas, 2)).transpose()?;
     let begun = bench.kafka.end([output].into_iter())?;
     let counted = (from + shape.count).saturating_sub(begun) * COUNTED / 100;
     let mut watched = vec![("broker", bench.services.pid("kafka")?)];
     watched.extend(replicas.iter().map(|replica| ("stage", replica.pid())));
     let pace = watch(&bench.kafka, output, begun, counted, &mut replicas, &watched).await?;
+    drop(turns);
     for replica in replicas {
         replica.stop().await?;
     }
@@ -158,8 +173,13 @@ fn section(shapes: &[Shape], paces: &[Vec<Pace>]) -> Section {
                 target: Target::Least(1.7),
             },
             Ratio {
+                row: "scaling-in-turn",
+                value: of(3, &Pace::rate) / of(2, &Pace::rate),
+                target: Target::Least(1.7),
+            },
+            Ratio {
                 row: "scaling-partitions",
-                value: cpu(2) / cpu(0),
+                value: cpu(4) / cpu(0),
                 target: Target::Most(1.2),
             },
         ],
