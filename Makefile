@@ -29,13 +29,16 @@ bench: ## measure the hot paths with criterion; ends with a line RATIO for each 
 RELEASE := cargo build --release --locked --no-default-features --bins
 STAGES := -p salmock -p saltransform -p influxsink -p bench-pipeline
 
+# Without ARGS, what was measured also goes into the document.
+REPORT = $(or $(ARGS),--report docs/performance.md)
+
 bench-pipeline: ## measure the whole pipeline on real services against a bare loop of librdkafka (20 minutes)
 	$(RELEASE) $(STAGES)
-	scripts/services run --name bench-$$$$ -- target/release/bench-pipeline $(ARGS)
+	scripts/services run --name bench-$$$$ -- target/release/bench-pipeline $(REPORT)
 
 bench-peers: ## measure influxsink against Telegraf and against a bare loop of HTTP (10 minutes)
 	$(RELEASE) $(STAGES)
-	scripts/services run --peers --name bench-$$$$ -- target/release/bench-pipeline --rows peers $(ARGS)
+	scripts/services run --peers --name bench-$$$$ -- target/release/bench-pipeline --rows peers $(REPORT)
 
 lint: ## check the formatting, and clippy with warnings as errors
 	cargo fmt --all --check

@@ -86,7 +86,7 @@ pub(crate) struct RunArgs {
     #[arg(long, default_value = "target/bench-pipeline", value_name = "DIR")]
     pub(crate) logs: PathBuf,
 
-    /// Writes the tables into this Markdown file, each between its two marks
+    /// Writes the tables into this Markdown file, each between its two marks, with the day, the commit and the machine
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
 

@@ -15,6 +15,7 @@ mod flow;
 mod kafka;
 mod metrics;
 mod process;
+mod provenance;
 mod report;
 mod rows;
 mod schemas;

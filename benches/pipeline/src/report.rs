@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::config::RunArgs;
 use crate::failure::{Doing, Failure, Outcome};
+use crate::provenance;
 
 /// What a row is held to.
 #[derive(Debug, Clone, Copy)]
@@ -64,9 +65,13 @@ impl Section {
     }
 
     /// As it stands between its marks.
-    fn between_marks(&self) -> String {
+    fn between_marks(&self, provenance: &str) -> String {
         let lines: Vec<String> = self.ratios.iter().map(Ratio::line).collect();
-        format!("{}\n```text\n{}\n```\n", self.text, lines.join("\n"))
+        format!(
+            "{}\n```text\n{}\n```\n\n{provenance}\n",
+            self.text,
+            lines.join("\n")
+        )
     }
 }
 
@@ -75,8 +80,9 @@ pub(crate) fn write(args: &RunArgs, sections: &[Section]) -> Outcome<()> {
     if let Some(path) = &args.report {
         let doing = || format!("write {}", path.display());
         let mut text = std::fs::read_to_string(path).doing(doing())?;
+        let provenance = provenance::line(args.quick);
         for section in sections {
-            text = put_between_marks(&text, section, path)?;
+            text = put_between_marks(&text, section, &provenance, path)?;
         }
         std::fs::write(path, text).doing(doing())?;
     }
@@ -110,12 +116,15 @@ pub(crate) fn number(value: f64) -> String {
     }
 }
 
-fn put_between_marks(text: &str, section: &Section, path: &Path) -> Outcome<String> {
+fn put_between_marks(text: &str, section: &Section, provenance: &str, path: &Path) -> Outcome<String> {
     let [begin, end] = ["begin", "end"].map(|which| format!("<!-- measured {}: {which} -->", section.name));
     let missing = || Failure::Unexpected(format!("{} must hold {begin} and then {end}", path.display()));
     let (head, rest) = text.split_once(&begin).ok_or_else(missing)?;
     let (_, tail) = rest.split_once(&end).ok_or_else(missing)?;
-    Ok(format!("{head}{begin}\n{}{end}{tail}", section.between_marks()))
+    Ok(format!(
+        "{head}{begin}\n{}{end}{tail}",
+        section.between_marks(provenance)
+    ))
 }
 
 #[cfg(test)]
