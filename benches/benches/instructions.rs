@@ -7,7 +7,7 @@ use std::error::Error;
 
 use efd_benches::sink::{Line, Record, actuators, azimuth};
 use efd_benches::work::Transform;
-use efd_benches::{Sample, thermal_data, twenty_fields};
+use efd_benches::{Sample, quoted_text, thermal_data, twenty_fields};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
@@ -19,6 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let bytes: usize = match path.as_str() {
         "thermal_data" => transform(&thermal_data(), times)?,
         "twenty_fields" => transform(&twenty_fields(), times)?,
+        "quoted_text" => transform(&quoted_text(), times)?,
         "azimuth" => line(&azimuth()?, times)?,
         "actuators" => line(&actuators()?, times)?,
         _ => return Err(format!("no hot path has the name {path}").into()),

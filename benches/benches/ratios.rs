@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use allocation_counter::measure;
 use efd_benches::sink::{self, Line};
 use efd_benches::work::Transform;
-use efd_benches::{numbers, thermal_data, twenty_fields};
+use efd_benches::{numbers, quoted_text, thermal_data, twenty_fields};
 
 const TURNS: usize = 200;
 const TURN: Duration = Duration::from_millis(5);
@@ -21,11 +21,12 @@ const TURN: Duration = Duration::from_millis(5);
 const PYTHON_MICROS: f64 = 163.0;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let (thermal, twenty) = (thermal_data(), twenty_fields());
+    let (thermal, twenty, quoted) = (thermal_data(), twenty_fields(), quoted_text());
     let texts = numbers(&thermal);
     let (azimuth, actuators) = (sink::azimuth()?, sink::actuators()?);
     let mut large = Transform::new(&thermal)?;
     let mut small = Transform::new(&twenty)?;
+    let mut split = Transform::new(&quoted)?;
     let mut narrow = Line::new(&azimuth)?;
     let mut wide = Line::new(&actuators)?;
     let parse = || {
@@ -35,10 +36,10 @@ fn main() -> Result<(), Box<dyn Error>> {
             .sum::<f64>()
     };
 
-    let in_transform = allocations(|| large.once() + small.once());
+    let in_transform = allocations(|| large.once() + small.once() + split.once());
     let in_line = allocations(|| narrow.once() + wide.once());
 
-    let [large, parse, small, narrow, wide] = micros([
+    let [large, parse, small, split, narrow, wide] = micros([
         &mut || {
             black_box(large.once());
         },
@@ -47,6 +48,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         },
         &mut || {
             black_box(small.once());
+        },
+        &mut || {
+            black_box(split.once());
         },
         &mut || {
             black_box(narrow.once());
@@ -64,6 +68,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "twenty_fields  {small:7.3} µs, {:.2} GB/s of text",
         twenty.text.len() as f64 / small / 1e3
     );
+    println!("quoted_text    {split:7.3} µs, with a quote in its string");
     println!(
         "azimuth        {narrow:7.3} µs to decode {} bytes and write the line",
         azimuth.avro.len()
@@ -75,6 +80,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     at_most("transform-vs-number-parsing", large / parse, 0.7);
     at_most("transform-of-20-fields-µs", small, 0.6);
+    at_most("transform-of-20-fields-with-a-quote-µs", split, 0.6);
     at_least("transform-of-20-fields-vs-python", PYTHON_MICROS / small, 250.0);
     at_most("transform-allocations", in_transform, 0.0);
     at_most("line-of-23-fields-µs", narrow, 1.5);

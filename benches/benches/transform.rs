@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use efd_benches::{Sample, numbers, thermal_data, twenty_fields};
+use efd_benches::{Sample, numbers, quoted_text, thermal_data, twenty_fields};
 use sal::encode::Encoder;
 use sal::plan::Plan;
 use sal::time::TimeScale;
@@ -21,6 +21,7 @@ fn transform(criterion: &mut Criterion) {
     for (name, sample) in [
         ("thermal_data", thermal_data()),
         ("twenty_fields", twenty_fields()),
+        ("quoted_text", quoted_text()),
     ] {
         for (unit, throughput) in [
             ("bytes", Throughput::Bytes(sample.text.len() as u64)),

@@ -64,6 +64,15 @@ pub fn numbers(sample: &Sample) -> Vec<String> {
 
 /// Twenty fields after the first seven: times, positions, counters, flags, a string.
 pub fn twenty_fields() -> Sample {
+    twenty_fields_with(b"elevation axis")
+}
+
+/// The same with a string that holds SAL's quote, unescaped as SAL prints it: its end has to be looked for.
+pub fn quoted_text() -> Sample {
+    twenty_fields_with(b"can't move yet")
+}
+
+fn twenty_fields_with(name: &[u8]) -> Sample {
     let types = ["double", "double", "long", "boolean", "float"];
     let mut fields: Vec<String> = (0..19)
         .map(|index| field(&format!("field{index}"), &format!("\"{}\"", types[index % 5])))
@@ -79,7 +88,7 @@ pub fn twenty_fields() -> Sample {
                 _ => printer.float(temperature(1, index as usize)),
             };
         }
-        printer.text(b"elevation axis");
+        printer.text(name);
     });
     Sample {
         schema: schema("ATMCS_mountEncoders", &fields),

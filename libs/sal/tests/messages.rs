@@ -101,21 +101,35 @@ fn a_command_without_items_has_a_state_or_nothing() {
 
 #[test]
 fn the_layout_that_fitted_last_changes_nothing_but_speed() {
-    let schema = efd("Test_logevent_e", "", &[plain(0, "s", "\"string\"")]);
-    let plan = Plan::compile(&schema, TimeScale::Utc).unwrap();
-    let texts = [
+    let event = [
         " , 'a'",
         " , 'a' , 1",
         " , 2 , 'a' , 1",
         " , 'a' , 'b'",
         " , 2 , 'a' , 'b' , 1",
     ];
-    let texts = texts.map(|values| message("Test_logevent_e", values));
-    let fresh = texts.each_ref().map(|text| encode(&schema, text).unwrap());
-    for first in &texts {
-        for (text, fresh) in texts.iter().zip(&fresh) {
-            record(&schema, &plan, first).unwrap();
-            assert_eq!(&record(&schema, &plan, text).unwrap(), fresh);
+    // With four strings before the item and without; the last two fit both, as their strings hold quotes.
+    let command = [
+        " , 'a'",
+        " , 1 , 'a'",
+        " , 'a' , 'b' , 'c' , 'd' , 'e'",
+        " , 'a' , 'b' , 'c' , 'd' , 'e' , 'f'",
+        " , 'a' , 'b' , 'c'x' , 'd' , 'e'",
+    ];
+    for (topic, texts) in [("Test_logevent_e", event), ("Test_command_c", command)] {
+        let schema = efd(topic, "", &[plain(0, "s", "\"string\"")]);
+        let plan = Plan::compile(&schema, TimeScale::Utc).unwrap();
+        let texts = texts.map(|values| message(topic, values));
+        let fresh = texts.each_ref().map(|text| encode(&schema, text).unwrap());
+        for first in &texts {
+            for (text, fresh) in texts.iter().zip(&fresh) {
+                record(&schema, &plan, first).unwrap();
+                assert_eq!(
+                    &record(&schema, &plan, text).unwrap(),
+                    fresh,
+                    "{text:?} after {first:?}"
+                );
+            }
         }
     }
 }

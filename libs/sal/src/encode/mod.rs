@@ -15,6 +15,8 @@ mod record;
 mod refusal;
 mod value;
 
+use std::iter;
+
 pub(crate) use notes::NoteKind;
 pub use notes::Notes;
 
@@ -64,68 +66,55 @@ impl Encoder {
         })
     }
 
-    /// The layout that the message fits, and the message in `out`.
+    /// The layout that the message fits, and the message in `out`: each layout is read once, behind what the best one yet
+    /// has left there.
     fn choose<'a>(&mut self, source: &Source<'_, 'a>, out: &mut Vec<u8>) -> Result<Chosen<'a>, Failure<'a>> {
         let frame = out.len();
         let last = source.plan.last();
-        let mut furthest = match record::read(source, last, &mut self.buffers, out) {
-            Ok(fit) if !fit.tried_ends || source.plan.layouts.len() == 1 => {
-                return Ok(Chosen {
-                    layout: last,
-                    fit,
-                    others_fit: false,
-                });
-            }
-            Ok(_) => None,
-            Err(failure) => Some(failure),
-        };
-        let mut first = None;
-        let mut fits = 0;
-        for layout in 0..source.plan.layouts.len() {
-            out.truncate(frame);
+        let others = (0..source.plan.layouts.len()).filter(|layout| *layout != last);
+        let mut chosen: Option<Chosen<'a>> = None;
+        let mut furthest: Option<Failure<'a>> = None;
+        for layout in iter::once(last).chain(others) {
+            let start = out.len();
             match record::read(source, layout, &mut self.buffers, out) {
-                Ok(fit) if !fit.tried_ends => {
-                    return Ok(Chosen {
-                        layout,
-                        fit,
-                        others_fit: false,
-                    });
+                Ok(fit) => {
+                    let is_sure = !fit.tried_ends;
+                    let is_first = chosen.as_ref().is_none_or(|chosen| layout < chosen.layout);
+                    if is_sure || is_first {
+                        out.drain(frame..start);
+                        chosen = Some(Chosen {
+                            layout,
+                            fit,
+                            others_fit: chosen.is_some() && !is_sure,
+                        });
+                    } else {
+                        out.truncate(start);
+                        chosen.iter_mut().for_each(|chosen| chosen.others_fit = true);
+                    }
+                    if is_sure {
+                        break;
+                    }
                 }
-                Ok(_) => {
-                    first = first.or(Some(layout));
-                    fits += 1;
+                Err(failure) => {
+                    out.truncate(start);
+                    if furthest.is_none_or(|furthest| failure.is_further(&furthest)) {
+                        furthest = Some(failure);
+                    }
                 }
-                Err(failure) if furthest.is_none_or(|furthest| failure.is_further(&furthest)) => {
-                    furthest = Some(failure);
-                }
-                Err(_) => {}
             }
         }
-        out.truncate(frame);
-        match (first, furthest) {
-            (Some(layout), _) => {
-                let fit = record::read(source, layout, &mut self.buffers, out)?;
-                Ok(Chosen {
-                    layout,
-                    fit,
-                    others_fit: fits > 1,
-                })
-            }
-            (None, Some(furthest)) => Err(furthest),
+        chosen.ok_or_else(|| {
             // No plan is without layouts.
-            (None, None) => {
-                let fault = Fault {
+            furthest.unwrap_or(Failure {
+                fault: Fault {
                     problem: Problem::RecordEnd,
                     rest: source.values,
-                };
-                Err(Failure {
-                    fault,
-                    layout: 0,
-                    op: 0,
-                    field: 0,
-                })
-            }
-        }
+                },
+                layout: 0,
+                op: 0,
+                field: 0,
+            })
+        })
     }
 }
 
