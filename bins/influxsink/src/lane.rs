@@ -16,7 +16,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use pipeline::dead_letter::{Reason, SharedDeadLetters};
-use pipeline::intake::{Lane, LaneError, LaneFactory, Taken};
+use pipeline::intake::{Lane, LaneError, LaneFactory, Receipt, Taken};
 use pipeline::metrics::SinkMetrics;
 use pipeline::service::Shutdown;
 use prometheus::local::LocalHistogram;
@@ -297,11 +297,13 @@ impl<'m> Fates<Taken<'m>> for MessageFates {
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default()
             .as_secs_f64();
-        for point in points {
-            self.metrics.written.inc();
+        let finish = |point: BatchedPoint<Taken<'m>>| {
             self.point_age.observe(now - point.time_micros as f64 / 1e6);
-            point.kept.receipt.finish();
-        }
+            point.kept.receipt
+        };
+        let receipts: Vec<Receipt> = points.map(finish).collect();
+        self.metrics.written.inc_by(receipts.len() as u64);
+        Receipt::finish_all(receipts);
     }
 
     fn rejected(&mut self, point: BatchedPoint<Taken<'m>>, reason: Reason) {

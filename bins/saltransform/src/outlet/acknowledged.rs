@@ -2,12 +2,12 @@
 //! acknowledged its record; until then the message itself is kept, so that a refused record becomes a dead letter with
 //! the original bytes.
 
-use std::marker::PhantomData;
+use std::mem;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use pipeline::dead_letter::{DeadLetters, Reason};
-use pipeline::intake::Taken;
+use pipeline::intake::{Receipt, Taken};
 use pipeline::kafka::{KnownTopics, Reporter};
 use pipeline::lock;
 use pipeline::metrics::TransformMetrics;
@@ -42,10 +42,11 @@ pub(crate) struct Acknowledged<'m> {
 struct OutletContext<'m> {
     reporter: Reporter,
     metrics: TransformMetrics,
+    /// Whose records the broker has, to be finished together.
+    arrived: Mutex<Vec<Sent<'m>>>,
     returned: Mutex<Vec<Returned<'m>>>,
     warned: Mutex<Option<Instant>>,
     reports: Reports,
-    lifetime: PhantomData<&'m ()>,
 }
 
 impl<'m> Acknowledged<'m> {
@@ -59,10 +60,10 @@ impl<'m> Acknowledged<'m> {
         let context = OutletContext {
             reporter,
             metrics,
+            arrived: Mutex::default(),
             returned: Mutex::default(),
             warned: Mutex::default(),
             reports: Reports::default(),
-            lifetime: PhantomData,
         };
         Ok(Self {
             producer: config.create_with_context(context)?,
@@ -95,7 +96,7 @@ impl<'m> Acknowledged<'m> {
             if self.shutdown.given_up() {
                 return;
             }
-            self.producer.poll(Duration::from_millis(10));
+            self.poll(Duration::from_millis(10));
             record = back;
         }
     }
@@ -116,7 +117,9 @@ impl<'m> Acknowledged<'m> {
 
     /// Serves the delivery reports that are there, and those that come within `timeout`.
     pub(super) fn poll(&self, timeout: Duration) {
-        serve(&self.producer, &self.producer.client().context().reports, timeout);
+        let context = self.producer.client().context();
+        serve(&self.producer, &context.reports, timeout);
+        context.finish_arrived();
     }
 
     /// What came back and is due.
@@ -136,6 +139,22 @@ impl<'m> Acknowledged<'m> {
 }
 
 impl<'m> OutletContext<'m> {
+    /// Counts and finishes the messages whose records have arrived: with a few writes to what other threads look at, too, in
+    /// place of a dozen for each message.
+    fn finish_arrived(&self) {
+        let arrived = mem::take(&mut *lock(&self.arrived));
+        if arrived.is_empty() {
+            return;
+        }
+        let (now, total_seconds) = (Instant::now(), self.metrics.total_seconds.local());
+        self.metrics.produced.inc_by(arrived.len() as u64);
+        let finish = |sent: Sent<'m>| {
+            total_seconds.observe((now - sent.since).as_secs_f64());
+            sent.taken.receipt
+        };
+        Receipt::finish_all(arrived.into_iter().map(finish).collect());
+    }
+
     fn return_it(&self, error: KafkaError, topic: &str, sent: Sent<'m>) {
         use RDKafkaErrorCode::{PurgeInflight, PurgeQueue};
         let back = match error.rdkafka_error_code() {
@@ -169,13 +188,7 @@ impl<'m> ProducerContext for OutletContext<'m> {
     fn delivery(&self, result: &DeliveryResult<'_>, sent: Box<Sent<'m>>) {
         self.reports.count();
         match result {
-            Ok(_) => {
-                self.metrics.produced.inc();
-                self.metrics
-                    .total_seconds
-                    .observe(sent.since.elapsed().as_secs_f64());
-                sent.taken.receipt.finish();
-            }
+            Ok(_) => lock(&self.arrived).push(*sent),
             Err((error, message)) => self.return_it(error.clone(), message.topic(), *sent),
         }
     }

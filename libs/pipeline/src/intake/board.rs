@@ -53,9 +53,29 @@ pub struct Receipt {
 
 impl Receipt {
     /// The message has reached the next system (or the dead-letter topic, or carries nothing).
-    pub fn finish(mut self) {
-        self.finished = true;
-        lock(&self.partition.prefix).finish(self.offset);
+    pub fn finish(self) {
+        Self::settle(&mut [self]);
+    }
+
+    /// All of these messages have. What other threads look at, too, is written once for each run of one partition's.
+    pub fn finish_all(mut receipts: Vec<Self>) {
+        Self::settle(&mut receipts);
+    }
+
+    fn settle(receipts: &mut [Self]) {
+        for run in receipts.chunk_by_mut(|one, next| Arc::ptr_eq(&one.partition, &next.partition)) {
+            let Some(first) = run.first() else { continue };
+            let partition = Arc::clone(&first.partition);
+            let mut bytes = 0;
+            let mut prefix = lock(&partition.prefix);
+            for receipt in &mut *run {
+                receipt.finished = true;
+                bytes += receipt.bytes;
+                prefix.finish(receipt.offset);
+            }
+            drop(prefix);
+            partition.let_go(run.len(), bytes);
+        }
     }
 
     /// Whether the partition was taken from us: another process reads the message again, so that work on it that has
@@ -77,14 +97,10 @@ impl Receipt {
 
 impl Drop for Receipt {
     fn drop(&mut self) {
-        let in_flight = &self.partition.in_flight;
         if !self.finished {
-            in_flight.metrics.released.inc();
+            self.partition.in_flight.metrics.released.inc();
+            self.partition.let_go(1, self.bytes);
         }
-        in_flight.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
-        in_flight.messages.fetch_sub(1, Ordering::Relaxed);
-        // Last, and after the prefix was written: who sees nothing taken sees the final position.
-        self.partition.taken.fetch_sub(1, Ordering::Release);
     }
 }
 
@@ -171,18 +187,36 @@ impl Board {
 }
 
 impl Partition {
-    /// Notes a message as taken.
-    pub(super) fn take(self: &Arc<Self>, offset: i64, bytes: usize) -> Receipt {
-        lock(&self.prefix).begin(offset);
-        self.taken.fetch_add(1, Ordering::Relaxed);
-        self.in_flight.messages.fetch_add(1, Ordering::Relaxed);
-        self.in_flight.bytes.fetch_add(bytes, Ordering::Relaxed);
-        Receipt {
-            partition: Arc::clone(self),
-            offset,
-            bytes,
-            finished: false,
-        }
+    /// Notes messages as taken: of each the offset and what it takes in memory.
+    pub(super) fn take(self: &Arc<Self>, messages: impl IntoIterator<Item = (i64, usize)>) -> Vec<Receipt> {
+        let mut all = 0;
+        let mut prefix = lock(&self.prefix);
+        let receipt = |(offset, bytes)| {
+            prefix.begin(offset);
+            all += bytes;
+            Receipt {
+                partition: Arc::clone(self),
+                offset,
+                bytes,
+                finished: false,
+            }
+        };
+        let receipts: Vec<Receipt> = messages.into_iter().map(receipt).collect();
+        drop(prefix);
+        self.taken.fetch_add(receipts.len(), Ordering::Relaxed);
+        self.in_flight
+            .messages
+            .fetch_add(receipts.len(), Ordering::Relaxed);
+        self.in_flight.bytes.fetch_add(all, Ordering::Relaxed);
+        receipts
+    }
+
+    /// So many messages are in flight no more.
+    fn let_go(&self, messages: usize, bytes: usize) {
+        self.in_flight.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.in_flight.messages.fetch_sub(messages, Ordering::Relaxed);
+        // Last, and after the prefix was written: who sees nothing taken sees the final position.
+        self.taken.fetch_sub(messages, Ordering::Release);
     }
 
     /// Whether it was taken from us.
@@ -230,11 +264,15 @@ mod tests {
         Board::new(KafkaMetrics::register(&prometheus::Registry::new()).unwrap())
     }
 
+    fn take<const N: usize>(partition: &Arc<Partition>, messages: [(i64, usize); N]) -> [Receipt; N] {
+        partition.take(messages).try_into().unwrap()
+    }
+
     #[test]
     fn a_dropped_receipt_holds_the_offset_and_frees_the_bytes() {
         let board = board();
         let partition = board.partition("t", 0, 0, 1);
-        let (first, second) = (partition.take(5, 100), partition.take(6, 50));
+        let [first, second] = take(&partition, [(5, 100), (6, 50)]);
         assert_eq!((board.bytes(), board.messages()), (150, 2));
         second.finish();
         drop(first);
@@ -244,10 +282,25 @@ mod tests {
     }
 
     #[test]
+    fn receipts_of_several_partitions_are_finished_together() {
+        let board = board();
+        let [one, other] = [0, 1].map(|number| board.partition("t", number, 0, 1));
+        let [a, b, held] = take(&one, [(5, 100), (6, 50), (7, 1)]);
+        let [c, d] = take(&other, [(1, 10), (2, 10)]);
+        assert_eq!((board.bytes(), board.messages()), (171, 5));
+        Receipt::finish_all(vec![b, c, a, d]);
+        assert_eq!((board.bytes(), board.messages()), (1, 1));
+        assert_eq!((one.take_position(), other.take_position()), (Some(7), Some(3)));
+        assert!(!one.is_idle() && other.is_idle());
+        drop(held);
+        assert_eq!((board.messages(), one.take_position()), (0, None));
+    }
+
+    #[test]
     fn a_position_is_given_once_until_it_moves() {
         let board = board();
         let partition = board.partition("t", 0, 0, 1);
-        partition.take(0, 1).finish();
+        Receipt::finish_all(partition.take([(0, 1)]));
         assert_eq!(partition.take_position(), Some(1));
         assert_eq!(partition.take_position(), None);
         partition.forget_commit();
@@ -257,11 +310,11 @@ mod tests {
     #[test]
     fn receipts_of_a_revoked_assignment_do_not_move_the_next() {
         let board = board();
-        let old = board.partition("t", 0, 0, 1).take(9, 1);
+        let [old] = take(&board.partition("t", 0, 0, 1), [(9, 1)]);
         board.revoke("t", 0).unwrap();
         assert!(old.is_revoked());
         let new = board.partition("t", 0, 0, 1);
-        let receipt = new.take(9, 1);
+        let [receipt] = take(&new, [(9, 1)]);
         old.finish();
         assert_eq!(new.take_position(), None);
         receipt.finish();

@@ -8,7 +8,7 @@ use crossbeam_channel::{Select, Sender, TrySendError};
 use rdkafka::Message;
 use rdkafka::message::BorrowedMessage;
 
-use super::board::{Board, Partition};
+use super::board::{Board, Partition, Receipt};
 use super::lane::Taken;
 use crate::memory::BESIDE_MESSAGE;
 
@@ -73,18 +73,12 @@ impl<'a, 'm> Dealer<'a, 'm> {
             if queue.is_full() || !self.waiting.iter().any(|(partition, _)| partition.lane == index) {
                 continue;
             }
-            let mut batch = Vec::new();
-            let mut others = VecDeque::new();
-            for (partition, message) in self.waiting.drain(..) {
-                if partition.lane == index {
-                    let receipt = partition.take(message.offset(), size(&message));
-                    batch.push(Taken { message, receipt });
-                } else {
-                    others.push_back((partition, message));
-                }
-            }
-            self.waiting = others;
-            match queue.try_send(batch) {
+            let (mine, others): (Vec<_>, Vec<_>) = self
+                .waiting
+                .drain(..)
+                .partition(|(partition, _)| partition.lane == index);
+            self.waiting.extend(others);
+            match queue.try_send(take(mine)) {
                 Ok(()) => {}
                 // This thread alone sends, and it saw room.
                 Err(TrySendError::Full(_)) => unreachable!("a queue filled up by itself"),
@@ -107,6 +101,22 @@ impl<'a, 'm> Dealer<'a, 'm> {
         // Only to know when: what is ready is dealt with the next turn.
         let _ = select.ready_timeout(FULL_WAIT);
     }
+}
+
+/// Notes messages as taken, each run of one partition's at once.
+fn take<'m>(messages: Vec<(Arc<Partition>, BorrowedMessage<'m>)>) -> Vec<Taken<'m>> {
+    let runs = messages.chunk_by(|(one, _), (next, _)| Arc::ptr_eq(one, next));
+    let receipts: Vec<Receipt> = runs
+        .filter_map(|run| Some((&run.first()?.0, run)))
+        .flat_map(|(partition, run)| {
+            partition.take(run.iter().map(|(_, message)| (message.offset(), size(message))))
+        })
+        .collect();
+    let messages = messages.into_iter().map(|(_, message)| message);
+    let taken = messages.zip(receipts);
+    taken
+        .map(|(message, receipt)| Taken { message, receipt })
+        .collect()
 }
 
 /// What a message takes in memory: its bytes, which are librdkafka's own, and what is kept beside them.
