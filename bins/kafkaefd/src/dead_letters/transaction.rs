@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaError};
 use rdkafka::producer::Producer;
 
 use super::letter::Letter;
@@ -20,6 +20,8 @@ const MOST_LETTERS: usize = 500;
 const MOST_BYTES: usize = 8 * 1024 * 1024;
 /// How long one call to Kafka's client may take; it is repeated until its patience ends.
 const CALL: Duration = Duration::from_secs(5);
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Puts letters back.
 pub(super) struct Transactions<'c> {
@@ -121,7 +123,29 @@ impl<'c> Transactions<'c> {
     }
 
     /// One transaction; why it was taken back, if it was.
+    ///
+    /// One that cannot be committed is taken back and tried again: Kafka 4.1 has an unknown error for one that ends in the
+    /// moment in which another replay begins. Whether that other one has taken over, taking back tells: then it fails, too.
     fn attempt(&self, letters: &[Letter]) -> Result<Option<String>, Failure> {
+        let start = Instant::now();
+        loop {
+            self.write(letters)?;
+            if let Some(first) = self.sender.take_lost().into_iter().next() {
+                self.take_back()?;
+                return Ok(Some(pipeline::chain(&first.error)));
+            }
+            let doing = "committing a transaction";
+            match repeat(&self.sender, doing, |producer| producer.commit_transaction(CALL)) {
+                Ok(()) => return Ok(None),
+                Err(undone) if undone.requires_abort && start.elapsed() < PATIENCE => self.take_back()?,
+                Err(undone) => return Err(undone.failure),
+            }
+            self.sender.poll(PAUSE);
+        }
+    }
+
+    /// Begins a transaction and sends each letter with its mark.
+    fn write(&self, letters: &[Letter]) -> Result<(), Failure> {
         repeat(
             &self.sender,
             "beginning a transaction",
@@ -147,16 +171,14 @@ impl<'c> Transactions<'c> {
             self.sender.send(&mark, 0);
         }
         self.sender.settle();
-        let Some(first) = self.sender.take_lost().into_iter().next() else {
-            repeat(&self.sender, "committing a transaction", |producer| {
-                producer.commit_transaction(CALL)
-            })?;
-            return Ok(None);
-        };
-        repeat(&self.sender, "taking a transaction back", |producer| {
+        Ok(())
+    }
+
+    fn take_back(&self) -> Result<(), Failure> {
+        let doing = "taking a transaction back";
+        Ok(repeat(&self.sender, doing, |producer| {
             producer.abort_transaction(CALL)
-        })?;
-        Ok(Some(pipeline::chain(&first.error)))
+        })?)
     }
 
     /// The partition that it came from, unless the topic was made anew with fewer.
@@ -167,12 +189,25 @@ impl<'c> Transactions<'c> {
     }
 }
 
+/// A call that did not succeed.
+struct Undone {
+    failure: Failure,
+    /// Whether the transaction can only be taken back.
+    requires_abort: bool,
+}
+
+impl From<Undone> for Failure {
+    fn from(undone: Undone) -> Self {
+        undone.failure
+    }
+}
+
 /// Calls until it succeeds, as long as another try can help.
 fn repeat(
     sender: &Sender,
     doing: &str,
     call: impl Fn(&rdkafka::producer::BaseProducer<crate::messages::sender::Account>) -> KafkaResult<()>,
-) -> Result<(), Failure> {
+) -> Result<(), Undone> {
     let start = Instant::now();
     loop {
         let error = match call(sender.producer()) {
@@ -180,18 +215,78 @@ fn repeat(
             Err(error) => error,
         };
         if let Some((_, why)) = sender.producer().client().fatal_error() {
-            return Err(Failure::Refused {
-                what: format!("the replay ({doing})"),
-                reason: why,
-                hint: "another replay of this dead-letter topic has taken over; run it again once that has ended, it goes \
-                       on where that has come to"
-                    .to_owned(),
+            return Err(Undone {
+                failure: Failure::Refused {
+                    what: format!("the replay ({doing})"),
+                    reason: why,
+                    hint: "another replay of this dead-letter topic has taken over; run it again once that has ended, it \
+                           goes on where that has come to"
+                        .to_owned(),
+                },
+                requires_abort: false,
             });
         }
-        let retriable = matches!(&error, KafkaError::Transaction(error) if error.is_retriable());
-        if !retriable || start.elapsed() > PATIENCE {
-            return Err(Failure::kafka(doing)(error));
+        let is =
+            |kind: fn(&RDKafkaError) -> bool| matches!(&error, KafkaError::Transaction(error) if kind(error));
+        if !is(RDKafkaError::is_retriable) || start.elapsed() > PATIENCE {
+            return Err(Undone {
+                requires_abort: is(RDKafkaError::txn_requires_abort),
+                failure: Failure::kafka(doing)(error),
+            });
         }
-        sender.poll(Duration::from_millis(100));
+        sender.poll(PAUSE);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use devstack::Broker;
+    use pipeline::config::KafkaArgs;
+    use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+
+    use super::*;
+    use crate::messages::message::{Header, Message};
+
+    const DEAD_LETTERS: &str = "group.dead-letter";
+
+    /// What becomes of one letter whose transactions end with these errors first.
+    fn replay(ends: &[RDKafkaRespErr]) -> Result<Outcome, Failure> {
+        let broker = Broker::start().unwrap();
+        for topic in ["origin", DEAD_LETTERS, &marks::topic_of(DEAD_LETTERS)] {
+            broker.create_topic(topic, 1).unwrap();
+        }
+        let header =
+            |name: &str, value: &str| -> Header { (name.to_owned(), Some(value.as_bytes().to_vec())) };
+        let letter = Letter::of(Message {
+            topic: DEAD_LETTERS.to_owned(),
+            value: Some(b"text".to_vec()),
+            headers: Some(vec![
+                header("topic", "origin"),
+                header("partition", "0"),
+                header("offset", "7"),
+            ]),
+            ..Message::default()
+        });
+        let cluster = Cluster::reach(&KafkaArgs::at(broker.bootstrap_servers()))?;
+        let sender = begin(&cluster, DEAD_LETTERS)?;
+        broker.fail_next(RDKafkaApiKey::EndTxn, ends).unwrap();
+        let mut transactions = Transactions::new(&cluster, sender, DEAD_LETTERS);
+        transactions.add(letter)?;
+        transactions.finish()
+    }
+
+    #[test]
+    fn a_transaction_that_kafka_cannot_commit_is_tried_again() {
+        let outcome = replay(&[RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN]).unwrap();
+        assert_eq!((outcome.replayed, outcome.refused), (1, vec![]));
+    }
+
+    #[test]
+    fn one_that_another_replay_has_ended_says_so() {
+        use RDKafkaRespErr::{RD_KAFKA_RESP_ERR_PRODUCER_FENCED, RD_KAFKA_RESP_ERR_UNKNOWN};
+        let failure = replay(&[RD_KAFKA_RESP_ERR_UNKNOWN, RD_KAFKA_RESP_ERR_PRODUCER_FENCED]).unwrap_err();
+        let is_overtaken =
+            matches!(&failure, Failure::Refused { hint, .. } if hint.contains("has taken over"));
+        assert!(is_overtaken, "{failure:?}");
     }
 }
