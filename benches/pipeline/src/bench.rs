@@ -90,7 +90,7 @@ impl Bench {
     }
 
     /// Starts a replica of saltransform that reads a topic, or several (with commas between), from the start.
-    pub(crate) fn transform(&self, input: &str, group: &str) -> Outcome<Process> {
+    pub(crate) fn transform(&self, input: &str, group: &str, more: &[&str]) -> Outcome<Process> {
         let arguments = [
             "run",
             "--topic",
@@ -100,7 +100,7 @@ impl Bench {
             "--auto-offset-reset",
             "earliest",
         ];
-        self.stage("saltransform", &arguments)
+        self.stage("saltransform", &[&arguments, more].concat())
     }
 
     /// Starts a stage's command that ends by itself.

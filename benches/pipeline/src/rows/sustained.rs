@@ -23,6 +23,10 @@ use crate::usage::memory;
 /// messages three are small.
 const COMPONENTS: usize = 10;
 const SMALL: usize = 3;
+/// Records and fetches wait for company, as nobody asks for a short age here: fewer requests leave the cores to InfluxDB, which
+/// needs more than one of the two.
+const LARGE_BATCHES: [&str; 2] = ["-X", "linger.ms=50"];
+const LARGE_FETCHES: [&str; 2] = ["-X", "fetch.min.bytes=262144"];
 const GROUP: &str = "bench-sustained";
 const SINK_GROUP: &str = "bench-sustained-sink";
 const MIB: f64 = 1024.0 * 1024.0;
@@ -201,8 +205,11 @@ async fn lines(bench: &Bench) -> Outcome<Vec<Line>> {
 fn stages(bench: &Bench, inputs: &[String], outputs: &[String]) -> Outcome<[Process; 2]> {
     let (inputs, outputs) = (inputs.join(","), outputs.join(","));
     Ok([
-        bench.transform(&inputs, GROUP)?,
-        bench.stage("influxsink", &["run", &outputs, "--group", SINK_GROUP])?,
+        bench.transform(&inputs, GROUP, &[LARGE_BATCHES, LARGE_FETCHES].concat())?,
+        bench.stage(
+            "influxsink",
+            &[&["run", &outputs, "--group", SINK_GROUP][..], &LARGE_FETCHES].concat(),
+        )?,
     ])
 }
 

@@ -82,7 +82,7 @@ async fn transform(bench: &Bench, input: &str, topic: &Topic, count: u64) -> Out
     let group = bench.fresh("bench-transform");
     let output = (topic.kafka_topic.as_str(), 1);
     let from = bench.kafka.end([output].into_iter())?;
-    let stage = bench.transform(input, &group)?;
+    let stage = bench.transform(input, &group, &[])?;
     let watched = [("stage", stage.pid()), ("broker", bench.services.pid("kafka")?)];
     let mut processes = [stage];
     let pace = watch(&bench.kafka, output, from, count, &mut processes, &watched).await?;

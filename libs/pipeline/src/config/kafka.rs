@@ -181,10 +181,11 @@ impl KafkaArgs {
         Ok(config)
     }
 
-    /// The pairs of `-X`.
+    /// The pairs of `-X`. An empty one is none: so KAFKA_CONFIG may be empty, or end with a semicolon.
     fn pairs(&self) -> Result<Vec<(String, String)>, KafkaConfigError> {
         let numbered = self.settings.iter().enumerate();
         numbered
+            .filter(|(_, setting)| !setting.0.trim().is_empty())
             .map(|(index, setting)| setting.pair().ok_or(KafkaConfigError::NotASetting(index + 1)))
             .collect()
     }
@@ -283,6 +284,13 @@ mod tests {
         let mut args = KafkaArgs::at("here:1");
         args.settings = settings.iter().map(|text| Setting::from(*text)).collect();
         crate::chain(&args.client_config(&[]).unwrap_err())
+    }
+
+    #[test]
+    fn an_empty_setting_is_none() {
+        let mut args = KafkaArgs::at("here:1");
+        args.settings = ["", "acks=1", " "].map(Setting::from).into();
+        assert_eq!(args.client_config(&[]).unwrap().get("acks"), Some("1"));
     }
 
     #[test]
