@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::{JoinHandle, Scope};
 use std::time::{Duration, Instant};
 
@@ -98,6 +98,16 @@ struct Consumer {
 
 impl Consumer {
     fn start(broker: &Broker, seen: &Seen, change: impl FnOnce(&mut IntakeOptions)) -> Self {
+        Self::start_and_close_after(broker, seen, change, || ())
+    }
+
+    /// When its run is over, it waits for `wait` before it closes the consumer.
+    fn start_and_close_after(
+        broker: &Broker,
+        seen: &Seen,
+        change: impl FnOnce(&mut IntakeOptions),
+        wait: impl FnOnce() + Send + 'static,
+    ) -> Self {
         let service = Service::embedded(&ServiceArgs::default());
         let metrics = KafkaMetrics::register(&service.metrics).unwrap();
         let mut config = ClientConfig::new();
@@ -116,6 +126,7 @@ impl Consumer {
         let thread = std::thread::spawn(move || {
             let intake = Intake::new(options, reporter).unwrap();
             intake.run(&seen, &shutdown).unwrap();
+            wait();
         });
         Self {
             service,
@@ -285,6 +296,42 @@ fn intakes_that_come_and_go_end_each_time() {
                     consumer.stop();
                     assert_eq!(metrics.assigned.get(), 0);
                 }
+            });
+        }
+    });
+}
+
+/// The close of a member finds a rebalance that waits to be answered, and puts another one behind it. (When both were answered,
+/// the second answer went to a group that had ended, and the intake waited for ever.)
+#[test]
+fn a_member_that_closes_within_a_rebalance_ends() {
+    let broker = Broker::start().unwrap();
+    broker.create_topic(TOPIC, 4).unwrap();
+    std::thread::scope(|scope| {
+        for turn in 0..8 {
+            let broker = &broker;
+            scope.spawn(move || {
+                let change = move |options: &mut IntakeOptions| {
+                    options.group = format!("group-{turn}");
+                    options.config.set("heartbeat.interval.ms", "100");
+                };
+                let (joined, wait) = mpsc::channel::<()>();
+                let seen = Seen::default();
+                let first = Consumer::start_and_close_after(broker, &seen, change, move || {
+                    let _ = wait.recv();
+                });
+                wait_until("all partitions are assigned", || {
+                    first.metrics.assigned.get() == 4
+                });
+                first.service.shutdown.ask();
+                let second = Consumer::start(broker, &seen, change);
+                // Nothing yet, but that says that the first one knows what it is to give up.
+                let answered = second.metrics.rebalances.with_label_values(&["assign"]);
+                wait_until("the second member is answered", || answered.get() > 0);
+                drop(joined);
+                first.stop();
+                wait_until("the second has them all", || second.metrics.assigned.get() == 4);
+                second.stop();
             });
         }
     });

@@ -41,6 +41,10 @@ pub(super) struct IntakeContext {
     pub(super) starts_at_latest: Option<Topics>,
     /// With `--rewind-to-start`: the partitions that were rewound already, as each is rewound once.
     pub(super) rewound: Option<Mutex<HashSet<(String, i32)>>>,
+    /// Set before the consumer closes.
+    pub(super) is_closing: AtomicBool,
+    /// Whether all partitions were given back since then.
+    pub(super) has_left: AtomicBool,
 }
 
 crate::reports_to_its_reporter!(IntakeContext, |context, statistics| {
@@ -51,6 +55,9 @@ crate::reports_to_its_reporter!(IntakeContext, |context, statistics| {
 
 impl ConsumerContext for IntakeContext {
     fn rebalance(&self, consumer: &BaseConsumer<Self>, err: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        if self.is_closing.load(Ordering::Relaxed) {
+            return self.leave(consumer);
+        }
         let (mut list, mut nothing) = (list, TopicPartitionList::new());
         let cooperative = matches!(consumer.rebalance_protocol(), RebalanceProtocol::Cooperative);
         let (kind, result) = match err {
@@ -135,6 +142,28 @@ impl ConsumerContext for IntakeContext {
 }
 
 impl IntakeContext {
+    /// Gives all partitions back, once. While it closes, librdkafka takes every answer to a rebalance as that, and then the group
+    /// ends. A second rebalance may wait behind the first (the close adds its own, `rd_kafka_cgrp_revoke_all_rejoin` of
+    /// 2.12.1), and what it asked of the group would never be answered (`rd_kafka_cgrp_op_serve`).
+    fn leave(&self, consumer: &BaseConsumer<Self>) {
+        if self.has_left.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let mut list = TopicPartitionList::new();
+        for partition in self.board.partitions() {
+            list.add_partition(&partition.topic, partition.number);
+        }
+        self.release(consumer, &list);
+        let result = consumer.unassign();
+        let metrics = self.reporter.metrics();
+        metrics.rebalances.with_label_values(&["revoke"]).inc();
+        metrics.assigned.set(0);
+        tracing::info!(kind = "revoke", partitions = %names(&list), "rebalance");
+        if let Err(error) = result {
+            tracing::warn!(error = %crate::chain(&error), "partitions could not be given back; the group gives them away");
+        }
+    }
+
     /// Drains the partitions that we lose, commits how far they came, and takes them off the board.
     fn release(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
         if let Some(range) = &self.range {

@@ -62,6 +62,8 @@ impl Intake {
             starts_at_latest: (options.auto_offset_reset == "latest" && !options.rewind_to_start)
                 .then(|| options.topics.clone()),
             rewound: options.rewind_to_start.then(Default::default),
+            is_closing: AtomicBool::new(false),
+            has_left: AtomicBool::new(false),
         };
         let mut config = options.config.clone();
         let ahead = ahead_setting(AHEAD);
@@ -367,5 +369,12 @@ impl Intake {
             );
         }
         done
+    }
+}
+
+impl Drop for Intake {
+    /// The consumer closes after this.
+    fn drop(&mut self) {
+        self.consumer.context().is_closing.store(true, Ordering::Relaxed);
     }
 }
