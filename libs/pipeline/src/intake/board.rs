@@ -13,10 +13,16 @@ use crate::origin::Origin;
 /// All partitions of an intake, and what they have in flight together.
 #[derive(Debug)]
 pub(super) struct Board {
-    partitions: Mutex<HashMap<(String, i32), Arc<Partition>>>,
-    /// Taken from us, but their last positions go out with the transaction that ends now.
-    leaving: Mutex<Vec<Arc<Partition>>>,
+    assigned: Mutex<Assigned>,
     in_flight: Arc<InFlight>,
+}
+
+/// One lock for both: a transaction that ends at any moment sees a partition in the one or in the other.
+#[derive(Debug, Default)]
+struct Assigned {
+    ours: HashMap<(String, i32), Arc<Partition>>,
+    /// Taken from us, but their positions go out with the transactions that hold their records.
+    leaving: Vec<Arc<Partition>>,
 }
 
 /// One assignment of one partition. A later assignment of the same partition is another one, so that receipts of the
@@ -112,8 +118,7 @@ impl Board {
             metrics,
         });
         Self {
-            partitions: Mutex::default(),
-            leaving: Mutex::default(),
+            assigned: Mutex::default(),
             in_flight,
         }
     }
@@ -121,9 +126,9 @@ impl Board {
     /// The current assignment of a partition, made when its first message (the one at `offset`) comes; lanes are dealt
     /// in turn.
     pub(super) fn partition(&self, topic: &str, number: i32, offset: i64, lanes: usize) -> Arc<Partition> {
-        let mut partitions = lock(&self.partitions);
-        let next_lane = partitions.len() % lanes.max(1);
-        let partition = partitions.entry((topic.to_owned(), number)).or_insert_with(|| {
+        let ours = &mut lock(&self.assigned).ours;
+        let next_lane = ours.len() % lanes.max(1);
+        let partition = ours.entry((topic.to_owned(), number)).or_insert_with(|| {
             Arc::new(Partition {
                 topic: topic.into(),
                 number,
@@ -141,31 +146,36 @@ impl Board {
 
     /// Takes a partition off the board; its receipts from now on say that it is revoked.
     pub(super) fn revoke(&self, topic: &str, number: i32) -> Option<Arc<Partition>> {
-        let partition = lock(&self.partitions).remove(&(topic.to_owned(), number))?;
-        partition.revoked.store(true, Ordering::Relaxed);
+        lock(&self.assigned).revoke(topic, number)
+    }
+
+    /// The same, but transactions go on taking its position along, until [`Board::forget_leaving`].
+    pub(super) fn leave(&self, topic: &str, number: i32) -> Option<Arc<Partition>> {
+        let mut assigned = lock(&self.assigned);
+        let partition = assigned.revoke(topic, number)?;
+        assigned.leaving.push(Arc::clone(&partition));
         Some(partition)
+    }
+
+    /// The transaction with the last records of those that left has ended.
+    pub(super) fn forget_leaving(&self) {
+        lock(&self.assigned).leaving.clear();
     }
 
     /// Takes all partitions off the board.
     pub(super) fn clear(&self) {
-        lock(&self.partitions).clear();
-    }
-
-    /// Keeps revoked partitions in sight of the transaction that ends now.
-    pub(super) fn set_leaving(&self, partitions: &[Arc<Partition>]) {
-        partitions.clone_into(&mut lock(&self.leaving));
+        lock(&self.assigned).ours.clear();
     }
 
     /// Partitions whose positions a transaction takes along: ours, and those that are leaving.
     pub(super) fn in_transaction(&self) -> Vec<Arc<Partition>> {
-        let mut partitions = self.partitions();
-        partitions.extend(lock(&self.leaving).iter().cloned());
-        partitions
+        let assigned = lock(&self.assigned);
+        assigned.ours.values().chain(&assigned.leaving).cloned().collect()
     }
 
     /// All partitions that have sent a message since they were assigned.
     pub(super) fn partitions(&self) -> Vec<Arc<Partition>> {
-        lock(&self.partitions).values().cloned().collect()
+        lock(&self.assigned).ours.values().cloned().collect()
     }
 
     /// Bytes in flight.
@@ -183,6 +193,14 @@ impl Board {
         let as_i64 = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
         self.in_flight.metrics.in_flight.set(as_i64(self.messages()));
         self.in_flight.metrics.in_flight_bytes.set(as_i64(self.bytes()));
+    }
+}
+
+impl Assigned {
+    fn revoke(&mut self, topic: &str, number: i32) -> Option<Arc<Partition>> {
+        let partition = self.ours.remove(&(topic.to_owned(), number))?;
+        partition.revoked.store(true, Ordering::Relaxed);
+        Some(partition)
     }
 }
 
@@ -319,6 +337,29 @@ mod tests {
         assert_eq!(new.take_position(), None);
         receipt.finish();
         assert_eq!(new.take_position(), Some(10));
+    }
+
+    /// (It was out of sight while what is in flight was waited for: a transaction that ended then held its records without its
+    /// offset, and the next member repeated them.)
+    #[test]
+    fn a_transaction_never_loses_sight_of_a_partition_that_leaves() {
+        let board = board();
+        for turn in 0..1_000 {
+            let [receipt] = take(&board.partition("t", turn, 0, 1), [(0, 1)]);
+            std::thread::scope(|scope| {
+                let leaving = scope.spawn(|| board.leave("t", turn).unwrap());
+                loop {
+                    let is_over = leaving.is_finished();
+                    assert_eq!(board.in_transaction().len(), 1);
+                    if is_over {
+                        break;
+                    }
+                }
+                assert!(receipt.is_revoked());
+            });
+            board.forget_leaving();
+            assert!(board.in_transaction().is_empty());
+        }
     }
 
     #[test]

@@ -172,7 +172,7 @@ impl IntakeContext {
         let revoked: Vec<Arc<Partition>> = list
             .elements()
             .iter()
-            .filter_map(|element| self.board.revoke(element.topic(), element.partition()))
+            .filter_map(|element| self.board.leave(element.topic(), element.partition()))
             .collect();
         if revoked.is_empty() {
             return;
@@ -186,17 +186,16 @@ impl IntakeContext {
             std::thread::sleep(Duration::from_millis(1));
         }
         if self.is_transactional.load(Ordering::Relaxed) {
-            self.board.set_leaving(&revoked);
             let patience = deadline
                 .saturating_duration_since(Instant::now())
                 .max(LEAST_PATIENCE);
             if !self.commits.end_transaction(patience) {
                 self.commits.doom();
             }
-            self.board.set_leaving(&[]);
         } else if let Err(error) = commit(consumer, &revoked, CommitMode::Sync) {
             tracing::warn!(error = %crate::chain(&error), "commit before a revoke failed; some messages are read twice");
         }
+        self.board.forget_leaving();
     }
 
     fn rewind(&self, list: &mut TopicPartitionList) {
