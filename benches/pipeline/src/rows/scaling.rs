@@ -96,9 +96,7 @@ async fn run(bench: &Bench, shape: &Shape, input: &str) -> Outcome<Pace> {
     let (group, topic) = (bench.fresh("bench-scaling"), topic(shape.component)?);
     let output = (topic.kafka_topic.as_str(), shape.partitions);
     let from = bench.kafka.end([output].into_iter())?;
-    let arguments = ["run", "--topic", input, "--group", &group];
-    let arguments = [&arguments[..], &["--auto-offset-reset", "earliest"], &SOON_JOINED].concat();
-    let replicas = (0..shape.replicas).map(|_| bench.stage("saltransform", &arguments));
+    let replicas = (0..shape.replicas).map(|_| bench.transform(input, &group, &SOON_JOINED));
     let mut replicas: Vec<Process> = replicas.collect::<Outcome<_>>()?;
     all_assigned(bench, &replicas, shape).await?;
     let turns = shape.in_turn.then(|| Turns::of(&replicas, 2)).transpose()?;
