@@ -7,7 +7,8 @@
 //! Where strings leave a choice, see `record`. Of several layouts that a message fits, the one with the most strings
 //! wins (as with strings: what ends earliest), and the message counts as ambiguous. A message whose strings contain
 //! no quote fits one layout at most; so the layout that fitted last can be tried first, and nothing but the time it
-//! takes depends on the messages before.
+//! takes depends on the messages before. Where a string does contain one, the layouts that have more values than the
+//! message has separators for need not be tried.
 
 pub(crate) mod avro;
 mod notes;
@@ -74,7 +75,12 @@ impl Encoder {
         let others = (0..source.plan.layouts.len()).filter(|layout| *layout != last);
         let mut chosen: Option<Chosen<'a>> = None;
         let mut furthest: Option<Failure<'a>> = None;
+        let mut most_values = u32::MAX;
         for layout in iter::once(last).chain(others) {
+            let values = source.plan.layouts.get(layout).map_or(0, |layout| layout.values);
+            if values > most_values {
+                continue;
+            }
             let start = out.len();
             match record::read(source, layout, &mut self.buffers, out) {
                 Ok(fit) => {
@@ -94,6 +100,7 @@ impl Encoder {
                     if is_sure {
                         break;
                     }
+                    most_values = source.most_values();
                 }
                 Err(failure) => {
                     out.truncate(start);

@@ -24,6 +24,15 @@ pub(super) struct Source<'r, 'a> {
     pub(super) now_unix_micros: i64,
 }
 
+impl Source<'_, '_> {
+    /// How many values the message has if each ` ,` in it is a separator of fields: no layout with more values fits.
+    #[cold]
+    pub(super) fn most_values(&self) -> u32 {
+        let pairs = self.values.iter().zip(self.values.iter().skip(1));
+        1 + pairs.map(|pair| u32::from(pair == (&b' ', &b','))).sum::<u32>()
+    }
+}
+
 /// What is reused from message to message.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
