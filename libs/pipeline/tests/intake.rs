@@ -281,22 +281,15 @@ fn what_was_not_finished_is_read_again() {
 /// was still asked for its assignment there, one end in 2,500 never came.)
 #[test]
 fn intakes_that_come_and_go_end_each_time() {
-    let broker = Broker::start().unwrap();
-    broker.create_topic(TOPIC, 4).unwrap();
-    std::thread::scope(|scope| {
-        for member in 0..8 {
-            let broker = &broker;
-            scope.spawn(move || {
-                for turn in 0..8 {
-                    let consumer = Consumer::start(broker, &Seen::default(), |options| {
-                        options.group = format!("group-{member}-{turn}");
-                    });
-                    let metrics = consumer.metrics.clone();
-                    wait_until("the partitions are assigned", || metrics.assigned.get() == 4);
-                    consumer.stop();
-                    assert_eq!(metrics.assigned.get(), 0);
-                }
+    eight_at_once(|broker, member| {
+        for turn in 0..8 {
+            let consumer = Consumer::start(broker, &Seen::default(), |options| {
+                options.group = format!("group-{member}-{turn}");
             });
+            let metrics = consumer.metrics.clone();
+            wait_until("the partitions are assigned", || metrics.assigned.get() == 4);
+            consumer.stop();
+            assert_eq!(metrics.assigned.get(), 0);
         }
     });
 }
@@ -305,34 +298,39 @@ fn intakes_that_come_and_go_end_each_time() {
 /// the second answer went to a group that had ended, and the intake waited for ever.)
 #[test]
 fn a_member_that_closes_within_a_rebalance_ends() {
+    eight_at_once(|broker, group| {
+        let change = |options: &mut IntakeOptions| {
+            options.group = format!("group-{group}");
+            options.config.set("heartbeat.interval.ms", "100");
+        };
+        let (joined, wait) = mpsc::channel::<()>();
+        let seen = Seen::default();
+        let first = Consumer::start_and_close_after(broker, &seen, change, move || {
+            let _ = wait.recv();
+        });
+        wait_until("all partitions are assigned", || {
+            first.metrics.assigned.get() == 4
+        });
+        first.service.shutdown.ask();
+        let second = Consumer::start(broker, &seen, change);
+        // Nothing yet, but that says that the first one knows what it is to give up.
+        let answered = second.metrics.rebalances.with_label_values(&["assign"]);
+        wait_until("the second member is answered", || answered.get() > 0);
+        drop(joined);
+        first.stop();
+        wait_until("the second has them all", || second.metrics.assigned.get() == 4);
+        second.stop();
+    });
+}
+
+/// Does the same in eight threads, each with its number, on one broker with four partitions.
+fn eight_at_once(each: impl Fn(&Broker, usize) + Sync) {
     let broker = Broker::start().unwrap();
     broker.create_topic(TOPIC, 4).unwrap();
     std::thread::scope(|scope| {
-        for turn in 0..8 {
-            let broker = &broker;
-            scope.spawn(move || {
-                let change = move |options: &mut IntakeOptions| {
-                    options.group = format!("group-{turn}");
-                    options.config.set("heartbeat.interval.ms", "100");
-                };
-                let (joined, wait) = mpsc::channel::<()>();
-                let seen = Seen::default();
-                let first = Consumer::start_and_close_after(broker, &seen, change, move || {
-                    let _ = wait.recv();
-                });
-                wait_until("all partitions are assigned", || {
-                    first.metrics.assigned.get() == 4
-                });
-                first.service.shutdown.ask();
-                let second = Consumer::start(broker, &seen, change);
-                // Nothing yet, but that says that the first one knows what it is to give up.
-                let answered = second.metrics.rebalances.with_label_values(&["assign"]);
-                wait_until("the second member is answered", || answered.get() > 0);
-                drop(joined);
-                first.stop();
-                wait_until("the second has them all", || second.metrics.assigned.get() == 4);
-                second.stop();
-            });
+        for number in 0..8 {
+            let (broker, each) = (&broker, &each);
+            scope.spawn(move || each(broker, number));
         }
     });
 }

@@ -116,8 +116,15 @@ fn the_layout_that_fitted_last_changes_nothing_but_speed() {
         " , 'a' , 'b' , 'c' , 'd' , 'e' , 'f'",
         " , 'a' , 'b' , 'c'x' , 'd' , 'e'",
     ];
-    for (topic, texts) in [("Test_logevent_e", event), ("Test_command_c", command)] {
-        let schema = efd(topic, "", &[plain(0, "s", "\"string\"")]);
+    let text = plain(0, "s", "\"string\"");
+    // An array without items, of which the wire shows nothing.
+    let nothing = plain(1, "n", r#"{"type":"array","items":"string","sal_count":0}"#);
+    for (topic, fields, texts) in [
+        ("Test_logevent_e", vec![text.clone()], event),
+        ("Test_command_c", vec![text.clone()], command),
+        ("Test_command_c", vec![text, nothing], command),
+    ] {
+        let schema = efd(topic, "", &fields);
         let plan = Plan::compile(&schema, TimeScale::Utc).unwrap();
         let texts = texts.map(|values| message(topic, values));
         let fresh = texts.each_ref().map(|text| encode(&schema, text).unwrap());

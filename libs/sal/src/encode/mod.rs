@@ -75,10 +75,10 @@ impl Encoder {
         let others = (0..source.plan.layouts.len()).filter(|layout| *layout != last);
         let mut chosen: Option<Chosen<'a>> = None;
         let mut furthest: Option<Failure<'a>> = None;
-        let mut most_values = u32::MAX;
+        let mut most_values = None;
         for layout in iter::once(last).chain(others) {
             let values = source.plan.layouts.get(layout).map_or(0, |layout| layout.values);
-            if values > most_values {
+            if chosen.is_some() && values > *most_values.get_or_insert_with(|| source.most_values()) {
                 continue;
             }
             let start = out.len();
@@ -100,7 +100,6 @@ impl Encoder {
                     if is_sure {
                         break;
                     }
-                    most_values = source.most_values();
                 }
                 Err(failure) => {
                     out.truncate(start);

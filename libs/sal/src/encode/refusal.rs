@@ -3,7 +3,7 @@
 
 use super::record::Failure;
 use super::value::items;
-use crate::plan::{Count, Layout, Lead, Plan};
+use crate::plan::{Count, Layout, Plan};
 use crate::wire::{Message, Problem, WireError};
 
 /// The error for the failure of the layout that came furthest.
@@ -28,9 +28,7 @@ fn counted(plan: &Plan, layout: &Layout, failure: &Failure<'_>) -> Option<Proble
         return None;
     }
     let before = layout.ops.get(..failure.op).unwrap_or(&layout.ops);
-    let read = before
-        .iter()
-        .filter(|op| op.act.is_read() && op.lead != Lead::Item);
+    let read = before.iter().filter(|op| op.starts_value());
     if let [b',', b' ', ..] = rest {
         let array = before.iter().rfind(|op| op.act.is_read())?;
         let Count::Items(expected) = array.count else {

@@ -173,7 +173,6 @@ impl Runs {
 struct Draft {
     ops: Vec<(Option<usize>, Op)>,
     notes: Vec<NoteKind>,
-    values: u32,
     unclear: Option<Unclear>,
 }
 
@@ -204,7 +203,6 @@ impl Draft {
             (true, Some((field, steps)), _) => self.read(*field, steps),
             (true, None, _) => {
                 self.ops.push((None, wire.skip));
-                self.values += 1;
                 self.notes.push(wire.skipped);
             }
             (false, _, Some((field, steps))) => {
@@ -248,7 +246,6 @@ impl Draft {
 
     fn read(&mut self, field: usize, steps: &Steps) {
         self.ops.extend(steps.iter().map(|op| (Some(field), *op)));
-        self.values += 1;
     }
 
     /// Puts steps that read nothing where they are due in Avro's order, if the wire's order allows.
@@ -278,7 +275,8 @@ impl Draft {
         let order = order(&self.ops);
         let ops: Box<[Op]> = self.ops.into_iter().map(|(_, op)| op).collect();
         let texts = ops.iter().filter(|op| op.act.is_text()).count() as u32;
-        let (values, notes, unclear) = (self.values, self.notes.into(), self.unclear);
+        let values = ops.iter().filter(|op| op.starts_value()).count() as u32;
+        let (notes, unclear) = (self.notes.into(), self.unclear);
         Layout {
             ops,
             order,

@@ -14,6 +14,13 @@ pub(crate) struct Op {
     pub(crate) act: Act,
 }
 
+impl Op {
+    /// Whether a value of the wire starts with the step: all but the further strings of an array, and what reads nothing.
+    pub(crate) fn starts_value(&self) -> bool {
+        self.act.is_read() && self.lead != Lead::Item
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Lead {
     /// The first value, and every step that reads nothing.
