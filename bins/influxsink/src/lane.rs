@@ -74,7 +74,7 @@ pub(crate) struct SinkLane<'m> {
 
 impl<'m, D> LaneFactory<'m> for SinkLanes<D>
 where
-    D: Fn() -> Result<Delivery, LaneError>,
+    D: Fn() -> Delivery,
 {
     type Lane = SinkLane<'m>;
 
@@ -85,7 +85,7 @@ where
         // Never full: a batch has a ticket before it is sent.
         let (writers, jobs) = bounded(self.writers);
         for writer in 0..self.writers {
-            let (jobs, delivery) = (jobs.clone(), (self.delivery)()?);
+            let (jobs, delivery) = (jobs.clone(), (self.delivery)());
             let fates = MessageFates {
                 dead_letters: Arc::clone(&self.dead_letters),
                 point_age: self.metrics.point_age_seconds.local(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use pipeline::config::KafkaConfigError;
 use pipeline::dead_letter::{self, DeadLetters};
-use pipeline::intake::{Intake, IntakeError, IntakeOptions, LaneError};
+use pipeline::intake::{Intake, IntakeError, IntakeOptions};
 use pipeline::kafka::Reporter;
 use pipeline::metrics::{KafkaMetrics, MetricsError, SinkMetrics};
 use pipeline::registry::{Registry, RegistrySetupError};
@@ -92,27 +92,15 @@ pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), R
     );
     runtime.spawn(watch);
 
-    let sqlite = match &config.to {
-        To::Sqlite(path) => {
-            let opened = SqliteWriter::open(path);
-            Some(opened.map_err(|source| RunError::Sqlite {
-                path: path.clone(),
-                source,
-            })?)
-        }
-        To::Influx(_) => None,
-    };
+    let destination = destination(&config.to, &metrics, runtime)?;
     let database = service.readiness.part("database");
-    // Made once now, so that a token that cannot be used ends the start and not a lane.
-    destination(config, sqlite.as_ref(), &metrics, runtime)?;
     let delivery = || {
-        let destination = destination(config, sqlite.as_ref(), &metrics, runtime).map_err(LaneError::new)?;
-        Ok(Delivery::new(
-            destination,
+        Delivery::new(
+            destination.clone(),
             metrics.clone(),
             database.clone(),
             service.shutdown.clone(),
-        ))
+        )
     };
     let lanes = SinkLanes {
         plans: PlanSource {
@@ -126,11 +114,10 @@ pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), R
         time_from_kafka: args.time_from_kafka,
         dead_letters: Arc::clone(&dead_letters),
         metrics: metrics.clone(),
-        // A SQLite file takes one transaction at a time.
-        writers: if sqlite.is_some() {
-            1
-        } else {
-            args.requests_in_flight as usize
+        writers: match config.to {
+            // A SQLite file takes one transaction at a time.
+            To::Sqlite(_) => 1,
+            To::Influx(_) => args.requests_in_flight as usize,
         },
         delivery,
     };
@@ -156,19 +143,20 @@ pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), R
     Ok(())
 }
 
-fn destination(
-    config: &Config,
-    sqlite: Option<&SqliteWriter>,
-    metrics: &SinkMetrics,
-    runtime: &Handle,
-) -> Result<Destination, InfluxSetupError> {
-    match (&config.to, sqlite) {
-        (To::Influx(target), _) => InfluxWriter::new(target, metrics.clone(), runtime.clone())
-            .map(Box::new)
-            .map(Destination::Influx),
-        (To::Sqlite(_), Some(sqlite)) => Ok(Destination::Sqlite(sqlite.clone())),
-        (To::Sqlite(_), None) => unreachable!("run opens the file first"),
-    }
+fn destination(to: &To, metrics: &SinkMetrics, runtime: &Handle) -> Result<Destination, RunError> {
+    Ok(match to {
+        To::Influx(target) => {
+            let writer = InfluxWriter::new(target, metrics.clone(), runtime.clone())?;
+            Destination::Influx(writer)
+        }
+        To::Sqlite(path) => {
+            let opened = SqliteWriter::open(path).map_err(|source| RunError::Sqlite {
+                path: path.clone(),
+                source,
+            })?;
+            Destination::Sqlite(opened)
+        }
+    })
 }
 
 /// Asks the registry until it answers once: a sink without traffic is ready too. From then on the lanes know.

@@ -42,7 +42,14 @@ pub enum Answer {
 /// silence.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
 
+const UNAUTHORIZED: &str = "unauthorized";
+
 impl Answer {
+    /// Whether the token is what the database refuses.
+    pub(super) fn is_unauthorized(&self) -> bool {
+        matches!(self, Answer::Away { reason, .. } if *reason == UNAUTHORIZED)
+    }
+
     /// Reads an HTTP answer. `retry_after` is that header's text.
     pub(super) fn of_http(status: u16, retry_after: Option<&str>, body: &str) -> Answer {
         let message = match status {
@@ -64,7 +71,7 @@ impl Answer {
             400 | 422 => Answer::Rejected { message },
             413 => Answer::TooLarge { message },
             401 => Answer::Away {
-                reason: "unauthorized",
+                reason: UNAUTHORIZED,
                 message,
             },
             403 => Answer::Away {

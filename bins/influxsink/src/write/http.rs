@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Url, redirect};
 use tokio::runtime::Handle;
 
@@ -67,8 +67,8 @@ pub enum InfluxSetupError {
     Client(#[from] reqwest::Error),
 }
 
-/// Posts lines.
-#[derive(Debug)]
+/// Posts lines. Its clones share connections and the token.
+#[derive(Clone, Debug)]
 pub struct InfluxWriter {
     client: Client,
     url: Url,
@@ -122,9 +122,21 @@ impl InfluxWriter {
     }
 
     /// Posts whole lines and waits for the answer.
-    pub(super) fn write(&mut self, lines: Bytes) -> Answer {
+    pub(super) fn write(&self, lines: Bytes) -> Answer {
         self.metrics.line_bytes.inc_by(lines.len() as u64);
         let body = if self.gzip { gzip(&lines).into() } else { lines };
+        let authorization = self.authorization.header();
+        let answer = self.post(body.clone(), authorization.as_ref());
+        // The token may have been replaced since this request began: then nothing is amiss, and nobody waits.
+        if answer.is_unauthorized()
+            && let Some(authorization) = self.authorization.instead_of(authorization.as_ref())
+        {
+            return self.post(body, Some(&authorization));
+        }
+        answer
+    }
+
+    fn post(&self, body: Bytes, authorization: Option<&HeaderValue>) -> Answer {
         self.metrics.sent_bytes.inc_by(body.len() as u64);
         let mut request = self
             .client
@@ -133,7 +145,7 @@ impl InfluxWriter {
         if self.gzip {
             request = request.header(CONTENT_ENCODING, "gzip");
         }
-        if let Some(authorization) = self.authorization.header() {
+        if let Some(authorization) = authorization {
             request = request.header(AUTHORIZATION, authorization);
         }
         let answer = self.runtime.block_on(async {
@@ -151,21 +163,7 @@ impl InfluxWriter {
             };
             Ok(Answer::of_http(status, retry_after.as_deref(), &body))
         });
-        match answer {
-            Ok(answer) => {
-                if matches!(
-                    answer,
-                    Answer::Away {
-                        reason: "unauthorized",
-                        ..
-                    }
-                ) {
-                    self.authorization.read_again();
-                }
-                answer
-            }
-            Err(error) => away(&error),
-        }
+        answer.unwrap_or_else(|error| away(&error))
     }
 }
 

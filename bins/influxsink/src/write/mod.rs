@@ -17,11 +17,11 @@ use bytes::Bytes;
 
 use crate::sqlite::SqliteWriter;
 
-/// Where points go.
-#[derive(Debug)]
+/// Where points go. Each writer thread has a clone.
+#[derive(Clone, Debug)]
 pub enum Destination {
     /// An InfluxDB, over HTTP.
-    Influx(Box<InfluxWriter>),
+    Influx(InfluxWriter),
     /// A SQLite file.
     Sqlite(SqliteWriter),
 }

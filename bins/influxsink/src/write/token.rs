@@ -1,9 +1,11 @@
 //! InfluxDB's token: from a file, which may change while the sink runs, or from the environment.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use pipeline::config::{Secret, SecretError};
+use pipeline::lock;
 use reqwest::header::HeaderValue;
 
 /// How often a file is looked at, by its time and size, whether it has changed.
@@ -47,9 +49,13 @@ impl Token {
     }
 }
 
-/// The header that is sent now, kept in step with the token's file.
+/// The header that is sent now, kept in step with the token's file. Its clones are one: once a log line says that a new
+/// token is in use, no writer sends the old one any more.
+#[derive(Clone, Debug)]
+pub(super) struct Authorization(Arc<Mutex<Current>>);
+
 #[derive(Debug)]
-pub(super) struct Authorization {
+struct Current {
     token: Token,
     header: Option<HeaderValue>,
     file: Option<Version>,
@@ -65,42 +71,55 @@ impl Authorization {
     /// Reads the token for the first time.
     pub(super) fn new(token: Token) -> Result<Self, TokenError> {
         let file = token.version();
-        Ok(Self {
+        Ok(Self(Arc::new(Mutex::new(Current {
             header: token.header()?,
             token,
             file,
             looked: Instant::now(),
             complained: false,
-        })
+        }))))
     }
 
     /// The header for the next request.
-    pub(super) fn header(&mut self) -> Option<&HeaderValue> {
-        if self.looked.elapsed() >= LOOK_EVERY {
-            self.looked = Instant::now();
-            let file = self.token.version();
-            if file.is_some() && file != self.file && self.read_again() {
-                self.file = file;
-                tracing::info!("token's file has changed; the new token is in use");
+    pub(super) fn header(&self) -> Option<HeaderValue> {
+        let mut current = lock(&self.0);
+        if current.looked.elapsed() >= LOOK_EVERY {
+            current.looked = Instant::now();
+            if current.token.version() != current.file {
+                current.read_again();
             }
         }
-        self.header.as_ref()
+        current.header.clone()
     }
 
-    /// InfluxDB refuses the token: the file may hold a new one by now. If it cannot be read, the old one stays: the
-    /// database's answer is what counts.
-    pub(super) fn read_again(&mut self) -> bool {
+    /// InfluxDB has refused this header: the one to send instead, if the file has another by now.
+    pub(super) fn instead_of(&self, refused: Option<&HeaderValue>) -> Option<HeaderValue> {
+        let mut current = lock(&self.0);
+        if current.header.as_ref() == refused {
+            current.read_again();
+        }
+        current.header.clone().filter(|header| Some(header) != refused)
+    }
+}
+
+impl Current {
+    /// If the file cannot be read, the old token stays: the database's answer is what counts.
+    fn read_again(&mut self) {
+        // Looked at first: what is written after that is another version, and is read, too.
+        let file = self.token.version();
         match self.token.header() {
             Ok(header) => {
+                if header != self.header {
+                    tracing::info!("token's file has changed; the new token is in use");
+                }
                 self.header = header;
+                self.file = file;
                 self.complained = false;
-                true
             }
             Err(error) => {
                 if !std::mem::replace(&mut self.complained, true) {
                     tracing::warn!(error = %pipeline::chain(&error), "token cannot be read again; the old one stays in use");
                 }
-                false
             }
         }
     }
@@ -130,10 +149,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("token");
         std::fs::write(&path, "first\n").unwrap();
-        let mut authorization = Authorization::new(Token::File(path.clone())).unwrap();
-        let mut sent = |later: Duration| {
-            authorization.looked -= later;
-            authorization.header().unwrap().to_str().unwrap().to_owned()
+        let authorization = Authorization::new(Token::File(path.clone())).unwrap();
+        let sent = |later: Duration| {
+            lock(&authorization.0).looked -= later;
+            let header = authorization.header().unwrap();
+            header.to_str().unwrap().to_owned()
         };
         assert_eq!(sent(Duration::ZERO), "Token first");
         std::fs::write(&path, "second token\n").unwrap();
@@ -147,5 +167,22 @@ mod tests {
         assert_eq!(sent(LOOK_EVERY), "Token second token");
         std::fs::write(&path, " \n").unwrap();
         assert_eq!(sent(LOOK_EVERY), "Token second token");
+    }
+
+    #[test]
+    fn all_writers_change_to_a_new_token_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        std::fs::write(&path, "first\n").unwrap();
+        let one = Authorization::new(Token::File(path.clone())).unwrap();
+        let other = one.clone();
+        let refused = other.header();
+        assert_eq!(one.instead_of(refused.as_ref()), None, "there is no other");
+        std::fs::write(&path, "second token\n").unwrap();
+        let second = one.instead_of(refused.as_ref());
+        assert_eq!(second.as_ref().unwrap(), "Token second token");
+        assert_eq!(other.header(), second, "without a look of its own");
+        assert_eq!(other.instead_of(refused.as_ref()), second);
+        assert_eq!(other.instead_of(second.as_ref()), None);
     }
 }

@@ -76,7 +76,7 @@ impl Stage {
         let writer = InfluxWriter::new(&target, self.metrics.clone(), self.runtime.handle().clone()).unwrap();
         let part = self.readiness.part("database");
         Delivery::new(
-            Destination::Influx(Box::new(writer)),
+            Destination::Influx(writer),
             self.metrics.clone(),
             part,
             self.shutdown.clone(),
@@ -298,6 +298,24 @@ fn a_bucket_or_token_that_is_not_there_yet_is_waited_for() {
     });
     assert_eq!((noted.written.len(), noted.rejected.len()), (3, 0));
     assert!(stage.readiness.is_ready());
+}
+
+#[test]
+fn a_token_revoked_right_after_it_was_replaced_in_its_file_makes_nobody_wait() {
+    let stage = Stage::new();
+    stage.server.require_token("first");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("token");
+    std::fs::write(&file, "first\n").unwrap();
+    let mut delivery = stage.delivery_to(v2(), Token::File(file.clone()));
+    let mut noted = Noted::default();
+    delivery.deliver(good(3), &mut noted);
+    // Sooner than the file is looked at again.
+    std::fs::write(&file, "second\n").unwrap();
+    stage.server.require_token("second");
+    delivery.deliver(good(3), &mut noted);
+    assert_eq!(noted.written.len(), 6);
+    assert_eq!(stage.retries("unauthorized"), 0);
 }
 
 #[test]
