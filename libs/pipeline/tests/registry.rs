@@ -39,6 +39,17 @@ async fn failures_are_not_kept() {
 }
 
 #[tokio::test]
+async fn a_registry_that_is_busy_for_a_moment_does_not_end_a_thousand_registrations() {
+    let (server, client) = start().await;
+    server.fail_next(2, 503);
+    client.register("s-value", SCHEMA).await.unwrap();
+    server.fail_next(u32::MAX, 503);
+    let away = client.register("s-value", SCHEMA).await.unwrap_err();
+    assert!(matches!(away, RegistryError::Away { .. }), "{away}");
+    assert_eq!(server.requests_of("/subjects/s-value/versions"), 6, "three each");
+}
+
+#[tokio::test]
 async fn what_is_missing_is_told_from_what_is_away() {
     let (mut server, client) = start().await;
     let missing = client.schema_by_subject("unheard-of").await.unwrap_err();

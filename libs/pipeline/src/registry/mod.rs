@@ -95,6 +95,9 @@ type Slots<K> = Mutex<HashMap<K, Arc<OnceCell<Arc<RegisteredSchema>>>>>;
 /// How long one request may take before the registry counts as away.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// How often a schema is sent to a registry that does not answer.
+const REGISTER_TRIES: usize = 3;
+
 /// A client of the registry. Share it by reference or in an `Arc`.
 pub struct Registry {
     settings: SrSettings,
@@ -217,8 +220,20 @@ impl Registry {
         })
     }
 
-    /// Registers a schema under a subject and answers its id; the same text again answers the same id.
+    /// Registers a schema under a subject and answers its id; the same text again answers the same id, so that a registry
+    /// that is busy for a moment is asked again, and does not end the registration of an observatory's thousands.
     pub async fn register(&self, subject: &str, schema: &str) -> Result<u32, RegistryError> {
+        let mut backoff = Backoff::default();
+        for _ in 1..REGISTER_TRIES {
+            match self.register_once(subject, schema).await {
+                Err(RegistryError::Away { .. }) => tokio::time::sleep(backoff.next_wait(None)).await,
+                answer => return answer,
+            }
+        }
+        self.register_once(subject, schema).await
+    }
+
+    async fn register_once(&self, subject: &str, schema: &str) -> Result<u32, RegistryError> {
         let supplied = SuppliedSchema::new(None, SchemaType::Avro, schema.to_owned());
         post_schema(&self.settings, subject.to_owned(), supplied)
             .await
