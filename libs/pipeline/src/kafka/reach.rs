@@ -103,20 +103,57 @@ pub fn reach(config: &ClientConfig, patience: Duration) -> Result<Metadata, Reac
     const EVENTS: Duration = Duration::from_millis(1);
     let visitor = Visitor::default();
     let client: BaseProducer<Visitor> = config.create_with_context(visitor.clone())?;
+    let refused = || {
+        client.poll(EVENTS);
+        visitor.heard().refused.take()
+    };
     let start = Instant::now();
     loop {
-        client.poll(EVENTS);
-        if let Some(refused) = visitor.heard().refused.take() {
+        if let Some(refused) = refused() {
             return Err(refused);
         }
         match client.client().fetch_metadata(None, QUESTION) {
             Ok(metadata) => return Ok(metadata),
             Err(error) if start.elapsed() >= patience => {
-                let lost = visitor.heard().lost.take();
-                let reason = lost.unwrap_or_else(|| error.to_string());
-                return Err(ReachError::Away { reason });
+                // It may have come while the last question was open.
+                return Err(refused().unwrap_or_else(|| {
+                    let lost = visitor.heard().lost.take();
+                    let reason = lost.unwrap_or_else(|| error.to_string());
+                    ReachError::Away { reason }
+                }));
             }
             Err(_) => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::net::TcpListener;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn a_refusal_at_the_end_of_patience_is_told() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let broker = thread::spawn(move || {
+            let (mut connection, _) = listener.accept().unwrap();
+            // The broker is slow: the look is at its question by now.
+            thread::sleep(Duration::from_millis(300));
+            connection.write_all(b"this is not TLS\n")
+        });
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", address)
+            .set("security.protocol", "ssl");
+        let refused = reach(&config, Duration::ZERO).unwrap_err();
+        assert!(
+            matches!(refused, ReachError::Refused { layer: "TLS", .. }),
+            "{refused}"
+        );
+        broker.join().unwrap().unwrap();
     }
 }
