@@ -50,7 +50,7 @@ impl Token {
 }
 
 /// The header that is sent now, kept in step with the token's file. Its clones are one: once a log line says that a new
-/// token is in use, no writer sends the old one any more.
+/// token is in use, it is all writers'.
 #[derive(Clone, Debug)]
 pub(super) struct Authorization(Arc<Mutex<Current>>);
 
