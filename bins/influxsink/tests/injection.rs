@@ -124,7 +124,7 @@ proptest! {
         let (table, tag, field) = (format!("t{}", plain(&table)), format!("g{}", plain(&tag)), format!("f{}", plain(&field)));
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("efd.db");
-        let mut destination = Destination::Sqlite(SqliteWriter::open(&path).unwrap());
+        let destination = Destination::Sqlite(SqliteWriter::open(&path).unwrap());
         prop_assert_eq!(destination.write("kept v=7i 1\n".into()), Answer::Written);
         let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
         let line = format!("{table},{tag}=x {field}=\"{escaped}\" 2\n");

@@ -28,7 +28,7 @@ pub enum Destination {
 
 impl Destination {
     /// Writes whole lines, in one request or one transaction. Blocks until it has been answered.
-    pub fn write(&mut self, lines: Bytes) -> Answer {
+    pub fn write(&self, lines: Bytes) -> Answer {
         match self {
             Destination::Influx(influx) => influx.write(lines),
             Destination::Sqlite(sqlite) => sqlite.write(&lines),

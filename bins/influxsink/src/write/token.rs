@@ -144,12 +144,18 @@ fn version(path: &Path) -> Option<Version> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_changed_file_is_read_again_and_an_unreadable_one_changes_nothing() {
+    /// A token in a file, and what reads it.
+    fn first() -> (tempfile::TempDir, PathBuf, Authorization) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("token");
         std::fs::write(&path, "first\n").unwrap();
         let authorization = Authorization::new(Token::File(path.clone())).unwrap();
+        (folder, path, authorization)
+    }
+
+    #[test]
+    fn a_changed_file_is_read_again_and_an_unreadable_one_changes_nothing() {
+        let (_folder, path, authorization) = first();
         let sent = |later: Duration| {
             lock(&authorization.0).looked -= later;
             let header = authorization.header().unwrap();
@@ -171,10 +177,7 @@ mod tests {
 
     #[test]
     fn all_writers_change_to_a_new_token_at_once() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("token");
-        std::fs::write(&path, "first\n").unwrap();
-        let one = Authorization::new(Token::File(path.clone())).unwrap();
+        let (_folder, path, one) = first();
         let other = one.clone();
         let refused = other.header();
         assert_eq!(one.instead_of(refused.as_ref()), None, "there is no other");

@@ -11,6 +11,7 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use backon::{ExponentialBuilder, Retryable};
 use schema_registry_converter::async_impl::schema_registry::{
     SrSettings, get_schema_by_id, get_schema_by_subject, post_schema,
 };
@@ -97,6 +98,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How often a schema is sent to a registry that does not answer.
 const REGISTER_TRIES: usize = 3;
+/// The first wait in between, twice as long each time.
+const REGISTER_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// A client of the registry. Share it by reference or in an `Arc`.
 pub struct Registry {
@@ -223,22 +226,21 @@ impl Registry {
     /// Registers a schema under a subject and answers its id; the same text again answers the same id, so that a registry
     /// that is busy for a moment is asked again, and does not end the registration of an observatory's thousands.
     pub async fn register(&self, subject: &str, schema: &str) -> Result<u32, RegistryError> {
-        let mut backoff = Backoff::default();
-        for _ in 1..REGISTER_TRIES {
-            match self.register_once(subject, schema).await {
-                Err(RegistryError::Away { .. }) => tokio::time::sleep(backoff.next_wait(None)).await,
-                answer => return answer,
-            }
-        }
-        self.register_once(subject, schema).await
-    }
-
-    async fn register_once(&self, subject: &str, schema: &str) -> Result<u32, RegistryError> {
-        let supplied = SuppliedSchema::new(None, SchemaType::Avro, schema.to_owned());
-        post_schema(&self.settings, subject.to_owned(), supplied)
+        let register = || async {
+            let supplied = SuppliedSchema::new(None, SchemaType::Avro, schema.to_owned());
+            post_schema(&self.settings, subject.to_owned(), supplied)
+                .await
+                .map(|registered| registered.id)
+                .map_err(|error| self.classify(error, format!("schema for subject {subject}")))
+        };
+        let waits = ExponentialBuilder::default()
+            .with_min_delay(REGISTER_AGAIN_AFTER)
+            .with_max_times(REGISTER_TRIES - 1)
+            .with_jitter();
+        register
+            .retry(waits)
+            .when(|error| matches!(error, RegistryError::Away { .. }))
             .await
-            .map(|registered| registered.id)
-            .map_err(|error| self.classify(error, format!("schema for subject {subject}")))
     }
 
     /// Asks until the registry answers once and then says that it is there, so that `/ready` tells the truth before the
