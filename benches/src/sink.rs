@@ -3,7 +3,7 @@
 
 use std::error::Error;
 
-use influxsink::decode::{Mapping, Plan};
+use confluent_avro::point::{Mapping, Plan};
 use influxsink::line::LineEncoder;
 use sal::print::Printer;
 

@@ -1,8 +1,8 @@
 //! What the fuzz targets of influxsink do with their bytes, and influxsink's tests with the corpora.
 
-use influxsink::decode::time::TimeFault;
-use influxsink::decode::{Fault, Key, Mapping, Name, Plan, PointSink};
-use influxsink::frame::{Frame, FrameError};
+use confluent_avro::frame::{Frame, FrameError};
+use confluent_avro::point::time::TimeFault;
+use confluent_avro::point::{Fault, Key, Mapping, Name, Plan, PointSink};
 use influxsink::line::parse::{self, FieldValue};
 use influxsink::line::{LineEncoder, Refusal};
 

@@ -23,11 +23,11 @@ use prometheus::local::LocalHistogram;
 use rdkafka::Message;
 
 use crate::batch::{Batch, BatchLimits, BatchedPoint};
-use crate::frame::{Frame, FrameError};
 use crate::line::{Encoded, LineEncoder, Refusal};
 use crate::on_the_way::{OnTheWay, Spans, Ticket};
 use crate::plans::{Lookup, PlanSource, Plans};
 use crate::write::{Delivery, Fates};
+use confluent_avro::frame::{Frame, FrameError};
 
 /// How often a writer that waits for its first answer asks the database whether it is there.
 const PROBE_INTERVAL: Duration = Duration::from_secs(2);

@@ -5,9 +5,10 @@
 //! ```text
 //!                          plans ◀── schema registry
 //!                            │
-//!  lsst.sal.… ─▶ lane ─▶ frame ─▶ decode ─▶ line ─▶ batch ─▶ write ─▶ InfluxDB (http) or SQLite (sqlite)
+//!  lsst.sal.… ─▶ lane ─▶ frame ─▶ point ─▶ line ─▶ batch ─▶ write ─▶ InfluxDB (http) or SQLite (sqlite)
 //!                            └─────────┴───────┴────────────────┴────▶ <group>.dead-letter
 //! ```
+//! `frame` and `point` are the library `confluent_avro`'s.
 //! `config` is the command line, `run` puts the stages together.
 //!
 //! What holds at each hop: a message's offset is committed only when its point is in the database or its
@@ -17,8 +18,6 @@
 
 pub mod batch;
 pub mod config;
-pub mod decode;
-pub mod frame;
 mod lane;
 pub mod line;
 mod on_the_way;

@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use crate::decode::Plan;
+use confluent_avro::point::Plan;
 
 /// The times of the points of one measurement, microseconds since 1970 UTC, both included.
 #[derive(Clone, Debug)]
@@ -177,7 +177,7 @@ impl Drop for Ticket {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decode::Mapping;
+    use confluent_avro::point::Mapping;
 
     fn plan(measurement: &str) -> Arc<Plan> {
         let schema =

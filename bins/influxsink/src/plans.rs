@@ -11,7 +11,7 @@ use pipeline::retry::{Backoff, Verdict};
 use pipeline::service::{Part, Shutdown};
 use tokio::runtime::Handle;
 
-use crate::decode::{Mapping, Plan, SchemaError};
+use confluent_avro::point::{Mapping, Plan, SchemaError};
 
 /// What a look-up gave.
 #[derive(Clone, Debug)]

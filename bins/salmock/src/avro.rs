@@ -42,8 +42,7 @@ impl<'s> RecordWriter<'s> {
         rev_code: &str,
     ) -> Result<(), apache_avro::Error> {
         out.clear();
-        out.push(0);
-        out.extend_from_slice(&self.schema_id.to_be_bytes());
+        confluent_avro::frame::write(self.schema_id, out);
         let items: Vec<(&Item, &[Scalar])> = values.advance().collect();
         let fields = self.shape.fields.iter().map(|field| {
             let value = match field.role {

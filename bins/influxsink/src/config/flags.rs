@@ -8,7 +8,7 @@ use pipeline::config::{KafkaArgs, MemberArgs, Moment, RegistryArgs, ServiceArgs,
 use pipeline::intake::Topics;
 use pipeline::memory::LEAST_MIB;
 
-use crate::decode::Mapping;
+use confluent_avro::point::Mapping;
 
 const EXAMPLE: &str = "\
 Example: all SAL topics of two components into InfluxDB 2, each indexed component's instances apart:

@@ -12,8 +12,8 @@ use reqwest::Url;
 pub use flags::{Api, Cli, Command, RunArgs};
 
 use crate::batch::BatchLimits;
-use crate::decode::Mapping;
 use crate::write::{InfluxTarget, Place, Token};
+use confluent_avro::point::Mapping;
 
 /// A flag or file that cannot be used.
 #[derive(Debug, thiserror::Error)]

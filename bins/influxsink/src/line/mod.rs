@@ -6,7 +6,7 @@
 //! - a record without a field that is left, a tag that is empty or holds a line break, a time that is
 //!   missing: the point is refused, with a reason, and its message goes to the dead-letter topic.
 //!
-//! Names need no escaping: the plan admits none that would (see [`crate::decode::Key`]).
+//! Names need no escaping: the plan admits none that would (see [`confluent_avro::point::Key`]).
 
 mod escape;
 pub mod parse;
@@ -14,8 +14,8 @@ mod refusal;
 
 pub use refusal::Refusal;
 
-use crate::decode::time::{self, TimeFault, TimeUnit};
-use crate::decode::{Key, Name, Plan, PointSink};
+use confluent_avro::point::time::{self, TimeFault, TimeUnit};
+use confluent_avro::point::{Key, Name, Plan, PointSink};
 
 /// The longest line that is written. The largest SAL topic makes one of about 600 kB; InfluxDB 1 takes
 /// requests of 25 MB.

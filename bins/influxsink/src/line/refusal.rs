@@ -1,8 +1,8 @@
 //! Why a record is not written as a line. Each is permanent: the message goes to the dead-letter topic.
 
 use super::MAX_LINE_BYTES;
-use crate::decode::DecodeError;
-use crate::decode::time::TimeFault;
+use confluent_avro::point::DecodeError;
+use confluent_avro::point::time::TimeFault;
 
 /// A record that line protocol cannot carry.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,8 +1,8 @@
 //! The decoder against apache-avro's encoder, and against bytes that no encoder writes.
 
 use apache_avro::types::Value;
-use influxsink::decode::time::TimeFault;
-use influxsink::decode::{DecodeError, Fault, Mapping, Plan, SchemaError};
+use confluent_avro::point::time::TimeFault;
+use confluent_avro::point::{DecodeError, Fault, Mapping, Plan, SchemaError};
 use proptest::prelude::*;
 
 use crate::points::{Given, Notes, TIME, avro, field, record, schema};

@@ -2,9 +2,9 @@
 //! devstack's, which was written apart from the encoder; and what cannot be written is refused by name.
 
 use apache_avro::types::Value;
+use confluent_avro::point::time::TimeFault;
+use confluent_avro::point::{Fault, Mapping, Plan};
 use devstack::influx::{FieldValue as Independent, read_lines};
-use influxsink::decode::time::TimeFault;
-use influxsink::decode::{Fault, Mapping, Plan};
 use influxsink::line::parse::{self, FieldValue};
 use influxsink::line::{LineEncoder, MAX_LINE_BYTES, Refusal};
 use proptest::prelude::*;

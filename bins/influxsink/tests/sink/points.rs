@@ -1,7 +1,7 @@
 //! What the tests share: a sink that notes what it is given, and schemas with records to match.
 
-use influxsink::decode::time::TimeFault;
-use influxsink::decode::{Key, Mapping, Name, Plan, PointSink};
+use confluent_avro::point::time::TimeFault;
+use confluent_avro::point::{Key, Mapping, Name, Plan, PointSink};
 use influxsink::line::{Encoded, LineEncoder, Refusal};
 
 /// A value as it came to the sink.

@@ -1,7 +1,7 @@
 //! `kafkaefd helloavro`: an Avro record to Kafka and back, with its schema in the registry.
 
 use clap::{Args, Subcommand};
-use influxsink::frame::Frame;
+use confluent_avro::frame::Frame;
 use pipeline::config::{KafkaArgs, RegistryArgs};
 use pipeline::printable::Printable;
 use pipeline::registry::{Registry, RegistryError};

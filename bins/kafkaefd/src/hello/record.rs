@@ -16,8 +16,8 @@ pub(super) fn write(id: u32, greeting: &str, number: i64, sent: i64) -> Result<V
         ("number".to_owned(), Avro::Long(number)),
         ("sent".to_owned(), Avro::TimestampMillis(sent)),
     ];
-    let mut framed = vec![0];
-    framed.extend_from_slice(&id.to_be_bytes());
+    let mut framed = Vec::new();
+    confluent_avro::frame::write(id, &mut framed);
     writer.write_value_ref(&mut framed, &Avro::Record(fields))?;
     Ok(framed)
 }

@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
-use influxsink::frame::Frame;
+use confluent_avro::frame::Frame;
 use pipeline::config::Moment;
 use pipeline::registry::{Registry, RegistryError};
 use rdkafka::consumer::Consumer;

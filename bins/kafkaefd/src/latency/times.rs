@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use influxsink::decode::time::TimeFault;
-use influxsink::decode::{Key, Mapping, Name, Plan, PointSink};
-use influxsink::frame::Frame;
+use confluent_avro::frame::Frame;
+use confluent_avro::point::time::TimeFault;
+use confluent_avro::point::{Key, Mapping, Name, Plan, PointSink};
 use sal::time::tai_minus_utc_at_tai;
 use serde_json::Value;
 

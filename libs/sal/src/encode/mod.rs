@@ -51,8 +51,7 @@ impl Encoder {
         out: &mut Vec<u8>,
     ) -> Result<Notes, WireError> {
         out.clear();
-        out.push(0);
-        out.extend_from_slice(&schema_id.to_be_bytes());
+        confluent_avro::frame::write(schema_id, out);
         let source = Source {
             plan,
             values: message.values(),

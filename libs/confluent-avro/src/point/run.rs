@@ -2,8 +2,8 @@
 //! of records.
 
 use super::plan::{Plan, Scalar, Step};
-use super::read::{Cursor, Fault};
 use super::{Key, Name, PointSink, time};
+use crate::read::{Cursor, Fault};
 
 /// Why a record's bytes cannot be read with their writer schema. Permanent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

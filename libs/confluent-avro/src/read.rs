@@ -50,13 +50,14 @@ impl Fault {
 
 /// A position in a record's bytes.
 #[derive(Debug)]
-pub(super) struct Cursor<'a> {
+pub(crate) struct Cursor<'a> {
     rest: &'a [u8],
     length: usize,
 }
 
 impl<'a> Cursor<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    #[inline]
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Cursor {
             rest: bytes,
             length: bytes.len(),
@@ -64,22 +65,26 @@ impl<'a> Cursor<'a> {
     }
 
     /// How many bytes were read.
-    pub(super) fn position(&self) -> usize {
+    #[inline]
+    pub(crate) fn position(&self) -> usize {
         self.length - self.rest.len()
     }
 
     /// How many bytes are left.
-    pub(super) fn remaining(&self) -> usize {
+    #[inline]
+    pub(crate) fn remaining(&self) -> usize {
         self.rest.len()
     }
 
+    #[inline]
     fn array<const N: usize>(&mut self) -> Result<[u8; N], Fault> {
         let (head, rest) = self.rest.split_first_chunk::<N>().ok_or(Fault::Truncated)?;
         self.rest = rest;
         Ok(*head)
     }
 
-    pub(super) fn boolean(&mut self) -> Result<bool, Fault> {
+    #[inline]
+    pub(crate) fn boolean(&mut self) -> Result<bool, Fault> {
         match self.array::<1>()? {
             [0] => Ok(false),
             [1] => Ok(true),
@@ -88,7 +93,8 @@ impl<'a> Cursor<'a> {
     }
 
     /// Zig-zag, seven bits a byte, least significant first, at most ten bytes.
-    pub(super) fn long(&mut self) -> Result<i64, Fault> {
+    #[inline]
+    pub(crate) fn long(&mut self) -> Result<i64, Fault> {
         let mut value = 0u64;
         for (position, &byte) in self.rest.iter().enumerate() {
             // The tenth byte holds the one bit that is left of 64.
@@ -104,7 +110,8 @@ impl<'a> Cursor<'a> {
         Err(Fault::Truncated)
     }
 
-    pub(super) fn int(&mut self) -> Result<i64, Fault> {
+    #[inline]
+    pub(crate) fn int(&mut self) -> Result<i64, Fault> {
         let value = self.long()?;
         if i32::try_from(value).is_err() {
             return Err(Fault::Varint);
@@ -112,32 +119,38 @@ impl<'a> Cursor<'a> {
         Ok(value)
     }
 
-    pub(super) fn float(&mut self) -> Result<f32, Fault> {
+    #[inline]
+    pub(crate) fn float(&mut self) -> Result<f32, Fault> {
         self.array().map(f32::from_le_bytes)
     }
 
-    pub(super) fn double(&mut self) -> Result<f64, Fault> {
+    #[inline]
+    pub(crate) fn double(&mut self) -> Result<f64, Fault> {
         self.array().map(f64::from_le_bytes)
     }
 
-    pub(super) fn fixed(&mut self, size: usize) -> Result<&'a [u8], Fault> {
+    #[inline]
+    pub(crate) fn fixed(&mut self, size: usize) -> Result<&'a [u8], Fault> {
         let (head, rest) = self.rest.split_at_checked(size).ok_or(Fault::Truncated)?;
         self.rest = rest;
         Ok(head)
     }
 
-    pub(super) fn bytes(&mut self) -> Result<&'a [u8], Fault> {
+    #[inline]
+    pub(crate) fn bytes(&mut self) -> Result<&'a [u8], Fault> {
         let length = self.long()?;
         let length = usize::try_from(length).map_err(|_| Fault::Length)?;
         self.fixed(length)
     }
 
-    pub(super) fn text(&mut self) -> Result<&'a str, Fault> {
+    #[inline]
+    pub(crate) fn text(&mut self) -> Result<&'a str, Fault> {
         std::str::from_utf8(self.bytes()?).map_err(|_| Fault::Utf8)
     }
 
     /// An index into an enum's symbols or a union's branches.
-    pub(super) fn choose<'t, T>(&mut self, from: &'t [T]) -> Result<&'t T, Fault> {
+    #[inline]
+    pub(crate) fn choose<'t, T>(&mut self, from: &'t [T]) -> Result<&'t T, Fault> {
         let index = self.long()?;
         usize::try_from(index)
             .ok()
@@ -149,7 +162,8 @@ impl<'a> Cursor<'a> {
     /// the block's size in bytes, which a reader that reads every item does not need. Each item takes at
     /// least one byte (the plan refuses arrays whose items take none), so that a count beyond the bytes left
     /// is a truncated record, found before anything is done for it.
-    pub(super) fn block(&mut self) -> Result<usize, Fault> {
+    #[inline]
+    pub(crate) fn block(&mut self) -> Result<usize, Fault> {
         let count = self.long()?;
         if count < 0 && self.long()? < 0 {
             return Err(Fault::Length);

@@ -1,6 +1,5 @@
-//! Decoding: the second step of the data's way. An Avro writer schema is compiled once into a flat [`Plan`];
-//! the plan then walks each record's bytes and hands every value, under its flattened name, to a
-//! [`PointSink`]. No value tree is built.
+//! A record as the fields of a point. An Avro writer schema is compiled once into a flat [`Plan`]; the plan then walks
+//! each record's bytes and hands every value, under its flattened name, to a [`PointSink`]. No value tree is built.
 //!
 //! How Avro becomes a point, as the EFD's readers expect it:
 //!
@@ -20,14 +19,13 @@
 
 mod names;
 mod plan;
-mod read;
 mod run;
 mod schema;
 pub mod time;
 
+pub use crate::read::Fault;
 pub use names::Key;
 pub use plan::{Mapping, Plan};
-pub use read::Fault;
 pub use run::DecodeError;
 pub use schema::SchemaError;
 

@@ -1,4 +1,4 @@
-//! The Confluent frame around every value that the sink consumes: one zero byte, the schema's id (four bytes,
+//! The Confluent frame around every record in Kafka: one zero byte, the schema's id (four bytes,
 //! big-endian), then Avro's binary encoding ("Wire format" in Confluent's schema registry documentation).
 
 /// A message's value with its frame read.
@@ -41,6 +41,13 @@ impl FrameError {
     }
 }
 
+/// Appends the frame of a record that follows: five bytes.
+#[inline]
+pub fn write(schema_id: u32, out: &mut Vec<u8>) {
+    let [a, b, c, d] = schema_id.to_be_bytes();
+    out.extend_from_slice(&[0, a, b, c, d]);
+}
+
 impl<'m> Frame<'m> {
     /// Reads the frame of a Kafka message's value.
     pub fn read(value: Option<&'m [u8]>) -> Result<Frame<'m>, FrameError> {
@@ -60,6 +67,15 @@ impl<'m> Frame<'m> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let mut framed = Vec::new();
+        write(258, &mut framed);
+        framed.push(9);
+        assert_eq!(framed, [0, 0, 0, 1, 2, 9]);
+        assert_eq!(Frame::read(Some(&framed)).map(|frame| frame.schema_id), Ok(258));
+    }
 
     #[test]
     fn every_shape_of_value_is_told_apart() {
