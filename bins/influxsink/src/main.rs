@@ -21,9 +21,10 @@ fn run(args: &RunArgs) -> ExitCode {
         Ok(config) => config,
         Err(error) => return wrong(&error),
     };
-    if let Err(error) = init_logging(&args.service) {
-        return wrong(&error);
-    }
+    let _logging = match init_logging(&args.service) {
+        Ok(logging) => logging,
+        Err(error) => return wrong(&error),
+    };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -51,7 +52,7 @@ fn run(args: &RunArgs) -> ExitCode {
 }
 
 fn wrong(error: &dyn std::error::Error) -> ExitCode {
-    eprintln!("influxsink: {}", pipeline::chain(error));
+    pipeline::stderr_line!("influxsink: {}", pipeline::chain(error));
     EXIT_USAGE.into()
 }
 

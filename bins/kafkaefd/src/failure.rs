@@ -188,9 +188,9 @@ impl Failure {
 
     /// Says it on stderr, with its causes and what to try next.
     pub fn print(&self) {
-        eprintln!("kafkaefd: {}", Printable(pipeline::chain(self)));
+        pipeline::stderr_line!("kafkaefd: {}", Printable(pipeline::chain(self)));
         if let Some(hint) = self.hint() {
-            eprintln!("  try: {}", Printable(hint));
+            pipeline::stderr_line!("  try: {}", Printable(hint));
         }
     }
 }

@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("kafkaefd: {}", pipeline::chain(&error));
+            pipeline::stderr_line!("kafkaefd: {}", pipeline::chain(&error));
             return ExitCode::FAILURE;
         }
     };

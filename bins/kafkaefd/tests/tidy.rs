@@ -117,6 +117,23 @@ fn nothing_is_left_to_do() {
     assert!(found.is_empty(), "finish or delete: {found:#?}");
 }
 
+/// `eprintln!` panics where stderr is full, and waits where nobody reads it. Neither may end or stop a stage.
+#[test]
+fn nothing_that_is_shipped_writes_to_stderr_by_itself() {
+    let shipped = Regex::new("^(bins|libs)/[a-z]+/src/").unwrap();
+    let writes = Regex::new(r"\beprint(ln)?!|\bdbg!").unwrap();
+    let found: Vec<_> = sources()
+        .into_iter()
+        .filter(|(path, text)| shipped.is_match(path) && !is_test(path) && writes.is_match(own(text)))
+        .filter(|(path, _)| path != "libs/pipeline/src/stderr.rs")
+        .map(|(path, _)| path)
+        .collect();
+    assert!(
+        found.is_empty(),
+        "use pipeline::stderr_line! or a log line: {found:?}"
+    );
+}
+
 #[test]
 fn every_crate_has_the_workspaces_lints() {
     let root = root();
@@ -139,8 +156,8 @@ fn every_crate_has_the_workspaces_lints() {
 fn the_readme_and_the_code_name_the_same_metrics() {
     // In the code a metric is made by one of five functions; in the README it is the first cell of a table's row.
     let made = Regex::new(r#"\b(?:counters?|gauges?|histogram)\(\s*r,\s*"([a-z0-9_]+)""#).unwrap();
-    let row =
-        Regex::new(r"(?m)^\|\s*`((?:kafka|salmock|saltransform|influxsink|kafkaefd)_[a-z0-9_]+)").unwrap();
+    let row = Regex::new(r"(?m)^\|\s*`((?:kafka|log|salmock|saltransform|influxsink|kafkaefd)_[a-z0-9_]+)")
+        .unwrap();
     let names = |regex: &Regex, text: &str| -> BTreeSet<String> {
         regex
             .captures_iter(text)

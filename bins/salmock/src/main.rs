@@ -30,9 +30,10 @@ async fn produce(args: &ProduceArgs) -> ExitCode {
         Ok(config) => config,
         Err(error) => return wrong(&error),
     };
-    if let Err(error) = init_logging(&args.service) {
-        return wrong(&error);
-    }
+    let _logging = match init_logging(&args.service) {
+        Ok(logging) => logging,
+        Err(error) => return wrong(&error),
+    };
     let service = match Service::start(&args.service).await {
         Ok(service) => service,
         Err(error) => return failed(&error),
@@ -49,9 +50,10 @@ async fn consume(args: &ConsumeArgs) -> ExitCode {
         log_level: args.log_level.clone(),
         ..ServiceArgs::default()
     };
-    if let Err(error) = init_logging(&service) {
-        return wrong(&error);
-    }
+    let _logging = match init_logging(&service) {
+        Ok(logging) => logging,
+        Err(error) => return wrong(&error),
+    };
     let shutdown = Shutdown::new(service.drain_timeout);
     shutdown.ask_on_signals();
     match salmock::consume(args, &mut std::io::stdout(), &shutdown).await {
@@ -61,7 +63,7 @@ async fn consume(args: &ConsumeArgs) -> ExitCode {
 }
 
 fn wrong(error: &dyn std::error::Error) -> ExitCode {
-    eprintln!("salmock: {}", pipeline::chain(error));
+    pipeline::stderr_line!("salmock: {}", pipeline::chain(error));
     EXIT_USAGE.into()
 }
 

@@ -65,7 +65,7 @@ pub fn main(args: &CheckArgs) -> ExitCode {
         Ok(0) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("saltransform check: {}", pipeline::chain(&error));
+            pipeline::stderr_line!("saltransform check: {}", pipeline::chain(&error));
             ExitCode::from(EXIT_USAGE)
         }
     }
@@ -85,7 +85,7 @@ pub fn check(args: &CheckArgs, out: &mut impl Write) -> Result<usize, CheckError
     };
     let found = SchemaDir::read(&args.schemas)?.schemas(&options);
     for error in &found.errors {
-        eprintln!("saltransform check: {}", pipeline::chain(error));
+        pipeline::stderr_line!("saltransform check: {}", pipeline::chain(error));
     }
     let scale = time_scale(args.time_scale, args.naming.dialect);
     let schemas = found

@@ -105,7 +105,7 @@ pub async fn main(args: &InitArgs) -> ExitCode {
     match prepare(args).await {
         Ok(prepared) => {
             for error in &prepared.errors {
-                eprintln!("saltransform init: {}", pipeline::Printable(error));
+                pipeline::stderr_line!("saltransform init: {}", pipeline::Printable(error));
             }
             let Prepared {
                 subjects,
@@ -121,7 +121,7 @@ pub async fn main(args: &InitArgs) -> ExitCode {
             }
         }
         Err(error) => {
-            eprintln!("saltransform init: {}", pipeline::chain(&error));
+            pipeline::stderr_line!("saltransform init: {}", pipeline::chain(&error));
             ExitCode::FAILURE
         }
     }

@@ -22,10 +22,13 @@ async fn main() -> ExitCode {
 }
 
 async fn run(args: RunArgs) -> ExitCode {
-    if let Err(error) = init_logging(&args.service) {
-        eprintln!("saltransform: {}", pipeline::chain(&error));
-        return ExitCode::from(EXIT_USAGE);
-    }
+    let _logging = match init_logging(&args.service) {
+        Ok(logging) => logging,
+        Err(error) => {
+            pipeline::stderr_line!("saltransform: {}", pipeline::chain(&error));
+            return ExitCode::from(EXIT_USAGE);
+        }
+    };
     // The port opens only after the whole configuration has been checked.
     let mut service = Service::embedded(&args.service);
     let stage = match Stage::new(&args, &service) {

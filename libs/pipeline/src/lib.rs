@@ -18,6 +18,7 @@
 //! | [`retry`] | whether another try can help, and when |
 //! | [`topics`] | creates topics |
 //! | [`printable`] | what others wrote, as it may be shown |
+//! | [`stderr`] | what a process says, without waiting for a reader |
 //! | [`metrics`] | every metric's name, in one file |
 //!
 //! An offset is committed only when its message, and each one before it in the partition, has reached the next
@@ -38,6 +39,7 @@ pub mod registry;
 pub mod retry;
 pub mod schema_dir;
 pub mod service;
+pub mod stderr;
 pub mod tls;
 pub mod topics;
 

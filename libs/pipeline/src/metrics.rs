@@ -6,6 +6,8 @@
 //!
 //! The counts add up at every stage: consumed = produced (or written) + dead-lettered + skipped + in flight.
 
+use std::sync::LazyLock;
+
 use prometheus::{
     Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
@@ -62,6 +64,16 @@ fn histogram(
     let metric = Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets))?;
     registry.register(Box::new(metric.clone()))?;
     Ok(metric)
+}
+
+/// Log lines that stderr did not take, of the whole process: logging is there before any registry, and each shows the same.
+pub(crate) fn log_lines_dropped() -> Option<&'static IntCounter> {
+    static DROPPED: LazyLock<Option<IntCounter>> = LazyLock::new(|| {
+        let r = &Registry::new();
+        let help = "log lines that stderr did not take: it is closed, full, or a pipe that nobody reads";
+        counter(r, "log_lines_dropped_total", help).ok()
+    });
+    DROPPED.as_ref()
 }
 
 /// What every binary that consumes or produces shows of its Kafka clients.

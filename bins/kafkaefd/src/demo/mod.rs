@@ -99,15 +99,18 @@ enum DemoError {
 impl DemoArgs {
     /// Runs the demo; 0 only if the counts add up and every record is in the database.
     pub async fn run(self) -> ExitCode {
-        if let Err(error) = init_logging(&service_args(&self.log_level)) {
-            eprintln!("kafkaefd demo: {}", pipeline::chain(&error));
-            return ExitCode::from(pipeline::config::EXIT_USAGE);
-        }
+        let _logging = match init_logging(&service_args(&self.log_level)) {
+            Ok(logging) => logging,
+            Err(error) => {
+                pipeline::stderr_line!("kafkaefd demo: {}", pipeline::chain(&error));
+                return ExitCode::from(pipeline::config::EXIT_USAGE);
+            }
+        };
         match demo(&self).await {
             Ok(account) if account.adds_up() => ExitCode::SUCCESS,
             Ok(_) => ExitCode::FAILURE,
             Err(error) => {
-                eprintln!("kafkaefd demo: {}", pipeline::chain(&error));
+                pipeline::stderr_line!("kafkaefd demo: {}", pipeline::chain(&error));
                 ExitCode::FAILURE
             }
         }

@@ -119,7 +119,7 @@ impl Screen {
         if self.json {
             match serde_json::to_string_pretty(account) {
                 Ok(text) => println!("{}", printable::json(&text)),
-                Err(error) => eprintln!("kafkaefd demo: {}", pipeline::chain(&error)),
+                Err(error) => pipeline::stderr_line!("kafkaefd demo: {}", pipeline::chain(&error)),
             }
             return;
         }

@@ -115,16 +115,16 @@ impl InjectArgs {
             let left = self.count.map_or(self.chunk, |count| count - sent);
             let size = left.min(self.chunk);
             let start = Instant::now();
-            eprint!(
+            pipeline::stderr_text!(
                 "injecting {} … ",
                 plural(usize::try_from(size).unwrap_or(usize::MAX), "message")
             );
             let _ = std::io::stderr().flush();
             self.chunk(source.as_mut(), &sender, size, sent, &mut answer)
-                .inspect_err(|_| eprintln!())?;
+                .inspect_err(|_| pipeline::stderr_line!(""))?;
             sent += size;
             answer.chunks += 1;
-            eprintln!("done ({})", span(start.elapsed().as_secs_f64()));
+            pipeline::stderr_line!("done ({})", span(start.elapsed().as_secs_f64()));
             let lost = sender.take_lost();
             answer.lost += lost.len();
             if let Some(first) = lost.first() {

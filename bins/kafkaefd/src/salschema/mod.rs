@@ -83,15 +83,15 @@ async fn convert(args: &ConvertArgs) -> Result<Done, Failure> {
     if args.json {
         out(&printable::json(&summary.json().to_string()));
     } else if matches!(args.target(), Target::Print) {
-        eprintln!("{summary}");
+        pipeline::stderr_line!("{summary}");
     } else {
         out(&summary);
     }
     for error in &converted.errors {
-        eprintln!("{}", Printable(error));
+        pipeline::stderr_line!("{}", Printable(error));
     }
     for reason in summary.refused() {
-        eprintln!("{}", Printable(reason));
+        pipeline::stderr_line!("{}", Printable(reason));
     }
     Ok(if converted.errors.is_empty() && summary.refused().is_empty() {
         Done::All
@@ -112,6 +112,6 @@ fn out(line: &dyn Display) {
 }
 
 fn failed(error: &dyn std::error::Error) -> Done {
-    eprintln!("kafkaefd: {}", pipeline::chain(error));
+    pipeline::stderr_line!("kafkaefd: {}", pipeline::chain(error));
     Done::Partly
 }

@@ -22,12 +22,12 @@ impl Consent {
             return Ok(());
         }
         let asked = io::stdin().is_terminal();
-        eprint!("{}", Printable(what));
+        pipeline::stderr_text!("{}", Printable(what));
         if !asked {
-            eprintln!();
+            pipeline::stderr_line!("");
             return Err(Failure::Declined { asked });
         }
-        eprint!("? [y/N] ");
+        pipeline::stderr_text!("? [y/N] ");
         let _ = io::stderr().flush();
         let mut answer = String::new();
         let read = io::stdin().lock().read_line(&mut answer);

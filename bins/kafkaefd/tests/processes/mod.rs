@@ -1,7 +1,7 @@
 //! The real binaries as processes that tests kill and start again, at moments that are arbitrary and the same in each run.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 /// A stage as its own process, killed at the end whatever happens.
@@ -18,6 +18,7 @@ impl Process {
         Self { command, child }
     }
 
+    #[allow(dead_code, reason = "not every test that has processes kills them")]
     /// `SIGKILL`, as the kernel's out-of-memory killer does it: nothing is flushed, no group is left.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
@@ -29,10 +30,18 @@ impl Process {
         self.child.id()
     }
 
+    #[allow(dead_code, reason = "not every test that has processes asks")]
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
 
+    /// How it ended, if it has.
+    #[allow(dead_code, reason = "not every test that has processes asks")]
+    pub(crate) fn status(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().unwrap()
+    }
+
+    #[allow(dead_code, reason = "not every test that has processes starts them again")]
     pub(crate) fn restart(&mut self) {
         self.child = self.command.spawn().unwrap();
     }
@@ -50,10 +59,12 @@ pub(crate) fn binary(name: &str) -> PathBuf {
     Path::new(env!("CARGO_BIN_EXE_kafkaefd")).with_file_name(name)
 }
 
+#[allow(dead_code, reason = "not every test that has processes needs moments")]
 /// Arbitrary moments, the same ones in each run: a linear congruential generator (Knuth's MMIX constants).
 pub(crate) struct Moments(pub(crate) u64);
 
 impl Moments {
+    #[allow(dead_code, reason = "not every test that has processes needs moments")]
     pub(crate) fn next(&mut self, milliseconds: std::ops::Range<u64>) -> Duration {
         self.0 = self
             .0

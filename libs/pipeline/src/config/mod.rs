@@ -32,7 +32,7 @@ pub fn parse_cli<C: clap::Parser>() -> Result<C, std::process::ExitCode> {
 pub fn parse_cli_from<C: clap::Parser>(arguments: Vec<OsString>) -> Result<C, std::process::ExitCode> {
     let texts = arguments.iter().skip(1).filter_map(|argument| argument.to_str());
     for key in KafkaArgs::exposed_secrets(texts) {
-        eprintln!(
+        crate::stderr_line!(
             "warning: {key} is an argument, which process lists show to everybody here: use --kafka-config-file"
         );
     }

@@ -150,6 +150,7 @@ impl Commits {
                     seconds,
                     "a call of librdkafka does not return; ending at once, nothing is lost"
                 );
+                crate::stderr::flush();
                 std::process::exit(1);
             }
         }

@@ -1,8 +1,10 @@
 //! Log lines: lower case, fields instead of interpolation, to stderr, so that stdout stays a program's output. Whatever
 //! is logged, a line stays one line, and no value reaches a terminal's controls (see [`crate::printable`]).
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt;
 use std::io::{self, IsTerminal};
+use std::panic::PanicHookInfo;
 
 use tracing::Subscriber;
 use tracing::field::{Field, Visit};
@@ -14,6 +16,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{LogFormat, ServiceArgs};
 use crate::printable::{self, Printable};
+use crate::stderr;
 
 /// The log filter cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -26,16 +29,46 @@ pub struct LogError {
     source: tracing_subscriber::filter::ParseError,
 }
 
+/// Held until the process ends; then its last lines leave.
+#[derive(Debug)]
+#[must_use = "dropped at the end of main, it waits for the last lines"]
+pub struct Logging(());
+
+impl Drop for Logging {
+    fn drop(&mut self) {
+        stderr::flush();
+    }
+}
+
 /// Starts logging for the process. A second call leaves the first in place.
-pub fn init_logging(args: &ServiceArgs) -> Result<(), LogError> {
+pub fn init_logging(args: &ServiceArgs) -> Result<Logging, LogError> {
     let filter = EnvFilter::try_new(&args.log_level).map_err(|source| LogError {
         filter: args.log_level.clone(),
         source,
     })?;
     let colours =
         std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|v| v.is_empty());
-    let _ = log_to(filter, args.log_format, colours, io::stderr).try_init();
-    Ok(())
+    stderr::start();
+    let _ = log_to(filter, args.log_format, colours, || stderr::Lines).try_init();
+    std::panic::set_hook(Box::new(log_panic));
+    Ok(Logging(()))
+}
+
+/// A panic is a line like others: the standard library's own report would wait for a pipe that nobody reads, and the
+/// process with it.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let thread = std::thread::current();
+    let place = panic.location().map(ToString::to_string);
+    // Only with RUST_BACKTRACE.
+    let backtrace = Backtrace::capture();
+    let backtrace = (backtrace.status() == BacktraceStatus::Captured).then(|| backtrace.to_string());
+    tracing::error!(
+        thread = thread.name().unwrap_or("unnamed"),
+        place = place.unwrap_or_default(),
+        backtrace,
+        "panic: {}",
+        panic.payload_as_str().unwrap_or("without a message")
+    );
 }
 
 fn log_to<W>(

@@ -12,7 +12,7 @@ mod shutdown;
 
 #[cfg(test)]
 pub(crate) use logging::tests::logged_by;
-pub use logging::{LogError, init_logging};
+pub use logging::{LogError, Logging, init_logging};
 pub use readiness::{Part, Readiness};
 pub use server::ServerError;
 pub use shutdown::{Shutdown, wait_for_signal};
@@ -20,6 +20,7 @@ pub use shutdown::{Shutdown, wait_for_signal};
 use std::net::SocketAddr;
 
 use crate::config::ServiceArgs;
+use crate::metrics::log_lines_dropped;
 
 /// What a running stage shares with the outside.
 #[derive(Debug, Clone)]
@@ -66,10 +67,15 @@ impl Service {
 
     /// A service without a port and without signals yet: the demo and tests leave it at that.
     pub fn embedded(args: &ServiceArgs) -> Self {
+        let metrics = prometheus::Registry::new();
+        if let Some(dropped) = log_lines_dropped() {
+            // The registry is new: nothing in it has the name.
+            let _ = metrics.register(Box::new(dropped.clone()));
+        }
         Self {
             shutdown: Shutdown::new(args.drain_timeout),
             readiness: Readiness::default(),
-            metrics: prometheus::Registry::new(),
+            metrics,
             address: None,
         }
     }

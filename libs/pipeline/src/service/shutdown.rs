@@ -101,6 +101,7 @@ impl Shutdown {
             shutdown.ask();
             signals.next().await;
             tracing::warn!("second signal: stopping at once, what was not committed is read again");
+            crate::stderr::flush();
             std::process::exit(130);
         });
     }

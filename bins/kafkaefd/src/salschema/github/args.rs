@@ -50,7 +50,7 @@ impl GithubArgs {
     /// The token, from its file, the environment or the flag.
     pub(super) fn token(&self) -> Result<Option<Secret>, Failure> {
         if exposed(std::env::args()) {
-            eprintln!(
+            pipeline::stderr_line!(
                 "warning: {TOKEN_FLAG} is an argument, which process lists show to everybody here: use \
                  --github-token-file or GITHUB_TOKEN"
             );

@@ -1,0 +1,209 @@
+//! Whatever stderr is (a full disk, closed, a pipe without a reader, a pipe whose reader does not read), every binary does
+//! its work and ends as it should.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed step is a failed test"
+)]
+
+#[allow(dead_code, reason = "others make messages of it, too")]
+mod mocked;
+mod processes;
+
+use std::io::Read;
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use devstack::influx::InfluxServer;
+use devstack::{Broker, RegistryServer};
+use pipeline::config::RegistryArgs;
+use pipeline::registry::Registry;
+use processes::{Process, binary};
+
+const INPUT: &str = "Mock_telemetry";
+const OUTPUT: &str = "lsst.sal.Mock_state";
+/// Enough for a pipe (64 KiB) to be full of log lines long before the last one is carried.
+const MESSAGES: usize = 400;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stderr {
+    Full,
+    Closed,
+    NoReader,
+    NobodyReads,
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stages_work_with_a_full_disk_as_stderr() {
+    stages_work_with(Stderr::Full).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stages_work_with_a_closed_stderr() {
+    stages_work_with(Stderr::Closed).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stages_work_with_a_pipe_that_has_lost_its_reader() {
+    stages_work_with(Stderr::NoReader).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn stages_work_with_a_pipe_that_nobody_reads() {
+    stages_work_with(Stderr::NobodyReads).await;
+}
+
+async fn stages_work_with(stderr: Stderr) {
+    let broker = Broker::start().unwrap();
+    let registry = RegistryServer::start().await.unwrap();
+    let database = InfluxServer::start().await.unwrap();
+    for topic in [INPUT, OUTPUT] {
+        broker.create_topic(topic, 1).unwrap();
+    }
+    let client = Registry::new(&RegistryArgs::at(registry.url())).unwrap();
+    client
+        .register(&format!("{OUTPUT}-value"), &mocked::schema().to_string())
+        .await
+        .unwrap();
+
+    let common = |name: &str, own: &[&str]| {
+        let mut command = match stderr {
+            Stderr::Closed => {
+                let mut shell = Command::new("sh");
+                shell.args(["-c", "exec \"$@\" 2>&-", "sh"]).arg(binary(name));
+                shell
+            }
+            _ => Command::new(binary(name)),
+        };
+        command.args(own);
+        command.args(["--broker", broker.bootstrap_servers(), "--schema-registry"]);
+        command.args([registry.url().as_str(), "--prometheus-port", "0"]);
+        // Everything that can be said.
+        command.args(["--log-level", "trace", "--drain-timeout", "10"]);
+        command
+    };
+    let (mut pipes, mut processes) = (Vec::new(), Vec::new());
+    let period = format!("{}", 2.0 / MESSAGES as f64);
+    let count = MESSAGES.to_string();
+    let source = [
+        "produce",
+        "--topic",
+        "Mock_state",
+        "--period",
+        &period,
+        "--count",
+        &count,
+    ];
+    for (name, own) in [
+        (
+            "saltransform",
+            &["run", "--topic", INPUT, "--auto-offset-reset", "earliest"][..],
+        ),
+        ("influxsink", &["run", OUTPUT, "--into", &database.url()]),
+        ("salmock", &source),
+    ] {
+        let mut command = common(name, own);
+        pipes.push(redirect(&mut command, stderr));
+        processes.push(Process::start(command));
+    }
+    let [transform, sink, mock] = processes.as_mut_slice() else {
+        unreachable!("there are three")
+    };
+    assert_eq!(ended(mock).code(), Some(0), "salmock");
+    wait(|| {
+        let found = database.counts().created as usize;
+        (found == MESSAGES).then_some(()).ok_or(format!("{found} points"))
+    });
+    for (name, stage) in [("saltransform", transform), ("influxsink", sink)] {
+        let told = Command::new("kill").arg(stage.id().to_string()).status().unwrap();
+        assert!(told.success());
+        assert_eq!(ended(stage).code(), Some(0), "{name}");
+    }
+    drop(processes);
+    for pipe in pipes.into_iter().flatten() {
+        let mut text = String::new();
+        { pipe }.read_to_string(&mut text).unwrap();
+        assert!(
+            text.len() >= 60_000,
+            "the pipe was not full: {} bytes",
+            text.len()
+        );
+    }
+}
+
+/// What has no service says its last words there.
+#[test]
+fn commands_end_with_their_own_exit_code() {
+    let lines: [(&str, &[&str], i32); 6] = [
+        (
+            "kafkaefd",
+            &["admin", "topics", "list", "--broker", "127.0.0.1:1"],
+            69,
+        ),
+        (
+            "kafkaefd",
+            &["groups", "describe", "g", "-X", "no.such=setting"],
+            64,
+        ),
+        ("saltransform", &["run", "--topic", "t", "--log-level", "=="], 64),
+        (
+            "saltransform",
+            &["check", "--schemas", "/nowhere", "/nowhere"],
+            64,
+        ),
+        ("influxsink", &["run", "t", "--into", "nowhere"], 64),
+        ("salmock", &["produce", "--log-level", "=="], 64),
+    ];
+    for stderr in [Stderr::Full, Stderr::NoReader] {
+        for (name, line, code) in lines {
+            let mut command = Command::new(binary(name));
+            command.args(line).stdout(Stdio::null());
+            let pipe = redirect(&mut command, stderr);
+            let mut process = Process::start(command);
+            assert_eq!(ended(&mut process).code(), Some(code), "{name} {line:?}");
+            drop(pipe);
+        }
+    }
+}
+
+/// Gives a process its stderr; answers the reader's end where it must stay open.
+fn redirect(command: &mut Command, stderr: Stderr) -> Option<std::io::PipeReader> {
+    let (reader, writer) = std::io::pipe().unwrap();
+    match stderr {
+        Stderr::Full => {
+            let full = std::fs::OpenOptions::new().write(true).open("/dev/full");
+            command.stderr(full.unwrap());
+            None
+        }
+        Stderr::Closed => None,
+        Stderr::NoReader => {
+            command.stderr(writer);
+            None
+        }
+        Stderr::NobodyReads => {
+            command.stderr(writer);
+            Some(reader)
+        }
+    }
+}
+
+fn ended(process: &mut Process) -> ExitStatus {
+    let since = Instant::now();
+    loop {
+        if let Some(status) = process.status() {
+            return status;
+        }
+        assert!(since.elapsed() < PATIENCE, "a process does not end");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn wait(mut state: impl FnMut() -> Result<(), String>) {
+    let start = Instant::now();
+    while let Err(state) = state() {
+        assert!(start.elapsed() < PATIENCE, "{state}");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
