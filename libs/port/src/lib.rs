@@ -3,15 +3,18 @@
 //! Whoever reaches a port may send a head without an end, a body a byte a minute, or a thousand connections and nothing
 //! on them. So everything has a limit: the head in bytes and in time, each piece of a body in time (its length is for the
 //! handler to limit: `axum::extract::DefaultBodyLimit`, `axum::body::to_bytes`), and the number of connections. A
-//! connection too many closes the oldest, so that a new one is always served: a scrape comes through while others wait
-//! for nothing.
+//! connection too many closes the oldest that has not asked for anything, so that a new one is always served: a scrape
+//! comes through while others wait for nothing, and beside tens of thousands of new connections a second.
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::Router;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
@@ -26,10 +29,14 @@ const HEADERS: usize = 64;
 /// How long to wait after a failed accept: it fails when the process has no file handle left, which time heals.
 const AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(100);
 
+/// Connections accepted in one go. What they have sent is looked at before more are accepted, or a burst of connections would
+/// close, as the oldest, those that have already asked.
+const BURST: usize = 16;
+
 /// What one port grants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections at a time; one more closes the oldest.
+    /// Connections at a time; one more closes the oldest that waits for its request, else the oldest.
     pub connections: usize,
     /// For a request's head to arrive, and for the next request on a connection that is kept.
     pub head: Duration,
@@ -42,7 +49,7 @@ pub struct Limits {
 impl Limits {
     /// The port that a process is watched by: one short answer a connection.
     pub const WATCHED: Limits = Limits {
-        connections: 64,
+        connections: 256,
         head: Duration::from_secs(5),
         body: Duration::from_secs(5),
         life: Some(Duration::from_secs(10)),
@@ -68,6 +75,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
     let router = router.layer(RequestBodyTimeoutLayer::new(limits.body));
     let (stopping, stopped) = watch::channel(());
     let mut open = Open::default();
+    let mut burst = 0;
     tokio::pin!(stop);
     loop {
         let accepted = tokio::select! {
@@ -77,13 +85,21 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
         match accepted {
             Ok((stream, _)) => {
                 open.make_room(limits.connections);
-                open.add(connection(
+                let asked = Arc::default();
+                let connection = connection(
                     builder.clone(),
                     stream,
                     router.clone(),
+                    Arc::clone(&asked),
                     limits.life,
                     stopped.clone(),
-                ));
+                );
+                open.add(connection, asked);
+                burst += 1;
+                if burst == BURST {
+                    burst = 0;
+                    tokio::task::yield_now().await;
+                }
             }
             Err(error) => refused(&error).await,
         }
@@ -98,12 +114,23 @@ async fn connection(
     builder: http1::Builder,
     stream: TcpStream,
     router: Router,
+    asked: Arc<AtomicBool>,
     life: Option<Duration>,
     mut stopped: watch::Receiver<()>,
 ) {
     // Answers are small and whole; without this each waits for the client's delayed acknowledgement.
     let _ = stream.set_nodelay(true);
-    let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(|request| {
+        asked.store(true, Ordering::Relaxed);
+        let answer = router.call(request);
+        async {
+            let answer = answer.await;
+            asked.store(false, Ordering::Relaxed);
+            answer
+        }
+    });
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     let served = async {
         tokio::select! {
@@ -132,22 +159,34 @@ async fn refused(error: &io::Error) {
 #[derive(Default)]
 struct Open {
     tasks: JoinSet<()>,
-    handles: VecDeque<AbortHandle>,
+    connections: VecDeque<Connection>,
+}
+
+struct Connection {
+    task: AbortHandle,
+    /// Whether it has sent a request that is being answered.
+    asked: Arc<AtomicBool>,
 }
 
 impl Open {
-    fn add(&mut self, connection: impl Future<Output = ()> + Send + 'static) {
-        let handle = self.tasks.spawn(connection);
-        self.handles.push_back(handle);
+    fn add(&mut self, connection: impl Future<Output = ()> + Send + 'static, asked: Arc<AtomicBool>) {
+        let task = self.tasks.spawn(connection);
+        self.connections.push_back(Connection { task, asked });
     }
 
-    /// Closes the oldest until one more may be added.
+    /// Closes the oldest that waits, or else the oldest, until one more may be added.
     fn make_room(&mut self, most: usize) {
         while self.tasks.try_join_next().is_some() {}
-        self.handles.retain(|handle| !handle.is_finished());
-        while self.handles.len() >= most.max(1) {
-            if let Some(oldest) = self.handles.pop_front() {
-                oldest.abort();
+        if self.connections.len() < most.max(1) {
+            return;
+        }
+        self.connections
+            .retain(|connection| !connection.task.is_finished());
+        while self.connections.len() >= most.max(1) {
+            let waits = |connection: &Connection| !connection.asked.load(Ordering::Relaxed);
+            let oldest = self.connections.iter().position(waits).unwrap_or_default();
+            if let Some(closed) = self.connections.remove(oldest) {
+                closed.task.abort();
             }
         }
     }

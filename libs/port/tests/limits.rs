@@ -8,6 +8,8 @@
 
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -15,7 +17,7 @@ use axum::body::Bytes;
 use axum::routing::{get, post};
 use port::Limits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -70,6 +72,23 @@ impl Port {
             "{answer:?}"
         );
         assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
+    }
+}
+
+/// One scrape, as Prometheus does it: a connection, a question, the whole answer.
+async fn try_scrape(address: SocketAddr) -> Result<(), String> {
+    let scrape = async {
+        let mut stream = TcpStream::connect(address).await?;
+        stream
+            .write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
+            .await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        Ok::<_, std::io::Error>(answer)
+    };
+    match timeout(Duration::from_secs(5), scrape).await {
+        Ok(Ok(answer)) if answer.ends_with("lines_total 3\n") => Ok(()),
+        other => Err(format!("{other:?}")),
     }
 }
 
@@ -221,4 +240,94 @@ async fn a_stop_finishes_what_was_begun_and_closes_the_rest() {
         TcpStream::connect(port.address).await.is_err(),
         "the port is closed"
     );
+}
+
+/// What a flood's connections do.
+#[derive(Debug, Clone, Copy)]
+enum Flood {
+    /// Say nothing and hang up.
+    Silent,
+    /// Say nothing and stay, the last eight of them, of each client.
+    Held,
+    /// Ask, and hang up without waiting for the answer.
+    Asking,
+}
+
+/// Opens connections as fast as the machine can until it is told to stop, or after as many as no test needs.
+async fn flood_port(
+    address: SocketAddr,
+    kind: Flood,
+    stop: Arc<AtomicBool>,
+    opened: Arc<AtomicUsize>,
+    source: u8,
+) {
+    let mut held = VecDeque::new();
+    for count in 0..20_000 {
+        if stop.load(Ordering::Relaxed) {
+            return;
+        }
+        let socket = TcpSocket::new_v4().unwrap();
+        // Each address has ports of its own; and without a linger none of them waits after a close.
+        socket.set_zero_linger().unwrap();
+        let from = Ipv4Addr::new(127, 0, source, 1 + (count % 200) as u8);
+        socket.bind((from, 0).into()).unwrap();
+        let Ok(mut stream) = socket.connect(address).await else {
+            continue;
+        };
+        opened.fetch_add(1, Ordering::Relaxed);
+        match kind {
+            Flood::Silent => {}
+            Flood::Held => {
+                held.push_back(stream);
+                if held.len() > 8 {
+                    held.pop_front();
+                }
+            }
+            Flood::Asking => {
+                let _ = stream
+                    .write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n")
+                    .await;
+            }
+        }
+    }
+}
+
+async fn every_scrape_is_answered_beside(kind: Flood) {
+    let port = port(Limits::WATCHED).await;
+    let (stop, opened): (Arc<AtomicBool>, Arc<AtomicUsize>) = Default::default();
+    let floods: Vec<_> = (1..=2)
+        .map(|source| {
+            let flood = flood_port(port.address, kind, Arc::clone(&stop), Arc::clone(&opened), source);
+            std::thread::spawn(move || {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                runtime.unwrap().block_on(flood);
+            })
+        })
+        .collect();
+    let since = Instant::now();
+    let mut unanswered = Vec::new();
+    for scrape in 0..100 {
+        if let Err(error) = try_scrape(port.address).await {
+            unanswered.push((scrape, error));
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    stop.store(true, Ordering::Relaxed);
+    let rate = opened.load(Ordering::Relaxed) as f64 / since.elapsed().as_secs_f64();
+    for flood in floods {
+        flood.join().unwrap();
+    }
+    eprintln!("{kind:?}: {rate:.0} connections a second beside the scrapes");
+    assert!(
+        unanswered.is_empty(),
+        "{kind:?}, {rate:.0}/s, {} of 100: {unanswered:?}",
+        unanswered.len()
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn scrapes_are_answered_beside_a_flood_of_connections() {
+    for kind in [Flood::Silent, Flood::Held, Flood::Asking] {
+        every_scrape_is_answered_beside(kind).await;
+    }
 }
