@@ -35,6 +35,8 @@ pub(crate) enum Mood {
     },
     /// Those of more lines than this get 413.
     MostLines(usize),
+    /// They get a proxy's page with 200, and reach nothing.
+    Page,
     /// They reach the database, but its answer breaks off.
     LosesAnswers,
 }
@@ -189,8 +191,18 @@ async fn answer(State(answers): State<Answers>, request: Request) -> Response {
         Mood::MostLines(most) if is_write && lines::split(&text).count() > most => {
             return answers.refused(413, None, "unable to parse points: points batch is too large");
         }
+        Mood::Page if is_write => {
+            answers.0.answered.fetch_add(1, Ordering::Relaxed);
+            let page = "<!DOCTYPE html><html><body>This site is being maintained.</body></html>";
+            return ([(header::CONTENT_TYPE, "text/html")], page).into_response();
+        }
         Mood::LosesAnswers if is_write => {
-            answers.forward(post(body, is_gzip)).await;
+            // What the database would refuse it refuses now, too.
+            match answers.judge(&text) {
+                Some((Judgement::Whole, ..)) => {}
+                Some((Judgement::Partial, _, good)) => drop(answers.forward(post(good.into(), false)).await),
+                None => drop(answers.forward(post(body, is_gzip)).await),
+            }
             answers.0.answered.fetch_add(1, Ordering::Relaxed);
             return broken();
         }

@@ -2,8 +2,8 @@
 //! letter. They read only what is committed, from the first offset, whatever groups do.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -31,6 +31,7 @@ pub(crate) struct Topics {
 pub(crate) struct Audit {
     stopped: Arc<AtomicBool>,
     read: Arc<AtomicU64>,
+    anew: Arc<Mutex<Vec<String>>>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
@@ -50,6 +51,7 @@ impl Audit {
             .map_err(Failure::kafka("make the reader's consumer"))?;
         let stopped = Arc::new(AtomicBool::new(false));
         let read = Arc::new(AtomicU64::new(0));
+        let anew = Arc::default();
         let reader = Reader {
             consumer,
             by_output: topics
@@ -62,12 +64,14 @@ impl Audit {
             ledger,
             assigned: HashSet::new(),
             read: Arc::clone(&read),
+            anew: Arc::clone(&anew),
         };
         let stop = Arc::clone(&stopped);
         let thread = thread::spawn(move || reader.read_until(&stop));
         Ok(Self {
             stopped,
             read,
+            anew,
             thread: Some(thread),
         })
     }
@@ -75,6 +79,16 @@ impl Audit {
     /// Messages read so far.
     pub(crate) fn read(&self) -> u64 {
         self.read.load(Ordering::SeqCst)
+    }
+}
+
+impl Audit {
+    /// A topic was deleted: what comes under its name is read from its beginning. Returns when the reader knows.
+    pub(crate) async fn begin_anew(&self, topic: &str) {
+        lock(&self.anew).push(topic.to_owned());
+        while !lock(&self.anew).is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 }
 
@@ -94,12 +108,15 @@ struct Reader {
     ledger: SharedLedger,
     assigned: HashSet<(String, i32)>,
     read: Arc<AtomicU64>,
+    /// Topics to be forgotten.
+    anew: Arc<Mutex<Vec<String>>>,
 }
 
 impl Reader {
     fn read_until(mut self, stopped: &AtomicBool) {
         let mut looked: Option<Instant> = None;
         while !stopped.load(Ordering::SeqCst) {
+            self.forget();
             if looked.is_none_or(|at| at.elapsed() > LOOK_AGAIN) {
                 self.look_again();
                 looked = Some(Instant::now());
@@ -109,6 +126,23 @@ impl Reader {
                 self.read.fetch_add(1, Ordering::SeqCst);
             }
         }
+    }
+
+    /// Gives the partitions of deleted topics back.
+    fn forget(&mut self) {
+        let mut anew = lock(&self.anew);
+        let mut gone = TopicPartitionList::new();
+        self.assigned.retain(|(topic, partition)| {
+            let is_gone = anew.contains(topic);
+            if is_gone {
+                gone.add_partition(topic, *partition);
+            }
+            !is_gone
+        });
+        if gone.count() > 0 {
+            let _ = self.consumer.incremental_unassign(&gone);
+        }
+        anew.clear();
     }
 
     /// Takes in partitions that are new.

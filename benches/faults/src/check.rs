@@ -1,11 +1,13 @@
 //! The checks: when every message has its fate, and whether counts add up while nothing moves.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::failure::Outcome;
 use crate::ledger::{Name, Stage};
-use crate::metrics::Counts;
+use crate::metrics::{Counts, prefix};
+use crate::replica::Replica;
 use crate::world::{World, group};
 use pipeline::lock;
 
@@ -25,11 +27,12 @@ pub(crate) struct Remembered {
 
 impl World {
     /// Waits until the first `upto` messages of the ledger have their fate; says whether that came within `patience`.
-    pub(crate) async fn settle(&mut self, upto: usize, patience: Duration) -> bool {
+    pub(crate) async fn settle(&self, upto: usize, patience: Duration) -> bool {
         let start = Instant::now();
         loop {
             self.revive();
             self.look(upto).await;
+            self.note_overdue();
             if lock(&self.ledger).outstanding(upto) == 0 {
                 return true;
             }
@@ -41,14 +44,30 @@ impl World {
     }
 
     /// Starts replicas again that ended by themselves, as Kubernetes would; that they did is a complaint.
-    fn revive(&mut self) {
-        for replica in &mut self.replicas {
+    fn revive(&self) {
+        // A fault may have ended one, and not started it again yet.
+        let at_large = |replica: &&Arc<Replica>| !self.claims.has(&replica.name);
+        for replica in self.replicas.iter().filter(at_large) {
             if let Some(status) = replica.ended() {
                 let mut ledger = lock(&self.ledger);
                 ledger.complain(format!("{} ended by itself: {status}", replica.name));
                 if let Err(error) = replica.restart() {
                     ledger.complain(pipeline::chain(&error));
                 }
+            }
+        }
+    }
+
+    /// Notes each partition, once a fault, in which messages wait although nothing is broken.
+    fn note_overdue(&self) {
+        let mut ledger = lock(&self.ledger);
+        for ((stage, place), waits) in ledger.overdue(self.stuck_after) {
+            if ledger.is_news(format!("{stage:?} {place}")) {
+                ledger.note_stuck(format!(
+                    "{} leaves messages of {place} for {} s in which nothing was broken",
+                    prefix(stage),
+                    waits.as_secs()
+                ));
             }
         }
     }
@@ -94,11 +113,7 @@ impl World {
     }
 
     /// Lets the traffic rest, waits for the last messages, and then compares every count; complaints go to the ledger.
-    pub(crate) async fn check_at_rest(
-        &mut self,
-        since_ms: i64,
-        remembered: &mut Remembered,
-    ) -> Outcome<bool> {
+    pub(crate) async fn check_at_rest(&self, since_ms: i64, remembered: &mut Remembered) -> Outcome<bool> {
         self.traffic.set_paused(true);
         let upto = lock(&self.ledger).len();
         let settled = self.settle(upto, Duration::from_secs(60)).await;
@@ -116,12 +131,12 @@ impl World {
     }
 
     /// In each process: consumed = produced (or written) + dead-lettered + skipped + in flight.
-    async fn check_counts(&mut self, remembered: &mut Remembered) {
+    async fn check_counts(&self, remembered: &mut Remembered) {
         let mut now = Remembered {
             sent: lock(&self.ledger).len(),
             ..Remembered::default()
         };
-        for replica in &mut self.replicas {
+        for replica in &self.replicas {
             let deadline = Instant::now() + Duration::from_secs(10);
             let found = loop {
                 let found = match replica.counts(&self.http).await {
@@ -137,7 +152,7 @@ impl World {
             match found {
                 Ok(counts) => {
                     now.counts
-                        .insert((replica.name.clone(), replica.starts), (replica.stage, counts));
+                        .insert((replica.name.clone(), replica.starts()), (replica.stage, counts));
                 }
                 Err(why) => lock(&self.ledger)
                     .complain(format!("the counts of {} do not add up: {why}", replica.name)),
@@ -169,21 +184,25 @@ impl World {
         let inputs = self.topics_of(Stage::Transform);
         let mut ledger = lock(&self.ledger);
         let sent = ledger.entries.get(before.sent..now.sent).unwrap_or_default();
-        let (texts, others): (Vec<_>, Vec<_>) = sent.iter().partition(|entry| {
+        let (mut texts, mut others) = (0, 0);
+        for entry in sent {
             let topic = entry.origin.as_ref().map(|origin| &*origin.topic);
-            topic.is_some_and(|topic| inputs.iter().any(|input| input == topic))
-        });
+            match topic.is_some_and(|topic| inputs.iter().any(|input| input == topic)) {
+                true => texts += entry.weight as i64,
+                false => others += entry.weight as i64,
+            }
+        }
         let produced = grown(Stage::Transform, "saltransform_produced_total");
         for (who, taken, due) in [
             (
                 "saltransform",
                 grown(Stage::Transform, "saltransform_consumed_total"),
-                texts.len() as i64,
+                texts,
             ),
             (
                 "influxsink",
                 grown(Stage::Sink, "influxsink_consumed_total"),
-                produced + others.len() as i64,
+                produced + others,
             ),
         ] {
             if taken != due {

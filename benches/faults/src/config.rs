@@ -41,9 +41,17 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 1, value_name = "N")]
     pub(crate) seed: u64,
 
+    /// Undisturbed time after which a replica without progress, or a message without its fate, is stuck
+    #[arg(long, default_value_t = 60, value_name = "SECONDS")]
+    pub(crate) stuck_after: u64,
+
     /// Start saltransform with --exactly-once, and let no record be in Kafka twice
     #[arg(long)]
     pub(crate) exactly_once: bool,
+
+    /// How the stages' groups share their partitions out, as the stages' own flag
+    #[arg(long, default_value = "classic", value_parser = ["classic", "consumer"])]
+    pub(crate) group_protocol: String,
 
     /// Where the groups start that have committed nothing, as the stages' own flag
     #[arg(long, default_value = "earliest", value_parser = ["earliest", "latest"])]

@@ -12,9 +12,11 @@
 mod answers;
 mod audit;
 mod check;
+mod claims;
 mod cluster;
 mod config;
 mod database;
+mod deck;
 mod failure;
 mod faults;
 mod instance;
@@ -23,11 +25,14 @@ mod lines;
 mod metrics;
 mod proxy;
 mod registry;
+mod registry_answers;
 mod replica;
 mod report;
 mod run;
 mod signal;
+mod stuck;
 mod traffic;
+mod undisturbed;
 mod world;
 
 use std::process::ExitCode;

@@ -63,7 +63,8 @@ impl Counts {
     }
 }
 
-fn prefix(stage: Stage) -> &'static str {
+/// What a stage's own metrics begin with.
+pub(crate) fn prefix(stage: Stage) -> &'static str {
     match stage {
         Stage::Transform => "saltransform",
         Stage::Sink => "influxsink",

@@ -3,8 +3,10 @@
 //! The registry of the tests keeps its schemas in memory alone. After a kill, everything that was done is done again in the same
 //! order, which gives the same ids, before the stages can reach it: to them it was away and came back with its data.
 
+use std::sync::Mutex;
 use std::time::Duration;
 
+use pipeline::lock;
 use serde_json::{Value, json};
 
 use crate::failure::{Failure, Outcome, until};
@@ -31,7 +33,7 @@ enum Deed {
 pub(crate) struct RegistryLog {
     http: reqwest::Client,
     url: String,
-    deeds: Vec<Deed>,
+    deeds: Mutex<Vec<Deed>>,
 }
 
 impl RegistryLog {
@@ -43,15 +45,15 @@ impl RegistryLog {
         Ok(Self {
             http: client.build().map_err(Failure::http("make an HTTP client"))?,
             url: url.to_owned(),
-            deeds: Vec::new(),
+            deeds: Mutex::default(),
         })
     }
 
     /// Registers a schema; `None` if the registry refuses it as incompatible.
-    pub(crate) async fn register(&mut self, subject: &str, schema: &str) -> Outcome<Option<u64>> {
+    pub(crate) async fn register(&self, subject: &str, schema: &str) -> Outcome<Option<u64>> {
         let id = self.post_schema(subject, schema).await?;
         if let Some(id) = id {
-            self.deeds.push(Deed::Register {
+            lock(&self.deeds).push(Deed::Register {
                 subject: subject.to_owned(),
                 schema: schema.to_owned(),
                 id,
@@ -61,16 +63,16 @@ impl RegistryLog {
     }
 
     /// Deletes the newest version of a subject.
-    pub(crate) async fn delete_newest(&mut self, subject: &str) -> Outcome<()> {
-        self.deeds.push(Deed::DeleteNewest {
+    pub(crate) async fn delete_newest(&self, subject: &str) -> Outcome<()> {
+        lock(&self.deeds).push(Deed::DeleteNewest {
             subject: subject.to_owned(),
         });
         self.delete(subject).await
     }
 
     /// Sets a subject's compatibility level.
-    pub(crate) async fn set_compatibility(&mut self, subject: &str, level: &'static str) -> Outcome<()> {
-        self.deeds.push(Deed::Compatibility {
+    pub(crate) async fn set_compatibility(&self, subject: &str, level: &'static str) -> Outcome<()> {
+        lock(&self.deeds).push(Deed::Compatibility {
             subject: subject.to_owned(),
             level,
         });
@@ -84,18 +86,19 @@ impl RegistryLog {
             answer.map(drop).map_err(|error| error.to_string())
         })
         .await?;
-        for deed in &self.deeds {
+        let deeds = lock(&self.deeds).clone();
+        for deed in deeds {
             match deed {
                 Deed::Register { subject, schema, id } => {
-                    let now = self.post_schema(subject, schema).await?;
-                    if now != Some(*id) {
+                    let now = self.post_schema(&subject, &schema).await?;
+                    if now != Some(id) {
                         return Err(Failure::Unexpected(format!(
                             "the restarted registry gives {subject} id {now:?}, before it was {id}"
                         )));
                     }
                 }
-                Deed::DeleteNewest { subject } => self.delete(subject).await?,
-                Deed::Compatibility { subject, level } => self.put_level(subject, level).await?,
+                Deed::DeleteNewest { subject } => self.delete(&subject).await?,
+                Deed::Compatibility { subject, level } => self.put_level(&subject, level).await?,
             }
         }
         Ok(())

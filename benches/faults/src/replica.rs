@@ -4,7 +4,10 @@ use std::fs::File;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
+
+use pipeline::lock;
 
 use crate::failure::{Failure, Outcome, until};
 use crate::ledger::Stage;
@@ -27,11 +30,27 @@ pub(crate) struct Replica {
     pub(crate) stage: Stage,
     pub(crate) name: String,
     recipe: Recipe,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
     port: u16,
     child: Child,
     /// How often it was started.
-    pub(crate) starts: u32,
+    starts: u32,
 }
+
+/// How a process ended that was told to.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    /// Whether that came before [`STOP_WITHIN`]; it was killed then.
+    pub(crate) in_time: bool,
+}
+
+/// The stages' own `--drain-timeout`, 20 s, and what a busy machine needs for the rest of an end.
+pub(crate) const STOP_WITHIN: Duration = Duration::from_secs(30);
 
 impl Replica {
     /// Starts the replica of that number.
@@ -44,46 +63,58 @@ impl Replica {
             stage: recipe.stage,
             name,
             recipe: recipe.clone(),
-            port,
-            child,
-            starts: 1,
+            state: Mutex::new(State {
+                port,
+                child,
+                starts: 1,
+            }),
         })
     }
 
     /// SIGKILL, as the kernel's out-of-memory killer does it: nothing is flushed, no group is left.
-    pub(crate) fn kill(&mut self) -> Outcome<()> {
+    pub(crate) fn kill(&self) -> Outcome<()> {
         let doing = || format!("kill {}", self.name);
-        self.child.kill().map_err(Failure::io(doing()))?;
-        self.child.wait().map(drop).map_err(Failure::io(doing()))
+        let child = &mut lock(&self.state).child;
+        child.kill().map_err(Failure::io(doing()))?;
+        child.wait().map(drop).map_err(Failure::io(doing()))
     }
 
     /// Starts it again after its end.
-    pub(crate) fn restart(&mut self) -> Outcome<()> {
-        self.port = free_port()?;
-        self.child = spawn(&self.recipe, &self.name, self.port)?;
-        self.starts += 1;
+    pub(crate) fn restart(&self) -> Outcome<()> {
+        self.restart_as(&self.recipe)
+    }
+
+    /// Starts it again after its end, from another recipe this time.
+    pub(crate) fn restart_as(&self, recipe: &Recipe) -> Outcome<()> {
+        let port = free_port()?;
+        let child = spawn(recipe, &self.name, port)?;
+        let mut state = lock(&self.state);
+        state.port = port;
+        state.child = child;
+        state.starts += 1;
         Ok(())
     }
 
     /// Stops or continues it.
     pub(crate) fn signal(&self, signal: Signal) -> Outcome<()> {
-        send(self.child.id(), signal)
+        send(lock(&self.state).child.id(), signal)
     }
 
     /// SIGTERM, as Kubernetes does it; waits for the end, and kills it if that does not come.
-    pub(crate) async fn terminate(&mut self) -> Outcome<ExitStatus> {
-        const PATIENCE: Duration = Duration::from_secs(30);
+    pub(crate) async fn terminate(&self) -> Outcome<Ended> {
         self.signal(Signal::Terminate)?;
         let start = Instant::now();
+        let mut in_time = true;
         loop {
-            let ended = self
+            let ended = lock(&self.state)
                 .child
                 .try_wait()
                 .map_err(Failure::io(format!("wait for {}", self.name)))?;
             if let Some(status) = ended {
-                return Ok(status);
+                return Ok(Ended { status, in_time });
             }
-            if start.elapsed() > PATIENCE {
+            if start.elapsed() > STOP_WITHIN {
+                in_time = false;
                 self.signal(Signal::Kill)?;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -91,24 +122,36 @@ impl Replica {
     }
 
     /// Whether it ended by itself, and how.
-    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
-        self.child.try_wait().ok().flatten()
+    pub(crate) fn ended(&self) -> Option<ExitStatus> {
+        lock(&self.state).child.try_wait().ok().flatten()
+    }
+
+    /// How often it was started.
+    pub(crate) fn starts(&self) -> u32 {
+        lock(&self.state).starts
     }
 
     /// Its metrics.
     pub(crate) async fn counts(&self, http: &reqwest::Client) -> Outcome<Counts> {
-        Counts::of(http, self.port).await
+        let port = lock(&self.state).port;
+        Counts::of(http, port).await
+    }
+
+    /// What it answers on a path such as `/ready`: the status and the text.
+    pub(crate) async fn says(&self, http: &reqwest::Client, path: &str) -> Result<(u16, String), String> {
+        let url = format!("http://127.0.0.1:{}{path}", lock(&self.state).port);
+        let answer = http.get(&url).timeout(Duration::from_secs(3)).send().await;
+        let answer = answer.map_err(|error| pipeline::chain(&error))?;
+        let status = answer.status().as_u16();
+        Ok((status, answer.text().await.unwrap_or_default()))
     }
 
     /// Waits until `/ready` says 200.
     pub(crate) async fn wait_ready(&self, http: &reqwest::Client, seconds: u64) -> Outcome<()> {
-        let url = format!("http://127.0.0.1:{}/ready", self.port);
         until(&format!("{} is ready", self.name), seconds, || async {
-            let answer = http.get(&url).timeout(Duration::from_secs(3)).send().await;
-            match answer {
-                Ok(answer) if answer.status().is_success() => Ok(()),
-                Ok(answer) => Err(answer.text().await.unwrap_or_default()),
-                Err(error) => Err(error.to_string()),
+            match self.says(http, "/ready").await? {
+                (200, _) => Ok(()),
+                (_, text) => Err(text),
             }
         })
         .await
@@ -118,8 +161,9 @@ impl Replica {
 impl Drop for Replica {
     fn drop(&mut self) {
         // A failed run may leave it stopped: SIGKILL ends a stopped process too.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let child = &mut lock(&self.state).child;
+        let _ = child.kill();
+        let _ = child.wait();
     }
 }
 

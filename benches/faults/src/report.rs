@@ -31,6 +31,8 @@ pub(crate) struct Measured {
     /// What was sent in it has this number in the ledger.
     pub(crate) window: usize,
     pub(crate) victim: String,
+    /// The faults that it consisted of, where it was several.
+    pub(crate) parts: Vec<Kind>,
     pub(crate) lasted: Duration,
     /// From its end until everything sent before that had its fate; none if that did not come.
     pub(crate) recovered: Option<Duration>,
@@ -39,6 +41,7 @@ pub(crate) struct Measured {
     /// From its beginning to the end of the check at rest.
     pub(crate) took: Duration,
     pub(crate) complaints: Vec<String>,
+    pub(crate) stuck: Vec<String>,
 }
 
 /// The account of a whole run.
@@ -48,6 +51,7 @@ pub(crate) struct Report {
     /// What was sent outside of any fault's window is number 0.
     tallies: Vec<Tally>,
     repeated_letters: u64,
+    stuck: Vec<String>,
     complaints: Vec<String>,
     /// All of them, those not kept in words included.
     complained: usize,
@@ -63,6 +67,8 @@ struct Tally {
     arrived: u64,
     dead: u64,
     skipped: u64,
+    /// Deleted by retention before their stage had read them.
+    taken: u64,
     lost: u64,
     duplicated: u64,
     /// Records in the output topics beyond the first of their message.
@@ -86,20 +92,22 @@ impl Measured {
 impl Tally {
     fn add(&mut self, entry: &Entry, exactly_once: bool) {
         let has_fate = match entry.due {
-            Due::Stored => entry.stored,
-            Due::Dead(..) => entry.letters > 0,
-            Due::Skipped(_) => entry.skipped,
+            Due::Stored => entry.stored || entry.taken,
+            Due::Dead(..) => entry.letters > 0 || entry.taken,
+            Due::Skipped(_) => entry.skipped || entry.taken,
         };
         let repeated = u64::from(entry.records.saturating_sub(1));
-        self.sent += 1;
-        self.arrived += u64::from(entry.stored);
-        self.dead += u64::from(entry.letters > 0);
-        self.skipped += u64::from(entry.skipped);
+        let weight = entry.weight;
+        self.sent += weight;
+        self.arrived += weight * u64::from(entry.stored);
+        self.dead += weight * u64::from(entry.letters > 0);
+        self.skipped += weight * u64::from(entry.skipped);
+        self.taken += weight * u64::from(entry.taken);
         self.repeated += repeated;
         if !has_fate {
-            self.lost += 1;
+            self.lost += weight;
         } else if entry.wrong > 0 || exactly_once && repeated > 0 {
-            self.duplicated += 1;
+            self.duplicated += weight;
         }
     }
 
@@ -108,6 +116,7 @@ impl Tally {
         self.arrived += other.arrived;
         self.dead += other.dead;
         self.skipped += other.skipped;
+        self.taken += other.taken;
         self.lost += other.lost;
         self.duplicated += other.duplicated;
         self.repeated += other.repeated;
@@ -116,6 +125,7 @@ impl Tally {
     fn json(&self) -> Value {
         json!({
             "sent": self.sent, "arrived": self.arrived, "dead_lettered": self.dead, "skipped": self.skipped,
+            "taken_by_retention": self.taken,
             "lost": self.lost, "duplicated": self.duplicated, "records_repeated_in_kafka": self.repeated,
         })
     }
@@ -137,6 +147,7 @@ impl Report {
             measured,
             tallies,
             repeated_letters: ledger.repeated_letters,
+            stuck: ledger.stuck().to_vec(),
             complaints: ledger.complaints().0.to_vec(),
             complained: ledger.complaints().0.len() + ledger.complaints().1,
             took,
@@ -145,15 +156,18 @@ impl Report {
         }
     }
 
-    /// Whether nothing was lost, nothing is there twice, and nobody complained.
+    /// Whether nothing was lost, nothing is there twice, nobody stood still, and nobody complained.
     pub(crate) fn is_clean(&self) -> bool {
         let all = self.all();
-        all.lost == 0 && all.duplicated == 0 && self.complained == 0
+        all.lost == 0 && all.duplicated == 0 && self.stuck.is_empty() && self.complained == 0
     }
 
     /// Prints the account, and writes the files that were asked for.
     pub(crate) fn write(&self, args: &Args) -> Outcome<()> {
         println!("\n{}", self.table());
+        for stuck in &self.stuck {
+            println!("stuck: {stuck}");
+        }
         for complaint in &self.complaints {
             println!("complaint: {complaint}");
         }
@@ -187,19 +201,20 @@ impl Report {
     fn verdict(&self) -> String {
         let all = self.all();
         format!(
-            "FAULTS injected={} kinds={} lost={} duplicated={}",
+            "FAULTS injected={} kinds={} lost={} duplicated={} stuck={}",
             self.measured.len(),
             self.kinds().len(),
             all.lost,
-            all.duplicated
+            all.duplicated,
+            self.stuck.len()
         )
     }
 
     /// A row for each kind, one for the time between faults, and the sum.
     fn table(&self) -> String {
         let mut text = String::from(
-            "| fault | times | sent | arrived | dead-lettered | skipped | lost | duplicated | repeated in Kafka | recovery p50 | max |\n\
-             |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
+            "| fault | times | sent | arrived | dead-lettered | skipped | taken by retention | lost | duplicated | repeated in Kafka | recovery p50 | max |\n\
+             |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
         );
         for kind in self.kinds() {
             let ones: Vec<&Measured> = self.measured.iter().filter(|one| one.kind == kind).collect();
@@ -263,7 +278,8 @@ impl Report {
             .iter()
             .map(|one| {
                 json!({
-                    "fault": one.kind.name(), "victim": one.victim, "lasted_s": one.lasted.as_secs_f64(),
+                    "fault": one.kind.name(), "victim": one.victim,
+                    "parts": one.parts.iter().map(|kind| kind.name()).collect::<Vec<_>>(), "stuck": one.stuck, "lasted_s": one.lasted.as_secs_f64(),
                     "in_step_s": one.healed.as_secs_f64(),
                     "recovered_s": one.recovered.map(|time| time.as_secs_f64()), "complaints": one.complaints,
                     "messages": self.tallies.get(one.window).map(Tally::json),
@@ -273,7 +289,7 @@ impl Report {
         json!({
             "verdict": self.verdict(), "command": self.command, "seconds": self.took.as_secs_f64(),
             "messages": self.all().json(), "dead_letters_repeated": self.repeated_letters,
-            "complaints": self.complaints, "faults": faults,
+            "complaints": self.complaints, "stuck": self.stuck, "faults": faults,
         })
     }
 }
@@ -284,6 +300,7 @@ fn row(text: &mut String, name: &str, times: &str, tally: &Tally, [p50, max]: &[
         arrived,
         dead,
         skipped,
+        taken,
         lost,
         duplicated,
         repeated,
@@ -291,7 +308,7 @@ fn row(text: &mut String, name: &str, times: &str, tally: &Tally, [p50, max]: &[
     // Writing to a string does not fail.
     let _ = writeln!(
         text,
-        "| {name} | {times} | {sent} | {arrived} | {dead} | {skipped} | {lost} | {duplicated} | {repeated} | {p50} | {max} |"
+        "| {name} | {times} | {sent} | {arrived} | {dead} | {skipped} | {taken} | {lost} | {duplicated} | {repeated} | {p50} | {max} |"
     );
 }
 

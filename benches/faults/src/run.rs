@@ -1,18 +1,20 @@
 //! The run: one fault after the other, each followed by the recovery and by a check at rest; at the end, all of the database.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use clap::ValueEnum;
-use rand::RngExt as _;
 use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt as _, SeedableRng as _};
+
+use pipeline::lock;
 
 use crate::check::Remembered;
 use crate::config::Args;
+use crate::deck::deck;
 use crate::failure::Outcome;
-use crate::faults::{Kind, inject};
+use crate::faults::{Injection, Kind, inject};
 use crate::report::{Measured, Report};
 use crate::world::World;
-use pipeline::lock;
 
 /// How long a recovery may take before it counts as a stall and the run goes on.
 const RECOVERY: Duration = Duration::from_secs(90);
@@ -25,20 +27,23 @@ const HOUR_MS: i64 = 3_700_000;
 pub(crate) async fn run(args: &Args) -> Outcome<Report> {
     let start = Instant::now();
     let start_ms = pipeline::unix_micros() / 1_000;
-    let mut world = World::start(args).await?;
+    let world = Arc::new(World::start(args).await?);
     println!("everything runs after {:.0} s", start.elapsed().as_secs_f64());
     let mut remembered = Remembered::default();
     tokio::time::sleep(Duration::from_secs(3)).await;
     world.check_at_rest(start_ms, &mut remembered).await?;
 
     let mut measured = Vec::new();
-    let deck = deck(args, &mut world.random);
+    let mut random = Xoshiro256PlusPlus::seed_from_u64(args.seed);
+    let deck = deck(args, &mut random);
     for (number, kind) in deck.iter().copied().enumerate() {
         if start.elapsed() > Duration::from_secs(60 * args.minutes) {
             break;
         }
-        world.wait(200..1_200).await;
-        let one = one(&mut world, kind, number + 1, &mut remembered).await?;
+        let pause = random.random_range(200..1_200);
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        let injection = Injection::new(&world, random.random());
+        let one = one(&world, kind, injection, number + 1, &mut remembered).await?;
         println!(
             "{:>3}/{} {:6.0} s  {:<46} {}",
             number + 1,
@@ -47,25 +52,33 @@ pub(crate) async fn run(args: &Args) -> Outcome<Report> {
             kind.name(),
             one.line()
         );
-        for complaint in &one.complaints {
+        for complaint in one.complaints.iter().chain(&one.stuck) {
             println!("             ! {complaint}");
         }
         measured.push(one);
     }
-    account(&mut world, start_ms).await?;
+    account(&world, start_ms).await?;
     Ok(Report::new(&world, measured, start.elapsed(), args))
 }
 
 /// One fault and its recovery. Its window is open from its beginning until all is at rest.
-async fn one(world: &mut World, kind: Kind, window: usize, remembered: &mut Remembered) -> Outcome<Measured> {
+async fn one(
+    world: &World,
+    kind: Kind,
+    injection: Injection,
+    window: usize,
+    remembered: &mut Remembered,
+) -> Outcome<Measured> {
     let began = Instant::now();
     let began_ms = pipeline::unix_micros() / 1_000;
-    let complaints_before = {
+    let (complaints_before, stuck_before) = {
         let mut ledger = lock(&world.ledger);
         ledger.open_window(window);
-        ledger.complaints().0.len()
+        ledger.clock.stop();
+        (ledger.complaints().0.len(), ledger.stuck().len())
     };
-    let injected = inject(kind, world).await?;
+    let injected = inject(kind, injection).await?;
+    lock(&world.ledger).clock.start();
     let recovered = world
         .settle(injected.upto, RECOVERY)
         .await
@@ -87,6 +100,7 @@ async fn one(world: &mut World, kind: Kind, window: usize, remembered: &mut Reme
         kind,
         window,
         victim: injected.victim,
+        parts: injected.parts,
         lasted: injected.ended.duration_since(began),
         recovered,
         healed,
@@ -97,11 +111,12 @@ async fn one(world: &mut World, kind: Kind, window: usize, remembered: &mut Reme
             .get(complaints_before..)
             .unwrap_or_default()
             .to_vec(),
+        stuck: ledger.stuck().get(stuck_before..).unwrap_or_default().to_vec(),
     })
 }
 
 /// The end: no more traffic, every fate, and every point of every measurement once more.
-async fn account(world: &mut World, start_ms: i64) -> Outcome<()> {
+async fn account(world: &World, start_ms: i64) -> Outcome<()> {
     world.traffic.set_paused(true);
     let all = lock(&world.ledger).len();
     world.settle(all, LAST).await;
@@ -130,39 +145,4 @@ async fn account(world: &mut World, start_ms: i64) -> Outcome<()> {
     }
     ledger.complain_of_strangers();
     Ok(())
-}
-
-/// The kinds in random order, round after round, so that each comes as often as any other.
-fn deck(args: &Args, random: &mut Xoshiro256PlusPlus) -> Vec<Kind> {
-    let all: Vec<Kind> = match args.only.as_slice() {
-        [] => Kind::value_variants()
-            .iter()
-            .copied()
-            .filter(|kind| !args.quick || kind.is_quick())
-            .collect(),
-        only => only.to_vec(),
-    };
-    let wanted = if args.quick {
-        args.faults.min(all.len())
-    } else {
-        args.faults
-    };
-    let mut deck: Vec<Kind> = Vec::new();
-    while deck.len() < wanted {
-        let count = |kind: Kind| deck.iter().filter(|dealt| **dealt == kind).count();
-        let mut round: Vec<Kind> = all
-            .iter()
-            .copied()
-            .filter(|kind| count(*kind) < kind.most())
-            .collect();
-        if round.is_empty() {
-            break;
-        }
-        for at in (1..round.len()).rev() {
-            round.swap(at, random.random_range(0..=at));
-        }
-        deck.extend(round);
-    }
-    deck.truncate(wanted);
-    deck
 }

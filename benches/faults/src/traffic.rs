@@ -28,6 +28,8 @@ pub(crate) struct Traffic {
 
 struct Shared {
     producer: ThreadedProducer<Acknowledged>,
+    /// Sends as few and as large batches as it can, well compressed.
+    packer: ThreadedProducer<Acknowledged>,
     lines: Mutex<Vec<Line>>,
     ledger: SharedLedger,
     paused: AtomicBool,
@@ -54,9 +56,9 @@ pub(crate) struct Special<'a> {
     /// Whether the time is moved back and not ahead.
     pub(crate) back: bool,
     /// Changes the message's text.
-    pub(crate) change: &'a dyn Fn(&mut Vec<u8>),
+    pub(crate) change: &'a (dyn Fn(&mut Vec<u8>) + Sync),
     /// Called with its name before it is sent.
-    pub(crate) announce: &'a dyn Fn(Name),
+    pub(crate) announce: &'a (dyn Fn(Name) + Sync),
 }
 
 impl Special<'_> {
@@ -77,6 +79,9 @@ struct Acknowledged {
     ledger: SharedLedger,
 }
 
+/// The number of no entry.
+const NOBODY: usize = usize::MAX;
+
 impl ClientContext for Acknowledged {}
 
 impl ProducerContext for Acknowledged {
@@ -84,6 +89,7 @@ impl ProducerContext for Acknowledged {
 
     fn delivery(&self, result: &DeliveryResult<'_>, number: Box<usize>) {
         match result {
+            Ok(_) if *number == NOBODY => {}
             Ok(message) => lock(&self.ledger).acknowledge(
                 *number,
                 Origin {
@@ -108,18 +114,32 @@ impl Traffic {
         seed: u64,
         ledger: SharedLedger,
     ) -> Outcome<Self> {
-        let producer = ClientConfig::new()
+        let mut config = ClientConfig::new();
+        config
             .set("bootstrap.servers", broker)
             .set("enable.idempotence", "true")
             .set("max.in.flight.requests.per.connection", "1")
             .set("message.timeout.ms", "0")
+            // Whatever the broker takes.
+            .set("message.max.bytes", "2000000")
             .set("linger.ms", "5")
             .set("reconnect.backoff.max.ms", "1000")
-            .set("topic.metadata.refresh.interval.ms", "5000")
-            .create_with_context(Acknowledged {
-                ledger: Arc::clone(&ledger),
-            })
-            .map_err(Failure::kafka("make the sender's producer"))?;
+            .set("topic.metadata.refresh.interval.ms", "5000");
+        let create = |config: &ClientConfig| {
+            let ledger = Arc::clone(&ledger);
+            let producer = config.create_with_context(Acknowledged { ledger });
+            producer.map_err(Failure::kafka("make the sender's producer"))
+        };
+        let producer = create(&config)?;
+        config
+            .set("compression.type", "zstd")
+            .set("message.max.bytes", "100000000")
+            .set("batch.size", "100000000")
+            .set("batch.num.messages", "1000000")
+            .set("queue.buffering.max.messages", "0")
+            .set("queue.buffering.max.kbytes", "1000000")
+            .set("linger.ms", "3000");
+        let packer = create(&config)?;
         let (shapes, weights): (Vec<_>, Vec<_>) = shapes.into_iter().unzip();
         let most = weights.iter().copied().max().unwrap_or(1);
         let turns: Vec<usize> = (0..most)
@@ -133,6 +153,7 @@ impl Traffic {
             .collect();
         let shared = Arc::new(Shared {
             producer,
+            packer,
             lines: Mutex::new(shapes.into_iter().map(|shape| Line::new(shape, seed)).collect()),
             ledger,
             paused: AtomicBool::new(false),
@@ -153,6 +174,11 @@ impl Traffic {
             // Whoever sends holds the lines: now nobody does.
             drop(lock(&self.shared.lines));
         }
+    }
+
+    /// Whether it stands.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.shared.paused.load(Ordering::SeqCst)
     }
 
     /// Leaves one topic out of the regular messages, or takes it in again.
@@ -182,6 +208,35 @@ impl Traffic {
     pub(crate) fn send_raw(&self, topic: &str, value: Option<&[u8]>, due: Due) {
         let number = lock(&self.shared.ledger).begin(None, due);
         self.shared.produce(topic, value, number);
+    }
+}
+
+/// Messages that are all the same, in one batch.
+pub(crate) struct Packed<'a> {
+    pub(crate) key: Option<&'a [u8]>,
+    /// None are tombstones.
+    pub(crate) value: Option<&'a [u8]>,
+    pub(crate) messages: u64,
+    pub(crate) due: Due,
+}
+
+impl Traffic {
+    /// Sends messages to the first partition of a topic, packed together. The ledger has them as one, under the last one's
+    /// origin: the group has passed all when it has passed that.
+    pub(crate) fn send_packed(&self, topic: &str, packed: &Packed<'_>) {
+        let entry = lock(&self.shared.ledger).begin_batch(packed.messages, packed.due);
+        for number in 1..=packed.messages {
+            // The others' acknowledgements are of no interest.
+            let opaque = if number == packed.messages { entry } else { NOBODY };
+            let mut record: BaseRecord<'_, [u8], [u8], Box<usize>> =
+                BaseRecord::with_opaque_to(topic, Box::new(opaque)).partition(0);
+            record.key = packed.key;
+            record.payload = packed.value;
+            while let Err((_, back)) = self.shared.packer.send(record) {
+                self.shared.packer.poll(Duration::from_millis(20));
+                record = back;
+            }
+        }
     }
 }
 

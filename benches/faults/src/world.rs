@@ -1,26 +1,30 @@
 //! Everything that a fault can touch, put together: services, proxies, stages, traffic, and who watches them.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
+use clap::ValueEnum as _;
+use pipeline::lock;
 use pipeline::schema_dir::SchemaDir;
-use rand::SeedableRng as _;
-use rand::rngs::Xoshiro256PlusPlus;
 use sal::avro::Options;
 use salmock::shape::TopicShape;
 
 use crate::answers::Answers;
 use crate::audit::{Audit, Topics};
+use crate::claims::Claims;
 use crate::cluster::Cluster;
 use crate::config::Args;
 use crate::database::Database;
 use crate::failure::{Failure, Outcome};
+use crate::faults::Kind;
 use crate::instance::{Instance, root};
 use crate::ledger::{SharedLedger, Stage};
 use crate::proxy::Proxy;
 use crate::registry::RegistryLog;
-use crate::replica::{Recipe, Replica};
+use crate::registry_answers::RegistryAnswers;
+use crate::replica::{Ended, Recipe, Replica, STOP_WITHIN};
+use crate::stuck::{Watch, Watched};
 use crate::traffic::Traffic;
 
 /// The SAL topics of the traffic, and how often each one's turn comes. The last two carry a string that faults write.
@@ -69,16 +73,26 @@ pub(crate) struct World {
     pub(crate) registry_link: Proxy,
     pub(crate) database_link: Proxy,
     pub(crate) answers: Answers,
+    pub(crate) registry_answers: RegistryAnswers,
     pub(crate) registry: RegistryLog,
     pub(crate) database: Database,
     pub(crate) recipes: [Recipe; 2],
-    pub(crate) replicas: Vec<Replica>,
+    pub(crate) replicas: Vec<Arc<Replica>>,
+    pub(crate) claims: Claims,
     pub(crate) lines: Vec<Line>,
-    pub(crate) traffic: Traffic,
+    /// The schema that the line of [`CHANGING`] has now.
+    pub(crate) changing_schema: Mutex<String>,
+    pub(crate) traffic: Arc<Traffic>,
     pub(crate) audit: Audit,
     pub(crate) ledger: SharedLedger,
     pub(crate) http: reqwest::Client,
-    pub(crate) random: Xoshiro256PlusPlus,
+    /// What several faults at once are made of.
+    pub(crate) combinable: Vec<Kind>,
+    /// Undisturbed time after which who or what waits is stuck.
+    pub(crate) stuck_after: Duration,
+    /// Whether waits are to be short.
+    pub(crate) quick: bool,
+    _watch: Watch,
 }
 
 /// The consumer group of a stage.
@@ -104,7 +118,8 @@ impl World {
             kafka.push(Proxy::start(Some(front), upstream).await?);
         }
         let registry_url = instance.get("SCHEMAREGISTRY")?;
-        let registry_link = Proxy::start(None, address(registry_url)?).await?;
+        let (registry_answers, answering) = RegistryAnswers::start(registry_url).await?;
+        let registry_link = Proxy::start(None, answering).await?;
         let (answers, answering) = Answers::start(instance.get("INFLUXDB")?).await?;
         let database_link = Proxy::start(None, answering).await?;
         let [org, bucket, token] =
@@ -112,7 +127,7 @@ impl World {
         let database = Database::new(instance.get("INFLUXDB")?, org?, bucket?, token?)?;
 
         let (lines, shapes) = topics()?;
-        let mut registry = RegistryLog::new(registry_url)?;
+        let registry = RegistryLog::new(registry_url)?;
         for line in &lines {
             registry.register(&line.subject, &line.schema).await?;
         }
@@ -130,7 +145,7 @@ impl World {
         let mut replicas = Vec::new();
         for recipe in &recipes {
             for number in 1..=REPLICAS {
-                replicas.push(Replica::start(recipe, number)?);
+                replicas.push(Arc::new(Replica::start(recipe, number)?));
             }
         }
         for replica in &replicas {
@@ -145,29 +160,46 @@ impl World {
         };
         let audit = Audit::start(instance.get("BROKER")?, watched, Arc::clone(&ledger))?;
         let weights = TOPICS.map(|(_, weight)| weight);
-        let traffic = Traffic::start(
+        let traffic = Arc::new(Traffic::start(
             instance.get("BROKER")?,
             shapes.into_iter().zip(weights).collect(),
             args.rate,
             args.seed,
             Arc::clone(&ledger),
-        )?;
+        )?);
+        let claims = Claims::default();
+        let watch = Watch::start(Watched {
+            replicas: replicas.clone(),
+            claims: claims.clone(),
+            traffic: Arc::clone(&traffic),
+            ledger: Arc::clone(&ledger),
+            http: http.clone(),
+            limit: Duration::from_secs(args.stuck_after),
+        });
+        let kinds = Kind::value_variants().iter().copied();
+        let combinable = kinds.filter(|kind| kind.is_enabled(args));
         Ok(Self {
             cluster,
             kafka,
             registry_link,
             database_link,
             answers,
+            registry_answers,
             registry,
             database,
             recipes,
             replicas,
+            claims,
+            changing_schema: Mutex::new(lines[CHANGING].schema.clone()),
             lines,
             traffic,
             audit,
             ledger,
             http,
-            random: Xoshiro256PlusPlus::seed_from_u64(args.seed),
+            combinable: combinable.collect(),
+            quick: args.quick,
+            stuck_after: Duration::from_secs(args.stuck_after),
+            _watch: watch,
             instance,
         })
     }
@@ -178,6 +210,19 @@ impl World {
         all.filter(|(_, replica)| replica.stage == stage)
             .map(|(place, _)| place)
             .collect()
+    }
+
+    /// Ends a replica as Kubernetes does; that it does not end in time is noted.
+    pub(crate) async fn terminate(&self, replica: &Replica) -> Outcome<Ended> {
+        let ended = replica.terminate().await?;
+        if !ended.in_time {
+            lock(&self.ledger).note_stuck(format!(
+                "{} had not ended {} s after SIGTERM",
+                replica.name,
+                STOP_WITHIN.as_secs()
+            ));
+        }
+        Ok(ended)
     }
 
     /// The topics that a stage reads.
@@ -245,9 +290,14 @@ fn recipes(
         &format!("http://{}", registry.front),
         "--auto-offset-reset",
         &args.auto_offset_reset,
-        "-X",
-        SESSION,
+        "--group-protocol",
+        &args.group_protocol,
     ];
+    // With the newer protocol the broker decides it: as long, as `scripts/services` starts it.
+    let session: &[&str] = match args.group_protocol.as_str() {
+        "classic" => &["-X", SESSION],
+        _ => &[],
+    };
     let recipe = |stage, binary: &str, flags: &[&str], more: &[String]| Recipe {
         stage,
         binary: binaries.join(binary),
@@ -255,6 +305,7 @@ fn recipes(
             .iter()
             .chain(flags)
             .chain(&places)
+            .chain(session)
             .chain(&["--group", group(stage)])
             .map(|argument| (*argument).to_owned())
             .chain(more.iter().cloned())
@@ -279,11 +330,4 @@ fn recipes(
     let url = format!("http://{}", database.front);
     sink.environment.push(("INFLUXDB_URL".to_owned(), url));
     Ok([transform, sink])
-}
-
-/// The socket of `http://127.0.0.1:port`.
-fn address(url: &str) -> Outcome<SocketAddr> {
-    url.trim_start_matches("http://")
-        .parse()
-        .map_err(|error| Failure::Unexpected(format!("{url}: {error}")))
 }

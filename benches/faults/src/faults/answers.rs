@@ -1,17 +1,16 @@
 //! What InfluxDB answers on its bad days.
 
-use super::{Injected, Kind};
+use super::{Injected, Injection, Kind};
 use crate::answers::{Judgement, Mood};
 use crate::failure::Outcome;
 use crate::ledger::{Due, Stage};
 use crate::traffic::Special;
-use crate::world::World;
 
 /// Bad points a fault.
 const BAD: usize = 5;
 
 /// Each write is answered like this for a few seconds.
-pub(super) async fn mood(world: &mut World, kind: Kind) -> Outcome<Injected> {
+pub(super) async fn mood(world: &mut Injection, kind: Kind) -> Outcome<Injected> {
     let refuses = |status, retry_after, message| Mood::Refuses {
         status,
         retry_after,
@@ -26,6 +25,7 @@ pub(super) async fn mood(world: &mut World, kind: Kind) -> Outcome<Injected> {
         Kind::TooManyRequests => refuses(429, Some(1), "too many requests"),
         Kind::TooLarge => Mood::MostLines(3),
         Kind::LostAnswer => Mood::LosesAnswers,
+        Kind::Page => Mood::Page,
         _ => refuses(500, None, "an internal error has occurred"),
     };
     let before = world.answers.answered();
@@ -37,7 +37,7 @@ pub(super) async fn mood(world: &mut World, kind: Kind) -> Outcome<Injected> {
 }
 
 /// Some points are bad, for ever: they must become dead letters, and only they.
-pub(super) async fn bad_points(world: &mut World, kind: Kind) -> Outcome<Injected> {
+pub(super) async fn bad_points(world: &mut Injection, kind: Kind) -> Outcome<Injected> {
     let judgement = match kind {
         Kind::PartialWrite => Judgement::Partial,
         _ => Judgement::Whole,

@@ -1,24 +1,23 @@
 //! kill -9: the process is gone at once, is dead for a moment, and is started again.
 
-use super::Injected;
+use super::{Injected, Injection};
+use crate::claims::Claim;
 use crate::failure::Outcome;
 use crate::ledger::Stage;
 use crate::proxy::Link;
 use crate::signal::Signal;
-use crate::world::World;
 
-pub(super) async fn replica(world: &mut World, stage: Stage) -> Outcome<Injected> {
-    let place = world.pick_replica(stage);
-    world.replicas[place].kill()?;
+pub(super) async fn replica(world: &mut Injection, stage: Stage) -> Outcome<Injected> {
+    let victim = world.claim_replica(stage).await;
+    victim.kill()?;
     world.wait(0..1_500).await;
-    world.replicas[place].restart()?;
-    let victim = world.replicas[place].name.clone();
-    Ok(Injected::now(world, victim))
+    victim.restart()?;
+    Ok(Injected::now(world, &victim.name))
 }
 
 /// The registry forgets everything. To the stages it is away until it has all of it again; one of them has to start
 /// meanwhile, as those that run know their schemas.
-pub(super) async fn registry(world: &mut World) -> Outcome<Injected> {
+pub(super) async fn registry(world: &mut Injection) -> Outcome<Injected> {
     world.registry_link.set(Link::Torn);
     world.instance.signal("registry", Signal::Kill)?;
     let renewed = world.renew_a_replica().await?;
@@ -29,9 +28,9 @@ pub(super) async fn registry(world: &mut World) -> Outcome<Injected> {
     Ok(Injected::now(world, format!("registry, with {renewed} starting")))
 }
 
-pub(super) async fn service(world: &mut World, victim: String) -> Outcome<Injected> {
-    world.instance.signal(&victim, Signal::Kill)?;
+pub(super) async fn service(world: &mut Injection, victim: Claim) -> Outcome<Injected> {
+    world.instance.signal(&victim.name, Signal::Kill)?;
     world.wait(500..2_500).await;
-    world.instance.restart(&victim)?;
-    Ok(Injected::now(world, victim))
+    world.instance.restart(&victim.name)?;
+    Ok(Injected::now(world, &victim.name))
 }

@@ -4,17 +4,23 @@ use std::time::Duration;
 
 use rand::RngExt as _;
 
-use super::Injected;
+use super::{Injected, Injection};
 use crate::failure::Outcome;
 use crate::ledger::{Due, Stage, Why};
 use crate::traffic::Special;
-use crate::world::{WITH_STRING, World};
+use crate::world::WITH_STRING;
 
 /// Messages a fault.
 const HOW_MANY: usize = 6;
 
 /// The longest message that SAL sends.
 const LONGEST: usize = 100_000;
+
+/// The longest value that a broker takes by default: `message.max.bytes` without the batch around it.
+const BROKERS_LONGEST: usize = 1_048_588 - 88;
+
+/// Why saltransform refuses text of any length that is none.
+const NO_TEXT: &[Why] = &[("parse", "bad_header"), ("parse", "message_too_long")];
 
 /// Why saltransform refuses a few bytes of text.
 const NO_MESSAGE: &[Why] = &[("parse", "bad_header")];
@@ -25,12 +31,12 @@ const NO_FRAME: &[Why] = &[
     ("schema", "schema_unknown"),
 ];
 
-pub(super) fn tombstones(world: &mut World) -> Outcome<Injected> {
+pub(super) fn tombstones(world: &mut Injection) -> Outcome<Injected> {
     raw(world, &mut |_, stage| (None, Due::Skipped(stage)))
 }
 
 /// To saltransform an empty value carries nothing; to influxsink it is no record.
-pub(super) fn empty(world: &mut World) -> Outcome<Injected> {
+pub(super) fn empty(world: &mut Injection) -> Outcome<Injected> {
     raw(world, &mut |_, stage| {
         let due = match stage {
             Stage::Transform => Due::Skipped(stage),
@@ -40,7 +46,7 @@ pub(super) fn empty(world: &mut World) -> Outcome<Injected> {
     })
 }
 
-pub(super) fn short(world: &mut World) -> Outcome<Injected> {
+pub(super) fn short(world: &mut Injection) -> Outcome<Injected> {
     raw(world, &mut |world, stage| {
         let length = world.random.random_range(1..=5);
         let bytes: Vec<u8> = (0..length).map(|_| world.random.random()).collect();
@@ -63,7 +69,7 @@ pub(super) fn short(world: &mut World) -> Outcome<Injected> {
 }
 
 /// JSON, or SAL text, where a framed record should be.
-pub(super) fn unframed(world: &mut World) -> Outcome<Injected> {
+pub(super) fn unframed(world: &mut Injection) -> Outcome<Injected> {
     for _ in 0..HOW_MANY {
         let topic = topic(world, Stage::Sink);
         let due = Due::Dead(Stage::Sink, &[("frame", "value_unframed")]);
@@ -74,7 +80,7 @@ pub(super) fn unframed(world: &mut World) -> Outcome<Injected> {
     Ok(Injected::now(world, "influxsink"))
 }
 
-pub(super) fn unknown_schema(world: &mut World) -> Outcome<Injected> {
+pub(super) fn unknown_schema(world: &mut Injection) -> Outcome<Injected> {
     for _ in 0..HOW_MANY {
         let topic = topic(world, Stage::Sink);
         let mut bytes = vec![0, 0x7f];
@@ -86,7 +92,7 @@ pub(super) fn unknown_schema(world: &mut World) -> Outcome<Injected> {
 }
 
 /// As long as SAL allows, to the byte: they must arrive like any other. One byte more is a dead letter.
-pub(super) fn huge(world: &mut World) -> Outcome<Injected> {
+pub(super) fn huge(world: &mut Injection) -> Outcome<Injected> {
     for number in 0..HOW_MANY {
         let length = if number == 0 { LONGEST + 1 } else { LONGEST };
         let due = if number == 0 {
@@ -105,7 +111,29 @@ pub(super) fn huge(world: &mut World) -> Outcome<Injected> {
     Ok(Injected::now(world, format!("{HOW_MANY} messages")))
 }
 
-pub(super) fn wrong_utf8(world: &mut World) -> Outcome<Injected> {
+/// Junk of every size up to the broker's limit, the limit itself among it: each is a dead letter, whole.
+pub(super) fn poison(world: &mut Injection) -> Outcome<Injected> {
+    let mut number = 0;
+    raw(world, &mut |world, stage| {
+        // Each power of two is as likely as any other.
+        let length = match number {
+            0 | 1 => BROKERS_LONGEST,
+            _ => 1usize << world.random.random_range(3..20),
+        };
+        let length = length - world.pick(length.min(64));
+        number += 1;
+        let mut bytes = vec![0; length];
+        world.random.fill(bytes.as_mut_slice());
+        bytes[0] |= 0x80;
+        let due = match stage {
+            Stage::Transform => Due::Dead(stage, NO_TEXT),
+            Stage::Sink => Due::Dead(stage, &[("frame", "value_unframed"), ("frame", "value_short")]),
+        };
+        (Some(bytes), due)
+    })
+}
+
+pub(super) fn wrong_utf8(world: &mut Injection) -> Outcome<Injected> {
     for bytes in [
         &b"caf\xe9"[..],
         b"\xff",
@@ -123,7 +151,7 @@ pub(super) fn wrong_utf8(world: &mut World) -> Outcome<Injected> {
 }
 
 /// They are in the database at the time that they say.
-pub(super) fn clock_off(world: &mut World) -> Outcome<Injected> {
+pub(super) fn clock_off(world: &mut Injection) -> Outcome<Injected> {
     for number in 0..HOW_MANY {
         let line = world.pick(world.lines.len());
         let mut special = Special::due(Due::Stored);
@@ -138,7 +166,7 @@ pub(super) fn clock_off(world: &mut World) -> Outcome<Injected> {
 type Raw = (Option<Vec<u8>>, Due);
 
 /// Sends a few values that are no messages, to either stage.
-fn raw(world: &mut World, make: &mut dyn FnMut(&mut World, Stage) -> Raw) -> Outcome<Injected> {
+fn raw(world: &mut Injection, make: &mut dyn FnMut(&mut Injection, Stage) -> Raw) -> Outcome<Injected> {
     for number in 0..HOW_MANY {
         let stage = if number % 2 == 0 {
             Stage::Transform
@@ -152,7 +180,7 @@ fn raw(world: &mut World, make: &mut dyn FnMut(&mut World, Stage) -> Raw) -> Out
     Ok(Injected::now(world, "both stages"))
 }
 
-fn topic(world: &mut World, read_by: Stage) -> String {
+fn topic(world: &mut Injection, read_by: Stage) -> String {
     let line = world.pick(world.lines.len());
     match read_by {
         Stage::Transform => world.lines[line].input.clone(),

@@ -5,12 +5,11 @@ use std::time::Duration;
 
 use rand::RngExt as _;
 
-use super::{Injected, Kind};
+use super::{Injected, Injection, Kind};
 use crate::failure::Outcome;
 use crate::proxy::Link;
-use crate::world::World;
 
-pub(super) async fn kafka(world: &mut World, kind: Kind) -> Outcome<Injected> {
+pub(super) async fn kafka(world: &mut Injection, kind: Kind) -> Outcome<Injected> {
     let (link, time) = link(world, kind);
     world.kafka.iter().for_each(|proxy| proxy.set(link));
     world.wait(time).await;
@@ -19,7 +18,7 @@ pub(super) async fn kafka(world: &mut World, kind: Kind) -> Outcome<Injected> {
 }
 
 /// A stage starts meanwhile, as those that run know their schemas.
-pub(super) async fn registry(world: &mut World, kind: Kind) -> Outcome<Injected> {
+pub(super) async fn registry(world: &mut Injection, kind: Kind) -> Outcome<Injected> {
     let (link, time) = link(world, kind);
     world.registry_link.set(link);
     let renewed = world.renew_a_replica().await?;
@@ -28,7 +27,7 @@ pub(super) async fn registry(world: &mut World, kind: Kind) -> Outcome<Injected>
     Ok(Injected::now(world, format!("{link:?}, with {renewed} starting")))
 }
 
-pub(super) async fn database(world: &mut World, kind: Kind) -> Outcome<Injected> {
+pub(super) async fn database(world: &mut Injection, kind: Kind) -> Outcome<Injected> {
     let (link, time) = link(world, kind);
     world.database_link.set(link);
     world.wait(time).await;
@@ -37,7 +36,7 @@ pub(super) async fn database(world: &mut World, kind: Kind) -> Outcome<Injected>
 }
 
 /// What happens to the bytes, and for how many milliseconds.
-fn link(world: &mut World, kind: Kind) -> (Link, Range<u64>) {
+fn link(world: &mut Injection, kind: Kind) -> (Link, Range<u64>) {
     match kind {
         // Longer than the 6 s after which a group member is missed.
         Kind::SilentKafka => (Link::Silent, 7_000..8_000),

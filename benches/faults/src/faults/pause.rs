@@ -1,28 +1,27 @@
 //! SIGSTOP: the process stands still for longer than its session lasts, with every connection open, and then goes on as
 //! if nothing had been. The worst of it is what it still believes.
 
-use super::Injected;
+use super::{Injected, Injection};
+use crate::claims::Claim;
 use crate::failure::Outcome;
 use crate::ledger::Stage;
 use crate::signal::Signal;
-use crate::world::World;
 
 /// Longer than the 6 s after which group members and brokers are missed, and than the 4 s of a request to the database.
 const PAUSE_MS: std::ops::Range<u64> = 7_000..8_000;
 /// Longer than the 10 s that a request to the registry may take.
 const REGISTRY_PAUSE_MS: std::ops::Range<u64> = 10_500..11_500;
 
-pub(super) async fn replica(world: &mut World, stage: Stage) -> Outcome<Injected> {
-    let place = world.pick_replica(stage);
-    world.replicas[place].signal(Signal::Stop)?;
+pub(super) async fn replica(world: &mut Injection, stage: Stage) -> Outcome<Injected> {
+    let victim = world.claim_replica(stage).await;
+    victim.signal(Signal::Stop)?;
     world.wait(PAUSE_MS).await;
-    world.replicas[place].signal(Signal::Continue)?;
-    let victim = world.replicas[place].name.clone();
-    Ok(Injected::now(world, victim))
+    victim.signal(Signal::Continue)?;
+    Ok(Injected::now(world, &victim.name))
 }
 
 /// A stage starts meanwhile, as those that run know their schemas.
-pub(super) async fn registry(world: &mut World) -> Outcome<Injected> {
+pub(super) async fn registry(world: &mut Injection) -> Outcome<Injected> {
     world.instance.signal("registry", Signal::Stop)?;
     let renewed = world.renew_a_replica().await?;
     world.wait(REGISTRY_PAUSE_MS).await;
@@ -30,9 +29,9 @@ pub(super) async fn registry(world: &mut World) -> Outcome<Injected> {
     Ok(Injected::now(world, format!("registry, with {renewed} starting")))
 }
 
-pub(super) async fn service(world: &mut World, victim: String) -> Outcome<Injected> {
-    world.instance.signal(&victim, Signal::Stop)?;
+pub(super) async fn service(world: &mut Injection, victim: Claim) -> Outcome<Injected> {
+    world.instance.signal(&victim.name, Signal::Stop)?;
     world.wait(PAUSE_MS).await;
-    world.instance.signal(&victim, Signal::Continue)?;
-    Ok(Injected::now(world, victim))
+    world.instance.signal(&victim.name, Signal::Continue)?;
+    Ok(Injected::now(world, &victim.name))
 }

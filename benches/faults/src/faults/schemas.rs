@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::Injected;
+use super::{Injected, Injection};
 use crate::failure::{Failure, Outcome, until};
 use crate::ledger::{Due, Stage};
 use crate::traffic::Special;
-use crate::world::{CHANGING, World, shape};
+use crate::world::{CHANGING, shape};
 use pipeline::lock;
 
 /// Messages of a schema that the database cannot take.
@@ -18,7 +18,7 @@ const CONFLICTS: usize = 5;
 const FIELD: &str = "double0";
 
 /// One more item, with a default.
-pub(super) async fn grows(world: &mut World) -> Outcome<Injected> {
+pub(super) async fn grows(world: &mut Injection) -> Outcome<Injected> {
     rest(world).await;
     let mut schema = current(world)?;
     let fields = fields(&mut schema)?;
@@ -36,13 +36,55 @@ pub(super) async fn grows(world: &mut World) -> Outcome<Injected> {
         )));
     };
     until_known(world, id).await?;
-    world.lines[CHANGING].schema = text;
+    *lock(&world.changing_schema) = text;
     go_on(world)?;
     Ok(Injected::now(world, format!("{subject}, id {id}")))
 }
 
+/// The same, and then a replica of each stage starts, which knows the newest version alone.
+pub(super) async fn late(world: &mut Injection) -> Outcome<Injected> {
+    let grown = grows(world).await?;
+    let renewed = renew_both(world).await?;
+    Ok(Injected::now(world, format!("{}; {renewed} start", grown.victim)))
+}
+
+/// One more field, a map with a default: SAL has no text for it, saltransform cannot use the schema. The registry takes it, the
+/// sender goes on as before, and replicas start, to which it is the newest version.
+pub(super) async fn unusable(world: &mut Injection) -> Outcome<Injected> {
+    let mut schema = current(world)?;
+    fields(&mut schema)?
+        .push(json!({"name": "unusable", "type": {"type": "map", "values": "int"}, "default": {}}));
+    let subject = world.lines[CHANGING].subject.clone();
+    let Some(id) = world.registry.register(&subject, &schema.to_string()).await? else {
+        return Err(Failure::Unexpected(format!(
+            "the registry refuses a new field with a default: {schema}"
+        )));
+    };
+    until_known(world, id).await?;
+    let renewed = renew_both(world).await?;
+    world.wait(1_500..2_500).await;
+    world.registry.delete_newest(&subject).await?;
+    until_known(world, 0).await?;
+    Ok(Injected::now(
+        world,
+        format!("{subject}, id {id}; {renewed} start"),
+    ))
+}
+
+async fn renew_both(world: &mut Injection) -> Outcome<String> {
+    let mut names = Vec::new();
+    for stage in [Stage::Transform, Stage::Sink] {
+        let victim = world.claim_replica(stage).await;
+        world.terminate(&victim).await?;
+        victim.restart()?;
+        victim.wait_ready(&world.http, 60).await?;
+        names.push(victim.name.clone());
+    }
+    Ok(names.join(" and "))
+}
+
 /// A type changes: the registry refuses it, and nothing else may notice.
-pub(super) async fn refused(world: &mut World) -> Outcome<Injected> {
+pub(super) async fn refused(world: &mut Injection) -> Outcome<Injected> {
     let text = with_a_long(current(world)?)?;
     let subject = world.lines[CHANGING].subject.clone();
     if let Some(id) = world.registry.register(&subject, &text).await? {
@@ -57,7 +99,7 @@ pub(super) async fn refused(world: &mut World) -> Outcome<Injected> {
 
 /// The same change by force: the records are good, but the field has another type in the database. They are dead letters
 /// until the old schema is back.
-pub(super) async fn conflict(world: &mut World) -> Outcome<Injected> {
+pub(super) async fn conflict(world: &mut Injection) -> Outcome<Injected> {
     rest(world).await;
     let text = with_a_long(current(world)?)?;
     let line = world.lines[CHANGING].clone();
@@ -88,25 +130,24 @@ pub(super) async fn conflict(world: &mut World) -> Outcome<Injected> {
 }
 
 /// Lets the topic rest until each of its messages has its fate: none of the old form may meet the new schema.
-async fn rest(world: &mut World) {
+async fn rest(world: &Injection) {
     world.traffic.set_held(CHANGING, true);
     let upto = lock(&world.ledger).len();
     world.settle(upto, Duration::from_secs(30)).await;
 }
 
 /// The topic's messages have the form of its schema from now on.
-fn go_on(world: &World) -> Outcome<()> {
-    let line = &world.lines[CHANGING];
-    let seed = line.schema.len() as u64;
-    world
-        .traffic
-        .reshape(CHANGING, shape(&line.schema, &line.output)?, seed);
+fn go_on(world: &Injection) -> Outcome<()> {
+    let schema = lock(&world.changing_schema).clone();
+    let seed = schema.len() as u64;
+    let shape = shape(&schema, &world.lines[CHANGING].output)?;
+    world.traffic.reshape(CHANGING, shape, seed);
     world.traffic.set_held(CHANGING, false);
     Ok(())
 }
 
 /// Waits until the stages have asked for schemas twice: each replica of saltransform does so once a second.
-async fn until_known(world: &World, id: u64) -> Outcome<()> {
+async fn until_known(world: &Injection, id: u64) -> Outcome<()> {
     const ROUNDS: i64 = 2;
     for place in world.replicas_of(Stage::Transform) {
         let replica = &world.replicas[place];
@@ -132,8 +173,8 @@ async fn until_known(world: &World, id: u64) -> Outcome<()> {
     Ok(())
 }
 
-fn current(world: &World) -> Outcome<Value> {
-    serde_json::from_str(&world.lines[CHANGING].schema)
+fn current(world: &Injection) -> Outcome<Value> {
+    serde_json::from_str(&lock(&world.changing_schema))
         .map_err(|error| Failure::Unexpected(format!("a schema that is no JSON: {error}")))
 }
 

@@ -1,15 +1,14 @@
 //! Partitions that come while data flows: what is in them must be read from their first offset.
 
-use super::Injected;
+use super::{Injected, Injection};
 use crate::failure::{Outcome, until};
 use crate::ledger::Stage;
-use crate::world::World;
 use pipeline::lock;
 
 /// More partitions than this are not made: every broker holds a copy of each.
 const MOST: usize = 8;
 
-pub(super) async fn double_input(world: &mut World) -> Outcome<Injected> {
+pub(super) async fn double_input(world: &mut Injection) -> Outcome<Injected> {
     let (topic, partitions) = double(world, Stage::Transform).await?;
     // Over when the sender uses a new one.
     wait_for_use(world, &topic, partitions / 2).await?;
@@ -17,16 +16,15 @@ pub(super) async fn double_input(world: &mut World) -> Outcome<Injected> {
 }
 
 /// A saltransform is started again, as a producer looks for new partitions every five minutes only.
-pub(super) async fn double_output(world: &mut World) -> Outcome<Injected> {
+pub(super) async fn double_output(world: &mut Injection) -> Outcome<Injected> {
     let (topic, partitions) = double(world, Stage::Sink).await?;
-    let place = world.pick_replica(Stage::Transform);
-    let replica = &mut world.replicas[place];
-    replica.terminate().await?;
-    replica.restart()?;
+    let victim = world.claim_replica(Stage::Transform).await;
+    world.terminate(&victim).await?;
+    victim.restart()?;
     Ok(Injected::now(world, format!("{topic}, now {partitions}")))
 }
 
-async fn double(world: &mut World, read_by: Stage) -> Outcome<(String, usize)> {
+async fn double(world: &mut Injection, read_by: Stage) -> Outcome<(String, usize)> {
     let topics = world.topics_of(read_by);
     let first = world.pick(topics.len());
     let mut chosen = topics[first].clone();
@@ -40,7 +38,7 @@ async fn double(world: &mut World, read_by: Stage) -> Outcome<(String, usize)> {
     Ok((chosen, partitions))
 }
 
-async fn wait_for_use(world: &World, topic: &str, first_new: usize) -> Outcome<()> {
+async fn wait_for_use(world: &Injection, topic: &str, first_new: usize) -> Outcome<()> {
     let from = lock(&world.ledger).len();
     until("the sender uses a new partition", 30, || async {
         let ledger = lock(&world.ledger);

@@ -3,74 +3,16 @@
 //! A SAL message is known by its topic and sequence number, which it carries through every stage; anything else by its
 //! origin (topic, partition, offset), which dead letters name. Each is due exactly one fate.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+mod entry;
+mod fates;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
-/// A stage, as the owner of a consumer group.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Stage {
-    /// saltransform.
-    Transform,
-    /// influxsink.
-    Sink,
-}
-
-/// A stage and a reason that a dead letter may name.
-pub(crate) type Why = (&'static str, &'static str);
-
-/// What must become of a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Due {
-    /// A point in the database.
-    Stored,
-    /// A dead letter of that stage, for one of these reasons.
-    Dead(Stage, &'static [Why]),
-    /// Nothing, as it carries nothing: the stage's group must pass it.
-    Skipped(Stage),
-}
-
-/// Where a message is, or was, in Kafka.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Origin {
-    pub(crate) topic: Arc<str>,
-    pub(crate) partition: i32,
-    pub(crate) offset: i64,
-}
-
-/// A SAL message's name: its topic, by number, and its sequence number.
-pub(crate) type Name = (usize, i64);
-
-/// One message.
-#[derive(Debug)]
-pub(crate) struct Entry {
-    /// The window that it was sent in.
-    pub(crate) window: usize,
-    /// Its topic, its sequence number and its time in milliseconds; none for what is no SAL message.
-    pub(crate) sal: Option<(Name, i64)>,
-    pub(crate) due: Due,
-    /// Once the broker has it.
-    pub(crate) origin: Option<Origin>,
-    pub(crate) stored: bool,
-    pub(crate) skipped: bool,
-    /// Dead letters with the right reason, by distinct origins.
-    pub(crate) letters: u32,
-    /// Fates that it must not have: a point and a letter, a letter for a wrong reason, a second point.
-    pub(crate) wrong: u32,
-    /// How often it is in the output topics.
-    pub(crate) records: u32,
-}
-
-/// A dead letter, as it was read.
-#[derive(Debug, Clone)]
-pub(crate) struct Letter {
-    pub(crate) by: Stage,
-    pub(crate) origin: Origin,
-    pub(crate) stage: String,
-    pub(crate) reason: String,
-    pub(crate) detail: String,
-    /// The message's name, where the payload is a record.
-    pub(crate) name: Option<Name>,
-}
+pub(crate) use self::entry::{Due, Entry, Letter, Name, Origin, Stage, Why};
+use crate::undisturbed::Undisturbed;
 
 /// All messages of a run.
 #[derive(Debug, Default)]
@@ -89,6 +31,12 @@ pub(crate) struct Ledger {
     /// Dead letters beyond the first of an origin: what at-least-once allows.
     pub(crate) repeated_letters: u64,
     strays: BTreeSet<(usize, i64, i64)>,
+    /// Time in which nothing explains that a message waits.
+    pub(crate) clock: Undisturbed,
+    /// Processes and partitions that stood still, each in words.
+    stuck: Vec<String>,
+    /// What was said in this window.
+    said: HashSet<String>,
     complaints: Vec<String>,
     /// Complaints beyond those that are kept in words.
     unsaid: usize,
@@ -110,6 +58,21 @@ impl Ledger {
         }
     }
 
+    /// Notes, in words, that a process or a partition stands still for longer than its waits explain.
+    pub(crate) fn note_stuck(&mut self, what: String) {
+        self.stuck.push(what);
+    }
+
+    /// Whether this is said for the first time in this window.
+    pub(crate) fn is_news(&mut self, what: String) -> bool {
+        self.said.insert(what)
+    }
+
+    /// What stood still so far.
+    pub(crate) fn stuck(&self) -> &[String] {
+        &self.stuck
+    }
+
     /// The complaints, and how many more there were.
     pub(crate) fn complaints(&self) -> (&[String], usize) {
         (&self.complaints, self.unsaid)
@@ -127,12 +90,25 @@ impl Ledger {
             skipped: false,
             letters: 0,
             wrong: 0,
+            taken: false,
             records: 0,
+            record: None,
+            weight: 1,
+            since: self.clock.total(),
         });
         if let Some((name, _)) = sal {
             self.by_name.insert(name, number);
         }
         self.open.insert(number);
+        number
+    }
+
+    /// As `begin`, for a batch of messages of which only the last one's origin will be known.
+    pub(crate) fn begin_batch(&mut self, weight: u64, due: Due) -> usize {
+        let number = self.begin(None, due);
+        if let Some(entry) = self.entries.get_mut(number) {
+            entry.weight = weight;
+        }
         number
     }
 
@@ -147,6 +123,7 @@ impl Ledger {
     /// What is sent from now on belongs to this window.
     pub(crate) fn open_window(&mut self, window: usize) {
         self.window = window;
+        self.said.clear();
     }
 
     /// Notes a point that is in the database. The same point may be noted again and again.
@@ -183,7 +160,10 @@ impl Ledger {
             .get(&name)
             .and_then(|number| self.entries.get_mut(*number))
         {
-            Some(entry) => entry.records += 1,
+            Some(entry) => {
+                entry.records += 1;
+                entry.record = Some(origin);
+            }
             None => self.unnamed.push((name, origin)),
         }
     }
@@ -242,31 +222,6 @@ impl Ledger {
         }
     }
 
-    /// Notes how far a group has committed: messages that carry nothing are passed.
-    pub(crate) fn committed(&mut self, by: Stage, positions: &BTreeMap<(String, i32), i64>) {
-        let passed: Vec<usize> = self
-            .open
-            .iter()
-            .copied()
-            .filter(|number| {
-                let Some(entry) = self.entries.get(*number) else {
-                    return false;
-                };
-                let position = entry
-                    .origin
-                    .as_ref()
-                    .and_then(|origin| positions.get(&(origin.topic.to_string(), origin.partition)));
-                entry.due == Due::Skipped(by) && position > entry.origin.as_ref().map(|origin| &origin.offset)
-            })
-            .collect();
-        for number in passed {
-            if let Some(entry) = self.entries.get_mut(number) {
-                entry.skipped = true;
-            }
-            self.settle(number);
-        }
-    }
-
     fn settle(&mut self, number: usize) {
         self.open.remove(&number);
     }
@@ -276,65 +231,8 @@ impl Ledger {
         self.open.range(..upto).count()
     }
 
-    /// Whether any of the first `upto` messages waits to be passed by a group.
-    pub(crate) fn waits_for_a_commit(&self, upto: usize) -> bool {
-        let mut open = self
-            .open
-            .range(..upto)
-            .filter_map(|number| self.entries.get(*number));
-        open.any(|entry| matches!(entry.due, Due::Skipped(_)))
-    }
-
-    /// The times of points that are due and not seen yet, as few spans in milliseconds (both ends included).
-    pub(crate) fn spans(&self, upto: usize) -> Vec<(i64, i64)> {
-        const GAP_MS: i64 = 60_000;
-        let open = self
-            .open
-            .range(..upto)
-            .filter_map(|number| self.entries.get(*number));
-        let mut times: Vec<i64> = open
-            .filter(|entry| entry.due == Due::Stored)
-            .filter_map(|entry| entry.sal.map(|(_, time)| time))
-            .collect();
-        times.sort_unstable();
-        let mut spans: Vec<(i64, i64)> = Vec::new();
-        for time in times {
-            match spans.last_mut() {
-                Some(span) if time - span.1 <= GAP_MS => span.1 = time,
-                _ => spans.push((time, time)),
-            }
-        }
-        spans
-    }
-
-    /// The first few messages without a fate, in words.
-    pub(crate) fn examples(&self, upto: usize) -> Vec<String> {
-        let open = self
-            .open
-            .range(..upto)
-            .filter_map(|number| self.entries.get(*number));
-        open.take(5)
-            .map(|entry| {
-                let origin = entry
-                    .origin
-                    .as_ref()
-                    .map_or("not acknowledged".to_owned(), ToString::to_string);
-                format!(
-                    "{:?} at {origin}, records {}, due {:?}",
-                    entry.sal, entry.records, entry.due
-                )
-            })
-            .collect()
-    }
-
     /// Messages sent so far.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
-    }
-}
-
-impl std::fmt::Display for Origin {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}[{}]@{}", self.topic, self.partition, self.offset)
     }
 }

@@ -1,12 +1,13 @@
 //! The brokers as a cluster: who leads what, whether every copy is in step, how far groups have read.
 
+mod topics;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewPartitions, NewTopic, TopicReplication};
+use rdkafka::admin::AdminClient;
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::Metadata;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use serde::Deserialize;
@@ -15,8 +16,8 @@ use tokio::task::block_in_place;
 use crate::failure::{Failure, Outcome, until};
 use crate::instance::Instance;
 
-/// How many brokers there are, and copies of everything.
-pub(crate) const BROKERS: usize = 3;
+/// Copies of everything, where there are that many brokers.
+const COPIES: usize = 3;
 
 /// How long one question may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -26,6 +27,8 @@ pub(crate) struct Cluster {
     broker: String,
     client: BaseConsumer,
     admin: AdminClient<DefaultClientContext>,
+    /// How many brokers there are.
+    brokers: usize,
 }
 
 /// Kafka's own note of a quorum's state, in a controller's folder.
@@ -45,9 +48,26 @@ impl Cluster {
             .set("reconnect.backoff.max.ms", "1000");
         Ok(Self {
             broker: broker.to_owned(),
+            brokers: broker.split(',').count(),
             client: config.create().map_err(Failure::kafka("make a client"))?,
             admin: config.create().map_err(Failure::kafka("make an admin client"))?,
         })
+    }
+
+    /// All brokers, by the names of their services.
+    pub(crate) fn services(&self) -> Vec<String> {
+        (1..=self.brokers).map(|node| self.service(node as i32)).collect()
+    }
+
+    fn service(&self, node: i32) -> String {
+        match self.brokers {
+            1 => "kafka".to_owned(),
+            _ => format!("kafka{node}"),
+        }
+    }
+
+    fn copies(&self) -> usize {
+        self.brokers.min(COPIES)
     }
 
     fn metadata(&self) -> Outcome<Metadata> {
@@ -62,7 +82,7 @@ impl Cluster {
         let partition =
             topic.and_then(|topic| topic.partitions().iter().find(|found| found.id() == partition));
         match partition.map(|partition| partition.leader()) {
-            Some(leader @ 1..) => Ok(service(leader)),
+            Some(leader @ 1..) => Ok(self.service(leader)),
             other => Err(Failure::Unexpected(format!(
                 "the partition's leader is {other:?}"
             ))),
@@ -72,20 +92,19 @@ impl Cluster {
     /// The service that is the active controller. Clients are not told by KRaft, but each controller notes it on its disk.
     pub(crate) fn controller(&self, instance: &Instance) -> Outcome<String> {
         let state = |node: usize| -> Option<QuorumState> {
-            let folder = instance
-                .folder()
-                .join(format!("kafka{node}/__cluster_metadata-0"));
+            let folder = format!("{}/__cluster_metadata-0", self.service(node as i32));
+            let folder = instance.folder().join(folder);
             let text = std::fs::read(folder.join("quorum-state")).ok()?;
             serde_json::from_slice(&text).ok()
         };
-        let newest = (1..=BROKERS)
+        let newest = (1..=self.brokers)
             .filter_map(state)
             .max_by_key(|state| state.leader_epoch);
         match newest {
             Some(QuorumState {
                 leader_id: leader @ 1..,
                 ..
-            }) => Ok(service(leader)),
+            }) => Ok(self.service(leader)),
             other => Err(Failure::Unexpected(format!("no controller is known: {other:?}"))),
         }
     }
@@ -99,59 +118,17 @@ impl Cluster {
                 .flat_map(|topic| {
                     let partitions = topic.partitions().iter();
                     partitions
-                        .filter(|partition| partition.leader() < 1 || partition.isr().len() < BROKERS)
+                        .filter(|partition| partition.leader() < 1 || partition.isr().len() < self.copies())
                         .map(|partition| format!("{}[{}]", topic.name(), partition.id()))
                 })
                 .collect();
             match behind.as_slice() {
-                [] if metadata.brokers().len() == BROKERS => Ok(()),
+                [] if metadata.brokers().len() == self.brokers => Ok(()),
                 [] => Err(format!("{} brokers", metadata.brokers().len())),
                 [first, ..] => Err(format!("{} partitions behind, {first} is one", behind.len())),
             }
         })
         .await
-    }
-
-    /// Creates topics of two partitions, with a copy on each broker.
-    pub(crate) async fn create(&self, names: &[String]) -> Outcome<()> {
-        let topics: Vec<_> = names
-            .iter()
-            .map(|name| NewTopic::new(name, 2, TopicReplication::Fixed(BROKERS as i32)))
-            .collect();
-        let doing = || "create the topics";
-        let answers = self
-            .admin
-            .create_topics(&topics, &AdminOptions::new())
-            .await
-            .map_err(Failure::kafka(doing()))?;
-        for answer in answers {
-            match answer {
-                Ok(_) => {}
-                Err((name, RDKafkaErrorCode::TopicAlreadyExists)) => {
-                    return Err(Failure::Unexpected(format!(
-                        "topic {name} exists: each run needs services of its own, without an earlier one's data"
-                    )));
-                }
-                Err((_, code)) => return Err(Failure::kafka(doing())(KafkaError::AdminOp(code))),
-            }
-        }
-        Ok(())
-    }
-
-    /// Doubles a topic's partitions; answers how many there are now.
-    pub(crate) async fn double(&self, name: &str) -> Outcome<usize> {
-        let wanted = 2 * self.partitions(name)?.max(1);
-        let partitions = [NewPartitions::new(name, wanted)];
-        let doing = || format!("double the partitions of {name}");
-        let answers = self
-            .admin
-            .create_partitions(&partitions, &AdminOptions::new())
-            .await
-            .map_err(Failure::kafka(doing()))?;
-        for answer in answers {
-            answer.map_err(|(_, code)| Failure::kafka(doing())(KafkaError::AdminOp(code)))?;
-        }
-        Ok(wanted)
     }
 
     /// How many partitions a topic has.
@@ -191,8 +168,4 @@ impl Cluster {
             });
         Ok(positions.collect())
     }
-}
-
-fn service(node: i32) -> String {
-    format!("kafka{node}")
 }

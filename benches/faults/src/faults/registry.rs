@@ -1,0 +1,37 @@
+//! A registry that does not know what it should, or knows it wrongly, while a stage starts that has to ask.
+
+use super::{Injected, Injection, Kind};
+use crate::failure::Outcome;
+use crate::ledger::Stage;
+use crate::registry_answers::RegistryMood;
+
+/// Shorter than the stages' grace period for schemas that are unknown.
+const LAG_MS: std::ops::Range<u64> = 1_500..3_500;
+
+/// It answers that there is no such schema, or has given its ids to other schemas. The stage has to wait.
+pub(super) async fn mood(world: &mut Injection, kind: Kind) -> Outcome<Injected> {
+    let (mood, stage) = match kind {
+        Kind::RegistryForgets => (RegistryMood::Forgets(world.lines.len() as u64), Stage::Sink),
+        _ => (RegistryMood::Lags, world.pick_stage()),
+    };
+    let victim = world.claim_replica(stage).await;
+    world.terminate(&victim).await?;
+    let before = world.registry_answers.answered();
+    world.registry_answers.set(mood);
+    victim.restart()?;
+    // From when it asks: how long a start takes is the machine's.
+    let asked = || world.registry_answers.answered() > before;
+    for _ in 0..200 {
+        if asked() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    world.wait(LAG_MS).await;
+    world.registry_answers.set(RegistryMood::Well);
+    let answered = world.registry_answers.answered() - before;
+    Ok(Injected::now(
+        world,
+        format!("{answered} requests, with {} starting", victim.name),
+    ))
+}

@@ -1,0 +1,154 @@
+//! The ledger's questions: what is still outstanding, where to look for it, and what waits for too long.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{Due, Ledger, Origin, Stage};
+
+impl Ledger {
+    /// Notes how far a group has committed: messages that carry nothing are passed.
+    pub(crate) fn committed(&mut self, by: Stage, positions: &BTreeMap<(String, i32), i64>) {
+        let passed: Vec<usize> = self
+            .open
+            .iter()
+            .copied()
+            .filter(|number| {
+                let Some(entry) = self.entries.get(*number) else {
+                    return false;
+                };
+                let position = entry
+                    .origin
+                    .as_ref()
+                    .and_then(|origin| positions.get(&(origin.topic.to_string(), origin.partition)));
+                entry.due == Due::Skipped(by) && position > entry.origin.as_ref().map(|origin| &origin.offset)
+            })
+            .collect();
+        for number in passed {
+            if let Some(entry) = self.entries.get_mut(number) {
+                entry.skipped = true;
+            }
+            self.settle(number);
+        }
+    }
+
+    /// Whether any of the first `upto` messages waits to be passed by a group.
+    pub(crate) fn waits_for_a_commit(&self, upto: usize) -> bool {
+        let mut open = self
+            .open
+            .range(..upto)
+            .filter_map(|number| self.entries.get(*number));
+        open.any(|entry| matches!(entry.due, Due::Skipped(_)))
+    }
+
+    /// The times of points that are due and not seen yet, as few spans in milliseconds (both ends included).
+    pub(crate) fn spans(&self, upto: usize) -> Vec<(i64, i64)> {
+        const GAP_MS: i64 = 60_000;
+        let open = self
+            .open
+            .range(..upto)
+            .filter_map(|number| self.entries.get(*number));
+        let mut times: Vec<i64> = open
+            .filter(|entry| entry.due == Due::Stored)
+            .filter_map(|entry| entry.sal.map(|(_, time)| time))
+            .collect();
+        times.sort_unstable();
+        let mut spans: Vec<(i64, i64)> = Vec::new();
+        for time in times {
+            match spans.last_mut() {
+                Some(span) if time - span.1 <= GAP_MS => span.1 = time,
+                _ => spans.push((time, time)),
+            }
+        }
+        spans
+    }
+
+    /// The first few messages without a fate, in words.
+    pub(crate) fn examples(&self, upto: usize) -> Vec<String> {
+        let open = self
+            .open
+            .range(..upto)
+            .filter_map(|number| self.entries.get(*number));
+        open.take(5)
+            .map(|entry| {
+                let origin = entry
+                    .origin
+                    .as_ref()
+                    .map_or("not acknowledged".to_owned(), ToString::to_string);
+                format!(
+                    "{:?} at {origin}, records {}, due {:?}",
+                    entry.sal, entry.records, entry.due
+                )
+            })
+            .collect()
+    }
+
+    /// Retention has deleted a topic's messages up to these offsets, and the stage had read none from `since` on: those
+    /// without a later copy are due nothing more. Answers how many messages that are.
+    pub(crate) fn taken(&mut self, by: Stage, gone: &BTreeMap<(String, i32), std::ops::Range<i64>>) -> u64 {
+        let is_gone = |origin: &Origin| {
+            let range = gone.get(&(origin.topic.to_string(), origin.partition));
+            range.is_some_and(|range| range.contains(&origin.offset))
+        };
+        let numbers: Vec<usize> = self.open.iter().copied().collect();
+        let mut messages = 0;
+        for number in numbers {
+            let Some(entry) = self.entries.get_mut(number) else {
+                continue;
+            };
+            let place = match by {
+                Stage::Transform => entry.origin.as_ref(),
+                // What nobody made a record of is in the topic itself.
+                Stage::Sink => entry.record.as_ref().or(entry.origin.as_ref()),
+            };
+            if place.is_some_and(is_gone) {
+                entry.taken = true;
+                messages += entry.weight;
+                self.settle(number);
+            }
+        }
+        messages
+    }
+
+    /// How many messages of these lines have not been seen yet in the topic that the stage reads.
+    pub(crate) fn without_a_place(&self, read_by: Stage, lines: &[usize]) -> usize {
+        let open = self.open.iter().filter_map(|number| self.entries.get(*number));
+        let ours = open.filter(|entry| entry.sal.is_some_and(|((line, _), _)| lines.contains(&line)));
+        ours.filter(|entry| match (read_by, entry.due) {
+            (Stage::Transform, _) | (Stage::Sink, Due::Dead(Stage::Transform, _)) => entry.origin.is_none(),
+            (Stage::Sink, _) => entry.record.is_none(),
+        })
+        .count()
+    }
+
+    /// A topic was deleted and made anew: its offsets begin again. Every message of the old one must have its fate.
+    pub(crate) fn made_anew(&mut self, topic: &str) {
+        self.by_origin.retain(|origin, _| &*origin.topic != topic);
+        self.letter_origins.retain(|(_, origin)| &*origin.topic != topic);
+    }
+
+    /// Where messages wait for longer than `limit` of undisturbed time: the stage that has not done its work, topic and
+    /// partition, and for how long.
+    pub(crate) fn overdue(&self, limit: Duration) -> BTreeMap<(Stage, String), Duration> {
+        let now = self.clock.total();
+        let mut found = BTreeMap::new();
+        for entry in self.open.iter().filter_map(|number| self.entries.get(*number)) {
+            let waits = now.saturating_sub(entry.since);
+            // Messages are noted in the order of time.
+            if waits <= limit {
+                break;
+            }
+            let at = |origin: &Option<Origin>| {
+                let origin = origin.as_ref();
+                origin.map_or("not acknowledged".to_owned(), |origin| {
+                    format!("{}[{}]", origin.topic, origin.partition)
+                })
+            };
+            let place = match &entry.record {
+                Some(_) => (Stage::Sink, at(&entry.record)),
+                None => (entry.waits_for(), at(&entry.origin)),
+            };
+            found.entry(place).or_insert(waits);
+        }
+        found
+    }
+}

@@ -1,0 +1,132 @@
+//! What the ledger must see.
+
+use std::collections::BTreeMap;
+
+use std::time::Duration;
+
+use super::*;
+
+fn origin(topic: &str, offset: i64) -> Origin {
+    Origin {
+        topic: topic.into(),
+        partition: 0,
+        offset,
+    }
+}
+
+/// A ledger with one message of name (0, 7) at time 1,000 ms.
+fn with_one(due: Due) -> Ledger {
+    let mut ledger = Ledger::default();
+    let number = ledger.begin(Some(((0, 7), 1_000)), due);
+    ledger.acknowledge(number, origin("in", 3));
+    ledger
+}
+
+fn letter(by: Stage, stage: &str, reason: &str) -> Letter {
+    Letter {
+        by,
+        origin: origin("in", 3),
+        stage: stage.to_owned(),
+        reason: reason.to_owned(),
+        detail: String::new(),
+        name: None,
+    }
+}
+
+#[test]
+fn a_message_without_a_point_is_outstanding_until_it_has_one() {
+    let mut ledger = with_one(Due::Stored);
+    assert_eq!(ledger.outstanding(1), 1);
+    ledger.point((0, 7), 1_000);
+    assert_eq!(ledger.outstanding(1), 0);
+    assert!(ledger.complaints().0.is_empty());
+}
+
+#[test]
+fn a_point_at_another_time_is_a_second_one() {
+    let mut ledger = with_one(Due::Stored);
+    ledger.point((0, 7), 1_000);
+    ledger.point((0, 7), 1_001);
+    assert_eq!(ledger.entries[0].wrong, 1);
+    assert_eq!(ledger.complaints().0.len(), 1);
+}
+
+#[test]
+fn a_dead_letter_has_to_be_the_right_one() {
+    let due = Due::Dead(Stage::Sink, &[("write", "rejected")]);
+    for (by, stage, reason, is_right) in [
+        (Stage::Sink, "write", "rejected", true),
+        (Stage::Sink, "write", "other", false),
+        (Stage::Transform, "write", "rejected", false),
+    ] {
+        let mut ledger = with_one(due);
+        ledger.letter(letter(by, stage, reason));
+        assert_eq!(ledger.outstanding(1) == 0, is_right, "{by:?} {stage} {reason}");
+        assert_eq!(ledger.complaints().0.is_empty(), is_right);
+    }
+}
+
+#[test]
+fn a_letter_and_a_point_contradict_each_other() {
+    let mut ledger = with_one(Due::Stored);
+    ledger.point((0, 7), 1_000);
+    ledger.letter(letter(Stage::Sink, "write", "rejected"));
+    assert_eq!(ledger.entries[0].wrong, 1);
+}
+
+#[test]
+fn what_carries_nothing_is_passed_by_its_group() {
+    let mut ledger = with_one(Due::Skipped(Stage::Sink));
+    let at = |offset| BTreeMap::from([(("in".to_owned(), 0), offset)]);
+    ledger.committed(Stage::Sink, &at(3));
+    ledger.committed(Stage::Transform, &at(9));
+    assert_eq!(ledger.outstanding(1), 1);
+    ledger.committed(Stage::Sink, &at(4));
+    assert_eq!(ledger.outstanding(1), 0);
+}
+
+#[test]
+fn what_retention_took_is_due_nothing_more() {
+    let gone = BTreeMap::from([(("in".to_owned(), 0), 0..4)]);
+    let mut ledger = with_one(Due::Stored);
+    assert_eq!(ledger.taken(Stage::Transform, &gone), 1);
+    assert_eq!(ledger.outstanding(1), 0);
+    // Its record is elsewhere: saltransform had read it.
+    let mut ledger = with_one(Due::Stored);
+    ledger.record((0, 7), origin("out", 0));
+    assert_eq!(ledger.taken(Stage::Sink, &gone), 0);
+    assert_eq!(ledger.outstanding(1), 1);
+}
+
+#[test]
+fn offsets_of_a_topic_made_anew_are_other_messages() {
+    let due = Due::Dead(Stage::Transform, &[("parse", "bad_header")]);
+    let mut ledger = with_one(due);
+    ledger.letter(letter(Stage::Transform, "parse", "bad_header"));
+    ledger.made_anew("in");
+    let second = ledger.begin(None, due);
+    ledger.acknowledge(second, origin("in", 3));
+    assert_eq!(ledger.outstanding(2), 1);
+    ledger.letter(letter(Stage::Transform, "parse", "bad_header"));
+    assert_eq!(ledger.outstanding(2), 0);
+    assert_eq!(ledger.repeated_letters, 0);
+}
+
+#[test]
+fn a_partition_in_which_messages_wait_is_named_with_its_stage() {
+    let mut ledger = with_one(Due::Stored);
+    assert!(
+        ledger.overdue(Duration::ZERO).is_empty(),
+        "no undisturbed time has passed"
+    );
+    ledger.clock.start();
+    std::thread::sleep(Duration::from_millis(2));
+    let limit = Duration::from_millis(1);
+    let places: Vec<_> = ledger.overdue(limit).into_keys().collect();
+    assert_eq!(places, [(Stage::Transform, "in[0]".to_owned())]);
+    ledger.record((0, 7), origin("out", 0));
+    let places: Vec<_> = ledger.overdue(limit).into_keys().collect();
+    assert_eq!(places, [(Stage::Sink, "out[0]".to_owned())]);
+    ledger.point((0, 7), 1_000);
+    assert!(ledger.overdue(limit).is_empty());
+}

@@ -1,0 +1,171 @@
+//! Who stands still: every replica is asked once a second for its counters, during the whole run. One that does not move
+//! while messages come, for longer than the waits of its surroundings explain, is stuck.
+//!
+//! Time counts only while no fault is under way and traffic flows. It is kept beyond the next fault: a process that never
+//! comes back is found, however short the times between faults are.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use pipeline::lock;
+use tokio::task::JoinHandle;
+
+use crate::claims::Claims;
+use crate::ledger::SharedLedger;
+use crate::metrics::Counts;
+use crate::replica::Replica;
+use crate::traffic::Traffic;
+
+/// How often each replica is asked.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// What of a replica is watched, and with whom its time is kept.
+pub(crate) struct Watched {
+    pub(crate) replicas: Vec<Arc<Replica>>,
+    pub(crate) claims: Claims,
+    pub(crate) traffic: Arc<Traffic>,
+    pub(crate) ledger: SharedLedger,
+    pub(crate) http: reqwest::Client,
+    /// Undisturbed time without progress after which a replica is stuck.
+    pub(crate) limit: Duration,
+}
+
+/// Watches until it is dropped.
+pub(crate) struct Watch(JoinHandle<()>);
+
+impl Watch {
+    pub(crate) fn start(watched: Watched) -> Self {
+        Self(tokio::spawn(watched.run()))
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// What is remembered of a replica.
+#[derive(Debug, Default)]
+struct Stillness {
+    /// Its counters when they last moved, and the start that they belong to.
+    seen: Option<(u32, i64)>,
+    still: Duration,
+    told: bool,
+}
+
+impl Stillness {
+    /// Takes in what a replica says, `passed` of undisturbed time after it was asked last; says whether it is newly stuck.
+    fn is_newly_stuck(&mut self, now: Option<(u32, i64)>, passed: Duration, limit: Duration) -> bool {
+        if now.is_some() && now != self.seen {
+            *self = Self {
+                seen: now,
+                ..Self::default()
+            };
+            return false;
+        }
+        self.still += passed;
+        let is_new = self.still > limit && !self.told;
+        self.told |= is_new;
+        is_new
+    }
+}
+
+impl Watched {
+    async fn run(self) {
+        let mut known: HashMap<String, Stillness> = HashMap::new();
+        let mut asked = Instant::now();
+        loop {
+            tokio::time::sleep(INTERVAL).await;
+            // What a busy machine delays is no longer stillness than what it does not.
+            let passed = asked.elapsed().min(3 * INTERVAL);
+            asked = Instant::now();
+            let counts = lock(&self.ledger).clock.runs() && !self.traffic.is_paused();
+            for replica in &self.replicas {
+                let stillness = known.entry(replica.name.clone()).or_default();
+                if self.claims.has(&replica.name) {
+                    *stillness = Stillness::default();
+                    continue;
+                }
+                let starts = replica.starts();
+                let found = replica.counts(&self.http).await.ok();
+                let now = found.map(|found| (starts, work(&found, replica)));
+                let passed = if counts { passed } else { Duration::ZERO };
+                if stillness.is_newly_stuck(now, passed, self.limit) {
+                    let told = self.describe(replica, stillness).await;
+                    lock(&self.ledger).note_stuck(told);
+                }
+            }
+        }
+    }
+
+    async fn describe(&self, replica: &Replica, stillness: &Stillness) -> String {
+        let mut answers = Vec::new();
+        for path in ["/ready", "/live"] {
+            answers.push(match replica.says(&self.http, path).await {
+                Ok((status, text)) => format!("{path} {status} {:?}", text.trim()),
+                Err(error) => format!("{path} unanswered ({error})"),
+            });
+        }
+        format!(
+            "{} has done nothing for {} s in which nothing was broken: {}",
+            replica.name,
+            stillness.still.as_secs(),
+            answers.join(", ")
+        )
+    }
+}
+
+/// A sum that moves with everything that the replica finishes or takes.
+fn work(counts: &Counts, replica: &Replica) -> i64 {
+    let prefix = crate::metrics::prefix(replica.stage);
+    ["consumed", "produced", "written", "dead_letters", "skipped"]
+        .iter()
+        .map(|name| counts.get(&format!("{prefix}_{name}_total")))
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn who_does_not_move_is_stuck_once() {
+        let mut one = Stillness::default();
+        let limit = 3 * SECOND;
+        assert!(!one.is_newly_stuck(Some((1, 10)), SECOND, limit), "seen first");
+        let mut told = (0..10).map(|_| one.is_newly_stuck(Some((1, 10)), SECOND, limit));
+        assert_eq!(told.position(|is_stuck| is_stuck), Some(3));
+        assert!(told.all(|is_stuck| !is_stuck), "told again");
+        assert!(!one.is_newly_stuck(Some((1, 11)), SECOND, limit), "it moves");
+        assert_eq!(one.still, Duration::ZERO);
+    }
+
+    #[test]
+    fn a_process_that_does_not_answer_does_not_move() {
+        let mut one = Stillness::default();
+        assert!(!one.is_newly_stuck(None, 3 * SECOND, 3 * SECOND));
+        assert!(one.is_newly_stuck(None, SECOND, 3 * SECOND));
+    }
+
+    #[test]
+    fn faults_stop_the_time_and_do_not_reset_it() {
+        let mut one = Stillness::default();
+        for _ in 0..3 {
+            assert!(!one.is_newly_stuck(Some((1, 5)), SECOND, 2 * SECOND));
+            assert!(!one.is_newly_stuck(Some((1, 5)), Duration::ZERO, 2 * SECOND));
+        }
+        assert!(one.is_newly_stuck(Some((1, 5)), SECOND, 2 * SECOND));
+    }
+
+    #[test]
+    fn a_start_is_progress() {
+        let mut one = Stillness::default();
+        assert!(!one.is_newly_stuck(Some((1, 0)), SECOND, 2 * SECOND));
+        assert!(!one.is_newly_stuck(Some((1, 0)), 2 * SECOND, 2 * SECOND));
+        assert!(!one.is_newly_stuck(Some((2, 0)), SECOND, 2 * SECOND));
+    }
+}
