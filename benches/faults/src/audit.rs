@@ -207,6 +207,7 @@ impl Reader {
             stage: headers.get("stage")?.clone(),
             reason: headers.get("reason")?.clone(),
             detail: headers.get("detail")?.clone(),
+            length: message.payload().map_or(0, <[u8]>::len),
             name: self.name(topic, message.payload()),
         })
     }

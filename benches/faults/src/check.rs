@@ -31,8 +31,9 @@ impl World {
         let start = Instant::now();
         loop {
             self.revive();
-            self.look(upto).await;
-            self.note_overdue();
+            if self.look(upto).await {
+                self.note_overdue();
+            }
             if lock(&self.ledger).outstanding(upto) == 0 {
                 return true;
             }
@@ -72,8 +73,9 @@ impl World {
         }
     }
 
-    /// Looks once for what the first `upto` messages still wait for.
-    async fn look(&self, upto: usize) {
+    /// Looks once for what the first `upto` messages still wait for; says whether all of it could be looked at.
+    async fn look(&self, upto: usize) -> bool {
+        let mut is_seen = true;
         let (spans, waits) = {
             let mut ledger = lock(&self.ledger);
             ledger.place_early();
@@ -81,15 +83,17 @@ impl World {
         };
         for span in spans {
             // A database that is away is asked again in the next round.
-            let _ = self.read_points(span, None, QUESTION).await;
+            is_seen &= self.read_points(span, None, QUESTION).await.is_ok();
         }
         if waits {
             for stage in [Stage::Transform, Stage::Sink] {
-                if let Ok(positions) = self.cluster.committed(group(stage), &self.topics_of(stage)) {
-                    lock(&self.ledger).committed(stage, &positions);
+                match self.cluster.committed(group(stage), &self.topics_of(stage)) {
+                    Ok(positions) => lock(&self.ledger).committed(stage, &positions),
+                    Err(_) => is_seen = false,
                 }
             }
         }
+        is_seen
     }
 
     /// Notes all points of a span in the ledger, which finds those that should not be; answers how many there are.
@@ -117,6 +121,10 @@ impl World {
         self.traffic.set_paused(true);
         let upto = lock(&self.ledger).len();
         let settled = self.settle(upto, Duration::from_secs(60)).await;
+        if !settled {
+            let given_up = lock(&self.ledger).give_up(upto);
+            lock(&self.ledger).complain(format!("{given_up} messages are not waited for any longer"));
+        }
         let now_ms = pipeline::unix_micros() / 1_000;
         // All points of the window, not only those that were waited for: a second one would show.
         self.read_points(

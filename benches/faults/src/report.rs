@@ -69,6 +69,8 @@ struct Tally {
     skipped: u64,
     /// Deleted by retention before their stage had read them.
     taken: u64,
+    /// Without a point of their own, as another message of the same time has it.
+    overwritten: u64,
     lost: u64,
     duplicated: u64,
     /// Records in the output topics beyond the first of their message.
@@ -94,6 +96,7 @@ impl Tally {
         let has_fate = match entry.due {
             Due::Stored => entry.stored || entry.taken,
             Due::Dead(..) => entry.letters > 0 || entry.taken,
+            Due::Shares => entry.stored || entry.overwritten,
             Due::Skipped(_) => entry.skipped || entry.taken,
         };
         let repeated = u64::from(entry.records.saturating_sub(1));
@@ -103,6 +106,7 @@ impl Tally {
         self.dead += weight * u64::from(entry.letters > 0);
         self.skipped += weight * u64::from(entry.skipped);
         self.taken += weight * u64::from(entry.taken);
+        self.overwritten += weight * u64::from(entry.overwritten);
         self.repeated += repeated;
         if !has_fate {
             self.lost += weight;
@@ -117,6 +121,7 @@ impl Tally {
         self.dead += other.dead;
         self.skipped += other.skipped;
         self.taken += other.taken;
+        self.overwritten += other.overwritten;
         self.lost += other.lost;
         self.duplicated += other.duplicated;
         self.repeated += other.repeated;
@@ -125,7 +130,7 @@ impl Tally {
     fn json(&self) -> Value {
         json!({
             "sent": self.sent, "arrived": self.arrived, "dead_lettered": self.dead, "skipped": self.skipped,
-            "taken_by_retention": self.taken,
+            "taken_by_retention": self.taken, "overwritten": self.overwritten,
             "lost": self.lost, "duplicated": self.duplicated, "records_repeated_in_kafka": self.repeated,
         })
     }
@@ -213,8 +218,8 @@ impl Report {
     /// A row for each kind, one for the time between faults, and the sum.
     fn table(&self) -> String {
         let mut text = String::from(
-            "| fault | times | sent | arrived | dead-lettered | skipped | taken by retention | lost | duplicated | repeated in Kafka | recovery p50 | max |\n\
-             |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
+            "| fault | times | sent | arrived | dead-lettered | skipped | taken by retention | overwritten | lost | duplicated | repeated in Kafka | recovery p50 | max |\n\
+             |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n",
         );
         for kind in self.kinds() {
             let ones: Vec<&Measured> = self.measured.iter().filter(|one| one.kind == kind).collect();
@@ -301,6 +306,7 @@ fn row(text: &mut String, name: &str, times: &str, tally: &Tally, [p50, max]: &[
         dead,
         skipped,
         taken,
+        overwritten,
         lost,
         duplicated,
         repeated,
@@ -308,7 +314,7 @@ fn row(text: &mut String, name: &str, times: &str, tally: &Tally, [p50, max]: &[
     // Writing to a string does not fail.
     let _ = writeln!(
         text,
-        "| {name} | {times} | {sent} | {arrived} | {dead} | {skipped} | {taken} | {lost} | {duplicated} | {repeated} | {p50} | {max} |"
+        "| {name} | {times} | {sent} | {arrived} | {dead} | {skipped} | {taken} | {overwritten} | {lost} | {duplicated} | {repeated} | {p50} | {max} |"
     );
 }
 

@@ -18,6 +18,8 @@ use crate::world::World;
 
 /// How long a recovery may take before it counts as a stall and the run goes on.
 const RECOVERY: Duration = Duration::from_secs(90);
+/// Complaints about one fault that are shown while the run goes on.
+const SHOWN: usize = 6;
 /// How long the last messages may take.
 const LAST: Duration = Duration::from_secs(180);
 /// What an hour's error of a clock, and a bit more, is in milliseconds.
@@ -52,8 +54,12 @@ pub(crate) async fn run(args: &Args) -> Outcome<Report> {
             kind.name(),
             one.line()
         );
-        for complaint in one.complaints.iter().chain(&one.stuck) {
+        let said: Vec<&String> = one.complaints.iter().chain(&one.stuck).collect();
+        for complaint in said.iter().take(SHOWN) {
             println!("             ! {complaint}");
+        }
+        if said.len() > SHOWN {
+            println!("             ! and {} more", said.len() - SHOWN);
         }
         measured.push(one);
     }
@@ -140,7 +146,7 @@ async fn account(world: &World, start_ms: i64) -> Outcome<()> {
     let stored = ledger.entries.iter().filter(|entry| entry.stored).count();
     if points != stored {
         ledger.complain(format!(
-            "the database has {points} points, {stored} messages have one"
+            "the database has {points} points, {stored} messages have one of their own"
         ));
     }
     ledger.complain_of_strangers();

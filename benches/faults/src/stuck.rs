@@ -1,7 +1,7 @@
 //! Who stands still: every replica is asked once a second for its counters, during the whole run. One that does not move
 //! while messages come, for longer than the waits of its surroundings explain, is stuck.
 //!
-//! Time counts only while no fault is under way and traffic flows. It is kept beyond the next fault: a process that never
+//! Time counts only while no fault is under way and traffic flows, or the replica does not even answer. It is kept beyond the next fault: a process that never
 //! comes back is found, however short the times between faults are.
 
 use std::collections::HashMap;
@@ -81,7 +81,8 @@ impl Watched {
             // What a busy machine delays is no longer stillness than what it does not.
             let passed = asked.elapsed().min(3 * INTERVAL);
             asked = Instant::now();
-            let counts = lock(&self.ledger).clock.runs() && !self.traffic.is_paused();
+            let is_undisturbed = lock(&self.ledger).clock.runs();
+            let flows = !self.traffic.is_paused();
             for replica in &self.replicas {
                 let stillness = known.entry(replica.name.clone()).or_default();
                 if self.claims.has(&replica.name) {
@@ -91,6 +92,8 @@ impl Watched {
                 let starts = replica.starts();
                 let found = replica.counts(&self.http).await.ok();
                 let now = found.map(|found| (starts, work(&found, replica)));
+                // Without traffic there is nothing to do but to answer.
+                let counts = is_undisturbed && (flows || now.is_none());
                 let passed = if counts { passed } else { Duration::ZERO };
                 if stillness.is_newly_stuck(now, passed, self.limit) {
                     let told = self.describe(replica, stillness).await;

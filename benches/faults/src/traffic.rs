@@ -206,8 +206,23 @@ impl Traffic {
 
     /// Sends bytes to any topic; nothing is a tombstone.
     pub(crate) fn send_raw(&self, topic: &str, value: Option<&[u8]>, due: Due) {
-        let number = lock(&self.shared.ledger).begin(None, due);
+        let number = lock(&self.shared.ledger).begin_bytes(value.map_or(0, <[u8]>::len), due);
         self.shared.produce(topic, value, number);
+    }
+
+    /// Sends messages of a topic with one and the same time, or so many microseconds apart within one millisecond. Only one of
+    /// them can be a point.
+    pub(crate) fn send_sharing(&self, line: usize, messages: usize, micros_apart: i64) {
+        let mut lines = lock(&self.shared.lines);
+        let Some(found) = lines.get_mut(line) else {
+            return;
+        };
+        let special = Special::due(Due::Shares);
+        let time_ms = found.time_ms(&special);
+        for number in 0..messages {
+            let micros = 1_000 * time_ms + micros_apart * number as i64;
+            self.shared.send_at(line, found, &special, micros);
+        }
     }
 }
 
@@ -309,9 +324,14 @@ impl Shared {
 
     fn send(&self, number: usize, line: &mut Line, special: &Special<'_>) {
         let time_ms = line.time_ms(special);
+        self.send_at(number, line, special, 1_000 * time_ms);
+    }
+
+    fn send_at(&self, number: usize, line: &mut Line, special: &Special<'_>, utc_micros: i64) {
+        let time_ms = utc_micros / 1_000;
         line.sequence += 1;
         let moment = Moment {
-            utc_micros: time_ms * 1_000,
+            utc_micros,
             sequence: line.sequence,
             scale: TimeScale::Utc,
         };

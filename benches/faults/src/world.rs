@@ -47,6 +47,9 @@ pub(crate) const CHANGING: usize = 10;
 /// The line that ends with a string.
 pub(crate) const WITH_STRING: usize = 11;
 
+/// The records' topics, as the README has it.
+pub(crate) const RECORDS: &str = "^lsst\\.sal\\.";
+
 /// Kafka takes 45 s to miss a member unless it is told otherwise. So the runs take minutes and not hours.
 const SESSION: &str = "session.timeout.ms=6000";
 /// Replicas of each stage.
@@ -321,7 +324,7 @@ fn recipes(
         &["--schema-refresh", "1", "--subsystem", "ATDome,Test,MTM1M3TS"],
         &transform_args,
     );
-    let flags = ["--topic-regex", "^lsst\\.sal\\.", "--request-timeout", "4"];
+    let flags = ["--topic-regex", RECORDS, "--request-timeout", "4"];
     let mut sink = recipe(Stage::Sink, "influxsink", &flags, &args.sink_arg);
     for key in ["INFLUXDB_ORG", "INFLUXDB_BUCKET", "INFLUXDB_TOKEN"] {
         sink.environment

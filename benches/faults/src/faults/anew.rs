@@ -5,27 +5,54 @@ use std::time::Duration;
 
 use super::{Injected, Injection};
 use crate::failure::Outcome;
-use crate::ledger::Stage;
+use crate::ledger::{Due, Stage};
+use crate::traffic::Special;
 use pipeline::lock;
 
-/// A topic that the stage reads, while both stages run. What saltransform has for a record topic waits until it is back.
+/// More messages than these are not sent to a new topic at once: each has a millisecond of its own.
+const MOST_AT_ONCE: i64 = 3_000;
+
+/// A topic that the stage reads, while both stages run. What saltransform has for a record topic waits until it is back. It is
+/// made anew twice: the second time has at once more messages than the first ever had, so that the offsets that were read up to
+/// are in the middle of the new ones.
 pub(super) async fn while_running(world: &mut Injection, read_by: Stage) -> Outcome<Injected> {
     let (topic, lines) = choose(world, read_by);
-    if !rest(world, &lines).await {
-        return Ok(Injected::now(
-            world,
-            format!("{topic}, not deleted: it did not come to rest"),
-        ));
-    }
-    remove(world, &topic).await?;
-    if read_by == Stage::Sink {
+    let mut sent = Vec::new();
+    for _ in 0..2 {
+        if !rest(world, &lines).await {
+            return Ok(Injected::now(world, format!("{topic} did not come to rest")));
+        }
+        let messages = more_than_held(world, &topic)?;
+        remove(world, &topic).await?;
+        if read_by == Stage::Sink {
+            hold(world, &lines, false);
+        }
+        world.wait(500..4_000).await;
+        world.cluster.create(std::slice::from_ref(&topic)).await?;
+        send(world, &lines, messages);
         hold(world, &lines, false);
+        world.wait(500..2_000).await;
+        sent.push(messages.to_string());
     }
-    world.wait(1_000..5_000).await;
-    world.cluster.create(std::slice::from_ref(&topic)).await?;
-    world.cluster.wait_in_step(60).await?;
-    hold(world, &lines, false);
-    Ok(Injected::now(world, topic))
+    Ok(Injected::now(
+        world,
+        format!("{topic}, with {} messages at once", sent.join(" and ")),
+    ))
+}
+
+/// As many messages as make each partition longer than it is now.
+fn more_than_held(world: &Injection, topic: &str) -> Outcome<i64> {
+    let held = world.cluster.held(topic)?;
+    let longest = held.values().map(|range| range.end).max().unwrap_or_default();
+    // They are spread at random.
+    Ok((3 * longest + 20).min(MOST_AT_ONCE))
+}
+
+fn send(world: &mut Injection, lines: &[usize], messages: i64) {
+    for _ in 0..messages {
+        let line = lines[world.pick(lines.len())];
+        world.traffic.send(line, &Special::due(Due::Stored));
+    }
 }
 
 /// A topic that the stage reads, while no replica of it runs, and with messages before it does again.
@@ -41,15 +68,19 @@ pub(super) async fn while_down(world: &mut Injection, read_by: Stage) -> Outcome
     for victim in &victims {
         world.terminate(victim).await?;
     }
+    let messages = more_than_held(world, &topic)?;
     remove(world, &topic).await?;
     world.cluster.create(std::slice::from_ref(&topic)).await?;
-    world.cluster.wait_in_step(60).await?;
+    send(world, &lines, messages);
     hold(world, &lines, false);
-    world.wait(1_000..3_000).await;
+    world.wait(500..2_000).await;
     for victim in &victims {
         victim.restart()?;
     }
-    Ok(Injected::now(world, topic))
+    Ok(Injected::now(
+        world,
+        format!("{topic}, with {messages} messages at once"),
+    ))
 }
 
 /// A topic, and the lines whose messages go through it.

@@ -75,6 +75,8 @@ pub(crate) enum Kind {
     Page,
     RegistryLags,
     RegistryForgets,
+    LettersMatched,
+    SharedTimes,
 }
 
 impl Kind {
@@ -147,46 +149,49 @@ impl Kind {
             Self::Poison => "junk of all sizes up to the broker's limit",
             Self::RegistryLags => "the registry lags, 40403 for seconds",
             Self::RegistryForgets => "the registry's ids are other schemas",
+            Self::LettersMatched => "dead-letter topics within the expression",
+            Self::SharedTimes => "messages share a millisecond",
             Self::Page => "a proxy answers 200 in InfluxDB's place",
         }
     }
 
     /// Whether it takes a few seconds at most: no session has to time out, no broker has to start.
     pub(crate) fn is_quick(self) -> bool {
-        !matches!(
+        matches!(
             self,
-            Self::KillTransform
-                | Self::KillSink
-                | Self::KillController
-                | Self::StopTransform
-                | Self::StopLeader
-                | Self::StopController
-                | Self::StopRegistry
-                | Self::StopDatabase
-                | Self::SilentKafka
-                | Self::SilentRegistry
-                | Self::SlowRegistry
-                | Self::TornRegistry
-                | Self::SlowKafka
-                | Self::ServerError
-                | Self::RefusedPoints
-                | Self::DoubleOutput
-                | Self::SchemaRefused
-                | Self::SchemaConflict
-                | Self::Empty
-                | Self::Unframed
-                | Self::SinkJoins
-                | Self::TransformLeaves
-                | Self::FreezeBroker
-                | Self::FreezeRepeated
-                | Self::FreezeLong
-                | Self::ThreeAtOnce
-                | Self::FourAtOnce
-                | Self::RetentionInput
-                | Self::InputAnewDown
+            Self::KillLeader
+                | Self::KillRegistry
+                | Self::KillDatabase
+                | Self::SlowDatabase
+                | Self::SilentDatabase
+                | Self::TornKafka
+                | Self::TornDatabase
+                | Self::DiskFull
+                | Self::TooManyRequests
+                | Self::TooLarge
+                | Self::PartialWrite
+                | Self::LostAnswer
+                | Self::Page
+                | Self::DoubleInput
+                | Self::SchemaGrows
+                | Self::RegistryLags
+                | Self::RegistryForgets
+                | Self::Tombstone
+                | Self::Short
+                | Self::UnknownSchema
+                | Self::Huge
+                | Self::Poison
+                | Self::PackedLarge
+                | Self::WrongUtf8
+                | Self::ClockOff
+                | Self::SharedTimes
+                | Self::TransformJoins
+                | Self::SinkLeaves
+                | Self::FreezeAll
+                | Self::TwoAtOnce
+                | Self::StopWithin
+                | Self::RetentionOutput
                 | Self::OutputAnewDown
-                | Self::SchemaLate
-                | Self::PackedTiny
         )
     }
 
@@ -206,6 +211,8 @@ impl Kind {
             Self::RetentionInput
                 | Self::RetentionOutput
                 | Self::SchemaUnusable
+                | Self::LettersMatched
+                | Self::SharedTimes
                 | Self::Page
                 | Self::Poison
                 | Self::PackedTiny
@@ -273,12 +280,14 @@ impl Kind {
             | Self::PackedTiny
             | Self::PackedLarge
             | Self::Poison
+            | Self::SharedTimes
             | Self::ClockOff => Area::Messages,
             Self::SchemaGrows
             | Self::SchemaRefused
             | Self::SchemaConflict
             | Self::SchemaLate
             | Self::SchemaUnusable
+            | Self::LettersMatched
             | Self::RetentionInput
             | Self::RetentionOutput
             | Self::InputAnew

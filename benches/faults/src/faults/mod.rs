@@ -2,6 +2,7 @@
 
 mod anew;
 mod answers;
+mod expression;
 mod freeze;
 mod injection;
 mod kill;
@@ -127,6 +128,8 @@ async fn inject_one(kind: Kind, world: &mut Injection) -> Outcome<Injected> {
         Kind::SchemaLate => schemas::late(world).await,
         Kind::SchemaUnusable => schemas::unusable(world).await,
         Kind::RegistryLags | Kind::RegistryForgets => registry::mood(world, kind).await,
+        Kind::LettersMatched => expression::too_wide(world).await,
+        Kind::SharedTimes => messages::shared_times(world),
         Kind::PackedTiny => Ok(packed::tiny(world)),
         Kind::PackedLarge => Ok(packed::large(world)),
         Kind::Poison => messages::poison(world),

@@ -1,7 +1,7 @@
 //! A registry that does not know what it should, or knows it wrongly, while a stage starts that has to ask.
 
 use super::{Injected, Injection, Kind};
-use crate::failure::Outcome;
+use crate::failure::{Outcome, until};
 use crate::ledger::Stage;
 use crate::registry_answers::RegistryMood;
 
@@ -19,14 +19,16 @@ pub(super) async fn mood(world: &mut Injection, kind: Kind) -> Outcome<Injected>
     let before = world.registry_answers.answered();
     world.registry_answers.set(mood);
     victim.restart()?;
-    // From when it asks: how long a start takes is the machine's.
-    let asked = || world.registry_answers.answered() > before;
-    for _ in 0..200 {
-        if asked() {
-            break;
+    // How long a start takes is the machine's: the stage asks when it has its partitions.
+    let what = format!("{} has partitions", victim.name);
+    let joined = until(&what, 60, || async {
+        match victim.counts(&world.http).await {
+            Ok(counts) if counts.get("kafka_assigned_partitions") > 0 => Ok(()),
+            Ok(_) => Err("it has none".to_owned()),
+            Err(error) => Err(pipeline::chain(&error)),
         }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    });
+    joined.await?;
     world.wait(LAG_MS).await;
     world.registry_answers.set(RegistryMood::Well);
     let answered = world.registry_answers.answered() - before;

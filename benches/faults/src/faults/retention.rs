@@ -12,7 +12,7 @@ use crate::world::group;
 use pipeline::lock;
 
 /// The stages' counter of messages that were deleted before they were read.
-const DELETED_UNREAD: &str = "kafka_deleted_unread_total";
+const LOST_TO_RETENTION: &str = "kafka_messages_lost_to_retention_total";
 
 pub(super) async fn overtakes(world: &mut Injection, stage: Stage) -> Outcome<Injected> {
     let victims = world.claim_stage(stage).await;
@@ -43,7 +43,7 @@ pub(super) async fn overtakes(world: &mut Injection, stage: Stage) -> Outcome<In
             let counts = victim.counts(&world.http).await;
             said += counts
                 .map_err(|error| pipeline::chain(&error))?
-                .get(DELETED_UNREAD);
+                .get(LOST_TO_RETENTION);
         }
         if said == deleted {
             Ok(())

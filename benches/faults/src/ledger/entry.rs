@@ -22,6 +22,8 @@ pub(crate) enum Due {
     Stored,
     /// A dead letter of that stage, for one of these reasons.
     Dead(Stage, &'static [Why]),
+    /// A point, unless that of another message at the same time has taken its place.
+    Shares,
     /// Nothing, as it carries nothing: the stage's group must pass it.
     Skipped(Stage),
 }
@@ -55,6 +57,10 @@ pub(crate) struct Entry {
     pub(crate) wrong: u32,
     /// Whether retention deleted it before its stage had read it: it was due a point, and is due nothing now.
     pub(crate) taken: bool,
+    /// Whether another message of the same time took its place in the database.
+    pub(crate) overwritten: bool,
+    /// Its bytes, where a dead letter must hold as many.
+    pub(crate) length: Option<usize>,
     /// How often it is in the output topics, and where it is last.
     pub(crate) records: u32,
     pub(crate) record: Option<Origin>,
@@ -69,7 +75,7 @@ impl Entry {
     pub(crate) fn waits_for(&self) -> Stage {
         match self.due {
             Due::Dead(stage, _) | Due::Skipped(stage) => stage,
-            Due::Stored => Stage::Transform,
+            Due::Stored | Due::Shares => Stage::Transform,
         }
     }
 }
@@ -82,6 +88,8 @@ pub(crate) struct Letter {
     pub(crate) stage: String,
     pub(crate) reason: String,
     pub(crate) detail: String,
+    /// Bytes of the payload.
+    pub(crate) length: usize,
     /// The message's name, where the payload is a record.
     pub(crate) name: Option<Name>,
 }

@@ -29,6 +29,39 @@ impl Ledger {
             }
             self.settle(number);
         }
+        if by == Stage::Sink {
+            self.settle_overwritten(positions);
+        }
+    }
+
+    /// Messages that the sink has passed and that are no point, while another one of their time is: that took their place.
+    fn settle_overwritten(&mut self, positions: &BTreeMap<(String, i32), i64>) {
+        let is_passed = |record: &Origin| {
+            let position = positions.get(&(record.topic.to_string(), record.partition));
+            position.is_some_and(|position| *position > record.offset)
+        };
+        let open = self.open.iter().copied();
+        let passed: Vec<usize> = open
+            .filter(|number| {
+                self.entries.get(*number).is_some_and(|entry| {
+                    let key = entry
+                        .sal
+                        .map(|((line, _), time)| (line, time))
+                        .unwrap_or_default();
+                    let sharing = self.sharing.get(&key).into_iter().flatten();
+                    let mut others = sharing.filter_map(|other| self.entries.get(*other));
+                    entry.due == Due::Shares
+                        && entry.record.as_ref().is_some_and(is_passed)
+                        && others.any(|other| other.stored)
+                })
+            })
+            .collect();
+        for number in passed {
+            if let Some(entry) = self.entries.get_mut(number) {
+                entry.overwritten = true;
+            }
+            self.settle(number);
+        }
     }
 
     /// Whether any of the first `upto` messages waits to be passed by a group.
@@ -37,25 +70,26 @@ impl Ledger {
             .open
             .range(..upto)
             .filter_map(|number| self.entries.get(*number));
-        open.any(|entry| matches!(entry.due, Due::Skipped(_)))
+        open.any(|entry| matches!(entry.due, Due::Skipped(_) | Due::Shares))
     }
 
-    /// The times of points that are due and not seen yet, as few spans in milliseconds (both ends included).
+    /// The times of points that are due and not seen yet, as spans in milliseconds (both ends included). They are short: one that
+    /// reached over all that came after a single lost message would be too much for one question.
     pub(crate) fn spans(&self, upto: usize) -> Vec<(i64, i64)> {
-        const GAP_MS: i64 = 60_000;
+        const LONGEST_MS: i64 = 10_000;
         let open = self
             .open
             .range(..upto)
             .filter_map(|number| self.entries.get(*number));
         let mut times: Vec<i64> = open
-            .filter(|entry| entry.due == Due::Stored)
+            .filter(|entry| matches!(entry.due, Due::Stored | Due::Shares))
             .filter_map(|entry| entry.sal.map(|(_, time)| time))
             .collect();
         times.sort_unstable();
         let mut spans: Vec<(i64, i64)> = Vec::new();
         for time in times {
             match spans.last_mut() {
-                Some(span) if time - span.1 <= GAP_MS => span.1 = time,
+                Some(span) if time - span.0 <= LONGEST_MS => span.1 = time,
                 _ => spans.push((time, time)),
             }
         }
@@ -124,6 +158,12 @@ impl Ledger {
     pub(crate) fn made_anew(&mut self, topic: &str) {
         self.by_origin.retain(|origin, _| &*origin.topic != topic);
         self.letter_origins.retain(|(_, origin)| &*origin.topic != topic);
+    }
+
+    /// Does not wait any longer for what the first `upto` messages are due; answers how many that are. What still comes is noted.
+    pub(crate) fn give_up(&mut self, upto: usize) -> usize {
+        let later = self.open.split_off(&upto);
+        std::mem::replace(&mut self.open, later).len()
     }
 
     /// Where messages wait for longer than `limit` of undisturbed time: the stage that has not done its work, topic and

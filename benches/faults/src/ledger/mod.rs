@@ -20,6 +20,8 @@ pub(crate) struct Ledger {
     pub(crate) entries: Vec<Entry>,
     by_name: HashMap<Name, usize>,
     by_origin: HashMap<Origin, usize>,
+    /// The messages that share a topic's millisecond.
+    sharing: HashMap<(usize, i64), Vec<usize>>,
     /// Entries without their fate.
     open: BTreeSet<usize>,
     window: usize,
@@ -93,13 +95,27 @@ impl Ledger {
             taken: false,
             records: 0,
             record: None,
+            overwritten: false,
+            length: None,
             weight: 1,
             since: self.clock.total(),
         });
-        if let Some((name, _)) = sal {
+        if let Some((name, time_ms)) = sal {
             self.by_name.insert(name, number);
+            if due == Due::Shares {
+                self.sharing.entry((name.0, time_ms)).or_default().push(number);
+            }
         }
         self.open.insert(number);
+        number
+    }
+
+    /// As `begin`, for bytes that are no SAL message: a dead letter has to hold as many.
+    pub(crate) fn begin_bytes(&mut self, length: usize, due: Due) -> usize {
+        let number = self.begin(None, due);
+        if let Some(entry) = self.entries.get_mut(number) {
+            entry.length = Some(length);
+        }
         number
     }
 
@@ -134,10 +150,15 @@ impl Ledger {
             (Some(number), Some(entry)) if entry.sal == Some((name, time_ms)) => {
                 if !entry.stored {
                     entry.stored = true;
+                    entry.overwritten = false;
                     let due = entry.due;
-                    if due != Due::Stored {
-                        entry.wrong += 1;
-                        self.complain(format!("{name:?} is in the database, due is {due:?}"));
+                    match due {
+                        Due::Stored => {}
+                        Due::Shares => self.overwrite(number, (name.0, time_ms)),
+                        _ => {
+                            entry.wrong += 1;
+                            self.complain(format!("{name:?} is in the database, due is {due:?}"));
+                        }
                     }
                     self.settle(number);
                 }
@@ -149,6 +170,20 @@ impl Ledger {
                     }
                     self.complain(format!("a point that nobody sent: {name:?} at {time_ms} ms"));
                 }
+            }
+        }
+    }
+
+    /// The database has one point for a line and a time: what had it before has it no more.
+    fn overwrite(&mut self, by: usize, shared: (usize, i64)) {
+        for other in self.sharing.get(&shared).into_iter().flatten() {
+            if let Some(entry) = self
+                .entries
+                .get_mut(*other)
+                .filter(|entry| *other != by && entry.stored)
+            {
+                entry.stored = false;
+                entry.overwritten = true;
             }
         }
     }
@@ -204,6 +239,13 @@ impl Ledger {
             && whys.contains(&(letter.stage.as_str(), letter.reason.as_str())));
         if is_right {
             entry.letters += 1;
+            let length = entry.length;
+            if length.is_some_and(|length| length != letter.length) {
+                self.complain(format!(
+                    "dead letter of {} with {} bytes, sent were {length:?}",
+                    letter.origin, letter.length
+                ));
+            }
             self.settle(number);
         } else {
             entry.wrong += 1;

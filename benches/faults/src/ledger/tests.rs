@@ -29,6 +29,7 @@ fn letter(by: Stage, stage: &str, reason: &str) -> Letter {
         stage: stage.to_owned(),
         reason: reason.to_owned(),
         detail: String::new(),
+        length: 9,
         name: None,
     }
 }
@@ -40,6 +41,16 @@ fn a_message_without_a_point_is_outstanding_until_it_has_one() {
     ledger.point((0, 7), 1_000);
     assert_eq!(ledger.outstanding(1), 0);
     assert!(ledger.complaints().0.is_empty());
+}
+
+#[test]
+fn what_is_given_up_is_no_longer_waited_for_and_still_lost() {
+    let mut ledger = with_one(Due::Stored);
+    ledger.begin(Some(((0, 8), 1_001)), Due::Stored);
+    assert_eq!((ledger.give_up(1), ledger.outstanding(2)), (1, 1));
+    assert!(!ledger.entries[0].stored);
+    ledger.point((0, 7), 1_000);
+    assert!(ledger.entries[0].stored, "it came after all");
 }
 
 #[test]
@@ -72,6 +83,43 @@ fn a_letter_and_a_point_contradict_each_other() {
     ledger.point((0, 7), 1_000);
     ledger.letter(letter(Stage::Sink, "write", "rejected"));
     assert_eq!(ledger.entries[0].wrong, 1);
+}
+
+#[test]
+fn a_dead_letter_is_whole() {
+    for (sent, is_whole) in [(9, true), (10, false)] {
+        let mut ledger = Ledger::default();
+        let due = Due::Dead(Stage::Transform, &[("parse", "bad_header")]);
+        let number = ledger.begin_bytes(sent, due);
+        ledger.acknowledge(number, origin("in", 3));
+        ledger.letter(letter(Stage::Transform, "parse", "bad_header"));
+        assert_eq!(ledger.complaints().0.is_empty(), is_whole);
+    }
+}
+
+#[test]
+fn of_messages_that_share_a_time_one_is_a_point() {
+    let mut ledger = Ledger::default();
+    for (number, sequence) in [7, 8, 9].into_iter().enumerate() {
+        ledger.begin(Some(((0, sequence), 1_000)), Due::Shares);
+        ledger.acknowledge(number, origin("in", sequence));
+        ledger.record((0, sequence), origin("out", sequence));
+    }
+    let at = |offset| BTreeMap::from([(("out".to_owned(), 0), offset)]);
+    ledger.committed(Stage::Sink, &at(10));
+    assert_eq!(ledger.outstanding(3), 3, "none is a point");
+    ledger.point((0, 8), 1_000);
+    ledger.committed(Stage::Sink, &at(8));
+    assert_eq!(ledger.outstanding(3), 1, "the last one is not read yet");
+    // It took the first one's place.
+    ledger.point((0, 9), 1_000);
+    assert_eq!(ledger.outstanding(3), 0);
+    let fates = ledger
+        .entries
+        .iter()
+        .map(|entry| (entry.stored, entry.overwritten));
+    assert!(fates.eq([(false, true), (false, true), (true, false)]));
+    assert!(ledger.complaints().0.is_empty());
 }
 
 #[test]
