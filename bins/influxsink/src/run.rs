@@ -129,6 +129,7 @@ pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), R
     config.memory.limit_consumer(&mut options.config);
     options.auto_offset_reset.clone_from(&args.auto_offset_reset);
     args.member.apply(&mut options.config);
+    options.skip_undecodable_batches = args.member.skip_undecodable_batches;
     options.lanes = config.lanes;
     options.tick_interval = options.tick_interval.min(config.limits.interval);
     let intake = Intake::new(options, reporter)?;

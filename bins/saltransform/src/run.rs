@@ -89,6 +89,7 @@ impl Stage {
             intake.lanes = tasks.max(1);
         }
         args.member.apply(&mut intake.config);
+        intake.skip_undecodable_batches = args.member.skip_undecodable_batches;
         let mut producer = outlet::config(args)?;
         if args.exactly_once {
             intake.commit_interval = args.commit_interval;

@@ -6,6 +6,7 @@
 mod broker;
 mod http;
 pub mod influx;
+pub mod raw;
 mod registry;
 mod schemas;
 

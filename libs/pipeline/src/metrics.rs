@@ -97,6 +97,12 @@ pub struct KafkaMetrics {
     pub released: IntCounter,
     /// Offset commits, by result: ok, failed.
     pub commits: IntCounterVec,
+    /// Partitions that stand still in front of a batch which cannot be decoded.
+    pub blocked: IntGauge,
+    /// Batches passed over with --skip-undecodable-batches.
+    pub skipped_batches: IntCounter,
+    /// Their offsets.
+    pub skipped_offsets: IntCounter,
 }
 
 impl KafkaMetrics {
@@ -142,6 +148,21 @@ impl KafkaMetrics {
                 "messages given back unfinished, read again by another",
             )?,
             commits: counters(r, "kafka_commits_total", "offset commits by result", &["result"])?,
+            blocked: gauge(
+                r,
+                "kafka_blocked_partitions",
+                "partitions that stand still in front of a batch which cannot be decoded",
+            )?,
+            skipped_batches: counter(
+                r,
+                "kafka_skipped_batches_total",
+                "batches passed over that cannot be decoded",
+            )?,
+            skipped_offsets: counter(
+                r,
+                "kafka_skipped_offsets_total",
+                "offsets of batches passed over that cannot be decoded",
+            )?,
         })
     }
 }

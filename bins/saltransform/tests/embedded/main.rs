@@ -3,11 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod exactly_once;
-mod raw;
 mod stack;
 
 use std::collections::BTreeSet;
 
+use devstack::raw::Batch;
 use rdkafka::Message;
 use rdkafka::message::Headers;
 use stack::{DEAD, GROUP, INPUT, Stack, header, message};
@@ -95,13 +95,10 @@ async fn a_header_whose_name_is_no_text_is_kept_and_ends_nothing() {
     let stack = Stack::start(1).await;
     stack.register(false).await;
     let own: [(&[u8], &[u8]); 2] = [(b"\xff\xfe", b"\x00\x80"), (b"name", b"value")];
-    raw::produce(stack.broker.bootstrap_servers(), INPUT, b"not SAL", &own);
-    raw::produce(
-        stack.broker.bootstrap_servers(),
-        INPUT,
-        b"not SAL either",
-        &own[1..],
-    );
+    for (value, headers) in [(&b"not SAL"[..], &own[..]), (b"not SAL either", &own[1..])] {
+        let batch = Batch::new().record(value, headers);
+        batch.send(stack.broker.bootstrap_servers(), INPUT, 0).unwrap();
+    }
     stack.produce([message(7, None)]);
     let running = stack.run(stack.args());
     assert_eq!(stack.records(1).await[0].1["sal_sequence"], 7);

@@ -15,6 +15,11 @@ pub struct MemberArgs {
     /// name. A replica that is back within the session time-out then finds its partitions as it left them
     #[arg(long, env = "GROUP_INSTANCE_ID", value_name = "NAME")]
     pub group_instance_id: Option<String>,
+
+    /// Go on behind a batch that cannot be decoded (a wrong checksum, or it does not unpack), and count and log what is
+    /// passed over. Without it, its partition stands still and /ready names it
+    #[arg(long, env = "SKIP_UNDECODABLE_BATCHES")]
+    pub skip_undecodable_batches: bool,
 }
 
 /// A rebalance protocol of Kafka.

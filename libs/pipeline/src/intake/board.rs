@@ -5,10 +5,15 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use rdkafka::Offset;
+
 use crate::lock;
 use crate::metrics::KafkaMetrics;
 use crate::offsets::FinishedPrefix;
 use crate::origin::Origin;
+
+/// No offset.
+const NONE: i64 = i64::MIN;
 
 /// All partitions of an intake, and what they have in flight together.
 #[derive(Debug)]
@@ -38,6 +43,8 @@ pub(super) struct Partition {
     committed: Mutex<Option<i64>>,
     /// Where to read again after an aborted transaction: the last committed offset, or the first that was taken.
     restart: AtomicI64,
+    /// The offset behind the last message that librdkafka gave; [`NONE`] while any may come.
+    next: AtomicI64,
     in_flight: Arc<InFlight>,
 }
 
@@ -138,10 +145,25 @@ impl Board {
                 revoked: AtomicBool::new(false),
                 committed: Mutex::default(),
                 restart: offset.into(),
+                next: NONE.into(),
                 in_flight: Arc::clone(&self.in_flight),
             })
         });
         Arc::clone(partition)
+    }
+
+    /// The offset of the next message of a partition, if one of it has come.
+    pub(super) fn next_offset(&self, topic: &str, number: i32) -> Option<Offset> {
+        let key = (topic.to_owned(), number);
+        let next = lock(&self.assigned).ours.get(&key)?.next()?;
+        Some(Offset::Offset(next))
+    }
+
+    /// Any message of a partition may be the next one.
+    pub(super) fn expect_any(&self, topic: &str, number: i32) {
+        if let Some(partition) = lock(&self.assigned).ours.get(&(topic.to_owned(), number)) {
+            partition.expect(None);
+        }
     }
 
     /// Takes a partition off the board; its receipts from now on say that it is revoked.
@@ -237,6 +259,25 @@ impl Partition {
         self.taken.fetch_sub(messages, Ordering::Release);
     }
 
+    /// The offset behind the last message that came.
+    pub(super) fn next(&self) -> Option<i64> {
+        Some(self.next.load(Ordering::Relaxed)).filter(|next| *next != NONE)
+    }
+
+    /// The next message is due at this offset or behind it; without one, anywhere.
+    pub(super) fn expect(&self, next: Option<i64>) {
+        self.next.store(next.unwrap_or(NONE), Ordering::Relaxed);
+    }
+
+    /// Nothing in front of `to` comes any more: it counts as finished.
+    pub(super) fn pass_over(&self, to: i64) {
+        let mut prefix = lock(&self.prefix);
+        prefix.begin(to - 1);
+        prefix.finish(to - 1);
+        drop(prefix);
+        self.expect(Some(to));
+    }
+
     /// Whether it was taken from us.
     pub(super) fn is_revoked(&self) -> bool {
         self.revoked.load(Ordering::Relaxed)
@@ -312,6 +353,23 @@ mod tests {
         assert!(!one.is_idle() && other.is_idle());
         drop(held);
         assert_eq!((board.messages(), one.take_position()), (0, None));
+    }
+
+    #[test]
+    fn what_is_passed_over_counts_once_everything_before_it_has_finished() {
+        let board = board();
+        let partition = board.partition("t", 0, 4, 1);
+        let [held] = take(&partition, [(4, 1)]);
+        partition.pass_over(10);
+        assert_eq!(partition.take_position(), None);
+        held.finish();
+        assert_eq!(partition.take_position(), Some(10));
+        assert_eq!(board.next_offset("t", 0), Some(Offset::Offset(10)));
+        board.expect_any("t", 0);
+        assert_eq!(
+            (board.next_offset("t", 0), board.next_offset("t", 1)),
+            (None, None)
+        );
     }
 
     #[test]

@@ -12,6 +12,7 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::util::Timeout;
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::blocked::Blocked;
 use super::board::{Board, Partition};
 use super::options::Topics;
 use super::range::RangeReader;
@@ -41,6 +42,8 @@ pub(super) struct IntakeContext {
     pub(super) starts_at_latest: Option<Topics>,
     /// With `--rewind-to-start`: the partitions that were rewound already, as each is rewound once.
     pub(super) rewound: Option<Mutex<HashSet<(String, i32)>>>,
+    /// Partitions that stand still in front of a batch.
+    pub(super) blocked: Blocked,
     /// Set before the consumer closes.
     pub(super) is_closing: AtomicBool,
     /// Whether all partitions were given back since then.
@@ -51,6 +54,7 @@ crate::reports_to_its_reporter!(IntakeContext, |context, statistics| {
     if let Some(range) = &context.range {
         range.learn(statistics);
     }
+    context.blocked.learn(statistics, &context.board);
 });
 
 impl ConsumerContext for IntakeContext {
@@ -73,6 +77,7 @@ impl ConsumerContext for IntakeContext {
                     Some(topics) => start::pin(consumer, topics, list),
                     None => TopicPartitionList::new(),
                 };
+                self.blocked.starts(list);
                 let assign = if cooperative {
                     consumer.incremental_assign(list)
                 } else {
@@ -169,6 +174,7 @@ impl IntakeContext {
         if let Some(range) = &self.range {
             range.forget(list);
         }
+        self.blocked.forget(list);
         let revoked: Vec<Arc<Partition>> = list
             .elements()
             .iter()

@@ -8,6 +8,7 @@ use crossbeam_channel::{Select, Sender, TrySendError};
 use rdkafka::Message;
 use rdkafka::message::BorrowedMessage;
 
+use super::blocked::Blocked;
 use super::board::{Board, Partition, Receipt};
 use super::lane::Taken;
 use crate::memory::BESIDE_MESSAGE;
@@ -19,6 +20,7 @@ const FULL_WAIT: Duration = Duration::from_millis(20);
 /// Deals messages to the lanes, and keeps what does not fit.
 pub(super) struct Dealer<'a, 'm> {
     board: &'a Board,
+    blocked: &'a Blocked,
     queues: &'a [Sender<Vec<Taken<'m>>>],
     /// Taken from librdkafka, not yet dealt: without receipts, so that a revoke need not wait for them.
     waiting: VecDeque<(Arc<Partition>, BorrowedMessage<'m>)>,
@@ -28,9 +30,10 @@ pub(super) struct Dealer<'a, 'm> {
 }
 
 impl<'a, 'm> Dealer<'a, 'm> {
-    pub(super) fn new(board: &'a Board, queues: &'a [Sender<Vec<Taken<'m>>>]) -> Self {
+    pub(super) fn new(board: &'a Board, blocked: &'a Blocked, queues: &'a [Sender<Vec<Taken<'m>>>]) -> Self {
         Self {
             board,
+            blocked,
             queues,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
@@ -59,6 +62,13 @@ impl<'a, 'm> Dealer<'a, 'm> {
                 .partition(message.topic(), number, message.offset(), self.queues.len()),
         };
         self.last = Some(Arc::clone(&partition));
+        if let Some(next) = partition.next()
+            && message.offset() < next
+            && self.blocked.is_thrown_back(&partition, next)
+        {
+            return;
+        }
+        partition.expect(Some(message.offset() + 1));
         self.waiting_bytes += size(&message);
         self.waiting.push_back((partition, message));
     }

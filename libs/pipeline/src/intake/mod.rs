@@ -14,6 +14,7 @@
 //! - A stage that produces in transactions says so ([`LaneFactory::transaction`]): then offsets are committed within
 //!   them, by a thread of their own (`transaction.rs`), and after an aborted one the consumer seeks back.
 
+mod blocked;
 mod board;
 mod context;
 mod deal;
@@ -23,6 +24,7 @@ mod lane;
 mod options;
 mod poll;
 mod range;
+mod settings;
 mod start;
 mod transaction;
 

@@ -59,6 +59,8 @@ pub struct IntakeOptions {
     pub max_bytes: usize,
     /// The process's resident memory, in bytes, above which an eighth of `max_bytes` is the limit.
     pub max_resident: Option<usize>,
+    /// Go on behind a batch that cannot be decoded, instead of standing still in front of it.
+    pub skip_undecodable_batches: bool,
     /// How often finished prefixes are committed, or transactions ended.
     pub commit_interval: Duration,
     /// How often a lane is ticked; see [`Lane::rest`](super::Lane::rest).
@@ -78,6 +80,7 @@ impl IntakeOptions {
             lanes: std::thread::available_parallelism().map_or(1, usize::from),
             max_bytes: 64 << 20,
             max_resident: None,
+            skip_undecodable_batches: false,
             commit_interval: Duration::from_secs(1),
             tick_interval: Duration::from_millis(5),
         }

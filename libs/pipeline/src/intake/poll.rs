@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::BorrowedMessage;
-use rdkafka::{Message, Offset, TopicPartitionList};
+use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 
+use super::blocked::{Blocked, Inspector, Orders};
 use super::board::Board;
 use super::context::{IntakeContext, commit};
 use super::deal::Dealer;
@@ -18,9 +19,10 @@ use super::error::IntakeError;
 use super::lane::{self, LaneFactory, Taken};
 use super::options::IntakeOptions;
 use super::range::{Progress, RangeReader};
+use super::settings;
 use super::transaction::{Commits, Committer, Request};
 use crate::kafka::Reporter;
-use crate::memory::{AHEAD, Resident, ahead_setting};
+use crate::memory::Resident;
 use crate::service::Shutdown;
 
 /// Messages taken in one go: enough to spread the cost of a hand-over, few enough to be dealt within a millisecond.
@@ -41,6 +43,8 @@ pub struct Intake {
     board: Arc<Board>,
     drain_requests: Vec<Receiver<()>>,
     commit_requests: Receiver<Request>,
+    /// As the consumer's, for clients that look into a partition.
+    config: ClientConfig,
     options: IntakeOptions,
     reporter: Reporter,
     since: Instant,
@@ -62,44 +66,15 @@ impl Intake {
             starts_at_latest: (options.auto_offset_reset == "latest" && !options.rewind_to_start)
                 .then(|| options.topics.clone()),
             rewound: options.rewind_to_start.then(Default::default),
+            blocked: Blocked::new(
+                reporter.part().beside("partitions"),
+                reporter.metrics().clone(),
+                options.skip_undecodable_batches,
+            ),
             is_closing: AtomicBool::new(false),
             has_left: AtomicBool::new(false),
         };
-        let mut config = options.config.clone();
-        let ahead = ahead_setting(AHEAD);
-        let mut defaults = vec![
-            // With a range, they also say when it is read.
-            (
-                "statistics.interval.ms",
-                if options.range.is_some() { "500" } else { "5000" },
-            ),
-            // New topics are seen within seconds: those of a regular expression, and those that init makes later.
-            ("topic.metadata.refresh.interval.ms", "10000"),
-            ("auto.offset.reset", &options.auto_offset_reset),
-            ("fetch.wait.max.ms", "100"),
-            ("queued.max.messages.kbytes", &ahead),
-            // When all of that waits for us, librdkafka asks for more only after this long. Its own second is longer than we need
-            // for them: we stood still until it was over.
-            ("fetch.queue.backoff.ms", "20"),
-            // An answer that has not come by then does not come: a commit to a coordinator that was killed a moment
-            // before held up what was sent behind it for librdkafka's own 60 s, and the group went on without us.
-            ("socket.timeout.ms", "15000"),
-        ];
-        if config.get("group.protocol") != Some("consumer") {
-            // With the protocol `consumer` the broker assigns, and librdkafka refuses to be told how.
-            defaults.push(("partition.assignment.strategy", "cooperative-sticky"));
-        }
-        // Ours unless the operator says otherwise with -X.
-        for (key, value) in defaults {
-            if config.get(key).is_none() {
-                config.set(key, value);
-            }
-        }
-        // What the promises stand on cannot be set from outside: only finished prefixes are committed, by us.
-        config.set("group.id", &options.group);
-        config
-            .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false");
+        let config = settings::of_consumer(&options);
         let setup = |source| IntakeError::Setup {
             topics: options.topics.subscription().join(" "),
             source,
@@ -113,6 +88,7 @@ impl Intake {
             board,
             drain_requests,
             commit_requests,
+            config,
             options,
             reporter,
             since: Instant::now(),
@@ -169,7 +145,25 @@ impl Intake {
             if committer.is_some() {
                 scope.spawn(move || context.commits.watch(&over, shutdown));
             }
-            let polled = self.poll_until_shutdown(&queues, asked_rewinds, shutdown);
+            let (to_orders, orders) = unbounded();
+            let inspector = Inspector {
+                consumer: &self.consumer,
+                config: &self.config,
+                reporter: self.reporter.clone(),
+                orders: to_orders,
+                shutdown,
+            };
+            scope.spawn(move || {
+                let _guard = shutdown.fail_on_panic();
+                inspector.run()
+            });
+            let orders = Orders {
+                consumer: &self.consumer,
+                board: &self.board,
+                lanes: queues.len(),
+                orders,
+            };
+            let polled = self.poll_until_shutdown(&queues, &orders, asked_rewinds, shutdown);
             if polled.is_err() {
                 shutdown.fail();
             }
@@ -200,11 +194,12 @@ impl Intake {
     fn poll_until_shutdown<'m>(
         &'m self,
         queues: &[Sender<Vec<Taken<'m>>>],
+        orders: &Orders<'_>,
         rewinds: Receiver<Sender<()>>,
         shutdown: &Shutdown,
     ) -> Result<(), IntakeError> {
         let is_transactional = self.consumer.context().is_transactional.load(Ordering::Relaxed);
-        let mut dealer = Dealer::new(&self.board, queues);
+        let mut dealer = Dealer::new(&self.board, &self.consumer.context().blocked, queues);
         let resident = Resident::default();
         let mut committed = Instant::now();
         let mut full_since: Option<Instant> = None;
@@ -217,6 +212,7 @@ impl Intake {
                 self.rewind()?;
                 let _ = done.send(());
             }
+            orders.obey();
             if dealer.waiting() == 0 && self.is_range_read()? {
                 shutdown.ask();
                 break;
@@ -314,6 +310,7 @@ impl Intake {
                     self.reporter.part().down("a subscribed topic does not exist yet");
                     Ok(None)
                 }
+                code if self.consumer.context().blocked.notes(code) => Ok(None),
                 // Said by the client's context, which hears the reason too.
                 _ => {
                     tracing::debug!(error = %crate::chain(&error), "consumer reports an error; it goes on trying");
@@ -342,11 +339,13 @@ impl Intake {
         for element in sought.elements() {
             element.error().map_err(IntakeError::Rewind)?;
         }
-        Ok(())
+        self.consumer.context().blocked.starts(&sought);
+        self.consumer.resume(&sought).map_err(IntakeError::Rewind)
     }
 
-    /// Pauses or resumes all assigned partitions; says whether it could.
+    /// Pauses or resumes all assigned partitions, but those that stand still by themselves; says whether it could.
     fn set_paused(&self, pause: bool) -> bool {
+        let blocked = &self.consumer.context().blocked;
         let done = self
             .consumer
             .assignment()
@@ -354,11 +353,12 @@ impl Intake {
                 if pause {
                     self.consumer.pause(&list)
                 } else {
-                    self.consumer.resume(&list)
+                    self.consumer.resume(&blocked.without_held(&list))
                 }
             })
             .is_ok();
         if done {
+            blocked.pause_all(pause);
             self.reporter.metrics().paused.set(i64::from(pause));
             let (bytes, messages) = (self.board.bytes(), self.board.messages());
             tracing::info!(

@@ -62,6 +62,13 @@ impl Readiness {
 }
 
 impl Part {
+    /// Another part of the same process, which is there until it says otherwise.
+    pub fn beside(&self, name: &'static str) -> Part {
+        let part = self.readiness.part(name);
+        part.up();
+        part
+    }
+
     /// The part answers.
     pub fn up(&self) {
         let up = State {

@@ -1,0 +1,154 @@
+//! For tests: a produce request written byte by byte (Kafka protocol guide, Produce version 3, record batch version 2), for
+//! what no client library lets one send: names of headers that are no UTF-8, batches that nobody can decode. The embedded
+//! broker keeps a batch as it comes; a real one refuses what is broken.
+
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+
+/// The codec's number in a batch's attributes.
+pub const ZSTD: i16 = 4;
+
+/// One record batch.
+#[derive(Debug, Clone, Default)]
+pub struct Batch {
+    records: Vec<u8>,
+    count: i32,
+    codec: i16,
+    has_wrong_checksum: bool,
+}
+
+impl Batch {
+    /// A batch without records.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// One more record, without a key.
+    #[must_use]
+    pub fn record(mut self, value: &[u8], headers: &[(&[u8], &[u8])]) -> Self {
+        let mut record = vec![0]; // attributes
+        varint(&mut record, 0); // time stamp
+        varint(&mut record, i64::from(self.count));
+        varint(&mut record, -1); // no key
+        bytes(&mut record, value);
+        varint(&mut record, headers.len() as i64);
+        for (name, value) in headers {
+            bytes(&mut record, name);
+            bytes(&mut record, value);
+        }
+        bytes(&mut self.records, &record);
+        self.count += 1;
+        self
+    }
+
+    /// Says that the records are compressed, and has `compressed` in their place.
+    #[must_use]
+    pub fn compressed(mut self, codec: i16, compressed: &[u8]) -> Self {
+        self.codec = codec;
+        self.records = compressed.to_vec();
+        self
+    }
+
+    /// The records as they are before any compression.
+    pub fn records(&self) -> &[u8] {
+        &self.records
+    }
+
+    /// Spoils the checksum, as a flipped bit does.
+    #[must_use]
+    pub fn with_wrong_checksum(mut self) -> Self {
+        self.has_wrong_checksum = true;
+        self
+    }
+
+    /// The batch as Kafka keeps it.
+    fn encode(&self) -> Vec<u8> {
+        let mut checked = vec![];
+        checked.extend(self.codec.to_be_bytes());
+        checked.extend((self.count - 1).to_be_bytes()); // last offset
+        checked.extend([1_600_000_000_000i64.to_be_bytes(); 2].concat()); // first and last time stamp
+        checked.extend((-1i64).to_be_bytes()); // no producer id
+        checked.extend((-1i16).to_be_bytes()); // nor epoch
+        checked.extend((-1i32).to_be_bytes()); // nor sequence
+        checked.extend(self.count.to_be_bytes());
+        checked.extend(&self.records);
+        let mut batch = vec![];
+        batch.extend((-1i32).to_be_bytes()); // leader's epoch
+        batch.push(2); // version
+        batch.extend((crc32c(&checked) ^ u32::from(self.has_wrong_checksum)).to_be_bytes());
+        batch.extend(checked);
+        let mut all = 0i64.to_be_bytes().to_vec(); // first offset
+        all.extend((batch.len() as i32).to_be_bytes());
+        all.extend(batch);
+        all
+    }
+
+    /// Sends it to a partition and waits for the broker to have it.
+    ///
+    /// # Errors
+    /// When the broker is away or refuses.
+    pub fn send(&self, broker: &str, topic: &str, partition: i32) -> io::Result<()> {
+        let batch = self.encode();
+        let mut request = vec![];
+        request.extend([0i16.to_be_bytes(), 3i16.to_be_bytes()].concat()); // Produce, version 3
+        request.extend(7i32.to_be_bytes()); // correlation
+        text(&mut request, "raw");
+        request.extend((-1i16).to_be_bytes()); // no transaction
+        request.extend((-1i16).to_be_bytes()); // acks: all
+        request.extend(10_000i32.to_be_bytes());
+        request.extend(1i32.to_be_bytes()); // topics
+        text(&mut request, topic);
+        request.extend([1i32.to_be_bytes(), partition.to_be_bytes()].concat()); // partitions
+        request.extend((batch.len() as i32).to_be_bytes());
+        request.extend(batch);
+
+        let mut stream = TcpStream::connect(broker)?;
+        stream.write_all(&(request.len() as i32).to_be_bytes())?;
+        stream.write_all(&request)?;
+        let mut length = [0; 4];
+        stream.read_exact(&mut length)?;
+        let mut answer = vec![0; u32::from_be_bytes(length) as usize];
+        stream.read_exact(&mut answer)?;
+        // correlation, topics, topic, partitions, partition, error
+        let error = 4 + 4 + 2 + topic.len() + 4 + 4;
+        match answer.get(error..error + 2) {
+            Some([0, 0]) => Ok(()),
+            refused => Err(io::Error::other(format!("the broker answers {refused:?}"))),
+        }
+    }
+}
+
+fn text(out: &mut Vec<u8>, text: &str) {
+    out.extend((text.len() as i16).to_be_bytes());
+    out.extend(text.bytes());
+}
+
+/// A length and as many bytes.
+fn bytes(out: &mut Vec<u8>, bytes: &[u8]) {
+    varint(out, bytes.len() as i64);
+    out.extend(bytes);
+}
+
+fn varint(out: &mut Vec<u8>, value: i64) {
+    let mut rest = ((value << 1) ^ (value >> 63)) as u64;
+    while rest >= 0x80 {
+        out.push(rest as u8 | 0x80);
+        rest >>= 7;
+    }
+    out.push(rest as u8);
+}
+
+fn crc32c(bytes: &[u8]) -> u32 {
+    let mut crc = !0u32;
+    for byte in bytes {
+        crc ^= u32::from(*byte);
+        for _ in 0..8 {
+            crc = if crc & 1 == 1 {
+                (crc >> 1) ^ 0x82f6_3b78
+            } else {
+                crc >> 1
+            };
+        }
+    }
+    !crc
+}

@@ -1,0 +1,268 @@
+//! Partitions that stand still because a batch in them cannot be decoded: its checksum is wrong, or it does not unpack
+//! (librdkafka unpacks zstd up to `receive.message.max.bytes` only). librdkafka fetches such a batch again and again, and
+//! says neither which partition nor which batch its error is about.
+//!
+//! ```text
+//!  statistics, errors, ─▶ Blocked ──suspect──▶ inspector ──▶ Probe reads the partition with a client of its own
+//!  repeated messages                               │
+//!  poll thread ◀──hold: paused, named by /ready────┤
+//!              ◀──go on: behind the batch if the operator said so, or where it was once it can be read
+//! ```
+//!
+//! One more reason to hold the partition: after a wrong checksum librdkafka (2.12.1, `rd_kafka_msgset_reader_v2`) goes on
+//! in the middle of the batch. What it takes for an offset there may be any number; the partition's position is then out
+//! of range, and reset to the beginning. So messages that come again after an error are not taken.
+
+mod inspector;
+mod orders;
+mod probe;
+mod search;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::statistics::Statistics;
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::board::{Board, Partition};
+use crate::lock;
+use crate::metrics::KafkaMetrics;
+use crate::service::Part;
+
+pub(super) use inspector::Inspector;
+pub(super) use orders::Orders;
+
+/// Statistics in a row (one each 5 s) in which a partition that has more to read stands still before it is suspected. One
+/// is enough where librdkafka complains of batches.
+const LOOKS: u32 = 2;
+/// A position that was found readable is not looked into again for so long.
+const TRUST: Duration = Duration::from_secs(60);
+/// How long after an error a message that comes again is due to it.
+const ERROR_LASTS: Duration = Duration::from_secs(30);
+/// Suspects that wait for the inspector; others are suspected again.
+const MOST_SUSPECTS: usize = 64;
+/// Partitions that `/ready` names.
+const MOST_NAMED: usize = 3;
+
+/// A topic and the number of a partition.
+pub(super) type Key = (String, i32);
+
+/// A partition that does not get on, and the offset from which it is read. `Invalid`: what the group has committed, or the
+/// beginning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Suspect {
+    pub(super) key: Key,
+    pub(super) at: Offset,
+}
+
+/// A partition that is paused in front of a batch.
+#[derive(Debug, Clone)]
+pub(super) struct Held {
+    pub(super) at: Offset,
+    /// The first offset that is not read.
+    pub(super) from: i64,
+    /// The batch's first offset.
+    pub(super) batch: i64,
+    pub(super) reason: String,
+}
+
+/// What is known of the assigned partitions.
+pub(super) struct Blocked {
+    assigned: Mutex<Assigned>,
+    suspects: Sender<Suspect>,
+    suspected: Receiver<Suspect>,
+    /// Whether all partitions are paused, as downstream sets the pace: then none is expected to get on.
+    all_paused: AtomicBool,
+    part: Part,
+    metrics: KafkaMetrics,
+    /// Whether batches are passed over that cannot be decoded.
+    pub(super) skips: bool,
+}
+
+#[derive(Default)]
+struct Assigned {
+    partitions: HashMap<Key, Watched>,
+    held: BTreeMap<Key, Held>,
+    erred: Option<Instant>,
+}
+
+/// An assigned partition.
+struct Watched {
+    /// Where it is read from while no message of it has come.
+    start: Offset,
+    seen_at: Offset,
+    looks: u32,
+    /// Found readable, or not to be asked.
+    trusted: Option<(Offset, Instant)>,
+}
+
+impl Blocked {
+    pub(super) fn new(part: Part, metrics: KafkaMetrics, skips: bool) -> Self {
+        let (suspects, suspected) = bounded(MOST_SUSPECTS);
+        part.up();
+        Self {
+            assigned: Mutex::default(),
+            suspects,
+            suspected,
+            all_paused: AtomicBool::new(false),
+            part,
+            metrics,
+            skips,
+        }
+    }
+
+    /// Partitions are read from these offsets now.
+    pub(super) fn starts(&self, list: &TopicPartitionList) {
+        let mut assigned = lock(&self.assigned);
+        for element in list.elements() {
+            let key = (element.topic().to_owned(), element.partition());
+            assigned.held.remove(&key);
+            assigned.partitions.insert(key, Watched::from(element.offset()));
+        }
+        self.show(&assigned);
+    }
+
+    /// Partitions are ours no more.
+    pub(super) fn forget(&self, list: &TopicPartitionList) {
+        let mut assigned = lock(&self.assigned);
+        for key in list.to_topic_map().into_keys() {
+            assigned.partitions.remove(&key);
+            assigned.held.remove(&key);
+        }
+        self.show(&assigned);
+    }
+
+    /// All partitions are paused, or no more.
+    pub(super) fn pause_all(&self, paused: bool) {
+        self.all_paused.store(paused, Ordering::Relaxed);
+    }
+
+    /// The partitions that are resumed with all others.
+    pub(super) fn without_held(&self, list: &TopicPartitionList) -> TopicPartitionList {
+        let held = &lock(&self.assigned).held;
+        let mut others = TopicPartitionList::new();
+        for element in list.elements() {
+            let key = (element.topic().to_owned(), element.partition());
+            if !held.contains_key(&key) {
+                others.add_partition(&key.0, key.1);
+            }
+        }
+        others
+    }
+
+    /// Whether an error of the consumer is about a batch; if so, it is remembered.
+    pub(super) fn notes(&self, code: Option<RDKafkaErrorCode>) -> bool {
+        let is_of_batch = code.is_some_and(is_of_batch);
+        if is_of_batch {
+            lock(&self.assigned).erred = Some(Instant::now());
+        }
+        is_of_batch
+    }
+
+    /// Whether a message at an offset in front of `next`, the one that is due, came because of such an error. It is not to
+    /// be taken then: it was taken before.
+    pub(super) fn is_thrown_back(&self, partition: &Partition, next: i64) -> bool {
+        let mut assigned = lock(&self.assigned);
+        if !assigned.erred.is_some_and(|at| at.elapsed() < ERROR_LASTS) {
+            return false;
+        }
+        let key = (partition.topic.to_string(), partition.number);
+        self.suspect(&mut assigned, key, Offset::Offset(next));
+        true
+    }
+
+    /// Looks for partitions that do not get on.
+    pub(super) fn learn(&self, statistics: &Statistics, board: &Board) {
+        let mut assigned = lock(&self.assigned);
+        let has_erred = assigned.erred.is_some_and(|at| at.elapsed() < ERROR_LASTS);
+        let all_paused = self.all_paused.load(Ordering::Relaxed);
+        let Assigned { partitions, held, .. } = &mut *assigned;
+        let mut suspects = Vec::new();
+        for (key, watched) in partitions {
+            let found = statistics.topics.get(&key.0);
+            let Some(state) = found.and_then(|topic| topic.partitions.get(&key.1)) else {
+                continue;
+            };
+            let at = board.next_offset(&key.0, key.1).unwrap_or(watched.start);
+            let end = if state.ls_offset >= 0 {
+                state.ls_offset
+            } else {
+                state.hi_offset
+            };
+            let waits = state.fetchq_cnt == 0 && (0..end).contains(&state.next_offset);
+            // After a wrong checksum the position may be any.
+            let is_lost = has_erred && state.next_offset != end && at.to_raw().is_none_or(|next| next < end);
+            let is_still = end > 0 && (waits || is_lost) && !all_paused && !held.contains_key(key);
+            if !is_still || watched.seen_at != at {
+                *watched = Watched {
+                    trusted: watched.trusted,
+                    ..Watched::from(watched.start)
+                };
+                watched.seen_at = at;
+                continue;
+            }
+            watched.looks += 1;
+            if watched.looks >= LOOKS || has_erred {
+                suspects.push((key.clone(), at));
+            }
+        }
+        for (key, at) in suspects {
+            self.suspect(&mut assigned, key, at);
+        }
+    }
+
+    /// Has the inspector look into a partition, unless it has a moment ago.
+    fn suspect(&self, assigned: &mut Assigned, key: Key, at: Offset) {
+        let Some(watched) = assigned.partitions.get_mut(&key) else {
+            return;
+        };
+        let is_trusted = watched
+            .trusted
+            .is_some_and(|(found, since)| found == at && since.elapsed() < TRUST);
+        if !is_trusted && self.suspects.try_send(Suspect { key, at }).is_ok() {
+            watched.trusted = Some((at, Instant::now()));
+        }
+    }
+
+    /// Says how things stand.
+    fn show(&self, assigned: &Assigned) {
+        self.metrics.blocked.set(assigned.held.len() as i64);
+        let mut names: Vec<String> = assigned.held.iter().take(MOST_NAMED).map(text).collect();
+        if names.is_empty() {
+            return self.part.up();
+        }
+        if assigned.held.len() > names.len() {
+            names.push(format!("and {} more", assigned.held.len() - names.len()));
+        }
+        self.part.down(names.join("; "));
+    }
+}
+
+fn text(((topic, number), held): (&Key, &Held)) -> String {
+    format!(
+        "{topic}[{number}] stands still at offset {}, its next batch cannot be decoded ({}); \
+         --skip-undecodable-batches goes on behind it",
+        held.from, held.reason
+    )
+}
+
+impl From<Offset> for Watched {
+    fn from(start: Offset) -> Self {
+        Self {
+            start,
+            seen_at: start,
+            looks: 0,
+            trusted: None,
+        }
+    }
+}
+
+/// Errors that are about one batch, and come back with each try: a wrong checksum, what does not unpack, an unknown codec.
+fn is_of_batch(code: RDKafkaErrorCode) -> bool {
+    use RDKafkaErrorCode::{BadCompression, BadMessage, NotImplemented};
+    matches!(code, BadCompression | BadMessage | NotImplemented)
+}
