@@ -56,6 +56,7 @@ async fn consume(args: &ConsumeArgs) -> ExitCode {
     };
     let shutdown = Shutdown::new(service.drain_timeout);
     shutdown.ask_on_signals();
+    shutdown.end_process_after_deadline();
     match salmock::consume(args, &mut std::io::stdout(), &shutdown).await {
         Err(error) => failed(&error),
         Ok(_) => ExitCode::SUCCESS,

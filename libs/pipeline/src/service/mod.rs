@@ -3,12 +3,14 @@
 //! ```text
 //! Service::embedded → configuration checked → open binds the port → the stage runs → SIGTERM or SIGINT sets Shutdown
 //!   → lanes drain → after the deadline Shutdown gives up → exit code says whether it was graceful
+//!   → what still hangs a few seconds later is ended from outside (`watchdog.rs`)
 //! ```
 
 mod logging;
 mod readiness;
 mod server;
 mod shutdown;
+mod watchdog;
 
 #[cfg(test)]
 pub(crate) use logging::tests::logged_by;
@@ -47,13 +49,15 @@ impl Service {
             .sum()
     }
 
-    /// Binds the port, serves the three paths on it, and turns SIGTERM and SIGINT into a drain.
+    /// Binds the port, serves the three paths on it, turns SIGTERM and SIGINT into a drain, and sees to it that the process
+    /// ends soon after the drain's deadline.
     ///
     /// Call it on a tokio runtime, after the whole configuration has been checked.
     pub async fn open(&mut self, args: &ServiceArgs) -> Result<(), ServerError> {
         let address = server::serve(args, self).await?;
         self.address = Some(address);
         self.shutdown.ask_on_signals();
+        self.shutdown.end_process_after_deadline();
         tracing::info!(%address, paths = "/metrics /ready /live", "service is watched here");
         Ok(())
     }

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use super::watchdog;
+
 /// Whether the process is to end. Cheap to clone; every thread and task holds one.
 #[derive(Debug, Clone)]
 pub struct Shutdown {
@@ -60,6 +62,11 @@ impl Shutdown {
         self.asked.borrow().is_some_and(|at| at.elapsed() >= self.drain)
     }
 
+    /// When the drain is given up; none as long as no end was asked for.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        (*self.asked.borrow()).and_then(|at| at.checked_add(self.drain))
+    }
+
     /// Resolves when the end is asked for.
     pub async fn wait(&self) {
         let mut asked = self.asked.subscribe();
@@ -79,6 +86,14 @@ impl Shutdown {
                 Some(left) if !left.is_zero() => std::thread::sleep(left.min(STEP)),
                 _ => return true,
             }
+        }
+    }
+
+    /// From this call on, an end that was asked for ends the process (exit code 1) a few seconds after the drain's deadline,
+    /// even if its threads hang. For a process of its own, not for a service within another program.
+    pub fn end_process_after_deadline(&self) {
+        if let Err(error) = watchdog::watch(self, watchdog::GRACE) {
+            tracing::warn!(%error, "the drain's deadline cannot be watched: a stop may take longer");
         }
     }
 
