@@ -6,10 +6,12 @@
 mod broker;
 mod http;
 pub mod influx;
+mod proxy;
 pub mod raw;
 mod registry;
 mod schemas;
 
 pub use broker::{Broker, BrokerError};
+pub use proxy::KafkaProxy;
 pub use registry::RegistryServer;
 pub use schemas::schemas;

@@ -1,0 +1,302 @@
+//! Kafka's wire format, as far as the proxy must know it: whose request a frame is, where brokers' ports stand in an answer, and
+//! where the list of brokers begins and ends (<https://kafka.apache.org/protocol.html>).
+
+/// Request kinds whose answers name brokers.
+pub(super) const METADATA: i16 = 3;
+pub(super) const FIND_COORDINATOR: i16 = 10;
+
+/// The head of a request: kind, version, correlation id, and the name that the client gives itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct RequestHead {
+    pub(super) kind: i16,
+    pub(super) version: i16,
+    pub(super) correlation: i32,
+    pub(super) client_id: String,
+}
+
+/// Reads the head of a request's frame (without its length).
+pub(super) fn request_head(frame: &[u8]) -> Option<RequestHead> {
+    let mut reader = Reader::new(frame, false);
+    let (kind, version, correlation) = (reader.i16()?, reader.i16()?, reader.i32()?);
+    // Its length has two bytes in flexible headers, too.
+    let client_id = reader.text()?;
+    Some(RequestHead {
+        kind,
+        version,
+        correlation,
+        client_id: String::from_utf8_lossy(client_id).into_owned(),
+    })
+}
+
+/// The correlation id of an answer's frame.
+pub(super) fn correlation(frame: &[u8]) -> Option<i32> {
+    Reader::new(frame, false).i32()
+}
+
+/// What an answer to a metadata request lists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Listed {
+    /// Where each broker's port stands, four bytes.
+    ports: Vec<usize>,
+    /// The list of brokers, its count included.
+    brokers: std::ops::Range<usize>,
+    is_flexible: bool,
+    /// Whether it names topics.
+    pub(super) has_topics: bool,
+}
+
+impl Listed {
+    /// Reads an answer's frame.
+    pub(super) fn read(frame: &[u8], version: i16) -> Option<Self> {
+        let is_flexible = version >= 9;
+        let mut reader = Reader::new(frame, is_flexible);
+        reader.i32()?;
+        reader.tags()?;
+        if version >= 3 {
+            reader.i32()?;
+        }
+        let start = reader.at;
+        let mut ports = Vec::new();
+        for _ in 0..reader.count()? {
+            reader.i32()?;
+            reader.text()?;
+            ports.push(reader.at);
+            reader.i32()?;
+            if version >= 1 {
+                reader.text()?;
+            }
+            reader.tags()?;
+        }
+        let brokers = start..reader.at;
+        if version >= 2 {
+            reader.text()?;
+        }
+        if version >= 1 {
+            reader.i32()?;
+        }
+        let has_topics = reader.count()? > 0;
+        Some(Self {
+            ports,
+            brokers,
+            is_flexible,
+            has_topics,
+        })
+    }
+
+    /// The same answer without a broker, its topics kept: what a broker says while it is fenced.
+    pub(super) fn without_brokers(&self, frame: &[u8]) -> Vec<u8> {
+        let (before, after) = (&frame[..self.brokers.start], &frame[self.brokers.end..]);
+        // An empty list is 1 where counts are compact.
+        let none: &[u8] = if self.is_flexible { &[1] } else { &[0; 4] };
+        [before, none, after].concat()
+    }
+}
+
+/// Where the ports of brokers stand in an answer.
+pub(super) fn ports(frame: &[u8], kind: i16, version: i16) -> Vec<usize> {
+    match kind {
+        METADATA => Listed::read(frame, version).map(|listed| listed.ports),
+        FIND_COORDINATOR => coordinator_ports(frame, version),
+        _ => None,
+    }
+    .unwrap_or_default()
+}
+
+fn coordinator_ports(frame: &[u8], version: i16) -> Option<Vec<usize>> {
+    let mut reader = Reader::new(frame, version >= 3);
+    reader.i32()?;
+    reader.tags()?;
+    if version >= 1 {
+        reader.i32()?;
+    }
+    let mut ports = Vec::new();
+    if version < 4 {
+        reader.i16()?;
+        if version >= 1 {
+            reader.text()?;
+        }
+        reader.i32()?;
+        reader.text()?;
+        ports.push(reader.at);
+        return Some(ports);
+    }
+    for _ in 0..reader.count()? {
+        reader.text()?;
+        reader.i32()?;
+        reader.text()?;
+        ports.push(reader.at);
+        reader.i32()?;
+        reader.i16()?;
+        reader.text()?;
+        reader.tags()?;
+    }
+    Some(ports)
+}
+
+/// Reads a frame from its beginning; `None` where it ends too early.
+struct Reader<'a> {
+    frame: &'a [u8],
+    at: usize,
+    is_flexible: bool,
+}
+
+impl<'a> Reader<'a> {
+    fn new(frame: &'a [u8], is_flexible: bool) -> Self {
+        Self {
+            frame,
+            at: 0,
+            is_flexible,
+        }
+    }
+
+    fn take(&mut self, bytes: usize) -> Option<&'a [u8]> {
+        let taken = self.frame.get(self.at..self.at.checked_add(bytes)?)?;
+        self.at += bytes;
+        Some(taken)
+    }
+
+    fn i16(&mut self) -> Option<i16> {
+        Some(i16::from_be_bytes(self.take(2)?.try_into().ok()?))
+    }
+
+    fn i32(&mut self) -> Option<i32> {
+        Some(i32::from_be_bytes(self.take(4)?.try_into().ok()?))
+    }
+
+    /// Seven bits a byte, the lowest first.
+    fn varint(&mut self) -> Option<usize> {
+        let mut value = 0;
+        for shift in (0..35).step_by(7) {
+            let byte = self.take(1)?[0];
+            value |= usize::from(byte & 0x7f) << shift;
+            if byte & 0x80 == 0 {
+                return Some(value);
+            }
+        }
+        None
+    }
+
+    /// A list's length; a list that is null has none.
+    fn count(&mut self) -> Option<usize> {
+        if self.is_flexible {
+            Some(self.varint()?.saturating_sub(1))
+        } else {
+            Some(usize::try_from(self.i32()?).unwrap_or_default())
+        }
+    }
+
+    /// A text that may be null.
+    fn text(&mut self) -> Option<&'a [u8]> {
+        let length = if self.is_flexible {
+            self.varint()?.saturating_sub(1)
+        } else {
+            usize::try_from(self.i16()?).unwrap_or_default()
+        };
+        self.take(length)
+    }
+
+    /// Tagged fields, which only flexible versions have.
+    fn tags(&mut self) -> Option<()> {
+        if self.is_flexible {
+            for _ in 0..self.varint()? {
+                self.varint()?;
+                let length = self.varint()?;
+                self.take(length)?;
+            }
+        }
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(out: &mut Vec<u8>, text: &str, is_flexible: bool) {
+        if is_flexible {
+            out.push(text.len() as u8 + 1);
+        } else {
+            out.extend((text.len() as i16).to_be_bytes());
+        }
+        out.extend(text.as_bytes());
+    }
+
+    /// An answer with two brokers and one topic that is cut off after its count.
+    fn metadata(version: i16) -> Vec<u8> {
+        let is_flexible = version >= 9;
+        let mut out = 7i32.to_be_bytes().to_vec();
+        if is_flexible {
+            out.push(0);
+        }
+        if version >= 3 {
+            out.extend([0; 4]);
+        }
+        if is_flexible {
+            out.push(3)
+        } else {
+            out.extend(2i32.to_be_bytes())
+        }
+        for port in [9092i32, 9093] {
+            out.extend(1i32.to_be_bytes());
+            text(&mut out, "127.0.0.1", is_flexible);
+            out.extend(port.to_be_bytes());
+            if version >= 1 {
+                // No rack.
+                if is_flexible {
+                    out.push(0)
+                } else {
+                    out.extend((-1i16).to_be_bytes())
+                }
+            }
+            if is_flexible {
+                out.push(0);
+            }
+        }
+        if version >= 2 {
+            text(&mut out, "cluster", is_flexible);
+        }
+        if version >= 1 {
+            out.extend(1i32.to_be_bytes());
+        }
+        if is_flexible {
+            out.push(2)
+        } else {
+            out.extend(1i32.to_be_bytes())
+        }
+        out
+    }
+
+    #[test]
+    fn brokers_are_found_and_left_out_in_every_version() {
+        for version in 0..=13 {
+            let frame = metadata(version);
+            let listed = Listed::read(&frame, version).unwrap();
+            assert!(listed.has_topics, "{version}");
+            let found: Vec<i32> = ports(&frame, METADATA, version)
+                .into_iter()
+                .map(|at| i32::from_be_bytes(frame[at..at + 4].try_into().unwrap()))
+                .collect();
+            assert_eq!(found, [9092, 9093], "{version}");
+            let without = listed.without_brokers(&frame);
+            let again = Listed::read(&without, version).unwrap();
+            assert!(again.ports.is_empty() && again.has_topics, "{version}");
+        }
+    }
+
+    #[test]
+    fn a_frame_that_ends_too_early_has_no_ports() {
+        let frame = metadata(9);
+        for length in 0..20 {
+            assert!(ports(&frame[..length], METADATA, 9).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_request_says_whose_it_is() {
+        let mut frame = vec![0, 3, 0, 12, 0, 0, 0, 9];
+        text(&mut frame, "influxsink", false);
+        let head = request_head(&frame).unwrap();
+        assert_eq!((head.kind, head.version, head.correlation), (3, 12, 9));
+        assert_eq!(head.client_id, "influxsink");
+    }
+}
