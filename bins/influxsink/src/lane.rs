@@ -17,6 +17,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use pipeline::dead_letter::{Reason, SharedDeadLetters};
 use pipeline::intake::{Lane, LaneError, LaneFactory, Receipt, Taken};
+use pipeline::kafka::Watched;
 use pipeline::metrics::SinkMetrics;
 use pipeline::service::Shutdown;
 use prometheus::local::LocalHistogram;
@@ -77,6 +78,10 @@ where
     D: Fn() -> Delivery,
 {
     type Lane = SinkLane<'m>;
+
+    fn clients(&self) -> Vec<Arc<dyn Watched + 'm>> {
+        vec![Arc::clone(&self.dead_letters) as Arc<dyn Watched>]
+    }
 
     fn lane<'scope>(&self, index: usize, scope: &'scope Scope<'scope, 'm>) -> Result<SinkLane<'m>, LaneError>
     where

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use pipeline::config::KafkaConfigError;
 use pipeline::dead_letter::{self, DeadLetters};
-use pipeline::intake::{Intake, IntakeError, IntakeOptions};
+use pipeline::intake::{Intake, IntakeError, IntakeOptions, run_generations};
 use pipeline::kafka::Reporter;
 use pipeline::metrics::{KafkaMetrics, MetricsError, SinkMetrics};
 use pipeline::registry::{Registry, RegistrySetupError};
 use pipeline::service::{Part, Service, Shutdown};
 use pipeline::topics;
+use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 use tokio::runtime::Handle;
 
@@ -52,96 +53,142 @@ pub enum RunError {
     Intake(#[from] IntakeError),
 }
 
-/// Runs the sink on this thread (not one of the runtime's) until `service` ends; `runtime` does the HTTP.
+/// Runs the sink until `service` ends; `runtime` does the HTTP. Blocks: not on one of the runtime's threads.
 ///
 /// When it returns without an error, everything that was taken is written, dead-lettered, or was given up at
 /// the drain's deadline and stays uncommitted.
 pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), RunError> {
     let args = &config.args;
-    let kafka_metrics = KafkaMetrics::register(&service.metrics)?;
+    let reporter = Reporter::new(
+        KafkaMetrics::register(&service.metrics)?,
+        service.readiness.part("kafka"),
+    );
     let metrics = SinkMetrics::register(&service.metrics)?;
-    let reporter = Reporter::new(kafka_metrics, service.readiness.part("kafka"));
     let client = args.kafka.client_config(&[("client.id", "influxsink")])?;
-
-    let mut dead_letter_client = client.clone();
-    config.memory.limit_dead_letters(&mut dead_letter_client);
-    let dead_letters = DeadLetters::new(
-        &dead_letter_client,
-        &config.group,
-        &dead_letter::topic_of(&args.group, args.dead_letter_topic.as_deref()),
-        reporter.clone(),
-        service.shutdown.clone(),
-        {
-            let counted = metrics.dead_letters.clone();
-            Box::new(move |reason| counted.with_label_values(&[reason.stage, reason.reason]).inc())
-        },
-    );
-    let dead_letters = Arc::new(dead_letters.map_err(RunError::DeadLetters)?);
-
+    let sink = Sink {
+        config: config.clone(),
+        dead_letter_topic: dead_letter::topic_of(&args.group, args.dead_letter_topic.as_deref()),
+        registry: Arc::new(Registry::new(&args.registry)?),
+        registry_part: service.readiness.part("registry"),
+        destination: destination(&config.to, &metrics, runtime)?,
+        database: service.readiness.part("database"),
+        client,
+        reporter,
+        metrics,
+        runtime: runtime.clone(),
+    };
     runtime.spawn(topics::make_dead_letter_topic(
-        client.clone(),
-        dead_letters.topic().to_owned(),
+        sink.client.clone(),
+        sink.dead_letter_topic.clone(),
     ));
-
-    let registry = Arc::new(Registry::new(&args.registry)?);
-    let registry_part = service.readiness.part("registry");
-    let watch = watch_registry(
-        Arc::clone(&registry),
-        registry_part.clone(),
+    runtime.spawn(watch_registry(
+        Arc::clone(&sink.registry),
+        sink.registry_part.clone(),
         service.shutdown.clone(),
-    );
-    runtime.spawn(watch);
+    ));
+    let (kafka, patience) = (sink.reporter.metrics().clone(), args.service.stuck_timeout);
+    run_generations(
+        &service.shutdown,
+        &kafka,
+        patience,
+        move |shutdown, say| sink.run(shutdown, say),
+        |error: &RunError| matches!(error, RunError::Intake(IntakeError::Stuck { .. })),
+    )
+}
 
-    let destination = destination(&config.to, &metrics, runtime)?;
-    let database = service.readiness.part("database");
-    let delivery = || {
-        Delivery::new(
-            destination.clone(),
-            metrics.clone(),
-            database.clone(),
-            service.shutdown.clone(),
+/// What all generations of the sink's Kafka clients share.
+struct Sink {
+    config: Config,
+    client: ClientConfig,
+    reporter: Reporter,
+    metrics: SinkMetrics,
+    dead_letter_topic: String,
+    registry: Arc<Registry>,
+    registry_part: Part,
+    destination: Destination,
+    database: Part,
+    runtime: Handle,
+}
+
+impl Sink {
+    /// Runs with clients of its own until `shutdown`, and says how it ended before it closes them.
+    fn run(&self, shutdown: &Shutdown, say: &dyn Fn(Result<(), RunError>)) {
+        let reporter = self.reporter.renewed();
+        let dead_letters = match self.dead_letters(&reporter, shutdown) {
+            Ok(dead_letters) => Arc::new(dead_letters),
+            Err(error) => return say(Err(RunError::DeadLetters(error))),
+        };
+        let intake = match Intake::new(self.options(), reporter) {
+            Ok(intake) => intake,
+            Err(error) => return say(Err(error.into())),
+        };
+        let (config, args) = (&self.config, &self.config.args);
+        let delivery = || {
+            Delivery::new(
+                self.destination.clone(),
+                self.metrics.clone(),
+                self.database.clone(),
+                shutdown.clone(),
+            )
+        };
+        let lanes = SinkLanes {
+            plans: PlanSource {
+                registry: Arc::clone(&self.registry),
+                readiness: self.registry_part.clone(),
+                mapping: config.mapping.clone(),
+                runtime: self.runtime.clone(),
+                shutdown: shutdown.clone(),
+            },
+            limits: config.limits,
+            time_from_kafka: args.time_from_kafka,
+            dead_letters,
+            metrics: self.metrics.clone(),
+            writers: match config.to {
+                // A SQLite file takes one transaction at a time.
+                To::Sqlite(_) => 1,
+                To::Influx(_) => args.requests_in_flight as usize,
+            },
+            delivery,
+        };
+        tracing::info!(
+            group = config.group,
+            topics = ?config.topics,
+            into = args.into,
+            dead_letter_topic = self.dead_letter_topic,
+            "sink is running"
+        );
+        say(intake.run(&lanes, shutdown).map_err(RunError::from));
+    }
+
+    fn dead_letters(&self, reporter: &Reporter, shutdown: &Shutdown) -> Result<DeadLetters, KafkaError> {
+        let mut client = self.client.clone();
+        self.config.memory.limit_dead_letters(&mut client);
+        let counted = self.metrics.dead_letters.clone();
+        DeadLetters::new(
+            &client,
+            &self.config.group,
+            &self.dead_letter_topic,
+            reporter.clone(),
+            shutdown.clone(),
+            Box::new(move |reason| counted.with_label_values(&[reason.stage, reason.reason]).inc()),
         )
-    };
-    let lanes = SinkLanes {
-        plans: PlanSource {
-            registry,
-            readiness: registry_part,
-            mapping: config.mapping.clone(),
-            runtime: runtime.clone(),
-            shutdown: service.shutdown.clone(),
-        },
-        limits: config.limits,
-        time_from_kafka: args.time_from_kafka,
-        dead_letters: Arc::clone(&dead_letters),
-        metrics: metrics.clone(),
-        writers: match config.to {
-            // A SQLite file takes one transaction at a time.
-            To::Sqlite(_) => 1,
-            To::Influx(_) => args.requests_in_flight as usize,
-        },
-        delivery,
-    };
+    }
 
-    let mut options = IntakeOptions::new(client, &config.group, config.topics.clone());
-    options.range = config.range;
-    options.max_bytes = config.memory.in_flight;
-    options.max_resident = Some(config.memory.resident);
-    config.memory.limit_consumer(&mut options.config);
-    options.auto_offset_reset.clone_from(&args.auto_offset_reset);
-    args.member.apply(&mut options.config);
-    options.skip_undecodable_batches = args.member.skip_undecodable_batches;
-    options.lanes = config.lanes;
-    options.tick_interval = options.tick_interval.min(config.limits.interval);
-    let intake = Intake::new(options, reporter)?;
-    tracing::info!(
-        group = config.group,
-        topics = ?config.topics,
-        into = args.into,
-        dead_letter_topic = dead_letters.topic(),
-        "sink is running"
-    );
-    intake.run(&lanes, &service.shutdown)?;
-    Ok(())
+    fn options(&self) -> IntakeOptions {
+        let (config, args) = (&self.config, &self.config.args);
+        let mut options = IntakeOptions::new(self.client.clone(), &config.group, config.topics.clone());
+        options.range = config.range;
+        options.max_bytes = config.memory.in_flight;
+        options.max_resident = Some(config.memory.resident);
+        config.memory.limit_consumer(&mut options.config);
+        options.auto_offset_reset.clone_from(&args.auto_offset_reset);
+        args.member.apply(&mut options.config);
+        options.skip_undecodable_batches = args.member.skip_undecodable_batches;
+        options.lanes = config.lanes;
+        options.stuck_timeout = args.service.stuck_timeout;
+        options.tick_interval = options.tick_interval.min(config.limits.interval);
+        options
+    }
 }
 
 fn destination(to: &To, metrics: &SinkMetrics, runtime: &Handle) -> Result<Destination, RunError> {

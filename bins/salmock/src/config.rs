@@ -184,6 +184,8 @@ pub struct ProduceConfig {
     pub kafka: KafkaArgs,
     /// The schema registry.
     pub registry: RegistryArgs,
+    /// How long the producer may get no answer from a cluster that answers others.
+    pub stuck_timeout: Duration,
 }
 
 impl ProduceConfig {
@@ -202,6 +204,7 @@ impl ProduceConfig {
             time_scale: TimeScale::Utc,
             kafka,
             registry,
+            stuck_timeout: ServiceArgs::default().stuck_timeout,
         }
     }
 }
@@ -239,6 +242,7 @@ impl ProduceArgs {
             time_scale: self.time_scale.unwrap_or(usual_scale),
             kafka: self.kafka.clone(),
             registry: self.registry.clone(),
+            stuck_timeout: self.service.stuck_timeout,
         })
     }
 }

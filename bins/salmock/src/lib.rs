@@ -17,6 +17,7 @@ pub mod shape;
 pub mod source;
 pub mod text;
 pub mod values;
+mod watch;
 
 pub use consume::{ConsumeError, consume};
 pub use produce::Report;
@@ -77,6 +78,7 @@ pub async fn produce(config: &ProduceConfig, service: &Service) -> Result<Report
         &topics,
         reporter,
         metrics.produced,
+        config.stuck_timeout,
         &service.shutdown,
     )
     .await?;

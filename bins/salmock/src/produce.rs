@@ -20,6 +20,7 @@ use crate::schedule::Schedule;
 use crate::source::Mocked;
 use crate::text;
 use crate::values::Values;
+use crate::watch;
 
 /// How often the achieved rate is logged.
 const REPORT_INTERVAL: Duration = Duration::from_secs(10);
@@ -131,6 +132,7 @@ pub(crate) async fn send(
     topics: &[Mocked],
     reporter: Reporter,
     produced: IntCounter,
+    stuck_timeout: Duration,
     shutdown: &Shutdown,
 ) -> Result<Report, SendError> {
     let tally = Arc::new(Tally::new(topics.len()));
@@ -139,7 +141,8 @@ pub(crate) async fn send(
         produced,
         tally: Arc::clone(&tally),
     };
-    let producer: ThreadedProducer<Context> = client.create_with_context(context)?;
+    let producer = Arc::new(client.create_with_context::<_, ThreadedProducer<Context>>(context)?);
+    let _watch = watch::start(&producer, client, stuck_timeout, shutdown);
     let mut lines = topics
         .iter()
         .map(|mocked| Line::new(mocked, config))
@@ -258,10 +261,18 @@ impl Report {
     }
 }
 
-struct Context {
-    reporter: Reporter,
+pub(crate) struct Context {
+    pub(crate) reporter: Reporter,
     produced: IntCounter,
     tally: Arc<Tally>,
+}
+
+impl Context {
+    /// Messages that arrived or came back.
+    pub(crate) fn reported(&self) -> u64 {
+        let report = self.tally.report(Duration::ZERO, Duration::ZERO);
+        report.produced + report.failed
+    }
 }
 
 pipeline::reports_to_its_reporter!(Context);

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use pipeline::dead_letter::Reason;
 use pipeline::intake::{Lane, LaneError, LaneFactory, Taken, TransactionalOutlet};
+use pipeline::kafka::Watched;
 use pipeline::metrics::TransformMetrics;
 use pipeline::retry::Backoff;
 use pipeline::service::Shutdown;
@@ -56,6 +57,10 @@ impl<'m> LaneFactory<'m> for Shared<'m> {
 
     fn transaction(&self) -> Option<Arc<dyn TransactionalOutlet + 'm>> {
         self.outlet.transaction()
+    }
+
+    fn clients(&self) -> Vec<Arc<dyn Watched + 'm>> {
+        self.outlet.clients()
     }
 }
 

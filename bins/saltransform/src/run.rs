@@ -1,14 +1,15 @@
 //! `saltransform run`: puts the stage together and runs it until the service ends.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use pipeline::config::KafkaConfigError;
 use pipeline::dead_letter::{self, DeadLetters, Reason};
-use pipeline::intake::{Intake, IntakeError, IntakeOptions, Topics};
+use pipeline::intake::{Intake, IntakeError, IntakeOptions, Topics, run_generations};
 use pipeline::kafka::Reporter;
+use pipeline::lock;
 use pipeline::metrics::{KafkaMetrics, MetricsError, TransformMetrics};
 use pipeline::registry::{Registry, RegistrySetupError};
-use pipeline::service::Service;
+use pipeline::service::{Service, Shutdown};
 use pipeline::topics;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
@@ -47,7 +48,9 @@ pub enum RunError {
 
 /// A stage whose configuration has been checked.
 pub struct Stage {
-    intake: Intake,
+    /// The first one; others follow when it is stuck.
+    intake: Mutex<Option<Intake>>,
+    options: IntakeOptions,
     producer: ClientConfig,
     identity: Identity,
     targets: Arc<SharedTargets>,
@@ -107,8 +110,10 @@ impl Stage {
         let registry = Arc::new(Registry::new(&args.registry)?);
         let part = service.readiness.part("registry");
         let targets = SharedTargets::new(registry, Handle::current(), naming, metrics.clone(), part);
+        intake.stuck_timeout = args.service.stuck_timeout;
         Ok(Self {
-            intake: Intake::new(intake, reporter.clone())?,
+            intake: Mutex::new(Some(Intake::new(intake.clone(), reporter.clone())?)),
+            options: intake,
             producer,
             identity,
             targets: Arc::new(targets),
@@ -127,21 +132,44 @@ impl Stage {
             self.args.clone(),
             self.identity.dead_letter_topic.clone(),
         ));
-        let outlet = self.outlet()?;
+        let (shutdown, metrics) = (self.service.shutdown.clone(), self.reporter.metrics().clone());
+        let patience = self.args.service.stuck_timeout;
+        let generation = move |shutdown: &Shutdown, say: &dyn Fn(_)| self.generation(shutdown, say);
+        let is_stuck = |error: &RunError| matches!(error, RunError::Intake(IntakeError::Stuck { .. }));
+        let result = run_generations(&shutdown, &metrics, patience, generation, is_stuck);
+        background.abort();
+        result
+    }
+
+    /// Runs with clients of its own until `shutdown`, and says how it ended before it closes them.
+    fn generation(&self, shutdown: &Shutdown, say: &dyn Fn(Result<(), RunError>)) {
+        let first = lock(&self.intake).take();
+        let (intake, reporter) = match first {
+            Some(first) => (Ok(first), self.reporter.clone()),
+            None => {
+                let reporter = self.reporter.renewed();
+                (Intake::new(self.options.clone(), reporter.clone()), reporter)
+            }
+        };
+        let intake = match intake {
+            Ok(intake) => intake,
+            Err(error) => return say(Err(error.into())),
+        };
+        let outlet = match self.outlet(reporter, shutdown.clone()) {
+            Ok(outlet) => outlet,
+            Err(error) => return say(Err(error)),
+        };
         let shared = Shared {
             targets: Arc::clone(&self.targets),
             outlet,
             metrics: self.metrics.clone(),
-            shutdown: self.service.shutdown.clone(),
+            shutdown: shutdown.clone(),
         };
-        let result = self.intake.run(&shared, &self.service.shutdown);
-        background.abort();
-        result.map_err(RunError::from)
+        say(intake.run(&shared, shutdown).map_err(RunError::from));
     }
 
-    fn outlet<'m>(&self) -> Result<Outlet<'m>, RunError> {
-        let (reporter, metrics) = (self.reporter.clone(), self.metrics.clone());
-        let shutdown = self.service.shutdown.clone();
+    fn outlet<'m>(&self, reporter: Reporter, shutdown: Shutdown) -> Result<Outlet<'m>, RunError> {
+        let metrics = self.metrics.clone();
         if self.args.exactly_once {
             let identity = self.identity.clone();
             let outlet = Transactional::new(&self.producer, identity, reporter, metrics, shutdown)?;

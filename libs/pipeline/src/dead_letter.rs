@@ -14,6 +14,8 @@
 //! under their own names.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use rdkafka::Message;
 use rdkafka::config::ClientConfig;
@@ -23,7 +25,9 @@ use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext};
 
 use crate::headers::OwnHeaders;
 use crate::intake::Receipt;
-use crate::kafka::{Reporter, SAFE_PRODUCER, ServedProducer};
+use crate::kafka::{
+    Look, Progress, Reporter, SAFE_PRODUCER, ServedProducer, Watched, bootstrap_again, is_answered,
+};
 use crate::printable::Printable;
 use crate::retry::Backoff;
 use crate::service::Shutdown;
@@ -42,6 +46,7 @@ pub struct Reason {
 /// The way to the dead-letter topic. Share it in an `Arc`.
 pub struct DeadLetters {
     producer: ServedProducer<Context>,
+    config: ClientConfig,
     topic: String,
     group: String,
     shutdown: Shutdown,
@@ -55,6 +60,8 @@ struct Context {
     topic: String,
     shutdown: Shutdown,
     on_delivered: OnDelivered,
+    /// Letters that arrived or came back.
+    reported: AtomicU64,
 }
 
 struct Letter {
@@ -85,9 +92,11 @@ impl DeadLetters {
             topic: topic.to_owned(),
             shutdown: shutdown.clone(),
             on_delivered,
+            reported: AtomicU64::new(0),
         };
         Ok(Self {
             producer: ServedProducer::new(&config, context, &shutdown)?,
+            config,
             topic: topic.to_owned(),
             group: group.to_owned(),
             shutdown,
@@ -128,8 +137,36 @@ impl DeadLetters {
     }
 
     /// Whether all that was sent has arrived. Waits at most `timeout`.
-    pub fn flush(&self, timeout: std::time::Duration) -> bool {
+    pub fn flush(&self, timeout: Duration) -> bool {
         self.producer.flush(timeout).is_ok()
+    }
+}
+
+impl Watched for DeadLetters {
+    fn name(&self) -> &'static str {
+        "dead letters"
+    }
+
+    fn progress(&self) -> Progress {
+        match self.producer.in_flight_count() {
+            0 => Progress::Idle,
+            _ => Progress::At(self.producer.context().reported.load(Ordering::Relaxed)),
+        }
+    }
+
+    fn is_answered(&self, patience: Duration) -> bool {
+        is_answered(self.producer.client(), patience)
+    }
+
+    fn bootstrap_again(&self) {
+        bootstrap_again(self.producer.client(), &self.config);
+    }
+
+    fn look(&self) -> Look {
+        Look {
+            config: self.config.clone(),
+            group: None,
+        }
     }
 }
 
@@ -139,6 +176,7 @@ impl ProducerContext for Context {
     type DeliveryOpaque = Box<Letter>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, letter: Box<Letter>) {
+        self.reported.fetch_add(1, Ordering::Relaxed);
         match result {
             Ok(_) => {
                 (self.on_delivered)(&letter.reason);

@@ -103,6 +103,8 @@ pub struct KafkaMetrics {
     pub skipped_batches: IntCounter,
     /// Their offsets.
     pub skipped_offsets: IntCounter,
+    /// Clients that stood still though the cluster worked, by client and by what was done: bootstrap, given_up, remade.
+    pub stuck: IntCounterVec,
 }
 
 impl KafkaMetrics {
@@ -162,6 +164,12 @@ impl KafkaMetrics {
                 r,
                 "kafka_skipped_offsets_total",
                 "offsets of batches passed over that cannot be decoded",
+            )?,
+            stuck: counters(
+                r,
+                "kafka_stuck_clients_total",
+                "clients that stood still though the cluster worked, by what was done about it",
+                &["client", "remedy"],
             )?,
         })
     }

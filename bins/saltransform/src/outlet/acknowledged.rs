@@ -3,12 +3,12 @@
 //! the original bytes.
 
 use std::mem;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use pipeline::dead_letter::{DeadLetters, Reason};
 use pipeline::intake::{Receipt, Taken};
-use pipeline::kafka::{KnownTopics, Reporter};
+use pipeline::kafka::{KnownTopics, Look, Progress, Reporter, Watched, bootstrap_again, is_answered};
 use pipeline::lock;
 use pipeline::metrics::TransformMetrics;
 use pipeline::service::Shutdown;
@@ -34,7 +34,8 @@ pub(crate) enum Returned<'m> {
 /// The idempotent producer, shared by all lanes.
 pub(crate) struct Acknowledged<'m> {
     producer: BaseProducer<OutletContext<'m>>,
-    dead_letters: DeadLetters,
+    config: ClientConfig,
+    dead_letters: Arc<DeadLetters>,
     shutdown: Shutdown,
     topics: KnownTopics,
 }
@@ -67,7 +68,8 @@ impl<'m> Acknowledged<'m> {
         };
         Ok(Self {
             producer: config.create_with_context(context)?,
-            dead_letters,
+            config: config.clone(),
+            dead_letters: Arc::new(dead_letters),
             shutdown,
             topics: KnownTopics::unknown(),
         })
@@ -111,6 +113,11 @@ impl<'m> Acknowledged<'m> {
         taken.receipt.finish();
     }
 
+    /// The dead letters' own client.
+    pub(super) fn letters(&self) -> Arc<DeadLetters> {
+        Arc::clone(&self.dead_letters)
+    }
+
     pub(super) fn flush_letters(&self, timeout: Duration) {
         self.dead_letters.flush(timeout);
     }
@@ -135,6 +142,36 @@ impl<'m> Acknowledged<'m> {
         let (due, later) = returned.drain(..).partition(is_due);
         *returned = later;
         due
+    }
+}
+
+impl Watched for Acknowledged<'_> {
+    fn name(&self) -> &'static str {
+        "producer"
+    }
+
+    fn progress(&self) -> Progress {
+        // Lanes that wait for the registry serve no reports.
+        self.poll(Duration::ZERO);
+        match self.producer.in_flight_count() {
+            0 => Progress::Idle,
+            _ => Progress::At(self.producer.client().context().reports.counted()),
+        }
+    }
+
+    fn is_answered(&self, patience: Duration) -> bool {
+        is_answered(self.producer.client(), patience)
+    }
+
+    fn bootstrap_again(&self) {
+        bootstrap_again(self.producer.client(), &self.config);
+    }
+
+    fn look(&self) -> Look {
+        Look {
+            config: self.config.clone(),
+            group: None,
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod reports;
 mod sent;
 mod tally;
 mod transactional;
+mod watched;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,7 @@ use std::time::Duration;
 use pipeline::config::KafkaConfigError;
 use pipeline::dead_letter::Reason;
 use pipeline::intake::{Taken, TransactionalOutlet};
-use pipeline::kafka::SAFE_PRODUCER;
+use pipeline::kafka::{SAFE_PRODUCER, Watched};
 use rdkafka::ClientConfig;
 
 pub(crate) use acknowledged::{Acknowledged, Returned};
@@ -122,6 +123,16 @@ impl<'m> Outlet<'m> {
     pub(crate) fn flush_letters(&self, timeout: Duration) {
         if let Self::Acknowledged(outlet) = self {
             outlet.flush_letters(timeout);
+        }
+    }
+
+    /// For the intake, which watches them.
+    pub(crate) fn clients(&self) -> Vec<Arc<dyn Watched + 'm>> {
+        match self {
+            Self::Acknowledged(outlet) => {
+                vec![Arc::clone(outlet) as Arc<dyn Watched + 'm>, outlet.letters()]
+            }
+            Self::Transactional(outlet) => vec![Arc::clone(outlet) as Arc<dyn Watched + 'm>],
         }
     }
 

@@ -14,6 +14,11 @@ impl Reports {
     pub(super) fn count(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
+
+    /// How many yet.
+    pub(super) fn counted(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// Serves all reports that are there, or those that come within `timeout`.
@@ -24,7 +29,7 @@ pub(super) fn serve<C>(producer: &BaseProducer<C>, reports: &Reports, timeout: D
 where
     C: ProducerContext,
 {
-    let served = || reports.0.load(Ordering::Relaxed);
+    let served = || reports.counted();
     let mut before = served();
     producer.poll(timeout);
     while served() != before {

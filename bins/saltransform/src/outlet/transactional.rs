@@ -25,6 +25,7 @@ use super::acknowledged::is_refusal;
 use super::reports::{Reports, serve};
 use super::sent::{Counter, Sent};
 use super::tally::{Fate, Tally};
+use super::watched::Calls;
 use crate::targets::Target;
 
 /// How long one question about a topic may take.
@@ -39,7 +40,10 @@ pub(crate) struct Identity {
 
 /// The transactional producer, shared by all lanes.
 pub(crate) struct Transactional<'m> {
-    producer: BaseProducer<Context<'m>>,
+    pub(super) producer: BaseProducer<Context<'m>>,
+    pub(super) config: ClientConfig,
+    /// How the last calls went.
+    pub(super) calls: Calls,
     identity: Identity,
     gate: Gate,
     topics: KnownTopics,
@@ -47,7 +51,7 @@ pub(crate) struct Transactional<'m> {
     buries: AtomicBool,
 }
 
-struct Context<'m> {
+pub(super) struct Context<'m> {
     reporter: Reporter,
     metrics: TransformMetrics,
     shutdown: Shutdown,
@@ -55,7 +59,7 @@ struct Context<'m> {
     tally: Mutex<Tally>,
     failed: AtomicBool,
     refused: Refused,
-    reports: Reports,
+    pub(super) reports: Reports,
     lifetime: PhantomData<&'m ()>,
 }
 
@@ -95,6 +99,8 @@ impl<'m> Transactional<'m> {
         };
         Ok(Self {
             producer: config.create_with_context(context)?,
+            config: config.clone(),
+            calls: Calls::default(),
             identity,
             gate: Gate::default(),
             topics: KnownTopics::unknown(),
@@ -154,7 +160,7 @@ impl<'m> Transactional<'m> {
         serve(&self.producer, &self.context().reports, timeout);
     }
 
-    fn context(&self) -> &Context<'m> {
+    pub(super) fn context(&self) -> &Context<'m> {
         self.producer.client().context()
     }
 
@@ -200,6 +206,7 @@ impl<'m> Transactional<'m> {
         }
         self.topics.learn(self.producer.client());
         let found = self.producer.client().fetch_metadata(Some(topic), METADATA);
+        self.calls.answered(found.is_ok());
         let is_there = found.is_ok_and(|metadata| {
             let mut topics = metadata.topics().iter();
             topics.any(|one| one.name() == topic && one.error().is_none() && !one.partitions().is_empty())
@@ -215,7 +222,7 @@ impl<'m> Transactional<'m> {
 
 impl TransactionalOutlet for Transactional<'_> {
     fn producer(&self) -> &dyn TransactionalProducer {
-        &self.producer
+        self
     }
 
     fn gate(&self) -> &Gate {

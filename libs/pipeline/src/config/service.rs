@@ -21,6 +21,11 @@ pub struct ServiceArgs {
     #[arg(long, env = "DRAIN_TIMEOUT", default_value = "20", value_name = "S", value_parser = seconds)]
     pub drain_timeout: Duration,
 
+    /// How long a Kafka client may get no answer from a cluster that answers other clients, in seconds, before the process makes
+    /// its clients anew; if that does not help, it ends with an error. A cluster that is away is waited for without an end
+    #[arg(long, env = "STUCK_TIMEOUT", default_value = "60", value_name = "S", value_parser = seconds)]
+    pub stuck_timeout: Duration,
+
     /// error, warn, info, debug, trace, or a filter such as info,librdkafka=debug
     #[arg(long, env = "LOG_LEVEL", default_value = "info", value_name = "FILTER")]
     pub log_level: String,
@@ -46,6 +51,7 @@ impl Default for ServiceArgs {
             prometheus_port: 0,
             prometheus_host: IpAddr::from([127, 0, 0, 1]),
             drain_timeout: Duration::from_secs(20),
+            stuck_timeout: Duration::from_secs(60),
             log_level: "info".to_owned(),
             log_format: LogFormat::Text,
         }

@@ -18,6 +18,7 @@ use super::options::Topics;
 use super::range::RangeReader;
 use super::start;
 use super::transaction::Commits;
+use super::vitals::Vitals;
 use crate::kafka::Reporter;
 
 /// How long a revoke waits for what is in flight. Longer than any healthy batch, shorter than the group waits for us.
@@ -44,6 +45,8 @@ pub(super) struct IntakeContext {
     pub(super) rewound: Option<Mutex<HashSet<(String, i32)>>>,
     /// Partitions that stand still in front of a batch.
     pub(super) blocked: Blocked,
+    /// What the watch looks at.
+    pub(super) vitals: Vitals,
     /// Set before the consumer closes.
     pub(super) is_closing: AtomicBool,
     /// Whether all partitions were given back since then.
@@ -51,6 +54,7 @@ pub(super) struct IntakeContext {
 }
 
 crate::reports_to_its_reporter!(IntakeContext, |context, statistics| {
+    context.vitals.learn(statistics);
     if let Some(range) = &context.range {
         range.learn(statistics);
     }
@@ -162,7 +166,9 @@ impl IntakeContext {
         let result = consumer.unassign();
         let metrics = self.reporter.metrics();
         metrics.rebalances.with_label_values(&["revoke"]).inc();
-        metrics.assigned.set(0);
+        if !self.vitals.is_abandoned.load(Ordering::Relaxed) {
+            metrics.assigned.set(0);
+        }
         tracing::info!(kind = "revoke", partitions = %names(&list), "rebalance");
         if let Err(error) = result {
             tracing::warn!(error = %crate::chain(&error), "partitions could not be given back; the group gives them away");

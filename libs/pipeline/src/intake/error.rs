@@ -33,6 +33,12 @@ pub enum IntakeError {
     /// After an aborted transaction, the consumer cannot be set back.
     #[error("cannot go back to the committed offsets")]
     Rewind(#[source] KafkaError),
+    /// A client makes no progress though the cluster works. Another one may.
+    #[error("kafka client is stuck: {client}")]
+    Stuck {
+        /// Its name.
+        client: &'static str,
+    },
     /// A lane cannot go on.
     #[error(transparent)]
     Lane(#[from] LaneError),

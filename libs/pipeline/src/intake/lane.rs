@@ -9,6 +9,7 @@ use rdkafka::message::BorrowedMessage;
 
 use super::Receipt;
 use super::transaction::TransactionalOutlet;
+use crate::kafka::Watched;
 
 /// A message that was taken from Kafka and must be accounted for.
 #[derive(Debug)]
@@ -53,6 +54,11 @@ pub trait LaneFactory<'m> {
     /// finished prefixes are committed by themselves.
     fn transaction(&self) -> Option<Arc<dyn TransactionalOutlet + 'm>> {
         None
+    }
+
+    /// The stage's other clients, which the intake watches together with its consumer.
+    fn clients(&self) -> Vec<Arc<dyn Watched + 'm>> {
+        Vec::new()
     }
 }
 

@@ -14,6 +14,7 @@
 //! - A stage that produces in transactions says so ([`LaneFactory::transaction`]): then offsets are committed within
 //!   them, by a thread of their own (`transaction.rs`), and after an aborted one the consumer seeks back.
 
+mod anew;
 mod blocked;
 mod board;
 mod context;
@@ -27,7 +28,9 @@ mod range;
 mod settings;
 mod start;
 mod transaction;
+mod vitals;
 
+pub use anew::run_generations;
 pub use board::Receipt;
 pub use error::IntakeError;
 pub use gate::{Gate, Pass};

@@ -63,6 +63,8 @@ pub struct IntakeOptions {
     pub skip_undecodable_batches: bool,
     /// How often finished prefixes are committed, or transactions ended.
     pub commit_interval: Duration,
+    /// How long a client may get no answer from a cluster that answers others, before it is stuck.
+    pub stuck_timeout: Duration,
     /// How often a lane is ticked; see [`Lane::rest`](super::Lane::rest).
     pub tick_interval: Duration,
 }
@@ -82,6 +84,7 @@ impl IntakeOptions {
             max_resident: None,
             skip_undecodable_batches: false,
             commit_interval: Duration::from_secs(1),
+            stuck_timeout: Duration::from_secs(60),
             tick_interval: Duration::from_millis(5),
         }
     }

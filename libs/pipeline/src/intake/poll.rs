@@ -21,6 +21,7 @@ use super::options::IntakeOptions;
 use super::range::{Progress, RangeReader};
 use super::settings;
 use super::transaction::{Commits, Committer, Request};
+use super::vitals::{Vitals, WatchedConsumer};
 use crate::kafka::Reporter;
 use crate::memory::Resident;
 use crate::service::Shutdown;
@@ -71,6 +72,7 @@ impl Intake {
                 reporter.metrics().clone(),
                 options.skip_undecodable_batches,
             ),
+            vitals: Vitals::default(),
             is_closing: AtomicBool::new(false),
             has_left: AtomicBool::new(false),
         };
@@ -141,10 +143,16 @@ impl Intake {
                     committer.run()
                 })
             });
-            let (watch, over) = bounded(0);
+            let (watched, over) = bounded(0);
             if committer.is_some() {
+                let over = over.clone();
                 scope.spawn(move || context.commits.watch(&over, shutdown));
             }
+            let (consumer, others) = (
+                WatchedConsumer::new(&self.consumer, &self.options),
+                factory.clients(),
+            );
+            let watching = scope.spawn(move || consumer.watch(others, &over, shutdown));
             let (to_orders, orders) = unbounded();
             let inspector = Inspector {
                 consumer: &self.consumer,
@@ -174,15 +182,21 @@ impl Intake {
                 context.commits.end();
                 committer.join()
             });
-            drop(watch);
+            drop(watched);
+            let stuck = watching
+                .join()
+                .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             let results = lanes.into_iter().chain([committed.map(Ok)]);
             for ended in results {
                 ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
             }
-            polled
+            stuck.map_or(polled, |client| Err(IntakeError::Stuck { client }))
         });
         self.board.publish();
-        if context.is_transactional.load(Ordering::Relaxed) {
+        if matches!(result, Err(IntakeError::Stuck { .. })) {
+            // A commit might not return; the next consumer reads again what was not committed.
+            context.abandon();
+        } else if context.is_transactional.load(Ordering::Relaxed) {
             // Committed already; what is left here must not be, by the close of the consumer.
             self.board.clear();
         } else if let Err(error) = commit(&self.consumer, &self.board.partitions(), CommitMode::Sync) {

@@ -11,6 +11,7 @@ mod refusal;
 mod served;
 mod token;
 mod trouble;
+mod watch;
 
 use std::error::Error;
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub use known::KnownTopics;
 pub use reach::{ReachError, Visitor, reach};
 pub use served::ServedProducer;
 pub(crate) use token::setting as token_setting;
+pub use watch::{Look, Progress, Watched, bootstrap_again, is_answered, watch};
 
 /// What every producer of ours starts from: a retry sends nothing twice, and nothing is lost on a new partition.
 ///
@@ -99,6 +101,14 @@ impl Reporter {
             fatal: Arc::default(),
             troubles: Arc::default(),
             shown: Arc::default(),
+        }
+    }
+
+    /// The same for clients that take the place of those that it was for: what was fatal to them is not to these.
+    pub fn renewed(&self) -> Self {
+        Self {
+            fatal: Arc::default(),
+            ..self.clone()
         }
     }
 

@@ -16,6 +16,8 @@ pub struct Shutdown {
     asked: Arc<watch::Sender<Option<Instant>>>,
     failed: Arc<AtomicBool>,
     drain: Duration,
+    /// Of a generation: whether it is over. The process goes on then.
+    abandoned: Option<Arc<watch::Sender<bool>>>,
 }
 
 impl Shutdown {
@@ -25,7 +27,32 @@ impl Shutdown {
             asked: Arc::new(watch::Sender::new(None)),
             failed: Arc::default(),
             drain,
+            abandoned: None,
         }
+    }
+
+    /// For clients and threads that may end before the process does, and be followed by others. What it is told, the process is
+    /// told, except for [`Shutdown::abandon`].
+    pub fn generation(&self) -> Self {
+        Self {
+            abandoned: Some(Arc::new(watch::Sender::new(false))),
+            ..self.clone()
+        }
+    }
+
+    /// Ends a generation without a drain. What is no generation ends the process, with an error.
+    pub fn abandon(&self) {
+        match &self.abandoned {
+            Some(abandoned) => drop(abandoned.send_replace(true)),
+            None => self.fail(),
+        }
+    }
+
+    /// Whether the generation was given up.
+    pub fn is_abandoned(&self) -> bool {
+        self.abandoned
+            .as_ref()
+            .is_some_and(|abandoned| *abandoned.borrow())
     }
 
     /// Asks the process to drain and end. The first call sets the deadline.
@@ -53,13 +80,13 @@ impl Shutdown {
 
     /// Whether the end was asked for.
     pub fn is_set(&self) -> bool {
-        self.asked.borrow().is_some()
+        self.is_abandoned() || self.asked.borrow().is_some()
     }
 
     /// Whether the drain has passed its deadline: what has not finished now stays uncommitted and is read again by
     /// the next process.
     pub fn given_up(&self) -> bool {
-        self.asked.borrow().is_some_and(|at| at.elapsed() >= self.drain)
+        self.is_abandoned() || self.asked.borrow().is_some_and(|at| at.elapsed() >= self.drain)
     }
 
     /// When the drain is given up; none as long as no end was asked for.
@@ -70,7 +97,16 @@ impl Shutdown {
     /// Resolves when the end is asked for.
     pub async fn wait(&self) {
         let mut asked = self.asked.subscribe();
-        let _ = asked.wait_for(Option::is_some).await;
+        let abandoned = async {
+            match &self.abandoned {
+                Some(abandoned) => drop(abandoned.subscribe().wait_for(|over| *over).await),
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = asked.wait_for(Option::is_some) => {}
+            () = abandoned => {}
+        }
     }
 
     /// Blocks this thread for `time`, or until the drain is given up; says whether it waited to the end.
@@ -182,6 +218,19 @@ mod tests {
             "the deadline ends a long wait"
         );
         assert!(shutdown.given_up() && !shutdown.has_failed());
+    }
+
+    #[tokio::test]
+    async fn a_generation_ends_alone_or_with_the_process() {
+        let shutdown = Shutdown::new(Duration::from_secs(60));
+        let (first, second) = (shutdown.generation(), shutdown.generation());
+        first.clone().abandon();
+        first.wait().await;
+        assert!(first.is_set() && first.given_up() && first.is_abandoned());
+        assert!(!shutdown.is_set() && !second.is_set() && !second.is_abandoned());
+        second.fail();
+        shutdown.wait().await;
+        assert!(shutdown.has_failed() && second.is_set() && !second.given_up());
     }
 
     #[tokio::test]

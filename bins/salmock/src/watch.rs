@@ -1,0 +1,69 @@
+//! The producer's watch: a client that stands still while the cluster works starts from its bootstrap brokers again, and if that
+//! does not help, salmock ends with an error.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Sender, bounded};
+use pipeline::kafka::{Look, Progress, Watched, bootstrap_again, is_answered, watch};
+use pipeline::service::Shutdown;
+use rdkafka::ClientConfig;
+use rdkafka::producer::{Producer as _, ThreadedProducer};
+
+use crate::produce::Context;
+
+struct WatchedProducer {
+    producer: Arc<ThreadedProducer<Context>>,
+    config: ClientConfig,
+}
+
+impl Watched for WatchedProducer {
+    fn name(&self) -> &'static str {
+        "producer"
+    }
+
+    fn progress(&self) -> Progress {
+        match self.producer.in_flight_count() {
+            0 => Progress::Idle,
+            _ => Progress::At(self.producer.client().context().reported()),
+        }
+    }
+
+    fn is_answered(&self, patience: Duration) -> bool {
+        is_answered(self.producer.client(), patience)
+    }
+
+    fn bootstrap_again(&self) {
+        bootstrap_again(self.producer.client(), &self.config);
+    }
+
+    fn look(&self) -> Look {
+        Look {
+            config: self.config.clone(),
+            group: None,
+        }
+    }
+}
+
+/// Watches on a thread of its own until the answer is dropped.
+pub(crate) fn start(
+    producer: &Arc<ThreadedProducer<Context>>,
+    config: &ClientConfig,
+    patience: Duration,
+    shutdown: &Shutdown,
+) -> Sender<()> {
+    let (end, over) = bounded(0);
+    let watched = WatchedProducer {
+        producer: Arc::clone(producer),
+        config: config.clone(),
+    };
+    let shutdown = shutdown.clone();
+    std::thread::spawn(move || {
+        let metrics = watched.producer.client().context().reporter.metrics().clone();
+        if watch(&[Arc::new(watched)], patience, &metrics, &over).is_some() {
+            tracing::error!("the producer is stuck though the cluster works; stopping");
+            shutdown.fail();
+        }
+    });
+    end
+}

@@ -1,0 +1,174 @@
+//! Makes a stage's clients anew, within the process, when they are stuck: the stage runs in generations, each with clients
+//! and threads of its own. What a generation has not finished is read again by the next one, as after a restart.
+//!
+//! A client that is stuck may never return from its destruction. So a generation that is over is left to its own thread, and
+//! their number is bounded: after that the process ends, and its supervisor starts it again.
+
+use std::panic::resume_unwind;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+
+use super::IntakeError;
+use crate::metrics::KafkaMetrics;
+use crate::service::Shutdown;
+
+/// Generations that may follow the first.
+const MOST: u32 = 3;
+/// Clients made anew that are stuck again within so many times their patience did not help.
+const HELPED: u32 = 10;
+/// How long a generation's threads may take to let go of its clients. They only have to look at its shutdown.
+const LET_GO: Duration = Duration::from_secs(30);
+
+/// Runs a stage until it ends, with clients that are made anew when they are stuck.
+///
+/// `run` makes the clients and runs the stage with them until the shutdown that it is given; it says its result before it drops
+/// the clients. `patience` is that of the clients' watch.
+pub fn run_generations<E>(
+    shutdown: &Shutdown,
+    metrics: &KafkaMetrics,
+    patience: Duration,
+    run: impl Fn(&Shutdown, &dyn Fn(Result<(), E>)) + Send + Sync + 'static,
+    is_stuck: fn(&E) -> bool,
+) -> Result<(), E>
+where
+    E: From<IntakeError> + Send + 'static,
+{
+    let run = Arc::new(run);
+    for remade in 0.. {
+        let start = Instant::now();
+        let generation = shutdown.generation();
+        let (say, said) = bounded(1);
+        let thread = thread::spawn({
+            let (run, generation) = (Arc::clone(&run), generation.clone());
+            move || run(&generation, &|result| drop(say.send(result)))
+        });
+        let error = match wait(&said, &generation) {
+            Waited::Said(Err(error)) if is_stuck(&error) => error,
+            Waited::Said(result) => {
+                return thread
+                    .join()
+                    .map_or_else(|panic| resume_unwind(panic), |()| result);
+            }
+            Waited::Panicked => {
+                // It says its result or it panics.
+                return thread.join().map_or_else(|panic| resume_unwind(panic), Ok);
+            }
+            Waited::Hangs => {
+                tracing::error!(
+                    "threads do not let go of a kafka client that is stuck; stopping, nothing is lost"
+                );
+                shutdown.fail();
+                return Err(IntakeError::Stuck { client: "all" }.into());
+            }
+        };
+        if shutdown.is_set() {
+            return Err(error);
+        }
+        if remade == MOST || (remade > 0 && start.elapsed() < patience * HELPED) {
+            tracing::error!(
+                remade,
+                "a kafka client is stuck though the cluster works, and making it anew does not help; stopping, nothing is lost"
+            );
+            shutdown.fail();
+            return Err(error);
+        }
+        tracing::warn!(
+            "a kafka client is stuck though the cluster works; all are made anew, nothing is lost"
+        );
+        metrics.stuck.with_label_values(&["all", "remade"]).inc();
+    }
+    Ok(())
+}
+
+enum Waited<E> {
+    Said(Result<(), E>),
+    Panicked,
+    /// Abandoned long ago, and still there.
+    Hangs,
+}
+
+fn wait<E>(said: &Receiver<Result<(), E>>, generation: &Shutdown) -> Waited<E> {
+    let mut abandoned: Option<Instant> = None;
+    loop {
+        match said.recv_timeout(Duration::from_millis(200)) {
+            Ok(result) => return Waited::Said(result),
+            Err(RecvTimeoutError::Disconnected) => return Waited::Panicked,
+            Err(RecvTimeoutError::Timeout) if generation.is_abandoned() => {
+                if abandoned.get_or_insert_with(Instant::now).elapsed() > LET_GO {
+                    return Waited::Hangs;
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    const STUCK: fn(&IntakeError) -> bool = |error| matches!(error, IntakeError::Stuck { .. });
+
+    fn metrics() -> KafkaMetrics {
+        KafkaMetrics::register(&prometheus::Registry::new()).unwrap()
+    }
+
+    fn stuck() -> Result<(), IntakeError> {
+        Err(IntakeError::Stuck { client: "consumer" })
+    }
+
+    #[test]
+    fn a_generation_that_is_stuck_is_followed_by_another_though_its_thread_never_ends() {
+        let shutdown = Shutdown::new(Duration::from_secs(1));
+        let (metrics, runs) = (metrics(), Arc::new(AtomicU32::new(0)));
+        let counted = Arc::clone(&runs);
+        let (hold, held) = bounded::<()>(0);
+        let run = move |generation: &Shutdown, say: &dyn Fn(Result<(), IntakeError>)| {
+            if counted.fetch_add(1, Ordering::Relaxed) == 0 {
+                generation.abandon();
+                say(stuck());
+                // Its client's destruction.
+                let _ = held.recv();
+            } else {
+                assert!(!generation.is_set());
+                say(Ok(()));
+            }
+        };
+        run_generations(&shutdown, &metrics, Duration::from_millis(1), run, STUCK).unwrap();
+        assert_eq!(runs.load(Ordering::Relaxed), 2);
+        assert!(!shutdown.is_set());
+        drop(hold);
+    }
+
+    #[test]
+    fn what_does_not_help_ends_the_process() {
+        let shutdown = Shutdown::new(Duration::from_secs(1));
+        for (patience, expected) in [(Duration::from_secs(60), 2), (Duration::ZERO, MOST + 1)] {
+            let runs = Arc::new(AtomicU32::new(0));
+            let counted = Arc::clone(&runs);
+            let run = move |generation: &Shutdown, say: &dyn Fn(Result<(), IntakeError>)| {
+                counted.fetch_add(1, Ordering::Relaxed);
+                generation.abandon();
+                say(stuck());
+            };
+            let shutdown = Shutdown::new(Duration::from_secs(1));
+            let error = run_generations(&shutdown, &metrics(), patience, run, STUCK).unwrap_err();
+            assert!(STUCK(&error) && shutdown.has_failed());
+            assert_eq!(runs.load(Ordering::Relaxed), expected);
+        }
+        assert!(!shutdown.is_set());
+    }
+
+    #[test]
+    #[should_panic(expected = "a bug")]
+    fn a_panic_is_the_callers() {
+        let shutdown = Shutdown::new(Duration::from_secs(1));
+        let run = |_: &Shutdown, _: &dyn Fn(Result<(), IntakeError>)| panic!("a bug");
+        let _ = run_generations(&shutdown, &metrics(), Duration::ZERO, run, STUCK);
+    }
+}

@@ -1,0 +1,108 @@
+//! The intake's consumer, as its watch sees it: librdkafka's statistics say how far it is in its group, and whether brokers
+//! answer it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use crossbeam_channel::Receiver;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::statistics::Statistics;
+
+use super::context::IntakeContext;
+use super::options::IntakeOptions;
+use crate::kafka::{Look, Progress, Watched, bootstrap_again, is_answered, watch};
+use crate::service::Shutdown;
+
+/// Statistics that come less often, in milliseconds, are of no use to the watch.
+const MOST_INTERVAL: u32 = 20_000;
+
+/// What the statistics say.
+#[derive(Debug, Default)]
+pub(super) struct Vitals {
+    /// Answers of brokers, as long as there is a coordinator: a consumer in its group gets some with each heartbeat.
+    answers: AtomicU64,
+    /// The consumer is stuck: what it says of its assignment is no news of the stage's.
+    pub(super) is_abandoned: AtomicBool,
+}
+
+impl Vitals {
+    pub(super) fn learn(&self, statistics: &Statistics) {
+        if statistics.cgrp.as_ref().is_some_and(|group| group.state == "up") {
+            self.answers
+                .store(statistics.rx.unsigned_abs(), Ordering::Relaxed);
+        }
+    }
+}
+
+impl IntakeContext {
+    /// What is on the board belongs to the next consumer. A commit before it closes might not return.
+    pub(super) fn abandon(&self) {
+        self.vitals.is_abandoned.store(true, Ordering::Relaxed);
+        self.board.clear();
+        let metrics = self.reporter.metrics();
+        metrics.assigned.set(0);
+        metrics.paused.set(0);
+    }
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct WatchedConsumer<'m> {
+    consumer: &'m BaseConsumer<IntakeContext>,
+    options: &'m IntakeOptions,
+}
+
+impl<'m> WatchedConsumer<'m> {
+    pub(super) fn new(consumer: &'m BaseConsumer<IntakeContext>, options: &'m IntakeOptions) -> Self {
+        Self { consumer, options }
+    }
+
+    /// Watches it and the stage's other clients until `over` is closed. If one is stuck, the generation is over: answers
+    /// which.
+    pub(super) fn watch(
+        self,
+        others: Vec<Arc<dyn Watched + 'm>>,
+        over: &Receiver<()>,
+        shutdown: &Shutdown,
+    ) -> Option<&'static str> {
+        let _guard = shutdown.fail_on_panic();
+        let mut clients: Vec<Arc<dyn Watched + 'm>> = vec![Arc::new(self)];
+        clients.extend(others);
+        let metrics = self.consumer.context().reporter.metrics();
+        let stuck = watch(&clients, self.options.stuck_timeout, metrics, over)?;
+        shutdown.abandon();
+        Some(stuck)
+    }
+}
+
+impl Watched for WatchedConsumer<'_> {
+    fn name(&self) -> &'static str {
+        "consumer"
+    }
+
+    fn progress(&self) -> Progress {
+        // Where the operator has switched statistics off, or has them seldom, nothing is known.
+        let interval = self.options.config.get("statistics.interval.ms");
+        let interval = interval.and_then(|interval| interval.parse::<u32>().ok());
+        if interval.is_some_and(|interval| interval == 0 || interval > MOST_INTERVAL) {
+            return Progress::Unknown;
+        }
+        let vitals = &self.consumer.context().vitals;
+        Progress::At(vitals.answers.load(Ordering::Relaxed))
+    }
+
+    fn is_answered(&self, patience: Duration) -> bool {
+        is_answered(self.consumer.client(), patience)
+    }
+
+    fn bootstrap_again(&self) {
+        bootstrap_again(self.consumer.client(), &self.options.config);
+    }
+
+    fn look(&self) -> Look {
+        Look {
+            config: self.options.config.clone(),
+            group: Some(self.options.group.clone()),
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! The watch: notices a Kafka client that has come to a standstill while the cluster works, which no error says.
+//!
+//! librdkafka 2.12 can lose all its brokers and never look for one again: a metadata answer with topics and without brokers, as a
+//! broker gives while it is fenced, clears its list (its issue 5301). Other clients then work with the same cluster, and
+//! ours waits for ever. So what counts is progress, and a look with a fresh client tells a client that is stuck from a
+//! cluster that is away: an outage is waited for, however long.
+//!
+//! ```text
+//!  no progress ─▶ does a fresh client find the cluster well? ── no ─▶ an outage: wait
+//!                                   │ yes
+//!                                   ├─ ours gets no answer ─▶ it starts from its bootstrap brokers again
+//!                                   └─ for too long ────────▶ stuck: whoever runs it makes it anew, or ends
+//! ```
+
+mod bootstrap;
+mod look;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use rdkafka::ClientContext;
+use rdkafka::client::Client;
+
+pub use self::look::Look;
+use self::look::Sight;
+use crate::metrics::KafkaMetrics;
+
+/// How long a client may take to answer a question that its brokers would answer in milliseconds.
+const ANSWER: Duration = Duration::from_secs(3);
+/// With answers for our client, and a cluster that is wholly well, the standstill may last this many times as long: a
+/// rebalance of a large group takes minutes.
+const ANSWERED: u32 = 5;
+/// And at least this long: a consumer's progress is known from its statistics, which come every few seconds.
+const LEAST_ANSWERED: Duration = Duration::from_secs(60);
+
+/// How far a client has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// Nothing is waited for.
+    Idle,
+    /// A number that changes with each step.
+    At(u64),
+    /// It cannot be told; only whether the client gets answers can.
+    Unknown,
+}
+
+/// A client, as its watch sees it.
+pub trait Watched: Send + Sync {
+    /// For log lines, and the label of the metric.
+    fn name(&self) -> &'static str;
+    /// How far it has come.
+    fn progress(&self) -> Progress;
+    /// Whether a broker answers it. Blocks for at most `patience`.
+    fn is_answered(&self, patience: Duration) -> bool;
+    /// Gives it the brokers again that it was made with.
+    fn bootstrap_again(&self);
+    /// How a fresh client finds out whether the cluster is well, for what this one does.
+    fn look(&self) -> Look;
+}
+
+/// See [`Watched::is_answered`].
+pub fn is_answered<C: ClientContext>(client: &Client<C>, patience: Duration) -> bool {
+    client
+        .fetch_metadata(None, patience)
+        .is_ok_and(|metadata| !metadata.brokers().is_empty())
+}
+
+pub use self::bootstrap::bootstrap_again;
+
+/// Watches clients until `over` is closed or one is stuck, and answers its name then. `patience` is how long a client may get no
+/// answer while a fresh one does.
+pub fn watch(
+    clients: &[Arc<dyn Watched + '_>],
+    patience: Duration,
+    metrics: &KafkaMetrics,
+    over: &Receiver<()>,
+) -> Option<&'static str> {
+    let turn = (patience / 30).clamp(Duration::from_millis(50), Duration::from_secs(1));
+    let mut standings: Vec<_> = clients
+        .iter()
+        .map(|_| Standing::new(patience, (patience * ANSWERED).max(LEAST_ANSWERED)))
+        .collect();
+    loop {
+        if over.recv_timeout(turn) != Err(RecvTimeoutError::Timeout) {
+            return None;
+        }
+        for (client, standing) in clients.iter().zip(&mut standings) {
+            if !standing.is_due(client.progress()) {
+                continue;
+            }
+            let Some(sight) = look::in_a_thread(client.look(), over) else {
+                return None;
+            };
+            let is_answered = sight.is_reached() && client.is_answered(ANSWER.min(patience));
+            if standing.judge(sight, is_answered) {
+                count(metrics, client.name(), "given_up");
+                return Some(client.name());
+            }
+            if sight.is_reached() && !is_answered {
+                count(metrics, client.name(), "bootstrap");
+                tracing::warn!(
+                    client = client.name(),
+                    "kafka answers others and not this client; it starts from its bootstrap brokers again"
+                );
+                client.bootstrap_again();
+            }
+        }
+    }
+}
+
+fn count(metrics: &KafkaMetrics, client: &str, remedy: &str) {
+    metrics.stuck.with_label_values(&[client, remedy]).inc();
+}
+
+/// What is known of a client's standstill.
+struct Standing {
+    /// Without answers.
+    patience: Duration,
+    /// With answers.
+    answered_patience: Duration,
+    progress: Progress,
+    /// When it last moved.
+    moved: Instant,
+    looked: Option<Instant>,
+    /// Since when each look found the cluster there, and our client without an answer.
+    unanswered: Option<Instant>,
+    /// The same with answers, and a cluster that is wholly well.
+    answered: Option<Instant>,
+}
+
+impl Standing {
+    fn new(patience: Duration, answered_patience: Duration) -> Self {
+        Self {
+            patience,
+            answered_patience,
+            progress: Progress::Idle,
+            moved: Instant::now(),
+            looked: None,
+            unanswered: None,
+            answered: None,
+        }
+    }
+
+    /// Whether it is time for a look, as nothing has moved for a while.
+    fn is_due(&mut self, progress: Progress) -> bool {
+        let is_moving =
+            progress == Progress::Idle || (progress != self.progress && progress != Progress::Unknown);
+        if is_moving {
+            self.moved = Instant::now();
+            (self.unanswered, self.answered) = (None, None);
+        }
+        self.progress = progress;
+        let pause = (self.patience / 6).min(Duration::from_secs(10));
+        self.moved.elapsed() >= pause && self.looked.is_none_or(|at| at.elapsed() >= pause)
+    }
+
+    /// Notes a look; says whether the client is stuck.
+    fn judge(&mut self, sight: Sight, is_answered: bool) -> bool {
+        let now = Instant::now();
+        self.looked = Some(now);
+        let since = |held: bool, since: Option<Instant>| held.then(|| since.unwrap_or(now));
+        self.unanswered = since(sight.is_reached() && !is_answered, self.unanswered);
+        let is_unexplained = sight == Sight::Well && is_answered && self.progress != Progress::Unknown;
+        self.answered = since(is_unexplained, self.answered);
+        self.unanswered.is_some_and(|since| now - since >= self.patience)
+            || self
+                .answered
+                .is_some_and(|since| now - since >= self.answered_patience)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_millis(60);
+
+    fn wait(time: Duration) {
+        std::thread::sleep(time);
+    }
+
+    #[test]
+    fn an_outage_is_no_standstill_of_ours() {
+        let mut standing = Standing::new(PATIENCE, 5 * PATIENCE);
+        assert!(!standing.is_due(Progress::At(1)));
+        wait(PATIENCE);
+        assert!(standing.is_due(Progress::At(1)));
+        for _ in 0..10 {
+            assert!(!standing.judge(Sight::Away, false));
+            wait(PATIENCE / 2);
+        }
+    }
+
+    #[test]
+    fn a_client_without_answers_is_stuck_after_its_patience() {
+        let mut standing = Standing::new(PATIENCE, 5 * PATIENCE);
+        standing.is_due(Progress::At(1));
+        assert!(!standing.judge(Sight::Reached, false));
+        wait(PATIENCE / 2);
+        // An outage in between begins it anew.
+        assert!(!standing.judge(Sight::Away, false));
+        wait(PATIENCE);
+        assert!(!standing.judge(Sight::Reached, false));
+        wait(PATIENCE);
+        assert!(standing.judge(Sight::Reached, false));
+    }
+
+    #[test]
+    fn what_moves_is_not_stuck() {
+        let mut standing = Standing::new(PATIENCE, 5 * PATIENCE);
+        standing.is_due(Progress::At(1));
+        standing.judge(Sight::Well, false);
+        wait(PATIENCE);
+        assert!(!standing.is_due(Progress::At(2)));
+        assert!(!standing.judge(Sight::Well, false));
+        wait(PATIENCE);
+        assert!(!standing.is_due(Progress::Idle));
+        assert!(!standing.judge(Sight::Well, false));
+    }
+
+    #[test]
+    fn with_answers_it_takes_longer_and_a_cluster_that_is_well() {
+        for (sight, is_stuck) in [(Sight::Well, true), (Sight::Reached, false)] {
+            let mut standing = Standing::new(PATIENCE, 5 * PATIENCE);
+            standing.is_due(Progress::At(1));
+            assert!(!standing.judge(sight, true));
+            wait(PATIENCE);
+            assert!(!standing.judge(sight, true));
+            wait(5 * PATIENCE);
+            assert_eq!(standing.judge(sight, true), is_stuck);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_told_needs_a_client_without_answers() {
+        let mut standing = Standing::new(PATIENCE, 5 * PATIENCE);
+        wait(PATIENCE);
+        assert!(standing.is_due(Progress::Unknown));
+        assert!(!standing.judge(Sight::Well, true));
+        wait(5 * PATIENCE);
+        assert!(!standing.judge(Sight::Well, true));
+    }
+}
