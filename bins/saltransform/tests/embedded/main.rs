@@ -4,6 +4,7 @@
 
 mod exactly_once;
 mod stack;
+mod stuck;
 
 use std::collections::BTreeSet;
 

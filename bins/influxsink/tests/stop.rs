@@ -1,0 +1,125 @@
+//! The stop of a process whose Kafka client is stuck: the real binary ends within its drain's deadline and a few seconds.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed step is a failed test")]
+
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use devstack::{Broker, KafkaProxy};
+
+const TOPIC: &str = "lsst.sal.Test.scalars";
+const PATIENCE: Duration = Duration::from_secs(60);
+const DRAIN: Duration = Duration::from_secs(2);
+/// After it the process is ended from outside, 5 s later; the rest is for a busy machine.
+const END: Duration = Duration::from_secs(12);
+
+struct Sink {
+    process: Child,
+    log: Receiver<String>,
+}
+
+impl Sink {
+    fn start(broker: &str) -> Self {
+        let mut process = Command::new(env!("CARGO_BIN_EXE_influxsink"))
+            .args(["run", TOPIC, "--broker", broker])
+            .args([
+                "--schema-registry",
+                "http://127.0.0.1:1",
+                "--into",
+                "http://127.0.0.1:1?db=efd",
+            ])
+            .args([
+                "--drain-timeout",
+                &DRAIN.as_secs().to_string(),
+                "--prometheus-port",
+                "0",
+            ])
+            // The watch would mend what the test needs broken.
+            .args([
+                "--stuck-timeout",
+                "86400",
+                "-X",
+                "topic.metadata.refresh.interval.ms=500",
+            ])
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stderr = BufReader::new(process.stderr.take().unwrap());
+        let (line, log) = channel();
+        std::thread::spawn(move || {
+            for said in stderr.lines().map_while(Result::ok) {
+                let _ = line.send(said);
+            }
+        });
+        let sink = Self { process, log };
+        sink.says("rebalance");
+        sink
+    }
+
+    fn says(&self, what: &str) {
+        let start = Instant::now();
+        while !self.log.recv_timeout(PATIENCE).unwrap().contains(what) {
+            assert!(start.elapsed() < PATIENCE, "it does not say {what:?}");
+        }
+    }
+
+    /// Sends SIGTERM and waits for the end.
+    fn stop(&mut self) -> (ExitStatus, Duration) {
+        let id = self.process.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args(["-TERM", &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.process.try_wait().unwrap() {
+                return (status, start.elapsed());
+            }
+            assert!(start.elapsed() < PATIENCE, "still stopping");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+#[test]
+fn a_stop_ends_in_time_when_the_brokers_are_forgotten() {
+    let broker = Broker::start().unwrap();
+    broker.create_topic(TOPIC, 300).unwrap();
+    let proxy = KafkaProxy::start(broker.bootstrap_servers()).unwrap();
+    let mut sink = Sink::start(proxy.bootstrap_servers());
+    proxy.forget_brokers(usize::MAX, |client| client == "influxsink");
+    let start = Instant::now();
+    let mut answers = (0, Instant::now());
+    while answers.0 == 0 || answers.1.elapsed() < Duration::from_secs(3) {
+        assert!(start.elapsed() < PATIENCE, "{} answers", answers.0);
+        if proxy.forgotten() != answers.0 {
+            answers = (proxy.forgotten(), Instant::now());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let (status, took) = sink.stop();
+    assert!(took < END, "{status} after {took:?}");
+}
+
+#[test]
+fn a_stop_ends_in_time_when_the_broker_says_nothing_any_more() {
+    let broker = Broker::start().unwrap();
+    broker.create_topic(TOPIC, 4).unwrap();
+    let proxy = KafkaProxy::start(broker.bootstrap_servers()).unwrap();
+    let mut sink = Sink::start(proxy.bootstrap_servers());
+    proxy.silence(|_| true);
+    let (status, took) = sink.stop();
+    assert!(took < END, "{status} after {took:?}");
+}
