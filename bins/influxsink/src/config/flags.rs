@@ -259,7 +259,8 @@ pub struct RunArgs {
     #[arg(long, env = "REPLAY", value_name = "NAME", help_heading = "Replay")]
     pub replay: Option<String>,
 
-    /// Memory that the process may take, in MiB: when InfluxDB is away, consuming pauses before that
+    /// Memory that the process may take, in MiB: when InfluxDB is away, consuming pauses before that. One batch of each
+    /// broker is unpacked whole, whatever that takes
     #[arg(
         long,
         env = "MAX_MEMORY",

@@ -28,6 +28,77 @@ async fn many_small_messages_cost_no_more_than_is_allowed() {
     keeps_its_allowance(150_000, 20).await;
 }
 
+/// A quarter of a million values of a few bytes in each batch, which is far below a broker's limit for one: librdkafka
+/// makes 80 MB of it. There is such a batch in each of four partitions, and room for two.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn packed_batches_are_unpacked_one_at_a_time() {
+    const PARTITIONS: i32 = 4;
+    const PACKED_MEBIBYTES: u64 = 256;
+    let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
+        return;
+    };
+    let topic = format!("lsst.{}.Mock_state", unique("packed"));
+    let id = mock_state::prepare(&services, &topic, PARTITIONS).await;
+    let frame = Frames::new(id).frame(1, 1_760_000_000_000, "");
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", services.get("BROKER"))
+        .set("compression.type", "zstd")
+        .set("linger.ms", "10000")
+        .set("batch.num.messages", "250000")
+        .set("batch.size", "100000000")
+        .set("message.max.bytes", "100000000")
+        .set("queue.buffering.max.messages", "2000000")
+        .create()
+        .unwrap();
+    for partition in 0..PARTITIONS {
+        for _ in 0..250_000 {
+            let record = BaseRecord::<(), _>::to(&topic)
+                .partition(partition)
+                .payload(&frame);
+            producer.send(record).map_err(|(error, _)| error).unwrap();
+        }
+    }
+    producer.flush(Duration::from_secs(120)).unwrap();
+
+    let mut database = InfluxServer::start().await.unwrap();
+    database.down().await;
+    let port = free_port();
+    let mut sink = Process::start(sink(&services, &topic, &database, PACKED_MEBIBYTES, port));
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let metrics = reqwest::get(format!("http://127.0.0.1:{port}/metrics")).await;
+        if let Ok(metrics) = metrics
+            && metrics.text().await.unwrap().contains("kafka_consumer_paused 1")
+        {
+            break;
+        }
+        assert!(
+            Instant::now() < deadline && sink.is_running(),
+            "the consumer never paused"
+        );
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let peak = peak(&sink);
+    eprintln!("peak resident memory: {peak} KiB");
+    assert!(
+        peak <= PACKED_MEBIBYTES << 10,
+        "{peak} KiB, allowed are {PACKED_MEBIBYTES} MiB"
+    );
+}
+
+fn sink(services: &Services, topic: &str, database: &InfluxServer, mebibytes: u64, port: u16) -> Command {
+    let mut command = Command::new(binary("influxsink"));
+    command
+        .args(["run", topic, "--group", topic, "--into", &database.url()])
+        .args(["--max-memory", &mebibytes.to_string()])
+        .args(["--prometheus-port", &port.to_string()])
+        .args(["--broker", services.get("BROKER")])
+        .args(["--schema-registry", services.get("SCHEMAREGISTRY")])
+        .args(["-X", "session.timeout.ms=6000", "-X", "max.poll.interval.ms=6000"])
+        .args(["--log-level", "error"]);
+    command
+}
+
 async fn keeps_its_allowance(records: usize, note: usize) {
     let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
         return;
@@ -39,19 +110,7 @@ async fn keeps_its_allowance(records: usize, note: usize) {
     let mut database = InfluxServer::start().await.unwrap();
     database.down().await;
     let port = free_port();
-    let mut command = Command::new(binary("influxsink"));
-    command
-        .args(["run", &topic, "--group", &topic, "--into", &database.url()])
-        .args([
-            "--max-memory",
-            &MEBIBYTES.to_string(),
-            "--prometheus-port",
-            &port.to_string(),
-        ])
-        .args(["--broker", services.get("BROKER")])
-        .args(["--schema-registry", services.get("SCHEMAREGISTRY")])
-        .args(["-X", "session.timeout.ms=6000", "-X", "max.poll.interval.ms=6000"])
-        .args(["--log-level", "error"]);
+    let command = sink(&services, &topic, &database, MEBIBYTES, port);
     let mut sink = Process::start(command);
     let metric = |line: &'static str| async move {
         let text = reqwest::get(format!("http://127.0.0.1:{port}/metrics"))

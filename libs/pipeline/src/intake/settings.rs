@@ -3,7 +3,7 @@
 use rdkafka::ClientConfig;
 
 use super::options::IntakeOptions;
-use crate::memory::{AHEAD, ahead_setting};
+use crate::memory::{AHEAD, FETCH_LIMITS, ahead_setting};
 
 /// The configuration of an intake's consumer.
 pub(super) fn of_consumer(options: &IntakeOptions) -> ClientConfig {
@@ -29,6 +29,12 @@ pub(super) fn of_consumer(options: &IntakeOptions) -> ClientConfig {
         // A flipped bit must not become a value.
         ("check.crcs", "true"),
     ];
+    if FETCH_LIMITS.iter().all(|key| config.get(key).is_none()) {
+        // Batches are unpacked whole, all of an answer at once, and more than this makes nothing quicker.
+        defaults.push(("fetch.max.bytes", "1048576"));
+        // What a zstd batch may unpack to, where no memory is bounded.
+        defaults.push(("receive.message.max.bytes", "268435456"));
+    }
     if config.get("group.protocol") != Some("consumer") {
         // With the protocol `consumer` the broker assigns, and librdkafka refuses to be told how.
         defaults.push(("partition.assignment.strategy", "cooperative-sticky"));
@@ -45,4 +51,29 @@ pub(super) fn of_consumer(options: &IntakeOptions) -> ClientConfig {
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false");
     config
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::consumer::BaseConsumer;
+
+    use super::super::options::Topics;
+    use super::*;
+
+    /// Producers share the operator's settings: a larger `message.max.bytes` is meant for them.
+    #[test]
+    fn librdkafka_takes_our_settings_beside_the_operators() {
+        for (key, value) in [
+            ("client.id", "x"),
+            ("message.max.bytes", "50000000"),
+            ("fetch.max.bytes", "500000000"),
+            ("receive.message.max.bytes", "100000000"),
+        ] {
+            let mut config = ClientConfig::new();
+            config.set(key, value);
+            let options = IntakeOptions::new(config, "g", Topics::Named(vec!["t".to_owned()]));
+            let made = of_consumer(&options).create::<BaseConsumer>();
+            assert!(made.is_ok(), "{key}: {:?}", made.err());
+        }
+    }
 }

@@ -104,6 +104,7 @@ impl Blocked {
     pub(super) fn new(part: Part, metrics: KafkaMetrics, skips: bool) -> Self {
         let (suspects, suspected) = bounded(MOST_SUSPECTS);
         part.up();
+        metrics.blocked.set(0);
         Self {
             assigned: Mutex::default(),
             suspects,
