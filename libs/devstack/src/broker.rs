@@ -129,6 +129,26 @@ impl Broker {
         })
     }
 
+    /// For tests: metadata says this of the topic, for example that it does not exist; `RD_KAFKA_RESP_ERR_NO_ERROR` ends it.
+    /// Records are taken all the same, unless [`fail_next`](Self::fail_next) refuses them.
+    ///
+    /// # Errors
+    /// When librdkafka refuses.
+    pub fn topic_error(&self, topic: &str, error: RDKafkaRespErr) -> Result<(), BrokerError> {
+        self.mock("fail the topic", |mock| mock.topic_error(topic, error))
+    }
+
+    /// For tests: requests of this kind fail no more.
+    ///
+    /// # Errors
+    /// When the mock cluster is gone, which cannot be while the broker lives.
+    pub fn clear_failures(&self, request: RDKafkaApiKey) -> Result<(), BrokerError> {
+        self.mock("let requests pass", |mock| {
+            mock.clear_request_errors(request);
+            Ok(())
+        })
+    }
+
     fn mock(
         &self,
         doing: &'static str,

@@ -13,5 +13,5 @@ mod schemas;
 
 pub use broker::{Broker, BrokerError};
 pub use proxy::KafkaProxy;
-pub use registry::RegistryServer;
+pub use registry::{RegistryBackup, RegistryServer};
 pub use schemas::schemas;

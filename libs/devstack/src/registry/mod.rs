@@ -32,6 +32,8 @@ struct Contents {
     store: Store,
     /// How many of the next requests fail, and with which status.
     failing: Option<(u32, u16)>,
+    /// Whether look-ups of ids and subjects are answered as if nothing were registered.
+    lagging: bool,
     /// Path → requests so far, those that failed included.
     requests: BTreeMap<String, u64>,
 }
@@ -46,6 +48,10 @@ impl Shared {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+/// What a registry held when it [lost its data](RegistryServer::lose_data).
+#[derive(Debug)]
+pub struct RegistryBackup(Store);
 
 /// The running registry. It stops when it is dropped.
 #[derive(Debug)]
@@ -84,6 +90,23 @@ impl RegistryServer {
         self.shared.lock().failing = (count > 0).then_some((count, status));
     }
 
+    /// For tests: while `lagging`, it answers look-ups of ids and subjects with 40403 and 40401, as a replica does that has
+    /// not caught up, or a registry that is still reading its data.
+    pub fn set_lagging(&self, lagging: bool) {
+        self.shared.lock().lagging = lagging;
+    }
+
+    /// For tests: loses everything that is registered; ids begin again at 1. What it had can be
+    /// [restored](Self::restore).
+    pub fn lose_data(&self) -> RegistryBackup {
+        RegistryBackup(std::mem::take(&mut self.shared.lock().store))
+    }
+
+    /// For tests: what was registered at the time of the backup is registered, and nothing else.
+    pub fn restore(&self, backup: RegistryBackup) {
+        self.shared.lock().store = backup.0;
+    }
+
     /// For tests: requests so far, failed ones included.
     pub fn requests(&self) -> u64 {
         self.shared.lock().requests.values().sum()
@@ -109,7 +132,7 @@ impl RegistryServer {
 }
 
 async fn count_and_fail(State(shared): State<Shared>, request: Request, next: Next) -> Response {
-    let failing = {
+    let (failing, lacking) = {
         let mut contents = shared.lock();
         let mut path = request.uri().path();
         if contents.requests.len() >= MOST_PATHS && !contents.requests.contains_key(path) {
@@ -118,11 +141,15 @@ async fn count_and_fail(State(shared): State<Shared>, request: Request, next: Ne
         *contents.requests.entry(path.to_owned()).or_default() += 1;
         let failing = contents.failing;
         contents.failing = failing.and_then(|(left, status)| (left > 1).then(|| (left - 1, status)));
-        failing
+        let lacking = contents.lagging.then(|| lacking(request.uri().path())).flatten();
+        (failing, lacking)
     };
     let response = match failing {
         Some((_, status)) => return Problem::Injected(status).into_response(),
-        None => next.run(request).await,
+        None => match lacking {
+            Some(problem) => return problem.into_response(),
+            None => next.run(request).await,
+        },
     };
     // axum's own refusals of a path or query (no UTF-8, `deleted=maybe`) are plain text, which no client of a registry
     // reads.
@@ -130,6 +157,16 @@ async fn count_and_fail(State(shared): State<Shared>, request: Request, next: Ne
     match response.headers().get(CONTENT_TYPE) {
         Some(media_type) if is_text(media_type) => Problem::BadRequest.into_response(),
         _ => response,
+    }
+}
+
+/// What a registry that has nothing yet answers to a look-up.
+fn lacking(path: &str) -> Option<Problem> {
+    let mut parts = path.split('/').skip(1);
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some("schemas"), Some("ids"), Some(id)) => Some(Problem::NoSchemaId(id.to_owned())),
+        (Some("subjects"), Some(subject), _) => Some(Problem::NoSubject(subject.to_owned())),
+        _ => None,
     }
 }
 
