@@ -158,6 +158,10 @@ impl Failure {
             Self::Registry(RegistryError::Away { .. }) => {
                 "name the registry with --schema-registry URL or SCHEMAREGISTRY".to_owned()
             }
+            Self::Registry(RegistryError::NotLatest { subject, newer }) => delete_newer(subject, newer),
+            Self::Registry(RegistryError::LosesWireExtras { .. }) => {
+                "make the schema with --wire-extras, or say --drop-wire-extras if you mean it".to_owned()
+            }
             Self::Away { flag, .. } => format!("name it with {flag}"),
             Self::Unknown { nearest, list, .. } if nearest.is_empty() => format!("`{list}` lists all"),
             Self::Unknown { nearest, list, .. } => {
@@ -193,6 +197,19 @@ impl Failure {
             pipeline::stderr_line!("  try: {}", Printable(hint));
         }
     }
+}
+
+/// The command after which an older version of a subject is the latest again.
+fn delete_newer(subject: &str, newer: &[u32]) -> String {
+    let versions: Vec<String> = newer
+        .iter()
+        .map(|version| format!(" --version {version}"))
+        .collect();
+    format!(
+        "`kafkaefd registry delete {subject}{}` makes it the latest; records that were written with what it deletes can still \
+         be read",
+        versions.concat()
+    )
 }
 
 fn advice(error: &KafkaError) -> Option<&'static str> {

@@ -263,6 +263,34 @@ async fn upload_registers_what_is_not_there_yet() {
     assert_eq!(upload(&["-s", "Test", "LinearStage"]), [5, 0, 8]);
     // Extra fields have defaults, so that the change is compatible.
     assert_eq!(upload(&["-s", "Test", "--wire-extras"]), [0, 8, 0]);
+    let refused = |flag: &[&str]| {
+        let url = registry.url();
+        let flags = [
+            "--xml-dir",
+            "schemas",
+            "-s",
+            "Test",
+            "--upload",
+            "--schema-registry",
+            &url,
+        ];
+        let output = convert(&[&flags[..], flag].concat());
+        assert_eq!(output.status.code(), Some(1), "{}", out(&output));
+        assert!(out(&output).contains("8 refused"), "{}", out(&output));
+        err(&output)
+    };
+    let text = refused(&[]);
+    assert!(
+        text.contains("lose") && text.contains("--drop-wire-extras"),
+        "{text}"
+    );
+    // Nor does it become the latest again by being registered once more.
+    let text = refused(&["--drop-wire-extras"]);
+    assert!(
+        text.contains("kafkaefd registry delete lsst.sal.Test_scalars-value --version 2"),
+        "{text}"
+    );
+    assert_eq!(upload(&["-s", "Test", "--wire-extras"]), [0, 0, 8]);
 }
 
 #[test]

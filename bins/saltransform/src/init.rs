@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use futures::stream::{self, StreamExt, TryStreamExt};
 use indicatif::{ProgressBar, ProgressStyle};
 use pipeline::config::KafkaConfigError;
 use pipeline::kafka::{self, ReachError};
@@ -18,9 +17,8 @@ use sal::avro::Options;
 use sal::name::TopicName;
 
 use crate::config::InitArgs;
+use crate::register::{self, RegisterError, Registered};
 
-/// Requests to the registry at a time.
-const AT_ONCE: usize = 8;
 /// Topics in one request to the broker.
 const CHUNK: usize = 500;
 /// How long the broker may take for one request: a large cluster makes hundreds of topics in it.
@@ -43,9 +41,12 @@ pub enum InitError {
     /// The registry's client cannot be made.
     #[error(transparent)]
     RegistrySetup(#[from] RegistrySetupError),
-    /// The registry does not answer, or refuses a schema.
+    /// The registry does not answer.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+    /// The schemas cannot be registered.
+    #[error(transparent)]
+    Register(#[from] RegisterError),
     /// The Kafka settings cannot be read.
     #[error(transparent)]
     Config(#[from] KafkaConfigError),
@@ -82,8 +83,10 @@ pub enum InitError {
 /// What was prepared.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Prepared {
-    /// Subjects registered, or already there with the same schema.
+    /// All subjects that were found or registered.
     pub subjects: usize,
+    /// What became of those that a directory has schemas for.
+    pub registered: Registered,
     /// Topics that are new.
     pub created: usize,
     /// Topics that were there.
@@ -93,11 +96,11 @@ pub struct Prepared {
 }
 
 /// A subject's schema, and the Kafka topic of its records.
-struct Wanted {
+pub(crate) struct Wanted {
     topic: TopicName,
     kafka_topic: String,
-    subject: String,
-    schema: Option<String>,
+    pub(crate) subject: String,
+    pub(crate) schema: Option<String>,
 }
 
 /// Runs `init` and says what it did. Exit code 1 if anything failed or could not be read.
@@ -107,13 +110,7 @@ pub async fn main(args: &InitArgs) -> ExitCode {
             for error in &prepared.errors {
                 pipeline::stderr_line!("saltransform init: {}", pipeline::Printable(error));
             }
-            let Prepared {
-                subjects,
-                created,
-                existing,
-                ..
-            } = prepared;
-            println!("{subjects} subjects registered, {created} topics created, {existing} were there");
+            println!("{prepared}");
             if prepared.errors.is_empty() {
                 ExitCode::SUCCESS
             } else {
@@ -127,8 +124,36 @@ pub async fn main(args: &InitArgs) -> ExitCode {
     }
 }
 
+impl std::fmt::Display for Prepared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            subjects,
+            registered,
+            created,
+            existing,
+            ..
+        } = self;
+        write!(f, "{subjects} subjects")?;
+        if *registered != Registered::default() {
+            write!(f, ": {registered}")?;
+        }
+        write!(f, "; {created} topics created, {existing} were there")
+    }
+}
+
 /// Registers the schemas, then creates their topics and the input topics of their subsystems.
 pub async fn prepare(args: &InitArgs) -> Result<Prepared, InitError> {
+    let (mut prepared, wanted) = register(args).await?;
+    create_topics(args, &wanted, &mut prepared).await?;
+    Ok(prepared)
+}
+
+/// The half of it that needs no broker.
+pub async fn register_schemas(args: &InitArgs) -> Result<Prepared, InitError> {
+    Ok(register(args).await?.0)
+}
+
+async fn register(args: &InitArgs) -> Result<(Prepared, Vec<Wanted>), InitError> {
     let registry = Registry::new(&args.registry)?;
     let mut prepared = Prepared::default();
     let wanted = match &args.xml_dir {
@@ -147,19 +172,9 @@ pub async fn prepare(args: &InitArgs) -> Result<Prepared, InitError> {
             .map_or(registry.url().to_owned(), |dir| dir.display().to_string());
         return Err(InitError::Nothing { subsystems, place });
     }
-    let bar = progress("registering schemas", wanted.len());
-    stream::iter(wanted.iter().filter(|wanted| wanted.schema.is_some()))
-        .map(|wanted| registry.register(&wanted.subject, wanted.schema.as_deref().unwrap_or_default()))
-        .buffer_unordered(AT_ONCE)
-        .try_for_each(|_| {
-            bar.inc(1);
-            futures::future::ready(Ok(()))
-        })
-        .await?;
-    bar.finish_and_clear();
+    prepared.registered = register::register(&registry, &wanted, args.rules()).await?;
     prepared.subjects = wanted.len();
-    create_topics(args, &wanted, &mut prepared).await?;
-    Ok(prepared)
+    Ok((prepared, wanted))
 }
 
 fn from_directory(args: &InitArgs, dir: PathBuf, prepared: &mut Prepared) -> Result<Vec<Wanted>, InitError> {
@@ -255,7 +270,7 @@ async fn create_topics(args: &InitArgs, wanted: &[Wanted], prepared: &mut Prepar
 }
 
 /// A bar on a terminal, nothing elsewhere.
-fn progress(what: &'static str, count: usize) -> ProgressBar {
+pub(crate) fn progress(what: &'static str, count: usize) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }

@@ -4,7 +4,7 @@
 
 use devstack::RegistryServer;
 use pipeline::config::RegistryArgs;
-use pipeline::registry::{Registry, RegistryError};
+use pipeline::registry::{PublishRules, Published, Registry, RegistryError};
 use pipeline::retry::Verdict;
 
 const SCHEMA: &str = r#"{"type":"record","name":"R","fields":[{"name":"a","type":"int"}]}"#;
@@ -131,6 +131,55 @@ async fn a_subject_is_asked_for_changed_and_deleted() {
     assert_eq!(client.versions("s/value", true).await.unwrap(), [1]);
     assert_eq!(client.delete_subject("s/value", true).await.unwrap(), [1]);
     assert!(client.versions("s/value", true).await.is_err());
+}
+
+#[tokio::test]
+async fn a_schema_that_is_published_is_the_latest_or_an_error() {
+    let (server, client) = start().await;
+    client.set_level(None, "NONE").await.unwrap();
+    let rules = PublishRules::default();
+    let other = SCHEMA.replace("int", "string");
+    let publish = |schema: String, rules| {
+        let client = &client;
+        async move { client.publish("s-value", &schema, rules).await }
+    };
+    assert_eq!(publish(SCHEMA.to_owned(), rules).await.unwrap(), Published::New);
+    let spaced = SCHEMA.replace(':', " : ");
+    assert_eq!(publish(spaced, rules).await.unwrap(), Published::Unchanged);
+    assert_eq!(publish(other.clone(), rules).await.unwrap(), Published::Changed);
+    let refused = publish(SCHEMA.to_owned(), rules).await.unwrap_err();
+    assert!(
+        matches!(&refused, RegistryError::NotLatest { newer, .. } if *newer == [2]),
+        "{refused}"
+    );
+    assert_eq!(refused.verdict(), Verdict::Fatal);
+    assert_eq!(client.version("s-value", None).await.unwrap().schema, other);
+    let make_latest = PublishRules {
+        make_latest: true,
+        ..rules
+    };
+    server.fail_next(2, 503);
+    assert_eq!(
+        publish(SCHEMA.to_owned(), make_latest).await.unwrap(),
+        Published::Changed,
+        "whatever is busy for a moment"
+    );
+    assert_eq!(client.version("s-value", None).await.unwrap().schema, SCHEMA);
+    assert_eq!(
+        client.schema_by_id_now(2).await.unwrap().raw.as_ref(),
+        other,
+        "records with it can be read"
+    );
+}
+
+#[tokio::test]
+async fn an_id_says_which_subjects_have_it() {
+    let (_server, client) = start().await;
+    let id = client.register("s-value", SCHEMA).await.unwrap();
+    client.register("t-value", SCHEMA).await.unwrap();
+    client.delete_subject("t-value", false).await.unwrap();
+    let subjects = client.subjects_of_id(id).await.unwrap().unwrap();
+    assert_eq!(subjects, ["s-value", "t-value"], "deleted ones, too");
 }
 
 #[tokio::test]

@@ -1,11 +1,11 @@
-//! `registry upload`: a schema becomes a subject's next version, unless it is one already.
+//! `registry upload`: a schema becomes a subject's latest version, unless it is that already.
 
 use std::path::PathBuf;
 
 use clap::Args;
 use pipeline::config::RegistryArgs;
 use pipeline::printable::Printable;
-use pipeline::registry::RegistryError;
+use pipeline::registry::{PublishRules, Published, RegistryError};
 use serde::Serialize;
 
 use super::schema_file;
@@ -20,6 +20,9 @@ pub(super) struct UploadArgs {
     subject: String,
     /// File that holds the Avro schema; - for stdin
     file: PathBuf,
+    /// Upload a schema without wire extras although the latest one has them
+    #[arg(long)]
+    drop_wire_extras: bool,
     #[command(flatten)]
     answer: AnswerArgs,
     #[command(flatten)]
@@ -39,19 +42,17 @@ impl UploadArgs {
     pub(super) async fn run(&self) -> Result<Done, Failure> {
         let schema = schema_file::read(&self.file)?;
         let registry = super::client(&self.registry)?;
-        let (result, found) = match registry.find(&self.subject, &schema).await? {
-            Some(found) => ("unchanged", found),
-            None => {
-                let registered = registry.register(&self.subject, &schema).await;
-                registered.map_err(|error| self.refused(error))?;
-                // The answer to the upload has the id alone.
-                let found = match registry.find(&self.subject, &schema).await? {
-                    Some(found) => found,
-                    None => registry.version(&self.subject, None).await?,
-                };
-                ("new", found)
-            }
+        let rules = PublishRules {
+            drop_wire_extras: self.drop_wire_extras,
+            make_latest: false,
         };
+        let published = registry.publish(&self.subject, &schema, rules).await;
+        let result = match published.map_err(|error| self.refused(error))? {
+            Published::New | Published::Changed => "new",
+            Published::Unchanged => "unchanged",
+        };
+        // It is the latest now. The answer to the upload has the id alone.
+        let found = registry.version(&self.subject, None).await?;
         let answer = Answer {
             subject: &self.subject,
             result,

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use pipeline::config::RegistryArgs;
+use pipeline::registry::PublishRules;
 use sal::avro::Options;
 use sal::name::{Dialect, check_subname};
 
@@ -68,6 +69,10 @@ pub struct ConvertArgs {
     #[arg(long, group = "target")]
     pub upload: bool,
 
+    /// With --upload: schemas without wire extras replace latest ones that have them
+    #[arg(long, requires = "upload", conflicts_with = "wire_extras")]
+    pub drop_wire_extras: bool,
+
     /// Print each schema to stdout, and the summary to stderr
     #[arg(long, group = "target")]
     pub print: bool,
@@ -102,6 +107,13 @@ impl ConvertArgs {
             subname: self.subname.clone(),
             wire_extras: self.wire_extras,
             subsystems: self.subsystem.clone(),
+        }
+    }
+
+    pub(super) fn rules(&self) -> PublishRules {
+        PublishRules {
+            drop_wire_extras: self.drop_wire_extras,
+            make_latest: false,
         }
     }
 

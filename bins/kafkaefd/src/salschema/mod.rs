@@ -73,7 +73,7 @@ async fn convert(args: &ConvertArgs) -> Result<Done, Failure> {
             Ok(()) => summary.wrote(dir),
             Err(error) => return Ok(failed(&error)),
         },
-        Target::Upload(registry) => match upload::upload(registry, &converted.schemas).await {
+        Target::Upload(registry) => match upload::upload(registry, &converted.schemas, args.rules()).await {
             Ok(uploaded) => summary.uploaded(&registry.schema_registry, uploaded),
             Err(upload::UploadError::Setup(error)) => return Err(error.into()),
             Err(error) => return Ok(failed(&error)),

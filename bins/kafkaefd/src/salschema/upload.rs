@@ -5,11 +5,13 @@ use std::sync::{Arc, Mutex};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use pipeline::config::RegistryArgs;
-use pipeline::registry::{Registry, RegistryError, RegistrySetupError};
+use pipeline::registry::{PublishRules, Published, Registry, RegistryError, RegistrySetupError};
 use pipeline::retry::Verdict;
 use sal::avro::TopicSchema;
 use serde_json::Value;
 use tokio::task::{JoinError, JoinSet};
+
+use crate::failure::Failure;
 
 /// How many subjects are asked for at a time: enough to hide the way to the registry, few enough for any registry.
 const AT_ONCE: usize = 8;
@@ -23,7 +25,7 @@ pub(super) struct Uploaded {
     pub(super) changed: usize,
     /// Subjects whose newest version is that schema already.
     pub(super) unchanged: usize,
-    /// What the registry said no to, sorted.
+    /// What was refused, sorted.
     pub(super) refused: Vec<String>,
 }
 
@@ -38,16 +40,14 @@ pub(super) enum UploadError {
     Task(#[from] JoinError),
 }
 
-enum Outcome {
-    New,
-    Changed,
-    Unchanged,
-}
-
 type Queue = Arc<Mutex<VecDeque<(String, Value)>>>;
 
 /// Registers what is not registered. The first registry failure that only time can heal ends it.
-pub(super) async fn upload(args: &RegistryArgs, schemas: &[TopicSchema]) -> Result<Uploaded, UploadError> {
+pub(super) async fn upload(
+    args: &RegistryArgs,
+    schemas: &[TopicSchema],
+    rules: PublishRules,
+) -> Result<Uploaded, UploadError> {
     let registry = Arc::new(Registry::new(args)?);
     let bar = ProgressBar::new(u64::try_from(schemas.len()).unwrap_or(u64::MAX));
     if let Ok(style) = ProgressStyle::with_template("{bar:40} {pos}/{len} subjects, {eta} left") {
@@ -60,7 +60,12 @@ pub(super) async fn upload(args: &RegistryArgs, schemas: &[TopicSchema]) -> Resu
     let queue: Queue = Arc::new(Mutex::new(queue));
     let mut workers = JoinSet::new();
     for _ in 0..AT_ONCE {
-        workers.spawn(work(Arc::clone(&registry), Arc::clone(&queue), bar.clone()));
+        workers.spawn(work(
+            Arc::clone(&registry),
+            Arc::clone(&queue),
+            rules,
+            bar.clone(),
+        ));
     }
     let mut total = Uploaded::default();
     while let Some(worker) = workers.join_next().await {
@@ -75,32 +80,31 @@ pub(super) async fn upload(args: &RegistryArgs, schemas: &[TopicSchema]) -> Resu
     Ok(total)
 }
 
-async fn work(registry: Arc<Registry>, queue: Queue, bar: ProgressBar) -> Result<Uploaded, RegistryError> {
+async fn work(
+    registry: Arc<Registry>,
+    queue: Queue,
+    rules: PublishRules,
+    bar: ProgressBar,
+) -> Result<Uploaded, RegistryError> {
     let next = || pipeline::lock(&queue).pop_front();
     let mut done = Uploaded::default();
     while let Some((subject, schema)) = next() {
-        match upload_one(&registry, &subject, &schema).await {
-            Ok(Outcome::New) => done.new += 1,
-            Ok(Outcome::Changed) => done.changed += 1,
-            Ok(Outcome::Unchanged) => done.unchanged += 1,
+        match registry.publish(&subject, &schema.to_string(), rules).await {
+            Ok(Published::New) => done.new += 1,
+            Ok(Published::Changed) => done.changed += 1,
+            Ok(Published::Unchanged) => done.unchanged += 1,
             Err(error) if matches!(error.verdict(), Verdict::Retry(_)) => return Err(error),
-            Err(error) => done.refused.push(pipeline::chain(&error)),
+            Err(error) => {
+                let failure = Failure::from(error);
+                let hint = failure.hint().map(|hint| format!("; try: {hint}"));
+                done.refused.push(format!(
+                    "{}{}",
+                    pipeline::chain(&failure),
+                    hint.unwrap_or_default()
+                ));
+            }
         }
         bar.inc(1);
     }
     Ok(done)
-}
-
-async fn upload_one(registry: &Registry, subject: &str, schema: &Value) -> Result<Outcome, RegistryError> {
-    let outcome = match registry.latest(subject).await {
-        // Registries keep white space, or do not: what counts is the value.
-        Ok(latest) if serde_json::from_str(&latest.raw).ok().as_ref() == Some(schema) => {
-            return Ok(Outcome::Unchanged);
-        }
-        Ok(_) => Outcome::Changed,
-        Err(RegistryError::Missing { .. }) => Outcome::New,
-        Err(error) => return Err(error),
-    };
-    registry.register(subject, &schema.to_string()).await?;
-    Ok(outcome)
 }

@@ -131,6 +131,31 @@ fn a_subject_from_its_first_version_to_its_end() {
 }
 
 #[test]
+fn an_upload_that_would_not_be_the_latest_is_refused_with_the_command_that_makes_it_so() {
+    on_each_registry(|desk, subject| {
+        let first = desk.schema("first.json", json!([{"name": "a", "type": "int"}]));
+        let second = desk.schema(
+            "second.json",
+            json!([{"name": "a", "type": "int"}, {"name": "b", "type": "int", "default": 0}]),
+        );
+        assert_eq!(desk.json(&["upload", subject, &first]).0, 0);
+        assert_eq!(desk.json(&["upload", subject, &second]).1["version"], 2);
+        let refused = desk.run(&["upload", subject, &first]);
+        assert_eq!(refused.code, 1, "{}", refused.stdout);
+        let command = format!("kafkaefd registry delete {subject} --version 2");
+        assert!(refused.stderr.contains(&command), "{}", refused.stderr);
+        assert_eq!(
+            desk.json(&["show", subject]).1["version"],
+            2,
+            "nothing was changed"
+        );
+        assert_eq!(desk.run(&["delete", subject, "--version", "2", "--yes"]).code, 0);
+        let (code, uploaded) = desk.json(&["upload", subject, &first]);
+        assert_eq!((code, &uploaded["result"]), (0, &json!("unchanged")));
+    });
+}
+
+#[test]
 fn what_is_not_there_is_named_and_nothing_is_done_unasked() {
     on_each_registry(|desk, subject| {
         let schema = desk.schema("schema.json", json!([{"name": "a", "type": "int"}]));

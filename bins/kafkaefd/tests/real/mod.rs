@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 mod exactly_once;
 pub(crate) mod expected;
+mod gone;
 pub(crate) mod influx;
+mod init;
 pub(crate) mod kafka;
 mod memory;
 mod mock_state;

@@ -84,6 +84,14 @@ pub struct Mapping {
     pub errors: Vec<InterfaceError>,
 }
 
+/// Whether a schema was made with [`Options::wire_extras`].
+pub fn has_wire_extras(schema: &Value) -> bool {
+    let fields = schema.get("fields").and_then(Value::as_array);
+    let mut fields = fields.into_iter().flatten();
+    schema.get(wire_extras::INDEXED).is_some()
+        || fields.any(|field| field.get(wire_extras::IDL_TYPE).is_some())
+}
+
 /// The schemas of the wanted components.
 pub fn schemas(interfaces: &Interfaces, options: &Options) -> Vec<TopicSchema> {
     map(interfaces, options).schemas

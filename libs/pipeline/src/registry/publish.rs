@@ -1,0 +1,146 @@
+//! A schema becomes a subject's latest version, and is checked to be it.
+//!
+//! A registry that finds a schema among a subject's older versions answers that version's id and changes nothing: the
+//! registration succeeds, and everybody goes on with the version that is the latest. So the latest is looked at before and
+//! after. A latest version that was made with `--wire-extras` is not replaced by one without them unless that was asked for:
+//! messages of SAL no longer fit such a schema.
+
+use serde_json::Value;
+
+use super::{Registry, RegistryError, insist, is_same_schema};
+
+/// What became of a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Published {
+    /// The subject is new.
+    New,
+    /// The subject has a new version.
+    Changed,
+    /// The subject's latest version was this schema already.
+    Unchanged,
+}
+
+/// What may be done to a subject beyond adding a version to it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct PublishRules {
+    /// Replace a schema with wire extras by one without.
+    pub drop_wire_extras: bool,
+    /// Where the schema is an older version: delete the newer ones softly, so that it is the latest again. Records that
+    /// were written with those can still be read.
+    pub make_latest: bool,
+}
+
+impl Registry {
+    /// What [`Registry::publish`] would do; changes nothing.
+    pub async fn look_ahead(
+        &self,
+        subject: &str,
+        schema: &str,
+        rules: PublishRules,
+    ) -> Result<Published, RegistryError> {
+        let latest = match insist(|| self.version(subject, None)).await {
+            Ok(latest) => latest,
+            Err(RegistryError::Missing { .. }) => return Ok(Published::New),
+            Err(error) => return Err(error),
+        };
+        if is_same_schema(&latest.schema, schema) {
+            return Ok(Published::Unchanged);
+        }
+        let lost = lost_wire_extras(&latest.schema, schema);
+        if !lost.is_empty() && !rules.drop_wire_extras {
+            return Err(RegistryError::LosesWireExtras {
+                subject: subject.to_owned(),
+                lost: lost.join(", "),
+            });
+        }
+        let newer = self.newer_than(subject, schema).await?;
+        if !newer.is_empty() {
+            return if rules.make_latest {
+                Ok(Published::Changed)
+            } else {
+                Err(not_latest(subject, newer))
+            };
+        }
+        Ok(Published::Changed)
+    }
+
+    /// Registers a schema and checks that it is the subject's latest version then.
+    pub async fn publish(
+        &self,
+        subject: &str,
+        schema: &str,
+        rules: PublishRules,
+    ) -> Result<Published, RegistryError> {
+        let published = self.look_ahead(subject, schema, rules).await?;
+        if published == Published::Unchanged {
+            return Ok(published);
+        }
+        for version in self.newer_than(subject, schema).await?.into_iter().rev() {
+            insist(|| self.delete_version(subject, version, false)).await?;
+        }
+        let id = self.register(subject, schema).await?;
+        let latest = insist(|| self.version(subject, None)).await?;
+        // Registries that keep schemas in a form of their own tell by the id that it is the same.
+        if is_same_schema(&latest.schema, schema) || latest.id == id {
+            return Ok(published);
+        }
+        let newer = self.newer_than(subject, schema).await?;
+        let newer = if newer.is_empty() {
+            vec![latest.version]
+        } else {
+            newer
+        };
+        Err(not_latest(subject, newer))
+    }
+
+    /// The versions that stand in front of this schema, ascending; none where it is no version, or the latest.
+    async fn newer_than(&self, subject: &str, schema: &str) -> Result<Vec<u32>, RegistryError> {
+        let mut newer = Vec::new();
+        let versions = match insist(|| self.versions(subject, false)).await {
+            Err(RegistryError::Missing { .. }) => return Ok(newer),
+            versions => versions?,
+        };
+        for version in versions.into_iter().rev() {
+            let held = insist(|| self.version(subject, Some(version))).await?;
+            if is_same_schema(&held.schema, schema) {
+                newer.reverse();
+                return Ok(newer);
+            }
+            newer.push(version);
+        }
+        Ok(Vec::new())
+    }
+}
+
+fn not_latest(subject: &str, newer: Vec<u32>) -> RegistryError {
+    RegistryError::NotLatest {
+        subject: subject.to_owned(),
+        newer,
+    }
+}
+
+/// What only wire extras keep of the latest schema's, if the new one has none.
+fn lost_wire_extras(latest: &str, new: &str) -> Vec<String> {
+    let (Ok(latest), Ok(new)) = (
+        serde_json::from_str::<Value>(latest),
+        serde_json::from_str::<Value>(new),
+    ) else {
+        return Vec::new();
+    };
+    if !sal::avro::has_wire_extras(&latest) || sal::avro::has_wire_extras(&new) {
+        return Vec::new();
+    }
+    let names = |schema: &Value| -> Vec<String> {
+        let fields = schema.get("fields").and_then(Value::as_array);
+        let names = fields
+            .into_iter()
+            .flatten()
+            .filter_map(|field| field.get("name")?.as_str());
+        names.map(str::to_owned).collect()
+    };
+    let kept = names(&new);
+    let mut lost = names(&latest);
+    lost.retain(|name| !kept.contains(name));
+    lost.push("the SAL types of its fields".to_owned());
+    lost
+}
