@@ -72,6 +72,7 @@ pub async fn produce(config: &ProduceConfig, service: &Service) -> Result<Report
         rate = topics.len() as f64 / config.period.as_secs_f64(),
         "mocking SAL"
     );
+    let watch = tokio::spawn(reporter.clone().watch_records(client.clone()));
     let report = produce::send(
         config,
         &client,
@@ -81,6 +82,7 @@ pub async fn produce(config: &ProduceConfig, service: &Service) -> Result<Report
         config.stuck_timeout,
         &service.shutdown,
     )
-    .await?;
-    Ok(report)
+    .await;
+    watch.abort();
+    Ok(report?)
 }

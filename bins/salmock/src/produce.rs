@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use pipeline::kafka::{Reporter, SAFE_PRODUCER};
+use pipeline::kafka::{Reporter, SAFE_PRODUCER, TopicProbe};
 use pipeline::service::Shutdown;
 use prometheus::IntCounter;
 use rdkafka::config::ClientConfig;
@@ -26,6 +26,13 @@ use crate::watch;
 const REPORT_INTERVAL: Duration = Duration::from_secs(10);
 /// How long to wait when librdkafka's queue is full, or for the last acknowledgements.
 const PAUSE: Duration = Duration::from_millis(10);
+
+/// How often a topic is looked for that is gone, and how long one look may take.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
+const METADATA: Duration = Duration::from_secs(1);
+
+/// What to do about a topic that does not exist.
+const MAKE_TOPIC: &str = "saltransform init makes it";
 
 /// Defaults of the producer, which `-X` overrides.
 pub(crate) const PRODUCER: [(&str, &str); 5] = [
@@ -135,7 +142,11 @@ pub(crate) async fn send(
     stuck_timeout: Duration,
     shutdown: &Shutdown,
 ) -> Result<Report, SendError> {
-    let tally = Arc::new(Tally::new(topics.len()));
+    let mut lines = topics
+        .iter()
+        .map(|mocked| Line::new(mocked, config))
+        .collect::<Result<Vec<_>, _>>()?;
+    let tally = Arc::new(Tally::new(&lines, &reporter));
     let context = Context {
         reporter,
         produced,
@@ -143,10 +154,6 @@ pub(crate) async fn send(
     };
     let producer = Arc::new(client.create_with_context::<_, ThreadedProducer<Context>>(context)?);
     let _watch = watch::start(&producer, client, stuck_timeout, shutdown);
-    let mut lines = topics
-        .iter()
-        .map(|mocked| Line::new(mocked, config))
-        .collect::<Result<Vec<_>, _>>()?;
     let mut message = Vec::new();
     let (start, mut most_behind) = (Instant::now(), Duration::ZERO);
     let mut next_report = start + REPORT_INTERVAL;
@@ -165,7 +172,8 @@ pub(crate) async fn send(
             break;
         };
         line.next(&mut message)?;
-        enqueue(&producer, &line.kafka_topic, &message, due.topic, shutdown).await?;
+        let opaque = tally.opaque(due.topic);
+        enqueue(&producer, &line.kafka_topic, &message, opaque, &tally, shutdown).await?;
         most_behind = most_behind.max(Instant::now().duration_since(at));
         if Instant::now() >= next_report {
             next_report += REPORT_INTERVAL;
@@ -196,19 +204,31 @@ async fn enqueue(
     producer: &ThreadedProducer<Context>,
     kafka_topic: &str,
     message: &[u8],
-    topic: usize,
+    opaque: usize,
+    tally: &Tally,
     shutdown: &Shutdown,
 ) -> Result<(), KafkaError> {
-    let mut record = BaseRecord::<(), [u8], usize>::with_opaque_to(kafka_topic, topic).payload(message);
+    let mut record = BaseRecord::<(), [u8], usize>::with_opaque_to(kafka_topic, opaque).payload(message);
     while let Err((error, returned)) = producer.send(record) {
-        if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
-            return Err(error);
-        }
         if shutdown.given_up() {
             return Ok(());
         }
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::QueueFull) => sleep(PAUSE).await,
+            // It was there and is gone: librdkafka refuses its messages until it asks for it again, which may take minutes.
+            Some(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => {
+                tally.waits(returned.delivery_opaque);
+                tokio::select! {
+                    () = sleep(ASK_AGAIN_AFTER) => {}
+                    () = shutdown.wait() => return Ok(()),
+                }
+                if let Err(error) = producer.client().fetch_metadata(Some(kafka_topic), METADATA) {
+                    tracing::debug!(kafka_topic, %error, "topic could not be asked for");
+                }
+            }
+            _ => return Err(error),
+        }
         record = returned;
-        sleep(PAUSE).await;
     }
     Ok(())
 }
@@ -216,17 +236,33 @@ async fn enqueue(
 /// The counts that the delivery callback keeps.
 struct Tally {
     acknowledged: Vec<AtomicU64>,
+    /// Whether each topic's messages arrive.
+    probes: Vec<Arc<TopicProbe>>,
     failed: AtomicU64,
     warned: AtomicBool,
 }
 
 impl Tally {
-    fn new(topics: usize) -> Tally {
-        let acknowledged = (0..topics).map(|_| AtomicU64::new(0)).collect();
+    fn new(lines: &[Line<'_>], reporter: &Reporter) -> Tally {
+        let probe = |line: &Line<'_>| reporter.unacknowledged().topic(&line.kafka_topic, MAKE_TOPIC);
         Tally {
-            acknowledged,
+            acknowledged: lines.iter().map(|_| AtomicU64::new(0)).collect(),
+            probes: lines.iter().map(probe).collect(),
             failed: AtomicU64::new(0),
             warned: AtomicBool::new(false),
+        }
+    }
+
+    /// What goes along with a message of this topic: its number, and whether it is its topic's probe.
+    fn opaque(&self, topic: usize) -> usize {
+        let is_probe = self.probes.get(topic).is_some_and(|probe| probe.begin());
+        topic << 1 | usize::from(is_probe)
+    }
+
+    /// A message of this topic cannot be sent now.
+    fn waits(&self, opaque: usize) {
+        if let Some(probe) = self.probes.get(opaque >> 1) {
+            probe.waits();
         }
     }
 
@@ -280,16 +316,24 @@ pipeline::reports_to_its_reporter!(Context);
 impl ProducerContext for Context {
     type DeliveryOpaque = usize;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, topic: usize) {
+    fn delivery(&self, result: &DeliveryResult<'_>, opaque: usize) {
+        let (topic, is_probe) = (opaque >> 1, opaque & 1 == 1);
+        let probe = self.tally.probes.get(topic).filter(|_| is_probe);
         match result {
             Ok(_) => {
                 self.produced.inc();
                 if let Some(count) = self.tally.acknowledged.get(topic) {
                     count.fetch_add(1, Ordering::Relaxed);
                 }
-                self.reporter.part().up();
+                if let Some(probe) = probe {
+                    probe.arrived();
+                    self.reporter.connected();
+                }
             }
             Err((error, message)) => {
+                if let Some(probe) = probe {
+                    probe.came_back();
+                }
                 self.tally.failed.fetch_add(1, Ordering::Relaxed);
                 // Once is enough to look: the count of failed messages is in every report.
                 if !self.tally.warned.swap(true, Ordering::Relaxed) {

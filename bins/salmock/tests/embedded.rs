@@ -11,6 +11,7 @@ use pipeline::schema_dir::SchemaDir;
 use pipeline::service::{Service, Shutdown};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use sal::avro::Options;
 use sal::name::Dialect;
 use sal::time::TimeScale;
@@ -87,6 +88,57 @@ async fn run(config: &ProduceConfig) -> Report {
         report.produced
     );
     report
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_topic_that_is_gone_is_named_and_waited_for() {
+    const GONE: RDKafkaRespErr = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+    const TOPIC: &str = "MTM1M3TS_telemetry";
+    let stack = Stack::start().await;
+    stack.broker.create_topic(TOPIC, 1).unwrap();
+    let mut config = stack.config(embedded());
+    (config.topics, config.period) = (vec!["MTM1M3TS_thermalData".to_owned()], Duration::from_millis(10));
+    let service = Service::embedded(&ServiceArgs::default());
+    let running = tokio::spawn({
+        let service = service.clone();
+        async move {
+            produce(&config, &service)
+                .await
+                .map_err(|error| error.to_string())
+        }
+    });
+    let until = async |what: &str, reached: &dyn Fn() -> bool| {
+        let start = std::time::Instant::now();
+        while !reached() {
+            let missing = service.readiness.missing();
+            assert!(!running.is_finished(), "{what}: it ended");
+            assert!(start.elapsed() < Duration::from_secs(60), "{what}: {missing:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    let produced = || service.count("salmock_produced_total");
+    until("produces", &|| produced() > 10).await;
+    until("ready", &|| service.readiness.is_ready()).await;
+    stack.broker.topic_error(TOPIC, GONE).unwrap();
+    stack
+        .broker
+        .fail_next(RDKafkaApiKey::Produce, &[GONE; 1_000])
+        .unwrap();
+    until("names the topic", &|| {
+        let missing = service.readiness.missing();
+        missing
+            .iter()
+            .any(|(_, why)| why.contains(TOPIC) && why.contains("does not exist"))
+    })
+    .await;
+    stack.broker.clear_failures(RDKafkaApiKey::Produce).unwrap();
+    let none = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR;
+    stack.broker.topic_error(TOPIC, none).unwrap();
+    let before = produced();
+    until("goes on", &|| produced() > before + 10).await;
+    until("ready again", &|| service.readiness.is_ready()).await;
+    service.shutdown.ask();
+    running.await.unwrap().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

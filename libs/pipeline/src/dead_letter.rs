@@ -26,7 +26,8 @@ use rdkafka::producer::{BaseRecord, DeliveryResult, Producer, ProducerContext};
 use crate::headers::OwnHeaders;
 use crate::intake::Receipt;
 use crate::kafka::{
-    Look, Progress, Reporter, SAFE_PRODUCER, ServedProducer, Watched, bootstrap_again, is_answered,
+    Look, Probe, Progress, Reporter, SAFE_PRODUCER, ServedProducer, TopicProbe, Watched, bootstrap_again,
+    is_answered,
 };
 use crate::printable::Printable;
 use crate::retry::Backoff;
@@ -50,7 +51,13 @@ pub struct DeadLetters {
     topic: String,
     group: String,
     shutdown: Shutdown,
+    /// Whether letters arrive.
+    probe: Arc<TopicProbe>,
 }
+
+/// What to do about a dead-letter topic that does not exist.
+pub const MAKE_TOPIC: &str =
+    "a stage makes it when it starts: restart it, or make it with kafkaefd admin topics create";
 
 /// Called once the broker has a dead letter.
 pub type OnDelivered = Box<dyn Fn(&Reason) + Send + Sync>;
@@ -67,6 +74,7 @@ struct Context {
 struct Letter {
     receipt: Receipt,
     reason: Reason,
+    probe: Option<Probe>,
 }
 
 impl DeadLetters {
@@ -94,7 +102,9 @@ impl DeadLetters {
             on_delivered,
             reported: AtomicU64::new(0),
         };
+        let probe = context.reporter.unacknowledged().topic(topic, MAKE_TOPIC);
         Ok(Self {
+            probe,
             producer: ServedProducer::new(&config, context, &shutdown)?,
             config,
             topic: topic.to_owned(),
@@ -115,8 +125,12 @@ impl DeadLetters {
             .reporter
             .buried(&receipt.origin(), &reason);
         let headers = headers(message, &self.group, &reason);
-        let mut record =
-            BaseRecord::with_opaque_to(&self.topic, Box::new(Letter { receipt, reason })).headers(headers);
+        let letter = Letter {
+            receipt,
+            reason,
+            probe: self.probe.probe(),
+        };
+        let mut record = BaseRecord::with_opaque_to(&self.topic, Box::new(letter)).headers(headers);
         if let Some(key) = message.key() {
             record = record.key(key);
         }
@@ -180,6 +194,9 @@ impl ProducerContext for Context {
         match result {
             Ok(_) => {
                 (self.on_delivered)(&letter.reason);
+                if let Some(probe) = letter.probe {
+                    probe.acknowledged();
+                }
                 letter.receipt.finish();
             }
             Err((

@@ -2,6 +2,7 @@
 //! acknowledged its record; until then the message itself is kept, so that a refused record becomes a dead letter with
 //! the original bytes.
 
+use std::collections::BTreeSet;
 use std::mem;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -23,12 +24,17 @@ use super::sent::Sent;
 /// A record that the broker refused waits this long before it is tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
+/// How long one question about a topic may take.
+const METADATA: Duration = Duration::from_secs(2);
+/// Topics that are asked about in one go.
+const MAX_ASKED: usize = 8;
+
 /// What the broker did not take.
 pub(crate) enum Returned<'m> {
     /// It never will: too large, or refused by a policy.
     Refused(Sent<'m>, KafkaError),
-    /// It may later: the topic does not exist yet, no right yet.
-    Later(Sent<'m>, Instant),
+    /// It may later: no right yet, or the topic, which is named then, does not exist.
+    Later(Sent<'m>, Instant, Option<String>),
 }
 
 /// The idempotent producer, shared by all lanes.
@@ -38,6 +44,8 @@ pub(crate) struct Acknowledged<'m> {
     dead_letters: Arc<DeadLetters>,
     shutdown: Shutdown,
     topics: KnownTopics,
+    /// When a topic that records came back from was asked for.
+    asked: Mutex<Option<Instant>>,
 }
 
 struct OutletContext<'m> {
@@ -72,6 +80,7 @@ impl<'m> Acknowledged<'m> {
             dead_letters: Arc::new(dead_letters),
             shutdown,
             topics: KnownTopics::unknown(),
+            asked: Mutex::default(),
         })
     }
 
@@ -134,14 +143,37 @@ impl<'m> Acknowledged<'m> {
         let mut returned = lock(&self.producer.client().context().returned);
         let is_due = |one: &Returned<'m>| match one {
             Returned::Refused(..) => true,
-            Returned::Later(_, since) => since.elapsed() >= RETRY_AFTER,
+            Returned::Later(_, since, _) => since.elapsed() >= RETRY_AFTER,
         };
         if !returned.iter().any(is_due) {
             return Vec::new();
         }
-        let (due, later) = returned.drain(..).partition(is_due);
+        let (due, later): (Vec<_>, _) = returned.drain(..).partition(is_due);
         *returned = later;
+        drop(returned);
+        self.look_for_topics(&due);
         due
+    }
+
+    /// librdkafka refuses records for a topic that was gone until it asks for it again, which may take minutes.
+    fn look_for_topics(&self, due: &[Returned<'m>]) {
+        let gone: BTreeSet<&str> = due
+            .iter()
+            .filter_map(|one| match one {
+                Returned::Later(_, _, topic) => topic.as_deref(),
+                Returned::Refused(..) => None,
+            })
+            .collect();
+        let mut asked = lock(&self.asked);
+        if !gone.is_empty() && asked.is_none_or(|at| at.elapsed() >= RETRY_AFTER) {
+            for topic in gone.into_iter().take(MAX_ASKED) {
+                if let Err(error) = self.producer.client().fetch_metadata(Some(topic), METADATA) {
+                    tracing::debug!(topic, %error, "topic could not be asked for");
+                    break;
+                }
+            }
+            *asked = Some(Instant::now());
+        }
     }
 }
 
@@ -187,7 +219,7 @@ impl<'m> OutletContext<'m> {
         self.metrics.produced.inc_by(arrived.len() as u64);
         let finish = |sent: Sent<'m>| {
             total_seconds.observe((now - sent.since).as_secs_f64());
-            sent.taken.receipt
+            sent.acknowledged().receipt
         };
         Receipt::finish_all(arrived.into_iter().map(finish).collect());
     }
@@ -210,7 +242,8 @@ impl<'m> OutletContext<'m> {
                         "broker does not take a record; trying again every second (does its topic exist? see saltransform init)"
                     );
                 }
-                Returned::Later(sent, Instant::now())
+                let gone = is_unknown_topic(&error).then(|| topic.to_owned());
+                Returned::Later(sent, Instant::now(), gone)
             }
         };
         lock(&self.returned).push(back);
@@ -229,6 +262,14 @@ impl<'m> ProducerContext for OutletContext<'m> {
             Err((error, message)) => self.return_it(error.clone(), message.topic(), *sent),
         }
     }
+}
+
+fn is_unknown_topic(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{UnknownPartition, UnknownTopic, UnknownTopicOrPartition};
+    matches!(
+        error.rdkafka_error_code(),
+        Some(UnknownTopic | UnknownTopicOrPartition | UnknownPartition)
+    )
 }
 
 /// Whether the broker will never take the record: too large, or against a policy.

@@ -22,7 +22,7 @@ pub(crate) use sent::{Counter, Sent};
 pub(crate) use transactional::{Identity, Transactional};
 
 use crate::config::RunArgs;
-use crate::targets::Target;
+use crate::slot::Target;
 
 /// The producer's configuration.
 pub(crate) fn config(args: &RunArgs) -> Result<ClientConfig, KafkaConfigError> {

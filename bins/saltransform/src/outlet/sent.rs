@@ -5,11 +5,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use pipeline::intake::Taken;
+use pipeline::kafka::Probe;
 
 /// A message whose record is on its way.
 pub(crate) struct Sent<'m> {
     pub(crate) taken: Taken<'m>,
     pub(crate) since: Instant,
+    /// Whether it shows that its topic's records arrive.
+    probe: Option<Probe>,
     /// Counts it as outstanding for its lane as long as it exists.
     outstanding: Outstanding,
 }
@@ -34,13 +37,22 @@ impl Drop for Outstanding {
 }
 
 impl<'m> Sent<'m> {
-    pub(crate) fn new(taken: Taken<'m>, since: Instant, counter: &Counter) -> Self {
+    pub(crate) fn new(taken: Taken<'m>, since: Instant, counter: &Counter, probe: Option<Probe>) -> Self {
         counter.0.fetch_add(1, Ordering::Relaxed);
         Self {
             taken,
             since,
+            probe,
             outstanding: Outstanding(counter.clone()),
         }
+    }
+
+    /// The broker has it.
+    pub(crate) fn acknowledged(self) -> Taken<'m> {
+        if let Some(probe) = self.probe {
+            probe.acknowledged();
+        }
+        self.taken
     }
 
     /// The lane's.

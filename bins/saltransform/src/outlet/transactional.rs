@@ -5,13 +5,13 @@
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use pipeline::dead_letter::{self, Reason};
 use pipeline::intake::{Gate, Taken, TransactionalOutlet, TransactionalProducer};
-use pipeline::kafka::{KnownTopics, Reporter};
+use pipeline::kafka::{KnownTopics, Reporter, TopicProbe};
 use pipeline::lock;
 use pipeline::metrics::TransformMetrics;
 use pipeline::retry::Backoff;
@@ -26,7 +26,7 @@ use super::reports::{Reports, serve};
 use super::sent::{Counter, Sent};
 use super::tally::{Fate, Tally};
 use super::watched::Calls;
-use crate::targets::Target;
+use crate::slot::Target;
 
 /// How long one question about a topic may take.
 const METADATA: Duration = Duration::from_secs(5);
@@ -49,6 +49,8 @@ pub(crate) struct Transactional<'m> {
     topics: KnownTopics,
     /// Whether the dead-letter topic was seen.
     buries: AtomicBool,
+    /// Whether dead letters arrive.
+    letters: Arc<TopicProbe>,
 }
 
 pub(super) struct Context<'m> {
@@ -86,6 +88,9 @@ impl<'m> Transactional<'m> {
         metrics: TransformMetrics,
         shutdown: Shutdown,
     ) -> Result<Self, KafkaError> {
+        let letters = reporter
+            .unacknowledged()
+            .topic(&identity.dead_letter_topic, dead_letter::MAKE_TOPIC);
         let context = Context {
             reporter,
             metrics,
@@ -105,12 +110,13 @@ impl<'m> Transactional<'m> {
             gate: Gate::default(),
             topics: KnownTopics::unknown(),
             buries: AtomicBool::new(false),
+            letters,
         })
     }
 
     /// Whether the target's topic is there; asks until it is.
     pub(super) fn takes(&self, target: &Target) -> bool {
-        self.sees(&target.kafka_topic, &target.seen)
+        self.sees(&target.kafka_topic, &target.seen, &target.probe)
     }
 
     pub(super) fn send(&self, topic: &str, frame: &[u8], sent: Sent<'m>) {
@@ -132,7 +138,7 @@ impl<'m> Transactional<'m> {
         let topic = &self.identity.dead_letter_topic;
         let shutdown = &self.context().shutdown;
         let mut backoff = Backoff::default();
-        while !self.sees(topic, &self.buries) {
+        while !self.sees(topic, &self.buries, &self.letters) {
             if taken.receipt.is_revoked() || !backoff.wait(None, shutdown) {
                 return;
             }
@@ -141,7 +147,7 @@ impl<'m> Transactional<'m> {
         let headers = dead_letter::headers(&taken.message, &self.identity.group, &reason);
         let payload = taken.message.payload().map(<[u8]>::to_vec);
         let on_its_way = OnItsWay {
-            sent: Sent::new(taken, Instant::now(), counter),
+            sent: Sent::new(taken, Instant::now(), counter, self.letters.probe()),
             buried: Some(reason),
         };
         if let Some((error, _)) = self.hand_over(topic, payload.as_deref(), Some(headers), on_its_way) {
@@ -200,10 +206,12 @@ impl<'m> Transactional<'m> {
         }
     }
 
-    fn sees(&self, topic: &str, seen: &AtomicBool) -> bool {
-        if seen.load(Ordering::Relaxed) {
+    /// Whether a topic is there: it was seen, and its records have not stopped arriving because it is gone.
+    fn sees(&self, topic: &str, seen: &AtomicBool, probe: &TopicProbe) -> bool {
+        if seen.load(Ordering::Relaxed) && !probe.is_missing() {
             return true;
         }
+        probe.waits();
         self.topics.learn(self.producer.client());
         let found = self.producer.client().fetch_metadata(Some(topic), METADATA);
         self.calls.answered(found.is_ok());
@@ -213,6 +221,7 @@ impl<'m> Transactional<'m> {
         });
         if is_there {
             seen.store(true, Ordering::Relaxed);
+            probe.is_seen();
         } else {
             tracing::debug!(topic, "waiting for a topic that is not there");
         }
@@ -282,11 +291,11 @@ impl<'m> ProducerContext for Context<'m> {
                 self.metrics
                     .total_seconds
                     .observe(sent.since.elapsed().as_secs_f64());
-                sent.taken.receipt.finish();
+                sent.acknowledged().receipt.finish();
             }
             (Ok(_), Some(Reason { stage, reason, .. })) => {
                 self.count(Fate::DeadLetter(stage, reason));
-                sent.taken.receipt.finish();
+                sent.acknowledged().receipt.finish();
             }
             (Err((error, _)), buried) => {
                 self.failed.store(true, Ordering::Release);

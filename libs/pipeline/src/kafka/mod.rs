@@ -11,6 +11,7 @@ mod refusal;
 mod served;
 mod token;
 mod trouble;
+mod unacknowledged;
 mod watch;
 
 use std::error::Error;
@@ -34,6 +35,7 @@ pub use known::KnownTopics;
 pub use reach::{ReachError, Visitor, reach};
 pub use served::ServedProducer;
 pub(crate) use token::setting as token_setting;
+pub use unacknowledged::{Probe, TopicProbe, Unacknowledged};
 pub use watch::{Look, Progress, Watched, bootstrap_again, is_answered, watch};
 
 /// What every producer of ours starts from: a retry sends nothing twice, and nothing is lost on a new partition.
@@ -90,6 +92,7 @@ pub struct Reporter {
     troubles: Arc<Troubles>,
     /// Whether the part is down because of a trouble.
     shown: Arc<AtomicBool>,
+    unacknowledged: Unacknowledged,
 }
 
 impl Reporter {
@@ -101,11 +104,13 @@ impl Reporter {
             fatal: Arc::default(),
             troubles: Arc::default(),
             shown: Arc::default(),
+            unacknowledged: Unacknowledged::default(),
         }
     }
 
     /// The same for clients that take the place of those that it was for: what was fatal to them is not to these.
     pub fn renewed(&self) -> Self {
+        self.unacknowledged.forget();
         Self {
             fatal: Arc::default(),
             ..self.clone()

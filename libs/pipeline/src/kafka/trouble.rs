@@ -77,6 +77,12 @@ impl Troubles {
         }
     }
 
+    /// A complaint is over; says whether it was one until now.
+    pub(super) fn end(&self, key: &str) -> bool {
+        let mut all = self.lock();
+        all.get_mut(key).is_some_and(|seen| seen.trouble.take().is_some())
+    }
+
     /// What is wrong now, for `/ready`; none if nothing is.
     pub(super) fn now(&self) -> Option<String> {
         let all = self.lock();
