@@ -200,12 +200,14 @@ impl<'m> SinkLane<'m> {
                 return Ok(self.refuse(taken, reason));
             }
         };
-        let lookup = match self.plans.known(frame.schema_id) {
+        let topic = taken.message.topic();
+        let lookup = match self.plans.known(topic, frame.schema_id) {
             Some(lookup) => lookup,
             None => {
                 // The registry may be away for long: what is gathered goes out before the wait for it.
                 self.flush()?;
-                self.plans.fetch(frame.schema_id)
+                self.plans
+                    .fetch(topic, frame.schema_id, || taken.receipt.is_revoked())
             }
         };
         let plan = match lookup {

@@ -20,9 +20,11 @@ pub mod batch;
 pub mod config;
 mod lane;
 pub mod line;
+mod naming;
 mod on_the_way;
 mod plans;
 mod run;
+mod schemas;
 pub mod sqlite;
 pub mod write;
 

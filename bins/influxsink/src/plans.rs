@@ -1,17 +1,25 @@
-//! From a frame's schema id to its plan: each schema is fetched and compiled once a lane. A registry that is
-//! away is waited for, however long; what it does not know, and what cannot become points, makes dead
+//! From a frame's schema id to its plan: each schema is compiled once a lane. A registry that is away is waited for, however
+//! long, and so is one whose schema cannot be the topic's ([`schemas`](crate::schemas)); an id that it does not know is asked
+//! for again as long as the grace period lasts. What it does not know then, and what cannot become points, makes dead
 //! letters.
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use pipeline::dead_letter::Reason;
-use pipeline::registry::Registry;
+use pipeline::metrics::SinkMetrics;
+use pipeline::registry::{Grace, RegistryError};
 use pipeline::retry::{Backoff, Verdict};
-use pipeline::service::{Part, Shutdown};
+use pipeline::service::{SharedPart, Shutdown};
 use tokio::runtime::Handle;
 
+use crate::config::SchemaMismatch;
+use crate::schemas::{Found, Schemas};
 use confluent_avro::point::{Mapping, Plan, SchemaError};
+
+/// The longest wait between two questions to a registry that answers, but not yet with the right schema.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(2);
 
 /// What a look-up gave.
 #[derive(Clone, Debug)]
@@ -20,16 +28,19 @@ pub(crate) enum Lookup {
     Plan(Arc<Plan>),
     /// No point can be made with this schema.
     Refused(Reason),
-    /// The process ends before the registry answered.
+    /// The process ends, or the partition is another's, before the registry answered.
     GivenUp,
 }
 
 /// How to look schemas up; shared by all lanes.
 #[derive(Clone, Debug)]
 pub(crate) struct PlanSource {
-    pub(crate) registry: Arc<Registry>,
-    pub(crate) readiness: Part,
+    pub(crate) schemas: Arc<Schemas>,
+    pub(crate) grace: Arc<Grace<u32>>,
+    pub(crate) mismatch: SchemaMismatch,
+    pub(crate) readiness: SharedPart,
     pub(crate) mapping: Mapping,
+    pub(crate) metrics: SinkMetrics,
     pub(crate) runtime: Handle,
     pub(crate) shutdown: Shutdown,
 }
@@ -38,9 +49,16 @@ pub(crate) struct PlanSource {
 #[derive(Debug)]
 pub(crate) struct Plans {
     source: PlanSource,
-    known: HashMap<u32, Result<Arc<Plan>, SchemaError>>,
+    known: HashMap<u32, Known>,
     /// The last one: messages of a partition nearly always have the schema of the one before.
-    last: Option<(u32, Arc<Plan>)>,
+    last: Option<(u32, Box<str>, Arc<Plan>)>,
+}
+
+#[derive(Debug)]
+struct Known {
+    plan: Result<Arc<Plan>, SchemaError>,
+    /// Whose records it is.
+    topics: Vec<Box<str>>,
 }
 
 impl Plans {
@@ -52,68 +70,124 @@ impl Plans {
         }
     }
 
-    /// The plan of a schema id, if no request is needed for it.
-    pub(crate) fn known(&mut self, id: u32) -> Option<Lookup> {
+    /// The plan of a schema id in a topic, if no request is needed for it.
+    pub(crate) fn known(&mut self, topic: &str, id: u32) -> Option<Lookup> {
+        if self.source.schemas.is_in_doubt(id) {
+            return None;
+        }
         match &self.last {
-            Some((last, plan)) if *last == id => return Some(Lookup::Plan(Arc::clone(plan))),
+            Some((last, of, plan)) if *last == id && **of == *topic => {
+                return Some(Lookup::Plan(Arc::clone(plan)));
+            }
             _ => {}
         }
-        Some(match self.known.get(&id)? {
+        let Some(known) = self.known.get(&id) else {
+            let is_given_up = self.source.grace.has_given_up(&id);
+            return is_given_up.then(|| Lookup::Refused(unknown(format!("schema id {id}"))));
+        };
+        if !known.topics.iter().any(|known| **known == *topic) {
+            return None;
+        }
+        Some(match &known.plan {
             Ok(plan) => {
-                self.last = Some((id, Arc::clone(plan)));
+                self.last = Some((id, topic.into(), Arc::clone(plan)));
                 Lookup::Plan(Arc::clone(plan))
             }
             Err(error) => Lookup::Refused(schema_refused(id, error)),
         })
     }
 
-    /// Asks the registry, until it answers or the process gives up. Blocks.
-    pub(crate) fn fetch(&mut self, id: u32) -> Lookup {
-        let mut backoff = Backoff::default();
+    /// Asks the registry, until it answers with a schema that can be the topic's, or `is_over`. Blocks.
+    pub(crate) fn fetch(&mut self, topic: &str, id: u32, is_over: impl Fn() -> bool) -> Lookup {
+        let source = self.source.clone();
+        let wait = source.readiness.wait();
+        let mut away = Backoff::default();
+        let mut soon = Backoff::new(Duration::from_millis(100), ASK_AGAIN_AFTER);
         loop {
-            let error = match self
-                .source
-                .runtime
-                .block_on(self.source.registry.schema_by_id(id))
-            {
-                Ok(schema) => {
-                    self.source.readiness.up();
-                    let plan = Plan::compile(&schema.raw, &self.source.mapping).map(Arc::new);
-                    if let Err(error) = &plan {
-                        tracing::warn!(
-                            schema_id = id,
-                            %error,
-                            "schema cannot become points; its records are dead letters"
-                        );
-                    }
-                    self.known.insert(id, plan);
-                    return self.known(id).unwrap_or(Lookup::GivenUp);
+            let found = source.runtime.block_on(source.schemas.look_up(topic, id));
+            let waited = match found {
+                Ok(Found::Schema(text)) => {
+                    source.grace.found(topic, &id);
+                    source.count("found");
+                    wait.answered();
+                    self.learn(topic, id, &text);
+                    return self.known(topic, id).unwrap_or(Lookup::GivenUp);
                 }
-                Err(error) => error,
-            };
-            match error.verdict() {
-                Verdict::DeadLetter => {
-                    let detail = pipeline::chain(&error);
-                    return Lookup::Refused(Reason {
-                        stage: "schema",
-                        reason: "schema_unknown",
-                        detail,
-                    });
+                Ok(Found::Mismatch(detail)) => {
+                    source.count("mismatch");
+                    if source.mismatch == SchemaMismatch::DeadLetter {
+                        wait.answered();
+                        return Lookup::Refused(Reason {
+                            stage: "schema",
+                            reason: "schema_mismatch",
+                            detail,
+                        });
+                    }
+                    wait.because(detail);
+                    soon.wait(None, &source.shutdown)
+                }
+                Err(RegistryError::Missing { what }) => {
+                    source.count("missing");
+                    let Some(left) = source.grace.waits_for(topic, &id) else {
+                        wait.answered();
+                        return Lookup::Refused(unknown(what));
+                    };
+                    wait.because(format!(
+                        "it knows no {what}, which topic {topic} has; asked again for the time of --unknown-schema-grace"
+                    ));
+                    source
+                        .shutdown
+                        .wait_unless_given_up(soon.next_wait(None).min(left))
                 }
                 // A look-up changes nothing in the registry, so that nothing it says about one is fatal.
-                Verdict::Retry(_) | Verdict::Fatal => {
-                    self.source.readiness.down(pipeline::chain(&error));
-                    let after = if let Verdict::Retry(after) = error.verdict() {
-                        after
-                    } else {
-                        None
+                Err(error) => {
+                    source.count("failed");
+                    wait.because(pipeline::chain(&error));
+                    let after = match error.verdict() {
+                        Verdict::Retry(after) => after,
+                        Verdict::DeadLetter | Verdict::Fatal => None,
                     };
-                    if !backoff.wait(after, &self.source.shutdown) {
-                        return Lookup::GivenUp;
-                    }
+                    away.wait(after, &source.shutdown)
                 }
+            };
+            if !waited || is_over() {
+                return Lookup::GivenUp;
             }
         }
+    }
+
+    fn learn(&mut self, topic: &str, id: u32, text: &str) {
+        let known = self.known.entry(id).or_insert_with(|| {
+            let plan = Plan::compile(text, &self.source.mapping).map(Arc::new);
+            if let Err(error) = &plan {
+                tracing::warn!(
+                    schema_id = id,
+                    %error,
+                    "schema cannot become points; its records are dead letters"
+                );
+            }
+            Known {
+                plan,
+                topics: Vec::new(),
+            }
+        });
+        if !known.topics.iter().any(|known| **known == *topic) {
+            known.topics.push(topic.into());
+        }
+    }
+}
+
+impl PlanSource {
+    fn count(&self, result: &str) {
+        self.metrics.schema_lookups.with_label_values(&[result]).inc();
+    }
+}
+
+fn unknown(what: String) -> Reason {
+    Reason {
+        stage: "schema",
+        reason: "schema_unknown",
+        detail: RegistryError::Missing { what }.to_string(),
     }
 }
 

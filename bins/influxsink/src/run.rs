@@ -8,8 +8,8 @@ use pipeline::dead_letter::{self, DeadLetters};
 use pipeline::intake::{Intake, IntakeError, IntakeOptions, run_generations};
 use pipeline::kafka::Reporter;
 use pipeline::metrics::{KafkaMetrics, MetricsError, SinkMetrics};
-use pipeline::registry::{Registry, RegistrySetupError};
-use pipeline::service::{Part, Service, Shutdown};
+use pipeline::registry::{Grace, Registry, RegistrySetupError};
+use pipeline::service::{Part, Service, SharedPart, Shutdown};
 use pipeline::topics;
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
@@ -18,6 +18,7 @@ use tokio::runtime::Handle;
 use crate::config::{Config, To};
 use crate::lane::SinkLanes;
 use crate::plans::PlanSource;
+use crate::schemas::Schemas;
 use crate::sqlite::SqliteWriter;
 use crate::write::{Delivery, Destination, InfluxSetupError, InfluxWriter};
 
@@ -65,11 +66,14 @@ pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), R
     );
     let metrics = SinkMetrics::register(&service.metrics)?;
     let client = args.kafka.client_config(&[("client.id", "influxsink")])?;
+    let registry = Arc::new(Registry::new(&args.registry)?);
+    let registry_part = SharedPart::new(service.readiness.part("registry"));
     let sink = Sink {
         config: config.clone(),
         dead_letter_topic: dead_letter::topic_of(&args.group, args.dead_letter_topic.as_deref()),
-        registry: Arc::new(Registry::new(&args.registry)?),
-        registry_part: service.readiness.part("registry"),
+        schemas: Arc::new(Schemas::new(Arc::clone(&registry), registry_part.clone())),
+        grace: Arc::new(Grace::new(args.unknown_schema_grace)),
+        registry_part,
         destination: destination(&config.to, &metrics, runtime)?,
         database: service.readiness.part("database"),
         client,
@@ -81,9 +85,11 @@ pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), R
         sink.client.clone(),
         sink.dead_letter_topic.clone(),
     ));
-    runtime.spawn(watch_registry(
-        Arc::clone(&sink.registry),
+    runtime.spawn(watch(
+        registry,
+        Arc::clone(&sink.schemas),
         sink.registry_part.clone(),
+        (sink.reporter.clone(), sink.client.clone()),
         service.shutdown.clone(),
     ));
     let (kafka, patience) = (sink.reporter.metrics().clone(), args.service.stuck_timeout);
@@ -103,8 +109,9 @@ struct Sink {
     reporter: Reporter,
     metrics: SinkMetrics,
     dead_letter_topic: String,
-    registry: Arc<Registry>,
-    registry_part: Part,
+    schemas: Arc<Schemas>,
+    grace: Arc<Grace<u32>>,
+    registry_part: SharedPart,
     destination: Destination,
     database: Part,
     runtime: Handle,
@@ -133,9 +140,12 @@ impl Sink {
         };
         let lanes = SinkLanes {
             plans: PlanSource {
-                registry: Arc::clone(&self.registry),
+                schemas: Arc::clone(&self.schemas),
+                grace: Arc::clone(&self.grace),
+                mismatch: args.schema_mismatch,
                 readiness: self.registry_part.clone(),
                 mapping: config.mapping.clone(),
+                metrics: self.metrics.clone(),
                 runtime: self.runtime.clone(),
                 shutdown: shutdown.clone(),
             },
@@ -207,10 +217,23 @@ fn destination(to: &To, metrics: &SinkMetrics, runtime: &Handle) -> Result<Desti
     })
 }
 
-/// Asks the registry until it answers once: a sink without traffic is ready too. From then on the lanes know.
-async fn watch_registry(registry: Arc<Registry>, part: Part, shutdown: Shutdown) {
+/// What goes on beside the records: the registry is asked until it answers once, as a sink without traffic is ready too, and
+/// then whether its ids mean what they did; dead letters that nobody acknowledges are told.
+async fn watch(
+    registry: Arc<Registry>,
+    schemas: Arc<Schemas>,
+    part: SharedPart,
+    (reporter, client): (Reporter, ClientConfig),
+    shutdown: Shutdown,
+) {
+    let registry = async {
+        registry.wait_until_it_answers(part.part()).await;
+        part.up();
+        schemas.watch().await;
+    };
     tokio::select! {
-        () = registry.wait_until_it_answers(&part) => {}
+        () = registry => {}
+        () = reporter.watch_records(client) => {}
         () = shutdown.wait() => {}
     }
 }

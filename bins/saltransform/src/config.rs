@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use pipeline::config::{KafkaArgs, MemberArgs, RegistryArgs, ServiceArgs, seconds};
+use pipeline::registry::PublishRules;
 use sal::name::Dialect;
 use sal::time::TimeScale;
 
@@ -68,6 +69,16 @@ pub struct InitArgs {
     #[arg(long, env = "WIRE_EXTRAS")]
     pub wire_extras: bool,
 
+    /// Register schemas without wire extras although the registry's latest ones have them: the messages of a pipeline that
+    /// runs no longer fit
+    #[arg(long, env = "DROP_WIRE_EXTRAS", conflicts_with = "wire_extras")]
+    pub drop_wire_extras: bool,
+
+    /// Where these schemas are older versions of their subjects: delete the newer ones, softly, so that they are the latest
+    /// again. Records that were written with those can still be read
+    #[arg(long, env = "MAKE_LATEST")]
+    pub make_latest: bool,
+
     /// Partitions of each new topic
     #[arg(long, short, env = "PARTITIONS", default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..))]
     pub partitions: i32,
@@ -85,6 +96,16 @@ pub struct InitArgs {
     #[command(flatten)]
     #[allow(missing_docs)]
     pub registry: RegistryArgs,
+}
+
+impl InitArgs {
+    /// What may be done to a subject beyond adding a version to it.
+    pub(crate) fn rules(&self) -> PublishRules {
+        PublishRules {
+            drop_wire_extras: self.drop_wire_extras,
+            make_latest: self.make_latest,
+        }
+    }
 }
 
 /// Where a new group starts to read.
@@ -175,6 +196,13 @@ pub struct RunArgs {
     #[arg(long, env = "SCHEMA_REFRESH", default_value = "30", value_name = "S", value_parser = seconds)]
     pub schema_refresh: Duration,
 
+    /// How long messages wait for a schema that the registry does not know, in seconds: it may lag for a moment. Then they
+    /// are dead letters
+    #[arg(
+        long, env = "UNKNOWN_SCHEMA_GRACE", default_value = "30", value_name = "S", value_parser = seconds
+    )]
+    pub unknown_schema_grace: Duration,
+
     #[command(flatten)]
     #[allow(missing_docs)]
     pub naming: NamingArgs,
@@ -211,6 +239,7 @@ impl RunArgs {
             dead_letter_topic: None,
             time_scale: None,
             schema_refresh: Duration::from_secs(30),
+            unknown_schema_grace: Duration::from_secs(30),
             naming: NamingArgs {
                 dialect: Dialect::Efd,
                 subname: "sal".to_owned(),

@@ -9,14 +9,18 @@ use pipeline::dead_letter::Reason;
 use pipeline::intake::{Lane, LaneError, LaneFactory, Taken, TransactionalOutlet};
 use pipeline::kafka::Watched;
 use pipeline::metrics::TransformMetrics;
+use pipeline::registry::RegistryError;
 use pipeline::retry::Backoff;
-use pipeline::service::Shutdown;
+use pipeline::service::{Shutdown, Wait};
 use prometheus::local::LocalHistogram;
 use rdkafka::message::Message;
 
 use crate::outlet::{Counter, Outlet, Returned, Sent};
 use crate::targets::{SharedTargets, Targets};
 use crate::transform::{Outcome, Transformer};
+
+/// The longest wait between two questions to a registry that answers, but not yet with the right schema.
+const ASK_AGAIN_AFTER: Duration = Duration::from_secs(2);
 
 /// How long a drain that is no shutdown (a partition is leaving) waits for the broker.
 const DRAIN: Duration = Duration::from_secs(4);
@@ -97,7 +101,7 @@ impl<'m> Lane<'m> for TransformLane<'m> {
                     );
                 }
                 // Transformed anew, as its schema may have changed meanwhile; it was counted as consumed already.
-                Returned::Later(sent, _) => self.carry(sent.taken),
+                Returned::Later(sent, ..) => self.carry(sent.taken),
             }
         }
         self.transform_seconds.flush();
@@ -126,12 +130,21 @@ impl<'m> TransformLane<'m> {
     /// Sees one message through as far as this thread can.
     fn carry(&mut self, taken: Taken<'m>) {
         let mut backoff = None;
+        let mut wait: Option<Wait> = None;
         loop {
             let since = Instant::now();
-            match self.transformer.transform(taken.message.payload()) {
+            let outcome = self
+                .transformer
+                .transform(taken.message.payload(), taken.message.topic());
+            if !matches!(outcome, Outcome::Wait(_))
+                && let Some(wait) = wait.take()
+            {
+                wait.answered();
+            }
+            match outcome {
                 Outcome::Record(target) if self.shared.outlet.takes(&target) => {
                     self.transform_seconds.observe(since.elapsed().as_secs_f64());
-                    let sent = Sent::new(taken, since, &self.counter);
+                    let sent = Sent::new(taken, since, &self.counter, target.probe.probe());
                     let frame = self.transformer.frame();
                     return self.shared.outlet.send(&target.kafka_topic, frame, sent);
                 }
@@ -146,7 +159,12 @@ impl<'m> TransformLane<'m> {
                     );
                 }
                 Outcome::Wait(error) => {
-                    tracing::debug!(error = %pipeline::chain(&error), "waiting for the schema registry");
+                    wait.get_or_insert_with(|| self.shared.targets.part.wait())
+                        .because(pipeline::chain(&error));
+                    if !matches!(error, RegistryError::Away { .. } | RegistryError::Denied { .. }) {
+                        backoff
+                            .get_or_insert_with(|| Backoff::new(Duration::from_millis(100), ASK_AGAIN_AFTER));
+                    }
                 }
             }
             if taken.receipt.is_revoked()

@@ -9,7 +9,7 @@ use pipeline::kafka::Reporter;
 use pipeline::lock;
 use pipeline::metrics::{KafkaMetrics, MetricsError, TransformMetrics};
 use pipeline::registry::{Registry, RegistrySetupError};
-use pipeline::service::{Service, Shutdown};
+use pipeline::service::{Service, SharedPart, Shutdown};
 use pipeline::topics;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
@@ -18,7 +18,7 @@ use tokio::runtime::Handle;
 use crate::config::{OffsetReset, RunArgs, time_scale};
 use crate::lane::Shared;
 use crate::outlet::{self, Acknowledged, Identity, Outlet, Transactional};
-use crate::targets::{Naming, SharedTargets};
+use crate::targets::{Naming, SharedTargets, Surroundings};
 
 /// The names that a subsystem's input topics have had, from the generator and from the services around it.
 const KINDS: &str = "telemetry|logevents?|events?|commands?";
@@ -108,8 +108,13 @@ impl Stage {
             time_scale: time_scale(args.time_scale, args.naming.dialect),
         };
         let registry = Arc::new(Registry::new(&args.registry)?);
-        let part = service.readiness.part("registry");
-        let targets = SharedTargets::new(registry, Handle::current(), naming, metrics.clone(), part);
+        let surroundings = Surroundings {
+            runtime: Handle::current(),
+            metrics: metrics.clone(),
+            part: SharedPart::new(service.readiness.part("registry")),
+            unacknowledged: reporter.unacknowledged().clone(),
+        };
+        let targets = SharedTargets::new(registry, naming, args.unknown_schema_grace, surroundings);
         intake.stuck_timeout = args.service.stuck_timeout;
         Ok(Self {
             intake: Mutex::new(Some(Intake::new(intake.clone(), reporter.clone())?)),
@@ -131,6 +136,7 @@ impl Stage {
             Arc::clone(&self.targets),
             self.args.clone(),
             self.identity.dead_letter_topic.clone(),
+            self.reporter.clone(),
         ));
         let (shutdown, metrics) = (self.service.shutdown.clone(), self.reporter.metrics().clone());
         let patience = self.args.service.stuck_timeout;
@@ -192,18 +198,30 @@ impl Stage {
     }
 }
 
-/// What goes on beside the messages: the dead-letter topic is made if it is missing, schemas are kept fresh.
-async fn background(targets: Arc<SharedTargets>, args: RunArgs, dead_letter_topic: String) {
+/// What goes on beside the messages: the dead-letter topic is made if it is missing, schemas are
+/// kept fresh, records that nobody acknowledges are told.
+async fn background(
+    targets: Arc<SharedTargets>,
+    args: RunArgs,
+    dead_letter_topic: String,
+    reporter: Reporter,
+) {
+    let config = args.kafka.client_config(&[("client.id", "saltransform-admin")]);
     let make_topic = async {
-        if let Ok(config) = args.kafka.client_config(&[("client.id", "saltransform-admin")]) {
-            topics::make_dead_letter_topic(config, dead_letter_topic).await;
+        if let Ok(config) = &config {
+            topics::make_dead_letter_topic(config.clone(), dead_letter_topic).await;
+        }
+    };
+    let records = async {
+        if let Ok(config) = &config {
+            reporter.watch_records(config.clone()).await;
         }
     };
     let registry = async {
         targets.wait_for_registry().await;
         targets.keep_fresh(args.schema_refresh).await;
     };
-    tokio::join!(make_topic, registry);
+    tokio::join!(make_topic, registry, records);
 }
 
 fn group(args: &RunArgs) -> String {

@@ -1,41 +1,36 @@
 //! Where a SAL topic's records go: its Kafka topic, its schema's id, and the plan compiled from that schema.
 //!
 //! The registry is asked once for each topic, then again every refresh interval and when a message does not fit its
-//! plan, so that a new schema version is picked up without a restart. What the registry does not know is asked for
-//! again after a few seconds; a registry that is away is waited for.
+//! plan, so that a new schema version is picked up without a restart. What the registry does not know is waited for as long
+//! as the grace period lasts, and then asked for again after a few seconds; a registry that is away is waited for, and so is
+//! one that has given a schema's id to another schema ([`slot`](crate::slot)).
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use pipeline::dead_letter::Reason;
+use pipeline::kafka::{TopicProbe, Unacknowledged};
 use pipeline::lock;
 use pipeline::metrics::TransformMetrics;
-use pipeline::registry::{RegisteredSchema, Registry, RegistryError};
+use pipeline::registry::{Grace, Registry, RegistryError};
 use pipeline::retry::Verdict;
-use pipeline::service::Part;
+use pipeline::service::SharedPart;
 use sal::name::{Dialect, TopicName};
-use sal::plan::Plan;
 use sal::time::TimeScale;
 use tokio::runtime::Handle;
 
-/// How long a topic that the registry does not know counts as unknown before it is asked again.
+use crate::slot::{Slot, Target};
+use crate::versions::{Usable, Versions, newest_usable};
+
+/// How long a topic that has no usable schema counts as such before it is looked at again.
 const UNKNOWN_FOR: Duration = Duration::from_secs(5);
 /// The least time between two questions about a topic whose messages do not fit.
 const RENEW_AFTER: Duration = Duration::from_secs(1);
 /// Unknown names that are remembered; a sender of nonsense cannot fill the memory.
 const MOST_UNKNOWN: usize = 1_000;
-
-/// Where the records of one SAL topic go.
-#[derive(Debug)]
-pub(crate) struct Target {
-    pub(crate) kafka_topic: String,
-    pub(crate) schema_id: u32,
-    pub(crate) plan: Plan,
-    /// Whether a producer has seen the topic; set once.
-    pub(crate) seen: AtomicBool,
-}
+/// What to do about a record topic that does not exist.
+const MAKE_TOPIC: &str = "saltransform init makes it";
 
 /// How SAL topics are named and timed.
 #[derive(Debug, Clone)]
@@ -54,19 +49,16 @@ pub(crate) enum Lookup {
 
 /// What all lanes know together.
 pub(crate) struct SharedTargets {
-    registry: Arc<Registry>,
+    pub(crate) registry: Arc<Registry>,
     runtime: Handle,
     naming: Naming,
     metrics: TransformMetrics,
-    part: Part,
+    pub(crate) part: SharedPart,
+    unacknowledged: Unacknowledged,
+    grace: Grace<String>,
+    pub(crate) grace_period: Duration,
     slots: Mutex<HashMap<Box<str>, Arc<Slot>>>,
     unknown: Mutex<HashMap<Box<str>, (Instant, Reason)>>,
-}
-
-/// One topic's target, and a version that tells lanes when it has changed.
-struct Slot {
-    target: Mutex<(Arc<Target>, Instant)>,
-    version: AtomicU64,
 }
 
 /// A lane's own view: no lock on the way of a message.
@@ -83,35 +75,45 @@ impl Targets {
         }
     }
 
-    /// Where the topic goes. Asks the registry at the first message of a topic; may block for as long as one request.
-    pub(crate) fn get(&mut self, topic: &str) -> Lookup {
+    /// Where the SAL topic of a message of Kafka topic `input` goes. Asks the registry at the first message of a topic; may
+    /// block for as long as one request.
+    pub(crate) fn get(&mut self, topic: &str, input: &str) -> Lookup {
         if let Some((version, target, slot)) = self.known.get(topic)
-            && *version == slot.version.load(Ordering::Acquire)
+            && *version == slot.version()
         {
             return Lookup::Found(Arc::clone(target));
         }
-        match self.shared.slot(topic) {
-            Ok(slot) => Lookup::Found(self.know(topic, &slot)),
-            Err(lookup) => lookup,
+        let slot = match self.shared.slot(topic, input) {
+            Ok(slot) => slot,
+            Err(lookup) => return lookup,
+        };
+        if slot.doubt().is_some() && slot.age() >= RENEW_AFTER {
+            self.shared.runtime.block_on(self.shared.refresh(topic, &slot));
+        }
+        match slot.doubt() {
+            None => Lookup::Found(self.know(topic, &slot)),
+            Some(doubt) => Lookup::Away(doubt),
         }
     }
 
     /// After a message that did not fit schema `id`: the newest target, if the registry has a newer one.
-    pub(crate) fn renew(&mut self, topic: &str, id: u32) -> Option<Arc<Target>> {
-        let slot = self.shared.slot(topic).ok()?;
-        let current = slot.current();
-        if current.schema_id == id {
+    pub(crate) fn renew(&mut self, topic: &str, input: &str, id: u32) -> Option<Arc<Target>> {
+        let slot = self.shared.slot(topic, input).ok()?;
+        if slot.current().schema_id == id {
             if slot.age() < RENEW_AFTER {
                 return None;
             }
             self.shared.runtime.block_on(self.shared.refresh(topic, &slot));
+        }
+        if slot.doubt().is_some() {
+            return None;
         }
         let newest = self.know(topic, &slot);
         (newest.schema_id != id).then_some(newest)
     }
 
     fn know(&mut self, topic: &str, slot: &Arc<Slot>) -> Arc<Target> {
-        let version = slot.version.load(Ordering::Acquire);
+        let version = slot.version();
         let target = slot.current();
         self.known
             .insert(topic.into(), (version, Arc::clone(&target), Arc::clone(slot)));
@@ -119,20 +121,36 @@ impl Targets {
     }
 }
 
+/// What a process has beside its registry.
+pub(crate) struct Surroundings {
+    pub(crate) runtime: Handle,
+    pub(crate) metrics: TransformMetrics,
+    pub(crate) part: SharedPart,
+    pub(crate) unacknowledged: Unacknowledged,
+}
+
 impl SharedTargets {
     pub(crate) fn new(
         registry: Arc<Registry>,
-        runtime: Handle,
         naming: Naming,
-        metrics: TransformMetrics,
-        part: Part,
+        grace: Duration,
+        surroundings: Surroundings,
     ) -> Self {
+        let Surroundings {
+            runtime,
+            metrics,
+            part,
+            unacknowledged,
+        } = surroundings;
         Self {
             registry,
             runtime,
             naming,
             metrics,
             part,
+            unacknowledged,
+            grace: Grace::new(grace),
+            grace_period: grace,
             slots: Mutex::default(),
             unknown: Mutex::default(),
         }
@@ -162,10 +180,27 @@ impl SharedTargets {
 
     /// Waits until the registry answers at all.
     pub(crate) async fn wait_for_registry(&self) {
-        self.registry.wait_until_it_answers(&self.part).await;
+        self.registry.wait_until_it_answers(self.part.part()).await;
+        self.part.up();
     }
 
-    fn slot(&self, topic: &str) -> Result<Arc<Slot>, Lookup> {
+    pub(crate) fn count(&self, result: &str) {
+        self.metrics.schema_lookups.with_label_values(&[result]).inc();
+    }
+
+    pub(crate) fn subject(&self, name: &TopicName) -> String {
+        self.naming.dialect.subject(name, &self.naming.subname)
+    }
+
+    pub(crate) async fn versions(
+        &self,
+        subject: &str,
+        latest: pipeline::registry::VersionedSchema,
+    ) -> Result<Versions, RegistryError> {
+        newest_usable(&self.registry, subject, latest, self.naming.time_scale).await
+    }
+
+    fn slot(&self, topic: &str, input: &str) -> Result<Arc<Slot>, Lookup> {
         if let Some(slot) = lock(&self.slots).get(topic) {
             return Ok(Arc::clone(slot));
         }
@@ -174,126 +209,112 @@ impl SharedTargets {
         {
             return Err(Lookup::Dead(reason.clone()));
         }
-        let dead = |stage, reason, error: &dyn std::error::Error| {
-            let reason = Reason {
-                stage,
-                reason,
-                detail: pipeline::chain(error),
-            };
-            let mut unknown = lock(&self.unknown);
-            if unknown.len() >= MOST_UNKNOWN {
-                unknown.clear();
-            }
-            unknown.insert(topic.into(), (Instant::now(), reason.clone()));
-            Lookup::Dead(reason)
-        };
-        let name = TopicName::new(topic).map_err(|error| dead("parse", "topic_name", &error))?;
-        let subject = self.naming.dialect.subject(&name, &self.naming.subname);
-        let schema = match self.runtime.block_on(self.registry.schema_by_subject(&subject)) {
-            Ok(schema) => schema,
+        let name = TopicName::new(topic).map_err(|error| self.dead(topic, "parse", "topic_name", &error))?;
+        let subject = self.subject(&name);
+        let found = self.runtime.block_on(async {
+            let latest = self.registry.version(&subject, None).await?;
+            self.versions(&subject, latest).await
+        });
+        let Versions { usable, unusable } = match found {
+            Ok(versions) => versions,
             Err(error) if matches!(error.verdict(), Verdict::Retry(_)) => {
                 self.count("failed");
-                self.part.down(pipeline::chain(&error));
                 return Err(Lookup::Away(error));
             }
             Err(error) => {
                 self.count("missing");
+                if self.grace.waits_for(input, &subject).is_some() {
+                    return Err(Lookup::Away(error));
+                }
                 tracing::warn!(
                     topic,
                     subject,
                     "no schema for this topic: its messages are dead letters until there is one"
                 );
-                return Err(dead("schema", "unknown_topic", &error));
+                return Err(self.dead(topic, "schema", "unknown_topic", &error));
             }
         };
+        self.grace.found(input, &subject);
         self.part.up();
-        let target = self
-            .compile(&name, &schema)
-            .map_err(|error| dead("schema", "unusable_schema", &error))?;
+        self.report_unusable(topic, &unusable, usable.as_ref());
+        let Some(usable) = usable else {
+            let error = unusable.into_iter().next().map(|newest| newest.error);
+            let error = error.unwrap_or(sal::plan::PlanError::NoRecord);
+            return Err(self.dead(topic, "schema", "unusable_schema", &error));
+        };
         self.count("new");
+        let refused = unusable.first().map(|newest| newest.id);
+        let target = self.target(&name, usable);
         tracing::info!(
             topic,
             id = target.schema_id,
+            version = target.version,
             target = target.kafka_topic,
             "schema is in use"
         );
-        let slot = Arc::new(Slot {
-            target: Mutex::new((Arc::new(target), Instant::now())),
-            version: 0.into(),
-        });
+        let slot = Arc::new(Slot::new(target, refused));
         let mut slots = lock(&self.slots);
         Ok(Arc::clone(slots.entry(topic.into()).or_insert(slot)))
     }
 
-    /// Replaces a slot's target if the registry has a newer schema. Any failure leaves the old one in use. Says whether
-    /// the registry answered.
-    async fn refresh(&self, topic: &str, slot: &Slot) -> bool {
-        let Ok(name) = TopicName::new(topic) else {
-            return true;
+    fn dead(
+        &self,
+        topic: &str,
+        stage: &'static str,
+        reason: &'static str,
+        error: &dyn std::error::Error,
+    ) -> Lookup {
+        let reason = Reason {
+            stage,
+            reason,
+            detail: pipeline::chain(error),
         };
-        let subject = self.naming.dialect.subject(&name, &self.naming.subname);
-        let schema = match self.registry.latest(&subject).await {
-            Ok(schema) => schema,
-            Err(error) => {
-                self.count("failed");
-                tracing::warn!(topic, error = %pipeline::chain(&error), "schema not refreshed; the last one stays in use");
-                return !matches!(error.verdict(), Verdict::Retry(_));
-            }
-        };
-        let old = slot.current().schema_id;
-        if schema.id == old {
-            self.count("unchanged");
-            lock(&slot.target).1 = Instant::now();
-            return true;
+        let mut unknown = lock(&self.unknown);
+        if unknown.len() >= MOST_UNKNOWN {
+            unknown.clear();
         }
-        match self.compile(&name, &schema) {
-            Ok(target) => {
-                self.count("new");
-                tracing::info!(topic, old, new = schema.id, "new schema version is in use");
-                *lock(&slot.target) = (Arc::new(target), Instant::now());
-                slot.version.fetch_add(1, Ordering::Release);
-            }
-            Err(error) => {
-                self.count("unusable");
-                lock(&slot.target).1 = Instant::now();
-                tracing::error!(
-                    topic, old, new = schema.id, error = %pipeline::chain(&error),
-                    "new schema version cannot be used; the last one stays in use"
-                );
-            }
-        }
-        true
+        unknown.insert(topic.into(), (Instant::now(), reason.clone()));
+        Lookup::Dead(reason)
     }
 
-    fn compile(&self, name: &TopicName, schema: &RegisteredSchema) -> Result<Target, sal::plan::PlanError> {
-        let plan = Plan::compile(&schema.raw, self.naming.time_scale)?;
+    /// Each refused version is an error in the log: somebody registered what nobody can use.
+    pub(crate) fn report_unusable(
+        &self,
+        topic: &str,
+        unusable: &[crate::versions::Unusable],
+        usable: Option<&Usable>,
+    ) {
+        for one in unusable {
+            self.count("unusable");
+            match usable {
+                Some(usable) => tracing::error!(
+                    topic, version = one.version, id = one.id, error = %pipeline::chain(&one.error),
+                    in_use = usable.version, in_use_id = usable.id,
+                    "schema version cannot be used; the newest version that can be is in use"
+                ),
+                None => tracing::error!(
+                    topic, version = one.version, id = one.id, error = %pipeline::chain(&one.error),
+                    "schema version cannot be used, and there is none that can: its messages are dead letters"
+                ),
+            }
+        }
+    }
+
+    pub(crate) fn target(&self, name: &TopicName, usable: Usable) -> Target {
+        let Usable {
+            version,
+            id,
+            text,
+            plan,
+        } = usable;
         if plan.layouts() > 1 {
             tracing::info!(
-                topic = %name, id = schema.id, layouts = plan.layouts(),
+                topic = %name, id, layouts = plan.layouts(),
                 "schema does not say which extra values its messages carry: the plan follows the count of values"
             );
         }
         let kafka_topic = self.naming.dialect.kafka_topic(name, &self.naming.subname);
-        Ok(Target {
-            kafka_topic,
-            schema_id: schema.id,
-            plan,
-            seen: AtomicBool::new(false),
-        })
-    }
-
-    fn count(&self, result: &str) {
-        self.metrics.schema_lookups.with_label_values(&[result]).inc();
-    }
-}
-
-impl Slot {
-    fn current(&self) -> Arc<Target> {
-        Arc::clone(&lock(&self.target).0)
-    }
-
-    /// How long ago the registry was asked.
-    fn age(&self) -> Duration {
-        lock(&self.target).1.elapsed()
+        let probe: Arc<TopicProbe> = self.unacknowledged.topic(&kafka_topic, MAKE_TOPIC);
+        Target::new(kafka_topic, version, id, text, plan, probe)
     }
 }

@@ -8,7 +8,8 @@ use pipeline::unix_micros;
 use sal::encode::Encoder;
 use sal::wire::{Message, WireError};
 
-use crate::targets::{Lookup, Target, Targets};
+use crate::slot::Target;
+use crate::targets::{Lookup, Targets};
 
 /// Turns messages into frames. One for each lane: its buffers are used again and again.
 pub(crate) struct Transformer {
@@ -26,7 +27,7 @@ pub(crate) enum Outcome {
     Skipped(&'static str),
     /// It cannot be carried.
     Dead(Reason),
-    /// The registry is away: nothing can be said yet.
+    /// The registry is away, or does not have the right schema now: nothing can be said yet.
     Wait(RegistryError),
 }
 
@@ -50,8 +51,8 @@ impl Transformer {
         self.notes.drain(..)
     }
 
-    /// Transforms one message's value.
-    pub(crate) fn transform(&mut self, value: Option<&[u8]>) -> Outcome {
+    /// Transforms the value of one message of Kafka topic `input`.
+    pub(crate) fn transform(&mut self, value: Option<&[u8]>, input: &str) -> Outcome {
         let text = match value {
             None => return Outcome::Skipped("tombstone"),
             Some([]) => return Outcome::Skipped("empty"),
@@ -61,7 +62,7 @@ impl Transformer {
             Ok(message) => message,
             Err(error) => return Outcome::Dead(dead(&error)),
         };
-        let target = match self.targets.get(message.topic()) {
+        let target = match self.targets.get(message.topic(), input) {
             Lookup::Found(target) => target,
             Lookup::Dead(reason) => return Outcome::Dead(reason),
             Lookup::Away(error) => return Outcome::Wait(error),
@@ -71,7 +72,7 @@ impl Transformer {
             Err(error) => error,
         };
         // The sender may know a newer schema than we do: ask, and let the newest decide.
-        match self.targets.renew(message.topic(), target.schema_id) {
+        match self.targets.renew(message.topic(), input, target.schema_id) {
             Some(newer) => match self.encode(&message, &newer) {
                 Ok(()) => Outcome::Record(newer),
                 Err(error) => Outcome::Dead(dead(&error)),

@@ -11,7 +11,7 @@
 //! | [`offsets`] | the pure structure that says which offset may be committed |
 //! | [`origin`] | where a message came from |
 //! | [`headers`] | a message's own headers, read with care |
-//! | [`registry`] | schemas by id and by subject: cached, single-flight |
+//! | [`registry`] | schemas by id and by subject: cached, single-flight; waited for while they are unknown |
 //! | [`schema_dir`] | the same from a directory |
 //! | [`dead_letter`] | what cannot be carried: the original bytes, with origin, stage and reason |
 //! | [`tls`] | whom the clients of registry and database trust |

@@ -212,7 +212,7 @@ pub struct TransformMetrics {
     pub total_seconds: Histogram,
     /// Seconds for parse and encode of one message.
     pub transform_seconds: Histogram,
-    /// Schema look-ups in the registry, by result: new, unchanged, missing, failed.
+    /// Schema look-ups in the registry, by result: new, unchanged, unusable, missing, reassigned, failed.
     pub schema_lookups: IntCounterVec,
 }
 
@@ -297,6 +297,8 @@ pub struct SinkMetrics {
     pub sent_bytes: IntCounter,
     /// Seconds from a point's own time to the database's answer.
     pub point_age_seconds: Histogram,
+    /// Schema look-ups in the registry, by result: found, missing, mismatch, failed.
+    pub schema_lookups: IntCounterVec,
 }
 
 impl SinkMetrics {
@@ -361,6 +363,12 @@ impl SinkMetrics {
                 "influxsink_point_age_seconds",
                 "from a point's own time to the database's answer",
                 way_buckets(),
+            )?,
+            schema_lookups: counters(
+                r,
+                "influxsink_schema_lookups_total",
+                "schema look-ups in the registry by result",
+                &["result"],
             )?,
         })
     }

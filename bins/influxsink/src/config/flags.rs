@@ -48,6 +48,15 @@ pub enum Api {
     V1,
 }
 
+/// What becomes of a record whose schema cannot be that of its topic.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SchemaMismatch {
+    /// Its partition waits until the registry has the right schema.
+    Wait,
+    /// It is kept in the dead-letter topic.
+    DeadLetter,
+}
+
 /// The flags of `influxsink run`.
 #[derive(Args, Clone, Debug)]
 pub struct RunArgs {
@@ -270,6 +279,29 @@ pub struct RunArgs {
     )]
     pub max_memory: u32,
 
+    /// How long records wait for a schema id that the registry does not know, in seconds: it may lag for a moment. Then they
+    /// are dead letters
+    #[arg(
+        long,
+        env = "UNKNOWN_SCHEMA_GRACE",
+        default_value = "30",
+        value_name = "S",
+        value_parser = seconds,
+        help_heading = "Schemas"
+    )]
+    pub unknown_schema_grace: Duration,
+
+    /// What becomes of a record whose schema id belongs to another topic, or means another schema than before: a registry
+    /// that has lost its data gives its ids anew
+    #[arg(
+        long,
+        env = "SCHEMA_MISMATCH",
+        value_enum,
+        default_value_t = SchemaMismatch::Wait,
+        help_heading = "Schemas"
+    )]
+    pub schema_mismatch: SchemaMismatch,
+
     /// How many lanes consume, encode and write in parallel [default: one a core]
     #[arg(
         long,
@@ -336,6 +368,8 @@ impl RunArgs {
             to: None,
             replay: None,
             max_memory: 256,
+            unknown_schema_grace: Duration::from_secs(30),
+            schema_mismatch: SchemaMismatch::Wait,
             lanes: None,
             member: MemberArgs::default(),
             kafka,

@@ -9,7 +9,7 @@ use pipeline::intake::{TimeRange, Topics};
 use pipeline::memory::MemoryShares;
 use reqwest::Url;
 
-pub use flags::{Api, Cli, Command, RunArgs};
+pub use flags::{Api, Cli, Command, RunArgs, SchemaMismatch};
 
 use crate::batch::BatchLimits;
 use crate::write::{InfluxTarget, Place, Token};

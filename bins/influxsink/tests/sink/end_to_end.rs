@@ -37,7 +37,9 @@ fn every_message_is_a_point_or_a_dead_letter_with_its_bytes() {
         ("8", "time_zero"),
     ];
     let sent = stack.produce(values.clone()) as u64;
-    let sink = stack.start(&stack.args(stack.influx.url()));
+    let mut args = stack.args(stack.influx.url());
+    args.unknown_schema_grace = Duration::from_millis(100);
+    let sink = stack.start(&args);
     sink.wait("all settled", |sink| sink.settled() == sent);
     assert_eq!(sink.count("influxsink_consumed_total"), sent);
     assert_eq!(sink.count("influxsink_written_total"), 3);

@@ -14,5 +14,6 @@ mod end_to_end;
 mod line;
 mod on_the_way;
 mod points;
+mod registry;
 mod sqlite;
 mod stack;

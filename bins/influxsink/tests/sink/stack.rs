@@ -87,10 +87,13 @@ impl Stack {
     }
 
     pub(crate) fn register(&self, schema: &str) -> u32 {
+        self.register_under(&format!("{TOPIC}-value"), schema)
+    }
+
+    /// The same under any subject.
+    pub(crate) fn register_under(&self, subject: &str, schema: &str) -> u32 {
         let registry = Registry::new(&RegistryArgs::at(self.registry.url())).unwrap();
-        self.runtime
-            .block_on(registry.register(&format!("{TOPIC}-value"), schema))
-            .unwrap()
+        self.runtime.block_on(registry.register(subject, schema)).unwrap()
     }
 
     /// Sends values to the topic's two partitions in turn, with their number as key; says how many.
@@ -212,6 +215,13 @@ impl Sink {
             );
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Ends it though it waits for something: what it did not settle is read again.
+    pub(crate) fn give_up(self) {
+        self.service.shutdown.ask();
+        self.thread.join().unwrap().unwrap();
+        assert!(self.service.shutdown.given_up());
     }
 
     pub(crate) fn stop(self) -> Service {

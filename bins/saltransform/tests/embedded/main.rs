@@ -3,6 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod exactly_once;
+mod gone;
+mod init;
+mod registry;
 mod stack;
 mod stuck;
 
@@ -62,7 +65,9 @@ async fn what_cannot_be_carried_is_kept_with_its_origin() {
     stack.produce(bad.iter().map(|(bytes, _)| bytes.clone()));
     stack.produce_tombstone();
     stack.produce([Vec::new(), message(7, None)]);
-    let running = stack.run(stack.args());
+    let mut args = stack.args();
+    args.unknown_schema_grace = std::time::Duration::from_millis(200);
+    let running = stack.run(args);
     let records = stack.records(1).await;
     assert_eq!(records[0].1["sal_sequence"], 7, "the good one passes");
     let letters = stack.read(DEAD, bad.len());

@@ -69,7 +69,17 @@ impl Stack {
 
     /// Registers the topic's schema: a number, and with `note` a text behind it.
     pub(crate) async fn register(&self, note: bool) -> u32 {
-        self.client.register(SUBJECT, &schema(note)).await.unwrap()
+        self.register_text(&schema(note)).await
+    }
+
+    /// Registers another schema for the topic.
+    pub(crate) async fn register_text(&self, schema: &str) -> u32 {
+        self.register_under(SUBJECT, schema).await
+    }
+
+    /// Registers a schema under any subject.
+    pub(crate) async fn register_under(&self, subject: &str, schema: &str) -> u32 {
+        self.client.register(subject, schema).await.unwrap()
     }
 
     pub(crate) fn args(&self) -> RunArgs {
@@ -207,6 +217,38 @@ impl Running {
         }
     }
 
+    /// Waits until `/ready` waits for a part because of something; answers all of the reason.
+    pub(crate) async fn wait_until_missing(&self, part: &str, because: &str) -> String {
+        let start = Instant::now();
+        loop {
+            let missing = self.service.readiness.missing();
+            let found = missing
+                .iter()
+                .find(|(name, why)| *name == part && why.contains(because));
+            if let Some((_, why)) = found {
+                return why.clone();
+            }
+            assert!(
+                start.elapsed() < PATIENCE,
+                "ready waits for {missing:?}, expected {part}: {because}"
+            );
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Waits until it is ready.
+    pub(crate) async fn wait_until_ready(&self) {
+        let start = Instant::now();
+        while !self.service.readiness.is_ready() {
+            assert!(
+                start.elapsed() < PATIENCE,
+                "ready waits for {:?}",
+                self.service.readiness.missing()
+            );
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
     /// Waits until it has ended by itself, with a failure.
     pub(crate) async fn fails(self) {
         let ended = tokio::time::timeout(PATIENCE, self.task).await.unwrap();
@@ -253,7 +295,8 @@ pub(crate) fn header(message: &OwnedMessage, key: &str) -> String {
     String::from_utf8(found.value.unwrap().to_vec()).unwrap()
 }
 
-fn schema(note: bool) -> String {
+/// The schema of the mocked topic's records.
+pub(crate) fn schema(note: bool) -> String {
     let stamp = json!({"type": "long", "logicalType": "timestamp-millis"});
     let mut fields = vec![
         json!({"name": "kafka_timestamp", "type": stamp}),

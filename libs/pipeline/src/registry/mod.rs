@@ -4,7 +4,9 @@
 //! one request. Failures are not kept: the next message asks again. The requests themselves are
 //! `schema_registry_converter`'s; what operators ask beyond them is in `operate.rs`.
 
+mod grace;
 mod operate;
+mod publish;
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -27,7 +29,9 @@ use crate::retry::{Backoff, Verdict};
 use crate::service::Part;
 use crate::tls::{self, TlsError};
 
+pub use grace::Grace;
 pub use operate::{Judgement, VersionedSchema};
+pub use publish::{PublishRules, Published};
 
 /// A schema as the registry holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +74,39 @@ pub enum RegistryError {
         #[source]
         source: Arc<dyn std::error::Error + Send + Sync>,
     },
+    /// It gave an id that was in use to another schema.
+    #[error(
+        "the schema registry gave schema id {id}, which was {was}, to another schema: it has lost its data; restore it, or \
+         restart to take its ids as they are"
+    )]
+    Reassigned {
+        /// The id.
+        id: u32,
+        /// What it was: `version 3 of subject lsst.sal.Test_scalars-value`.
+        was: String,
+    },
+    /// The schema is an older version of its subject, and registering it again does not make it the latest.
+    #[error(
+        "the schema is an older version of subject {subject}: version {} is newer and stays the latest",
+        newer.iter().map(u32::to_string).collect::<Vec<_>>().join(", ")
+    )]
+    NotLatest {
+        /// The subject.
+        subject: String,
+        /// The versions that stand in front of it, ascending.
+        newer: Vec<u32>,
+    },
+    /// The subject's latest schema was made with wire extras, and the new one was not.
+    #[error(
+        "the latest schema of subject {subject} has wire extras, and this one would lose them ({lost}): messages no longer \
+         fit it"
+    )]
+    LosesWireExtras {
+        /// The subject.
+        subject: String,
+        /// What would be lost.
+        lost: String,
+    },
     /// The registry refuses what was sent (an incompatible schema).
     #[error("the schema registry refuses {what}: {reason}")]
     Refused {
@@ -85,8 +122,8 @@ impl RegistryError {
     pub fn verdict(&self) -> Verdict {
         match self {
             Self::Missing { .. } => Verdict::DeadLetter,
-            Self::Away { .. } | Self::Denied { .. } => Verdict::Retry(None),
-            Self::Refused { .. } => Verdict::Fatal,
+            Self::Away { .. } | Self::Denied { .. } | Self::Reassigned { .. } => Verdict::Retry(None),
+            Self::Refused { .. } | Self::NotLatest { .. } | Self::LosesWireExtras { .. } => Verdict::Fatal,
         }
     }
 }
@@ -96,10 +133,10 @@ type Slots<K> = Mutex<HashMap<K, Arc<OnceCell<Arc<RegisteredSchema>>>>>;
 /// How long one request may take before the registry counts as away.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often a schema is sent to a registry that does not answer.
-const REGISTER_TRIES: usize = 3;
+/// How often a command asks a registry that does not answer.
+const TRIES: usize = 3;
 /// The first wait in between, twice as long each time.
-const REGISTER_AGAIN_AFTER: Duration = Duration::from_millis(100);
+const TRY_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// A client of the registry. Share it by reference or in an `Arc`.
 pub struct Registry {
@@ -194,16 +231,18 @@ impl Registry {
 
     /// The schema that a record's frame names. Kept once read; concurrent calls share one request.
     pub async fn schema_by_id(&self, id: u32) -> Result<Arc<RegisteredSchema>, RegistryError> {
-        let fetch = || async {
-            let schema = get_schema_by_id(id, &self.settings)
-                .await
-                .map_err(|error| self.classify(error, format!("schema id {id}")))?;
-            Ok(RegisteredSchema {
-                id,
-                raw: schema.schema.into(),
-            })
-        };
-        once(&self.by_id, id, fetch).await
+        once(&self.by_id, id, || self.schema_by_id_now(id)).await
+    }
+
+    /// The same, asked for anew at each call: for who wants to know whether the id still means what it did.
+    pub async fn schema_by_id_now(&self, id: u32) -> Result<RegisteredSchema, RegistryError> {
+        let schema = get_schema_by_id(id, &self.settings)
+            .await
+            .map_err(|error| self.classify(error, format!("schema id {id}")))?;
+        Ok(RegisteredSchema {
+            id,
+            raw: schema.schema.into(),
+        })
     }
 
     /// A subject's schema, the newest at the first call. Kept once read; concurrent calls share one request.
@@ -226,21 +265,14 @@ impl Registry {
     /// Registers a schema under a subject and answers its id; the same text again answers the same id, so that a registry
     /// that is busy for a moment is asked again, and does not end the registration of an observatory's thousands.
     pub async fn register(&self, subject: &str, schema: &str) -> Result<u32, RegistryError> {
-        let register = || async {
+        insist(|| async {
             let supplied = SuppliedSchema::new(None, SchemaType::Avro, schema.to_owned());
             post_schema(&self.settings, subject.to_owned(), supplied)
                 .await
                 .map(|registered| registered.id)
                 .map_err(|error| self.classify(error, format!("schema for subject {subject}")))
-        };
-        let waits = ExponentialBuilder::default()
-            .with_min_delay(REGISTER_AGAIN_AFTER)
-            .with_max_times(REGISTER_TRIES - 1)
-            .with_jitter();
-        register
-            .retry(waits)
-            .when(|error| matches!(error, RegistryError::Away { .. }))
-            .await
+        })
+        .await
     }
 
     /// Asks until the registry answers once and then says that it is there, so that `/ready` tells the truth before the
@@ -304,6 +336,29 @@ impl Registry {
             source,
         }
     }
+}
+
+/// Whether two texts are the same schema: registries keep white space and the order of keys, or do not.
+pub fn is_same_schema(one: &str, other: &str) -> bool {
+    if one == other {
+        return true;
+    }
+    let parsed = |text: &str| serde_json::from_str::<serde_json::Value>(text).ok();
+    matches!((parsed(one), parsed(other)), (Some(one), Some(other)) if one == other)
+}
+
+/// Asks a registry that does not answer a few times: it may be busy for a moment.
+async fn insist<T, F>(ask: impl FnMut() -> F) -> Result<T, RegistryError>
+where
+    F: Future<Output = Result<T, RegistryError>>,
+{
+    let waits = ExponentialBuilder::default()
+        .with_min_delay(TRY_AGAIN_AFTER)
+        .with_max_times(TRIES - 1)
+        .with_jitter();
+    ask.retry(waits)
+        .when(|error| matches!(error, RegistryError::Away { .. }))
+        .await
 }
 
 /// What is in its slot, or what `fetch` answers: one call fetches, the others wait for it. A failure leaves no trace,

@@ -112,6 +112,40 @@ impl Registry {
             .await
     }
 
+    /// The subjects that an id is registered under, deleted ones included; none if the registry cannot say it (the request is
+    /// younger than Confluent's 5.5).
+    pub async fn subjects_of_id(&self, id: u32) -> Result<Option<Vec<String>>, RegistryError> {
+        #[derive(Deserialize)]
+        struct Use {
+            subject: String,
+        }
+        let path = ["schemas", "ids", &id.to_string(), "versions"];
+        let found: Result<Option<Vec<Use>>, _> = self
+            .ask(
+                Method::GET,
+                &path,
+                &[("deleted", "true")],
+                None,
+                format!("schema id {id}"),
+            )
+            .await;
+        match found {
+            Ok(uses) => Ok(Some(
+                uses.unwrap_or_default()
+                    .into_iter()
+                    .map(|found| found.subject)
+                    .collect(),
+            )),
+            Err(RegistryError::Refused { .. }) => Ok(None),
+            Err(RegistryError::Away { source, .. })
+                if matches!(source.downcast_ref(), Some(Odd::NoRegistry)) =>
+            {
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// The version of a subject that is this schema, if one is.
     pub async fn find(&self, subject: &str, schema: &str) -> Result<Option<VersionedSchema>, RegistryError> {
         let body = json!({ "schema": schema });

@@ -10,6 +10,7 @@ mod logging;
 mod readiness;
 mod server;
 mod shutdown;
+mod waits;
 mod watchdog;
 
 #[cfg(test)]
@@ -18,6 +19,7 @@ pub use logging::{LogError, Logging, init_logging};
 pub use readiness::{Part, Readiness};
 pub use server::ServerError;
 pub use shutdown::{Shutdown, wait_for_signal};
+pub use waits::{SharedPart, Wait};
 
 use std::net::SocketAddr;
 

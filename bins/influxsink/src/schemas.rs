@@ -1,0 +1,236 @@
+//! What each schema id means, to the whole process: fetched once, held against the topic that it comes from, and looked at
+//! again while the sink runs.
+//!
+//! A registry that has lost its data gives its ids anew, and then an id in an old record means another schema. Two things
+//! show it: the id meant something else to this process, or the schema belongs to another topic. A schema that is new to
+//! this process and named as the topic's records are is believed.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use pipeline::lock;
+use pipeline::registry::{Registry, RegistryError, is_same_schema};
+use pipeline::service::{SharedPart, Wait};
+
+use crate::naming;
+
+/// How often the newest id is looked at again.
+const CHECK_INTERVAL: Duration = Duration::from_secs(5);
+/// In how many of these times all others are.
+const ROUNDS: usize = 6;
+
+/// The answer to what an id means in a topic.
+#[derive(Clone, Debug)]
+pub(crate) enum Found {
+    /// The schema.
+    Schema(Arc<str>),
+    /// It cannot be this topic's, or is not what it was. A later look may find it right again.
+    Mismatch(String),
+}
+
+/// What is known of all ids.
+#[derive(Debug)]
+pub(crate) struct Schemas {
+    registry: Arc<Registry>,
+    part: SharedPart,
+    known: Mutex<Known>,
+    /// How many ids are in doubt; nearly always 0.
+    doubts: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    ids: BTreeMap<u32, Schema>,
+    /// The names of each topic's records.
+    names: HashMap<Box<str>, BTreeSet<String>>,
+}
+
+#[derive(Debug)]
+struct Schema {
+    text: Arc<str>,
+    /// Those whose records it is.
+    topics: BTreeSet<Box<str>>,
+    /// While it means another schema: shows it in `/ready`.
+    doubt: Option<Wait>,
+}
+
+impl Schemas {
+    pub(crate) fn new(registry: Arc<Registry>, part: SharedPart) -> Self {
+        Self {
+            registry,
+            part,
+            known: Mutex::default(),
+            doubts: AtomicUsize::new(0),
+        }
+    }
+
+    /// Whether the id means another schema now than it did.
+    pub(crate) fn is_in_doubt(&self, id: u32) -> bool {
+        self.doubts.load(Ordering::Relaxed) > 0
+            && lock(&self.known)
+                .ids
+                .get(&id)
+                .is_some_and(|schema| schema.doubt.is_some())
+    }
+
+    /// The schema of an id in a topic.
+    pub(crate) async fn look_up(&self, topic: &str, id: u32) -> Result<Found, RegistryError> {
+        if let Some(schema) = lock(&self.known).ids.get(&id)
+            && schema.topics.contains(topic)
+            && schema.doubt.is_none()
+        {
+            return Ok(Found::Schema(Arc::clone(&schema.text)));
+        }
+        let text = self.registry.schema_by_id_now(id).await?.raw;
+        if let Some(why) = self.compare(id, &text) {
+            return Ok(Found::Mismatch(why));
+        }
+        if let Some(name) = naming::record_name(&text) {
+            if let Some(why) = self.objection(topic, id, &name).await? {
+                return Ok(Found::Mismatch(why));
+            }
+            let mut known = lock(&self.known);
+            known.names.entry(topic.into()).or_default().insert(name);
+        }
+        let mut known = lock(&self.known);
+        let schema = known.ids.entry(id).or_insert_with(|| Schema {
+            text,
+            topics: BTreeSet::new(),
+            doubt: None,
+        });
+        schema.topics.insert(topic.into());
+        Ok(Found::Schema(Arc::clone(&schema.text)))
+    }
+
+    /// Looks at the ids again, until the future is dropped.
+    pub(crate) async fn watch(&self) {
+        let mut after = 0;
+        loop {
+            tokio::time::sleep(CHECK_INTERVAL).await;
+            let ids: Vec<u32> = lock(&self.known).ids.keys().copied().collect();
+            let Some(newest) = ids.last().copied() else {
+                continue;
+            };
+            // A registry whose ids have begun again does not have the newest, or gave it to another schema.
+            let Ok(is_same) = self.check(newest).await else {
+                continue;
+            };
+            self.part.up();
+            let count = if is_same {
+                ids.len().div_ceil(ROUNDS)
+            } else {
+                ids.len()
+            };
+            let from = ids.partition_point(|id| *id <= after);
+            for id in ids.iter().cycle().skip(from).take(count) {
+                after = *id;
+                if self.check(*id).await.is_err() {
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Whether the registry says of an id what it said before.
+    async fn check(&self, id: u32) -> Result<bool, RegistryError> {
+        match self.registry.schema_by_id_now(id).await {
+            Ok(schema) => Ok(self.compare(id, &schema.raw).is_none()),
+            Err(RegistryError::Missing { .. }) => {
+                tracing::debug!(
+                    id,
+                    "the registry knows a schema id no more; what it meant stays in use"
+                );
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Holds what the registry says of an id against what it said before; says in which way it differs.
+    fn compare(&self, id: u32, text: &str) -> Option<String> {
+        let mut known = lock(&self.known);
+        let schema = known.ids.get_mut(&id)?;
+        if is_same_schema(&schema.text, text) {
+            if let Some(doubt) = schema.doubt.take() {
+                self.doubts.fetch_sub(1, Ordering::Relaxed);
+                tracing::info!(id, "schema id means what it did before; its records go on");
+                doubt.answered();
+            }
+            return None;
+        }
+        let (was, is) = (name_or_text(&schema.text), name_or_text(text));
+        let why = format!(
+            "schema id {id} was {was} and is another schema now ({is}): the registry has lost its data; restore it, or restart \
+             to take its ids as they are"
+        );
+        if schema.doubt.is_none() {
+            self.doubts.fetch_add(1, Ordering::Relaxed);
+            tracing::error!(
+                id,
+                was,
+                is,
+                "the registry gave a schema id to another schema: it has lost its data; records with it wait, nothing is lost"
+            );
+            let doubt = self.part.wait();
+            doubt.because(why.as_str());
+            schema.doubt = Some(doubt);
+        }
+        Some(why)
+    }
+
+    /// Why the schema cannot be that of the topic's records.
+    async fn objection(&self, topic: &str, id: u32, name: &str) -> Result<Option<String>, RegistryError> {
+        let has_other_names = {
+            let known = lock(&self.known);
+            let names = known.names.get(topic);
+            if names.is_some_and(|names| names.contains(name)) {
+                return Ok(None);
+            }
+            names.is_some_and(|names| !names.is_empty())
+        };
+        if naming::is_named_after(name, topic) {
+            return Ok(None);
+        }
+        let Some(subjects) = self.registry.subjects_of_id(id).await? else {
+            // A registry that cannot say it.
+            return Ok(None);
+        };
+        if subjects
+            .iter()
+            .any(|subject| naming::is_subject_of(subject, topic, name))
+        {
+            return Ok(None);
+        }
+        let object = |whose: &str| {
+            Ok(Some(format!(
+                "schema id {id} in topic {topic} is record {name}, {whose}: the registry has lost its data, or a producer took \
+                 a wrong id; restore the registry, or pass these records over with --schema-mismatch dead-letter"
+            )))
+        };
+        match self.registry.version(&naming::default_subject(topic), None).await {
+            Ok(own) => match naming::record_name(&own.schema) {
+                Some(own) if own != name => return object(&format!("and the topic's subject has {own}")),
+                _ => return Ok(None),
+            },
+            Err(RegistryError::Missing { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        let topics: Vec<&str> = subjects
+            .iter()
+            .filter_map(|subject| naming::topic_of_subject(subject))
+            .collect();
+        if let Some(other) = topics.iter().find(|other| naming::is_named_after(name, other)) {
+            return object(&format!("of topic {other}"));
+        }
+        if has_other_names && !topics.is_empty() && topics.len() == subjects.len() {
+            return object(&format!("of subject {}", subjects.join(", ")));
+        }
+        Ok(None)
+    }
+}
+
+fn name_or_text(schema: &str) -> String {
+    naming::record_name(schema).unwrap_or_else(|| schema.chars().take(60).collect())
+}

@@ -1,0 +1,85 @@
+//! Which version of a subject is used: the newest that a plan can be compiled from, for every replica the same, whenever it
+//! started.
+
+use std::sync::Arc;
+
+use pipeline::registry::{Registry, RegistryError, VersionedSchema};
+use sal::plan::{Plan, PlanError};
+use sal::time::TimeScale;
+
+/// A version that can be used.
+pub(crate) struct Usable {
+    pub(crate) version: u32,
+    pub(crate) id: u32,
+    pub(crate) text: Arc<str>,
+    pub(crate) plan: Plan,
+}
+
+/// A version that cannot.
+#[derive(Debug)]
+pub(crate) struct Unusable {
+    pub(crate) version: u32,
+    pub(crate) id: u32,
+    pub(crate) error: PlanError,
+}
+
+/// What a subject has to offer.
+pub(crate) struct Versions {
+    /// The newest version that can be used.
+    pub(crate) usable: Option<Usable>,
+    /// Those before which it was found, newest first.
+    pub(crate) unusable: Vec<Unusable>,
+}
+
+/// Looks through a subject's versions, from `latest` backwards.
+pub(crate) async fn newest_usable(
+    registry: &Registry,
+    subject: &str,
+    latest: VersionedSchema,
+    time_scale: TimeScale,
+) -> Result<Versions, RegistryError> {
+    let mut unusable = Vec::new();
+    let mut older: Option<Vec<u32>> = None;
+    let mut candidate = latest;
+    loop {
+        let VersionedSchema {
+            version, id, schema, ..
+        } = candidate;
+        match Plan::compile(&schema, time_scale) {
+            Ok(plan) => {
+                let usable = Usable {
+                    version,
+                    id,
+                    text: schema.into(),
+                    plan,
+                };
+                return Ok(Versions {
+                    usable: Some(usable),
+                    unusable,
+                });
+            }
+            Err(error) => unusable.push(Unusable { version, id, error }),
+        }
+        let versions = match &mut older {
+            Some(versions) => versions,
+            None => {
+                let mut versions = registry.versions(subject, false).await?;
+                versions.retain(|older| *older < version);
+                older.insert(versions)
+            }
+        };
+        candidate = loop {
+            let Some(next) = versions.pop() else {
+                return Ok(Versions {
+                    usable: None,
+                    unusable,
+                });
+            };
+            match registry.version(subject, Some(next)).await {
+                // Deleted a moment ago.
+                Err(RegistryError::Missing { .. }) => {}
+                found => break found?,
+            }
+        };
+    }
+}
