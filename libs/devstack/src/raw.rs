@@ -118,6 +118,28 @@ impl Batch {
     }
 }
 
+/// A zstd frame (RFC 8878) as a stream writes it, without its size: long runs of one byte are packed, and nothing else.
+pub fn zstd(bytes: &[u8]) -> Vec<u8> {
+    const BLOCK: usize = 128 << 10;
+    // The magic number; neither a size nor a checksum; a window of 1 MiB.
+    let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0, 10 << 3];
+    let mut block = |kind: usize, size: usize, content: &[u8]| {
+        frame.extend(&(size << 3 | kind << 1).to_le_bytes()[..3]);
+        frame.extend(content);
+    };
+    for run in bytes.chunk_by(|one, next| one == next) {
+        for piece in run.chunks(BLOCK) {
+            match piece.len() {
+                length @ ..4 => block(0, length, piece),
+                length => block(1, length, &piece[..1]),
+            }
+        }
+    }
+    // The last one, which is empty.
+    frame.extend([1, 0, 0]);
+    frame
+}
+
 fn text(out: &mut Vec<u8>, text: &str) {
     out.extend((text.len() as i16).to_be_bytes());
     out.extend(text.bytes());

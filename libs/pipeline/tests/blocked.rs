@@ -259,6 +259,21 @@ fn what_is_behind_undecodable_batches_is_read_if_that_is_asked_for() {
     assert_eq!(stage.metrics.blocked.get(), 0);
 }
 
+/// (Of a batch that does not say how large it is, librdkafka tries three times as much each time, and never more than
+/// `receive.message.max.bytes`: this one takes 112 MB of room, more than its own 100 MB.)
+#[test]
+fn a_batch_that_unpacks_to_ninety_megabytes_is_read() {
+    let mut stage = Stage::prepare();
+    let batch = Batch::new().record(format!("0:large{}", ".".repeat(90_000_000)).as_bytes(), &[]);
+    let packed = devstack::raw::zstd(batch.records());
+    assert!(packed.len() < 3_000, "{}", packed.len());
+    stage.send(0, &batch.compressed(ZSTD, &packed));
+    stage.send(0, &Stage::batch(0, &["behind"]));
+    stage.start(false);
+    stage.wait_for(0, &["large", "behind"]);
+    assert_eq!(stage.said(), None);
+}
+
 #[test]
 fn a_restart_stands_still_in_front_of_the_same_batch() {
     let mut stage = Stage::prepare();
