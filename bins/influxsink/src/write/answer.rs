@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use pipeline::Printable;
+
 /// The answer to one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -38,9 +40,27 @@ pub enum Answer {
     },
 }
 
+/// An HTTP answer as it came.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reply<'r> {
+    /// The status.
+    pub(super) status: u16,
+    /// `Content-Type`.
+    pub(super) content_type: Option<&'r str>,
+    /// `Location`, of a redirect.
+    pub(super) location: Option<&'r str>,
+    /// `Retry-After`.
+    pub(super) retry_after: Option<&'r str>,
+    /// Its body, or the beginning of a long one.
+    pub(super) body: &'r str,
+}
+
 /// Longer pauses than this are not kept to: a clock or a proxy that asks for days would stop the sink in
 /// silence.
 const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+
+/// How many characters of a page that is no InfluxDB's are shown.
+const PAGE_SHOWN: usize = 200;
 
 const UNAUTHORIZED: &str = "unauthorized";
 
@@ -50,25 +70,43 @@ impl Answer {
         matches!(self, Answer::Away { reason, .. } if *reason == UNAUTHORIZED)
     }
 
-    /// Reads an HTTP answer. `retry_after` is that header's text.
-    pub(super) fn of_http(status: u16, retry_after: Option<&str>, body: &str) -> Answer {
+    /// Reads an HTTP answer.
+    ///
+    /// Only 204 is a write: InfluxDB 1.x to 3, its clouds, and what speaks its protocol (Telegraf, VictoriaMetrics,
+    /// QuestDB) answer nothing else when all points are stored. 201 is Cloud Dedicated's word for a part of them. 200
+    /// comes from `/health`, from a proxy's page, and from InfluxDB 0.9 for a write that failed.
+    ///
+    /// In the same way only what carries InfluxDB's error object is believed about the points: a web server that
+    /// is spoken to without TLS says 400, too.
+    pub(super) fn of_http(reply: &Reply<'_>) -> Answer {
+        let status = reply.status;
+        let said = said(reply.body);
+        let words = said.as_deref().unwrap_or(reply.body);
         let message = match status {
-            200..300 => return Answer::Written,
-            401 => format!("401: {}: check --token-file or INFLUXDB_TOKEN", message(body)),
-            403 => format!("403: {}: the token needs the right to write there", message(body)),
+            204 => return Answer::Written,
+            201 | 400 | 422 => match said {
+                Some(said) => {
+                    return Answer::Rejected {
+                        message: format!("{status}: {said}"),
+                    };
+                }
+                None => reply.not_a_write_endpoint(),
+            },
+            401 => format!("401: {}: check --token-file or INFLUXDB_TOKEN", short(words)),
+            403 => format!("403: {}: the token needs the right to write there", short(words)),
             404 => format!(
                 "404: {}: check --org and --bucket (or --database), and the address",
-                message(body)
+                short(words)
             ),
-            _ => format!("{status}: {}", message(body)),
+            413 | 429 | 500.. => format!("{status}: {}", short(words)),
+            _ => reply.not_a_write_endpoint(),
         };
         let after = || {
-            let seconds = retry_after.and_then(|text| text.trim().parse::<f64>().ok());
+            let seconds = reply.retry_after.and_then(|text| text.trim().parse::<f64>().ok());
             let pause = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
             pause.map(|pause| pause.min(LONGEST_PAUSE))
         };
         match status {
-            400 | 422 => Answer::Rejected { message },
             413 => Answer::TooLarge { message },
             401 => Answer::Away {
                 reason: UNAUTHORIZED,
@@ -96,7 +134,7 @@ impl Answer {
                 reason: "server_error",
                 message,
             },
-            // Redirects and the rest of 4xx: not the write endpoint of an InfluxDB. The data is not at fault.
+            // The data is not at fault.
             _ => Answer::Away {
                 reason: "unexpected_status",
                 message,
@@ -105,34 +143,85 @@ impl Answer {
     }
 }
 
-/// The words in an error's body: `message` (v2), `error` (v1 and 3), or the body itself. Cut, and without
-/// control characters: it goes to logs and headers.
-fn message(body: &str) -> String {
-    const LONGEST: usize = 600;
-    let json: Option<serde_json::Value> = serde_json::from_str(body).ok();
-    let member = |key| {
-        json.as_ref()
-            .and_then(|json| json.get(key))
-            .and_then(serde_json::Value::as_str)
-    };
-    let text = member("message").or_else(|| member("error")).unwrap_or(body);
-    let text = if text.trim().is_empty() {
-        "no reason given"
+impl Reply<'_> {
+    /// What came back, for who has to find out what is at this address.
+    fn not_a_write_endpoint(&self) -> String {
+        let body: String = self.body.trim().chars().take(PAGE_SHOWN).collect();
+        let content = match self.location {
+            Some(location) => format!("redirects to {}", Printable(location)),
+            None if body.is_empty() => "nothing in it".to_owned(),
+            None => Printable(body).to_string(),
+        };
+        format!(
+            "this is not the write endpoint of an InfluxDB, which answers 204 to a write: check --into, --api and what stands \
+             in between; the answer was {}, {}: {content}",
+            self.status,
+            Printable(self.content_type.unwrap_or("no content type")),
+        )
+    }
+}
+
+/// The words of InfluxDB's error object: `message` (v2) or `error` (v1 and 3), and what 3 says of single lines.
+/// Nothing, if the body is none. Without control characters: it goes to logs and headers.
+fn said(body: &str) -> Option<String> {
+    let json: serde_json::Value = serde_json::from_str(body).ok()?;
+    let text = (json.get("error").or_else(|| json.get("code")).is_some())
+        .then(|| json.get("message").or_else(|| json.get("error")))
+        .flatten()?
+        .as_str()?;
+    let mut said = text.trim().replace(char::is_control, " ");
+    for line in json
+        .get("data")
+        .and_then(|data| data.as_array())
+        .into_iter()
+        .flatten()
+    {
+        if let (Some(number), Some(why)) = (
+            line.get("line_number").and_then(serde_json::Value::as_u64),
+            line.get("error_message").and_then(serde_json::Value::as_str),
+        ) {
+            said.push_str(&format!(
+                "; line {number}: {}",
+                why.replace(char::is_control, " ")
+            ));
+        }
+    }
+    Some(if said.is_empty() {
+        "no reason given".to_owned()
     } else {
-        text.trim()
-    };
-    text.chars()
-        .take(LONGEST)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+        said
+    })
+}
+
+/// Cut, and without control characters.
+fn short(words: &str) -> String {
+    const LONGEST: usize = 600;
+    match words.trim() {
+        "" => "no reason given".to_owned(),
+        words => words
+            .chars()
+            .take(LONGEST)
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .collect(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn reply(status: u16, body: &str) -> Reply<'_> {
+        Reply {
+            status,
+            content_type: None,
+            location: None,
+            retry_after: None,
+            body,
+        }
+    }
+
     fn of(status: u16) -> Answer {
-        Answer::of_http(status, None, "")
+        Answer::of_http(&reply(status, r#"{"code":"x","message":"words"}"#))
     }
 
     #[test]
@@ -142,7 +231,9 @@ mod tests {
             assert!(matches!(of(status), Answer::Rejected { .. }), "{status}");
         }
         assert!(matches!(of(413), Answer::TooLarge { .. }));
-        for status in [301, 302, 401, 403, 404, 405, 408, 415, 418, 500, 502, 504, 507] {
+        for status in [
+            100, 200, 202, 206, 301, 302, 401, 403, 404, 405, 408, 415, 418, 500, 502, 504, 507,
+        ] {
             assert!(matches!(of(status), Answer::Away { .. }), "{status}");
         }
         for status in [429, 503] {
@@ -152,7 +243,7 @@ mod tests {
 
     #[test]
     fn the_reason_is_found_in_each_versions_body() {
-        let rejected = |body: &str| match Answer::of_http(422, None, body) {
+        let rejected = |body: &str| match Answer::of_http(&reply(422, body)) {
             Answer::Rejected { message } => message,
             other => panic!("{other:?}"),
         };
@@ -163,13 +254,40 @@ mod tests {
             rejected(r#"{"error":"points beyond retention policy"}"#),
             "422: points beyond retention policy"
         );
-        assert_eq!(rejected("two\nlines"), "422: two lines");
-        assert_eq!(rejected(""), "422: no reason given");
+        assert_eq!(rejected(r#"{"error":"two\nlines"}"#), "422: two lines");
+        assert_eq!(rejected(r#"{"error":""}"#), "422: no reason given");
+        let v3 = r#"{"error":"partial write of line protocol occurred","data":[{"original_line":"m v=1i 1","line_number":2,"error_message":"invalid\ncolumn type"}]}"#;
+        assert_eq!(
+            rejected(v3),
+            "422: partial write of line protocol occurred; line 2: invalid column type"
+        );
+    }
+
+    #[test]
+    fn what_has_no_error_object_says_nothing_about_points() {
+        for body in [
+            "",
+            "two\nlines",
+            "<html>",
+            "[]",
+            "{}",
+            r#"{"message":"ready","status":"pass"}"#,
+        ] {
+            for status in [201, 400, 422] {
+                assert!(
+                    matches!(Answer::of_http(&reply(status, body)), Answer::Away { .. }),
+                    "{status} {body}"
+                );
+            }
+        }
     }
 
     #[test]
     fn retry_after_is_read_and_bounded() {
-        let after = |text| match Answer::of_http(503, Some(text), "") {
+        let after = |text| match Answer::of_http(&Reply {
+            retry_after: Some(text),
+            ..reply(503, "")
+        }) {
             Answer::Busy { after, .. } => after,
             other => panic!("{other:?}"),
         };

@@ -10,11 +10,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
-use reqwest::{Client, Url, redirect};
+use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
+use reqwest::{Client, Response, Url, redirect};
 use tokio::runtime::Handle;
 
-use super::answer::Answer;
+use super::answer::{Answer, Reply};
 use super::token::{Authorization, Token, TokenError};
 use pipeline::metrics::SinkMetrics;
 use pipeline::tls::{self, TlsError};
@@ -149,22 +149,38 @@ impl InfluxWriter {
             request = request.header(AUTHORIZATION, authorization);
         }
         let answer = self.runtime.block_on(async {
-            let response = request.body(body).send().await?;
+            let mut response = request.body(body).send().await?;
             let status = response.status().as_u16();
-            let retry_after = response
-                .headers()
-                .get(RETRY_AFTER)
-                .and_then(|value| value.to_str().ok());
-            let retry_after = retry_after.map(str::to_owned);
-            let body = if status == 204 {
-                String::new()
-            } else {
-                response.text().await?
-            };
-            Ok(Answer::of_http(status, retry_after.as_deref(), &body))
+            let headers = std::mem::take(response.headers_mut());
+            let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
+            let body = beginning(response).await?;
+            Ok(Answer::of_http(&Reply {
+                status,
+                content_type: header(CONTENT_TYPE),
+                location: header(LOCATION),
+                retry_after: header(RETRY_AFTER),
+                body: &String::from_utf8_lossy(&body),
+            }))
         });
         answer.unwrap_or_else(|error| away(&error))
     }
+}
+
+/// How much of an answer's body is read. InfluxDB lists each malformed line of a request; the connection of a page that
+/// goes on beyond that is closed.
+const MAX_ANSWER_BYTES: usize = 256 << 10;
+
+/// The body up to [`MAX_ANSWER_BYTES`].
+async fn beginning(mut response: Response) -> Result<Vec<u8>, reqwest::Error> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response.chunk().await? {
+        body.extend_from_slice(&chunk);
+        if body.len() >= MAX_ANSWER_BYTES {
+            body.truncate(MAX_ANSWER_BYTES);
+            break;
+        }
+    }
+    Ok(body)
 }
 
 /// Level 1 of 9: lines of slow random walks shrink to 26 %; level 6 takes nine times as long for little more.

@@ -268,6 +268,93 @@ fn server_errors_timeouts_and_nonsense_are_tried_again() {
     assert_eq!(noted.written.len(), 3);
 }
 
+/// A page as a proxy, a captive portal or another service of the same host gives it.
+fn page(status: u16) -> Answer {
+    let page = "<!doctype html>\n<title>Welcome</title>\nSign in to the \u{1b}[2Jnetwork";
+    Answer::status(status)
+        .header("Content-Type", "text/html; charset=utf-8")
+        .body(page)
+}
+
+#[test]
+fn only_what_a_write_endpoint_answers_is_a_write() {
+    let health = r#"{"name":"influxdb","message":"ready for queries and writes","status":"pass"}"#;
+    let json = |status| Answer::status(status).header("Content-Type", "application/json");
+    for (answer, told) in [
+        (page(200), "200, text/html; charset=utf-8: <!doctype html>"),
+        (json(200).body(health), "ready for queries and writes"),
+        (
+            Answer::status(200),
+            "200, text/plain; charset=utf-8: nothing in it",
+        ),
+        (json(202).body("{}"), "202, application/json: {}"),
+        (page(201), "201, text/html"),
+        (Answer::status(206), "206"),
+        (
+            page(302).header("Location", "https://portal.example/login"),
+            "redirects to https://portal.example/login",
+        ),
+        (Answer::status(307), "307"),
+        // Not about the points either: a web server that is spoken to in the wrong way.
+        (page(400), "400, text/html"),
+        (
+            Answer::status(400).body("Client sent an HTTP request to an HTTPS server.\n"),
+            "400, text/plain; charset=utf-8: Client sent an HTTP request to an HTTPS server.",
+        ),
+        (page(422), "422, text/html"),
+        (json(400).body("[1, 2]"), "400, application/json: [1, 2]"),
+    ] {
+        let stage = Stage::new();
+        stage.server.answer_always(Some(answer));
+        let mut delivery = stage.delivery();
+        delivery.probe();
+        assert!(!stage.readiness.is_ready(), "the probe believed in {told}");
+        let mut noted = Noted::default();
+        let why = std::thread::scope(|scope| {
+            let delivered = scope.spawn(|| delivery.deliver(good(3), &mut noted));
+            wait_until(|| stage.server.counts().requests > 2);
+            let why = stage.readiness.missing().pop();
+            stage.server.answer_always(None);
+            assert_eq!(delivered.join().unwrap(), Ended::Settled);
+            why
+        });
+        let (_, why) = why.expect(told);
+        assert!(
+            why.contains(told) && why.contains("not the write endpoint of an InfluxDB"),
+            "{told}: {why}"
+        );
+        assert!(!why.contains('\u{1b}'), "{why}");
+        assert_eq!((noted.written.len(), noted.rejected.len()), (3, 0), "{told}");
+        assert_eq!(stage.server.points().len(), 3, "{told}");
+        assert!(stage.readiness.is_ready());
+    }
+}
+
+#[test]
+fn a_page_without_an_end_is_read_only_at_its_beginning() {
+    let stage = Stage::new();
+    stage
+        .server
+        .answer_next(Answer::status(200).body(&"x".repeat(20_000_000)));
+    let noted = stage.deliver(good(3));
+    assert_eq!((noted.written.len(), stage.retries("unexpected_status")), (3, 1));
+}
+
+#[test]
+fn a_request_that_was_stored_in_part_is_no_write() {
+    // InfluxDB Cloud Dedicated, where partial writes are switched on.
+    let body = r#"{"error":"partial write of line protocol occurred","data":[{"original_line":"m v=0i 1","line_number":1,"error_message":"invalid column type"}]}"#;
+    let stage = Stage::new();
+    stage.server.answer_next(
+        Answer::status(201)
+            .header("Content-Type", "application/json")
+            .body(body),
+    );
+    let noted = stage.deliver(good(3));
+    assert_eq!(noted.written.len(), 3, "sent again, and then taken");
+    assert_eq!(stage.server.points().len(), 3);
+}
+
 #[test]
 fn a_bucket_or_token_that_is_not_there_yet_is_waited_for() {
     let stage = Stage::new();
