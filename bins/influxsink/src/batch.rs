@@ -2,10 +2,11 @@
 //! message that it came from, so that a point which the database refuses can be dead-lettered as its original
 //! bytes, and its offset be held until then.
 
-use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
+
+use crate::write::Group;
 
 /// When a batch is full or due. M1M3's messages are 50 times those of an event: counting messages alone
 /// bounds nothing.
@@ -24,7 +25,7 @@ pub struct BatchLimits {
 #[derive(Debug)]
 pub struct Batch<K> {
     lines: Vec<u8>,
-    points: VecDeque<BatchedPoint<K>>,
+    points: Vec<BatchedPoint<K>>,
     opened: Option<Instant>,
 }
 
@@ -43,7 +44,7 @@ impl<K> Default for Batch<K> {
     fn default() -> Self {
         Batch {
             lines: Vec::new(),
-            points: VecDeque::new(),
+            points: Vec::new(),
             opened: None,
         }
     }
@@ -58,7 +59,7 @@ impl<K> Batch<K> {
     /// Adds the point whose line was just appended.
     pub fn add(&mut self, kept: K, time_micros: i64) {
         self.opened.get_or_insert_with(Instant::now);
-        self.points.push_back(BatchedPoint {
+        self.points.push(BatchedPoint {
             kept,
             time_micros,
             end: self.lines.len(),
@@ -100,7 +101,7 @@ impl<K> Batch<K> {
     pub fn take(&mut self) -> Batch<K> {
         let next = Batch {
             lines: Vec::with_capacity(self.lines.len()),
-            points: VecDeque::with_capacity(self.points.len()),
+            points: Vec::with_capacity(self.points.len()),
             opened: None,
         };
         std::mem::replace(self, next)
@@ -110,45 +111,84 @@ impl<K> Batch<K> {
     pub(crate) fn unsettled(self) -> Unsettled<K> {
         Unsettled {
             lines: self.lines.into(),
-            points: self.points,
-            start: 0,
+            points: self.points.into_iter().map(Place::from).collect(),
         }
     }
 }
 
-/// A batch on its way into the database: points leave it at its front, one by one or many at a time, as their
-/// fate is known.
+/// A batch on its way into the database: points leave it, one by one or many at a time, as their fate is known.
 #[derive(Debug)]
 pub(crate) struct Unsettled<K> {
     lines: Bytes,
-    points: VecDeque<BatchedPoint<K>>,
-    start: usize,
+    points: Vec<Place<K>>,
+}
+
+/// A point's place, which stays when the point has left.
+#[derive(Debug)]
+struct Place<K> {
+    point: Option<BatchedPoint<K>>,
+    time_micros: i64,
+    end: usize,
+}
+
+impl<K> From<BatchedPoint<K>> for Place<K> {
+    fn from(point: BatchedPoint<K>) -> Self {
+        Place {
+            time_micros: point.time_micros,
+            end: point.end,
+            point: Some(point),
+        }
+    }
 }
 
 impl<K> Unsettled<K> {
     /// What is kept of the points without a fate.
     pub(crate) fn kept(&self) -> impl Iterator<Item = &K> {
-        self.points.iter().map(|point| &point.kept)
+        self.points
+            .iter()
+            .filter_map(|place| Some(&place.point.as_ref()?.kept))
     }
 
-    /// Points without a fate.
-    pub(crate) fn len(&self) -> usize {
-        self.points.len()
+    /// All of its places.
+    pub(crate) fn all(&self) -> Group {
+        Group::Range(0..self.points.len())
     }
 
-    /// The lines of the first `count` points; not a copy.
-    pub(crate) fn lines(&self, count: usize) -> Bytes {
-        let end = count
-            .checked_sub(1)
-            .and_then(|last| self.points.get(last))
-            .map_or(self.start, |p| p.end);
-        self.lines.slice(self.start..end)
+    /// The group's lines: not a copy, if they stand side by side.
+    pub(crate) fn lines(&self, group: &Group) -> Bytes {
+        match group {
+            Group::Range(range) => self.lines.slice(self.start(range.start)..self.start(range.end)),
+            Group::Chosen(places) => {
+                let mut lines = BytesMut::new();
+                for place in places {
+                    lines.extend_from_slice(&self.line(*place));
+                }
+                lines.freeze()
+            }
+        }
     }
 
-    /// Takes the first `count` points out.
-    pub(crate) fn settle(&mut self, count: usize) -> impl Iterator<Item = BatchedPoint<K>> + '_ {
-        self.start += self.lines(count).len();
-        self.points.drain(..count.min(self.points.len()))
+    /// One line, with its newline.
+    pub(crate) fn line(&self, place: usize) -> Bytes {
+        self.lines.slice(self.start(place)..self.start(place + 1))
+    }
+
+    /// The time of the point that is, or was, at this place.
+    pub(crate) fn time_micros(&self, place: usize) -> i64 {
+        self.points.get(place).map_or(0, |place| place.time_micros)
+    }
+
+    /// Takes a group's points out.
+    pub(crate) fn settle(&mut self, group: &Group) -> impl Iterator<Item = BatchedPoint<K>> {
+        group
+            .places()
+            .filter_map(|place| self.points.get_mut(place)?.point.take())
+    }
+
+    /// Where the line of this place begins.
+    fn start(&self, place: usize) -> usize {
+        let before = place.checked_sub(1).and_then(|before| self.points.get(before));
+        before.map_or(0, |before| before.end)
     }
 }
 
@@ -188,11 +228,21 @@ mod tests {
     #[test]
     fn points_leave_with_their_own_lines() {
         let mut unsettled = batch(&["one\n", "two\n", "three\n"]).unsettled();
-        assert_eq!(unsettled.lines(2), "one\ntwo\n");
-        assert_eq!(unsettled.settle(1).map(|p| p.kept).collect::<Vec<_>>(), [0]);
-        assert_eq!(unsettled.lines(1), "two\n");
-        assert_eq!(unsettled.lines(2), "two\nthree\n");
-        assert_eq!(unsettled.settle(2).map(|p| p.kept).collect::<Vec<_>>(), [1, 2]);
-        assert_eq!((unsettled.lines(1), unsettled.len()), (Bytes::new(), 0));
+        let (ends, middle) = (Group::Chosen(vec![0, 2]), Group::Range(1..2));
+        assert_eq!(unsettled.lines(&unsettled.all()), "one\ntwo\nthree\n");
+        assert_eq!(unsettled.lines(&ends), "one\nthree\n");
+        let taken: Vec<_> = unsettled.settle(&ends).map(|point| point.kept).collect();
+        assert_eq!(taken, [0, 2]);
+        assert_eq!(unsettled.lines(&middle), "two\n");
+        assert_eq!(unsettled.kept().collect::<Vec<_>>(), [&1]);
+        assert_eq!(
+            unsettled
+                .settle(&unsettled.all())
+                .map(|p| p.kept)
+                .collect::<Vec<_>>(),
+            [1]
+        );
+        assert_eq!(unsettled.settle(&middle).count(), 0, "once");
+        assert_eq!(batch(&[]).unsettled().lines(&Group::Range(0..0)), Bytes::new());
     }
 }

@@ -5,11 +5,14 @@
 
 mod answer;
 mod deliver;
+mod group;
 mod http;
+mod suspects;
 mod token;
 
 pub use answer::Answer;
 pub use deliver::{Delivery, Ended, Fates};
+pub(crate) use group::Group;
 pub use http::{InfluxSetupError, InfluxTarget, InfluxWriter, Place};
 pub use token::{Token, TokenError};
 

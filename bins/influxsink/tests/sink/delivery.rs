@@ -107,12 +107,17 @@ fn v2() -> Place {
 
 /// Points 0, 1, … of one measurement, at times 1, 2, …
 fn batch(lines: impl IntoIterator<Item = String>) -> Batch<usize> {
+    batch_at(1, lines)
+}
+
+/// The same from time `first` on.
+fn batch_at(first: usize, lines: impl IntoIterator<Item = String>) -> Batch<usize> {
     let mut batch = Batch::default();
     for (at, fields) in lines.into_iter().enumerate() {
         batch
             .lines_mut()
-            .extend_from_slice(format!("m {fields} {}\n", at + 1).as_bytes());
-        batch.add(at, at as i64 + 1);
+            .extend_from_slice(format!("m {fields} {}\n", first + at).as_bytes());
+        batch.add(at, (first + at) as i64);
     }
     batch
 }
@@ -207,6 +212,100 @@ fn points_beyond_retention_are_kept_as_dead_letters() {
     let noted = stage.deliver(good(2));
     assert_eq!(noted.written, [1]);
     assert!(noted.rejected[&0].1.contains("beyond retention policy"));
+}
+
+#[test]
+fn many_refused_points_cost_a_few_requests() {
+    const POINTS: usize = 1_000;
+    let refused = |at: usize| at.is_multiple_of(2);
+    for place in [
+        v2(),
+        Place::V1 {
+            database: "efd".into(),
+        },
+    ] {
+        // Every second point is older than the bucket keeps: 1 to 500 of 1 to 1,500.
+        let stage = Stage::new();
+        stage.server.retain_from(501);
+        let mut batch = Batch::default();
+        for at in 0..POINTS {
+            let time = if refused(at) { at / 2 + 1 } else { 501 + at };
+            batch
+                .lines_mut()
+                .extend_from_slice(format!("m v={at}i {time}\n").as_bytes());
+            batch.add(at, time as i64);
+        }
+        check(&stage, place.clone(), batch, refused, "retention policy", 3);
+
+        // Every second has a field of another type, of two kinds.
+        let stage = Stage::new();
+        stage.deliver(batch_at(0, ["v=1.5,w=t".to_owned()]));
+        let of = |at: usize| match at % 4 {
+            0 => format!("v={at}i"),
+            2 => "w=\"text\"".to_owned(),
+            _ => format!("v={at}.5"),
+        };
+        let batch = batch_at(1, (0..POINTS).map(of));
+        check(&stage, place.clone(), batch, refused, "field type conflict", 6);
+
+        // Every second is malformed, for all that the database knows.
+        let stage = Stage::new();
+        stage.server.reject_lines_with("poison");
+        let of = |at| format!("v={at}i,s=\"{}\"", if refused(at) { "poison" } else { "cure" });
+        let batch = batch_at(1, (0..POINTS).map(of));
+        check(&stage, place, batch, refused, "unable to parse", 3);
+    }
+}
+
+/// Delivers, and looks at who was refused, with what words, and after how many requests.
+fn check(
+    stage: &Stage,
+    place: Place,
+    batch: Batch<usize>,
+    refused: impl Fn(usize) -> bool,
+    words: &str,
+    most_requests: u64,
+) {
+    let points = batch.points();
+    let before = stage.server.counts();
+    let stored = stage.server.points().len();
+    let mut noted = Noted::default();
+    stage.delivery_to(place, Token::None).deliver(batch, &mut noted);
+    let rejected: Vec<_> = noted.rejected.keys().copied().collect();
+    let expected: Vec<_> = (0..points).filter(|at| refused(*at)).collect();
+    assert_eq!(rejected, expected, "{words}");
+    for (_, detail) in noted.rejected.values() {
+        assert!(detail.contains(words) && detail.len() < 1_000, "{detail}");
+    }
+    noted.written.sort_unstable();
+    assert_eq!(
+        noted.written,
+        (0..points).filter(|at| !refused(*at)).collect::<Vec<_>>()
+    );
+    assert_eq!(stage.server.points().len() - stored, points - expected.len());
+    let requests = stage.server.counts().requests - before.requests;
+    assert!(requests <= most_requests, "{words}: {requests} requests");
+}
+
+#[test]
+fn a_whole_batch_beyond_retention_is_one_request() {
+    let stage = Stage::new();
+    stage.server.retain_from(1_000_000);
+    let noted = stage.deliver(good(5_000));
+    assert_eq!((noted.written.len(), noted.rejected.len()), (0, 5_000));
+    assert_eq!(stage.server.counts().requests, 1);
+}
+
+#[test]
+fn words_that_are_wrong_cost_requests_and_no_point() {
+    // As of a proxy that tells of a partial write, stored nothing, and gives the wrong number.
+    let body = r#"{"error":"partial write: points beyond retention policy dropped=7"}"#;
+    let stage = Stage::new();
+    stage.server.answer_next(Answer::status(400).body(body));
+    stage.server.retain_from(3);
+    let noted = stage.deliver(good(100));
+    assert_eq!(noted.rejected.keys().collect::<Vec<_>>(), [&0, &1]);
+    assert_eq!((noted.written.len(), stage.server.points().len()), (98, 98));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! It keeps the points in memory by InfluxDB's own identity (measurement, tags, time), so that a test can ask whether everything
 //! arrived exactly once, and it fails on request in the ways that writers must survive: injected answers, delays, a line that
-//! is always refused, 413, 401, 404, field type conflicts, and going away altogether. The answers have the status, body and
+//! is always refused, 413, 401, 404, field type conflicts, a bucket's retention, and going away altogether. The answers have the status, body and
 //! partial-write rule of InfluxDB 2.7.12 (v2 path) and 1.8.10 (v1 path) as they were seen on the real servers.
 
 mod line;
@@ -71,6 +71,7 @@ struct Faults {
     body_limit: usize,
     token: Option<String>,
     buckets: Option<Vec<String>>,
+    retained_from_ns: Option<i64>,
 }
 
 #[derive(Debug)]
@@ -112,6 +113,7 @@ impl InfluxServer {
             body_limit: DEFAULT_BODY_LIMIT,
             token: None,
             buckets: None,
+            retained_from_ns: None,
         };
         let shared = Shared(Arc::new(Mutex::new(State {
             store: points::Store::default(),
@@ -183,6 +185,12 @@ impl InfluxServer {
     /// Answers 404 to a request for another bucket (v2) or database (v1). `&[]` is an InfluxDB whose bucket is not made yet.
     pub fn require_bucket(&self, buckets: &[&str]) {
         self.shared.lock().faults.buckets = Some(buckets.iter().map(ToString::to_string).collect());
+    }
+
+    /// Drops points whose time (microseconds since 1970) is before this one and stores the others of the request, as a bucket's
+    /// retention does.
+    pub fn retain_from(&self, micros: i64) {
+        self.shared.lock().faults.retained_from_ns = Some(micros.saturating_mul(1_000));
     }
 
     /// Goes away: connections are closed after the request in flight and refused from then on. The points stay.

@@ -99,6 +99,29 @@ async fn a_type_conflict_refuses_its_own_line_only() {
 }
 
 #[tokio::test]
+async fn a_retention_drops_what_is_older_and_stores_the_rest() {
+    let server = InfluxServer::start().await.unwrap();
+    server.retain_from(10);
+    let (status, body) = write(&server, V2, "m f=1 9\nm f=2 10\nm f=3 1").await;
+    assert_eq!(status, 422);
+    assert!(
+        body.contains("partial write: dropped 2 points outside retention policy"),
+        "{body}"
+    );
+    assert!(body.contains(" dropped=2 for database"), "{body}");
+    let (status, body) = write(&server, V1, "m f=1 9\nm f=4 11").await;
+    assert_eq!(
+        (status, body.as_str()),
+        (
+            400,
+            r#"{"error":"partial write: points beyond retention policy dropped=1"}"#
+        )
+    );
+    let counts = server.counts();
+    assert_eq!((counts.accepted, counts.rejected), (2, 3));
+}
+
+#[tokio::test]
 async fn injected_answers_come_first_and_in_order() {
     let server = InfluxServer::start().await.unwrap();
     server.answer_next(Answer::status(503).header("Retry-After", "2").body("busy"));

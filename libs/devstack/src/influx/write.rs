@@ -223,6 +223,11 @@ fn store(shared: &Shared, version: Version, body: &[u8], unit_ns: i64) -> Result
     if version == Version::V2 && !malformed.is_empty() {
         return Err(Refusal::invalid(malformed.join("\n")));
     }
+    let oldest = state.faults.retained_from_ns.unwrap_or(i64::MIN);
+    let all = good.len();
+    good.retain(|point| point.key.time_ns >= oldest);
+    let expired = all - good.len();
+    state.store.counts.rejected += expired as u64;
     let mut conflicts = Vec::new();
     for point in good {
         match state.store.conflict(&point) {
@@ -233,6 +238,8 @@ fn store(shared: &Shared, version: Version, body: &[u8], unit_ns: i64) -> Result
     state.store.counts.rejected += conflicts.len() as u64;
     let dropped = conflicts.len();
     match (version, conflicts.first(), malformed.is_empty()) {
+        // A shard's own refusal is told before this one, a malformed line after it.
+        (_, None, _) if expired > 0 => Err(beyond_retention(version, expired)),
         (_, None, true) => Ok(()),
         (Version::V2, Some(conflict), _) => Err(Refusal::new(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -246,6 +253,28 @@ fn store(shared: &Shared, version: Version, body: &[u8], unit_ns: i64) -> Result
             "partial write: {} dropped=0",
             malformed.join("\n")
         ))),
+    }
+}
+
+/// What 2.7.12 and 1.8.10 said, but for the moments.
+fn beyond_retention(version: Version, dropped: usize) -> Refusal {
+    match version {
+        Version::V2 => {
+            let bound = "dropped because it violates a Retention Policy Lower Bound at 2026-11-29T09:13:42.421586681Z";
+            Refusal::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "unprocessable entity",
+                format!(
+                    "failure writing points to database: partial write: dropped {dropped} points outside retention policy of \
+                     duration 1h0m0s - oldest point m at 2026-11-29T07:43:42Z {bound}, newest point m at \
+                     2026-11-29T08:13:42Z {bound} dropped={dropped} for database: d218a093e8f26e49 for retention policy: \
+                     autogen"
+                ),
+            )
+        }
+        Version::V1 => Refusal::invalid(format!(
+            "partial write: points beyond retention policy dropped={dropped}"
+        )),
     }
 }
 

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use pipeline::config::Secret;
 use pipeline::tls;
-use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use reqwest::header::CONTENT_TYPE;
+use reqwest::{Method, RequestBuilder, Response, StatusCode, redirect};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -75,7 +76,12 @@ impl Connect {
         let usage = |error: &dyn std::error::Error| Failure::Usage(pipeline::chain(error));
         let builder = tls::trusting(reqwest::Client::builder(), args.kafka_connect_ca_file.as_deref())
             .map_err(|error| usage(&error))?;
-        let client = builder.timeout(REQUEST_TIMEOUT).no_proxy().build();
+        let client = builder
+            .timeout(REQUEST_TIMEOUT)
+            // A redirected PUT or DELETE arrives as a GET, whose answer would look like success.
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .build();
         let password = match &args.kafka_connect_password_file {
             Some(path) => Some(Secret::from_file(path).map_err(|error| usage(&error))?),
             None => std::env::var("KAFKA_CONNECT_PASSWORD").ok().map(Secret::new),
@@ -200,7 +206,14 @@ impl Connect {
                 .login(request)
                 .send()
                 .await
-                .map_err(|error| self.away(error))?;
+                .map_err(|error| self.away(error.without_url()))?;
+            if is_foreign(&answer) {
+                let error = NotConnect(
+                    answer.status(),
+                    content_type(&answer).unwrap_or("no content").to_owned(),
+                );
+                return Err(self.away(error));
+            }
             tries += 1;
             if answer.status() != StatusCode::CONFLICT || tries == TRIES {
                 return Ok(answer);
@@ -220,15 +233,18 @@ impl Connect {
         if !answer.status().is_success() {
             return Err(self.refused("the request".to_owned(), answer).await);
         }
-        answer.json().await.map_err(|error| self.away(error))
+        answer
+            .json()
+            .await
+            .map_err(|error| self.away(error.without_url()))
     }
 
-    fn away(&self, error: reqwest::Error) -> Failure {
+    fn away(&self, error: impl std::error::Error + Send + Sync + 'static) -> Failure {
         Failure::Away {
             service: "kafka connect",
             url: self.url.clone(),
             flag: "--kafka-connect URL or KAFKA_CONNECT",
-            source: Box::new(error.without_url()),
+            source: Box::new(error),
         }
     }
 
@@ -258,6 +274,27 @@ impl Connect {
     }
 }
 
+/// An answer that a worker does not give.
+#[derive(Debug, thiserror::Error)]
+#[error("this is not Kafka Connect: it answered {0}, {1}")]
+struct NotConnect(StatusCode, String);
+
+/// Whether a success or redirect comes from something else, such as a proxy's page: a worker redirects nobody, and
+/// answers JSON, or nothing with 202 and 204.
+fn is_foreign(answer: &Response) -> bool {
+    match answer.status() {
+        status if status.is_redirection() => true,
+        status if !status.is_success() => false,
+        StatusCode::NO_CONTENT => false,
+        StatusCode::ACCEPTED if content_type(answer).is_none() => false,
+        _ => !content_type(answer).is_some_and(|name| name.starts_with("application/json")),
+    }
+}
+
+fn content_type(answer: &Response) -> Option<&str> {
+    answer.headers().get(CONTENT_TYPE)?.to_str().ok()
+}
+
 /// A name as one step of an address.
 fn in_path(name: &str) -> String {
     let mut url = String::new();
@@ -279,5 +316,61 @@ mod tests {
     fn a_name_stays_one_step_of_the_address() {
         assert_eq!(in_path("influxdb-sink"), "influxdb-sink");
         assert_eq!(in_path("a/b c?"), "a%2Fb%20c%3F");
+    }
+    /// A server that gives this answer to every request.
+    async fn server(answer: &'static str) -> Connect {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let _ = stream.read(&mut [0; 4096]).await;
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        let client = reqwest::Client::builder()
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .build();
+        Connect {
+            client: client.unwrap(),
+            url,
+            login: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_page_is_no_change_made() {
+        for page in [
+            "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 7\r\nConnection: close\r\n\r\nsign in",
+            "HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+        ] {
+            let connect = server(page).await;
+            for done in [
+                connect.change("sink", "pause").await,
+                connect.change("sink", "restart").await,
+                connect.delete("sink").await,
+                connect.put("sink", &Config::new()).await.map(drop),
+            ] {
+                let error = done.expect_err(page);
+                assert!(
+                    pipeline::chain(&error).contains("this is not Kafka Connect"),
+                    "{error}"
+                );
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_workers_answers_without_a_body_are_successes() {
+        for answer in [
+            "HTTP/1.1 202 Accepted\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+            "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n",
+        ] {
+            let connect = server(answer).await;
+            connect.change("sink", "pause").await.unwrap();
+            connect.delete("sink").await.unwrap();
+        }
     }
 }
