@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use influxdb2::Client;
-use influxdb2::models::{PostBucketRequest, Query};
+use influxdb2::models::{PostBucketRequest, Query, RetentionRule, retention_rule};
 use serde_json::Value as Json;
 
 use super::Services;
@@ -21,6 +21,16 @@ pub(crate) struct Influx2 {
 impl Influx2 {
     /// Makes the bucket.
     pub(crate) async fn with_bucket(services: &Services, bucket: &str) -> Self {
+        Self::with_retention(services, bucket, Vec::new()).await
+    }
+
+    /// Makes the bucket, which keeps what is younger than an hour.
+    pub(crate) async fn with_an_hour(services: &Services, bucket: &str) -> Self {
+        let hour = RetentionRule::new(retention_rule::Type::Expire, 3_600);
+        Self::with_retention(services, bucket, vec![hour]).await
+    }
+
+    async fn with_retention(services: &Services, bucket: &str, rules: Vec<RetentionRule>) -> Self {
         let [url, org, token] = ["INFLUXDB", "INFLUXDB_ORG", "INFLUXDB_TOKEN"].map(|key| services.get(key));
         let client = Client::new(url, org, token);
         let organizations = client.list_organizations(Default::default()).await.unwrap().orgs;
@@ -29,10 +39,9 @@ impl Influx2 {
             .find(|found| found.name == org)
             .and_then(|found| found.id)
             .unwrap();
-        client
-            .create_bucket(Some(PostBucketRequest::new(id, bucket.to_owned())))
-            .await
-            .unwrap();
+        let mut request = PostBucketRequest::new(id, bucket.to_owned());
+        request.retention_rules = rules;
+        client.create_bucket(Some(request)).await.unwrap();
         Self {
             client,
             bucket: bucket.to_owned(),
@@ -92,13 +101,24 @@ pub(crate) struct Influx1 {
 impl Influx1 {
     /// Makes the database.
     pub(crate) async fn with_database(services: &Services, database: &str) -> Self {
+        Self::with_duration(services, database, "").await
+    }
+
+    /// Makes the database, which keeps what is younger than an hour.
+    pub(crate) async fn with_an_hour(services: &Services, database: &str) -> Self {
+        Self::with_duration(services, database, " WITH DURATION 1h").await
+    }
+
+    async fn with_duration(services: &Services, database: &str, duration: &str) -> Self {
         let url = format!("{}/query", services.get("INFLUXDB1"));
         let influx = Self {
             http: reqwest::Client::new(),
             url,
             database: database.to_owned(),
         };
-        influx.query(&format!("CREATE DATABASE {database:?}")).await;
+        influx
+            .query(&format!("CREATE DATABASE {database:?}{duration}"))
+            .await;
         influx
     }
 

@@ -13,6 +13,7 @@ pub(crate) mod kafka;
 mod memory;
 mod mock_state;
 pub(crate) mod peers;
+mod refused;
 pub(crate) mod registry;
 mod replay;
 pub(crate) mod stages;

@@ -1,0 +1,156 @@
+//! What real databases say of points that they refuse is enough to find them: a batch of which every second point is
+//! refused takes a few requests, and what is left is in the database.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use influxsink::batch::{Batch, BatchedPoint};
+use influxsink::write::{Delivery, Destination, Ended, Fates, InfluxTarget, InfluxWriter, Place, Token};
+use pipeline::config::Secret;
+use pipeline::dead_letter::Reason;
+use pipeline::metrics::SinkMetrics;
+use pipeline::service::{Readiness, Shutdown};
+
+use super::influx::{Influx1, Influx2};
+use super::{Services, unique};
+
+const POINTS: usize = 1_000;
+
+#[derive(Default)]
+struct Noted {
+    written: Vec<usize>,
+    rejected: BTreeMap<usize, String>,
+}
+
+impl Fates<usize> for Noted {
+    fn written(&mut self, points: impl Iterator<Item = BatchedPoint<usize>>) {
+        self.written.extend(points.map(|point| point.kept));
+    }
+    fn rejected(&mut self, point: BatchedPoint<usize>, reason: Reason) {
+        assert_eq!(self.rejected.insert(point.kept, reason.detail), None);
+    }
+    fn is_abandoned(&self, _: &usize) -> bool {
+        false
+    }
+}
+
+/// Writes points of these fields at these times (microseconds before now); answers their fates and the requests.
+fn deliver(
+    target: &InfluxTarget,
+    points: impl Iterator<Item = (String, i64)> + Send,
+    runtime: &tokio::runtime::Handle,
+) -> (Noted, u64) {
+    let mut batch = Batch::default();
+    let now = pipeline::unix_micros();
+    for (at, (fields, age)) in points.enumerate() {
+        let time = now - age;
+        batch
+            .lines_mut()
+            .extend_from_slice(format!("m {fields} {time}\n").as_bytes());
+        batch.add(at, time);
+    }
+    let metrics = SinkMetrics::register(&prometheus::Registry::new()).unwrap();
+    let writer = InfluxWriter::new(target, metrics.clone(), runtime.clone()).unwrap();
+    let mut delivery = Delivery::new(
+        Destination::Influx(writer),
+        metrics.clone(),
+        Readiness::default().part("database"),
+        Shutdown::new(Duration::from_secs(1)),
+    );
+    let mut noted = Noted::default();
+    assert_eq!(delivery.deliver(batch, &mut noted), Ended::Settled);
+    noted.written.sort_unstable();
+    (noted, metrics.request_seconds.get_sample_count())
+}
+
+/// A second each, from an age of `from` seconds on.
+fn seconds(from: usize, at: usize) -> i64 {
+    (from + at) as i64 * 1_000_000
+}
+
+fn every_second_is_refused(target: &InfluxTarget, runtime: &tokio::runtime::Handle) {
+    let is = |noted: &Noted, words: &str| {
+        let (even, odd): (Vec<_>, Vec<_>) = (0..POINTS).partition(|at| at % 2 == 0);
+        assert_eq!(
+            noted.rejected.keys().copied().collect::<Vec<_>>(),
+            even,
+            "{words}"
+        );
+        assert_eq!(noted.written, odd, "{words}");
+        let refused = noted.rejected.values().all(|detail| detail.contains(words));
+        assert!(refused, "{:?}", noted.rejected.first_key_value());
+    };
+    // Older than an hour by five minutes and more, or younger; shards of an hour lie in between.
+    let ages = (0..POINTS).map(|at| match at % 2 {
+        0 => (format!("v={at}.5"), seconds(3_900, at)),
+        _ => (format!("v={at}.5"), seconds(0, at)),
+    });
+    let (noted, requests) = deliver(target, ages, runtime);
+    is(&noted, "retention policy");
+    assert!(requests <= 3, "beyond retention: {requests} requests");
+
+    let types = (0..POINTS).map(|at| match at % 2 {
+        0 => (format!("v={at}i"), seconds(0, at) + 1),
+        _ => (format!("v={at}.5"), seconds(0, at) + 1),
+    });
+    let (noted, requests) = deliver(target, types, runtime);
+    is(&noted, "field type conflict");
+    // Each shard tells of its own points.
+    assert!(requests <= 20, "type conflict: {requests} requests");
+}
+
+fn target(services: &Services, key: &str, place: Place, token: Token) -> InfluxTarget {
+    InfluxTarget {
+        base: services.get(key).parse().unwrap(),
+        place,
+        token,
+        gzip: false,
+        timeout: Duration::from_secs(10),
+        ca_file: None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn influxdb_2_says_enough_of_the_points_that_it_refuses() {
+    let Some(services) = Services::with(&["INFLUXDB", "INFLUXDB_ORG", "INFLUXDB_TOKEN"]) else {
+        return;
+    };
+    let bucket = unique("refused");
+    let influx = Influx2::with_an_hour(&services, &bucket).await;
+    let place = Place::V2 {
+        org: services.get("INFLUXDB_ORG").to_owned(),
+        bucket,
+    };
+    let token = Token::Fixed(Secret::new(services.get("INFLUXDB_TOKEN")));
+    let target = target(&services, "INFLUXDB", place, token);
+    let runtime = tokio::runtime::Handle::current();
+    tokio::task::spawn_blocking(move || every_second_is_refused(&target, &runtime))
+        .await
+        .unwrap();
+    assert_eq!(influx.points("m").await.len(), POINTS);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn influxdb_1_says_enough_of_the_points_that_it_refuses() {
+    let Some(services) = Services::with(&["INFLUXDB1"]) else {
+        return;
+    };
+    for v2 in [false, true] {
+        let database = unique("refused");
+        let influx = Influx1::with_an_hour(&services, &database).await;
+        let place = if v2 {
+            Place::V2 {
+                org: "any".to_owned(),
+                bucket: format!("{database}/autogen"),
+            }
+        } else {
+            Place::V1 { database }
+        };
+        let target = target(&services, "INFLUXDB1", place, Token::None);
+        let runtime = tokio::runtime::Handle::current();
+        tokio::task::spawn_blocking(move || every_second_is_refused(&target, &runtime))
+            .await
+            .unwrap();
+        assert_eq!(influx.points("m").await.len(), POINTS);
+    }
+}
