@@ -151,3 +151,199 @@ fn no_name_can_be_more_than_a_name() {
     let tables = file.rows("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name");
     assert_eq!(tables, ["[Text(\"m\")]".to_owned(), format!("[Text({name:?})]")]);
 }
+
+#[test]
+fn measurements_that_differ_by_case_alone_do_not_share_a_table() {
+    let mut file = File::new();
+    assert_eq!(file.write("h.Foo v=1i 1\n"), Answer::Written);
+    let why = file.rejected("h.foo v=2i 2\n");
+    assert!(
+        why.contains("measurement \"h.foo\" differs from table \"h.Foo\" by case alone"),
+        "{why}"
+    );
+    // In one request, and after a restart, too.
+    assert!(
+        file.rejected("h.Bar v=1i 1\nh.bar v=2i 2\n")
+            .contains("by case alone")
+    );
+    let mut file = file.again();
+    assert!(file.rejected("H.FOO v=3i 3\n").contains("by case alone"));
+    assert_eq!(file.write("h.Foo v=4i 4\n"), Answer::Written);
+    assert_eq!(
+        file.rows("SELECT v FROM \"h.Foo\" ORDER BY time"),
+        ["[Integer(1)]", "[Integer(4)]"]
+    );
+}
+
+#[test]
+fn all_points_at_fault_are_named_at_once() {
+    let mut file = File::new();
+    file.write("m v=1.5 1\n");
+    let why = file.rejected("m v=1i 2\nm v=2.5 3\nm V=1 4\nm v=3.5 5\n");
+    assert!(
+        why.contains("; line 1: field type conflict") && why.contains("; line 3: column \"V\" differs"),
+        "{why}"
+    );
+    assert!(!why.contains("line 2") && !why.contains("line 4"), "{why}");
+    assert_eq!(file.rows("SELECT count(*) FROM m"), ["[Integer(1)]"]);
+}
+
+#[test]
+fn a_table_that_somebody_dropped_is_made_again() {
+    let mut file = File::new();
+    file.write("m v=1i 1\n");
+    let other = Connection::open(file.folder.path().join("efd.db")).unwrap();
+    other.execute_batch("DROP TABLE m").unwrap();
+    drop(other);
+    assert_eq!(file.write("m v=2i 2\n"), Answer::Written);
+    assert_eq!(file.rows("SELECT v FROM m"), ["[Integer(2)]"]);
+}
+
+impl File {
+    fn path(&self) -> std::path::PathBuf {
+        self.folder.path().join("efd.db")
+    }
+
+    fn log(&self) -> std::path::PathBuf {
+        self.folder.path().join("efd.db-wal")
+    }
+
+    /// Writes, and answers why the file is away.
+    fn away(&mut self, lines: &str) -> String {
+        match self.write(lines) {
+            Answer::Away { reason, message } => {
+                assert_eq!(reason, "file");
+                message
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_file_that_was_removed_is_away_until_there_is_one() {
+    for logs_too in [false, true] {
+        let mut file = File::new();
+        assert_eq!(file.write("m v=1i 1\n"), Answer::Written);
+        std::fs::remove_file(file.path()).unwrap();
+        if logs_too {
+            std::fs::remove_file(file.log()).unwrap();
+            std::fs::remove_file(file.folder.path().join("efd.db-shm")).unwrap();
+        }
+        for _ in 0..2 {
+            assert!(
+                file.away("m v=2i 2\n")
+                    .contains("was removed while it was written to")
+            );
+            assert!(!file.path().exists(), "nobody but the operator makes another");
+        }
+        std::fs::write(file.path(), "").unwrap();
+        assert_eq!(file.write("m v=2i 2\n"), Answer::Written);
+        assert_eq!(file.write("m v=3i 3\n"), Answer::Written);
+        assert_eq!(
+            file.rows("SELECT v FROM m ORDER BY time"),
+            ["[Integer(2)]", "[Integer(3)]"]
+        );
+    }
+}
+
+#[test]
+fn a_file_that_was_moved_away_and_back_goes_on_with_all_that_was_in_it() {
+    let mut file = File::new();
+    file.write("m v=1i 1\n");
+    let aside = file.folder.path().join("aside.db");
+    std::fs::rename(file.path(), &aside).unwrap();
+    file.away("m v=2i 2\n");
+    std::fs::rename(&aside, file.path()).unwrap();
+    assert_eq!(file.write("m v=2i 2\n"), Answer::Written);
+    assert_eq!(
+        file.rows("SELECT v FROM m ORDER BY time"),
+        ["[Integer(1)]", "[Integer(2)]"]
+    );
+}
+
+#[test]
+fn another_file_in_its_place_is_gone_on_with_and_is_not_harmed() {
+    let mut file = File::new();
+    file.write("m v=1i 1\n");
+    // Another database, whole, that was written elsewhere; the old one's log is still beside it.
+    let aside = file.folder.path().join("aside.db");
+    let other = Connection::open(&aside).unwrap();
+    other
+        .execute_batch("CREATE TABLE n (a INTEGER); INSERT INTO n VALUES (7)")
+        .unwrap();
+    drop(other);
+    assert!(file.log().exists());
+    std::fs::rename(&aside, file.path()).unwrap();
+    assert_eq!(file.write("m v=2i 2\n"), Answer::Written);
+    assert_eq!(file.rows("SELECT a FROM n"), ["[Integer(7)]"]);
+    assert_eq!(file.rows("SELECT v FROM m"), ["[Integer(2)]"]);
+    assert_eq!(file.rows("PRAGMA integrity_check"), ["[Text(\"ok\")]"]);
+}
+
+#[test]
+fn a_log_that_was_removed_loses_nothing() {
+    let mut file = File::new();
+    file.write("m v=1i 1\n");
+    std::fs::remove_file(file.log()).unwrap();
+    assert_eq!(file.write("m v=2i 2\n"), Answer::Written);
+    assert_eq!(
+        file.rows("SELECT v FROM m ORDER BY time"),
+        ["[Integer(1)]", "[Integer(2)]"]
+    );
+}
+
+#[test]
+fn a_folder_that_vanished_is_waited_for() {
+    let mut file = File::new();
+    let folder = file.folder.path().join("mount");
+    std::fs::create_dir(&folder).unwrap();
+    let path = folder.join("efd.db");
+    file.destination = Destination::Sqlite(SqliteWriter::open(&path).unwrap());
+    file.write("m v=1i 1\n");
+    let elsewhere = file.folder.path().join("elsewhere");
+    std::fs::rename(&folder, &elsewhere).unwrap();
+    file.away("m v=2i 2\n");
+    // An empty mount point is no reason to begin a database on it.
+    std::fs::create_dir(&folder).unwrap();
+    file.away("m v=2i 2\n");
+    assert!(!path.exists());
+    std::fs::remove_dir(&folder).unwrap();
+    std::fs::rename(&elsewhere, &folder).unwrap();
+    assert_eq!(file.write("m v=2i 2\n"), Answer::Written);
+    let count = |of: &Connection| of.query_row("SELECT count(*) FROM m", [], |row| row.get::<_, i64>(0));
+    assert_eq!(count(&Connection::open(&path).unwrap()).unwrap(), 2);
+}
+
+#[test]
+fn a_file_that_was_cut_or_overwritten_is_away_until_it_is_whole() {
+    let whole = |file: &mut File| {
+        let lines: String = (0..5_000)
+            .map(|at| format!("m v={at}i,s=\"{at:01000}\" {at}\n"))
+            .collect();
+        assert_eq!(file.write(&lines), Answer::Written);
+    };
+    let mut file = File::new();
+    whole(&mut file);
+    let bytes = std::fs::metadata(file.path()).unwrap().len();
+    assert!(bytes > 500_000, "a checkpoint has been: {bytes}");
+    let cut = std::fs::OpenOptions::new().write(true).open(file.path()).unwrap();
+    cut.set_len(bytes / 2).unwrap();
+    drop(cut);
+    let why = file.away("m v=1i 9999\n");
+    assert!(why.contains("damaged") || why.contains("malformed"), "{why}");
+    file.away("m v=1i 9999\n");
+    // Put another in its place, as an operator does.
+    for name in ["efd.db", "efd.db-wal", "efd.db-shm"] {
+        let _ = std::fs::remove_file(file.folder.path().join(name));
+    }
+    std::fs::write(file.path(), "").unwrap();
+    assert_eq!(file.write("m v=1i 9999\n"), Answer::Written);
+
+    std::fs::write(file.folder.path().join("junk"), vec![b'x'; 8_192]).unwrap();
+    std::fs::rename(file.folder.path().join("junk"), file.path()).unwrap();
+    for _ in 0..2 {
+        let why = file.away("m v=1i 9999\n");
+        assert!(why.contains("not a database"), "{why}");
+    }
+}

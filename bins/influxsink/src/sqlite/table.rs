@@ -1,20 +1,9 @@
-//! SQLite as the embedded alternative to InfluxDB: one table a measurement, one column a field, by the same
-//! lines and the same rules.
-//!
-//! - The key is InfluxDB's: `PRIMARY KEY (time, tags…)`, `time` in microseconds since 1970 UTC. A point that
-//!   comes again merges its fields into the row: new values win, others stay.
-//! - Columns are added as fields appear, and keep the type that a field had first (`REAL`, `INTEGER`,
-//!   `BOOLEAN`, `TEXT`); a point that brings another type is rejected, as InfluxDB does.
-//! - One transaction a request: a rejected point leaves nothing of the others, and the writer bisects.
-//! - Names are quoted, so that none of them can be anything but a name. SQLite ignores their case: `Temp`
-//!   beside `temp` is rejected.
+//! One measurement's table: made and widened as its points need it, and rows put into it.
 
 use std::collections::HashMap;
-use std::path::Path;
-use std::sync::{Arc, Mutex};
 
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{Connection, ErrorCode, ToSql, Transaction, TransactionBehavior};
+use rusqlite::{ErrorCode, OptionalExtension as _, ToSql, Transaction};
 
 use crate::line::parse::{self, FieldValue, Point};
 use crate::write::Answer;
@@ -22,21 +11,9 @@ use crate::write::Answer;
 /// SQLite's limit as it is compiled by default (`SQLITE_MAX_COLUMN`).
 const MAX_COLUMNS: usize = 2_000;
 
-/// Writes to one file; clones share it.
-#[derive(Clone, Debug)]
-pub struct SqliteWriter {
-    store: Arc<Mutex<Store>>,
-}
-
-#[derive(Debug)]
-struct Store {
-    connection: Connection,
-    tables: HashMap<String, Table>,
-}
-
 /// A table as it is in the file, or will be once the transaction is committed.
 #[derive(Debug, Default)]
-struct Table {
+pub(super) struct Table {
     /// By lower-case name: the name as written, and the type it was declared with.
     columns: HashMap<String, (String, String)>,
     /// Tag columns, in the order of the key.
@@ -45,7 +22,9 @@ struct Table {
 
 /// Why a point is not stored.
 #[derive(Debug, thiserror::Error)]
-enum StoreError {
+pub(super) enum StoreError {
+    #[error("measurement {0:?} differs from table {1:?} by case alone, which SQLite cannot tell apart")]
+    CaseOfTable(String, String),
     #[error("column {0:?} differs from {1:?} by case alone, which SQLite cannot tell apart")]
     Case(String, String),
     #[error("field type conflict: field {field:?} is {comes}, column is {is}")]
@@ -58,47 +37,39 @@ enum StoreError {
     Tags { is: Vec<String>, comes: Vec<String> },
     #[error("more than {MAX_COLUMNS} columns, which is SQLite's limit")]
     Columns,
+    #[error("{0}")]
+    Several(String),
     #[error(transparent)]
     Line(#[from] parse::ParseError),
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
 }
 
-impl SqliteWriter {
-    /// Opens the file, or makes it.
-    pub fn open(path: &Path) -> Result<Self, rusqlite::Error> {
-        let connection = Connection::open(path)?;
-        // Readers do not wait for the writer, and a committed batch survives a power cut: its offset is
-        // committed next.
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.busy_timeout(std::time::Duration::from_secs(5))?;
-        connection.set_prepared_statement_cache_capacity(4_096);
-        let store = Store {
-            connection,
-            tables: HashMap::new(),
-        };
-        Ok(Self {
-            store: Arc::new(Mutex::new(store)),
-        })
-    }
-
-    /// Stores whole lines in one transaction.
-    pub(crate) fn write(&self, lines: &[u8]) -> Answer {
-        let mut store = pipeline::lock(&self.store);
-        match store.write(lines) {
-            Ok(()) => Answer::Written,
-            Err(error) => {
-                // What was noted of tables may have been rolled back.
-                store.tables.clear();
-                error.answer()
-            }
+impl StoreError {
+    /// Whether the point alone is at fault, and others of its request are not.
+    pub(super) fn is_of_the_point(&self) -> bool {
+        match self {
+            StoreError::CaseOfTable(..)
+            | StoreError::Case(..)
+            | StoreError::Type { .. }
+            | StoreError::Tags { .. }
+            | StoreError::Columns => true,
+            StoreError::Several(_) | StoreError::Line(_) | StoreError::Sqlite(_) => false,
         }
     }
-}
 
-impl StoreError {
-    fn answer(&self) -> Answer {
+    /// Whether the file's content is no database, or not a whole one.
+    pub(super) fn is_damage(&self) -> bool {
+        let StoreError::Sqlite(error) = self else {
+            return false;
+        };
+        matches!(
+            error.sqlite_error_code(),
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
+        )
+    }
+
+    pub(super) fn answer(&self) -> Answer {
         let message = pipeline::chain(self);
         let code = match self {
             StoreError::Sqlite(error) => error.sqlite_error_code(),
@@ -132,36 +103,17 @@ impl StoreError {
     }
 }
 
-impl Store {
-    fn write(&mut self, lines: &[u8]) -> Result<(), StoreError> {
-        let mut rest = std::str::from_utf8(lines).map_err(|_| parse::ParseError {
-            expected: "UTF-8",
-            found: String::new(),
-        })?;
-        // At once a writer: a reader that became one could only fail.
-        let transaction = self
-            .connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)?;
-        while !rest.is_empty() {
-            let (point, after) = parse::line(rest)?;
-            rest = after;
-            if !self.tables.contains_key(point.measurement) {
-                let table = Table::read(&transaction, point.measurement)?;
-                self.tables.insert(point.measurement.to_owned(), table);
-            }
-            if let Some(table) = self.tables.get_mut(point.measurement) {
-                table.fit(&transaction, &point)?;
-                insert(&transaction, &point)?;
-            }
-        }
-        transaction.commit()?;
-        Ok(())
-    }
-}
-
 impl Table {
     /// What the file says of it; nothing if it is not there yet.
-    fn read(transaction: &Transaction<'_>, name: &str) -> Result<Table, StoreError> {
+    pub(super) fn read(transaction: &Transaction<'_>, name: &str) -> Result<Table, StoreError> {
+        let sql = "SELECT name FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE AND name <> ?1";
+        let other: Option<String> = transaction
+            .prepare_cached(sql)?
+            .query_row([name], |row| row.get(0))
+            .optional()?;
+        if let Some(other) = other {
+            return Err(StoreError::CaseOfTable(name.to_owned(), other));
+        }
         let mut table = Table::default();
         let mut keys = Vec::new();
         let sql = "SELECT name, type, pk FROM pragma_table_info(?1)";
@@ -183,7 +135,7 @@ impl Table {
     ///
     /// A new table is made with all its columns in one statement: SQLite parses the whole file's schema again at each,
     /// which at one statement a column took a minute for the first second of 100 topics.
-    fn fit(&mut self, transaction: &Transaction<'_>, point: &Point<'_>) -> Result<(), StoreError> {
+    pub(super) fn fit(&mut self, transaction: &Transaction<'_>, point: &Point<'_>) -> Result<(), StoreError> {
         let is_new = self.columns.is_empty();
         let tags: Vec<String> = point.tags.iter().map(|(tag, _)| (*tag).to_owned()).collect();
         if is_new {
@@ -253,7 +205,7 @@ impl Table {
     }
 }
 
-fn insert(transaction: &Transaction<'_>, point: &Point<'_>) -> Result<(), StoreError> {
+pub(super) fn insert(transaction: &Transaction<'_>, point: &Point<'_>) -> Result<(), StoreError> {
     let names = point
         .tags
         .iter()

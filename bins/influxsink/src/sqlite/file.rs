@@ -1,0 +1,161 @@
+//! The file under a SQLite connection. A process that holds a file open writes to it for ever, though somebody removed it or
+//! put another in its place: commits succeed and nobody can read them. So device and inode of what is at the path are looked
+//! at before and after each transaction.
+//!
+//! The file's write-ahead log counts, too: what is committed is in it alone, until a checkpoint. Only metadata is read: closing
+//! a second descriptor of the file would drop SQLite's locks on it (fcntl, POSIX).
+
+use std::ffi::OsString;
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+/// What is at a path: device and inode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Identity(u64, u64);
+
+impl Identity {
+    fn of(metadata: &Metadata) -> Self {
+        Self(metadata.dev(), metadata.ino())
+    }
+
+    fn at(path: &Path) -> Option<Self> {
+        path.metadata().ok().map(|found| Self::of(&found))
+    }
+}
+
+/// A connection, and the file that it had at its path when it was opened.
+#[derive(Debug)]
+pub(super) struct OpenFile {
+    /// `None` only while it is closed.
+    connection: Option<Connection>,
+    path: PathBuf,
+    log_path: PathBuf,
+    file: Identity,
+    /// Known once the first transaction has made it.
+    log: Option<Identity>,
+    bytes: u64,
+}
+
+/// The file is not what the connection writes to.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Lost {
+    #[error(
+        "{0:?} was removed while it was written to: put it back, or make an empty file there to go on with a new database"
+    )]
+    Removed(PathBuf),
+    #[error("{0:?} was replaced by another file while it was written to")]
+    Replaced(PathBuf),
+    #[error("the write-ahead log of {0:?} was removed or replaced while it was written to")]
+    Log(PathBuf),
+    #[error("{0:?} became shorter while it was written to")]
+    Shorter(PathBuf),
+}
+
+/// It cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum OpenError {
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("{path:?} is damaged: {words}")]
+    Damaged { path: PathBuf, words: String },
+    #[error(transparent)]
+    Lost(#[from] Lost),
+}
+
+impl OpenFile {
+    /// Opens the file, or makes it.
+    pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
+        let removed = || Lost::Removed(path.to_owned());
+        let before = Identity::at(path);
+        let connection = Connection::open(path)?;
+        // Readers do not wait for the writer, and a committed batch survives a power cut: its offset is
+        // committed next.
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        connection.busy_timeout(Duration::from_secs(5))?;
+        connection.set_prepared_statement_cache_capacity(4_096);
+        let found = path.metadata().map_err(|_| removed())?;
+        let file = Identity::of(&found);
+        if before.is_some_and(|before| before != file) {
+            return Err(Lost::Replaced(path.to_owned()).into());
+        }
+        let mut log_path = OsString::from(path);
+        log_path.push("-wal");
+        Ok(Self {
+            connection: Some(connection),
+            path: path.to_owned(),
+            log_path: log_path.into(),
+            file,
+            log: None,
+            bytes: found.len(),
+        })
+    }
+
+    /// Opens a file that must be there; one that is `suspect` is looked through.
+    pub(super) fn open_again(path: &Path, suspect: bool) -> Result<Self, OpenError> {
+        if !path.exists() {
+            return Err(Lost::Removed(path.to_owned()).into());
+        }
+        let mut file = Self::open(path)?;
+        if suspect && let Some(connection) = file.connection() {
+            let words: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+            if words != "ok" {
+                return Err(OpenError::Damaged {
+                    path: path.to_owned(),
+                    words,
+                });
+            }
+        }
+        Ok(file)
+    }
+
+    pub(super) fn connection(&mut self) -> Option<&mut Connection> {
+        self.connection.as_mut()
+    }
+
+    /// Whether what the connection writes to is what is at the path.
+    pub(super) fn check(&mut self) -> Result<(), Lost> {
+        let found = self
+            .path
+            .metadata()
+            .map_err(|_| Lost::Removed(self.path.clone()))?;
+        if Identity::of(&found) != self.file {
+            return Err(Lost::Replaced(self.path.clone()));
+        }
+        if found.len() < self.bytes {
+            return Err(Lost::Shorter(self.path.clone()));
+        }
+        self.bytes = found.len();
+        match (self.log, Identity::at(&self.log_path)) {
+            (None, found) => self.log = found,
+            (known, found) if known == found => {}
+            _ => return Err(Lost::Log(self.path.clone())),
+        }
+        Ok(())
+    }
+}
+
+impl Drop for OpenFile {
+    /// What is left in the log goes into the file that it belongs to, wherever that is now, and the log is emptied: SQLite
+    /// leaves both alone where the file has moved, and would take the log for a part of the next file at this path.
+    ///
+    /// Then the last connection to a file removes its log, by its *name*. Where that is the log of another database by
+    /// now, the connection is left open instead.
+    fn drop(&mut self) {
+        let Some(connection) = self.connection.take() else {
+            return;
+        };
+        let emptied = connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get::<_, i64>(0));
+        if !matches!(emptied, Ok(0)) {
+            tracing::warn!(path = ?self.path, ?emptied, "write-ahead log of a database file could not be emptied");
+        }
+        let at_path = Identity::at(&self.log_path);
+        if at_path.is_some() && self.log.is_some() && at_path != self.log {
+            std::mem::forget(connection);
+        }
+    }
+}

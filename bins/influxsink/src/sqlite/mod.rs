@@ -1,0 +1,224 @@
+//! SQLite as the embedded alternative to InfluxDB: one table a measurement, one column a field, by the same
+//! lines and the same rules.
+//!
+//! - The key is InfluxDB's: `PRIMARY KEY (time, tags…)`, `time` in microseconds since 1970 UTC. A point that
+//!   comes again merges its fields into the row: new values win, others stay.
+//! - Columns are added as fields appear, and keep the type that a field had first (`REAL`, `INTEGER`,
+//!   `BOOLEAN`, `TEXT`); a point that brings another type is rejected, as InfluxDB does.
+//! - One transaction a request: a rejected point leaves nothing of the others. If several are rejected, the answer says
+//!   which (`line 2: …`), and the others are written without them.
+//! - Names are quoted, so that none of them can be anything but a name. SQLite ignores their case: `Temp`
+//!   beside `temp` is rejected, column or table.
+//! - A file that is removed, replaced or cut while it is open is a database that is away ([`file`]). The sink goes on
+//!   with what is at the path then, and makes no file itself: what is mounted there may come back.
+
+mod file;
+mod table;
+
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
+
+use crate::line::parse;
+use crate::write::Answer;
+use file::{Lost, OpenError, OpenFile};
+use table::{StoreError, Table};
+
+/// Writes to one file; clones share it.
+#[derive(Clone, Debug)]
+pub struct SqliteWriter {
+    store: Arc<Mutex<Store>>,
+}
+
+#[derive(Debug)]
+struct Store {
+    path: PathBuf,
+    /// None while the file is away.
+    file: Option<OpenFile>,
+    /// Whether the file is to be looked through before it is used again.
+    suspect: bool,
+    tables: HashMap<String, Table>,
+}
+
+impl SqliteWriter {
+    /// Opens the file, or makes it.
+    pub fn open(path: &Path) -> Result<Self, rusqlite::Error> {
+        let file = match OpenFile::open(path) {
+            Ok(file) => Some(file),
+            Err(OpenError::Sqlite(error)) => return Err(error),
+            // Somebody is at it just now.
+            Err(OpenError::Lost(_) | OpenError::Damaged { .. }) => None,
+        };
+        let store = Store {
+            path: path.to_owned(),
+            file,
+            suspect: false,
+            tables: HashMap::new(),
+        };
+        Ok(Self {
+            store: Arc::new(Mutex::new(store)),
+        })
+    }
+
+    /// Stores whole lines in one transaction.
+    pub(crate) fn write(&self, lines: &[u8]) -> Answer {
+        let mut store = pipeline::lock(&self.store);
+        store.answer(lines)
+    }
+}
+
+impl Store {
+    fn answer(&mut self, lines: &[u8]) -> Answer {
+        if let Err(error) = self.open_again() {
+            return away(&error);
+        }
+        let known = !self.tables.is_empty();
+        let mut stored = self.write(lines);
+        // What was noted of tables is of the transaction, and may be older than what others did to them.
+        if matches!(&stored, Err(error) if known && matches!(error.answer(), Answer::Rejected { .. })) {
+            self.tables.clear();
+            stored = self.write(lines);
+        }
+        if let Err(error) = &stored {
+            self.tables.clear();
+            if error.is_damage() {
+                // What is at the path may be mended or replaced by the next time.
+                self.file = None;
+                self.suspect = true;
+            }
+        }
+        // A commit to a file that is not there any more is none.
+        if let Err(lost) = self.check() {
+            return away(&lost.into());
+        }
+        match stored {
+            Ok(()) => Answer::Written,
+            Err(error) => error.answer(),
+        }
+    }
+
+    /// The file that is at the path, opened.
+    fn open_again(&mut self) -> Result<(), OpenError> {
+        if self.file.is_some() && self.check().is_ok() {
+            return Ok(());
+        }
+        let file = OpenFile::open_again(&self.path, self.suspect)?;
+        tracing::warn!(path = ?self.path, "database file is opened again");
+        self.file = Some(file);
+        self.suspect = false;
+        Ok(())
+    }
+
+    /// Closes a file that is lost, and says so.
+    fn check(&mut self) -> Result<(), Lost> {
+        let Some(file) = &mut self.file else {
+            return Ok(());
+        };
+        let Err(lost) = file.check() else {
+            return Ok(());
+        };
+        tracing::error!(
+            path = ?self.path,
+            reason = %lost,
+            "database file is lost: points that were written to it are where it went; write them again with --from --to if they \
+             are gone"
+        );
+        self.suspect |= matches!(lost, Lost::Shorter(_));
+        self.tables.clear();
+        self.file = None;
+        Err(lost)
+    }
+
+    fn write(&mut self, lines: &[u8]) -> Result<(), StoreError> {
+        let lines = std::str::from_utf8(lines).map_err(|_| parse::ParseError {
+            expected: "UTF-8",
+            found: String::new(),
+        })?;
+        match self.file.as_mut().and_then(OpenFile::connection) {
+            Some(connection) => write(connection, &mut self.tables, lines),
+            None => {
+                let closed = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN);
+                Err(rusqlite::Error::SqliteFailure(closed, None).into())
+            }
+        }
+    }
+}
+
+/// Stores the lines, or none of them.
+fn write(
+    connection: &mut Connection,
+    tables: &mut HashMap<String, Table>,
+    mut rest: &str,
+) -> Result<(), StoreError> {
+    // At once a writer: a reader that became one could only fail.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let mut refused = Vec::new();
+    let mut number = 0;
+    while !rest.is_empty() {
+        let (point, after) = parse::line(rest)?;
+        rest = after;
+        number += 1;
+        let mut store = || {
+            if !tables.contains_key(point.measurement) {
+                let table = Table::read(&transaction, point.measurement)?;
+                tables.insert(point.measurement.to_owned(), table);
+            }
+            match tables.get_mut(point.measurement) {
+                Some(table) => {
+                    table.fit(&transaction, &point)?;
+                    table::insert(&transaction, &point)
+                }
+                None => Ok(()),
+            }
+        };
+        match store() {
+            Ok(()) => {}
+            Err(error) if error.is_of_the_point() => {
+                // It may have noted columns that it did not make.
+                tables.remove(point.measurement);
+                refused.push((number, error));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    match refused.len() {
+        0 => Ok(transaction.commit()?),
+        1 => refused.pop().map_or(Ok(()), |(_, error)| Err(error)),
+        _ => Err(several(&refused)),
+    }
+}
+
+/// The first one's words, then each with its line, as a writer reads them (`write::suspects`).
+fn several(refused: &[(usize, StoreError)]) -> StoreError {
+    let mut words = refused
+        .first()
+        .map_or_else(String::new, |(_, error)| error.to_string());
+    for (number, error) in refused {
+        // Writing to a String cannot fail.
+        let _ = write!(words, "; line {number}: {error}");
+    }
+    StoreError::Several(words)
+}
+
+/// The file is not there, or not usable; nothing is wrong with the points.
+fn away(error: &OpenError) -> Answer {
+    if let OpenError::Sqlite(error) = error
+        && matches!(
+            error.sqlite_error_code(),
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+        )
+    {
+        return Answer::Busy {
+            reason: "locked",
+            after: None,
+            message: pipeline::chain(error),
+        };
+    }
+    Answer::Away {
+        reason: "file",
+        message: pipeline::chain(error),
+    }
+}
