@@ -24,8 +24,9 @@ use prometheus::local::LocalHistogram;
 use rdkafka::Message;
 
 use crate::batch::{Batch, BatchLimits, BatchedPoint};
-use crate::line::{Encoded, LineEncoder, Refusal};
+use crate::line::{Encoded, Layout, LineEncoder, Refusal, Source};
 use crate::on_the_way::{OnTheWay, Spans, Ticket};
+use crate::overwrites::{Fresh, Overwrites};
 use crate::plans::{Lookup, PlanSource, Plans};
 use crate::write::{Delivery, Fates};
 use confluent_avro::frame::{Frame, FrameError};
@@ -41,6 +42,8 @@ pub(crate) struct SinkLanes<D> {
     pub(crate) plans: PlanSource,
     pub(crate) limits: BatchLimits,
     pub(crate) time_from_kafka: bool,
+    pub(crate) layout: Layout,
+    pub(crate) overwrites: Arc<Overwrites>,
     pub(crate) dead_letters: SharedDeadLetters,
     pub(crate) metrics: SinkMetrics,
     /// Writers of each lane.
@@ -65,6 +68,7 @@ pub(crate) struct SinkLane<'m> {
     spans: Spans,
     limits: BatchLimits,
     time_from_kafka: bool,
+    overwrites: Arc<Overwrites>,
     writers: Sender<Job<'m>>,
     on_the_way: Arc<OnTheWay>,
     dead_letters: SharedDeadLetters,
@@ -107,11 +111,12 @@ where
         }
         Ok(SinkLane {
             plans: Plans::new(self.plans.clone()),
-            encoder: LineEncoder::default(),
+            encoder: LineEncoder::new(self.layout.clone()),
             batch: Batch::default(),
             spans: Spans::default(),
             limits: self.limits,
             time_from_kafka: self.time_from_kafka,
+            overwrites: Arc::clone(&self.overwrites),
             writers,
             on_the_way: Arc::new(OnTheWay::new(self.writers)),
             dead_letters: Arc::clone(&self.dead_letters),
@@ -221,11 +226,22 @@ impl<'m> SinkLane<'m> {
         } else {
             None
         };
-        match self
-            .encoder
-            .encode(&plan, frame.avro, kafka_millis, self.batch.lines_mut())
-        {
+        let source = Source {
+            kafka_millis,
+            topic: taken.message.topic(),
+            offset: taken.message.offset(),
+        };
+        let lines = self.batch.lines_mut();
+        let start = lines.len();
+        match self.encoder.encode_from(&plan, frame.avro, &source, lines) {
             Ok(encoded) => {
+                self.overwrites.note(&Fresh {
+                    line: lines.get(start..).unwrap_or_default(),
+                    series_bytes: encoded.series_bytes,
+                    time_micros: encoded.time_micros,
+                    is_coarse: encoded.is_coarse,
+                    topic: source.topic,
+                });
                 self.note(&encoded);
                 self.batch.add(taken, encoded.time_micros);
                 self.spans.add(&plan, encoded.time_micros);

@@ -22,6 +22,7 @@ mod lane;
 pub mod line;
 mod naming;
 mod on_the_way;
+mod overwrites;
 mod plans;
 mod run;
 mod schemas;

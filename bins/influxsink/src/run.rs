@@ -17,6 +17,7 @@ use tokio::runtime::Handle;
 
 use crate::config::{Config, To};
 use crate::lane::SinkLanes;
+use crate::overwrites::Overwrites;
 use crate::plans::PlanSource;
 use crate::schemas::Schemas;
 use crate::sqlite::SqliteWriter;
@@ -74,7 +75,8 @@ pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), R
         schemas: Arc::new(Schemas::new(Arc::clone(&registry), registry_part.clone())),
         grace: Arc::new(Grace::new(args.unknown_schema_grace)),
         registry_part,
-        destination: destination(&config.to, &metrics, runtime)?,
+        destination: destination(config, &metrics, runtime)?,
+        overwrites: Arc::new(Overwrites::new(metrics.overwritten.clone())),
         database: service.readiness.part("database"),
         client,
         reporter,
@@ -113,6 +115,7 @@ struct Sink {
     grace: Arc<Grace<u32>>,
     registry_part: SharedPart,
     destination: Destination,
+    overwrites: Arc<Overwrites>,
     database: Part,
     runtime: Handle,
 }
@@ -151,6 +154,8 @@ impl Sink {
             },
             limits: config.limits,
             time_from_kafka: args.time_from_kafka,
+            layout: config.layout.clone(),
+            overwrites: Arc::clone(&self.overwrites),
             dead_letters,
             metrics: self.metrics.clone(),
             writers: match config.to {
@@ -201,11 +206,11 @@ impl Sink {
     }
 }
 
-fn destination(to: &To, metrics: &SinkMetrics, runtime: &Handle) -> Result<Destination, RunError> {
-    Ok(match to {
+fn destination(config: &Config, metrics: &SinkMetrics, runtime: &Handle) -> Result<Destination, RunError> {
+    Ok(match &config.to {
         To::Influx(target) => {
             let writer = InfluxWriter::new(target, metrics.clone(), runtime.clone())?;
-            Destination::Influx(writer)
+            Destination::Influx(writer.with_precision(config.layout.precision))
         }
         To::Sqlite(path) => {
             let opened = SqliteWriter::open(path).map_err(|source| RunError::Sqlite {

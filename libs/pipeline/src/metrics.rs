@@ -283,6 +283,8 @@ pub struct SinkMetrics {
     pub skipped: IntCounterVec,
     /// Fields left out of written points, by reason: not_finite, reserved_name.
     pub left_out: IntCounterVec,
+    /// Points of other messages that a point overwrites, by reason: resolution, same_time, topics.
+    pub overwritten: IntCounterVec,
     /// Points whose time is Kafka's, as the record's own could not be used.
     pub time_from_kafka: IntCounter,
     /// Seconds to decode one record and write its line.
@@ -329,6 +331,18 @@ impl SinkMetrics {
                 "fields left out of written points",
                 &["reason"],
             )?,
+            overwritten: {
+                let overwritten = counters(
+                    r,
+                    "influxsink_overwritten_total",
+                    "points with the series and time of another message's, which they overwrite",
+                    &["reason"],
+                )?;
+                for reason in ["resolution", "same_time", "topics"] {
+                    overwritten.with_label_values(&[reason]);
+                }
+                overwritten
+            },
             time_from_kafka: counter(
                 r,
                 "influxsink_time_from_kafka_total",

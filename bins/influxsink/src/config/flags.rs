@@ -10,6 +10,8 @@ use pipeline::memory::LEAST_MIB;
 
 use confluent_avro::point::Mapping;
 
+use super::ApartArgs;
+
 const EXAMPLE: &str = "\
 Example: all SAL topics of two components into InfluxDB 2, each indexed component's instances apart:
 
@@ -248,6 +250,10 @@ pub struct RunArgs {
     #[arg(long, env = "TIME_FROM_KAFKA", help_heading = "Points")]
     pub time_from_kafka: bool,
 
+    /// Points that would overwrite each other.
+    #[command(flatten)]
+    pub apart: ApartArgs,
+
     /// Write only records from this moment on (their time in Kafka), up to --to, and end: to repair a database.
     /// 2026-11-21T10:00:00Z, 2026-11-21 (UTC) or -90m before now
     #[arg(
@@ -364,6 +370,7 @@ impl RunArgs {
             tag_field: mapping.tag_fields,
             time_field: mapping.time_fields,
             time_from_kafka: false,
+            apart: ApartArgs::default(),
             from: None,
             to: None,
             replay: None,

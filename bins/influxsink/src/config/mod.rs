@@ -1,5 +1,6 @@
 //! The command line of influxsink, and the check of all of it before anything is opened.
 
+mod apart;
 mod flags;
 
 use std::path::PathBuf;
@@ -9,9 +10,11 @@ use pipeline::intake::{TimeRange, Topics};
 use pipeline::memory::MemoryShares;
 use reqwest::Url;
 
+pub use apart::ApartArgs;
 pub use flags::{Api, Cli, Command, RunArgs, SchemaMismatch};
 
 use crate::batch::BatchLimits;
+use crate::line::Layout;
 use crate::write::{InfluxTarget, Place, Token};
 use confluent_avro::point::Mapping;
 
@@ -47,6 +50,12 @@ pub enum ConfigError {
     /// `--replay` alone.
     #[error("--replay names a replay of a time range: say --from, --to or both")]
     ReplayOfWhat,
+    /// `--time-precision ns` into SQLite.
+    #[error("--time-precision ns: the column time of a SQLite file has microseconds")]
+    NanosInSqlite,
+    /// `--topic-tag`.
+    #[error("--topic-tag {0:?}: expected a name of letters, digits, '_' and '-' other than time")]
+    TopicTag(String),
     /// Names that are one too many times there or empty.
     #[error("--{flag} has {name:?}, expected a field's name")]
     FieldName {
@@ -77,6 +86,7 @@ pub struct Config {
     pub(crate) to: To,
     pub(crate) limits: BatchLimits,
     pub(crate) mapping: Mapping,
+    pub(crate) layout: Layout,
     pub(crate) args: RunArgs,
 }
 
@@ -94,7 +104,11 @@ impl RunArgs {
             }
             None => Topics::Named(self.topics.clone()),
         };
-        for (flag, names) in [("tag-field", &self.tag_field), ("time-field", &self.time_field)] {
+        for (flag, names) in [
+            ("tag-field", &self.tag_field),
+            ("time-field", &self.time_field),
+            ("tiebreaker", &self.apart.tiebreaker),
+        ] {
             if let Some(name) = names
                 .iter()
                 .find(|name| name.trim().is_empty() || name.contains(char::is_whitespace))
@@ -111,6 +125,8 @@ impl RunArgs {
             Some(lanes) => lanes as usize,
             None => std::thread::available_parallelism().map_or(1, usize::from),
         };
+        let to = self.destination()?;
+        let layout = self.apart.layout(matches!(to, To::Sqlite(_)))?;
         Ok(Config {
             topics,
             group: match &range {
@@ -120,7 +136,7 @@ impl RunArgs {
             range,
             memory,
             lanes,
-            to: self.destination()?,
+            to,
             limits: BatchLimits {
                 // Of each lane's: one that fills, those on their way, and these compressed.
                 bytes: (self.batch_bytes as usize)
@@ -131,7 +147,10 @@ impl RunArgs {
             mapping: Mapping {
                 tag_fields: self.tag_field.clone(),
                 time_fields: self.time_field.clone(),
+                tiebreakers: self.apart.fields(),
+                added_tag: self.apart.topic_tag.clone(),
             },
+            layout,
             args: self.clone(),
         })
     }
@@ -318,6 +337,19 @@ mod tests {
         assert!(error(&["t", "--tag-field", "a b"]).contains("--tag-field"));
         let args = parse(&["t", "--tag-field", "salIndex,host", "--tag-field", "x", "--gzip"]).unwrap();
         assert_eq!(args.tag_field, ["salIndex", "host", "x"]);
+        assert!(error(&["t", "--tiebreaker", "a b"]).contains("--tiebreaker"));
+        for wrong in ["", "a b", "time", "a,b=c"] {
+            assert!(
+                error(&["t", "--topic-tag", wrong]).contains("--topic-tag"),
+                "{wrong}"
+            );
+        }
+        let nanos = ["t", "--time-precision", "ns", "--into", "sqlite:x"];
+        assert!(error(&nanos).contains("microseconds"));
+        let config = parse(&["t", "--tiebreaker", "sal_sequence,kafka.offset"]).unwrap();
+        let config = config.check().unwrap();
+        assert_eq!(config.mapping.tiebreakers, ["sal_sequence"]);
+        assert!(config.layout.offset_is_tiebreaker);
         assert!(matches!(args.check().unwrap().to, To::Influx(target) if target.gzip));
     }
 }

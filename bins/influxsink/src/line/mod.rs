@@ -9,10 +9,14 @@
 //! Names need no escaping: the plan admits none that would (see [`confluent_avro::point::Key`]).
 
 mod escape;
+mod layout;
 pub mod parse;
 mod refusal;
 
+pub use layout::{Layout, Precision, Source};
 pub use refusal::Refusal;
+
+use layout::Time;
 
 use confluent_avro::point::time::{self, TimeFault, TimeUnit};
 use confluent_avro::point::{Key, Name, Plan, PointSink};
@@ -30,6 +34,10 @@ pub struct Encoded {
     pub time_from_kafka: bool,
     /// Fields left out of it.
     pub left_out: LeftOut,
+    /// Bytes of measurement and tags, with which its line begins.
+    pub series_bytes: usize,
+    /// Whether messages of different times may have this one, as it is coarser in the record, or cut.
+    pub is_coarse: bool,
 }
 
 /// Fields that were left out of points, by reason.
@@ -45,13 +53,20 @@ pub struct LeftOut {
 #[derive(Debug, Default)]
 pub struct LineEncoder {
     tags: Vec<u8>,
+    layout: Layout,
 }
 
 impl LineEncoder {
-    /// Appends the record's line, with its newline, to `lines`; after a refusal `lines` is as it was.
-    ///
-    /// `kafka_millis` is the time stamp to use where the record has none that is usable; `None` refuses such
-    /// records.
+    /// Of lines with this layout; the default has microseconds and nothing added.
+    #[must_use]
+    pub fn new(layout: Layout) -> Self {
+        Self {
+            tags: Vec::new(),
+            layout,
+        }
+    }
+
+    /// As [`LineEncoder::encode_from`], of a record alone.
     pub fn encode(
         &mut self,
         plan: &Plan,
@@ -59,8 +74,23 @@ impl LineEncoder {
         kafka_millis: Option<i64>,
         lines: &mut Vec<u8>,
     ) -> Result<Encoded, Refusal> {
+        let source = Source {
+            kafka_millis,
+            ..Source::default()
+        };
+        self.encode_from(plan, avro, &source, lines)
+    }
+
+    /// Appends the record's line, with its newline, to `lines`; after a refusal `lines` is as it was.
+    pub fn encode_from(
+        &mut self,
+        plan: &Plan,
+        avro: &[u8],
+        source: &Source<'_>,
+        lines: &mut Vec<u8>,
+    ) -> Result<Encoded, Refusal> {
         let start = lines.len();
-        let encoded = self.write(plan, avro, kafka_millis, lines);
+        let encoded = self.write(plan, avro, source, lines);
         if encoded.is_err() {
             lines.truncate(start);
         }
@@ -71,10 +101,16 @@ impl LineEncoder {
         &mut self,
         plan: &Plan,
         avro: &[u8],
-        kafka_millis: Option<i64>,
+        source: &Source<'_>,
         lines: &mut Vec<u8>,
     ) -> Result<Encoded, Refusal> {
         self.tags.clear();
+        if let Some(name) = &self.layout.topic_tag {
+            self.tags.push(b',');
+            self.tags.extend_from_slice(name.as_bytes());
+            self.tags.push(b'=');
+            escape::tag(name, source.topic, &mut self.tags)?;
+        }
         let limit = lines.len() + MAX_LINE_BYTES;
         lines.extend_from_slice(plan.measurement().as_bytes());
         let fields_start = lines.len();
@@ -84,6 +120,10 @@ impl LineEncoder {
             limit,
             too_long: false,
             time: Err(TimeFault::Missing),
+            // Of a double; microseconds are all that it holds.
+            unit: TimeUnit::Seconds,
+            nanos: 0,
+            tiebreaker: None,
             left_out: LeftOut::default(),
             refused_tag: None,
         };
@@ -91,6 +131,9 @@ impl LineEncoder {
         let Line {
             too_long,
             time,
+            unit,
+            nanos,
+            tiebreaker,
             left_out,
             refused_tag,
             ..
@@ -109,17 +152,26 @@ impl LineEncoder {
         lines.splice(fields_start..fields_start, self.tags.iter().copied());
 
         let from_kafka = |fault| {
-            let millis = kafka_millis.ok_or(Refusal::Time(fault))?;
+            let millis = source.kafka_millis.ok_or(Refusal::Time(fault))?;
             time::from_integer(millis, TimeUnit::Millis).map_err(Refusal::Time)
         };
-        let time_micros = time.or_else(from_kafka)?;
+        let precise = Time {
+            micros: time.or_else(from_kafka)?,
+            nanos,
+            unit: if time.is_ok() { unit } else { TimeUnit::Millis },
+        };
+        let precision = self.layout.precision;
+        let tiebreaker = tiebreaker.or(self.layout.offset_is_tiebreaker.then_some(source.offset));
+        let written = precise.written(precision, tiebreaker).map_err(Refusal::Time)?;
         lines.push(b' ');
-        lines.extend_from_slice(itoa::Buffer::new().format(time_micros).as_bytes());
+        lines.extend_from_slice(itoa::Buffer::new().format(written).as_bytes());
         lines.push(b'\n');
         Ok(Encoded {
-            time_micros,
+            time_micros: precision.micros(written),
             time_from_kafka: time.is_err(),
             left_out,
+            series_bytes: plan.measurement().len() + self.tags.len(),
+            is_coarse: precise.is_coarse(precision),
         })
     }
 }
@@ -131,6 +183,9 @@ struct Line<'b> {
     limit: usize,
     too_long: bool,
     time: Result<i64, TimeFault>,
+    unit: TimeUnit,
+    nanos: u16,
+    tiebreaker: Option<i64>,
     left_out: LeftOut,
     refused_tag: Option<Refusal>,
 }
@@ -234,6 +289,15 @@ impl PointSink for Line<'_> {
 
     fn time(&mut self, time: Result<i64, TimeFault>) {
         self.time = time;
+    }
+
+    fn time_detail(&mut self, unit: TimeUnit, nanos: u16) {
+        self.unit = unit;
+        self.nanos = nanos;
+    }
+
+    fn tiebreaker(&mut self, value: i64) {
+        self.tiebreaker = Some(value);
     }
 
     fn reserved_name(&mut self) {

@@ -16,6 +16,7 @@ use tokio::runtime::Handle;
 
 use super::answer::{Answer, Reply};
 use super::token::{Authorization, Token, TokenError};
+use crate::line::Precision;
 use pipeline::metrics::SinkMetrics;
 use pipeline::tls::{self, TlsError};
 
@@ -119,6 +120,22 @@ impl InfluxWriter {
             metrics,
             runtime,
         })
+    }
+
+    /// The same with times of another unit than microseconds.
+    #[must_use]
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        if precision == Precision::Nanos {
+            let pairs: Vec<(String, String)> = self.url.query_pairs().into_owned().collect();
+            let others = pairs.iter().filter(|(name, _)| name != "precision");
+            // Both interfaces take "ns" (1.8 since it was 1.0: "n", "ns").
+            self.url
+                .query_pairs_mut()
+                .clear()
+                .extend_pairs(others)
+                .append_pair("precision", "ns");
+        }
+        self
     }
 
     /// Posts whole lines and waits for the answer.

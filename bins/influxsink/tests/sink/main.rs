@@ -13,6 +13,7 @@ mod delivery;
 mod end_to_end;
 mod line;
 mod on_the_way;
+mod overwrites;
 mod points;
 mod registry;
 mod sqlite;

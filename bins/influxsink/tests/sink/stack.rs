@@ -98,7 +98,13 @@ impl Stack {
 
     /// Sends values to the topic's two partitions in turn, with their number as key; says how many.
     pub(crate) fn produce(&self, values: impl IntoIterator<Item = Option<Vec<u8>>>) -> usize {
-        self.send(|at| at % 2, values)
+        self.send(TOPIC, |at| at % 2, values)
+    }
+
+    /// The same to another topic, which is made with two partitions.
+    pub(crate) fn produce_in(&self, topic: &str, values: impl IntoIterator<Item = Option<Vec<u8>>>) -> usize {
+        self.broker.create_topic(topic, 2).unwrap();
+        self.send(topic, |at| at % 2, values)
     }
 
     /// The same to one partition.
@@ -107,11 +113,12 @@ impl Stack {
         partition: i32,
         values: impl IntoIterator<Item = Option<Vec<u8>>>,
     ) -> usize {
-        self.send(|_| partition, values)
+        self.send(TOPIC, |_| partition, values)
     }
 
     fn send(
         &self,
+        topic: &str,
         partition: impl Fn(i32) -> i32,
         values: impl IntoIterator<Item = Option<Vec<u8>>>,
     ) -> usize {
@@ -122,7 +129,7 @@ impl Stack {
         let mut count = 0;
         for value in values {
             let key = count.to_string();
-            let mut record = BaseRecord::to(TOPIC).key(&key).partition(partition(count));
+            let mut record = BaseRecord::to(topic).key(&key).partition(partition(count));
             if let Some(value) = &value {
                 record = record.payload(value);
             }

@@ -48,6 +48,7 @@ impl Form {
         let mapping = Mapping {
             tag_fields: Vec::new(),
             time_fields: Vec::new(),
+            ..Mapping::default()
         };
         let plan = Plan::compile(schema_json, &mapping).ok()?;
         let schema: Value = serde_json::from_str(schema_json).ok()?;

@@ -70,6 +70,11 @@ pub trait PointSink {
     fn tag(&mut self, key: &Key, value: &str);
     /// The point's time in microseconds since 1970 UTC, or why there is none. Called at most once.
     fn time(&mut self, time: Result<i64, TimeFault>);
+    /// How the record stores that time, and what it has below a microsecond, in nanoseconds. Called before
+    /// [`PointSink::time`] for an integer time; a `double` of seconds holds no more than microseconds.
+    fn time_detail(&mut self, _unit: time::TimeUnit, _nanos: u16) {}
+    /// The value of the field that tells points of one time apart.
+    fn tiebreaker(&mut self, _value: i64) {}
     /// A field whose name InfluxDB reserves (`time`) was passed over.
     fn reserved_name(&mut self);
 }

@@ -15,6 +15,11 @@ pub struct Mapping {
     pub tag_fields: Vec<String>,
     /// Names of top-level fields; the first that a record has is its time.
     pub time_fields: Vec<String>,
+    /// Names of top-level fields; the first that a record has tells points of one time apart
+    /// ([`PointSink::tiebreaker`](super::PointSink::tiebreaker)).
+    pub tiebreakers: Vec<String>,
+    /// A tag that the sink adds, whose name no field may have.
+    pub added_tag: Option<String>,
 }
 
 impl Default for Mapping {
@@ -23,6 +28,8 @@ impl Default for Mapping {
         Mapping {
             tag_fields: Vec::new(),
             time_fields: vec!["sal_created".into(), "private_efdStamp".into()],
+            tiebreakers: Vec::new(),
+            added_tag: None,
         }
     }
 }
@@ -39,11 +46,15 @@ impl Plan {
     pub fn compile(schema_json: &str, mapping: &Mapping) -> Result<Plan, SchemaError> {
         let (measurement, fields) = schema::record(schema_json)?;
         let is_field = |name: &&String| fields.iter().any(|field| field.name == **name);
-        let time = mapping.time_fields.iter().find(is_field).map(String::as_str);
-        let flatten = Flatten { mapping, time };
+        let first = |names: &'_ [String]| names.iter().find(is_field).cloned();
+        let flatten = Flatten {
+            mapping,
+            time: first(&mapping.time_fields),
+            tiebreaker: first(&mapping.tiebreakers),
+        };
         let mut steps = flatten.record(&fields, "")?;
 
-        let mut patterns = BTreeSet::new();
+        let mut patterns: BTreeSet<String> = mapping.added_tag.iter().cloned().collect();
         collect(&steps, "", &mut patterns)?;
         let limits = array_limits(&patterns)?;
         set_limits(&mut steps, &limits);
@@ -71,6 +82,8 @@ pub(super) enum Step {
     Tag(Key, Scalar),
     /// The point's time, which is a field as well, as the EFD's readers use it.
     Time(Key, TimeUnit),
+    /// What tells points of one time apart, an int or long, which is a field as well.
+    Tiebreaker(Key, Scalar),
     /// A value read over, as its name is reserved.
     Reserved(Scalar),
     /// An array of scalars; `limit` is the element whose name is another field's.
@@ -96,7 +109,8 @@ pub(super) enum Scalar {
 
 struct Flatten<'m> {
     mapping: &'m Mapping,
-    time: Option<&'m str>,
+    time: Option<String>,
+    tiebreaker: Option<String>,
 }
 
 impl Flatten<'_> {
@@ -139,7 +153,7 @@ impl Flatten<'_> {
                 return Ok(());
             }
             Type::Array(items) => {
-                if self.time == Some(name) || self.is_tag(name) {
+                if self.is_time(name) || self.is_tag(name) {
                     return refuse("an array cannot be a tag or the time");
                 }
                 // Within an array (of arrays, or of unions with one) names are relative: the elements of an inner array
@@ -156,6 +170,7 @@ impl Flatten<'_> {
                         let relative = Flatten {
                             mapping: &NOTHING,
                             time: None,
+                            tiebreaker: None,
                         };
                         relative.value(items, "", &mut inner)?;
                         Step::Items {
@@ -171,7 +186,15 @@ impl Flatten<'_> {
                 None => return refuse("this type has no place in a point"),
             },
         };
-        steps.push(match (self.time == Some(name), self.is_tag(name), of) {
+        if self.tiebreaker.as_deref() == Some(name) {
+            steps.push(match (self.is_time(name) || self.is_tag(name), of) {
+                (false, Type::Int | Type::Long(_)) => Step::Tiebreaker(Key::new(name), scalar),
+                (true, _) => return refuse("a tiebreaker cannot be a tag or the time as well"),
+                (false, _) => return refuse("a tiebreaker is an int or a long"),
+            });
+            return Ok(());
+        }
+        steps.push(match (self.is_time(name), self.is_tag(name), of) {
             (true, true, _) => return refuse("the time cannot be a tag as well"),
             (true, _, Type::Long(Some(unit))) => Step::Time(Key::new(name), *unit),
             (true, _, Type::Double) => Step::Time(Key::new(name), TimeUnit::Seconds),
@@ -189,6 +212,10 @@ impl Flatten<'_> {
         Ok(())
     }
 
+    fn is_time(&self, name: &str) -> bool {
+        self.time.as_deref() == Some(name)
+    }
+
     fn is_tag(&self, name: &str) -> bool {
         self.mapping.tag_fields.iter().any(|tag| tag == name)
     }
@@ -200,6 +227,8 @@ const RESERVED: &str = "time";
 static NOTHING: Mapping = Mapping {
     tag_fields: Vec::new(),
     time_fields: Vec::new(),
+    tiebreakers: Vec::new(),
+    added_tag: None,
 };
 
 fn scalar(of: &Type) -> Option<Scalar> {
@@ -230,7 +259,7 @@ fn collect(steps: &[Step], prefix: &str, names: &mut BTreeSet<String>) -> Result
     for step in steps {
         match step {
             Step::Null | Step::Reserved(_) => {}
-            Step::Field(key, _) | Step::Tag(key, _) | Step::Time(key, _) => {
+            Step::Field(key, _) | Step::Tag(key, _) | Step::Time(key, _) | Step::Tiebreaker(key, _) => {
                 add(format!("{prefix}{}", key.name()))?;
             }
             Step::Array { key, .. } => add(format!("{prefix}{}{INDEX}", key.name()))?,

@@ -97,10 +97,25 @@ fn run<S: PointSink>(
                     }),
                     unit => cursor.long().map(|value| {
                         sink.integer(name, value);
+                        sink.time_detail(*unit, time::nanos_below_micros(value, *unit));
                         time::from_integer(value, *unit)
                     }),
                 };
                 sink.time(point_time.map_err(|fault| at(name, cursor, fault))?);
+            }
+            Step::Tiebreaker(key, of) => {
+                let name = Name {
+                    prefix,
+                    key,
+                    index: None,
+                };
+                let value = match of {
+                    Scalar::Int => cursor.int(),
+                    _ => cursor.long(),
+                };
+                let value = value.map_err(|fault| at(name, cursor, fault))?;
+                sink.integer(name, value);
+                sink.tiebreaker(value);
             }
             Step::Tag(key, of) => {
                 tag(of, key, cursor, sink).map_err(|fault| at_key(prefix, Some(key), cursor, fault))?;
@@ -193,7 +208,9 @@ fn utf8(bytes: &[u8]) -> Result<&str, Fault> {
 impl Step {
     fn key(&self) -> Option<&Key> {
         match self {
-            Step::Field(key, _) | Step::Tag(key, _) | Step::Time(key, _) => Some(key),
+            Step::Field(key, _) | Step::Tag(key, _) | Step::Time(key, _) | Step::Tiebreaker(key, _) => {
+                Some(key)
+            }
             Step::Array { key, .. } | Step::Items { key, .. } => Some(key),
             Step::Union(branches) => branches.iter().flatten().find_map(Step::key),
             Step::Null | Step::Reserved(_) => None,

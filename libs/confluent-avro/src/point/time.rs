@@ -55,6 +55,15 @@ pub fn from_integer(value: i64, unit: TimeUnit) -> Result<i64, TimeFault> {
     checked(micros)
 }
 
+/// What an integer time has below its microsecond, in nanoseconds: 0 to 999.
+#[must_use]
+pub fn nanos_below_micros(value: i64, unit: TimeUnit) -> u16 {
+    match unit {
+        TimeUnit::Nanos => value.rem_euclid(1_000) as u16,
+        TimeUnit::Millis | TimeUnit::Micros | TimeUnit::Seconds => 0,
+    }
+}
+
 /// Microseconds of a time in seconds, rounded to the nearest: a `double` of today holds seconds to about 0.24
 /// µs.
 pub fn from_seconds(seconds: f64) -> Result<i64, TimeFault> {

@@ -1,0 +1,70 @@
+//! What keeps points of different messages apart that have one series and time.
+
+use clap::Args;
+
+use super::ConfigError;
+use crate::line::{Layout, Precision};
+
+/// The tiebreaker that every message has.
+const KAFKA_OFFSET: &str = "kafka.offset";
+
+/// The flags.
+#[derive(Args, Clone, Debug, Default)]
+pub struct ApartArgs {
+    /// An integer field that tells points of one series and time apart; of several, the first that a record has. Its last
+    /// digits become those of the time that are finer than the record's own: the microseconds of sal_created, three
+    /// nanoseconds of a time in microseconds (with --time-precision ns). A sequence number is best: sal_sequence,
+    /// private_seqNum. kafka.offset is always there; with it, a message that was produced twice is two points
+    #[arg(
+        long,
+        env = "TIEBREAKERS",
+        value_name = "FIELD",
+        value_delimiter = ',',
+        help_heading = "Points"
+    )]
+    pub tiebreaker: Vec<String>,
+
+    /// A tag of this name that holds the Kafka topic, to keep apart what several topics have under one record name (mirrored
+    /// sites)
+    #[arg(long, env = "TOPIC_TAG", value_name = "TAG", help_heading = "Points")]
+    pub topic_tag: Option<String>,
+
+    /// Unit of the times that are written to InfluxDB
+    #[arg(
+        long,
+        env = "TIME_PRECISION",
+        value_enum,
+        default_value_t = Precision::Micros,
+        help_heading = "Points"
+    )]
+    pub time_precision: Precision,
+}
+
+impl ApartArgs {
+    /// The tiebreakers that are fields of records.
+    pub(super) fn fields(&self) -> Vec<String> {
+        let fields = self.tiebreaker.iter().filter(|name| *name != KAFKA_OFFSET);
+        fields.cloned().collect()
+    }
+
+    /// What lines have beyond their records; refuses what `is_sqlite` cannot hold.
+    pub(super) fn layout(&self, is_sqlite: bool) -> Result<Layout, ConfigError> {
+        if is_sqlite && self.time_precision == Precision::Nanos {
+            return Err(ConfigError::NanosInSqlite);
+        }
+        let is_plain = |name: &String| {
+            name.chars()
+                .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+        };
+        if let Some(name) = &self.topic_tag
+            && (name.is_empty() || name == "time" || !is_plain(name))
+        {
+            return Err(ConfigError::TopicTag(name.clone()));
+        }
+        Ok(Layout {
+            precision: self.time_precision,
+            topic_tag: self.topic_tag.clone(),
+            offset_is_tiebreaker: self.tiebreaker.iter().any(|name| name == KAFKA_OFFSET),
+        })
+    }
+}
