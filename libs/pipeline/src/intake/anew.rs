@@ -36,7 +36,7 @@ pub fn run_generations<E>(
 where
     E: From<IntakeError> + Send + 'static,
 {
-    let run = Arc::new(run);
+    let (run, counted) = (Arc::new(run), metrics.stuck.with_label_values(&["all", "remade"]));
     for remade in 0.. {
         let start = Instant::now();
         let generation = shutdown.generation();
@@ -78,7 +78,7 @@ where
         tracing::warn!(
             "a kafka client is stuck though the cluster works; all are made anew, nothing is lost"
         );
-        metrics.stuck.with_label_values(&["all", "remade"]).inc();
+        counted.inc();
     }
     Ok(())
 }
