@@ -168,7 +168,7 @@ impl Blocked {
     /// be taken then: it was taken before.
     pub(super) fn is_thrown_back(&self, partition: &Partition, next: i64) -> bool {
         let mut assigned = lock(&self.assigned);
-        if !assigned.erred.is_some_and(|at| at.elapsed() < ERROR_LASTS) {
+        if assigned.erred.is_none_or(|at| at.elapsed() >= ERROR_LASTS) {
             return false;
         }
         let key = (partition.topic.to_string(), partition.number);

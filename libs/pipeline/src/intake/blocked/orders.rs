@@ -68,17 +68,20 @@ impl Orders<'_> {
                 self.seek(key, Offset::Offset(*to))?;
                 blocked.let_go(key, Offset::Offset(*to));
             }
-            Order::Reread(Suspect { key, at }) if blocked.is_at(key, *at, self.board) => {
-                if blocked.forget_errors() && matches!(at, Offset::Offset(_)) {
-                    self.seek(key, *at)?;
-                }
+            Order::Reread(Suspect { key, at })
+                if blocked.is_at(key, *at, self.board)
+                    && blocked.forget_errors()
+                    && matches!(at, Offset::Offset(_)) =>
+            {
+                self.seek(key, *at)?;
             }
-            Order::Restart(Suspect { key, at }) if blocked.is_at(key, *at, self.board) => {
-                if blocked.is_held(key) || blocked.forget_errors() {
-                    self.board.expect_any(&key.0, key.1);
-                    self.seek(key, Offset::Beginning)?;
-                    blocked.let_go(key, Offset::Beginning);
-                }
+            Order::Restart(Suspect { key, at })
+                if blocked.is_at(key, *at, self.board)
+                    && (blocked.is_held(key) || blocked.forget_errors()) =>
+            {
+                self.board.expect_any(&key.0, key.1);
+                self.seek(key, Offset::Beginning)?;
+                blocked.let_go(key, Offset::Beginning);
             }
             // It got on, or is ours no more.
             _ => {}

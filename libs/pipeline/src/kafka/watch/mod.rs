@@ -96,9 +96,7 @@ pub fn watch(
             if !standing.is_due(client.progress()) {
                 continue;
             }
-            let Some(sight) = look::in_a_thread(client.look(), over) else {
-                return None;
-            };
+            let sight = look::in_a_thread(client.look(), over)?;
             let is_answered = sight.is_reached() && client.is_answered(ANSWER.min(patience));
             if standing.judge(sight, is_answered) {
                 count(metrics, client.name(), "given_up");
