@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use devstack::{Broker, RegistryServer};
+use devstack::{Broker, KafkaProxy, RegistryServer};
 use pipeline::config::{KafkaArgs, RegistryArgs, ServiceArgs};
 use pipeline::registry::Registry;
 use pipeline::schema_dir::SchemaDir;
@@ -294,4 +294,77 @@ fn acknowledged(service: &Service) -> f64 {
         .iter()
         .map(|metric| metric.get_counter().get_value())
         .sum()
+}
+
+/// Waits until a counter has come so far.
+async fn wait_for(service: &Service, name: &str, at_least: u64) {
+    let start = std::time::Instant::now();
+    while service.count(name) < at_least {
+        let count = service.count(name);
+        assert!(
+            start.elapsed() < Duration::from_secs(60),
+            "{name} is {count} of {at_least}"
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// What a fenced broker answers: librdkafka 2.12 then forgets all brokers and looks for none again (its issue 5301).
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_goes_on_after_answers_without_brokers() {
+    let stack = Stack::start().await;
+    let proxy = KafkaProxy::start(stack.broker.bootstrap_servers()).unwrap();
+    let mut config = stack.config(embedded());
+    config.format = Format::Avro;
+    config.period = Duration::from_millis(200);
+    config.kafka = KafkaArgs::at(proxy.bootstrap_servers());
+    for setting in [
+        "topic.metadata.refresh.interval.ms=500",
+        "reconnect.backoff.ms=100",
+    ] {
+        config.kafka.settings.push(setting.into());
+    }
+    let service = Service::embedded(&ServiceArgs::default());
+    let producing = tokio::spawn({
+        let service = service.clone();
+        async move { produce(&config, &service).await }
+    });
+    wait_for(&service, "salmock_produced_total", 100).await;
+    proxy.forget_brokers(usize::MAX, |client| client == "salmock");
+    let (mut answers, mut since) = (0, std::time::Instant::now());
+    // When it forgets them is chance.
+    while answers == 0 || (answers < 100 && since.elapsed() < Duration::from_secs(3)) {
+        if proxy.forgotten() != answers {
+            (answers, since) = (proxy.forgotten(), std::time::Instant::now());
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    proxy.forget_brokers(0, |_| false);
+    let produced = service.count("salmock_produced_total");
+    wait_for(&service, "salmock_produced_total", produced + 1_000).await;
+    service.shutdown.ask();
+    let report = producing.await.unwrap().unwrap();
+    assert_eq!(report.failed, 0, "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_producer_that_gets_no_answer_while_others_do_ends_it() {
+    let stack = Stack::start().await;
+    let proxy = KafkaProxy::start(stack.broker.bootstrap_servers()).unwrap();
+    let mut config = stack.config(embedded());
+    config.kafka = KafkaArgs::at(proxy.bootstrap_servers());
+    config.stuck_timeout = Duration::from_secs(1);
+    let service = Service::embedded(&ServiceArgs {
+        drain_timeout: Duration::from_millis(500),
+        ..ServiceArgs::default()
+    });
+    let producing = tokio::spawn({
+        let service = service.clone();
+        async move { produce(&config, &service).await }
+    });
+    wait_for(&service, "salmock_produced_total", 10).await;
+    proxy.silence(|client| client == "salmock");
+    let report = tokio::time::timeout(Duration::from_secs(60), producing).await;
+    report.expect("it goes on").unwrap().unwrap();
+    assert!(service.shutdown.has_failed());
 }
