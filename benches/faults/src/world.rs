@@ -1,10 +1,12 @@
 //! Everything that a fault can touch, put together: services, proxies, stages, traffic, and who watches them.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::ValueEnum as _;
+use devstack::KafkaProxy;
 use pipeline::lock;
 use pipeline::schema_dir::SchemaDir;
 use sal::avro::Options;
@@ -50,6 +52,10 @@ pub(crate) const WITH_STRING: usize = 11;
 /// The records' topics, as the README has it.
 pub(crate) const RECORDS: &str = "^lsst\\.sal\\.";
 
+/// For how long, in seconds, a schema is asked for again that the registry does not know (default 30): records of made-up ids
+/// are waited for as long.
+const GRACE: &str = "6";
+
 /// Kafka takes 45 s to miss a member unless it is told otherwise. So the runs take minutes and not hours.
 const SESSION: &str = "session.timeout.ms=6000";
 /// Replicas of each stage.
@@ -73,6 +79,8 @@ pub(crate) struct World {
     pub(crate) instance: Instance,
     pub(crate) cluster: Cluster,
     pub(crate) kafka: Vec<Proxy>,
+    /// Behind them: it can change what brokers answer about themselves.
+    pub(crate) metadata: KafkaProxy,
     pub(crate) registry_link: Proxy,
     pub(crate) database_link: Proxy,
     pub(crate) answers: Answers,
@@ -113,10 +121,13 @@ impl World {
         let http = reqwest::Client::builder().no_proxy().build();
         let http = http.map_err(Failure::http("make an HTTP client"))?;
         let mut kafka = Vec::new();
-        let (fronts, behind) = (
-            instance.addresses("BROKER_FRONT")?,
-            instance.addresses("BROKER_BEHIND")?,
-        );
+        let metadata = KafkaProxy::start(instance.get("BROKER_BEHIND")?)
+            .map_err(Failure::io("start the proxy that knows Kafka's protocol"))?;
+        let behind: Result<Vec<SocketAddr>, _> =
+            metadata.bootstrap_servers().split(',').map(str::parse).collect();
+        let behind =
+            behind.map_err(|error| Failure::Unexpected(format!("the proxy's addresses: {error}")))?;
+        let fronts = instance.addresses("BROKER_FRONT")?;
         for (front, upstream) in fronts.into_iter().zip(behind) {
             kafka.push(Proxy::start(Some(front), upstream).await?);
         }
@@ -184,6 +195,7 @@ impl World {
         Ok(Self {
             cluster,
             kafka,
+            metadata,
             registry_link,
             database_link,
             answers,
@@ -295,6 +307,8 @@ fn recipes(
         &args.auto_offset_reset,
         "--group-protocol",
         &args.group_protocol,
+        "--unknown-schema-grace",
+        GRACE,
     ];
     // With the newer protocol the broker decides it: as long, as `scripts/services` starts it.
     let session: &[&str] = match args.group_protocol.as_str() {

@@ -162,16 +162,6 @@ pub(super) fn clock_off(world: &mut Injection) -> Outcome<Injected> {
     Ok(Injected::now(world, format!("{HOW_MANY} messages")))
 }
 
-/// Messages of one topic within a millisecond, in pairs of the same microsecond and in sixes some microseconds apart. Dialect efd
-/// knows milliseconds: one of each group is a point.
-pub(super) fn shared_times(world: &mut Injection) -> Outcome<Injected> {
-    for (messages, micros_apart) in [(2, 0), (6, 120), (2, 0), (6, 1)] {
-        let line = world.pick(world.lines.len());
-        world.traffic.send_sharing(line, messages, micros_apart);
-    }
-    Ok(Injected::now(world, "4 milliseconds with 16 messages"))
-}
-
 /// A value that is no message, and the fate that it is due.
 type Raw = (Option<Vec<u8>>, Due);
 

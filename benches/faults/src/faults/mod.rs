@@ -16,6 +16,7 @@ mod replicas;
 mod retention;
 mod schemas;
 mod several;
+mod shared;
 mod topics;
 mod victim;
 
@@ -129,7 +130,8 @@ async fn inject_one(kind: Kind, world: &mut Injection) -> Outcome<Injected> {
         Kind::SchemaUnusable => schemas::unusable(world).await,
         Kind::RegistryLags | Kind::RegistryForgets => registry::mood(world, kind).await,
         Kind::LettersMatched => expression::too_wide(world).await,
-        Kind::SharedTimes => messages::shared_times(world),
+        Kind::SharedTimes => shared::times(world).await,
+        Kind::NoBrokers => network::metadata(world).await,
         Kind::PackedTiny => Ok(packed::tiny(world)),
         Kind::PackedLarge => Ok(packed::large(world)),
         Kind::Poison => messages::poison(world),

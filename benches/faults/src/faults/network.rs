@@ -17,6 +17,20 @@ pub(super) async fn kafka(world: &mut Injection, kind: Kind) -> Outcome<Injected
     Ok(Injected::now(world, format!("all brokers, {link:?}")))
 }
 
+/// Brokers that are fenced answer questions for metadata with topics and without a broker: librdkafka then forgets those that it
+/// knew (its issue 5301). The connections are cut, so that everyone asks.
+pub(super) async fn metadata(world: &mut Injection) -> Outcome<Injected> {
+    let answers = 1 + world.pick(6);
+    world.metadata.forget_brokers(answers, |_| true);
+    world.kafka.iter().for_each(|proxy| proxy.set(Link::Torn));
+    world.wait(100..300).await;
+    world.kafka.iter().for_each(|proxy| proxy.set(Link::Open));
+    world.wait(3_000..5_000).await;
+    let given = world.metadata.forgotten();
+    world.metadata.forget_brokers(0, |_| false);
+    Ok(Injected::now(world, format!("{given} answers")))
+}
+
 /// A stage starts meanwhile, as those that run know their schemas.
 pub(super) async fn registry(world: &mut Injection, kind: Kind) -> Outcome<Injected> {
     let (link, time) = link(world, kind);

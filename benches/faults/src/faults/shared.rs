@@ -1,0 +1,52 @@
+//! Messages of one topic with the same time, as the database keeps it: one of them can be a point, and influxsink has to say how
+//! many cannot.
+
+use std::time::Duration;
+
+use super::{Injected, Injection};
+use crate::failure::{Outcome, until};
+use crate::ledger::Stage;
+use pipeline::lock;
+
+/// influxsink's counter of points whose place another one took.
+const OVERWRITTEN: &str = "influxsink_overwritten_total";
+
+/// Messages, and the microseconds between them: dialect efd knows milliseconds.
+const GROUPS: [(usize, i64); 4] = [(2, 0), (6, 120), (2, 0), (6, 1)];
+
+/// One replica alone reads meanwhile: what two of them read of one millisecond, neither can notice.
+pub(super) async fn times(world: &mut Injection) -> Outcome<Injected> {
+    let mut victims = world.claim_stage(Stage::Sink).await;
+    let Some(reader) = victims.pop() else {
+        return Ok(Injected::now(world, "nobody"));
+    };
+    for victim in &victims {
+        world.terminate(victim).await?;
+    }
+    let upto = lock(&world.ledger).len();
+    world.settle(upto, Duration::from_secs(30)).await;
+    let before = reader.counts(&world.http).await?.get(OVERWRITTEN);
+    for (messages, micros_apart) in GROUPS {
+        let line = world.pick(world.lines.len());
+        world.traffic.send_sharing(line, messages, micros_apart);
+    }
+    let due: i64 = GROUPS.iter().map(|(messages, _)| *messages as i64 - 1).sum();
+    let said = until("influxsink counts what is overwritten", 30, || async {
+        let counts = reader.counts(&world.http).await;
+        match counts.map(|counts| counts.get(OVERWRITTEN) - before) {
+            Ok(said) if said == due => Ok(()),
+            Ok(said) => Err(format!("{said} of {due} are counted")),
+            Err(error) => Err(pipeline::chain(&error)),
+        }
+    });
+    if let Err(error) = said.await {
+        lock(&world.ledger).complain(pipeline::chain(&error));
+    }
+    for victim in &victims {
+        victim.restart()?;
+    }
+    Ok(Injected::now(
+        world,
+        format!("{}, {due} overwritten", reader.name),
+    ))
+}
