@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args;
 use pipeline::config::{Moment, moment};
+use pipeline::dead_letter::SUFFIX;
 
 use super::letter::Letter;
 use crate::cluster::{Cluster, Topic};
@@ -11,8 +12,6 @@ use crate::failure::Failure;
 use crate::messages::reader::{Met, Reader, Start, Stop};
 use crate::screen::bar;
 
-/// What the topics of dead letters end with, unless a stage was told otherwise.
-const SUFFIX: &str = ".dead-letter";
 /// How long Kafka may say nothing before it is asked again.
 const POLL: Duration = Duration::from_millis(500);
 

@@ -1,11 +1,9 @@
 //! A dead letter, read by its headers: see [`pipeline::dead_letter`] for what they hold.
 
-use crate::messages::message::{Header, Message};
+use pipeline::dead_letter::{OMITTED_HEADERS, OMITTED_KEY, OMITTED_VALUE, ORIGINAL, REPLAYED_FROM};
+use serde::Serialize;
 
-/// The header that a replayed message has: the letter that it was, `topic/partition/offset`.
-pub(super) const REPLAYED_FROM: &str = "replayed-from";
-/// What stands before the names of the original's own headers.
-const ORIGINAL: &str = "original.";
+use crate::messages::message::{Header, Message};
 
 /// A message of a dead-letter topic.
 #[derive(Debug, Clone)]
@@ -13,6 +11,18 @@ pub(super) struct Letter {
     pub(super) message: Message,
     /// None where the headers cannot be read: nobody can tell where it came from.
     pub(super) origin: Option<Origin>,
+    /// What the dead-letter topic did not take, if it did not take all.
+    pub(super) omitted: Option<Omitted>,
+    /// The original's own headers, where they had to be read from its origin.
+    found_headers: Option<Vec<Header>>,
+}
+
+/// The lengths of what a letter had to leave out, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+pub(super) struct Omitted {
+    pub(super) value: Option<usize>,
+    pub(super) key: Option<usize>,
+    pub(super) headers: Option<usize>,
 }
 
 /// Where a letter came from.
@@ -36,8 +46,16 @@ impl Letter {
                 offset: number("offset")?,
             })
         };
+        let length = |name| message.header_text(name)?.parse().ok();
+        let omitted = Omitted {
+            value: length(OMITTED_VALUE),
+            key: length(OMITTED_KEY),
+            headers: length(OMITTED_HEADERS),
+        };
         Self {
             origin: origin(),
+            omitted: (omitted != Omitted::default()).then_some(omitted),
+            found_headers: None,
             message,
         }
     }
@@ -67,8 +85,37 @@ impl Letter {
         self.message.header_text("timestamp")?.parse().ok()
     }
 
+    /// The letter that its message was replayed from, if it was: it was refused again.
+    pub(super) fn replay_of(&self) -> Option<&str> {
+        self.message.header_text(&format!("{ORIGINAL}{REPLAYED_FROM}"))
+    }
+
+    /// The letter with what it lacks from the message at its origin; why that is not its message, if it is not.
+    pub(super) fn completed(mut self, found: Message) -> Result<Self, &'static str> {
+        let Some(omitted) = self.omitted.take() else {
+            return Ok(self);
+        };
+        let is = |length: Option<usize>, found: &Option<Vec<u8>>| {
+            length.is_none_or(|length| found.as_ref().map(Vec::len) == Some(length))
+        };
+        let is_same = self.original_timestamp() == found.timestamp
+            && is(omitted.value, &found.value)
+            && is(omitted.key, &found.key)
+            && (omitted.value.is_some() || found.value == self.message.value)
+            && (omitted.key.is_some() || found.key == self.message.key);
+        if !is_same {
+            return Err("another message is at its origin: the topic was made anew");
+        }
+        (self.message.value, self.message.key) = (found.value, found.key);
+        self.found_headers = Some(found.headers.unwrap_or_default());
+        Ok(self)
+    }
+
     /// The original's own headers.
     pub(super) fn original_headers(&self) -> Vec<Header> {
+        if let Some(found) = &self.found_headers {
+            return found.clone();
+        }
         let headers = self.message.headers.iter().flatten();
         headers
             .filter_map(|(name, value)| {

@@ -1,12 +1,13 @@
 //! `dead-letters list`: how many there are, by why and from where.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use clap::Args;
 use pipeline::config::{KafkaArgs, Moment};
 use serde::Serialize;
 
 use super::choice::ChoiceArgs;
+use super::lineage::Lineage;
 use super::marks::Marks;
 use crate::cluster::Cluster;
 use crate::failure::{Done, Failure};
@@ -31,7 +32,11 @@ struct Row {
     reason: String,
     topic: String,
     letters: u64,
+    /// The messages that these letters are of: one that was replayed and refused again has several.
+    originals: u64,
     replayed: u64,
+    /// Letters of replays that were refused again.
+    refused_again: u64,
     /// Milliseconds since 1970.
     first: Option<i64>,
     last: Option<i64>,
@@ -41,7 +46,9 @@ impl ListArgs {
     pub(super) fn run(&self) -> Result<Done, Failure> {
         let cluster = Cluster::reach(&self.kafka)?;
         let mut rows: BTreeMap<[String; 4], Row> = BTreeMap::new();
+        let mut lineage = Lineage::default();
         for topic in self.choice.topics(&cluster)? {
+            let mut originals = HashSet::new();
             let marks = Marks::read(&cluster, &topic.name)?;
             self.choice.read(&cluster, topic, |letter| {
                 let names = [
@@ -57,13 +64,18 @@ impl ListArgs {
                     reason,
                     topic: from,
                     letters: 0,
+                    originals: 0,
                     replayed: 0,
+                    refused_again: 0,
                     first: None,
                     last: None,
                 });
                 let time = letter.message.timestamp;
                 row.letters += 1;
+                row.originals +=
+                    u64::from(originals.insert((names.map(str::to_owned), lineage.original(&letter))));
                 row.replayed += u64::from(marks.has(&letter));
+                row.refused_again += u64::from(letter.replay_of().is_some());
                 row.first = row.first.into_iter().chain(time).min();
                 row.last = row.last.max(time);
                 Ok(())
@@ -84,7 +96,16 @@ impl ListArgs {
 
 fn table(rows: &[Row]) -> Table {
     let mut table = Table::new([
-        "STAGE", "REASON", "FROM", "LETTERS", "REPLAYED", "FIRST", "LAST", "IN",
+        "STAGE",
+        "REASON",
+        "FROM",
+        "LETTERS",
+        "ORIGINALS",
+        "REPLAYED",
+        "REFUSED AGAIN",
+        "FIRST",
+        "LAST",
+        "IN",
     ]);
     for row in rows {
         let letters = crate::screen::count(row.letters);
@@ -97,7 +118,9 @@ fn table(rows: &[Row]) -> Table {
             } else {
                 letters
             }),
+            Cell::count(row.originals),
             Cell::count(row.replayed),
+            Cell::count(row.refused_again),
             time(row.first),
             time(row.last),
             Cell::text(&row.dead_letter_topic),

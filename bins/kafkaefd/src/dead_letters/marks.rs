@@ -2,10 +2,11 @@
 //! without an end. A mark's key is the letter's place, `partition/offset`; its value is JSON with the letter's time stamp
 //! (so that a dead-letter topic that was deleted and made anew begins anew), where the message went, and when.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use pipeline::config::Moment;
+use pipeline::dead_letter::REPLAYED_SUFFIX;
 use pipeline::topics::{Created, Shape, create};
 use serde::{Deserialize, Serialize};
 
@@ -18,7 +19,10 @@ const POLL: Duration = Duration::from_millis(500);
 
 /// The letters of one dead-letter topic that were replayed.
 #[derive(Debug, Default)]
-pub(super) struct Marks(HashMap<Place, Option<i64>>);
+pub(super) struct Marks {
+    letters: HashMap<Place, Option<i64>>,
+    originals: HashSet<String>,
+}
 
 /// A mark's value.
 #[derive(Debug, Serialize, Deserialize)]
@@ -26,11 +30,14 @@ struct Mark {
     letter_timestamp: Option<i64>,
     topic: String,
     replayed_at: i64,
+    /// Which message it is, however often that has a letter; marks of earlier versions do not say.
+    #[serde(default)]
+    original: Option<String>,
 }
 
 /// The topic of a dead-letter topic's marks.
 pub(super) fn topic_of(dead_letters: &str) -> String {
-    format!("{dead_letters}.replayed")
+    format!("{dead_letters}{REPLAYED_SUFFIX}")
 }
 
 /// Makes that topic, unless it is there: not everybody may.
@@ -64,12 +71,13 @@ pub(super) async fn make(cluster: &Cluster, dead_letters: &str) -> Result<(), Fa
 }
 
 /// Key and value of a letter's mark.
-pub(super) fn of(letter: &Letter) -> (String, String) {
+pub(super) fn of(letter: &Letter, original: &str) -> (String, String) {
     let (partition, offset) = letter.place();
     let mark = Mark {
         letter_timestamp: letter.message.timestamp,
         topic: letter.topic().to_owned(),
         replayed_at: Moment::now().0,
+        original: Some(original.to_owned()),
     };
     let value = serde_json::to_string(&mark).unwrap_or_default();
     (format!("{partition}/{offset}"), value)
@@ -95,18 +103,24 @@ impl Marks {
 
     /// Whether the letter was replayed.
     pub(super) fn has(&self, letter: &Letter) -> bool {
-        self.0.get(&letter.place()) == Some(&letter.message.timestamp)
+        self.letters.get(&letter.place()) == Some(&letter.message.timestamp)
+    }
+
+    /// Whether any letter of that original was replayed.
+    pub(super) fn has_original(&self, original: &str) -> bool {
+        self.originals.contains(original)
     }
 
     /// What is no mark is none: nobody else has business in that topic.
-    fn take(&mut self, key: Option<&[u8]>, value: Option<&[u8]>) {
+    pub(super) fn take(&mut self, key: Option<&[u8]>, value: Option<&[u8]>) {
         let place = key
             .and_then(|key| std::str::from_utf8(key).ok())
             .and_then(|key| key.split_once('/'))
             .and_then(|(partition, offset)| Some((partition.parse().ok()?, offset.parse().ok()?)));
         let mark = value.and_then(|value| serde_json::from_slice::<Mark>(value).ok());
         if let (Some(place), Some(mark)) = (place, mark) {
-            self.0.insert(place, mark.letter_timestamp);
+            self.letters.insert(place, mark.letter_timestamp);
+            self.originals.extend(mark.original);
         }
     }
 }
@@ -126,7 +140,7 @@ mod tests {
                 ..Message::default()
             })
         };
-        let (key, value) = of(&letter(5, 100));
+        let (key, value) = of(&letter(5, 100), "T/0/7/-");
         let mut marks = Marks::default();
         marks.take(Some(key.as_bytes()), Some(value.as_bytes()));
         marks.take(Some(b"nonsense"), Some(value.as_bytes()));
@@ -137,5 +151,6 @@ mod tests {
             "another letter, in a topic made anew"
         );
         assert!(!marks.has(&letter(6, 100)));
+        assert!(marks.has_original("T/0/7/-") && !marks.has_original("T/0/8/-"));
     }
 }

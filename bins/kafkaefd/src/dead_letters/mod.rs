@@ -2,14 +2,17 @@
 //!
 //! ```text
 //!  <group>.dead-letter ─▶ choice ─▶ letter ─┬▶ list, show
-//!                                           └▶ replay ─▶ the original topic
-//!                                                  └───▶ <group>.dead-letter.replayed (marks)     in one transaction
+//!                                           └▶ plan ─▶ replay ─▶ the original topic
+//!                                                          └───▶ <group>.dead-letter.replayed (marks)     in one transaction
 //! ```
 
 mod choice;
 mod letter;
+mod lineage;
 mod list;
 mod marks;
+mod original;
+mod plan;
 mod replay;
 mod show;
 mod transaction;

@@ -1,6 +1,6 @@
 //! `dead-letters replay`: puts letters back where they came from, each once.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashMap;
 
 use clap::Args;
 use pipeline::config::KafkaArgs;
@@ -10,6 +10,8 @@ use serde::Serialize;
 use super::choice::ChoiceArgs;
 use super::letter::{Letter, Place};
 use super::marks::{self, Marks};
+use super::original::{self, Held};
+use super::plan::Planning;
 use super::transaction::{self, Outcome, Transactions};
 use crate::cluster::Cluster;
 use crate::failure::{Done, Failure};
@@ -21,7 +23,10 @@ use crate::screen::{AnswerArgs, Cell, Consent, Table, bad, count, good, note, ou
     after_help = "A message goes back with its own bytes, key, headers and partition, with the time of the replay (an old \
                   one could be beyond the topic's retention), and with one more header: replayed-from, the letter's \
                   topic/partition/offset. Which letters were replayed is kept in the topic <dead-letter topic>.replayed, \
-                  written in the same transaction. A replayed message that is refused again becomes a new letter. \
+                  written in the same transaction. A replayed message that is refused again becomes a new letter of the same original, \
+                  and both are passed over from then on: when what refused it is mended, --again puts the original back once \
+                  more. A letter that its topic did not take whole is completed from where it came from, as long as it is \
+                  there. \
                   Where users have rights, it takes those to read the dead letters, to write their topics and <dead-letter \
                   topic>.replayed (and to create that), and the transactional id kafkaefd-replay-<dead-letter topic>.\n\n\
                   Example: kafkaefd dead-letters replay --reason unknown_topic --dry-run"
@@ -30,7 +35,7 @@ pub(super) struct ReplayArgs {
     /// Say what would go where, and do nothing
     #[arg(long, short = 'n')]
     dry_run: bool,
-    /// Also letters that were replayed before
+    /// Also what was replayed before, refused again or not: of each original the newest letter
     #[arg(long)]
     again: bool,
     #[command(flatten)]
@@ -47,15 +52,20 @@ pub(super) struct ReplayArgs {
 #[derive(Default)]
 struct Plan {
     topic: String,
-    chosen: HashSet<Place>,
+    /// The letters that go back, each with its original.
+    chosen: HashMap<Place, String>,
 }
 
 #[derive(Serialize, Default)]
 struct Answer {
     dry_run: bool,
     plan: Vec<Way>,
-    /// Letters that stay, as they were replayed before.
+    /// Letters that stay, as their original was replayed before.
     replayed_before: u64,
+    /// Of these, the letters of replays that were refused again.
+    refused_again: u64,
+    /// Letters that stay, as their original goes back by a newer one.
+    older: u64,
     replayed: u64,
     /// Letters that another replay put back between this one's plan and its turn.
     replayed_meanwhile: u64,
@@ -91,14 +101,8 @@ impl ReplayArgs {
             if !answer.plan.is_empty() {
                 out(&table(&answer.plan));
             }
-            if answer.replayed_before > 0 {
-                let before = plural(
-                    usize::try_from(answer.replayed_before).unwrap_or(usize::MAX),
-                    "letter",
-                );
-                note(&format!(
-                    "{before} replayed before; --again would replay them once more"
-                ));
+            for passed_over in answer.passed_over() {
+                note(&passed_over);
             }
         }
         if !self.dry_run && going > 0 {
@@ -138,27 +142,21 @@ impl ReplayArgs {
 
     /// Finds out what goes where.
     fn plan(&self, cluster: &Cluster, answer: &mut Answer) -> Result<Vec<Plan>, Failure> {
-        let mut plans = Vec::new();
+        let (mut plans, mut held) = (Vec::new(), Held::default());
         for topic in self.choice.topics(cluster)? {
-            let marks = if self.again {
-                Marks::default()
-            } else {
-                Marks::read(cluster, &topic.name)?
-            };
-            let mut ways: BTreeMap<(String, Option<&'static str>), u64> = BTreeMap::new();
-            let mut chosen = HashSet::new();
+            let mut planning = Planning::new(Marks::read(cluster, &topic.name)?, self.again);
             self.choice.read(cluster, topic, |letter| {
-                if marks.has(&letter) {
-                    answer.replayed_before += 1;
-                    return Ok(());
-                }
-                let obstacle = obstacle(cluster, &letter);
-                if obstacle.is_none() {
-                    chosen.insert(letter.place());
-                }
-                *ways.entry((letter.topic().to_owned(), obstacle)).or_default() += 1;
+                let obstacle = match obstacle(cluster, &letter) {
+                    None => held.obstacle(cluster, &letter)?,
+                    known => known,
+                };
+                planning.note(&letter, obstacle);
                 Ok(())
             })?;
+            let (chosen, ways, passed_over) = planning.end();
+            answer.replayed_before += passed_over.replayed_before;
+            answer.refused_again += passed_over.refused_again;
+            answer.older += passed_over.older;
             answer
                 .plan
                 .extend(ways.into_iter().map(|((to, obstacle), letters)| Way {
@@ -192,17 +190,21 @@ impl ReplayArgs {
         let progress = spinner(format!("replaying {}", plan.topic));
         let mut transactions = Transactions::new(&cluster, sender, &plan.topic);
         self.choice.read(&cluster, topic, |letter| {
-            if !plan.chosen.contains(&letter.place()) {
+            let Some(original) = plan.chosen.get(&letter.place()) else {
                 return Ok(());
-            }
-            if marks.has(&letter) {
+            };
+            if marks.has(&letter) || marks.has_original(original) {
                 transactions.pass_over();
                 return Ok(());
             }
             if shutdown.is_set() {
                 return Ok(());
             }
-            transactions.add(letter)?;
+            let address = letter.address();
+            match original::complete(&cluster, letter)? {
+                Ok(letter) => transactions.add(letter, original.clone())?,
+                Err(why) => transactions.refuse(address, why),
+            }
             progress.set_message(format!("replayed {}", count(transactions.replayed())));
             Ok(())
         })?;
@@ -213,6 +215,29 @@ impl ReplayArgs {
 }
 
 impl Answer {
+    /// What stays here and need not, for people.
+    fn passed_over(&self) -> Vec<String> {
+        let letters = |count| plural(usize::try_from(count).unwrap_or(usize::MAX), "letter");
+        let mut lines = Vec::new();
+        if self.replayed_before > 0 {
+            let again = match self.refused_again {
+                0 => String::new(),
+                again => format!(" ({} of replays that were refused again)", count(again)),
+            };
+            lines.push(format!(
+                "{} replayed before{again}: passed over; --again puts each original back once more",
+                letters(self.replayed_before)
+            ));
+        }
+        if self.older > 0 {
+            lines.push(format!(
+                "{} of the same originals: passed over, each goes back by its newest letter",
+                letters(self.older)
+            ));
+        }
+        lines
+    }
+
     /// Letters that were to go and did not, without a refusal: the replay was interrupted, or retention was faster.
     fn left(&self) -> u64 {
         let ways = self.plan.iter().filter(|way| way.obstacle.is_none());

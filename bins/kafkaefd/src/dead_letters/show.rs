@@ -9,13 +9,13 @@ use pipeline::config::{KafkaArgs, Moment, RegistryArgs};
 use serde_json::{Map, Value, json};
 
 use super::choice::ChoiceArgs;
-use super::letter::Letter;
+use super::letter::{Letter, Omitted};
 use super::marks::Marks;
 use crate::cluster::Cluster;
 use crate::failure::{Done, Failure};
 use crate::messages::decode::{Decoded, Decoder, Form};
 use crate::messages::message::{shown, shown_text};
-use crate::screen::{AnswerArgs, bad, faint, good, note, plural, strong};
+use crate::screen::{AnswerArgs, bad, faint, good, note, plural, strong, warn};
 
 /// Show dead letters: the original bytes, where they came from, and why they are here
 #[derive(Args, Debug, Clone)]
@@ -100,6 +100,8 @@ fn for_programs(letter: &Letter, decoded: &Decoded, replayed: bool) -> Value {
         "group": message.header_text("group"),
         "origin": origin,
         "replayed": replayed,
+        "replay_of": letter.replay_of(),
+        "omitted": letter.omitted,
         "key": message.key.as_deref().map(shown),
         "headers": headers,
         "original": message.value.as_deref().map(shown),
@@ -126,6 +128,9 @@ fn for_people(letter: &Letter, decoded: &Decoded, replayed: bool) -> String {
     if replayed {
         let _ = write!(text, "  {}", good("replayed"));
     }
+    if letter.replay_of().is_some() {
+        let _ = write!(text, "  {}", warn("refused again"));
+    }
     let mut line = |name: &str, value: &str| {
         let _ = write!(text, "\n  {} {}", faint(format!("{name:<8}")), Printable(value));
     };
@@ -147,6 +152,9 @@ fn for_people(letter: &Letter, decoded: &Decoded, replayed: bool) -> String {
         ),
     }
     line("group", letter.said("group"));
+    if let Some(address) = letter.replay_of() {
+        line("replay", &format!("of {address}"));
+    }
     if let Some(key) = &message.key {
         line("key", &shown_text(key));
     }
@@ -166,7 +174,22 @@ fn for_people(letter: &Letter, decoded: &Decoded, replayed: bool) -> String {
                 line("decoded", &decoded.text());
             }
         }
+        None if letter.omitted.is_some_and(|omitted| omitted.value.is_some()) => {}
         None => line("original", "no value"),
+    }
+    if let Some(Omitted { value, key, headers }) = letter.omitted {
+        let parts = [("value", value), ("key", key), ("headers", headers)];
+        let parts = parts.iter().filter_map(|(name, length)| Some((name, (*length)?)));
+        let parts: Vec<String> = parts
+            .map(|(name, length)| format!("{name} ({})", plural(length, "byte")))
+            .collect();
+        line(
+            "omitted",
+            &format!(
+                "{}: did not fit into this topic; where it came from, it is kept as long as that topic keeps it",
+                parts.join(", ")
+            ),
+        );
     }
     text
 }

@@ -6,6 +6,7 @@
 
 use std::time::{Duration, Instant};
 
+use pipeline::dead_letter::allow_large;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaError};
 use rdkafka::producer::Producer;
 
@@ -28,7 +29,7 @@ pub(super) struct Transactions<'c> {
     cluster: &'c Cluster,
     sender: Sender,
     marks: String,
-    batch: Vec<Letter>,
+    batch: Vec<(Letter, String)>,
     bytes: usize,
     replayed: u64,
     meanwhile: u64,
@@ -51,6 +52,8 @@ pub(super) fn begin(cluster: &Cluster, dead_letters: &str) -> Result<Sender, Fai
     config
         .set("transactional.id", format!("kafkaefd-replay-{dead_letters}"))
         .set("compression.type", "lz4");
+    // What came from a topic fits into it; how large that may be is the broker's to say.
+    allow_large(&mut config);
     let sender = Sender::new(config)?;
     repeat(&sender, "preparing the transactions", |producer| {
         producer.init_transactions(CALL)
@@ -72,10 +75,10 @@ impl<'c> Transactions<'c> {
         }
     }
 
-    /// Takes a letter; a full batch is sent.
-    pub(super) fn add(&mut self, letter: Letter) -> Result<(), Failure> {
+    /// Takes a letter of an original; a full batch is sent.
+    pub(super) fn add(&mut self, letter: Letter, original: String) -> Result<(), Failure> {
         self.bytes += letter.message.value.as_ref().map_or(0, Vec::len);
-        self.batch.push(letter);
+        self.batch.push((letter, original));
         if self.batch.len() >= MOST_LETTERS || self.bytes >= MOST_BYTES {
             self.send()?;
         }
@@ -85,6 +88,11 @@ impl<'c> Transactions<'c> {
     /// Counts a letter that another replay has put back.
     pub(super) fn pass_over(&mut self) {
         self.meanwhile += 1;
+    }
+
+    /// Notes a letter that cannot go back.
+    pub(super) fn refuse(&mut self, address: String, why: &str) {
+        self.refused.push((address, why.to_owned()));
     }
 
     /// Sends the rest.
@@ -113,10 +121,10 @@ impl<'c> Transactions<'c> {
             self.replayed += batch.len() as u64;
             return Ok(());
         }
-        for letter in &batch {
-            match self.attempt(std::slice::from_ref(letter))? {
+        for one in &batch {
+            match self.attempt(std::slice::from_ref(one))? {
                 None => self.replayed += 1,
-                Some(why) => self.refused.push((letter.address(), why)),
+                Some(why) => self.refused.push((one.0.address(), why)),
             }
         }
         Ok(())
@@ -126,7 +134,7 @@ impl<'c> Transactions<'c> {
     ///
     /// One that cannot be committed is taken back and tried again: Kafka 4.1 has an unknown error for one that ends in the
     /// moment in which another replay begins. Whether that other one has taken over, taking back tells: then it fails, too.
-    fn attempt(&self, letters: &[Letter]) -> Result<Option<String>, Failure> {
+    fn attempt(&self, letters: &[(Letter, String)]) -> Result<Option<String>, Failure> {
         let start = Instant::now();
         loop {
             self.write(letters)?;
@@ -145,13 +153,13 @@ impl<'c> Transactions<'c> {
     }
 
     /// Begins a transaction and sends each letter with its mark.
-    fn write(&self, letters: &[Letter]) -> Result<(), Failure> {
+    fn write(&self, letters: &[(Letter, String)]) -> Result<(), Failure> {
         repeat(
             &self.sender,
             "beginning a transaction",
             Producer::begin_transaction,
         )?;
-        for letter in letters {
+        for (letter, original) in letters {
             let headers = letter.replay_headers();
             let message = Outgoing {
                 topic: letter.topic(),
@@ -161,7 +169,7 @@ impl<'c> Transactions<'c> {
                 headers: &headers,
             };
             self.sender.send(&message, 0);
-            let (key, value) = marks::of(letter);
+            let (key, value) = marks::of(letter, original);
             let mark = Outgoing {
                 topic: &self.marks,
                 key: Some(key.as_bytes()),
@@ -271,7 +279,7 @@ mod tests {
         let sender = begin(&cluster, DEAD_LETTERS)?;
         broker.fail_next(RDKafkaApiKey::EndTxn, ends).unwrap();
         let mut transactions = Transactions::new(&cluster, sender, DEAD_LETTERS);
-        transactions.add(letter)?;
+        transactions.add(letter, "origin/0/7/-".to_owned())?;
         transactions.finish()
     }
 

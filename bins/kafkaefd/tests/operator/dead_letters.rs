@@ -369,6 +369,14 @@ fn what_is_mended_is_replayed_into_the_pipeline() {
         (&json!(true), &json!(false))
     );
 
+    // What is replayed and refused is the same message: it stays, until somebody says that it is mended.
+    let passed_over = answer(&run(&["replay", "--yes", "--json"]));
+    let numbers = ["replayed", "replayed_before", "refused_again"].map(|name| passed_over[name].clone());
+    assert_eq!(numbers, [json!(0), json!(2), json!(1)], "{passed_over}");
+    let row = &answer(&run(&["list", "--json"]))[0];
+    let numbers = ["letters", "originals", "replayed", "refused_again"].map(|name| row[name].clone());
+    assert_eq!(numbers, [json!(2), json!(1), json!(1), json!(1)], "{row}");
+
     let schemas = root().join("schemas").display().to_string();
     runtime.block_on(stages::saltransform_init(
         &services,
@@ -383,9 +391,14 @@ fn what_is_mended_is_replayed_into_the_pipeline() {
             "Test",
         ],
     ));
-    // The registry is not asked for a topic more than once a second: each letter is replayed once, until one is early no more.
+    // The registry is not asked for a topic more than once a second: the original is replayed until one is early no more.
     until("a replay becomes a record", 60, || {
-        let ran = run(&["replay", "--yes", "--json"]);
+        let ran = run(&["replay", "--yes", "--json", "--again"]);
+        assert_eq!(
+            answer(&ran)["replayed"],
+            json!(1),
+            "of each original one: {ran:?}"
+        );
         let ended = || {
             transform.count("saltransform_produced_total")
                 + transform.count("saltransform_dead_letters_total")
