@@ -9,7 +9,7 @@
 //!                            └─────────┴───────┴────────────────┴────▶ <group>.dead-letter
 //! ```
 //! `frame` and `point` are the library `confluent_avro`'s.
-//! `config` is the command line, `run` puts the stages together.
+//! `config` is the command line, `run` puts the stages together, `replay` begins and ends what reads a stretch of time.
 //!
 //! What holds at each hop: a message's offset is committed only when its point is in the database or its
 //! bytes are in the dead-letter topic; points are deterministic (measurement, tags and time come from the
@@ -24,9 +24,11 @@ mod naming;
 mod on_the_way;
 mod overwrites;
 mod plans;
+mod replay;
 mod run;
 mod schemas;
 pub mod sqlite;
 pub mod write;
 
+pub use replay::ReplayError;
 pub use run::{RunError, run};

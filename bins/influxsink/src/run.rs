@@ -2,9 +2,10 @@
 //! ends.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use pipeline::config::KafkaConfigError;
-use pipeline::dead_letter::{self, DeadLetters};
+use pipeline::dead_letter::DeadLetters;
 use pipeline::intake::{Intake, IntakeError, IntakeOptions, run_generations};
 use pipeline::kafka::Reporter;
 use pipeline::metrics::{KafkaMetrics, MetricsError, SinkMetrics};
@@ -19,6 +20,7 @@ use crate::config::{Config, To};
 use crate::lane::SinkLanes;
 use crate::overwrites::Overwrites;
 use crate::plans::PlanSource;
+use crate::replay::{Replay, ReplayError};
 use crate::schemas::Schemas;
 use crate::sqlite::SqliteWriter;
 use crate::write::{Delivery, Destination, InfluxSetupError, InfluxWriter};
@@ -47,6 +49,12 @@ pub enum RunError {
         #[source]
         source: rusqlite::Error,
     },
+    /// What a replay is to read.
+    #[error(transparent)]
+    Replay(#[from] ReplayError),
+    /// What a replay has come to cannot be printed.
+    #[error("the replay's summary cannot be written to stdout")]
+    Summary(#[source] std::io::Error),
     /// A metric is registered twice: two sinks on one registry.
     #[error("cannot register the metrics")]
     Metrics(#[from] MetricsError),
@@ -67,20 +75,32 @@ pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), R
     );
     let metrics = SinkMetrics::register(&service.metrics)?;
     let client = args.kafka.client_config(&[("client.id", "influxsink")])?;
+    let replay = match config.range {
+        Some(range) => {
+            let kafka = service.readiness.part("kafka");
+            match Replay::of(config, range, &client, &kafka, &service.shutdown)? {
+                Some(replay) => Some(replay),
+                None => return Ok(()),
+            }
+        }
+        None => None,
+    };
+    let has_read_range = Arc::new(AtomicBool::new(false));
     let registry = Arc::new(Registry::new(&args.registry)?);
     let registry_part = SharedPart::new(service.readiness.part("registry"));
     let sink = Sink {
+        has_read_range: Arc::clone(&has_read_range),
         config: config.clone(),
-        dead_letter_topic: dead_letter::topic_of(&args.group, args.dead_letter_topic.as_deref()),
+        dead_letter_topic: config.dead_letter_topic.clone(),
         schemas: Arc::new(Schemas::new(Arc::clone(&registry), registry_part.clone())),
         grace: Arc::new(Grace::new(args.unknown_schema_grace)),
         registry_part,
         destination: destination(config, &metrics, runtime)?,
         overwrites: Arc::new(Overwrites::new(metrics.overwritten.clone())),
         database: service.readiness.part("database"),
-        client,
+        client: client.clone(),
         reporter,
-        metrics,
+        metrics: metrics.clone(),
         runtime: runtime.clone(),
     };
     runtime.spawn(topics::make_dead_letter_topic(
@@ -95,13 +115,18 @@ pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), R
         service.shutdown.clone(),
     ));
     let (kafka, patience) = (sink.reporter.metrics().clone(), args.service.stuck_timeout);
-    run_generations(
+    let ended = run_generations(
         &service.shutdown,
         &kafka,
         patience,
         move |shutdown, say| sink.run(shutdown, say),
         |error: &RunError| matches!(error, RunError::Intake(IntakeError::Stuck { .. })),
-    )
+    );
+    let Some(replay) = replay else { return ended };
+    let is_read = ended.is_ok() && has_read_range.load(Ordering::Acquire) && !service.shutdown.has_failed();
+    let told = replay.end(is_read, &client, &metrics, runtime);
+    ended?;
+    told.map_err(RunError::Summary)
 }
 
 /// What all generations of the sink's Kafka clients share.
@@ -118,6 +143,8 @@ struct Sink {
     overwrites: Arc<Overwrites>,
     database: Part,
     runtime: Handle,
+    /// Whether all of the range is written that was given to this process.
+    has_read_range: Arc<AtomicBool>,
 }
 
 impl Sink {
@@ -128,7 +155,10 @@ impl Sink {
             Ok(dead_letters) => Arc::new(dead_letters),
             Err(error) => return say(Err(RunError::DeadLetters(error))),
         };
-        let intake = match Intake::new(self.options(), reporter) {
+        let options = self.options();
+        let broker_assigns = options.config.get("group.protocol") == Some("consumer");
+        let letters = self.config.letters.clone().looks_at_topics(broker_assigns);
+        let intake = match Intake::new(options, reporter) {
             Ok(intake) => intake,
             Err(error) => return say(Err(error.into())),
         };
@@ -157,6 +187,7 @@ impl Sink {
             layout: config.layout.clone(),
             overwrites: Arc::clone(&self.overwrites),
             dead_letters,
+            letters: Arc::new(letters),
             metrics: self.metrics.clone(),
             writers: match config.to {
                 // A SQLite file takes one transaction at a time.
@@ -172,7 +203,10 @@ impl Sink {
             dead_letter_topic = self.dead_letter_topic,
             "sink is running"
         );
-        say(intake.run(&lanes, shutdown).map_err(RunError::from));
+        let ended = intake.run(&lanes, shutdown).map_err(RunError::from);
+        self.has_read_range
+            .store(ended.is_ok() && intake.has_read_range(), Ordering::Release);
+        say(ended);
     }
 
     fn dead_letters(&self, reporter: &Reporter, shutdown: &Shutdown) -> Result<DeadLetters, KafkaError> {
@@ -192,6 +226,7 @@ impl Sink {
     fn options(&self) -> IntakeOptions {
         let (config, args) = (&self.config, &self.config.args);
         let mut options = IntakeOptions::new(self.client.clone(), &config.group, config.topics.clone());
+        options.except = config.letters.blacklist();
         options.range = config.range;
         options.max_bytes = config.memory.in_flight;
         options.max_resident = Some(config.memory.resident);

@@ -17,6 +17,7 @@
 //! | [`tls`] | whom the clients of registry and database trust |
 //! | [`retry`] | whether another try can help, and when |
 //! | [`topics`] | creates topics |
+//! | [`nearest`] | what may have been meant by a name that is not there |
 //! | [`printable`] | what others wrote, as it may be shown |
 //! | [`stderr`] | what a process says, without waiting for a reader |
 //! | [`metrics`] | every metric's name, in one file |
@@ -32,6 +33,7 @@ pub mod intake;
 pub mod kafka;
 pub mod memory;
 pub mod metrics;
+pub mod nearest;
 pub mod offsets;
 pub mod origin;
 pub mod printable;

@@ -6,6 +6,7 @@ mod flags;
 use std::path::PathBuf;
 
 use pipeline::config::{Moment, Secret, SecretError};
+use pipeline::dead_letter::{self, FeedsOnItself, LetterFilter};
 use pipeline::intake::{TimeRange, Topics};
 use pipeline::memory::MemoryShares;
 use reqwest::Url;
@@ -47,6 +48,9 @@ pub enum ConfigError {
         /// As understood.
         to: Moment,
     },
+    /// The sink's own dead letters would be its input.
+    #[error(transparent)]
+    FeedsOnItself(#[from] FeedsOnItself),
     /// `--replay` alone.
     #[error("--replay names a replay of a time range: say --from, --to or both")]
     ReplayOfWhat,
@@ -79,8 +83,12 @@ pub enum To {
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) topics: Topics,
+    pub(crate) dead_letter_topic: String,
+    pub(crate) letters: LetterFilter,
     pub(crate) group: String,
     pub(crate) range: Option<TimeRange>,
+    /// Whether the group is of no use once this process has ended: a replay that has no name.
+    pub(crate) is_passing: bool,
     pub(crate) memory: MemoryShares,
     pub(crate) lanes: usize,
     pub(crate) to: To,
@@ -127,12 +135,17 @@ impl RunArgs {
         };
         let to = self.destination()?;
         let layout = self.apart.layout(matches!(to, To::Sqlite(_)))?;
+        let dead_letter_topic = dead_letter::topic_of(&self.group, self.dead_letter_topic.as_deref());
+        let letters = LetterFilter::new(&topics, &dead_letter_topic)?;
         Ok(Config {
             topics,
+            dead_letter_topic,
+            letters,
             group: match &range {
                 Some(_) => format!("{}.replay-{}", self.group, self.replay_name()),
                 None => self.group.clone(),
             },
+            is_passing: range.is_some() && self.replay.is_none(),
             range,
             memory,
             lanes,
@@ -270,6 +283,20 @@ mod tests {
             Topics::Matching(_)
         ));
         assert!(error(&["--topic-regex", "("]).contains("no regular expression"));
+    }
+
+    #[test]
+    fn a_sink_does_not_feed_on_itself() {
+        for flags in [
+            &["a", "influxsink.dead-letter"][..],
+            &["a", "--dead-letter-topic", "a"],
+            &["--topic-regex", "^a$", "--dead-letter-topic", "a"],
+        ] {
+            assert!(error(flags).contains("without an end"), "{flags:?}");
+        }
+        for flags in [&["a", "other.dead-letter"][..], &["--topic-regex", "."]] {
+            assert!(parse(flags).unwrap().check().is_ok(), "{flags:?}");
+        }
     }
 
     #[test]

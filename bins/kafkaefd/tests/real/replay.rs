@@ -61,6 +61,11 @@ async fn a_stretch_of_time_is_written_again_by_a_group_of_its_own() {
         assert_eq!(rest.counts().created, 50);
     }
     assert_eq!(
+        replay_groups(&services, &name),
+        [format!("{name}.replay-minute")],
+        "what has no name does not stay"
+    );
+    assert_eq!(
         self::committed(&services, &topic, &name),
         committed,
         "the live group is where it was"
@@ -144,6 +149,18 @@ fn enough(database: &InfluxServer, wanted: usize) -> Result<(), String> {
     } else {
         Err(format!("{found} of {wanted}"))
     }
+}
+
+/// The groups of replays that are there.
+fn replay_groups(services: &Services, group: &str) -> Vec<String> {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", services.get("BROKER"))
+        .create()
+        .unwrap();
+    let list = consumer.fetch_group_list(None, PATIENCE).unwrap();
+    let names = list.groups().iter().map(|found| found.name().to_owned());
+    let prefix = format!("{group}.replay-");
+    names.filter(|name| name.starts_with(&prefix)).collect()
 }
 
 /// What a group has committed, by partition.

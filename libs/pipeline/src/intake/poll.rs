@@ -49,6 +49,7 @@ pub struct Intake {
     options: IntakeOptions,
     reporter: Reporter,
     since: Instant,
+    has_read_range: AtomicBool,
 }
 
 impl Intake {
@@ -94,7 +95,13 @@ impl Intake {
             options,
             reporter,
             since: Instant::now(),
+            has_read_range: AtomicBool::new(false),
         })
+    }
+
+    /// Whether it has ended because all of its range that was given to it is read and finished.
+    pub fn has_read_range(&self) -> bool {
+        self.has_read_range.load(Ordering::Relaxed)
     }
 
     /// Consumes on this thread until the service ends; lanes work on threads of their own.
@@ -228,6 +235,7 @@ impl Intake {
             }
             orders.obey();
             if dealer.waiting() == 0 && self.is_range_read()? {
+                self.has_read_range.store(true, Ordering::Relaxed);
                 shutdown.ask();
                 break;
             }

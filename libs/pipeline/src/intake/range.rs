@@ -4,6 +4,7 @@
 //! is none, it is the end of the log when the partition was assigned.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::statistics::Statistics;
 use rdkafka::{Offset, TopicPartitionList};
 
+use crate::config::Moment;
 use crate::lock;
 
 /// How long one question about offsets may take.
@@ -24,6 +26,15 @@ pub struct TimeRange {
     pub from: Option<i64>,
     /// What is at or after it is left out.
     pub to: i64,
+}
+
+impl fmt::Display for TimeRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.from {
+            Some(from) => write!(f, "{} to {}", Moment(from), Moment(self.to)),
+            None => write!(f, "the beginning to {}", Moment(self.to)),
+        }
+    }
 }
 
 /// The range, and how far the assigned partitions are in it.

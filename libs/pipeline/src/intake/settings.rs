@@ -35,9 +35,17 @@ pub(super) fn of_consumer(options: &IntakeOptions) -> ClientConfig {
         // What a zstd batch may unpack to, where no memory is bounded.
         defaults.push(("receive.message.max.bytes", "268435456"));
     }
-    if config.get("group.protocol") != Some("consumer") {
+    let broker_assigns = config.get("group.protocol") == Some("consumer");
+    if !broker_assigns {
         // With the protocol `consumer` the broker assigns, and librdkafka refuses to be told how.
         defaults.push(("partition.assignment.strategy", "cooperative-sticky"));
+    }
+    // With it, librdkafka would wait for what it knows of a topic that it is told to ignore; whoever takes the messages passes
+    // them over.
+    if let Some(except) = options.except.as_deref().filter(|_| !broker_assigns) {
+        let operators = config.get("topic.blacklist").map(|list| format!("{list},"));
+        let all = format!("{}{except}", operators.unwrap_or_default());
+        config.set("topic.blacklist", all);
     }
     // Ours unless the operator says otherwise with -X.
     for (key, value) in defaults {
