@@ -15,7 +15,7 @@ use std::thread::Scope;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use pipeline::dead_letter::{Reason, SharedDeadLetters};
+use pipeline::dead_letter::{LetterFilter, Reason, SharedDeadLetters};
 use pipeline::intake::{Lane, LaneError, LaneFactory, Receipt, Taken};
 use pipeline::kafka::Watched;
 use pipeline::metrics::SinkMetrics;
@@ -45,6 +45,8 @@ pub(crate) struct SinkLanes<D> {
     pub(crate) layout: Layout,
     pub(crate) overwrites: Arc<Overwrites>,
     pub(crate) dead_letters: SharedDeadLetters,
+    /// What is passed over.
+    pub(crate) letters: Arc<LetterFilter>,
     pub(crate) metrics: SinkMetrics,
     /// Writers of each lane.
     pub(crate) writers: usize,
@@ -72,6 +74,7 @@ pub(crate) struct SinkLane<'m> {
     writers: Sender<Job<'m>>,
     on_the_way: Arc<OnTheWay>,
     dead_letters: SharedDeadLetters,
+    letters: Arc<LetterFilter>,
     metrics: SinkMetrics,
     encode_seconds: LocalHistogram,
     shutdown: Shutdown,
@@ -120,6 +123,7 @@ where
             writers,
             on_the_way: Arc::new(OnTheWay::new(self.writers)),
             dead_letters: Arc::clone(&self.dead_letters),
+            letters: Arc::clone(&self.letters),
             encode_seconds: self.metrics.encode_seconds.local(),
             metrics: self.metrics.clone(),
             shutdown: self.plans.shutdown.clone(),
@@ -186,16 +190,12 @@ enum Added {
 impl<'m> SinkLane<'m> {
     /// Takes one message into the batch, or to its other fate.
     fn add(&mut self, taken: Taken<'m>) -> Result<Added, LaneError> {
+        if self.letters.passes_over(&taken.message) {
+            return Ok(self.skip(taken, "dead_letter"));
+        }
         let frame = match Frame::read(taken.message.payload()) {
             Ok(frame) => frame,
-            Err(FrameError::Tombstone) => {
-                self.metrics
-                    .skipped
-                    .with_label_values(&[FrameError::Tombstone.reason()])
-                    .inc();
-                taken.receipt.finish();
-                return Ok(Added::Not);
-            }
+            Err(FrameError::Tombstone) => return Ok(self.skip(taken, FrameError::Tombstone.reason())),
             Err(error) => {
                 let reason = Reason {
                     stage: "frame",
@@ -249,6 +249,12 @@ impl<'m> SinkLane<'m> {
             }
             Err(refusal) => Ok(self.refuse(taken, as_reason(&refusal))),
         }
+    }
+
+    fn skip(&self, taken: Taken<'m>, reason: &'static str) -> Added {
+        self.metrics.skipped.with_label_values(&[reason]).inc();
+        taken.receipt.finish();
+        Added::Not
     }
 
     fn refuse(&self, taken: Taken<'m>, reason: Reason) -> Added {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::thread::Scope;
 use std::time::{Duration, Instant};
 
-use pipeline::dead_letter::Reason;
+use pipeline::dead_letter::{LetterFilter, Reason};
 use pipeline::intake::{Lane, LaneError, LaneFactory, Taken, TransactionalOutlet};
 use pipeline::kafka::Watched;
 use pipeline::metrics::TransformMetrics;
@@ -30,6 +30,8 @@ const DRAIN: Duration = Duration::from_secs(4);
 pub(crate) struct Shared<'m> {
     pub(crate) targets: Arc<SharedTargets>,
     pub(crate) outlet: Outlet<'m>,
+    /// What is passed over.
+    pub(crate) letters: Arc<LetterFilter>,
     pub(crate) metrics: TransformMetrics,
     pub(crate) shutdown: Shutdown,
 }
@@ -72,7 +74,7 @@ impl<'m> Lane<'m> for TransformLane<'m> {
     fn take(&mut self, batch: Vec<Taken<'m>>) -> Result<(), LaneError> {
         self.shared.metrics.consumed.inc_by(batch.len() as u64);
         for taken in batch {
-            self.carry(taken);
+            self.carry(taken, false);
         }
         self.shared.outlet.poll(Duration::ZERO);
         Ok(())
@@ -101,7 +103,8 @@ impl<'m> Lane<'m> for TransformLane<'m> {
                     );
                 }
                 // Transformed anew, as its schema may have changed meanwhile; it was counted as consumed already.
-                Returned::Later(sent, ..) => self.carry(sent.taken),
+                Returned::Later(sent, ..) => self.carry(sent.taken, false),
+                Returned::Crowded(sent) => self.carry(sent.taken, true),
             }
         }
         self.transform_seconds.flush();
@@ -127,8 +130,11 @@ impl<'m> Lane<'m> for TransformLane<'m> {
 }
 
 impl<'m> TransformLane<'m> {
-    /// Sees one message through as far as this thread can.
-    fn carry(&mut self, taken: Taken<'m>) {
+    /// Sees one message through as far as this thread can; `is_alone` if its record is to be in no batch with others.
+    fn carry(&mut self, taken: Taken<'m>, is_alone: bool) {
+        if self.shared.letters.passes_over(&taken.message) {
+            return self.shared.outlet.skip(taken, "dead_letter");
+        }
         let mut backoff = None;
         let mut wait: Option<Wait> = None;
         loop {
@@ -144,7 +150,7 @@ impl<'m> TransformLane<'m> {
             match outcome {
                 Outcome::Record(target) if self.shared.outlet.takes(&target) => {
                     self.transform_seconds.observe(since.elapsed().as_secs_f64());
-                    let sent = Sent::new(taken, since, &self.counter, target.probe.probe());
+                    let sent = Sent::new(taken, since, &self.counter, target.probe.probe()).alone(is_alone);
                     let frame = self.transformer.frame();
                     return self.shared.outlet.send(&target.kafka_topic, frame, sent);
                 }

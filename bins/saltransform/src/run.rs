@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use pipeline::config::KafkaConfigError;
-use pipeline::dead_letter::{self, DeadLetters, Reason};
+use pipeline::dead_letter::{self, DeadLetters, FeedsOnItself, LetterFilter, Reason};
 use pipeline::intake::{Intake, IntakeError, IntakeOptions, Topics, run_generations};
 use pipeline::kafka::Reporter;
 use pipeline::lock;
@@ -38,6 +38,9 @@ pub enum RunError {
     /// A name that is no SAL subsystem.
     #[error("{0:?} is no subsystem: expected letters and digits, for example MTM1M3TS")]
     Subsystem(String),
+    /// The stage's own dead letters would be its input.
+    #[error(transparent)]
+    FeedsOnItself(#[from] FeedsOnItself),
     /// The metrics are registered already.
     #[error("cannot register the metrics")]
     Metrics(#[from] MetricsError),
@@ -53,6 +56,7 @@ pub struct Stage {
     options: IntakeOptions,
     producer: ClientConfig,
     identity: Identity,
+    letters: Arc<LetterFilter>,
     targets: Arc<SharedTargets>,
     metrics: TransformMetrics,
     reporter: Reporter,
@@ -82,7 +86,15 @@ impl Stage {
                 },
             ),
         ])?;
-        let mut intake = IntakeOptions::new(consumer, &group, input(args)?);
+        let dead_letter_topic = dead_letter::topic_of(&group, args.dead_letter_topic.as_deref());
+        let topics = input(args)?;
+        // A subsystem's expression is a list of names.
+        if topics.has(&dead_letter_topic) {
+            return Err(FeedsOnItself::by(dead_letter_topic).into());
+        }
+        let letters = LetterFilter::new(&topics, &dead_letter_topic)?;
+        let mut intake = IntakeOptions::new(consumer, &group, topics);
+        intake.except = letters.blacklist();
         intake.rewind_to_start = args.rewind_to_start;
         intake.auto_offset_reset = match args.auto_offset_reset {
             OffsetReset::Earliest => "earliest".to_owned(),
@@ -93,13 +105,15 @@ impl Stage {
         }
         args.member.apply(&mut intake.config);
         intake.skip_undecodable_batches = args.member.skip_undecodable_batches;
+        let broker_assigns = intake.config.get("group.protocol") == Some("consumer");
+        let letters = letters.looks_at_topics(broker_assigns);
         let mut producer = outlet::config(args)?;
         if args.exactly_once {
             intake.commit_interval = args.commit_interval;
             producer.set("transactional.id", transactional_id(args, &group));
         }
         let identity = Identity {
-            dead_letter_topic: dead_letter::topic_of(&group, args.dead_letter_topic.as_deref()),
+            dead_letter_topic,
             group,
         };
         let naming = Naming {
@@ -121,6 +135,7 @@ impl Stage {
             options: intake,
             producer,
             identity,
+            letters: Arc::new(letters),
             targets: Arc::new(targets),
             metrics,
             reporter,
@@ -168,6 +183,7 @@ impl Stage {
         let shared = Shared {
             targets: Arc::clone(&self.targets),
             outlet,
+            letters: Arc::clone(&self.letters),
             metrics: self.metrics.clone(),
             shutdown: shutdown.clone(),
         };

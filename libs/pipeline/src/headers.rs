@@ -27,3 +27,10 @@ impl<'m> OwnHeaders<'m> {
         }
     }
 }
+
+/// One header, if it is there and its name is UTF-8.
+pub(crate) fn readable(headers: &BorrowedHeaders, at: usize) -> Option<Header<'_, &[u8]>> {
+    catch_unwind(AssertUnwindSafe(|| headers.try_get(at)))
+        .ok()
+        .flatten()
+}

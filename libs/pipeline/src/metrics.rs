@@ -105,6 +105,8 @@ pub struct KafkaMetrics {
     pub skipped_offsets: IntCounter,
     /// Clients that stood still though the cluster worked, by client and by what was done: bootstrap, given_up, remade.
     pub stuck: IntCounterVec,
+    /// Dead letters that their topic does not take whole, by what was left out: headers, value.
+    pub shortened: IntCounterVec,
 }
 
 impl KafkaMetrics {
@@ -170,6 +172,12 @@ impl KafkaMetrics {
                 "kafka_stuck_clients_total",
                 "clients that stood still though the cluster worked, by what was done about it",
                 &["client", "remedy"],
+            )?,
+            shortened: counters(
+                r,
+                "kafka_dead_letters_shortened_total",
+                "dead letters without what does not fit into their topic, by what that is",
+                &["omitted"],
             )?,
         })
     }

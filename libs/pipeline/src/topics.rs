@@ -8,6 +8,7 @@ use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, Producer};
 
+use crate::dead_letter::TOPIC_LIMIT;
 use crate::kafka::Visitor;
 use crate::retry::Backoff;
 
@@ -73,7 +74,8 @@ pub async fn create(
         .collect())
 }
 
-fn logs_in_with_token(config: &ClientConfig) -> bool {
+/// Whether a client logs in with an OAUTHBEARER token, of which rdkafka hands none to its admin client.
+pub fn logs_in_with_token(config: &ClientConfig) -> bool {
     let mechanism = config
         .get("sasl.mechanisms")
         .or_else(|| config.get("sasl.mechanism"));
@@ -97,7 +99,8 @@ fn is_there(config: &ClientConfig, topic: &str) -> bool {
 }
 
 /// Makes a stage's dead-letter topic if it is missing, and tries again while the broker is away. Runs beside the
-/// messages: a dead letter that comes before its topic waits for it.
+/// messages: a dead letter that comes before its topic waits for it. The topic takes larger messages than others, as a letter
+/// is larger than its message.
 ///
 /// Where the broker lets us make no topics, it makes this one itself at the first dead letter, or refuses that one with
 /// a clear error.
@@ -113,12 +116,23 @@ pub async fn make_dead_letter_topic(config: ClientConfig, topic: String) {
             "dead-letter topic is not made with an OAUTHBEARER token: it has to be there"
         );
     }
+    let mut settings = &[("max.message.bytes", TOPIC_LIMIT)][..];
     let mut backoff = Backoff::default();
     for _ in 0..TRIES {
-        match create(&config, &[&topic], SHAPE, &[], Duration::from_secs(10))
+        match create(&config, &[&topic], SHAPE, settings, Duration::from_secs(10))
             .await
             .as_deref()
         {
+            Ok([Created::Refused(RDKafkaErrorCode::PolicyViolation | RDKafkaErrorCode::InvalidConfig)])
+                if !settings.is_empty() =>
+            {
+                tracing::warn!(
+                    topic,
+                    "broker refuses a dead-letter topic that takes larger messages than others; making one without that"
+                );
+                settings = &[];
+                continue;
+            }
             Ok([Created::Refused(code)]) => {
                 let code = *code;
                 let (config, name) = (config.clone(), topic.clone());

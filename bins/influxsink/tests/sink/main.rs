@@ -11,6 +11,7 @@
 mod decode;
 mod delivery;
 mod end_to_end;
+mod letters;
 mod line;
 mod on_the_way;
 mod overwrites;

@@ -116,6 +116,22 @@ impl Stack {
         self.send(TOPIC, |_| partition, values)
     }
 
+    /// One value that is larger than clients send unasked.
+    pub(crate) fn produce_large(&self, value: Vec<u8>) {
+        let producer: BaseProducer = ClientConfig::new()
+            .set("bootstrap.servers", self.broker.bootstrap_servers())
+            .set("message.max.bytes", "10000000")
+            .create()
+            .unwrap();
+        let record = BaseRecord::to(TOPIC).key("large").partition(0).payload(&value);
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+        producer.flush(Duration::from_secs(30)).unwrap();
+    }
+
+    pub(crate) fn create_topic(&self, name: &str) {
+        self.broker.create_topic(name, 1).unwrap();
+    }
+
     fn send(
         &self,
         topic: &str,
@@ -229,6 +245,11 @@ impl Sink {
         self.service.shutdown.ask();
         self.thread.join().unwrap().unwrap();
         assert!(self.service.shutdown.given_up());
+    }
+
+    /// How it ends by itself.
+    pub(crate) fn end(self) -> Result<(), String> {
+        self.thread.join().unwrap()
     }
 
     pub(crate) fn stop(self) -> Service {

@@ -10,6 +10,7 @@ mod gone;
 pub(crate) mod influx;
 mod init;
 pub(crate) mod kafka;
+mod large_letters;
 mod memory;
 mod mock_state;
 pub(crate) mod peers;

@@ -7,7 +7,7 @@ use std::mem;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use pipeline::dead_letter::{DeadLetters, Reason};
+use pipeline::dead_letter::{DeadLetters, Reason, is_too_large, shares_a_batch};
 use pipeline::intake::{Receipt, Taken};
 use pipeline::kafka::{KnownTopics, Look, Progress, Reporter, Watched, bootstrap_again, is_answered};
 use pipeline::lock;
@@ -18,6 +18,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 
+use super::alone::Alone;
 use super::reports::{Reports, serve};
 use super::sent::Sent;
 
@@ -33,6 +34,8 @@ const MAX_ASKED: usize = 8;
 pub(crate) enum Returned<'m> {
     /// It never will: too large, or refused by a policy.
     Refused(Sent<'m>, KafkaError),
+    /// Its batch was too large; by itself it may not be.
+    Crowded(Sent<'m>),
     /// It may later: no right yet, or the topic, which is named then, does not exist.
     Later(Sent<'m>, Instant, Option<String>),
 }
@@ -46,6 +49,7 @@ pub(crate) struct Acknowledged<'m> {
     topics: KnownTopics,
     /// When a topic that records came back from was asked for.
     asked: Mutex<Option<Instant>>,
+    alone: Alone,
 }
 
 struct OutletContext<'m> {
@@ -57,6 +61,8 @@ struct OutletContext<'m> {
     warned: Mutex<Option<Instant>>,
     reports: Reports,
 }
+
+type Record<'r, 'm> = BaseRecord<'r, [u8], [u8], Box<Sent<'m>>>;
 
 impl<'m> Acknowledged<'m> {
     pub(crate) fn new(
@@ -81,6 +87,7 @@ impl<'m> Acknowledged<'m> {
             shutdown,
             topics: KnownTopics::unknown(),
             asked: Mutex::default(),
+            alone: Alone::default(),
         })
     }
 
@@ -91,17 +98,16 @@ impl<'m> Acknowledged<'m> {
         // The key outlives the call: it is in librdkafka's own memory, held by the opaque.
         let sent = Box::new(sent);
         let key = sent.taken.message.key().map(<[u8]>::to_vec);
-        let mut record: BaseRecord<'_, [u8], [u8], _> =
-            BaseRecord::with_opaque_to(topic, sent).payload(frame);
+        let mut record: Record<'_, 'm> = BaseRecord::with_opaque_to(topic, sent).payload(frame);
         if let Some(key) = &key {
             record = record.key(key);
         }
-        while let Err((error, back)) = self.producer.send(record) {
+        while let Err((error, back)) = self.hand_over(record) {
             if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
                 self.producer
                     .client()
                     .context()
-                    .return_it(error, topic, *back.delivery_opaque);
+                    .return_it(error, topic, frame.len(), *back.delivery_opaque);
                 return;
             }
             if self.shutdown.given_up() {
@@ -110,6 +116,20 @@ impl<'m> Acknowledged<'m> {
             self.poll(Duration::from_millis(10));
             record = back;
         }
+    }
+
+    /// Gives librdkafka a record. One that is sent by itself waits for all others first, unless its message is void by then.
+    fn hand_over<'r>(&self, record: Record<'r, 'm>) -> Result<(), (KafkaError, Record<'r, 'm>)> {
+        if !record.delivery_opaque.is_alone {
+            return self.alone.among_others(|| self.producer.send(record));
+        }
+        let is_revoked = |record: &Record<'_, 'm>| record.delivery_opaque.taken.receipt.is_revoked();
+        let is_void =
+            |record: Option<&Record<'_, 'm>>| self.shutdown.given_up() || record.is_some_and(is_revoked);
+        let send = |record| self.producer.send(record);
+        self.alone
+            .by_itself(&self.producer, record, is_void, send)
+            .unwrap_or(Ok(()))
     }
 
     pub(super) fn bury(&self, taken: Taken<'m>, reason: Reason) {
@@ -142,7 +162,7 @@ impl<'m> Acknowledged<'m> {
     pub(super) fn take_returned(&self) -> Vec<Returned<'m>> {
         let mut returned = lock(&self.producer.client().context().returned);
         let is_due = |one: &Returned<'m>| match one {
-            Returned::Refused(..) => true,
+            Returned::Refused(..) | Returned::Crowded(_) => true,
             Returned::Later(_, since, _) => since.elapsed() >= RETRY_AFTER,
         };
         if !returned.iter().any(is_due) {
@@ -224,11 +244,12 @@ impl<'m> OutletContext<'m> {
         Receipt::finish_all(arrived.into_iter().map(finish).collect());
     }
 
-    fn return_it(&self, error: KafkaError, topic: &str, sent: Sent<'m>) {
+    fn return_it(&self, error: KafkaError, topic: &str, bytes: usize, sent: Sent<'m>) {
         use RDKafkaErrorCode::{PurgeInflight, PurgeQueue};
         let back = match error.rdkafka_error_code() {
             // The producer is going away; the next process reads the message again.
             Some(PurgeQueue | PurgeInflight) => return,
+            _ if is_too_large(&error) && !sent.is_alone && shares_a_batch(bytes) => Returned::Crowded(sent),
             _ if is_refusal(&error) => Returned::Refused(sent, error),
             _ => {
                 if let Some(code @ RDKafkaErrorCode::TopicAuthorizationFailed) = error.rdkafka_error_code() {
@@ -259,7 +280,9 @@ impl<'m> ProducerContext for OutletContext<'m> {
         self.reports.count();
         match result {
             Ok(_) => lock(&self.arrived).push(*sent),
-            Err((error, message)) => self.return_it(error.clone(), message.topic(), *sent),
+            Err((error, message)) => {
+                self.return_it(error.clone(), message.topic(), message.payload_len(), *sent);
+            }
         }
     }
 }
@@ -274,11 +297,7 @@ fn is_unknown_topic(error: &KafkaError) -> bool {
 
 /// Whether the broker will never take the record: too large, or against a policy.
 pub(super) fn is_refusal(error: &KafkaError) -> bool {
-    use RDKafkaErrorCode::{
-        InvalidMessage, InvalidRecord, MessageBatchTooLarge, MessageSizeTooLarge, PolicyViolation,
-    };
-    matches!(
-        error.rdkafka_error_code(),
-        Some(MessageSizeTooLarge | MessageBatchTooLarge | InvalidRecord | InvalidMessage | PolicyViolation)
-    )
+    use RDKafkaErrorCode::{InvalidMessage, InvalidRecord, PolicyViolation};
+    let code = error.rdkafka_error_code();
+    is_too_large(error) || matches!(code, Some(InvalidRecord | InvalidMessage | PolicyViolation))
 }

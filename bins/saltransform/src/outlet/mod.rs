@@ -2,6 +2,8 @@
 //! letters and offsets together in transactions (exactly once).
 
 mod acknowledged;
+mod alone;
+mod refused;
 mod reports;
 mod sent;
 mod tally;
@@ -12,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use pipeline::config::KafkaConfigError;
-use pipeline::dead_letter::Reason;
+use pipeline::dead_letter::{Reason, allow_large};
 use pipeline::intake::{Taken, TransactionalOutlet};
 use pipeline::kafka::{SAFE_PRODUCER, Watched};
 use rdkafka::ClientConfig;
@@ -57,7 +59,9 @@ pub(crate) fn config(args: &RunArgs) -> Result<ClientConfig, KafkaConfigError> {
         // Without an end: a broker that is away is waited for; the input's offset stays where it is.
         config.push(("message.timeout.ms", "0"));
     }
-    args.kafka.client_config(&config)
+    let mut config = args.kafka.client_config(&config)?;
+    allow_large(&mut config);
+    Ok(config)
 }
 
 /// The producer, shared by all lanes.

@@ -13,6 +13,8 @@ pub(crate) struct Sent<'m> {
     pub(crate) since: Instant,
     /// Whether it shows that its topic's records arrive.
     probe: Option<Probe>,
+    /// Whether nothing else is to be in its batch.
+    pub(crate) is_alone: bool,
     /// Counts it as outstanding for its lane as long as it exists.
     outstanding: Outstanding,
 }
@@ -43,6 +45,7 @@ impl<'m> Sent<'m> {
             taken,
             since,
             probe,
+            is_alone: false,
             outstanding: Outstanding(counter.clone()),
         }
     }
@@ -53,6 +56,11 @@ impl<'m> Sent<'m> {
             probe.acknowledged();
         }
         self.taken
+    }
+
+    /// To be sent by itself, or not.
+    pub(crate) fn alone(self, is_alone: bool) -> Self {
+        Self { is_alone, ..self }
     }
 
     /// The lane's.

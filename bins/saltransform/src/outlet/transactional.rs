@@ -3,25 +3,27 @@
 //! What a reader with `read_committed` sees is each message's record once, whatever is killed. A record that the broker
 //! refuses aborts its transaction; read again, its message goes to the dead-letter topic instead.
 
-use std::collections::HashMap;
 use std::marker::PhantomData;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use pipeline::dead_letter::{self, Reason};
+use pipeline::dead_letter::{self, Extent, Letter, Reason, is_too_large, shares_a_batch};
 use pipeline::intake::{Gate, Taken, TransactionalOutlet, TransactionalProducer};
 use pipeline::kafka::{KnownTopics, Reporter, TopicProbe};
 use pipeline::lock;
 use pipeline::metrics::TransformMetrics;
+use pipeline::origin::Origin;
 use pipeline::retry::Backoff;
 use pipeline::service::Shutdown;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
-use rdkafka::message::{Message, OwnedHeaders};
+use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 
 use super::acknowledged::is_refusal;
+use super::alone::Alone;
+use super::refused::{Refused, Verdict};
 use super::reports::{Reports, serve};
 use super::sent::{Counter, Sent};
 use super::tally::{Fate, Tally};
@@ -51,6 +53,7 @@ pub(crate) struct Transactional<'m> {
     buries: AtomicBool,
     /// Whether dead letters arrive.
     letters: Arc<TopicProbe>,
+    alone: Alone,
 }
 
 pub(super) struct Context<'m> {
@@ -61,24 +64,22 @@ pub(super) struct Context<'m> {
     tally: Mutex<Tally>,
     failed: AtomicBool,
     refused: Refused,
+    /// Letters that are not whole, in the transaction that is open.
+    shortened: Mutex<Vec<(Origin, Extent)>>,
     pub(super) reports: Reports,
     lifetime: PhantomData<&'m ()>,
-}
-
-/// Messages whose records the broker refused, by partition and offset, until they are buried.
-#[derive(Default)]
-struct Refused {
-    messages: Mutex<HashMap<(String, i32, i64), String>>,
-    /// Nearly always 0: then no message is looked up.
-    count: AtomicUsize,
 }
 
 /// A record or a dead letter on its way.
 pub(crate) struct OnItsWay<'m> {
     sent: Sent<'m>,
-    /// Why it is a dead letter, if it is one.
-    buried: Option<Reason>,
+    /// What it is a dead letter of, if it is one, and how much of that.
+    letter: Option<(Letter, Extent)>,
+    /// What was handed over, without headers of ours.
+    bytes: usize,
 }
+
+type Record<'r, 'm> = BaseRecord<'r, [u8], [u8], Box<OnItsWay<'m>>>;
 
 impl<'m> Transactional<'m> {
     pub(crate) fn new(
@@ -99,6 +100,7 @@ impl<'m> Transactional<'m> {
             tally: Mutex::default(),
             failed: AtomicBool::new(false),
             refused: Refused::default(),
+            shortened: Mutex::default(),
             reports: Reports::default(),
             lifetime: PhantomData,
         };
@@ -111,6 +113,7 @@ impl<'m> Transactional<'m> {
             topics: KnownTopics::unknown(),
             buries: AtomicBool::new(false),
             letters,
+            alone: Alone::default(),
         })
     }
 
@@ -120,12 +123,21 @@ impl<'m> Transactional<'m> {
     }
 
     pub(super) fn send(&self, topic: &str, frame: &[u8], sent: Sent<'m>) {
-        if let Some(detail) = self.context().refused.take(&sent.taken) {
+        let verdict = self.context().refused.of(&sent.taken);
+        if let Some(detail) = verdict.record {
             return self.bury_sent(sent, detail);
         }
-        let on_its_way = OnItsWay { sent, buried: None };
-        if let Some((error, sent)) = self.hand_over(topic, Some(frame), None, on_its_way) {
-            self.bury_sent(sent, pipeline::chain(&error));
+        let key = sent.taken.message.key().map(<[u8]>::to_vec);
+        let on_its_way = OnItsWay {
+            sent: sent.alone(verdict.alone),
+            letter: None,
+            bytes: frame.len(),
+        };
+        let mut record: Record<'_, 'm> =
+            BaseRecord::with_opaque_to(topic, Box::new(on_its_way)).payload(frame);
+        record.key = key.as_deref();
+        if let Some((error, back)) = self.hand_over(record) {
+            self.bury_sent(back.sent, pipeline::chain(&error));
         }
     }
 
@@ -143,16 +155,35 @@ impl<'m> Transactional<'m> {
                 return;
             }
         }
-        self.context().reporter.buried(&taken.receipt.origin(), &reason);
-        let headers = dead_letter::headers(&taken.message, &self.identity.group, &reason);
-        let payload = taken.message.payload().map(<[u8]>::to_vec);
-        let on_its_way = OnItsWay {
-            sent: Sent::new(taken, Instant::now(), counter, self.letters.probe()),
-            buried: Some(reason),
-        };
-        if let Some((error, _)) = self.hand_over(topic, payload.as_deref(), Some(headers), on_its_way) {
-            dead_letter::fail(shutdown, topic, &error);
+        let origin = taken.receipt.origin();
+        self.context().reporter.buried(&origin, &reason);
+        let letter = Letter::new(&taken.message, origin, reason);
+        let verdict = self.context().refused.of(&taken);
+        let bytes = letter.bytes(taken.message.key_len(), taken.message.payload_len());
+        let mut on_its_way = Box::new(OnItsWay {
+            sent: Sent::new(taken, Instant::now(), counter, self.letters.probe()).alone(verdict.alone),
+            letter: Some((letter, verdict.extent)),
+            bytes,
+        });
+        // Longer only as long as librdkafka itself refuses it.
+        while let Some((error, mut back)) = self.hand_over_letter(on_its_way) {
+            match back.shorter() {
+                Some(shorter) if is_too_large(&error) => back.shorten(shorter),
+                _ => return dead_letter::fail(shutdown, topic, &error),
+            }
+            on_its_way = back;
         }
+    }
+
+    fn hand_over_letter(&self, on_its_way: Box<OnItsWay<'m>>) -> Option<(KafkaError, Box<OnItsWay<'m>>)> {
+        let (letter, extent) = on_its_way.letter.as_ref()?;
+        let parts = letter.parts(&on_its_way.sent.taken.message, &self.identity.group, *extent);
+        let owned = |part: Option<&[u8]>| part.map(<[u8]>::to_vec);
+        let (headers, key, value) = (parts.headers, owned(parts.key), owned(parts.value));
+        let topic = &self.identity.dead_letter_topic;
+        let mut record: Record<'_, 'm> = BaseRecord::with_opaque_to(topic, on_its_way).headers(headers);
+        (record.key, record.payload) = (key.as_deref(), value.as_deref());
+        self.hand_over(record)
     }
 
     pub(super) fn skip(&self, taken: Taken<'m>, reason: &'static str) {
@@ -178,32 +209,34 @@ impl<'m> Transactional<'m> {
     }
 
     /// Hands a record to librdkafka, which copies it. Answers what librdkafka itself refuses.
-    fn hand_over(
-        &self,
-        topic: &str,
-        payload: Option<&[u8]>,
-        headers: Option<OwnedHeaders>,
-        on_its_way: OnItsWay<'m>,
-    ) -> Option<(KafkaError, Sent<'m>)> {
-        let key = on_its_way.sent.taken.message.key().map(<[u8]>::to_vec);
-        let mut record: BaseRecord<'_, [u8], [u8], _> =
-            BaseRecord::with_opaque_to(topic, Box::new(on_its_way));
-        record.payload = payload;
-        record.headers = headers;
-        record.key = key.as_deref();
+    fn hand_over(&self, mut record: Record<'_, 'm>) -> Option<(KafkaError, Box<OnItsWay<'m>>)> {
         loop {
             let pass = self.passes(&record.delivery_opaque.sent.taken)?;
-            let Err((error, back)) = self.producer.send(record) else {
-                return None;
+            let sent = if record.delivery_opaque.sent.is_alone {
+                let send = |record| self.producer.send(record);
+                self.alone
+                    .by_itself(&self.producer, record, |record| self.is_void(record), send)?
+            } else {
+                self.alone.among_others(|| self.producer.send(record))
             };
+            let (error, back) = sent.err()?;
             drop(pass);
             if is_refusal(&error) {
-                return Some((error, back.delivery_opaque.sent));
+                return Some((error, back.delivery_opaque));
             }
             // The queue is full, or the transaction has failed: it ends soon, and then the message is void.
             self.poll(Duration::from_millis(10));
             record = back;
         }
+    }
+
+    /// Whether what waits to be sent by itself need not be: its transaction is not committed.
+    fn is_void(&self, record: Option<&Record<'_, 'm>>) -> bool {
+        let context = self.context();
+        let is_revoked = |record: &Record<'_, 'm>| record.delivery_opaque.sent.taken.receipt.is_revoked();
+        context.failed.load(Ordering::Acquire)
+            || context.shutdown.given_up()
+            || record.is_some_and(is_revoked)
     }
 
     /// Whether a topic is there: it was seen, and its records have not stopped arriving because it is gone.
@@ -244,8 +277,13 @@ impl TransactionalOutlet for Transactional<'_> {
 
     fn settle(&self, committed: bool) {
         let context = self.context();
+        context.refused.settle(committed);
+        let shortened = std::mem::take(&mut *lock(&context.shortened));
         let mut tally = lock(&context.tally);
         if committed {
+            for (origin, extent) in shortened {
+                context.reporter.shortened(&origin, extent);
+            }
             tally.publish(&context.metrics);
         } else {
             tally.void(context.reporter.metrics());
@@ -254,26 +292,48 @@ impl TransactionalOutlet for Transactional<'_> {
     }
 }
 
-impl Context<'_> {
+impl<'m> Context<'m> {
     fn count(&self, fate: Fate) {
         lock(&self.tally).count(fate);
     }
+
+    /// Remembers what the broker does not take, for when its message is read again.
+    fn refuse(&self, error: &KafkaError, on_its_way: &OnItsWay<'m>) {
+        let sent = &on_its_way.sent;
+        let verdict = self.refused.of(&sent.taken);
+        let next = if is_too_large(error) && !sent.is_alone && shares_a_batch(on_its_way.bytes) {
+            Verdict {
+                alone: true,
+                ..verdict
+            }
+        } else if on_its_way.letter.is_none() {
+            Verdict {
+                record: Some(pipeline::chain(error)),
+                alone: false,
+                ..verdict
+            }
+        } else {
+            match on_its_way.shorter() {
+                Some(extent) if is_too_large(error) => Verdict { extent, ..verdict },
+                _ => return dead_letter::fail(&self.shutdown, &self.dead_letter_topic, error),
+            }
+        };
+        self.refused.learn(&sent.taken, next);
+    }
 }
 
-impl Refused {
-    fn insert(&self, taken: &Taken<'_>, detail: String) {
-        lock(&self.messages).insert(place(taken), detail);
-        self.count.fetch_add(1, Ordering::Release);
+impl OnItsWay<'_> {
+    /// How much of the message fits where this letter does not.
+    fn shorter(&self) -> Option<Extent> {
+        let message = &self.sent.taken.message;
+        let (letter, extent) = self.letter.as_ref()?;
+        letter.shorter(*extent, message.key_len(), message.payload_len())
     }
 
-    /// Why the message's record was refused, if it was. It is known once: the dead letter is on its way then.
-    fn take(&self, taken: &Taken<'_>) -> Option<String> {
-        if self.count.load(Ordering::Acquire) == 0 {
-            return None;
+    fn shorten(&mut self, shorter: Extent) {
+        if let Some((_, extent)) = &mut self.letter {
+            *extent = shorter;
         }
-        let detail = lock(&self.messages).remove(&place(taken))?;
-        self.count.fetch_sub(1, Ordering::Release);
-        Some(detail)
     }
 }
 
@@ -284,29 +344,30 @@ impl<'m> ProducerContext for Context<'m> {
 
     fn delivery(&self, result: &DeliveryResult<'_>, on_its_way: Box<OnItsWay<'m>>) {
         self.reports.count();
-        let OnItsWay { sent, buried } = *on_its_way;
-        match (result, buried) {
-            (Ok(_), None) => {
+        if let Err((error, _)) = result {
+            self.failed.store(true, Ordering::Release);
+            // Otherwise its transaction is aborted, and the message read again.
+            return if is_refusal(error) {
+                self.refuse(error, &on_its_way);
+            };
+        }
+        let OnItsWay { sent, letter, .. } = *on_its_way;
+        self.refused.arrived(&sent.taken);
+        match letter {
+            None => {
                 self.count(Fate::Produced);
                 self.metrics
                     .total_seconds
                     .observe(sent.since.elapsed().as_secs_f64());
-                sent.acknowledged().receipt.finish();
             }
-            (Ok(_), Some(Reason { stage, reason, .. })) => {
-                self.count(Fate::DeadLetter(stage, reason));
-                sent.acknowledged().receipt.finish();
-            }
-            (Err((error, _)), buried) => {
-                self.failed.store(true, Ordering::Release);
-                match (is_refusal(error), buried) {
-                    (true, Some(_)) => dead_letter::fail(&self.shutdown, &self.dead_letter_topic, error),
-                    (true, None) => self.refused.insert(&sent.taken, pipeline::chain(error)),
-                    // Its transaction is aborted, and the message read again.
-                    (false, _) => {}
+            Some((letter, extent)) => {
+                self.count(Fate::DeadLetter(letter.reason.stage, letter.reason.reason));
+                if extent != Extent::Whole {
+                    lock(&self.shortened).push((sent.taken.receipt.origin(), extent));
                 }
             }
         }
+        sent.acknowledged().receipt.finish();
     }
 }
 
@@ -316,9 +377,4 @@ fn refused(detail: String) -> Reason {
         reason: "refused_by_broker",
         detail,
     }
-}
-
-fn place(taken: &Taken<'_>) -> (String, i32, i64) {
-    let message = &taken.message;
-    (message.topic().to_owned(), message.partition(), message.offset())
 }

@@ -5,6 +5,7 @@
 mod exactly_once;
 mod gone;
 mod init;
+mod large;
 mod registry;
 mod stack;
 mod stuck;

@@ -9,7 +9,7 @@ use pipeline::config::{KafkaArgs, RegistryArgs, ServiceArgs};
 use pipeline::registry::Registry;
 use pipeline::service::Service;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::{Headers, Message, OwnedMessage};
+use rdkafka::message::{Headers, Message, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use saltransform::config::{OffsetReset, RunArgs};
@@ -123,10 +123,14 @@ impl Stack {
     }
 
     pub(crate) fn produce_tombstone(&self) {
-        self.producer
-            .send(BaseRecord::<_, ()>::to(INPUT).key("k"))
-            .map_err(|(e, _)| e)
-            .unwrap();
+        self.send(Some(b"k"), None, None);
+    }
+
+    /// One message, with its key and headers.
+    pub(crate) fn send(&self, key: Option<&[u8]>, value: Option<&[u8]>, headers: Option<OwnedHeaders>) {
+        let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(INPUT);
+        (record.key, record.payload, record.headers) = (key, value, headers);
+        self.producer.send(record).map_err(|(e, _)| e).unwrap();
         self.producer.flush(PATIENCE).unwrap();
     }
 

@@ -25,6 +25,11 @@ impl Topics {
         }
     }
 
+    /// Whether a topic is among them.
+    pub fn has(&self, topic: &str) -> bool {
+        self.test()(topic)
+    }
+
     /// The question whether a topic is among them. An expression that only librdkafka understands matches none.
     pub(super) fn test(&self) -> Box<dyn Fn(&str) -> bool + '_> {
         match self {
@@ -47,6 +52,8 @@ pub struct IntakeOptions {
     pub group: String,
     /// What to read.
     pub topics: Topics,
+    /// Expressions, separated by commas, of the topics that an expression does not take in.
+    pub except: Option<String>,
     /// `earliest` or `latest`, for a group without a committed offset.
     pub auto_offset_reset: String,
     /// Read each partition from its start, whatever was committed.
@@ -76,6 +83,7 @@ impl IntakeOptions {
             config,
             group: group.into(),
             topics,
+            except: None,
             auto_offset_reset: "earliest".to_owned(),
             rewind_to_start: false,
             range: None,

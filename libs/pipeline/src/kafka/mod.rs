@@ -26,7 +26,7 @@ use rdkafka::statistics::Statistics;
 
 use self::refusal::Refusal;
 use self::trouble::{Trouble, Troubles};
-use crate::dead_letter::Reason;
+use crate::dead_letter::{Extent, Reason};
 use crate::metrics::KafkaMetrics;
 use crate::origin::Origin;
 use crate::service::Part;
@@ -211,6 +211,19 @@ impl Reporter {
             tracing::warn!(
                 %origin, stage, reason, detail, repeated,
                 "message is not carried, its bytes are kept; `kafkaefd dead-letters show` shows all of them"
+            );
+        }
+    }
+
+    /// A dead letter of this extent has arrived: counted and said if it is not whole, as its topic should take more.
+    pub fn shortened(&self, origin: &Origin, extent: Extent) {
+        let Some(omitted) = extent.omitted() else { return };
+        self.metrics.shortened.with_label_values(&[omitted]).inc();
+        if let Some(repeated) = self.troubles.note(&format!("shortened {omitted}"), None) {
+            tracing::warn!(
+                %origin, omitted, repeated,
+                "dead letter does not fit into its topic whole: what is left out is only at its origin, as long as that topic \
+                 keeps it; raise max.message.bytes of the dead-letter topic"
             );
         }
     }

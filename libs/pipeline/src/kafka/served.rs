@@ -28,8 +28,14 @@ pub struct ServedProducer<C: ProducerContext + 'static> {
 }
 
 impl<C: ProducerContext + 'static> ServedProducer<C> {
-    /// Makes the producer and starts its thread; if that panics, the service ends.
-    pub fn new(config: &ClientConfig, context: C, shutdown: &Shutdown) -> Result<Self, KafkaError> {
+    /// Makes the producer and starts its thread, which calls `between` after each wait for reports; if it panics, the service
+    /// ends.
+    pub fn new(
+        config: &ClientConfig,
+        context: C,
+        shutdown: &Shutdown,
+        between: impl Fn(&BaseProducer<C>) + Send + 'static,
+    ) -> Result<Self, KafkaError> {
         let producer = Arc::new(BaseProducer::from_config_and_context(config, context)?);
         let over = Arc::new(AtomicBool::new(false));
         let (served, ends, shutdown) = (Arc::clone(&producer), Arc::clone(&over), shutdown.clone());
@@ -37,6 +43,7 @@ impl<C: ProducerContext + 'static> ServedProducer<C> {
             let _guard = shutdown.fail_on_panic();
             while !ends.load(Ordering::Relaxed) {
                 served.poll(WAIT);
+                between(&served);
             }
         };
         let thread = std::thread::Builder::new()

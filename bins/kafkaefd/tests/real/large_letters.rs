@@ -1,0 +1,154 @@
+//! Junk of every size up to the broker's limit: each message is a dead letter, whole where the topic takes that, and the stage
+//! lives. What a letter had to leave out is shown, and put back from where it came from.
+
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::message::{Header, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use serde_json::{Value as Json, json};
+
+use super::{Services, kafka, stages, unique};
+use crate::operator::kafkaefd;
+use crate::{runtime, wait};
+
+/// `message.max.bytes` of a broker that is not told otherwise: of a batch.
+const LIMIT: usize = 1_048_588;
+/// What a batch of one message has beside its value: 61 bytes of the batch, and the record's own.
+const AROUND: usize = 61 + 12;
+
+/// Bytes that no compression makes shorter.
+fn junk(length: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        // No two runs of eight are the same, and none is a SAL message.
+        state.to_le_bytes()
+    };
+    let mut bytes: Vec<u8> = std::iter::repeat_with(&mut next)
+        .take(length / 8 + 1)
+        .flatten()
+        .collect();
+    bytes.truncate(length);
+    bytes
+}
+
+/// Keys, values and headers at the limit; the last ones compress well, and are larger.
+fn poison(topic: &str, broker: &str) -> usize {
+    let client = |compression: &str| -> BaseProducer {
+        ClientConfig::new()
+            .set("bootstrap.servers", broker)
+            .set("message.max.bytes", "9000000")
+            .set("compression.type", compression)
+            .create()
+            .unwrap()
+    };
+    let mut count = 0;
+    let mut send = |producer: &BaseProducer, key: Option<Vec<u8>>, value: Vec<u8>, own: Vec<u8>| {
+        let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(topic).payload(&value);
+        record.key = key.as_deref();
+        if !own.is_empty() {
+            let header = Header {
+                key: "mine",
+                value: Some(&own),
+            };
+            record = record.headers(OwnedHeaders::new().insert(header));
+        }
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+        producer.flush(Duration::from_secs(60)).unwrap();
+        count += 1;
+    };
+    let plain = client("none");
+    for below in [0, 1, 100, 250, 400, 1_000, 48_588, 60_000] {
+        send(&plain, None, junk(LIMIT - AROUND - below), Vec::new());
+    }
+    send(&plain, Some(junk(500_000)), junk(540_000), Vec::new());
+    send(&plain, Some(junk(1_040_000)), b"short".to_vec(), Vec::new());
+    send(&plain, None, junk(1_000), junk(1_040_000));
+    let packed = client("zstd");
+    send(&packed, None, vec![b'~'; 8_000_000], Vec::new());
+    count
+}
+
+fn answer(services: &Services, dead: &str, arguments: &[&str]) -> Json {
+    let ran = kafkaefd(
+        services,
+        &[&["dead-letters"], arguments, &["--json", "--in", dead]].concat(),
+    );
+    serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:?}"))
+}
+
+/// Whether all letters are whole is the topic's doing: one that an operator made has the broker's limit.
+fn every_size(exactly_once: bool, operators_topic: bool) {
+    let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
+        return;
+    };
+    let runtime = runtime();
+    let _inside = runtime.enter();
+    let name = unique("large");
+    let (input, group) = (format!("{name}.in"), format!("{name}.group"));
+    let dead = format!("{group}.dead-letter");
+    runtime.block_on(kafka::create_topics(&services, std::slice::from_ref(&input), 1));
+    if operators_topic {
+        runtime.block_on(kafka::create_topics(&services, std::slice::from_ref(&dead), 1));
+    }
+    let flags = [
+        "--subname",
+        &name,
+        "--group",
+        &group,
+        "--auto-offset-reset",
+        "earliest",
+        "--topic",
+        &input,
+    ];
+    let once: &[&str] = if exactly_once { &["--exactly-once"] } else { &[] };
+    let transform = stages::saltransform(&services, &[once, &flags].concat());
+    let sent = poison(&input, services.get("BROKER")) as u64;
+    wait(&transform, "saltransform_dead_letters_total", sent);
+    let shortened = transform.count("kafka_dead_letters_shortened_total");
+    transform.stop();
+
+    let shown = answer(&services, &dead, &["show", "--count", "100"]);
+    let shown = shown.as_array().unwrap();
+    assert_eq!(shown.len() as u64, sent);
+    let incomplete = shown.iter().filter(|letter| !letter["omitted"].is_null()).count() as u64;
+    assert_eq!(incomplete, shortened);
+    if !operators_topic {
+        assert_eq!(shortened, 0, "our own topic takes all of them");
+        return;
+    }
+    assert!(shortened >= 6 && shortened < sent, "{shortened} of {sent}");
+    // A value that is left out is put back from where it is. At the limit itself no header fits beside it.
+    let replayed = answer(&services, &dead, &["replay", "--yes"]);
+    let (back, refused) = (
+        replayed["replayed"].as_u64().unwrap(),
+        replayed["refused"].as_array().unwrap(),
+    );
+    assert_eq!(back + refused.len() as u64, sent, "{replayed}");
+    assert!(refused.len() <= 3, "{replayed}");
+    let before = answer(&services, &dead, &["replay", "--yes"]);
+    assert_eq!(before["replayed_before"], json!(back));
+}
+
+#[test]
+fn our_topic_takes_junk_of_every_size() {
+    every_size(false, false);
+}
+
+#[test]
+fn our_topic_takes_junk_of_every_size_in_transactions() {
+    every_size(true, false);
+}
+
+#[test]
+fn an_operators_topic_has_references_to_what_it_does_not_take() {
+    every_size(false, true);
+}
+
+#[test]
+fn an_operators_topic_has_references_to_what_it_does_not_take_in_transactions() {
+    every_size(true, true);
+}

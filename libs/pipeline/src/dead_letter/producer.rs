@@ -1,0 +1,355 @@
+//! The way to the dead-letter topic, for stages that do not produce in transactions.
+//!
+//! A letter that the topic does not take comes back to the thread that serves the reports, which sends it again: first by
+//! itself, as a broker refuses a batch as a whole, then with less of the message ([`Extent`]).
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use rdkafka::Message;
+use rdkafka::config::ClientConfig;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedHeaders, BorrowedMessage, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
+
+use super::extent::{Extent, allow_large, is_too_large, shares_a_batch};
+use super::letter::Letter;
+use super::{MAKE_TOPIC, Reason, fail};
+use crate::intake::Receipt;
+use crate::kafka::{
+    Look, Probe, Progress, Reporter, SAFE_PRODUCER, ServedProducer, TopicProbe, Watched, bootstrap_again,
+    is_answered,
+};
+use crate::lock;
+use crate::retry::Backoff;
+use crate::service::Shutdown;
+
+/// How long one wait for what is on its way lasts, before it is asked again whether the service has given up.
+const SETTLE: Duration = Duration::from_millis(200);
+
+/// The way to the dead-letter topic. Share it in an `Arc`.
+pub struct DeadLetters {
+    producer: ServedProducer<Context>,
+    config: ClientConfig,
+    /// Whether letters arrive.
+    probe: Arc<TopicProbe>,
+}
+
+/// Shared by all lanes of a stage.
+pub type SharedDeadLetters = Arc<DeadLetters>;
+
+/// Called once the broker has a dead letter.
+pub type OnDelivered = Box<dyn Fn(&Reason) + Send + Sync>;
+
+struct Context {
+    reporter: Reporter,
+    topic: String,
+    group: String,
+    shutdown: Shutdown,
+    on_delivered: OnDelivered,
+    /// Letters that arrived or came back.
+    reported: AtomicU64,
+    /// Letters that have neither arrived nor been given up.
+    outstanding: Arc<AtomicUsize>,
+    /// Too large as they were, to be sent again.
+    returned: Mutex<VecDeque<Returned>>,
+    /// Read by those who send, written by who has to send something by itself.
+    alone: RwLock<()>,
+}
+
+struct OnItsWay {
+    receipt: Receipt,
+    letter: Letter,
+    extent: Extent,
+    /// Whether nothing else was in its batch.
+    is_alone: bool,
+    /// Whether it shows that letters arrive.
+    probe: Option<Probe>,
+    _outstanding: Outstanding,
+}
+
+/// Counts a letter as outstanding as long as it exists.
+struct Outstanding(Arc<AtomicUsize>);
+
+/// A letter that was not taken, as it is sent next.
+struct Returned {
+    on_its_way: Box<OnItsWay>,
+    headers: OwnedHeaders,
+    key: Option<Vec<u8>>,
+    value: Option<Vec<u8>>,
+}
+
+type Record<'r> = BaseRecord<'r, [u8], [u8], Box<OnItsWay>>;
+
+impl DeadLetters {
+    /// A producer of its own: dead letters must not wait behind the records of the stage.
+    ///
+    /// `on_delivered` counts them; the message's receipt is finished right after it.
+    pub fn new(
+        config: &ClientConfig,
+        group: &str,
+        topic: &str,
+        reporter: Reporter,
+        shutdown: Shutdown,
+        on_delivered: OnDelivered,
+    ) -> Result<Self, KafkaError> {
+        let mut config = config.clone();
+        config.extend(SAFE_PRODUCER.map(|(key, value)| (key.to_owned(), value.to_owned())));
+        // Without an end: a broker that is away is waited for, the input's offset stays where it is.
+        config
+            .set("message.timeout.ms", "0")
+            .set("compression.type", "lz4");
+        allow_large(&mut config);
+        let context = Context {
+            reporter,
+            topic: topic.to_owned(),
+            group: group.to_owned(),
+            shutdown: shutdown.clone(),
+            on_delivered,
+            reported: AtomicU64::new(0),
+            outstanding: Arc::default(),
+            returned: Mutex::default(),
+            alone: RwLock::default(),
+        };
+        let probe = context.reporter.unacknowledged().topic(topic, MAKE_TOPIC);
+        Ok(Self {
+            probe,
+            producer: ServedProducer::new(&config, context, &shutdown, send_again)?,
+            config,
+        })
+    }
+
+    /// The topic.
+    pub fn topic(&self) -> &str {
+        &self.context().topic
+    }
+
+    /// Sends a message on its last way. Its receipt is finished when the broker has it; until then the offset holds.
+    pub fn send(&self, message: &BorrowedMessage<'_>, receipt: Receipt, reason: Reason) {
+        let context = self.context();
+        context.reporter.buried(&receipt.origin(), &reason);
+        let letter = Letter::new(message, receipt.origin(), reason);
+        let (key, value) = (message.key_len(), message.payload_len());
+        let mut on_its_way = Box::new(OnItsWay {
+            receipt,
+            letter,
+            extent: Extent::Whole,
+            is_alone: false,
+            probe: self.probe.probe(),
+            _outstanding: Outstanding::of(&context.outstanding),
+        });
+        // Longer only as long as librdkafka itself refuses it.
+        loop {
+            let parts = on_its_way
+                .letter
+                .parts(message, &context.group, on_its_way.extent);
+            let (error, mut back) = match self.hand_over(record(
+                &context.topic,
+                on_its_way,
+                parts.headers,
+                parts.key,
+                parts.value,
+            )) {
+                Some(refused) => refused,
+                None => return,
+            };
+            match back.letter.shorter(back.extent, key, value) {
+                Some(extent) if is_too_large(&error) => back.extent = extent,
+                _ => return fail(&context.shutdown, &context.topic, &error),
+            }
+            on_its_way = back;
+        }
+    }
+
+    /// Whether all that was sent has arrived. Waits at most `timeout`.
+    pub fn flush(&self, timeout: Duration) -> bool {
+        let deadline = Instant::now() + timeout;
+        let is_outstanding = || self.context().outstanding.load(Ordering::Acquire) > 0;
+        let _ = self.producer.flush(timeout);
+        // What is to be sent again is with the thread that serves the reports.
+        while is_outstanding() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        !is_outstanding()
+    }
+
+    /// Hands a letter to librdkafka; waits while its queue is full. What librdkafka itself refuses comes back.
+    fn hand_over(&self, mut record: Record<'_>) -> Option<(KafkaError, Box<OnItsWay>)> {
+        let context = self.context();
+        let mut backoff = Backoff::default();
+        loop {
+            let sent = {
+                let _among_others = context.alone.read().unwrap_or_else(PoisonError::into_inner);
+                self.producer.send(record)
+            };
+            let (error, returned) = sent.err()?;
+            if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
+                return Some((error, returned.delivery_opaque));
+            }
+            if !backoff.wait(None, &context.shutdown) {
+                return None;
+            }
+            record = returned;
+        }
+    }
+
+    fn context(&self) -> &Context {
+        self.producer.client().context()
+    }
+}
+
+impl Watched for DeadLetters {
+    fn name(&self) -> &'static str {
+        "dead letters"
+    }
+
+    fn progress(&self) -> Progress {
+        match self.producer.in_flight_count() {
+            0 => Progress::Idle,
+            _ => Progress::At(self.context().reported.load(Ordering::Relaxed)),
+        }
+    }
+
+    fn is_answered(&self, patience: Duration) -> bool {
+        is_answered(self.producer.client(), patience)
+    }
+
+    fn bootstrap_again(&self) {
+        bootstrap_again(self.producer.client(), &self.config);
+    }
+
+    fn look(&self) -> Look {
+        Look {
+            config: self.config.clone(),
+            group: None,
+        }
+    }
+}
+
+/// Sends what came back, one after the other and nothing beside it. On the thread that serves the reports.
+fn send_again(producer: &BaseProducer<Context>) {
+    let context = producer.client().context();
+    let settle = || {
+        while producer.flush(SETTLE).is_err() {
+            if context.shutdown.given_up() {
+                return false;
+            }
+        }
+        true
+    };
+    loop {
+        let Some(returned) = lock(&context.returned).pop_front() else {
+            return;
+        };
+        let _by_itself = context.alone.write().unwrap_or_else(PoisonError::into_inner);
+        if !settle() {
+            return;
+        }
+        let mut on_its_way = returned.on_its_way;
+        on_its_way.is_alone = true;
+        let record = record(
+            &context.topic,
+            on_its_way,
+            returned.headers,
+            returned.key.as_deref(),
+            returned.value.as_deref(),
+        );
+        if let Err((error, _)) = producer.send(record) {
+            return fail(&context.shutdown, &context.topic, &error);
+        }
+        if !settle() {
+            return;
+        }
+    }
+}
+
+fn record<'r>(
+    topic: &'r str,
+    on_its_way: Box<OnItsWay>,
+    headers: OwnedHeaders,
+    key: Option<&'r [u8]>,
+    value: Option<&'r [u8]>,
+) -> Record<'r> {
+    let mut record: Record<'_> = BaseRecord::with_opaque_to(topic, on_its_way).headers(headers);
+    (record.key, record.payload) = (key, value);
+    record
+}
+
+impl Context {
+    /// A letter that the broker did not take because of its size: how it goes on, unless it is as short as letters get.
+    fn take_back(&self, letter: &BorrowedMessage<'_>, mut on_its_way: Box<OnItsWay>) -> Option<Returned> {
+        let (key, value) = (letter.key_len(), letter.payload_len());
+        let (kept_key, kept_value) = (letter.key(), letter.payload());
+        let owned = |part: Option<&[u8]>| part.map(<[u8]>::to_vec);
+        if !on_its_way.is_alone && shares_a_batch(on_its_way.letter.bytes(key, value)) {
+            return Some(Returned {
+                on_its_way,
+                headers: letter.headers().map(BorrowedHeaders::detach).unwrap_or_default(),
+                key: owned(kept_key),
+                value: owned(kept_value),
+            });
+        }
+        let extent = on_its_way.letter.shorter(on_its_way.extent, key, value)?;
+        on_its_way.extent = extent;
+        let parts = on_its_way.letter.parts(letter, &self.group, extent);
+        Some(Returned {
+            headers: parts.headers,
+            key: owned(parts.key),
+            value: owned(parts.value),
+            on_its_way,
+        })
+    }
+}
+
+crate::reports_to_its_reporter!(Context);
+
+impl ProducerContext for Context {
+    type DeliveryOpaque = Box<OnItsWay>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, on_its_way: Box<OnItsWay>) {
+        self.reported.fetch_add(1, Ordering::Relaxed);
+        match result {
+            Ok(_) => {
+                self.reporter
+                    .shortened(&on_its_way.receipt.origin(), on_its_way.extent);
+                (self.on_delivered)(&on_its_way.letter.reason);
+                if let Some(probe) = on_its_way.probe {
+                    probe.acknowledged();
+                }
+                on_its_way.receipt.finish();
+            }
+            Err((
+                KafkaError::MessageProduction(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight),
+                _,
+            )) => {}
+            Err((error, letter)) if is_too_large(error) => match self.take_back(letter, on_its_way) {
+                Some(returned) => lock(&self.returned).push_back(returned),
+                None => fail(&self.shutdown, &self.topic, error),
+            },
+            Err((error, _)) => fail(&self.shutdown, &self.topic, error),
+        }
+    }
+}
+
+impl Outstanding {
+    fn of(count: &Arc<AtomicUsize>) -> Self {
+        count.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Outstanding {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl std::fmt::Debug for DeadLetters {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("DeadLetters")
+            .field("topic", &self.topic())
+            .finish_non_exhaustive()
+    }
+}
