@@ -71,7 +71,8 @@ pub struct RunArgs {
     )]
     pub topics: Vec<String>,
 
-    /// Write all topics whose name matches, new ones included; anchored only where it says ^ or $
+    /// Write all topics whose name matches, new ones included; anchored only where it says ^ or $. Dead letters are
+    /// never among them: topics named *.dead-letter, this sink's own, and messages with a dead letter's headers
     #[arg(long, env = "TOPIC_REGEX", value_name = "REGEX", conflicts_with = "topics")]
     pub topic_regex: Option<String>,
 
@@ -254,7 +255,8 @@ pub struct RunArgs {
     #[command(flatten)]
     pub apart: ApartArgs,
 
-    /// Write only records from this moment on (their time in Kafka), up to --to, and end: to repair a database.
+    /// Write only records from this moment on (their time in Kafka), up to --to, and end with a summary on stdout: to
+    /// repair a database.
     /// 2026-11-21T10:00:00Z, 2026-11-21 (UTC) or -90m before now
     #[arg(
         long, env = "FROM", value_name = "TIME", value_parser = moment, allow_hyphen_values = true,
@@ -270,7 +272,8 @@ pub struct RunArgs {
     pub to: Option<Moment>,
 
     /// Name of a replay that several replicas share, or that goes on after a restart: they are the group
-    /// <group>.replay-NAME. Each replay is a group of its own without it; the live group is never touched
+    /// <group>.replay-NAME, which stays. Without it each replay is a group of its own, removed at its end; the live
+    /// group is never touched
     #[arg(long, env = "REPLAY", value_name = "NAME", help_heading = "Replay")]
     pub replay: Option<String>,
 

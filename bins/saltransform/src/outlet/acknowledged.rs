@@ -181,7 +181,7 @@ impl<'m> Acknowledged<'m> {
             .iter()
             .filter_map(|one| match one {
                 Returned::Later(_, _, topic) => topic.as_deref(),
-                Returned::Refused(..) => None,
+                Returned::Refused(..) | Returned::Crowded(_) => None,
             })
             .collect();
         let mut asked = lock(&self.asked);
