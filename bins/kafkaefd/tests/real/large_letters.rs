@@ -120,7 +120,8 @@ fn every_size(exactly_once: bool, operators_topic: bool) {
         assert_eq!(shortened, 0, "our own topic takes all of them");
         return;
     }
-    assert!(shortened >= 6 && shortened < sent, "{shortened} of {sent}");
+    // Those that leave less room in a batch than our headers take.
+    assert!((3..=6).contains(&shortened), "{shortened} of {sent}");
     // A value that is left out is put back from where it is. At the limit itself no header fits beside it.
     let replayed = answer(&services, &dead, &["replay", "--yes"]);
     let (back, refused) = (

@@ -102,7 +102,7 @@ impl<'m> Acknowledged<'m> {
         if let Some(key) = &key {
             record = record.key(key);
         }
-        while let Err((error, back)) = self.hand_over(record) {
+        while let Some((error, back)) = self.hand_over(record) {
             if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
                 self.producer
                     .client()
@@ -118,18 +118,18 @@ impl<'m> Acknowledged<'m> {
         }
     }
 
-    /// Gives librdkafka a record. One that is sent by itself waits for all others first, unless its message is void by then.
-    fn hand_over<'r>(&self, record: Record<'r, 'm>) -> Result<(), (KafkaError, Record<'r, 'm>)> {
+    /// Gives librdkafka a record, which comes back where it is refused. One that is sent by itself waits for all others first, unless its message is void by then.
+    fn hand_over<'r>(&self, record: Record<'r, 'm>) -> Option<(KafkaError, Record<'r, 'm>)> {
         if !record.delivery_opaque.is_alone {
-            return self.alone.among_others(|| self.producer.send(record));
+            return self.alone.among_others(|| self.producer.send(record).err());
         }
         let is_revoked = |record: &Record<'_, 'm>| record.delivery_opaque.taken.receipt.is_revoked();
         let is_void =
             |record: Option<&Record<'_, 'm>>| self.shutdown.given_up() || record.is_some_and(is_revoked);
-        let send = |record| self.producer.send(record);
+        let send = |record| self.producer.send(record).err();
         self.alone
             .by_itself(&self.producer, record, is_void, send)
-            .unwrap_or(Ok(()))
+            .flatten()
     }
 
     pub(super) fn bury(&self, taken: Taken<'m>, reason: Reason) {

@@ -212,14 +212,14 @@ impl<'m> Transactional<'m> {
     fn hand_over(&self, mut record: Record<'_, 'm>) -> Option<(KafkaError, Box<OnItsWay<'m>>)> {
         loop {
             let pass = self.passes(&record.delivery_opaque.sent.taken)?;
-            let sent = if record.delivery_opaque.sent.is_alone {
-                let send = |record| self.producer.send(record);
+            let refused = if record.delivery_opaque.sent.is_alone {
+                let send = |record| self.producer.send(record).err();
                 self.alone
                     .by_itself(&self.producer, record, |record| self.is_void(record), send)?
             } else {
-                self.alone.among_others(|| self.producer.send(record))
+                self.alone.among_others(|| self.producer.send(record).err())
             };
-            let (error, back) = sent.err()?;
+            let (error, back) = refused?;
             drop(pass);
             if is_refusal(&error) {
                 return Some((error, back.delivery_opaque));

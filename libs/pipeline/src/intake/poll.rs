@@ -49,7 +49,6 @@ pub struct Intake {
     options: IntakeOptions,
     reporter: Reporter,
     since: Instant,
-    has_read_range: AtomicBool,
 }
 
 impl Intake {
@@ -95,13 +94,13 @@ impl Intake {
             options,
             reporter,
             since: Instant::now(),
-            has_read_range: AtomicBool::new(false),
         })
     }
 
     /// Whether it has ended because all of its range that was given to it is read and finished.
     pub fn has_read_range(&self) -> bool {
-        self.has_read_range.load(Ordering::Relaxed)
+        let range = self.consumer.context().range.as_ref();
+        range.is_some_and(RangeReader::is_finished)
     }
 
     /// Consumes on this thread until the service ends; lanes work on threads of their own.
@@ -235,7 +234,6 @@ impl Intake {
             }
             orders.obey();
             if dealer.waiting() == 0 && self.is_range_read()? {
-                self.has_read_range.store(true, Ordering::Relaxed);
                 shutdown.ask();
                 break;
             }
@@ -305,7 +303,7 @@ impl Intake {
                 })
             }
             Progress::NothingAssigned | Progress::Reading => Ok(false),
-            Progress::Read => Ok(self.board.messages() == 0),
+            Progress::Read => Ok(self.board.messages() == 0 && range.finish()),
         }
     }
 

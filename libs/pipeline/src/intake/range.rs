@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
@@ -42,6 +43,7 @@ impl fmt::Display for TimeRange {
 pub(super) struct RangeReader {
     range: TimeRange,
     assigned: Mutex<Assigned>,
+    is_finished: AtomicBool,
 }
 
 /// The assigned partitions.
@@ -73,7 +75,19 @@ impl RangeReader {
         Self {
             range,
             assigned: Mutex::default(),
+            is_finished: AtomicBool::new(false),
         }
+    }
+
+    /// Notes that what was read is finished, too.
+    pub(super) fn finish(&self) -> bool {
+        self.is_finished.store(true, Ordering::Relaxed);
+        true
+    }
+
+    /// Whether it is.
+    pub(super) fn is_finished(&self) -> bool {
+        self.is_finished.load(Ordering::Relaxed)
     }
 
     /// Remembers that partitions could not be located.
