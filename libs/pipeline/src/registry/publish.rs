@@ -75,6 +75,10 @@ impl Registry {
         if published == Published::Unchanged {
             return Ok(published);
         }
+        let before = match published {
+            Published::New => None,
+            _ => Some(insist(|| self.version(subject, None)).await?.version),
+        };
         for version in self.newer_than(subject, schema).await?.into_iter().rev() {
             insist(|| self.delete_version(subject, version, false)).await?;
         }
@@ -82,7 +86,14 @@ impl Registry {
         let latest = insist(|| self.version(subject, None)).await?;
         // Registries that keep schemas in a form of their own tell by the id that it is the same.
         if is_same_schema(&latest.schema, schema) || latest.id == id {
-            return Ok(published);
+            // A registry may answer the text that another subject has for the same schema: then the version says that
+            // nothing is new.
+            let is_unchanged = before == Some(latest.version);
+            return Ok(if is_unchanged {
+                Published::Unchanged
+            } else {
+                published
+            });
         }
         let newer = self.newer_than(subject, schema).await?;
         let newer = if newer.is_empty() {
