@@ -31,7 +31,7 @@ pub enum Command {
     )]
     Init(Box<InitArgs>),
     /// Transform SAL text from Kafka to Avro in Kafka, until stopped
-    #[command(after_help = "Example: saltransform run --subsystem Test --auto-offset-reset earliest")]
+    #[command(after_help = "Example: saltransform run --subsystem Test --broker localhost:9092")]
     Run(Box<RunArgs>),
     /// Transform messages from files, without Kafka: one JSON object a message on stdout; exit code 1 if any failed
     #[command(
@@ -135,8 +135,9 @@ pub struct RunArgs {
     #[arg(long, env = "GROUP", value_name = "NAME")]
     pub group: Option<String>,
 
-    /// Where a group without a committed offset starts
-    #[arg(long, env = "AUTO_OFFSET_RESET", value_enum, default_value_t = OffsetReset::Latest)]
+    /// Where a group starts that has read nothing yet; `latest` passes over what is there and logs how much. A group that has
+    /// read before goes on where it was, or at the beginning of what retention left
+    #[arg(long, env = "AUTO_OFFSET_RESET", value_enum, default_value_t = OffsetReset::Earliest)]
     pub auto_offset_reset: OffsetReset,
 
     /// Read every partition from its start, whatever the group has committed
@@ -227,7 +228,7 @@ impl RunArgs {
             subsystem: Vec::new(),
             topic: Vec::new(),
             group: None,
-            auto_offset_reset: OffsetReset::Latest,
+            auto_offset_reset: OffsetReset::Earliest,
             rewind_to_start: false,
             tasks: None,
             disable_producer_acks: false,

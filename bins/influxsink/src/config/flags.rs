@@ -80,7 +80,8 @@ pub struct RunArgs {
     #[arg(long, env = "GROUP", default_value = "influxsink", value_name = "NAME")]
     pub group: String,
 
-    /// Where a group starts that has no committed offset
+    /// Where a group starts that has read nothing yet; `latest` passes over what is there and logs how much. A group that has
+    /// read before goes on where it was, or at the beginning of what retention left
     #[arg(
         long,
         env = "AUTO_OFFSET_RESET",

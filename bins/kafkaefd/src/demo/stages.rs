@@ -85,8 +85,8 @@ impl Stages {
         let mut transform = TransformArgs::new(parts.kafka.clone(), parts.registry.clone(), service_args);
         transform.subsystem = subsystems;
         transform.group = Some(format!("{run}-saltransform"));
-        if args.broker.is_none() {
-            transform.auto_offset_reset = OffsetReset::Earliest;
+        if args.broker.is_some() {
+            transform.auto_offset_reset = OffsetReset::Latest;
         }
         let stage = Stage::new(&transform, &saltransform)?;
         let transforming = tokio::task::spawn_blocking(move || stage.run());
