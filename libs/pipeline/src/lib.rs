@@ -31,6 +31,7 @@ pub mod dead_letter;
 pub mod headers;
 pub mod intake;
 pub mod kafka;
+mod labels;
 pub mod memory;
 pub mod metrics;
 pub mod nearest;

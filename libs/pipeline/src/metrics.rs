@@ -4,67 +4,23 @@
 //! several stages in one process). Counters end in `_total`, times are histograms in seconds: their `_sum` and
 //! `_count` serve `rate()` as the summaries of the 2019 transformer did, their buckets give quantiles.
 //!
+//! Every counter exists from the start, with 0 for each value that its labels can have ([`labels`]): `increase()` sees
+//! the first event, too.
+//!
 //! The counts add up at every stage: consumed = produced (or written) + dead-lettered + skipped + in flight.
+
+mod make;
 
 use std::sync::LazyLock;
 
-use prometheus::{
-    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-};
+use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry};
+
+use self::make::{counter, counters, gauge, gauges, histogram, way_buckets, work_buckets};
+use crate::labels;
 
 /// Names are checked by a test, so registering one can only fail if it is registered twice; that is a programming
 /// error which the caller passes on.
 pub type MetricsError = prometheus::Error;
-
-/// Buckets for the work on one message: 0.5 µs to 16 ms, doubling.
-fn work_buckets() -> Vec<f64> {
-    prometheus::exponential_buckets(0.5e-6, 2.0, 16).unwrap_or_default()
-}
-
-/// Buckets for a way through brokers and networks: 0.5 ms to about 4 minutes, doubling.
-fn way_buckets() -> Vec<f64> {
-    prometheus::exponential_buckets(0.5e-3, 2.0, 20).unwrap_or_default()
-}
-
-fn counter(registry: &Registry, name: &str, help: &str) -> Result<IntCounter, MetricsError> {
-    let metric = IntCounter::new(name, help)?;
-    registry.register(Box::new(metric.clone()))?;
-    Ok(metric)
-}
-
-fn counters(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    labels: &[&str],
-) -> Result<IntCounterVec, MetricsError> {
-    let metric = IntCounterVec::new(Opts::new(name, help), labels)?;
-    registry.register(Box::new(metric.clone()))?;
-    Ok(metric)
-}
-
-fn gauge(registry: &Registry, name: &str, help: &str) -> Result<IntGauge, MetricsError> {
-    let metric = IntGauge::new(name, help)?;
-    registry.register(Box::new(metric.clone()))?;
-    Ok(metric)
-}
-
-fn gauges(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, MetricsError> {
-    let metric = IntGaugeVec::new(Opts::new(name, help), labels)?;
-    registry.register(Box::new(metric.clone()))?;
-    Ok(metric)
-}
-
-fn histogram(
-    registry: &Registry,
-    name: &str,
-    help: &str,
-    buckets: Vec<f64>,
-) -> Result<Histogram, MetricsError> {
-    let metric = Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets))?;
-    registry.register(Box::new(metric.clone()))?;
-    Ok(metric)
-}
 
 /// Log lines that stderr did not take, of the whole process: logging is there before any registry, and each shows the same.
 pub(crate) fn log_lines_dropped() -> Option<&'static IntCounter> {
@@ -107,6 +63,10 @@ pub struct KafkaMetrics {
     pub stuck: IntCounterVec,
     /// Dead letters that their topic does not take whole, by what was left out: headers, value.
     pub shortened: IntCounterVec,
+    /// Messages that the brokers deleted before they were read, by topic.
+    pub lost_to_retention: IntCounterVec,
+    /// Partitions whose topic was deleted and made anew, by topic.
+    pub recreated: IntCounterVec,
 }
 
 impl KafkaMetrics {
@@ -124,12 +84,19 @@ impl KafkaMetrics {
                 "kafka_assigned_partitions",
                 "partitions that the group has assigned to this process",
             )?,
-            rebalances: counters(r, "kafka_rebalances_total", "rebalances by kind", &["kind"])?,
+            rebalances: counters(
+                r,
+                "kafka_rebalances_total",
+                "rebalances by kind",
+                &["kind"],
+                labels::REBALANCES,
+            )?,
             errors: counters(
                 r,
                 "kafka_errors_total",
                 "errors of the Kafka clients by code",
                 &["code"],
+                labels::KAFKA_ERRORS,
             )?,
             in_flight: gauge(
                 r,
@@ -151,7 +118,13 @@ impl KafkaMetrics {
                 "kafka_released_total",
                 "messages given back unfinished, read again by another",
             )?,
-            commits: counters(r, "kafka_commits_total", "offset commits by result", &["result"])?,
+            commits: counters(
+                r,
+                "kafka_commits_total",
+                "offset commits by result",
+                &["result"],
+                labels::COMMITS,
+            )?,
             blocked: gauge(
                 r,
                 "kafka_blocked_partitions",
@@ -172,12 +145,30 @@ impl KafkaMetrics {
                 "kafka_stuck_clients_total",
                 "clients that stood still though the cluster worked, by what was done about it",
                 &["client", "remedy"],
+                // Its watch shows them of each client that there is.
+                &[],
+            )?,
+            // Topics are known once they are assigned: then their series begin with 0.
+            lost_to_retention: counters(
+                r,
+                "kafka_messages_lost_to_retention_total",
+                "messages that the brokers deleted before they were read",
+                &["topic"],
+                &[],
+            )?,
+            recreated: counters(
+                r,
+                "kafka_topics_recreated_total",
+                "partitions whose topic was deleted and made anew",
+                &["topic"],
+                &[],
             )?,
             shortened: counters(
                 r,
                 "kafka_dead_letters_shortened_total",
                 "dead letters without what does not fit into their topic, by what that is",
                 &["omitted"],
+                labels::SHORTENED,
             )?,
         })
     }
@@ -243,18 +234,21 @@ impl TransformMetrics {
                 "saltransform_dead_letters_total",
                 "messages in the dead-letter topic",
                 &["stage", "reason"],
+                labels::TRANSFORM_DEAD_LETTERS,
             )?,
             skipped: counters(
                 r,
                 "saltransform_skipped_total",
                 "messages that carry nothing",
                 &["reason"],
+                labels::TRANSFORM_SKIPPED,
             )?,
             notes: counters(
                 r,
                 "saltransform_notes_total",
                 "values skipped, omitted or ambiguous in carried messages",
                 &["reason"],
+                &labels::notes(),
             )?,
             total_seconds: histogram(
                 r,
@@ -273,6 +267,7 @@ impl TransformMetrics {
                 "saltransform_schema_lookups_total",
                 "schema look-ups in the registry by result",
                 &["result"],
+                labels::SCHEMA_LOOKUPS,
             )?,
         })
     }
@@ -326,31 +321,29 @@ impl SinkMetrics {
                 "influxsink_dead_letters_total",
                 "messages in the dead-letter topic",
                 &["stage", "reason"],
+                labels::SINK_DEAD_LETTERS,
             )?,
             skipped: counters(
                 r,
                 "influxsink_skipped_total",
                 "messages that carry nothing",
                 &["reason"],
+                labels::SINK_SKIPPED,
             )?,
             left_out: counters(
                 r,
                 "influxsink_left_out_total",
                 "fields left out of written points",
                 &["reason"],
+                labels::LEFT_OUT,
             )?,
-            overwritten: {
-                let overwritten = counters(
-                    r,
-                    "influxsink_overwritten_total",
-                    "points with the series and time of another message's, which they overwrite",
-                    &["reason"],
-                )?;
-                for reason in ["resolution", "same_time", "topics"] {
-                    overwritten.with_label_values(&[reason]);
-                }
-                overwritten
-            },
+            overwritten: counters(
+                r,
+                "influxsink_overwritten_total",
+                "points with the series and time of another message's, which they overwrite",
+                &["reason"],
+                labels::OVERWRITTEN,
+            )?,
             time_from_kafka: counter(
                 r,
                 "influxsink_time_from_kafka_total",
@@ -373,6 +366,7 @@ impl SinkMetrics {
                 "influxsink_retries_total",
                 "requests that another one followed",
                 &["reason"],
+                labels::RETRIES,
             )?,
             line_bytes: counter(r, "influxsink_line_bytes_total", "bytes of lines sent")?,
             sent_bytes: counter(
@@ -391,6 +385,7 @@ impl SinkMetrics {
                 "influxsink_schema_lookups_total",
                 "schema look-ups in the registry by result",
                 &["result"],
+                labels::SINK_SCHEMA_LOOKUPS,
             )?,
         })
     }
