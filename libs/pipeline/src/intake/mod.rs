@@ -20,6 +20,7 @@ mod board;
 mod context;
 mod deal;
 mod error;
+mod expression;
 mod gate;
 mod lane;
 mod options;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 
+use super::expression;
 use super::range::TimeRange;
 
 /// The topics of an intake.
@@ -16,12 +17,17 @@ pub enum Topics {
 }
 
 impl Topics {
-    /// The form that librdkafka subscribes to: an expression starts with `^`.
+    /// The form that librdkafka subscribes to: an expression starts with `^`, and is one for the whole name.
     pub(super) fn subscription(&self) -> Vec<String> {
         match self {
             Self::Named(names) => names.clone(),
-            Self::Matching(regex) if regex.starts_with('^') => vec![regex.clone()],
-            Self::Matching(regex) => vec![format!("^.*({regex})")],
+            Self::Matching(regex) => vec![expression::whole_name(regex).unwrap_or_else(|| {
+                if regex.starts_with('^') {
+                    regex.clone()
+                } else {
+                    format!("^.*({regex})")
+                }
+            })],
         }
     }
 
@@ -72,6 +78,8 @@ pub struct IntakeOptions {
     pub commit_interval: Duration,
     /// How long a client may get no answer from a cluster that answers others, before it is stuck.
     pub stuck_timeout: Duration,
+    /// How often the ids of the topics are asked for, to notice those that were deleted and made anew.
+    pub topic_ids_interval: Duration,
     /// How often a lane is ticked; see [`Lane::rest`](super::Lane::rest).
     pub tick_interval: Duration,
 }
@@ -93,6 +101,7 @@ impl IntakeOptions {
             skip_undecodable_batches: false,
             commit_interval: Duration::from_secs(1),
             stuck_timeout: Duration::from_secs(60),
+            topic_ids_interval: Duration::from_secs(10),
             tick_interval: Duration::from_millis(5),
         }
     }
@@ -105,12 +114,14 @@ mod tests {
     #[test]
     fn an_expression_matches_anywhere_unless_it_is_anchored() {
         assert_eq!(
-            Topics::Matching("^lsst\\.sal\\..*".into()).subscription(),
-            ["^lsst\\.sal\\..*"]
+            Topics::Matching("^lsst\\.sal\\.".into()).subscription(),
+            ["^(lsst\\.sal\\..*)$"]
         );
         assert_eq!(
             Topics::Matching("MTMount".into()).subscription(),
-            ["^.*(MTMount)"]
+            ["^(.*MTMount.*)$"]
         );
+        // Only librdkafka understands it.
+        assert_eq!(Topics::Matching(r"^(a)\1".into()).subscription(), [r"^(a)\1"]);
     }
 }
