@@ -1,0 +1,204 @@
+//! A consumer group of the tests: an intake whose lanes can be held up and note what they see, on any broker.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{JoinHandle, Scope};
+use std::time::{Duration, Instant};
+
+use devstack::Broker;
+use pipeline::config::ServiceArgs;
+use pipeline::intake::{Intake, IntakeOptions, Lane, LaneError, LaneFactory, Taken, Topics};
+use pipeline::kafka::Reporter;
+use pipeline::metrics::KafkaMetrics;
+use pipeline::service::Service;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::message::Message;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+
+pub(crate) const TOPIC: &str = "in";
+/// A message with which the lane of a test panics.
+pub(crate) const BUG: &[u8] = b"bug";
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What all lanes of a test have finished: how often each message was seen, by its value.
+#[derive(Clone, Default)]
+pub(crate) struct Seen {
+    pub(crate) counts: Arc<Mutex<HashMap<Vec<u8>, u32>>>,
+    pub(crate) held: Arc<AtomicBool>,
+}
+
+pub(crate) struct HeldLane<'m> {
+    seen: Seen,
+    waiting: Vec<Taken<'m>>,
+}
+
+impl<'m> LaneFactory<'m> for Seen {
+    type Lane = HeldLane<'m>;
+
+    fn lane<'scope>(&self, _: usize, _: &'scope Scope<'scope, 'm>) -> Result<HeldLane<'m>, LaneError>
+    where
+        'm: 'scope,
+    {
+        Ok(HeldLane {
+            seen: self.clone(),
+            waiting: Vec::new(),
+        })
+    }
+}
+
+impl<'m> Lane<'m> for HeldLane<'m> {
+    fn take(&mut self, batch: Vec<Taken<'m>>) -> Result<(), LaneError> {
+        self.waiting.extend(batch);
+        self.tick()
+    }
+
+    fn tick(&mut self) -> Result<(), LaneError> {
+        if !self.seen.held.load(Ordering::Relaxed) {
+            for taken in self.waiting.drain(..) {
+                let value = taken.message.payload().unwrap_or_default().to_vec();
+                assert_ne!(value, BUG, "what a bug in a lane does");
+                *self.seen.counts.lock().unwrap().entry(value).or_default() += 1;
+                taken.receipt.finish();
+            }
+        }
+        Ok(())
+    }
+
+    fn drain(&mut self) -> Result<(), LaneError> {
+        self.tick()?;
+        self.waiting.retain(|taken| !taken.receipt.is_revoked());
+        Ok(())
+    }
+}
+
+impl Seen {
+    pub(crate) fn distinct(&self) -> usize {
+        self.counts.lock().unwrap().len()
+    }
+
+    pub(crate) fn twice(&self) -> usize {
+        self.counts
+            .lock()
+            .unwrap()
+            .values()
+            .filter(|count| **count > 1)
+            .count()
+    }
+}
+
+pub(crate) struct Consumer {
+    pub(crate) service: Service,
+    pub(crate) metrics: KafkaMetrics,
+    pub(crate) thread: JoinHandle<()>,
+}
+
+impl Consumer {
+    /// On any broker, with this address.
+    pub(crate) fn start_at(
+        bootstrap_servers: &str,
+        seen: &Seen,
+        change: impl FnOnce(&mut IntakeOptions),
+    ) -> Self {
+        Self::start_with(bootstrap_servers, seen, change, || ())
+    }
+
+    pub(crate) fn start(broker: &Broker, seen: &Seen, change: impl FnOnce(&mut IntakeOptions)) -> Self {
+        Self::start_and_close_after(broker, seen, change, || ())
+    }
+
+    /// When its run is over, it waits for `wait` before it closes the consumer.
+    pub(crate) fn start_and_close_after(
+        broker: &Broker,
+        seen: &Seen,
+        change: impl FnOnce(&mut IntakeOptions),
+        wait: impl FnOnce() + Send + 'static,
+    ) -> Self {
+        Self::start_with(broker.bootstrap_servers(), seen, change, wait)
+    }
+
+    fn start_with(
+        bootstrap_servers: &str,
+        seen: &Seen,
+        change: impl FnOnce(&mut IntakeOptions),
+        wait: impl FnOnce() + Send + 'static,
+    ) -> Self {
+        let service = Service::embedded(&ServiceArgs::default());
+        let metrics = KafkaMetrics::register(&service.metrics).unwrap();
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", bootstrap_servers)
+            .set("session.timeout.ms", "6000");
+        for (key, value) in Broker::fetch_hints() {
+            config.set(*key, *value);
+        }
+        let mut options = IntakeOptions::new(config, "group", Topics::Named(vec![TOPIC.to_owned()]));
+        options.lanes = 2;
+        options.commit_interval = Duration::from_millis(50);
+        change(&mut options);
+        let reporter = Reporter::new(metrics.clone(), service.readiness.part("kafka"));
+        let (seen, shutdown) = (seen.clone(), service.shutdown.clone());
+        let thread = std::thread::spawn(move || {
+            let intake = Intake::new(options, reporter).unwrap();
+            intake.run(&seen, &shutdown).unwrap();
+            wait();
+        });
+        Self {
+            service,
+            metrics,
+            thread,
+        }
+    }
+
+    pub(crate) fn stop(self) {
+        self.service.shutdown.ask();
+        wait_until("the intake ends", || self.thread.is_finished());
+        self.thread.join().unwrap();
+    }
+}
+
+pub(crate) fn produce(broker: &Broker, values: std::ops::Range<usize>, bytes: usize) {
+    produce_to(broker, TOPIC, values, bytes);
+}
+
+pub(crate) fn produce_to(broker: &Broker, topic: &str, values: std::ops::Range<usize>, bytes: usize) {
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", broker.bootstrap_servers())
+        .create()
+        .unwrap();
+    for value in values {
+        let payload = format!("{value:0bytes$}");
+        send(&producer, topic, payload.as_bytes());
+    }
+    producer.flush(PATIENCE).unwrap();
+}
+
+pub(crate) fn send(producer: &BaseProducer, topic: &str, payload: &[u8]) {
+    producer
+        .send(BaseRecord::<(), _>::to(topic).payload(payload))
+        .map_err(|(e, _)| e)
+        .unwrap();
+}
+
+/// How far the group has read the topic's first partition.
+pub(crate) fn committed(broker: &Broker) -> Offset {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", broker.bootstrap_servers())
+        .set("group.id", "group")
+        .create()
+        .unwrap();
+    let mut list = TopicPartitionList::new();
+    list.add_partition(TOPIC, 0);
+    let committed = consumer.committed_offsets(list, PATIENCE).unwrap();
+    committed.elements()[0].offset()
+}
+
+pub(crate) fn wait_until(what: &str, condition: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < PATIENCE, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
