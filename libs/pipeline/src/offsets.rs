@@ -14,8 +14,10 @@ use std::collections::VecDeque;
 pub struct FinishedPrefix {
     /// Taken and not yet part of the prefix, in offset order, with whether it has finished.
     open: VecDeque<(i64, bool)>,
-    /// The offset to commit: one past the last message of the prefix.
+    /// The offset to commit: one past the last message of the prefix, or of what is no message behind it.
     position: Option<i64>,
+    /// Before it, nothing is left to be taken.
+    reached: Option<i64>,
 }
 
 impl FinishedPrefix {
@@ -24,6 +26,9 @@ impl FinishedPrefix {
     pub fn begin(&mut self, offset: i64) {
         if self.open.back().is_some_and(|&(last, _)| last >= offset) {
             self.open.clear();
+        }
+        if self.reached.is_some_and(|reached| reached > offset) {
+            self.reached = None;
         }
         self.open.push_back((offset, false));
     }
@@ -44,6 +49,23 @@ impl FinishedPrefix {
         while let Some(&(first, true)) = self.open.front() {
             self.position = Some(first + 1);
             self.open.pop_front();
+        }
+        self.advance();
+    }
+
+    /// Notes that all messages before `offset` were taken: what else is there (markers of transactions, what compaction
+    /// left) is not delivered, and the prefix goes past it once they have finished.
+    pub fn reach(&mut self, offset: i64) {
+        self.reached = Some(offset);
+        self.advance();
+    }
+
+    fn advance(&mut self) {
+        if let Some(reached) = self.reached
+            && self.open.front().is_none_or(|&(first, _)| first >= reached)
+        {
+            self.position = self.position.max(Some(reached));
+            self.reached = None;
         }
     }
 
@@ -89,6 +111,35 @@ mod tests {
             None,
             "8 was taken before the replay and says nothing about 7"
         );
+        prefix.finish(7);
+        assert_eq!(prefix.position(), Some(8));
+    }
+
+    #[test]
+    fn what_is_no_message_is_passed_once_all_before_it_has_finished() {
+        let mut prefix = FinishedPrefix::default();
+        prefix.reach(3);
+        assert_eq!(prefix.position(), Some(3), "nothing was there");
+        prefix.begin(3);
+        prefix.begin(4);
+        prefix.reach(6);
+        prefix.finish(4);
+        assert_eq!(prefix.position(), Some(3), "3 has not finished");
+        prefix.begin(7);
+        prefix.finish(3);
+        assert_eq!(prefix.position(), Some(6));
+        prefix.finish(7);
+        assert_eq!(prefix.position(), Some(8));
+        prefix.reach(2);
+        assert_eq!(prefix.position(), Some(8), "it never goes back");
+    }
+
+    #[test]
+    fn what_was_reached_before_a_replay_is_forgotten() {
+        let mut prefix = FinishedPrefix::default();
+        prefix.begin(7);
+        prefix.reach(9);
+        prefix.begin(7);
         prefix.finish(7);
         assert_eq!(prefix.position(), Some(8));
     }

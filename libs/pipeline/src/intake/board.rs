@@ -40,6 +40,9 @@ pub(super) struct Partition {
     prefix: Mutex<FinishedPrefix>,
     taken: AtomicUsize,
     revoked: AtomicBool,
+    /// Its log begins anew in another one's name: what was taken of this one is finished, but no offset of it counts.
+    superseded: AtomicBool,
+    /// The offset that the group has, as far as its coordinator said so.
     committed: Mutex<Option<i64>>,
     /// Where to read again after an aborted transaction: the last committed offset, or the first that was taken.
     restart: AtomicI64,
@@ -135,35 +138,53 @@ impl Board {
     pub(super) fn partition(&self, topic: &str, number: i32, offset: i64, lanes: usize) -> Arc<Partition> {
         let ours = &mut lock(&self.assigned).ours;
         let next_lane = ours.len() % lanes.max(1);
-        let partition = ours.entry((topic.to_owned(), number)).or_insert_with(|| {
-            Arc::new(Partition {
-                topic: topic.into(),
-                number,
-                lane: next_lane,
-                prefix: Mutex::default(),
-                taken: AtomicUsize::new(0),
-                revoked: AtomicBool::new(false),
-                committed: Mutex::default(),
-                restart: offset.into(),
-                next: NONE.into(),
-                in_flight: Arc::clone(&self.in_flight),
-            })
-        });
+        let partition = ours
+            .entry((topic.to_owned(), number))
+            .or_insert_with(|| self.new_partition(topic, number, next_lane, offset));
         Arc::clone(partition)
+    }
+
+    /// The same partition, whose log begins anew: with another offset to commit, on the same lane.
+    pub(super) fn supersede(&self, old: &Partition, offset: i64) -> Arc<Partition> {
+        old.superseded.store(true, Ordering::Relaxed);
+        let new = self.new_partition(&old.topic, old.number, old.lane, offset);
+        let key = (old.topic.to_string(), old.number);
+        lock(&self.assigned).ours.insert(key, Arc::clone(&new));
+        new
+    }
+
+    fn new_partition(&self, topic: &str, number: i32, lane: usize, offset: i64) -> Arc<Partition> {
+        Arc::new(Partition {
+            topic: topic.into(),
+            number,
+            lane,
+            prefix: Mutex::default(),
+            taken: AtomicUsize::new(0),
+            revoked: AtomicBool::new(false),
+            superseded: AtomicBool::new(false),
+            next: NONE.into(),
+            committed: Mutex::default(),
+            restart: offset.into(),
+            in_flight: Arc::clone(&self.in_flight),
+        })
     }
 
     /// The offset of the next message of a partition, if one of it has come.
     pub(super) fn next_offset(&self, topic: &str, number: i32) -> Option<Offset> {
-        let key = (topic.to_owned(), number);
-        let next = lock(&self.assigned).ours.get(&key)?.next()?;
-        Some(Offset::Offset(next))
+        self.find(topic, number)?.next().map(Offset::Offset)
     }
 
     /// Any message of a partition may be the next one.
     pub(super) fn expect_any(&self, topic: &str, number: i32) {
-        if let Some(partition) = lock(&self.assigned).ours.get(&(topic.to_owned(), number)) {
+        if let Some(partition) = self.find(topic, number) {
             partition.expect(None);
         }
+    }
+
+    /// A partition that has sent a message since it was assigned.
+    pub(super) fn find(&self, topic: &str, number: i32) -> Option<Arc<Partition>> {
+        let key = (topic.to_owned(), number);
+        lock(&self.assigned).ours.get(&key).cloned()
     }
 
     /// Takes a partition off the board; its receipts from now on say that it is revoked.
@@ -288,15 +309,33 @@ impl Partition {
         self.taken.load(Ordering::Acquire) == 0
     }
 
-    /// The offset to commit, if it moved since the last call.
-    pub(super) fn take_position(&self) -> Option<i64> {
-        let position = lock(&self.prefix).position();
-        let mut committed = lock(&self.committed);
-        if position == *committed {
-            return None;
-        }
-        *committed = position;
-        position
+    /// Whether its log begins anew in another one's name.
+    pub(super) fn is_superseded(&self) -> bool {
+        self.superseded.load(Ordering::Relaxed)
+    }
+
+    /// All messages before `offset` were taken; answers which one was expected, if any was.
+    pub(super) fn reach(&self, offset: i64) -> Option<i64> {
+        lock(&self.prefix).reach(offset);
+        let expected = self.next();
+        self.expect(Some(offset));
+        expected
+    }
+
+    /// How far its messages have finished.
+    pub(super) fn position(&self) -> Option<i64> {
+        lock(&self.prefix).position()
+    }
+
+    /// The offset to commit, if it is not the one that the group has.
+    pub(super) fn uncommitted(&self) -> Option<i64> {
+        let position = self.position();
+        position.filter(|_| position != *lock(&self.committed))
+    }
+
+    /// The group has this offset.
+    pub(super) fn committed(&self, offset: Option<i64>) {
+        *lock(&self.committed) = offset;
     }
 
     /// After a transaction that was committed with `position`.
@@ -307,11 +346,6 @@ impl Partition {
     /// Where to read again after a transaction that was aborted.
     pub(super) fn restart(&self) -> i64 {
         self.restart.load(Ordering::Relaxed)
-    }
-
-    /// After a commit that failed: the next round tries it again.
-    pub(super) fn forget_commit(&self) {
-        *lock(&self.committed) = None;
     }
 }
 
@@ -336,7 +370,7 @@ mod tests {
         second.finish();
         drop(first);
         assert_eq!((board.bytes(), board.messages()), (0, 0));
-        assert_eq!(partition.take_position(), None);
+        assert_eq!(partition.uncommitted(), None);
         assert!(partition.is_idle());
     }
 
@@ -349,10 +383,10 @@ mod tests {
         assert_eq!((board.bytes(), board.messages()), (171, 5));
         Receipt::finish_all(vec![b, c, a, d]);
         assert_eq!((board.bytes(), board.messages()), (1, 1));
-        assert_eq!((one.take_position(), other.take_position()), (Some(7), Some(3)));
+        assert_eq!((one.uncommitted(), other.uncommitted()), (Some(7), Some(3)));
         assert!(!one.is_idle() && other.is_idle());
         drop(held);
-        assert_eq!((board.messages(), one.take_position()), (0, None));
+        assert_eq!((board.messages(), one.uncommitted()), (0, Some(7)));
     }
 
     #[test]
@@ -361,9 +395,9 @@ mod tests {
         let partition = board.partition("t", 0, 4, 1);
         let [held] = take(&partition, [(4, 1)]);
         partition.pass_over(10);
-        assert_eq!(partition.take_position(), None);
+        assert_eq!(partition.uncommitted(), None);
         held.finish();
-        assert_eq!(partition.take_position(), Some(10));
+        assert_eq!(partition.uncommitted(), Some(10));
         assert_eq!(board.next_offset("t", 0), Some(Offset::Offset(10)));
         board.expect_any("t", 0);
         assert_eq!(
@@ -373,14 +407,35 @@ mod tests {
     }
 
     #[test]
-    fn a_position_is_given_once_until_it_moves() {
+    fn a_position_is_given_until_the_group_has_it() {
         let board = board();
         let partition = board.partition("t", 0, 0, 1);
         Receipt::finish_all(partition.take([(0, 1)]));
-        assert_eq!(partition.take_position(), Some(1));
-        assert_eq!(partition.take_position(), None);
-        partition.forget_commit();
-        assert_eq!(partition.take_position(), Some(1));
+        assert_eq!(partition.uncommitted(), Some(1));
+        assert_eq!(partition.uncommitted(), Some(1));
+        partition.committed(Some(1));
+        assert_eq!(partition.uncommitted(), None);
+        // A commit that was sent before and arrived late.
+        partition.committed(Some(0));
+        assert_eq!(partition.uncommitted(), Some(1));
+    }
+
+    #[test]
+    fn what_was_taken_before_a_log_began_anew_moves_nothing() {
+        let board = board();
+        let old = board.partition("t", 0, 500, 4);
+        let [receipt] = take(&old, [(500, 1)]);
+        let new = board.supersede(&old, 0);
+        assert!(
+            old.is_superseded() && !receipt.is_revoked(),
+            "its messages come from nowhere else"
+        );
+        let [first] = take(&new, [(0, 1)]);
+        receipt.finish();
+        assert_eq!(new.uncommitted(), None);
+        first.finish();
+        assert_eq!(new.uncommitted(), Some(1));
+        assert!(Arc::ptr_eq(&new, &board.partition("t", 0, 1, 4)) && new.lane == old.lane);
     }
 
     #[test]
@@ -392,9 +447,9 @@ mod tests {
         let new = board.partition("t", 0, 0, 1);
         let [receipt] = take(&new, [(9, 1)]);
         old.finish();
-        assert_eq!(new.take_position(), None);
+        assert_eq!(new.uncommitted(), None);
         receipt.finish();
-        assert_eq!(new.take_position(), Some(10));
+        assert_eq!(new.uncommitted(), Some(10));
     }
 
     /// (It was out of sight while what is in flight was waited for: a transaction that ended then held its records without its

@@ -6,20 +6,26 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::Sender;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, RebalanceProtocol};
-use rdkafka::error::KafkaResult;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext, RebalanceProtocol};
+use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::util::Timeout;
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::assigned::AssignedPartitions;
 use super::blocked::Blocked;
 use super::board::{Board, Partition};
-use super::options::Topics;
+use super::commits::{self, OnItsWay};
+use super::lag::{self, AFTER_A_REBALANCE, AFTER_A_SEEK, FetchedToEnd};
+use super::options::{IntakeOptions, Topics};
 use super::range::RangeReader;
+use super::retention::Losses;
+use super::settings;
 use super::start;
 use super::transaction::Commits;
 use super::vitals::Vitals;
-use crate::kafka::Reporter;
+use crate::kafka::native::TopicId;
+use crate::kafka::{Reporter, native};
 
 /// How long a revoke waits for what is in flight. Longer than any healthy batch, shorter than the group waits for us.
 const REVOKE_WAIT: Duration = Duration::from_secs(5);
@@ -39,6 +45,16 @@ pub(super) struct IntakeContext {
     pub(super) is_transactional: AtomicBool,
     /// The stretch of time that is read, if it is not everything.
     pub(super) range: Option<RangeReader>,
+    /// What is known of the assigned partitions beside their messages.
+    pub(super) assigned: AssignedPartitions,
+    /// The commit that is on its way.
+    pub(super) on_its_way: OnItsWay,
+    /// Partitions that are fetched to their end.
+    pub(super) fetched: FetchedToEnd,
+    /// What the group did not get to read.
+    pub(super) losses: Losses,
+    /// Whether this process has read anything.
+    pub(super) has_read: AtomicBool,
     /// With `--auto-offset-reset latest`: the topics of the intake, to tell a new group from new partitions.
     pub(super) starts_at_latest: Option<Topics>,
     /// With `--rewind-to-start`: the partitions that were rewound already, as each is rewound once.
@@ -59,6 +75,7 @@ crate::reports_to_its_reporter!(IntakeContext, |context, statistics| {
         range.learn(statistics);
     }
     context.blocked.learn(statistics, &context.board);
+    lag::learn(context, statistics);
 });
 
 impl ConsumerContext for IntakeContext {
@@ -77,21 +94,15 @@ impl ConsumerContext for IntakeContext {
                     range.fail(error);
                     list = &mut nothing;
                 }
-                let pinned = match &self.starts_at_latest {
-                    Some(topics) => start::pin(consumer, topics, list),
-                    None => TopicPartitionList::new(),
-                };
+                start::find(self, consumer, list);
                 self.blocked.starts(list);
                 let assign = if cooperative {
                     consumer.incremental_assign(list)
                 } else {
                     consumer.assign(list)
                 };
-                if pinned.count() > 0
-                    && let Err(error) = consumer.commit(&pinned, CommitMode::Async)
-                {
-                    tracing::warn!(error = %crate::chain(&error), "start offsets could not be committed");
-                }
+                self.fetched.forget(AFTER_A_REBALANCE);
+                commits::send(consumer);
                 self.reporter.connected();
                 ("assign", assign)
             }
@@ -133,16 +144,7 @@ impl ConsumerContext for IntakeContext {
     }
 
     fn commit_callback(&self, result: KafkaResult<()>, offsets: &TopicPartitionList) {
-        let label = if result.is_ok() { "ok" } else { "failed" };
-        self.reporter.metrics().commits.with_label_values(&[label]).inc();
-        if let Err(error) = result {
-            // Nothing is lost: the positions stand on the board and go out with the next round.
-            tracing::warn!(error = %crate::chain(&error), partitions = %names(offsets), "offset commit failed");
-            self.board
-                .partitions()
-                .iter()
-                .for_each(|partition| partition.forget_commit());
-        }
+        commits::answered(self, result, offsets);
     }
 
     fn main_queue_min_poll_interval(&self) -> Timeout {
@@ -151,6 +153,40 @@ impl ConsumerContext for IntakeContext {
 }
 
 impl IntakeContext {
+    /// Of a consumer that has nothing assigned yet.
+    pub(super) fn new(
+        options: &IntakeOptions,
+        reporter: &Reporter,
+        board: Arc<Board>,
+        drains: Vec<Sender<()>>,
+        commits: Commits,
+    ) -> Self {
+        Self {
+            reporter: reporter.clone(),
+            board,
+            drains,
+            commits,
+            is_transactional: AtomicBool::new(false),
+            range: options.range.map(RangeReader::new),
+            assigned: AssignedPartitions::default(),
+            on_its_way: OnItsWay::default(),
+            fetched: FetchedToEnd::new(),
+            losses: Losses::new(reporter.clone()),
+            has_read: AtomicBool::new(false),
+            starts_at_latest: (settings::starts_at_latest(options) && !options.rewind_to_start)
+                .then(|| options.topics.clone()),
+            rewound: options.rewind_to_start.then(Default::default),
+            blocked: Blocked::new(
+                reporter.part().beside("partitions"),
+                reporter.metrics().clone(),
+                options.skip_undecodable_batches,
+            ),
+            vitals: Vitals::default(),
+            is_closing: AtomicBool::new(false),
+            has_left: AtomicBool::new(false),
+        }
+    }
+
     /// Gives all partitions back, once. While it closes, librdkafka takes every answer to a rebalance as that, and then the group
     /// ends. A second rebalance may wait behind the first (the close adds its own, `rd_kafka_cgrp_revoke_all_rejoin` of
     /// 2.12.1), and what it asked of the group would never be answered (`rd_kafka_cgrp_op_serve`).
@@ -158,10 +194,7 @@ impl IntakeContext {
         if self.has_left.swap(true, Ordering::Relaxed) {
             return;
         }
-        let mut list = TopicPartitionList::new();
-        for partition in self.board.partitions() {
-            list.add_partition(&partition.topic, partition.number);
-        }
+        let list = self.assigned.list();
         self.release(consumer, &list);
         let result = consumer.unassign();
         let metrics = self.reporter.metrics();
@@ -186,7 +219,10 @@ impl IntakeContext {
             .iter()
             .filter_map(|element| self.board.leave(element.topic(), element.partition()))
             .collect();
+        self.fetched.forget(AFTER_A_REBALANCE);
+        lag::hide(self, list);
         if revoked.is_empty() {
+            self.assigned.forget(list);
             return;
         }
         for drain in &self.drains {
@@ -204,10 +240,71 @@ impl IntakeContext {
             if !self.commits.end_transaction(patience) {
                 self.commits.doom();
             }
-        } else if let Err(error) = commit(consumer, &revoked, CommitMode::Sync) {
+        } else if let Err(error) = commits::commit_last(consumer, &revoked) {
             tracing::warn!(error = %crate::chain(&error), "commit before a revoke failed; some messages are read twice");
         }
         self.board.forget_leaving();
+        self.assigned.forget(list);
+    }
+
+    /// The current assignment of a partition, made when its first message (the one at `offset`) comes.
+    pub(super) fn partition(&self, topic: &str, number: i32, offset: i64, lanes: usize) -> Arc<Partition> {
+        if let Some(partition) = self.board.find(topic, number) {
+            return partition;
+        }
+        self.has_read.store(true, Ordering::Relaxed);
+        let partition = self.board.partition(topic, number, offset, lanes);
+        if let Some(known) = self.assigned.get(topic, number) {
+            partition.expect(known.start);
+            partition.committed(known.committed);
+        }
+        partition
+    }
+
+    /// Whether an error of the consumer is about a batch. Its partition's position may be any then, the end among them.
+    pub(super) fn is_of_batch(&self, code: Option<RDKafkaErrorCode>) -> bool {
+        let is_of_batch = self.blocked.notes(code);
+        if is_of_batch {
+            self.fetched.forget(AFTER_A_SEEK);
+        }
+        is_of_batch
+    }
+
+    /// The message at `offset` is not the one that was expected: some before it are no messages, or gone, or the log begins anew.
+    /// Answers where the message belongs to.
+    pub(super) fn unexpected(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        partition: Arc<Partition>,
+        expected: i64,
+        offset: i64,
+    ) -> Arc<Partition> {
+        let (topic, number) = (&partition.topic, partition.number);
+        if offset < expected {
+            // librdkafka found its offset out of range. Which topic this is shows with the next look at the ids.
+            self.begins_anew(topic, number, None);
+            let new = self.board.find(topic, number).unwrap_or(partition);
+            new.expect(Some(offset + 1));
+            new.restart_at(offset);
+            return new;
+        }
+        if let Some(beginning) = native::beginning(consumer, topic, number) {
+            self.losses.lost(topic, number, beginning.min(offset) - expected);
+        }
+        partition
+    }
+
+    /// What comes of the partition from now on is of another log than what was taken.
+    pub(super) fn begins_anew(&self, topic: &str, number: i32, id: Option<TopicId>) {
+        if let Some(old) = self.board.find(topic, number) {
+            self.board.supersede(&old, 0);
+        }
+        self.assigned.update(topic, number, |known| {
+            known.start = None;
+            known.end = None;
+            known.topic_id = id;
+            known.is_pinned = false;
+        });
     }
 
     fn rewind(&self, list: &mut TopicPartitionList) {
@@ -219,28 +316,6 @@ impl IntakeContext {
             }
         }
     }
-}
-
-/// Commits the positions that moved.
-pub(super) fn commit(
-    consumer: &BaseConsumer<IntakeContext>,
-    partitions: &[Arc<Partition>],
-    mode: CommitMode,
-) -> KafkaResult<()> {
-    let mut list = TopicPartitionList::new();
-    for partition in partitions {
-        if let Some(position) = partition.take_position() {
-            list.add_partition_offset(&partition.topic, partition.number, Offset::Offset(position))?;
-        }
-    }
-    if list.count() == 0 {
-        return Ok(());
-    }
-    let result = consumer.commit(&list, mode);
-    if result.is_err() {
-        partitions.iter().for_each(|partition| partition.forget_commit());
-    }
-    result
 }
 
 /// `topic[partition]` of each, separated by spaces: at most eight, then how many more.

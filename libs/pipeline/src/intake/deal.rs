@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use crossbeam_channel::{Select, Sender, TrySendError};
 use rdkafka::Message;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::BorrowedMessage;
 
-use super::blocked::Blocked;
-use super::board::{Board, Partition, Receipt};
+use super::board::{Partition, Receipt};
+use super::context::IntakeContext;
 use super::lane::Taken;
 use crate::memory::BESIDE_MESSAGE;
 
@@ -19,8 +20,7 @@ const FULL_WAIT: Duration = Duration::from_millis(20);
 
 /// Deals messages to the lanes, and keeps what does not fit.
 pub(super) struct Dealer<'a, 'm> {
-    board: &'a Board,
-    blocked: &'a Blocked,
+    consumer: &'a BaseConsumer<IntakeContext>,
     queues: &'a [Sender<Vec<Taken<'m>>>],
     /// Taken from librdkafka, not yet dealt: without receipts, so that a revoke need not wait for them.
     waiting: VecDeque<(Arc<Partition>, BorrowedMessage<'m>)>,
@@ -30,10 +30,12 @@ pub(super) struct Dealer<'a, 'm> {
 }
 
 impl<'a, 'm> Dealer<'a, 'm> {
-    pub(super) fn new(board: &'a Board, blocked: &'a Blocked, queues: &'a [Sender<Vec<Taken<'m>>>]) -> Self {
+    pub(super) fn new(
+        consumer: &'a BaseConsumer<IntakeContext>,
+        queues: &'a [Sender<Vec<Taken<'m>>>],
+    ) -> Self {
         Self {
-            board,
-            blocked,
+            consumer,
             queues,
             waiting: VecDeque::new(),
             waiting_bytes: 0,
@@ -52,23 +54,31 @@ impl<'a, 'm> Dealer<'a, 'm> {
     }
 
     pub(super) fn push(&mut self, message: BorrowedMessage<'m>) {
-        let number = message.partition();
-        let partition = match self.last.take() {
-            Some(last) if last.number == number && !last.is_revoked() && *last.topic == *message.topic() => {
-                last
-            }
-            _ => self
-                .board
-                .partition(message.topic(), number, message.offset(), self.queues.len()),
+        let (number, offset) = (message.partition(), message.offset());
+        let context = self.consumer.context();
+        let is_its = |last: &Partition| {
+            last.number == number
+                && !last.is_revoked()
+                && !last.is_superseded()
+                && *last.topic == *message.topic()
         };
-        self.last = Some(Arc::clone(&partition));
-        if let Some(next) = partition.next()
-            && message.offset() < next
-            && self.blocked.is_thrown_back(&partition, next)
+        let mut partition = match self.last.take() {
+            Some(last) if is_its(&last) => last,
+            _ => context.partition(message.topic(), number, offset, self.queues.len()),
+        };
+        let expected = partition.next();
+        if let Some(next) = expected
+            && offset < next
+            && context.blocked.is_thrown_back(&partition, next)
         {
+            self.last = Some(partition);
             return;
         }
-        partition.expect(Some(message.offset() + 1));
+        partition.expect(Some(offset + 1));
+        if let Some(expected) = expected.filter(|expected| *expected != offset) {
+            partition = context.unexpected(self.consumer, partition, expected, offset);
+        }
+        self.last = Some(Arc::clone(&partition));
         self.waiting_bytes += size(&message);
         self.waiting.push_back((partition, message));
     }

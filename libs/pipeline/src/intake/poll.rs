@@ -1,28 +1,33 @@
 //! The poll thread: takes messages, deals them to the lanes, and commits what has finished.
 
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::BorrowedMessage;
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 
-use super::blocked::{Blocked, Inspector, Orders};
+use super::blocked::{Inspector, Orders};
 use super::board::Board;
-use super::context::{IntakeContext, commit};
+use super::commits;
+use super::context::IntakeContext;
 use super::deal::Dealer;
 use super::error::IntakeError;
+use super::lag::AFTER_A_SEEK;
 use super::lane::{self, LaneFactory, Taken};
 use super::options::IntakeOptions;
 use super::range::{Progress, RangeReader};
 use super::settings;
+use super::topic_ids;
 use super::transaction::{Commits, Committer, Request};
-use super::vitals::{Vitals, WatchedConsumer};
+use super::vitals::WatchedConsumer;
 use crate::kafka::Reporter;
+use crate::kafka::native::TopicId;
 use crate::memory::Resident;
 use crate::service::Shutdown;
 
@@ -57,25 +62,7 @@ impl Intake {
         let board = Arc::new(Board::new(reporter.metrics().clone()));
         let (drains, drain_requests) = (0..options.lanes.max(1)).map(|_| bounded(1)).unzip();
         let (commits, commit_requests) = Commits::new();
-        let context = IntakeContext {
-            reporter: reporter.clone(),
-            board: Arc::clone(&board),
-            drains,
-            commits,
-            is_transactional: AtomicBool::new(false),
-            range: options.range.map(RangeReader::new),
-            starts_at_latest: (options.auto_offset_reset == "latest" && !options.rewind_to_start)
-                .then(|| options.topics.clone()),
-            rewound: options.rewind_to_start.then(Default::default),
-            blocked: Blocked::new(
-                reporter.part().beside("partitions"),
-                reporter.metrics().clone(),
-                options.skip_undecodable_batches,
-            ),
-            vitals: Vitals::default(),
-            is_closing: AtomicBool::new(false),
-            has_left: AtomicBool::new(false),
-        };
+        let context = IntakeContext::new(&options, &reporter, Arc::clone(&board), drains, commits);
         let config = settings::of_consumer(&options);
         let setup = |source| IntakeError::Setup {
             topics: options.topics.subscription().join(" "),
@@ -177,10 +164,15 @@ impl Intake {
                 lanes: queues.len(),
                 orders,
             };
-            let polled = self.poll_until_shutdown(&queues, &orders, asked_rewinds, shutdown);
+            let (asking, asked_enough) = bounded(0);
+            let (found, ids) = bounded(1);
+            let interval = self.options.topic_ids_interval;
+            scope.spawn(move || topic_ids::watch(&self.consumer, interval, &found, &asked_enough));
+            let polled = self.poll_until_shutdown(&queues, &orders, asked_rewinds, &ids, shutdown);
             if polled.is_err() {
                 shutdown.fail();
             }
+            drop(asking);
             drop(queues);
             // All are waited for before any result is looked at, as the commit thread ends only when it is told to.
             let lanes: Vec<_> = lanes.into_iter().map(|lane| lane.join()).collect();
@@ -205,7 +197,7 @@ impl Intake {
         } else if context.is_transactional.load(Ordering::Relaxed) {
             // Committed already; what is left here must not be, by the close of the consumer.
             self.board.clear();
-        } else if let Err(error) = commit(&self.consumer, &self.board.partitions(), CommitMode::Sync) {
+        } else if let Err(error) = commits::commit_last(&self.consumer, &self.board.partitions()) {
             tracing::warn!(error = %crate::chain(&error), "last commit failed; some messages are read twice");
         }
         result
@@ -216,10 +208,11 @@ impl Intake {
         queues: &[Sender<Vec<Taken<'m>>>],
         orders: &Orders<'_>,
         rewinds: Receiver<Sender<()>>,
+        ids: &Receiver<HashMap<String, TopicId>>,
         shutdown: &Shutdown,
     ) -> Result<(), IntakeError> {
-        let is_transactional = self.consumer.context().is_transactional.load(Ordering::Relaxed);
-        let mut dealer = Dealer::new(&self.board, &self.consumer.context().blocked, queues);
+        let context = self.consumer.context();
+        let mut dealer = Dealer::new(&self.consumer, queues);
         let resident = Resident::default();
         let mut committed = Instant::now();
         let mut full_since: Option<Instant> = None;
@@ -233,16 +226,18 @@ impl Intake {
                 let _ = done.send(());
             }
             orders.obey();
+            if let Ok(ids) = ids.try_recv() {
+                topic_ids::compare(&self.consumer, &ids);
+            }
+            if dealer.waiting() == 0 && !paused {
+                context.fetched.settle(&self.consumer, context, queues.len());
+            }
             if dealer.waiting() == 0 && self.is_range_read()? {
                 shutdown.ask();
                 break;
             }
             if committed.elapsed() >= self.options.commit_interval {
-                if !is_transactional
-                    && let Err(error) = commit(&self.consumer, &self.board.partitions(), CommitMode::Async)
-                {
-                    tracing::warn!(error = %crate::chain(&error), "offset commit could not be sent");
-                }
+                commits::send(&self.consumer);
                 self.board.publish();
                 committed = Instant::now();
             }
@@ -330,7 +325,7 @@ impl Intake {
                     self.reporter.part().down("a subscribed topic does not exist yet");
                     Ok(None)
                 }
-                code if self.consumer.context().blocked.notes(code) => Ok(None),
+                code if self.consumer.context().is_of_batch(code) => Ok(None),
                 // Said by the client's context, which hears the reason too.
                 _ => {
                     tracing::debug!(error = %crate::chain(&error), "consumer reports an error; it goes on trying");
@@ -342,16 +337,19 @@ impl Intake {
 
     /// After an aborted transaction: everything since the last commit is read again, and what was taken of it is void.
     fn rewind(&self) -> Result<(), IntakeError> {
+        let assigned = &self.consumer.context().assigned;
         let mut list = TopicPartitionList::new();
         for partition in self.board.partitions() {
             self.board.revoke(&partition.topic, partition.number);
-            let restart = Offset::Offset(partition.restart());
-            list.add_partition_offset(&partition.topic, partition.number, restart)
+            let restart = partition.restart();
+            assigned.restart_at(&partition.topic, partition.number, restart);
+            list.add_partition_offset(&partition.topic, partition.number, Offset::Offset(restart))
                 .map_err(IntakeError::Rewind)?;
         }
         if list.count() == 0 {
             return Ok(());
         }
+        self.consumer.context().fetched.forget(AFTER_A_SEEK);
         let sought = self
             .consumer
             .seek_partitions(list, SEEK_WAIT)
@@ -365,6 +363,7 @@ impl Intake {
 
     /// Pauses or resumes all assigned partitions, but those that stand still by themselves; says whether it could.
     fn set_paused(&self, pause: bool) -> bool {
+        self.consumer.context().fetched.forget(AFTER_A_SEEK);
         let blocked = &self.consumer.context().blocked;
         let done = self
             .consumer

@@ -17,7 +17,6 @@ pub(super) fn of_consumer(options: &IntakeOptions) -> ClientConfig {
         ),
         // New topics are seen within seconds: those of a regular expression, and those that init makes later.
         ("topic.metadata.refresh.interval.ms", "10000"),
-        ("auto.offset.reset", &options.auto_offset_reset),
         ("fetch.wait.max.ms", "100"),
         ("queued.max.messages.kbytes", &ahead),
         // When all of that waits for us, librdkafka asks for more only after this long. Its own second is longer than we need
@@ -56,9 +55,21 @@ pub(super) fn of_consumer(options: &IntakeOptions) -> ClientConfig {
     // What the promises stand on cannot be set from outside: only finished prefixes are committed, by us.
     config.set("group.id", &options.group);
     config
+        // Where a new group starts is decided when partitions are assigned; an offset that is out of range is never a reason
+        // to pass anything over.
+        .set("auto.offset.reset", "earliest")
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false");
     config
+}
+
+/// Whether a group that has read nothing starts at the end: by our own option, or by the setting that it stands for.
+pub(super) fn starts_at_latest(options: &IntakeOptions) -> bool {
+    let setting = options.config.get("auto.offset.reset");
+    matches!(
+        setting.unwrap_or(&options.auto_offset_reset),
+        "latest" | "largest" | "end"
+    )
 }
 
 #[cfg(test)]

@@ -1,86 +1,179 @@
-//! With `--auto-offset-reset latest`: where partitions start that the group has committed nothing for.
+//! Where assigned partitions start, and what the group has missed of them.
 //!
-//! A group that is new starts at their present end. To a group that has read anything before, they are new themselves (a
-//! topic has come into being, or got more partitions), and everything in them came after the group: it starts at their
-//! beginning, or what was produced before they were noticed would be passed over.
+//! | the group has committed | it starts |
+//! |---|---|
+//! | an offset that is there | there |
+//! | an offset before the first message: retention took the rest | at the beginning, and what is missing is counted |
+//! | an offset behind the last message, or of a topic that was deleted and made anew since | at the beginning |
+//! | nothing for this partition | at the beginning; with `--auto-offset-reset latest`, a group that has read nothing at all starts at the end |
+//!
+//! To a group that has read anything before, a partition without an offset is new (a topic has come into being, or got more
+//! partitions), and everything in it came after the group: read from the end, what was produced before it was noticed would
+//! be passed over. Kafka's own `auto.offset.reset` knows no such difference, so that it is always `earliest` here.
+//!
+//! All partitions are asked about at once: an observatory has thousands of them.
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaResult;
-use rdkafka::util::Timeout;
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::assigned::{Known, OffsetMetadata};
 use super::context::IntakeContext;
+use super::lag;
 use super::options::Topics;
+use crate::kafka::native;
 
 /// How long one question about offsets may take when partitions are assigned.
-const WAIT: Timeout = Timeout::After(std::time::Duration::from_secs(5));
+const WAIT: Duration = Duration::from_secs(5);
 
-/// The metadata of an offset that says where a new group began, and not how far it has read: another member that starts in the
-/// same moment must not take the group for an old one.
-const BEGAN: &str = "began";
-
-/// Gives partitions that have no committed offset their start as offset, and answers those.
-///
-/// librdkafka would look the end up only with its first fetch, and again after a restart: what is produced in between
-/// would be passed over.
-pub(super) fn pin(
-    consumer: &BaseConsumer<IntakeContext>,
-    topics: &Topics,
-    list: &mut TopicPartitionList,
-) -> TopicPartitionList {
-    let mut pinned = TopicPartitionList::new();
-    let (unread, is_new) = match unread(consumer, topics, list) {
-        Ok(found) => found,
-        Err(error) => {
-            tracing::warn!(error = %crate::chain(&error), "committed offsets unknown; librdkafka finds the start");
-            return pinned;
-        }
-    };
-    for (topic, partition) in unread {
-        match consumer.fetch_watermarks(&topic, partition, WAIT) {
-            Ok((beginning, end)) => {
-                let start = Offset::Offset(if is_new { end } else { beginning });
-                let _ = list.set_partition_offset(&topic, partition, start);
-                let _ = pinned.add_partition_offset(&topic, partition, start);
-                if let Some(mut element) = pinned.find_partition(&topic, partition) {
-                    element.set_metadata(BEGAN);
-                }
-                if !is_new {
-                    tracing::info!(
-                        topic,
-                        partition,
-                        "partition is new to the group: read from its beginning"
-                    );
-                }
-            }
-            Err(error) => tracing::warn!(
-                topic, partition, error = %crate::chain(&error),
-                "offsets of a partition unknown; librdkafka finds the start"
-            ),
-        }
-    }
-    pinned
+/// What was asked of a list of partitions.
+struct Answers {
+    committed: HashMap<(String, i32), (i64, OffsetMetadata)>,
+    topic_ids: HashMap<String, native::TopicId>,
+    beginnings: HashMap<(String, i32), i64>,
+    ends: HashMap<(String, i32), i64>,
 }
 
-/// The partitions of the list that have no committed offset, and whether the group has read nothing yet.
-fn unread(
+/// Sets the start of each newly assigned partition that is not to start where the group is, notes what is known of all of
+/// them, and counts what they have lost.
+pub(super) fn find(
+    context: &IntakeContext,
     consumer: &BaseConsumer<IntakeContext>,
-    topics: &Topics,
-    list: &TopicPartitionList,
-) -> KafkaResult<(Vec<(String, i32)>, bool)> {
-    if list.count() == 0 {
-        return Ok((Vec::new(), true));
+    list: &mut TopicPartitionList,
+) {
+    let places: Vec<(String, i32)> = list.to_topic_map().into_keys().collect();
+    if places.is_empty() {
+        return;
     }
-    let committed = consumer.committed_offsets(list.clone(), WAIT)?;
-    let unread: Vec<_> = committed
-        .elements()
-        .iter()
-        .filter(|element| element.offset() == Offset::Invalid)
-        .map(|element| (element.topic().to_owned(), element.partition()))
-        .collect();
-    if unread.is_empty() {
-        return Ok((unread, true));
+    let answers = match ask(consumer, list) {
+        Ok(answers) => answers,
+        Err(error) => {
+            tracing::warn!(
+                error = %crate::chain(&error),
+                "committed offsets unknown; librdkafka starts there, or at the beginning"
+            );
+            for (topic, number) in places {
+                insert(context, &topic, number, Known::default());
+            }
+            return;
+        }
+    };
+    let starts_at_end = starts_at_end(context, consumer, &answers, places.len());
+    let mut passed_over = 0;
+    for (topic, number) in places {
+        let key = (topic, number);
+        let (topic, number) = (key.0.as_str(), number);
+        let topic_id = answers.topic_ids.get(topic).cloned();
+        let beginning = answers.beginnings.get(&key).copied();
+        let end = answers.ends.get(&key).copied();
+        let mut known = Known {
+            topic_id,
+            end,
+            ..Known::default()
+        };
+        let is_set = list
+            .find_partition(topic, number)
+            .is_some_and(|element| element.offset() != Offset::Invalid);
+        match answers.committed.get(&key) {
+            // Rewound, or a stretch of time.
+            committed if is_set => {
+                known.committed = committed.map(|(committed, _)| *committed);
+                let set = list.find_partition(topic, number).map(|element| element.offset());
+                known.start = match set {
+                    Some(Offset::Offset(start)) => Some(start),
+                    _ => beginning,
+                };
+            }
+            Some((committed, metadata)) => {
+                known.committed = Some(*committed);
+                let is_another_topic = matches!(
+                    (&metadata.topic_id, &known.topic_id),
+                    (Some(then), Some(now)) if then != now
+                );
+                // A topic's id that is not known now is compared when it is.
+                known.topic_id = known.topic_id.or_else(|| metadata.topic_id.clone());
+                known.start = Some(*committed);
+                let lost = beginning.map_or(0, |beginning| beginning - committed);
+                if is_another_topic {
+                    context.losses.recreated(topic, number);
+                } else if lost > 0 {
+                    context.losses.lost(topic, number, lost);
+                } else if end.is_some_and(|end| *committed > end) {
+                    context.losses.behind_the_end(topic, number, *committed);
+                } else {
+                    insert(context, topic, number, known);
+                    continue;
+                }
+                known.start = beginning;
+                let start = beginning.map_or(Offset::Beginning, Offset::Offset);
+                let _ = list.set_partition_offset(topic, number, start);
+            }
+            None => {
+                known.start = if starts_at_end { end } else { beginning };
+                if context.starts_at_latest.is_some()
+                    && let Some(start) = known.start
+                {
+                    known.is_pinned = true;
+                    let _ = list.set_partition_offset(topic, number, Offset::Offset(start));
+                    if starts_at_end {
+                        passed_over += start - beginning.unwrap_or(start);
+                    } else {
+                        tracing::info!(
+                            topic,
+                            partition = number,
+                            "partition is new to the group: read from its beginning"
+                        );
+                    }
+                }
+            }
+        }
+        insert(context, topic, number, known);
     }
+    if passed_over > 0 {
+        tracing::warn!(
+            passed_over,
+            "the group is new and starts at the end, as was asked for: it passes over the messages that are there; \
+             without --auto-offset-reset latest it reads them"
+        );
+    }
+}
+
+fn insert(context: &IntakeContext, topic: &str, number: i32, known: Known) {
+    context.losses.watch(topic);
+    if let (Some(start), Some(end)) = (known.start, known.end) {
+        lag::show(context, topic, number, end - start);
+    }
+    context.assigned.insert(topic, number, known);
+}
+
+/// Whether partitions without an offset start at their end: asked for, and the group has read nothing yet.
+fn starts_at_end(
+    context: &IntakeContext,
+    consumer: &BaseConsumer<IntakeContext>,
+    answers: &Answers,
+    partitions: usize,
+) -> bool {
+    let Some(topics) = &context.starts_at_latest else {
+        return false;
+    };
+    if answers.committed.len() == partitions || context.has_read.load(Ordering::Relaxed) {
+        return false;
+    }
+    has_read(consumer, topics).map_or_else(
+        |error| {
+            tracing::warn!(error = %crate::chain(&error), "committed offsets unknown; new partitions are read from their beginning");
+            false
+        },
+        |has_read| !has_read,
+    )
+}
+
+/// Whether the group has read anything of its topics.
+fn has_read(consumer: &BaseConsumer<IntakeContext>, topics: &Topics) -> KafkaResult<bool> {
     let metadata = consumer.fetch_metadata(None, WAIT)?;
     let mut all = TopicPartitionList::new();
     let is_ours = topics.test();
@@ -90,9 +183,66 @@ fn unread(
         }
     }
     let committed = consumer.committed_offsets(all, WAIT)?;
-    let has_read = committed
-        .elements()
-        .iter()
-        .any(|element| matches!(element.offset(), Offset::Offset(_)) && element.metadata() != BEGAN);
-    Ok((unread, !has_read))
+    Ok(committed.elements().iter().any(|element| {
+        matches!(element.offset(), Offset::Offset(_)) && !OffsetMetadata::parse(element.metadata()).is_start
+    }))
+}
+
+/// Asks for all partitions at once. Without the group's offsets nothing can be said; the rest may be missing.
+fn ask(consumer: &BaseConsumer<IntakeContext>, list: &TopicPartitionList) -> KafkaResult<Answers> {
+    let mut plain = TopicPartitionList::new();
+    for (topic, number) in list.to_topic_map().into_keys() {
+        plain.add_partition(&topic, number);
+    }
+    let committed = consumer.committed_offsets(plain.clone(), WAIT)?;
+    let topics: std::collections::BTreeSet<String> =
+        plain.to_topic_map().into_keys().map(|(topic, _)| topic).collect();
+    let topic_ids = native::topic_ids(consumer, topics, WAIT).unwrap_or_else(|error| {
+        tracing::debug!(error = %crate::chain(&error), "ids of topics unknown");
+        HashMap::new()
+    });
+    let ask_for = |place: Offset| {
+        offsets(consumer, &plain, place).unwrap_or_else(|error| {
+            tracing::warn!(
+                error = %crate::chain(&error), ?place,
+                "first or last offsets unknown; what retention took shows with the next message"
+            );
+            HashMap::new()
+        })
+    };
+    Ok(Answers {
+        committed: committed
+            .elements()
+            .iter()
+            .filter_map(|element| {
+                let Offset::Offset(offset) = element.offset() else {
+                    return None;
+                };
+                let metadata = OffsetMetadata::parse(element.metadata());
+                Some((
+                    (element.topic().to_owned(), element.partition()),
+                    (offset, metadata),
+                ))
+            })
+            .collect(),
+        topic_ids,
+        beginnings: ask_for(Offset::Beginning),
+        ends: ask_for(Offset::End),
+    })
+}
+
+/// The beginning or the end of each partition: to Kafka, they are two more time stamps that an offset can be asked for by.
+fn offsets(
+    consumer: &BaseConsumer<IntakeContext>,
+    list: &TopicPartitionList,
+    place: Offset,
+) -> KafkaResult<HashMap<(String, i32), i64>> {
+    let mut asked = list.clone();
+    asked.set_all_offsets(place)?;
+    let found = consumer.offsets_for_times(asked, WAIT)?;
+    let offset = |(key, offset)| match offset {
+        Offset::Offset(offset) => Some((key, offset)),
+        _ => None,
+    };
+    Ok(found.to_topic_map().into_iter().filter_map(offset).collect())
 }

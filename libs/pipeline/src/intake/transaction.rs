@@ -16,12 +16,13 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
+use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::producer::{BaseProducer, Producer, ProducerContext};
-use rdkafka::{Offset, TopicPartitionList};
 
 use super::board::Board;
+use super::commits;
 use super::context::IntakeContext;
 use super::gate::{Gate, State};
 use crate::lock;
@@ -244,6 +245,7 @@ impl Committer<'_> {
                 }
                 Err(Failure::Abort(why)) => {
                     tracing::warn!(why, "transaction aborted; its messages are read again");
+                    commits::count(self.consumer.context(), false);
                     self.attempt(|| producer.abort(), || false)?;
                     self.outlet.settle(false);
                     self.commits.doomed.store(false, Ordering::Release);
@@ -276,9 +278,8 @@ impl Committer<'_> {
         let mut offsets = TopicPartitionList::new();
         let mut moved = Vec::new();
         for partition in self.board.in_transaction() {
-            if let Some(position) = partition.take_position() {
-                offsets
-                    .add_partition_offset(&partition.topic, partition.number, Offset::Offset(position))
+            if let Some(position) = partition.uncommitted() {
+                commits::add(self.consumer.context(), &mut offsets, &partition, position)
                     .map_err(Failure::Fatal)?;
                 moved.push((partition, position));
             }
@@ -297,7 +298,9 @@ impl Committer<'_> {
         self.attempt(|| producer.commit(), || false)?;
         for (partition, position) in moved {
             partition.restart_at(position);
+            partition.committed(Some(position));
         }
+        commits::count(self.consumer.context(), true);
         self.outlet.settle(true);
         producer.begin().map_err(Failure::Fatal)
     }

@@ -10,6 +10,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::statistics::Statistics;
 
 use super::context::IntakeContext;
+use super::lag;
 use super::options::IntakeOptions;
 use crate::kafka::{Look, Progress, Watched, bootstrap_again, is_answered, watch};
 use crate::service::Shutdown;
@@ -40,6 +41,9 @@ impl IntakeContext {
     pub(super) fn abandon(&self) {
         self.vitals.is_abandoned.store(true, Ordering::Relaxed);
         self.board.clear();
+        let list = self.assigned.list();
+        lag::hide(self, &list);
+        self.assigned.forget(&list);
         let metrics = self.reporter.metrics();
         metrics.assigned.set(0);
         metrics.paused.set(0);

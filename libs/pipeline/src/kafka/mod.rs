@@ -6,6 +6,7 @@
 //! client that says it cannot go on ([`Reporter::has_met_fatal`]).
 
 mod known;
+pub(crate) mod native;
 mod reach;
 mod refusal;
 mod served;
@@ -281,19 +282,6 @@ impl ClientContext for Reporter {
             is_member && (group.assignment_size > 0 || self.shown.load(Ordering::Relaxed))
         }) {
             self.connected();
-        }
-        for (topic, state) in &statistics.topics {
-            for (partition, state) in state
-                .partitions
-                .iter()
-                .filter(|(_, state)| state.consumer_lag >= 0)
-            {
-                let labels = [topic.as_str(), &partition.to_string()];
-                self.metrics
-                    .lag
-                    .with_label_values(&labels)
-                    .set(state.consumer_lag);
-            }
         }
     }
 

@@ -1,4 +1,5 @@
-//! What `/ready` answers: ready once every named part is, and else which one is missing and why.
+//! What `/ready` answers: ready once every named part is, and else which one is missing and why; beside it remarks, of what
+//! works and should be looked at all the same.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -11,6 +12,18 @@ const SAY_EVERY: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone, Default)]
 pub struct Readiness {
     parts: Arc<Mutex<BTreeMap<&'static str, State>>>,
+    remarks: Arc<Mutex<BTreeMap<(&'static str, String), Remark>>>,
+}
+
+/// The most remarks that are kept: their texts come from outside.
+const MOST_REMARKS: usize = 64;
+
+/// Of a part, by what tells it from its others.
+#[derive(Debug)]
+struct Remark {
+    text: String,
+    since: Instant,
+    lasts: Duration,
 }
 
 /// Of a part.
@@ -56,6 +69,16 @@ impl Readiness {
             .collect()
     }
 
+    /// The remarks that last, each with its part and its age.
+    pub fn remarks(&self) -> Vec<(&'static str, String, Duration)> {
+        let mut remarks = crate::lock(&self.remarks);
+        remarks.retain(|_, remark| remark.since.elapsed() < remark.lasts);
+        remarks
+            .iter()
+            .map(|((part, _), remark)| (*part, remark.text.clone(), remark.since.elapsed()))
+            .collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, State>> {
         crate::lock(&self.parts)
     }
@@ -67,6 +90,25 @@ impl Part {
         let part = self.readiness.part(name);
         part.up();
         part
+    }
+
+    /// Something to be looked at though the part works: `/ready` says it for so long, and stays ready. A later remark with
+    /// the same key takes the place of the earlier.
+    pub fn remark(&self, key: &str, text: String, lasts: Duration) {
+        let remark = Remark {
+            text,
+            since: Instant::now(),
+            lasts,
+        };
+        let mut remarks = crate::lock(&self.readiness.remarks);
+        remarks.insert((self.name, key.to_owned()), remark);
+        if remarks.len() > MOST_REMARKS {
+            let oldest = remarks
+                .iter()
+                .min_by_key(|(_, remark)| remark.since)
+                .map(|(key, _)| key.clone());
+            oldest.and_then(|key| remarks.remove(&key));
+        }
     }
 
     /// The part answers.
@@ -106,6 +148,23 @@ impl Part {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_remark_lasts_for_its_time_and_is_no_reason_to_be_missing() {
+        let readiness = Readiness::default();
+        let kafka = readiness.part("kafka");
+        kafka.up();
+        kafka.remark("retention t", "3 messages".to_owned(), Duration::from_secs(60));
+        kafka.remark("retention t", "5 messages".to_owned(), Duration::from_secs(60));
+        kafka.remark("over", "over".to_owned(), Duration::ZERO);
+        assert!(readiness.is_ready());
+        let texts: Vec<_> = readiness.remarks().into_iter().map(|(_, text, _)| text).collect();
+        assert_eq!(texts, ["5 messages"]);
+        for number in 0..1_000 {
+            kafka.remark(&number.to_string(), String::new(), Duration::from_secs(60));
+        }
+        assert_eq!(readiness.remarks().len(), MOST_REMARKS);
+    }
 
     #[test]
     fn ready_when_every_part_is_up() {

@@ -61,20 +61,26 @@ async fn metrics(State(service): State<Service>) -> impl IntoResponse {
     }
 }
 
-/// 200 when every part is there and the process is not ending; else 503 and one line a missing part.
+/// 200 when every part is there and the process is not ending; else 503 and one line a missing part. Remarks follow in either.
 async fn ready(State(service): State<Service>) -> impl IntoResponse {
     let mut missing = service.readiness.missing();
     if service.shutdown.is_set() {
         missing.push(("process", "is stopping".to_owned()));
     }
+    let remarks: String = service
+        .readiness
+        .remarks()
+        .iter()
+        .map(|(part, text, age)| format!("{part}: {} ({} s ago)\n", Printable(text), age.as_secs()))
+        .collect();
     if missing.is_empty() {
-        return (StatusCode::OK, "ready\n".to_owned());
+        return (StatusCode::OK, format!("ready\n{remarks}"));
     }
-    let lines = missing
+    let lines: String = missing
         .iter()
         .map(|(part, why)| format!("waiting for {part}: {}\n", Printable(why)))
         .collect();
-    (StatusCode::SERVICE_UNAVAILABLE, lines)
+    (StatusCode::SERVICE_UNAVAILABLE, lines + &remarks)
 }
 
 /// 200 as long as the process is not ending because of an error.
@@ -113,6 +119,17 @@ mod tests {
         );
         kafka.up();
         assert_eq!(fetch("ready").await, (200, "ready\n".to_owned()));
+        kafka.remark(
+            "t",
+            "3 messages of t are gone".to_owned(),
+            std::time::Duration::from_secs(60),
+        );
+        let (status, body) = fetch("ready").await;
+        assert_eq!(status, 200);
+        assert!(
+            body.starts_with("ready\nkafka: 3 messages of t are gone ("),
+            "{body}"
+        );
         service.shutdown.fail();
         assert_eq!(fetch("live").await.0, 503);
     }

@@ -120,7 +120,7 @@ impl Blocked {
             .is_some_and(|watched| board.next_offset(&key.0, key.1).unwrap_or(watched.start) == at)
     }
 
-    pub(super) fn is_all_paused(&self) -> bool {
+    pub(in super::super) fn is_all_paused(&self) -> bool {
         self.all_paused.load(std::sync::atomic::Ordering::Relaxed)
     }
 

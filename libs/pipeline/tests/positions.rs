@@ -1,0 +1,202 @@
+//! Where a group goes on reading, what it is told that it has lost, and how far behind it is said to be: on the embedded broker,
+//! which deletes what is older than 5 MiB of a partition, as retention does.
+#![allow(clippy::expect_used, clippy::panic, reason = "a failed step is a failed test")]
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+mod consumer;
+
+use std::sync::atomic::Ordering;
+
+use consumer::{Consumer, Seen, TOPIC, committed, produce, wait_until};
+use devstack::Broker;
+use pipeline::intake::{IntakeOptions, Topics};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+
+/// Messages of which the broker keeps some 4,000 a partition.
+const LARGE: usize = 1_000;
+
+fn latest(options: &mut IntakeOptions) {
+    options.auto_offset_reset = "latest".to_owned();
+}
+
+/// The statistics come often enough for a test.
+fn quick(options: &mut IntakeOptions) {
+    options.config.set("statistics.interval.ms", "200");
+}
+
+fn lost(consumer: &Consumer) -> u64 {
+    let lost = &consumer.metrics.lost_to_retention;
+    lost.with_label_values(&[TOPIC]).get()
+}
+
+fn ready(consumer: &Consumer) -> String {
+    let remarks = consumer.service.readiness.remarks();
+    remarks.into_iter().map(|(_, text, _)| text + "\n").collect()
+}
+
+/// Commits this offset of the topic's only partition for the tests' group, as another program would.
+fn commit(broker: &Broker, offset: i64, metadata: &str) {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", broker.bootstrap_servers())
+        .set("group.id", "group")
+        .create()
+        .unwrap();
+    let mut list = TopicPartitionList::new();
+    let mut element = list.add_partition(TOPIC, 0);
+    element.set_offset(Offset::Offset(offset)).unwrap();
+    element.set_metadata(metadata);
+    consumer.commit(&list, CommitMode::Sync).unwrap();
+}
+
+#[test]
+fn a_group_whose_offset_retention_overtook_goes_on_at_the_beginning_and_counts_what_is_gone() {
+    for change in [latest, |_: &mut IntakeOptions| ()] {
+        let broker = Broker::start().unwrap();
+        broker.create_topic(TOPIC, 1).unwrap();
+        produce(&broker, 0..10, 10);
+        commit(&broker, 10, "");
+        produce(&broker, 10..10_010, LARGE);
+        let seen = Seen::default();
+        let consumer = Consumer::start(&broker, &seen, change);
+        wait_until("what is left is carried", || {
+            lost(&consumer) > 0 && seen.distinct() as u64 + lost(&consumer) == 10_000
+        });
+        assert!(consumer.service.readiness.is_ready());
+        let said = ready(&consumer);
+        assert!(
+            said.contains(&format!("{} messages of {TOPIC}", lost(&consumer))),
+            "{said}"
+        );
+        consumer.stop();
+    }
+}
+
+#[test]
+fn what_retention_takes_from_a_running_stage_is_counted() {
+    let broker = Broker::start().unwrap();
+    broker.create_topic(TOPIC, 1).unwrap();
+    produce(&broker, 0..100, LARGE);
+    let seen = Seen::default();
+    seen.held.store(true, Ordering::Relaxed);
+    let consumer = Consumer::start(&broker, &seen, |options| {
+        options.max_bytes = 50_000;
+        options.config.set("queued.max.messages.kbytes", "100");
+    });
+    wait_until("the intake pauses", || consumer.metrics.paused.get() == 1);
+    produce(&broker, 100..15_000, LARGE);
+    seen.held.store(false, Ordering::Relaxed);
+    wait_until("what is left is carried", || {
+        lost(&consumer) > 0 && seen.distinct() as u64 + lost(&consumer) == 15_000
+    });
+    consumer.stop();
+}
+
+#[test]
+fn a_group_behind_the_end_of_a_topic_that_was_made_anew_starts_at_its_beginning() {
+    let broker = Broker::start().unwrap();
+    broker.create_topic(TOPIC, 1).unwrap();
+    produce(&broker, 0..10, 10);
+    commit(&broker, 1_000, "");
+    let seen = Seen::default();
+    let consumer = Consumer::start(&broker, &seen, latest);
+    wait_until("all of it is carried", || seen.distinct() == 10);
+    wait_until("and committed", || committed(&broker) == Offset::Offset(10));
+    assert!(ready(&consumer).contains("ended before the group's offset"));
+    consumer.stop();
+    assert_eq!(seen.twice(), 0);
+}
+
+#[test]
+fn a_topic_that_was_made_anew_and_is_longer_than_the_old_one_is_read_from_its_beginning() {
+    let broker = Broker::start().unwrap();
+    broker.create_topic(TOPIC, 1).unwrap();
+    produce(&broker, 0..10, 10);
+    commit(&broker, 5, "id=xtzWWN4bTjitpL3kfd9s5g");
+    let seen = Seen::default();
+    let consumer = Consumer::start(&broker, &seen, latest);
+    wait_until("all of it is carried", || seen.distinct() == 10);
+    wait_until("and committed", || committed(&broker) == Offset::Offset(10));
+    assert!(ready(&consumer).contains("made anew"));
+    let recreated = consumer.metrics.recreated.with_label_values(&[TOPIC]).get();
+    assert_eq!((recreated, lost(&consumer), seen.twice()), (1, 0, 0));
+    consumer.stop();
+    // The offset that it committed is of this topic.
+    produce(&broker, 10..12, 10);
+    let next = Consumer::start(&broker, &seen, latest);
+    wait_until("the rest is carried", || seen.distinct() == 12);
+    next.stop();
+    assert_eq!(seen.twice(), 0);
+}
+
+/// (librdkafka said `COMMITFAIL`, nobody heard of it, and the lag stayed until another message came.)
+#[test]
+fn a_commit_that_fails_is_sent_again_without_another_message() {
+    let broker = Broker::start().unwrap();
+    broker.create_topic(TOPIC, 1).unwrap();
+    let seen = Seen::default();
+    let consumer = Consumer::start(&broker, &seen, |_| ());
+    wait_until("the partition is assigned", || {
+        consumer.metrics.assigned.get() == 1
+    });
+    let counted = |result| consumer.metrics.commits.with_label_values(&[result]).get();
+    assert_eq!((counted("ok"), counted("failed")), (0, 0));
+    let failures = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED; 3];
+    broker.fail_next(RDKafkaApiKey::OffsetCommit, &failures).unwrap();
+    produce(&broker, 0..10, 10);
+    wait_until("they are committed", || committed(&broker) == Offset::Offset(10));
+    wait_until("and counted", || counted("ok") > 0);
+    assert!(counted("failed") >= 3, "{}", counted("failed"));
+    consumer.stop();
+}
+
+#[test]
+fn each_assigned_partition_has_a_lag_from_the_start_and_none_once_it_is_given_up() {
+    let broker = Broker::start().unwrap();
+    broker.create_topic(TOPIC, 2).unwrap();
+    produce(&broker, 0..10, 10);
+    let seen = Seen::default();
+    seen.held.store(true, Ordering::Relaxed);
+    let consumer = Consumer::start(&broker, &seen, quick);
+    wait_until("the partitions are assigned", || {
+        consumer.metrics.assigned.get() == 2
+    });
+    let registry = consumer.service.metrics.clone();
+    let lags = move || {
+        let families = registry.gather();
+        let lags = families
+            .iter()
+            .find(|family| family.name() == "kafka_consumer_lag");
+        let metrics = lags.map(|family| family.get_metric()).unwrap_or_default();
+        let lags: Vec<f64> = metrics
+            .iter()
+            .map(|metric| metric.get_gauge().get_value())
+            .collect();
+        (lags.len(), lags.iter().sum::<f64>())
+    };
+    wait_until("both have a lag", || lags() == (2, 10.0));
+    seen.held.store(false, Ordering::Relaxed);
+    wait_until("nothing is left", || lags() == (2, 0.0));
+    consumer.stop();
+    assert_eq!(lags(), (0, 0.0));
+}
+
+/// (With the group protocol `consumer` the broker matches whole names: `^in` matched none.)
+#[test]
+fn an_expression_is_found_anywhere_in_a_name() {
+    let broker = Broker::start().unwrap();
+    broker.create_topic(TOPIC, 1).unwrap();
+    produce(&broker, 0..10, 10);
+    for expression in ["^i", "n", "^x|n$", "^(x|in)$", r"^\w\w$"] {
+        let seen = Seen::default();
+        let consumer = Consumer::start(&broker, &seen, |options| {
+            options.group = expression.to_owned();
+            options.topics = Topics::Matching(expression.to_owned());
+        });
+        wait_until(&format!("all are carried by {expression}"), || {
+            seen.distinct() == 10
+        });
+        consumer.stop();
+    }
+}

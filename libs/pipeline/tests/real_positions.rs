@@ -1,0 +1,319 @@
+//! What the embedded broker cannot show: topics that are deleted and made anew, records that are deleted, transactions' markers,
+//! and a broker that matches expressions itself. On a real Kafka, as `make test` starts it.
+#![allow(clippy::expect_used, clippy::panic, reason = "a failed step is a failed test")]
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+mod consumer;
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use consumer::{Consumer, PATIENCE, Seen, wait_until};
+use pipeline::intake::{IntakeOptions, Topics};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+
+/// A real Kafka, and a topic of this test's own.
+struct Kafka {
+    broker: String,
+    topic: String,
+    admin: AdminClient<DefaultClientContext>,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Kafka {
+    /// None where there is none (with CI=true that is a failure).
+    fn with_topic() -> Option<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let is_ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
+        let Ok(path) = std::env::var("KAFKA_EFD_SERVICES") else {
+            assert!(
+                !is_ci,
+                "CI=true asks for real services: run `make test`, which starts them"
+            );
+            eprintln!("skipped: no real services; `make test` starts them");
+            return None;
+        };
+        let text = std::fs::read_to_string(&path).unwrap();
+        let broker = text.lines().find_map(|line| line.strip_prefix("BROKER="));
+        let broker = broker.expect("the services have a broker").to_owned();
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let admin = {
+            let _runtime = runtime.enter();
+            config(&broker).create().unwrap()
+        };
+        let kafka = Self {
+            topic: format!("positions.{:x}.{number}", since.as_nanos()),
+            broker,
+            admin,
+            runtime,
+        };
+        kafka.create();
+        Some(kafka)
+    }
+
+    fn create(&self) {
+        let topic = NewTopic::new(&self.topic, 1, TopicReplication::Fixed(1));
+        let made = self
+            .runtime
+            .block_on(self.admin.create_topics([&topic], &AdminOptions::new()));
+        made.unwrap().pop().unwrap().unwrap();
+    }
+
+    /// Deletes the topic and makes it anew, with no time in between for anybody to notice.
+    fn create_anew(&self) {
+        let deleted = self
+            .runtime
+            .block_on(self.admin.delete_topics(&[&self.topic], &AdminOptions::new()));
+        deleted.unwrap().pop().unwrap().unwrap();
+        let topic = NewTopic::new(&self.topic, 1, TopicReplication::Fixed(1));
+        wait_until("the topic is made anew", || {
+            let made = self
+                .runtime
+                .block_on(self.admin.create_topics([&topic], &AdminOptions::new()));
+            made.unwrap().pop().unwrap().is_ok()
+        });
+    }
+
+    fn delete_records(&self, before: i64) {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&self.topic, 0, Offset::Offset(before))
+            .unwrap();
+        self.runtime
+            .block_on(self.admin.delete_records(&list, &AdminOptions::new()))
+            .unwrap();
+    }
+
+    fn produce(&self, values: std::ops::Range<usize>) {
+        let producer: BaseProducer = config(&self.broker).create().unwrap();
+        self.send(&producer, values);
+        producer.flush(PATIENCE).unwrap();
+    }
+
+    fn send(&self, producer: &BaseProducer, values: std::ops::Range<usize>) {
+        for value in values {
+            let payload = value.to_string();
+            let record = BaseRecord::<(), _>::to(&self.topic).payload(payload.as_bytes());
+            producer.send(record).map_err(|(error, _)| error).unwrap();
+        }
+    }
+
+    /// A group of the topic's own.
+    fn consume(&self, seen: &Seen, change: impl FnOnce(&mut IntakeOptions)) -> Consumer {
+        Consumer::start_at(&self.broker, seen, |options| {
+            options.group.clone_from(&self.topic);
+            options.topics = Topics::Named(vec![self.topic.clone()]);
+            options.topic_ids_interval = Duration::from_millis(500);
+            options.config.set("statistics.interval.ms", "500");
+            change(options);
+        })
+    }
+
+    fn group(&self) -> BaseConsumer {
+        config(&self.broker)
+            .set("group.id", &self.topic)
+            .create()
+            .unwrap()
+    }
+
+    fn committed(&self) -> Offset {
+        self.committed_with().0
+    }
+
+    /// The group's offset, and what goes with it.
+    fn committed_with(&self) -> (Offset, String) {
+        let mut list = TopicPartitionList::new();
+        list.add_partition(&self.topic, 0);
+        let committed = self.group().committed_offsets(list, PATIENCE).unwrap();
+        let element = &committed.elements()[0];
+        (element.offset(), element.metadata().to_owned())
+    }
+
+    /// Commits as a stage does whose commit arrives late.
+    fn commit(&self, (offset, metadata): (Offset, String)) {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(&self.topic, 0, offset).unwrap();
+        list.find_partition(&self.topic, 0)
+            .unwrap()
+            .set_metadata(metadata);
+        self.group().commit(&list, CommitMode::Sync).unwrap();
+    }
+}
+
+impl Drop for Kafka {
+    fn drop(&mut self) {
+        let _ = self
+            .runtime
+            .block_on(self.admin.delete_topics(&[&self.topic], &AdminOptions::new()));
+    }
+}
+
+fn config(broker: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    config.set("bootstrap.servers", broker);
+    config
+}
+
+fn latest(options: &mut IntakeOptions) {
+    options.auto_offset_reset = "latest".to_owned();
+}
+
+#[test]
+fn records_that_were_deleted_while_nobody_read_are_counted_and_the_rest_is_read() {
+    let Some(kafka) = Kafka::with_topic() else { return };
+    kafka.produce(0..10);
+    let seen = Seen::default();
+    let consumer = kafka.consume(&seen, |_| ());
+    wait_until("the first are carried", || seen.distinct() == 10);
+    consumer.stop();
+    kafka.produce(10..1_010);
+    kafka.delete_records(510);
+    let consumer = kafka.consume(&seen, latest);
+    wait_until("what is left is carried", || seen.distinct() == 510);
+    let lost = consumer
+        .metrics
+        .lost_to_retention
+        .with_label_values(&[&kafka.topic])
+        .get();
+    assert_eq!((lost, seen.twice()), (500, 0));
+    consumer.stop();
+}
+
+#[test]
+fn a_topic_that_is_made_anew_while_it_is_read_is_read_from_its_beginning() {
+    let Some(kafka) = Kafka::with_topic() else { return };
+    kafka.produce(0..10);
+    let seen = Seen::default();
+    let consumer = kafka.consume(&seen, |_| ());
+    wait_until("the old ones are carried", || seen.distinct() == 10);
+    kafka.create_anew();
+    // More than the old one had: its offset is within the new one.
+    kafka.produce(1_000..1_030);
+    wait_until("all new ones are carried", || seen.distinct() == 40);
+    wait_until("and committed", || kafka.committed() == Offset::Offset(30));
+    consumer.stop();
+}
+
+#[test]
+fn a_topic_that_is_made_anew_and_shorter_while_nobody_reads_is_read_from_its_beginning() {
+    let Some(kafka) = Kafka::with_topic() else { return };
+    kafka.produce(0..100);
+    let seen = Seen::default();
+    let consumer = kafka.consume(&seen, |_| ());
+    wait_until("the old ones are carried", || seen.distinct() == 100);
+    consumer.stop();
+    kafka.create_anew();
+    kafka.produce(1_000..1_030);
+    let consumer = kafka.consume(&seen, |_| ());
+    wait_until("all new ones are carried", || seen.distinct() == 130);
+    consumer.stop();
+    assert_eq!(seen.twice(), 0);
+}
+
+/// Kafka deletes a group's offsets with their topic, but a commit may come after that.
+#[test]
+fn an_offset_of_a_topic_that_was_deleted_is_not_taken_for_one_of_its_successor() {
+    let Some(kafka) = Kafka::with_topic() else { return };
+    kafka.produce(0..10);
+    let seen = Seen::default();
+    let consumer = kafka.consume(&seen, |_| ());
+    wait_until("the old ones are carried", || seen.distinct() == 10);
+    consumer.stop();
+    let committed = kafka.committed_with();
+    assert!(
+        committed.0 == Offset::Offset(10) && committed.1.starts_with("id="),
+        "{committed:?}"
+    );
+    kafka.create_anew();
+    kafka.produce(1_000..1_030);
+    kafka.commit(committed);
+    let consumer = kafka.consume(&seen, latest);
+    wait_until("all new ones are carried", || seen.distinct() == 40);
+    assert_eq!(
+        consumer
+            .metrics
+            .recreated
+            .with_label_values(&[&kafka.topic])
+            .get(),
+        1
+    );
+    wait_until("and committed", || kafka.committed() == Offset::Offset(30));
+    consumer.stop();
+    assert_eq!(seen.twice(), 0);
+}
+
+/// The marker at a transaction's end has an offset, too, and nobody gets it: the lag stayed at 1.
+#[test]
+fn nothing_is_behind_when_everything_of_a_transaction_is_read() {
+    let Some(kafka) = Kafka::with_topic() else { return };
+    let producer: BaseProducer = config(&kafka.broker)
+        .set("transactional.id", &kafka.topic)
+        .create()
+        .unwrap();
+    producer.init_transactions(PATIENCE).unwrap();
+    for transaction in 0..3 {
+        producer.begin_transaction().unwrap();
+        kafka.send(&producer, transaction * 10..transaction * 10 + 10);
+        if transaction == 1 {
+            producer.flush(PATIENCE).unwrap();
+            producer.abort_transaction(PATIENCE).unwrap();
+        } else {
+            producer.commit_transaction(PATIENCE).unwrap();
+        }
+    }
+    let seen = Seen::default();
+    let consumer = kafka.consume(&seen, |_| ());
+    wait_until("what was committed is carried", || seen.distinct() == 20);
+    let lag = consumer.metrics.lag.with_label_values(&[&kafka.topic, "0"]);
+    wait_until("nothing is behind", || lag.get() == 0);
+    wait_until("and other tools see that, too", || {
+        kafka.committed() == Offset::Offset(33)
+    });
+    // What comes then is neither passed over nor read twice.
+    kafka.produce(100..110);
+    wait_until("the rest is carried", || seen.distinct() == 30);
+    wait_until("nothing is behind again", || lag.get() == 0);
+    consumer.stop();
+    assert_eq!((seen.twice(), kafka.committed()), (0, Offset::Offset(43)));
+}
+
+/// The broker matches whole names, and librdkafka a part of them.
+#[test]
+fn both_group_protocols_read_the_same_topics() {
+    let Some(kafka) = Kafka::with_topic() else { return };
+    kafka.produce(0..10);
+    let name = regex::escape(&kafka.topic);
+    // Its end is the test's number, and before that is the time.
+    let (start, end) = kafka.topic.split_at("positions.".len() + 8);
+    let (start, end) = (regex::escape(start), regex::escape(end));
+    let expressions = [
+        format!("^{start}"),
+        end.clone(),
+        format!("^nothing-else|{end}$"),
+        format!(r"^{start}\w+\.\d+$"),
+        format!("^({name}|other)$"),
+    ];
+    for protocol in ["classic", "consumer"] {
+        for (number, expression) in expressions.iter().enumerate() {
+            let seen = Seen::default();
+            let consumer = kafka.consume(&seen, |options| {
+                options.group = format!("{}-{protocol}-{number}", kafka.topic);
+                options.topics = Topics::Matching(expression.clone());
+                options.config.set("group.protocol", protocol);
+                if protocol == "consumer" {
+                    options.config.remove("session.timeout.ms");
+                }
+            });
+            wait_until(&format!("{protocol}: {expression}"), || seen.distinct() >= 10);
+            consumer.stop();
+        }
+    }
+}
