@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 use pipeline::dead_letter::allow_large;
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaError};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaError, RDKafkaErrorCode};
 use rdkafka::producer::Producer;
 
 use super::letter::Letter;
@@ -138,9 +138,16 @@ impl<'c> Transactions<'c> {
         let start = Instant::now();
         loop {
             self.write(letters)?;
-            if let Some(first) = self.sender.take_lost().into_iter().next() {
+            let lost = self.sender.take_lost();
+            // Who is purged was not refused: another message was, or the transaction before is not wholly over.
+            let cause = lost.iter().find(|lost| !is_purged(&lost.error));
+            if let Some(cause) = cause.or(lost.first()) {
                 self.take_back()?;
-                return Ok(Some(pipeline::chain(&first.error)));
+                if is_purged(&cause.error) && start.elapsed() < PATIENCE {
+                    self.sender.poll(PAUSE);
+                    continue;
+                }
+                return Ok(Some(pipeline::chain(&cause.error)));
             }
             let doing = "committing a transaction";
             match repeat(&self.sender, doing, |producer| producer.commit_transaction(CALL)) {
@@ -184,9 +191,11 @@ impl<'c> Transactions<'c> {
 
     fn take_back(&self) -> Result<(), Failure> {
         let doing = "taking a transaction back";
-        Ok(repeat(&self.sender, doing, |producer| {
-            producer.abort_transaction(CALL)
-        })?)
+        repeat(&self.sender, doing, |producer| producer.abort_transaction(CALL))?;
+        // What it throws away is reported, too, and is no loss of the transaction that follows.
+        self.sender.settle();
+        self.sender.take_lost();
+        Ok(())
     }
 
     /// The partition that it came from, unless the topic was made anew with fewer.
@@ -195,6 +204,13 @@ impl<'c> Transactions<'c> {
         let topic = self.cluster.topic(&origin.topic).ok()?;
         topic.numbers().find(|number| *number == origin.partition)
     }
+}
+
+fn is_purged(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight)
+    )
 }
 
 /// A call that did not succeed.

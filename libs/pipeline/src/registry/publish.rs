@@ -46,6 +46,10 @@ impl Registry {
         if is_same_schema(&latest.schema, schema) {
             return Ok(Published::Unchanged);
         }
+        let newer = self.newer_than(subject, schema).await?;
+        if newer.as_ref().is_some_and(Vec::is_empty) {
+            return Ok(Published::Unchanged);
+        }
         let lost = lost_wire_extras(&latest.schema, schema);
         if !lost.is_empty() && !rules.drop_wire_extras {
             return Err(RegistryError::LosesWireExtras {
@@ -53,15 +57,10 @@ impl Registry {
                 lost: lost.join(", "),
             });
         }
-        let newer = self.newer_than(subject, schema).await?;
-        if !newer.is_empty() {
-            return if rules.make_latest {
-                Ok(Published::Changed)
-            } else {
-                Err(not_latest(subject, newer))
-            };
+        match newer {
+            Some(newer) if !rules.make_latest => Err(not_latest(subject, newer)),
+            _ => Ok(Published::Changed),
         }
-        Ok(Published::Changed)
     }
 
     /// Registers a schema and checks that it is the subject's latest version then.
@@ -75,51 +74,52 @@ impl Registry {
         if published == Published::Unchanged {
             return Ok(published);
         }
-        let before = match published {
-            Published::New => None,
-            _ => Some(insist(|| self.version(subject, None)).await?.version),
-        };
-        for version in self.newer_than(subject, schema).await?.into_iter().rev() {
+        for version in self
+            .newer_than(subject, schema)
+            .await?
+            .into_iter()
+            .flatten()
+            .rev()
+        {
             insist(|| self.delete_version(subject, version, false)).await?;
         }
         let id = self.register(subject, schema).await?;
         let latest = insist(|| self.version(subject, None)).await?;
         // Registries that keep schemas in a form of their own tell by the id that it is the same.
         if is_same_schema(&latest.schema, schema) || latest.id == id {
-            // A registry may answer the text that another subject has for the same schema: then the version says that
-            // nothing is new.
-            let is_unchanged = before == Some(latest.version);
-            return Ok(if is_unchanged {
-                Published::Unchanged
-            } else {
-                published
-            });
+            return Ok(published);
         }
         let newer = self.newer_than(subject, schema).await?;
-        let newer = if newer.is_empty() {
-            vec![latest.version]
-        } else {
-            newer
-        };
-        Err(not_latest(subject, newer))
+        let newer = newer.filter(|newer| !newer.is_empty());
+        Err(not_latest(subject, newer.unwrap_or_else(|| vec![latest.version])))
     }
 
-    /// The versions that stand in front of this schema, ascending; none where it is no version, or the latest.
-    async fn newer_than(&self, subject: &str, schema: &str) -> Result<Vec<u32>, RegistryError> {
+    /// The versions that stand in front of this schema, ascending: none of them where it is the latest; `None` where it is no
+    /// version of the subject.
+    async fn newer_than(&self, subject: &str, schema: &str) -> Result<Option<Vec<u32>>, RegistryError> {
         let mut newer = Vec::new();
         let versions = match insist(|| self.versions(subject, false)).await {
-            Err(RegistryError::Missing { .. }) => return Ok(newer),
+            Err(RegistryError::Missing { .. }) => return Ok(None),
             versions => versions?,
         };
-        for version in versions.into_iter().rev() {
-            let held = insist(|| self.version(subject, Some(version))).await?;
+        for version in versions.iter().rev() {
+            let held = insist(|| self.version(subject, Some(*version))).await?;
             if is_same_schema(&held.schema, schema) {
                 newer.reverse();
-                return Ok(newer);
+                return Ok(Some(newer));
             }
-            newer.push(version);
+            newer.push(*version);
         }
-        Ok(Vec::new())
+        // A registry may keep one text for all subjects that have the same schema: then it alone can tell.
+        let found = insist(|| self.find(subject, schema)).await?;
+        Ok(found
+            .filter(|found| versions.contains(&found.version))
+            .map(|found| {
+                versions
+                    .into_iter()
+                    .filter(|version| *version > found.version)
+                    .collect()
+            }))
     }
 }
 
