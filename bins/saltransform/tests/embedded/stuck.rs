@@ -59,8 +59,8 @@ async fn start(exactly_once: bool, stuck_timeout: Duration) -> (Stack, KafkaProx
     (stack, proxy, running)
 }
 
-async fn goes_on_after_answers_without_brokers(exactly_once: bool) {
-    let (stack, proxy, running) = start(exactly_once, Duration::from_secs(60)).await;
+async fn goes_on_after_answers_without_brokers() {
+    let (stack, proxy, running) = start(false, Duration::from_secs(60)).await;
     proxy.forget_brokers(usize::MAX, is_ours);
     let (mut answers, mut since) = (0, Instant::now());
     // Which clients lose their brokers is chance; the more partitions they know the surer it is.
@@ -81,12 +81,7 @@ async fn goes_on_after_answers_without_brokers(exactly_once: bool) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_clients_go_on_after_answers_without_brokers() {
-    goes_on_after_answers_without_brokers(false).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn so_they_do_with_transactions() {
-    goes_on_after_answers_without_brokers(true).await;
+    goes_on_after_answers_without_brokers().await;
 }
 
 /// Silent to the clients whatever they do, so that only new ones could help.
