@@ -64,7 +64,8 @@ pub struct Receipt {
     partition: Arc<Partition>,
     offset: i64,
     bytes: usize,
-    finished: bool,
+    /// Whether it is finished or withdrawn, so that its end frees nothing any more.
+    settled: bool,
 }
 
 impl Receipt {
@@ -85,13 +86,20 @@ impl Receipt {
             let mut bytes = 0;
             let mut prefix = lock(&partition.prefix);
             for receipt in &mut *run {
-                receipt.finished = true;
+                receipt.settled = true;
                 bytes += receipt.bytes;
                 prefix.finish(receipt.offset);
             }
             drop(prefix);
             partition.let_go(run.len(), bytes);
         }
+    }
+
+    /// The message is not given to its lane, as its partition was taken from us: what nobody has consumed is not counted as
+    /// released.
+    pub(super) fn withdraw(mut self) {
+        self.settled = true;
+        self.partition.let_go(1, self.bytes);
     }
 
     /// Whether the partition was taken from us: another process reads the message again, so that work on it that has
@@ -113,7 +121,7 @@ impl Receipt {
 
 impl Drop for Receipt {
     fn drop(&mut self) {
-        if !self.finished {
+        if !self.settled {
             self.partition.in_flight.metrics.released.inc();
             self.partition.let_go(1, self.bytes);
         }
@@ -259,7 +267,7 @@ impl Partition {
                 partition: Arc::clone(self),
                 offset,
                 bytes,
-                finished: false,
+                settled: false,
             }
         };
         let receipts: Vec<Receipt> = messages.into_iter().map(receipt).collect();
@@ -372,6 +380,18 @@ mod tests {
         assert_eq!((board.bytes(), board.messages()), (0, 0));
         assert_eq!(partition.uncommitted(), None);
         assert!(partition.is_idle());
+    }
+
+    /// (It was released without having been consumed, and the counts did not add up.)
+    #[test]
+    fn what_is_withdrawn_is_neither_finished_nor_released() {
+        let board = board();
+        let [receipt] = take(&board.partition("t", 0, 5, 1), [(5, 100)]);
+        let partition = board.revoke("t", 0).unwrap();
+        receipt.withdraw();
+        assert_eq!((board.bytes(), board.messages()), (0, 0));
+        assert_eq!((partition.uncommitted(), partition.is_idle()), (None, true));
+        assert_eq!(board.in_flight.metrics.released.get(), 0);
     }
 
     #[test]

@@ -88,7 +88,9 @@ pub(super) fn run<'m>(
         select! {
             recv(batches) -> batch => match batch {
                 Ok(mut batch) => {
-                    batch.retain(|taken| !taken.receipt.is_revoked());
+                    for revoked in batch.extract_if(.., |taken| taken.receipt.is_revoked()) {
+                        revoked.receipt.withdraw();
+                    }
                     lane.take(batch)?;
                 }
                 Err(_) => return lane.drain(),
