@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::io::Read as _;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -12,11 +12,11 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use flate2::read::MultiGzDecoder;
-use tokio::net::TcpListener;
 
 use pipeline::lock;
 
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
+use crate::in_front;
 use crate::lines;
 
 /// What happens to write requests.
@@ -67,21 +67,15 @@ struct Shared {
 impl Answers {
     /// Listens on a free port in front of the database; answers where.
     pub(crate) async fn start(upstream: &str) -> Outcome<(Self, SocketAddr)> {
-        let client = reqwest::Client::builder().no_proxy().build();
         let answers = Self(Arc::new(Shared {
             mood: Mutex::new(Mood::Well),
             bad: Mutex::default(),
             answered: AtomicU64::new(0),
             upstream: upstream.to_owned(),
-            http: client.map_err(Failure::http("make an HTTP client"))?,
+            http: in_front::http_client()?,
         }));
-        let doing = || "listen for the database's clients";
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .await
-            .map_err(Failure::io(doing()))?;
-        let address = listener.local_addr().map_err(Failure::io(doing()))?;
         let app = Router::new().fallback(answer).with_state(answers.clone());
-        tokio::spawn(async move { axum::serve(listener, app).await });
+        let address = in_front::serve(app, "the database's clients").await?;
         Ok((answers, address))
     }
 

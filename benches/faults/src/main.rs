@@ -19,6 +19,7 @@ mod database;
 mod deck;
 mod failure;
 mod faults;
+mod in_front;
 mod instance;
 mod ledger;
 mod lines;

@@ -1,7 +1,7 @@
 //! The registry's bad days: an HTTP proxy that answers in its place what a lagging replica answers, or one that has lost its
 //! data and given its ids to other schemas.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -11,9 +11,9 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use pipeline::lock;
-use tokio::net::TcpListener;
 
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
+use crate::in_front;
 
 /// What becomes of questions about schemas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,20 +41,14 @@ struct Shared {
 impl RegistryAnswers {
     /// Listens on a free port in front of the registry; answers where.
     pub(crate) async fn start(upstream: &str) -> Outcome<(Self, SocketAddr)> {
-        let client = reqwest::Client::builder().no_proxy().build();
         let answers = Self(Arc::new(Shared {
             mood: Mutex::new(RegistryMood::Well),
             answered: AtomicU64::new(0),
             upstream: upstream.to_owned(),
-            http: client.map_err(Failure::http("make an HTTP client"))?,
+            http: in_front::http_client()?,
         }));
-        let doing = || "listen for the registry's clients";
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .await
-            .map_err(Failure::io(doing()))?;
-        let address = listener.local_addr().map_err(Failure::io(doing()))?;
         let app = Router::new().fallback(answer).with_state(answers.clone());
-        tokio::spawn(async move { axum::serve(listener, app).await });
+        let address = in_front::serve(app, "the registry's clients").await?;
         Ok((answers, address))
     }
 
