@@ -3,59 +3,25 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a failed step is a failed test")]
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
-use std::thread::{JoinHandle, Scope};
+mod consumer;
+
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use consumer::{PATIENCE, Seen, TOPIC};
 use devstack::{Broker, KafkaProxy};
 use pipeline::config::ServiceArgs;
-use pipeline::intake::{
-    Intake, IntakeError, IntakeOptions, Lane, LaneError, LaneFactory, Taken, Topics, run_generations,
-};
+use pipeline::intake::{Intake, IntakeError, IntakeOptions, Topics, run_generations};
 use pipeline::kafka::Reporter;
 use pipeline::metrics::KafkaMetrics;
 use pipeline::service::{Service, Shutdown};
 use rdkafka::ClientConfig;
-use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
-const TOPIC: &str = "in";
 const CLIENT: &str = "intake";
 /// While librdkafka takes in what an answer says of so many, it loses its brokers, and what would have brought them back.
 const PARTITIONS: i32 = 300;
-const PATIENCE: Duration = Duration::from_secs(60);
 const STUCK: Duration = Duration::from_secs(2);
-
-/// The values that were finished.
-#[derive(Clone, Default)]
-struct Seen(Arc<Mutex<HashSet<Vec<u8>>>>);
-
-impl<'m> LaneFactory<'m> for Seen {
-    type Lane = Seen;
-
-    fn lane<'scope>(&self, _: usize, _: &'scope Scope<'scope, 'm>) -> Result<Seen, LaneError>
-    where
-        'm: 'scope,
-    {
-        Ok(self.clone())
-    }
-}
-
-impl<'m> Lane<'m> for Seen {
-    fn take(&mut self, batch: Vec<Taken<'m>>) -> Result<(), LaneError> {
-        for taken in batch {
-            let value = taken.message.payload().unwrap_or_default().to_vec();
-            self.0.lock().unwrap().insert(value);
-            taken.receipt.finish();
-        }
-        Ok(())
-    }
-
-    fn drain(&mut self) -> Result<(), LaneError> {
-        Ok(())
-    }
-}
 
 struct Stage {
     broker: Broker,
@@ -136,7 +102,7 @@ impl Stage {
     }
 
     fn has_read(&self, value: &str) -> bool {
-        self.seen.0.lock().unwrap().contains(value.as_bytes())
+        self.seen.counts.lock().unwrap().contains_key(value.as_bytes())
     }
 
     fn remedies(&self, client: &str, remedy: &str) -> u64 {
