@@ -23,7 +23,7 @@ use tokio::runtime::Handle;
 use crate::config::Config;
 
 /// How long brokers that are away are waited for.
-const PATIENCE: Duration = Duration::from_secs(60);
+const BROKER_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long one look for a broker takes.
 const LOOK: Duration = Duration::from_secs(2);
 /// How long the removal of the group may take.
@@ -96,7 +96,7 @@ impl Replay {
         let metadata = loop {
             match reach(client, LOOK) {
                 Ok(metadata) => break metadata,
-                Err(error) if begun.elapsed() > PATIENCE => return Err(error.into()),
+                Err(error) if begun.elapsed() > BROKER_TIMEOUT => return Err(error.into()),
                 Err(_) if shutdown.is_set() => return Ok(None),
                 Err(error) => kafka.down(pipeline::chain(&error)),
             }

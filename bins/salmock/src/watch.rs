@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Sender, bounded};
-use pipeline::kafka::{Look, Progress, Watched, bootstrap_again, is_answered, watch};
+use pipeline::kafka::{AnyClient, Progress, Watched, watch};
 use pipeline::service::Shutdown;
 use rdkafka::ClientConfig;
 use rdkafka::producer::{Producer as _, ThreadedProducer};
@@ -29,19 +29,12 @@ impl Watched for WatchedProducer {
         }
     }
 
-    fn is_answered(&self, patience: Duration) -> bool {
-        is_answered(self.producer.client(), patience)
+    fn client(&self) -> &dyn AnyClient {
+        self.producer.client()
     }
 
-    fn bootstrap_again(&self) {
-        bootstrap_again(self.producer.client(), &self.config);
-    }
-
-    fn look(&self) -> Look {
-        Look {
-            config: self.config.clone(),
-            group: None,
-        }
+    fn config(&self) -> &ClientConfig {
+        &self.config
     }
 }
 

@@ -27,7 +27,7 @@ const MOST_FETCHED: usize = 4 << 20;
 /// not), it tries three times as much each time, so that a third of the limit surely fits.
 const UNPACKED: usize = 100_000_000;
 /// And at most: librdkafka's own limit is 2 GiB.
-const MOST_UNPACKED: usize = 1 << 30;
+const MAX_UNPACKED: usize = 1 << 30;
 /// And what is ahead of a slow database by more than this, with what librdkafka keeps beside it, is only in memory.
 const MOST_AHEAD: usize = 12 << 20;
 /// What librdkafka 2.12 keeps beside each fetched message, however small it is: an `rd_kafka_op_t` with the one member of
@@ -77,7 +77,7 @@ impl MemoryShares {
             in_flight: 2 * eighth,
             ahead: eighth.min(MOST_AHEAD),
             fetch: (whole / FETCHED_PART).min(MOST_FETCHED),
-            unpacked: whole.clamp(UNPACKED, MOST_UNPACKED),
+            unpacked: whole.clamp(UNPACKED, MAX_UNPACKED),
             dead_letters: eighth,
             output: 2 * eighth,
         }

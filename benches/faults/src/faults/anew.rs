@@ -10,7 +10,7 @@ use crate::traffic::Special;
 use pipeline::lock;
 
 /// More messages than these are not sent to a new topic at once: each has a millisecond of its own.
-const MOST_AT_ONCE: i64 = 3_000;
+const MAX_AT_ONCE: i64 = 3_000;
 
 /// A topic that the stage reads, while both stages run. What saltransform has for a record topic waits until it is back. It is
 /// made anew twice: the second time has at once more messages than the first ever had, so that the offsets that were read up to
@@ -45,7 +45,7 @@ fn more_than_held(world: &Injection, topic: &str) -> Outcome<i64> {
     let held = world.cluster.held(topic)?;
     let longest = held.values().map(|range| range.end).max().unwrap_or_default();
     // They are spread at random.
-    Ok((3 * longest + 20).min(MOST_AT_ONCE))
+    Ok((3 * longest + 20).min(MAX_AT_ONCE))
 }
 
 fn send(world: &mut Injection, lines: &[usize], messages: i64) {

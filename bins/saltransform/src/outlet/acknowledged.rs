@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use pipeline::dead_letter::{DeadLetters, Reason, is_too_large, shares_a_batch};
 use pipeline::intake::{Receipt, Taken};
-use pipeline::kafka::{KnownTopics, Look, Progress, Reporter, Watched, bootstrap_again, is_answered};
+use pipeline::kafka::{AnyClient, KnownTopics, Progress, Reporter, Watched};
 use pipeline::lock;
 use pipeline::metrics::TransformMetrics;
 use pipeline::service::Shutdown;
@@ -211,19 +211,12 @@ impl Watched for Acknowledged<'_> {
         }
     }
 
-    fn is_answered(&self, patience: Duration) -> bool {
-        is_answered(self.producer.client(), patience)
+    fn client(&self) -> &dyn AnyClient {
+        self.producer.client()
     }
 
-    fn bootstrap_again(&self) {
-        bootstrap_again(self.producer.client(), &self.config);
-    }
-
-    fn look(&self) -> Look {
-        Look {
-            config: self.config.clone(),
-            group: None,
-        }
+    fn config(&self) -> &ClientConfig {
+        &self.config
     }
 }
 

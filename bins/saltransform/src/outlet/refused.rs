@@ -13,7 +13,7 @@ use pipeline::lock;
 use rdkafka::Message;
 
 /// More are not remembered; what is forgotten is found out again.
-const MOST: usize = 100_000;
+const MAX_REMEMBERED: usize = 100_000;
 
 /// A message's place in Kafka.
 type Place = (String, i32, i64);
@@ -57,7 +57,7 @@ impl Refused {
     /// Notes what was found out.
     pub(super) fn learn(&self, taken: &Taken<'_>, verdict: Verdict) {
         let mut known = lock(&self.known);
-        if known.verdicts.len() >= MOST {
+        if known.verdicts.len() >= MAX_REMEMBERED {
             known.verdicts.clear();
         }
         known.verdicts.insert(place(taken), verdict);

@@ -4,11 +4,11 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use pipeline::intake::TransactionalProducer;
-use pipeline::kafka::{Look, Progress, Watched, bootstrap_again, is_answered};
-use rdkafka::TopicPartitionList;
+use pipeline::kafka::{AnyClient, Progress, Watched};
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::KafkaResult;
 use rdkafka::producer::Producer;
+use rdkafka::{ClientConfig, TopicPartitionList};
 
 use super::transactional::Transactional;
 
@@ -87,18 +87,11 @@ impl Watched for Transactional<'_> {
         Progress::At(self.context().reports.counted() + succeeded)
     }
 
-    fn is_answered(&self, patience: Duration) -> bool {
-        is_answered(self.producer.client(), patience)
+    fn client(&self) -> &dyn AnyClient {
+        self.producer.client()
     }
 
-    fn bootstrap_again(&self) {
-        bootstrap_again(self.producer.client(), &self.config);
-    }
-
-    fn look(&self) -> Look {
-        Look {
-            config: self.config.clone(),
-            group: None,
-        }
+    fn config(&self) -> &ClientConfig {
+        &self.config
     }
 }

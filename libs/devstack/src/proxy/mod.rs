@@ -20,7 +20,7 @@ use tokio::sync::watch;
 use self::answer::{FIND_COORDINATOR, Listed, METADATA};
 
 /// Larger frames end their connection.
-const MOST_BYTES: usize = 256 << 20;
+const MAX_BYTES: usize = 256 << 20;
 
 /// Whether a client, by its `client.id`, is meant.
 type Clients = Box<dyn Fn(&str) -> bool + Send + Sync>;
@@ -267,7 +267,7 @@ async fn answers(
 
 async fn read(from: &mut OwnedReadHalf) -> io::Result<Vec<u8>> {
     let length = from.read_u32().await? as usize;
-    if length > MOST_BYTES {
+    if length > MAX_BYTES {
         return Err(io::Error::other("a frame is too long"));
     }
     let mut frame = vec![0; length];

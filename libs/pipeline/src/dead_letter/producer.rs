@@ -19,8 +19,7 @@ use super::letter::Letter;
 use super::{MAKE_TOPIC, Reason, fail};
 use crate::intake::Receipt;
 use crate::kafka::{
-    Look, Probe, Progress, Reporter, SAFE_PRODUCER, ServedProducer, TopicProbe, Watched, bootstrap_again,
-    is_answered,
+    AnyClient, Probe, Progress, Reporter, SAFE_PRODUCER, ServedProducer, TopicProbe, Watched,
 };
 use crate::lock;
 use crate::retry::Backoff;
@@ -212,19 +211,12 @@ impl Watched for DeadLetters {
         }
     }
 
-    fn is_answered(&self, patience: Duration) -> bool {
-        is_answered(self.producer.client(), patience)
+    fn client(&self) -> &dyn AnyClient {
+        self.producer.client()
     }
 
-    fn bootstrap_again(&self) {
-        bootstrap_again(self.producer.client(), &self.config);
-    }
-
-    fn look(&self) -> Look {
-        Look {
-            config: self.config.clone(),
-            group: None,
-        }
+    fn config(&self) -> &ClientConfig {
+        &self.config
     }
 }
 

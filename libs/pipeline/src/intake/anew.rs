@@ -16,7 +16,7 @@ use crate::metrics::KafkaMetrics;
 use crate::service::Shutdown;
 
 /// Generations that may follow the first.
-const MOST: u32 = 3;
+const MAX_REMAKES: u32 = 3;
 /// Clients made anew that are stuck again within so many times their patience did not help.
 const HELPED: u32 = 10;
 /// How long a generation's threads may take to let go of its clients. They only have to look at its shutdown.
@@ -67,7 +67,7 @@ where
         if shutdown.is_set() {
             return Err(error);
         }
-        if remade == MOST || (remade > 0 && start.elapsed() < patience * HELPED) {
+        if remade == MAX_REMAKES || (remade > 0 && start.elapsed() < patience * HELPED) {
             tracing::error!(
                 remade,
                 "a kafka client is stuck though the cluster works, and making it anew does not help; stopping, nothing is lost"
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn what_does_not_help_ends_the_process() {
         let shutdown = Shutdown::new(Duration::from_secs(1));
-        for (patience, expected) in [(Duration::from_secs(60), 2), (Duration::ZERO, MOST + 1)] {
+        for (patience, expected) in [(Duration::from_secs(60), 2), (Duration::ZERO, MAX_REMAKES + 1)] {
             let runs = Arc::new(AtomicU32::new(0));
             let counted = Arc::clone(&runs);
             let run = move |generation: &Shutdown, say: &dyn Fn(Result<(), IntakeError>)| {

@@ -11,7 +11,7 @@ use regex_syntax::hir::{Class, Hir, HirKind, Look, Repetition};
 /// What the name of a topic can have, apart from letters and digits.
 const OTHERS: &str = "._-";
 /// The most repetitions that all libraries count to.
-const MOST_REPETITIONS: u32 = 255;
+const MAX_REPETITIONS: u32 = 255;
 
 /// The expression for whole names that start with `^`, which is how librdkafka knows an expression from a name; none if it
 /// cannot be said in what all share.
@@ -93,7 +93,7 @@ fn inside(hir: &Hir) -> Option<String> {
 }
 
 fn count(repetition: &Repetition) -> Option<String> {
-    if repetition.min.max(repetition.max.unwrap_or(0)) > MOST_REPETITIONS {
+    if repetition.min.max(repetition.max.unwrap_or(0)) > MAX_REPETITIONS {
         return None;
     }
     Some(match (repetition.min, repetition.max) {

@@ -3,20 +3,20 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
 
 use crossbeam_channel::Receiver;
+use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::statistics::Statistics;
 
 use super::context::IntakeContext;
 use super::lag;
 use super::options::IntakeOptions;
-use crate::kafka::{Look, Progress, Watched, bootstrap_again, is_answered, watch};
+use crate::kafka::{AnyClient, Progress, Watched, watch};
 use crate::service::Shutdown;
 
 /// Statistics that come less often, in milliseconds, are of no use to the watch.
-const MOST_INTERVAL: u32 = 20_000;
+const MAX_STATISTICS_INTERVAL_MS: u32 = 20_000;
 
 /// What the statistics say.
 #[derive(Debug, Default)]
@@ -88,25 +88,22 @@ impl Watched for WatchedConsumer<'_> {
         // Where the operator has switched statistics off, or has them seldom, nothing is known.
         let interval = self.options.config.get("statistics.interval.ms");
         let interval = interval.and_then(|interval| interval.parse::<u32>().ok());
-        if interval.is_some_and(|interval| interval == 0 || interval > MOST_INTERVAL) {
+        if interval.is_some_and(|interval| interval == 0 || interval > MAX_STATISTICS_INTERVAL_MS) {
             return Progress::Unknown;
         }
         let vitals = &self.consumer.context().vitals;
         Progress::At(vitals.answers.load(Ordering::Relaxed))
     }
 
-    fn is_answered(&self, patience: Duration) -> bool {
-        is_answered(self.consumer.client(), patience)
+    fn client(&self) -> &dyn AnyClient {
+        self.consumer.client()
     }
 
-    fn bootstrap_again(&self) {
-        bootstrap_again(self.consumer.client(), &self.options.config);
+    fn config(&self) -> &ClientConfig {
+        &self.options.config
     }
 
-    fn look(&self) -> Look {
-        Look {
-            config: self.options.config.clone(),
-            group: Some(self.options.group.clone()),
-        }
+    fn group(&self) -> Option<&str> {
+        Some(&self.options.group)
     }
 }

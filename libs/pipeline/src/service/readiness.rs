@@ -16,7 +16,7 @@ pub struct Readiness {
 }
 
 /// The most remarks that are kept: their texts come from outside.
-const MOST_REMARKS: usize = 64;
+const MAX_REMARKS: usize = 64;
 
 /// Of a part, by what tells it from its others.
 #[derive(Debug)]
@@ -102,7 +102,7 @@ impl Part {
         };
         let mut remarks = crate::lock(&self.readiness.remarks);
         remarks.insert((self.name, key.to_owned()), remark);
-        if remarks.len() > MOST_REMARKS {
+        if remarks.len() > MAX_REMARKS {
             let oldest = remarks
                 .iter()
                 .min_by_key(|(_, remark)| remark.since)
@@ -163,7 +163,7 @@ mod tests {
         for number in 0..1_000 {
             kafka.remark(&number.to_string(), String::new(), Duration::from_secs(60));
         }
-        assert_eq!(readiness.remarks().len(), MOST_REMARKS);
+        assert_eq!(readiness.remarks().len(), MAX_REMARKS);
     }
 
     #[test]

@@ -44,9 +44,9 @@ const TRUST: Duration = Duration::from_secs(60);
 /// How long after an error a message that comes again is due to it.
 const ERROR_LASTS: Duration = Duration::from_secs(30);
 /// Suspects that wait for the inspector; others are suspected again.
-const MOST_SUSPECTS: usize = 64;
+const MAX_SUSPECTS: usize = 64;
 /// Partitions that `/ready` names.
-const MOST_NAMED: usize = 3;
+const MAX_NAMED: usize = 3;
 
 /// A topic and the number of a partition.
 pub(super) type Key = (String, i32);
@@ -102,7 +102,7 @@ struct Watched {
 
 impl Blocked {
     pub(super) fn new(part: Part, metrics: KafkaMetrics, skips: bool) -> Self {
-        let (suspects, suspected) = bounded(MOST_SUSPECTS);
+        let (suspects, suspected) = bounded(MAX_SUSPECTS);
         part.up();
         metrics.blocked.set(0);
         Self {
@@ -232,7 +232,7 @@ impl Blocked {
     /// Says how things stand.
     fn show(&self, assigned: &Assigned) {
         self.metrics.blocked.set(assigned.held.len() as i64);
-        let mut names: Vec<String> = assigned.held.iter().take(MOST_NAMED).map(text).collect();
+        let mut names: Vec<String> = assigned.held.iter().take(MAX_NAMED).map(text).collect();
         if names.is_empty() {
             return self.part.up();
         }

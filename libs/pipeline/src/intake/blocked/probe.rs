@@ -19,7 +19,7 @@ use crate::kafka::Reporter;
 use crate::service::Shutdown;
 
 /// How long the answer to one question may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long one look into the queue waits, in milliseconds.
 const LOOK_MS: i32 = 50;
 
@@ -93,7 +93,7 @@ impl Probe {
     }
 
     fn answer(&self, shutdown: &Shutdown) -> Found {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + PROBE_TIMEOUT;
         while Instant::now() < end && !shutdown.is_set() {
             // Serves the client's callbacks. Messages and errors of the partition come through its own queue.
             let _ = self.consumer.poll(Duration::ZERO);

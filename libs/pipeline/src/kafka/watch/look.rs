@@ -10,10 +10,11 @@ use rdkafka::config::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::metadata::Metadata;
 
+use super::Watched;
 use crate::kafka::Visitor;
 
 /// For the cluster's metadata. As long as it takes, a client that waits is explained.
-const PATIENCE: Duration = Duration::from_secs(8);
+const METADATA_TIMEOUT: Duration = Duration::from_secs(8);
 /// For one question; events, such as the one that asks for a token, are served in between.
 const QUESTION: Duration = Duration::from_secs(1);
 /// For a question to one broker of a cluster that is there.
@@ -21,11 +22,11 @@ const ANSWER: Duration = Duration::from_secs(5);
 
 /// What a fresh client is to find out.
 #[derive(Debug, Clone)]
-pub struct Look {
+pub(super) struct Look {
     /// The settings of the client that is watched.
-    pub config: ClientConfig,
+    config: ClientConfig,
     /// Its consumer group, whose coordinator must answer, too.
-    pub group: Option<String>,
+    group: Option<String>,
 }
 
 /// What it found.
@@ -60,11 +61,18 @@ pub(super) fn in_a_thread(look: Look, over: &Receiver<()>) -> Option<Sight> {
     select! {
         recv(over) -> _ => None,
         recv(answered) -> sight => Some(sight.unwrap_or(Sight::Away)),
-        default(PATIENCE * 4) => Some(Sight::Away),
+        default(METADATA_TIMEOUT * 4) => Some(Sight::Away),
     }
 }
 
 impl Look {
+    pub(super) fn of(watched: &dyn Watched) -> Self {
+        Self {
+            config: watched.config().clone(),
+            group: watched.group().map(str::to_owned),
+        }
+    }
+
     /// Says what it sees before the client is closed, which may take its time.
     fn look(&self, say: impl FnOnce(Sight)) {
         let mut config = self.config.clone();
@@ -100,7 +108,7 @@ impl Look {
                 Ok(_) => thread::sleep(QUESTION),
                 Err(error) => tracing::debug!(%error, "a fresh client gets no metadata either"),
             }
-            if start.elapsed() >= PATIENCE {
+            if start.elapsed() >= METADATA_TIMEOUT {
                 return Sight::Away;
             }
         };

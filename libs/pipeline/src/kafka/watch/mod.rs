@@ -12,18 +12,17 @@
 //!                                   └─ for too long ────────▶ stuck: whoever runs it makes it anew, or ends
 //! ```
 
-mod bootstrap;
+mod client;
 mod look;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use rdkafka::ClientContext;
-use rdkafka::client::Client;
+use rdkafka::ClientConfig;
 
-pub use self::look::Look;
-use self::look::Sight;
+pub use self::client::AnyClient;
+use self::look::{Look, Sight};
 use crate::metrics::KafkaMetrics;
 
 /// How long a client may take to get an answer. A fresh one has a second for each try: on a machine that is overloaded ours is
@@ -33,7 +32,7 @@ const ANSWER: Duration = Duration::from_secs(5);
 /// rebalance of a large group takes minutes.
 const ANSWERED: u32 = 5;
 /// And at least this long: a consumer's progress is known from its statistics, which come every few seconds.
-const LEAST_ANSWERED: Duration = Duration::from_secs(60);
+const MIN_ANSWERED: Duration = Duration::from_secs(60);
 
 /// How far a client has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,22 +51,15 @@ pub trait Watched: Send + Sync {
     fn name(&self) -> &'static str;
     /// How far it has come.
     fn progress(&self) -> Progress;
-    /// Whether a broker answers it. Blocks for at most `patience`.
-    fn is_answered(&self, patience: Duration) -> bool;
-    /// Gives it the brokers again that it was made with.
-    fn bootstrap_again(&self);
-    /// How a fresh client finds out whether the cluster is well, for what this one does.
-    fn look(&self) -> Look;
+    /// The client itself.
+    fn client(&self) -> &dyn AnyClient;
+    /// What it was made with; a fresh client looks at the cluster with the same.
+    fn config(&self) -> &ClientConfig;
+    /// Its consumer group, whose coordinator must answer, too.
+    fn group(&self) -> Option<&str> {
+        None
+    }
 }
-
-/// See [`Watched::is_answered`].
-pub fn is_answered<C: ClientContext>(client: &Client<C>, patience: Duration) -> bool {
-    client
-        .fetch_metadata(None, patience)
-        .is_ok_and(|metadata| !metadata.brokers().is_empty())
-}
-
-pub use self::bootstrap::bootstrap_again;
 
 /// Watches clients until `over` is closed or one is stuck, and answers its name then. `patience` is how long a client may get no
 /// answer while a fresh one does.
@@ -86,7 +78,7 @@ pub fn watch(
     }
     let mut standings: Vec<_> = clients
         .iter()
-        .map(|_| Standing::new(patience, (patience * ANSWERED).max(LEAST_ANSWERED)))
+        .map(|_| Standing::new(patience, (patience * ANSWERED).max(MIN_ANSWERED)))
         .collect();
     loop {
         if over.recv_timeout(turn) != Err(RecvTimeoutError::Timeout) {
@@ -96,8 +88,8 @@ pub fn watch(
             if !standing.is_due(client.progress()) {
                 continue;
             }
-            let sight = look::in_a_thread(client.look(), over)?;
-            let is_answered = sight.is_reached() && client.is_answered(ANSWER.min(patience));
+            let sight = look::in_a_thread(Look::of(client.as_ref()), over)?;
+            let is_answered = sight.is_reached() && client.client().is_answered(ANSWER.min(patience));
             if standing.judge(sight, is_answered) {
                 count(metrics, client.name(), "given_up");
                 return Some(client.name());
@@ -108,7 +100,7 @@ pub fn watch(
                     client = client.name(),
                     "kafka answers others and not this client; it starts from its bootstrap brokers again"
                 );
-                client.bootstrap_again();
+                client.client().bootstrap_again(client.config());
             }
         }
     }
