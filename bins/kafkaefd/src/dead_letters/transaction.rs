@@ -192,8 +192,7 @@ impl<'c> Transactions<'c> {
     fn take_back(&self) -> Result<(), Failure> {
         let doing = "taking a transaction back";
         repeat(&self.sender, doing, |producer| producer.abort_transaction(CALL))?;
-        // What it throws away is reported, too, and is no loss of the transaction that follows.
-        self.sender.settle();
+        // What it throws away was reported, too, and is no loss of the transaction that follows.
         self.sender.take_lost();
         Ok(())
     }
