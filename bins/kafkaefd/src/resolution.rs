@@ -17,7 +17,7 @@ pub(crate) struct Resolution {
 impl Resolution {
     /// Judges a change; none if one of the texts is no schema by itself.
     pub(crate) fn of(old: &str, new: &str) -> Option<Self> {
-        let (old, new) = (Schema::parse_str(old).ok()?, Schema::parse_str(new).ok()?);
+        let (old, new) = (parse(old)?, parse(new)?);
         Some(Self {
             backward: objection(&old, &new).is_none(),
             forward: objection(&new, &old).is_none(),
@@ -27,7 +27,7 @@ impl Resolution {
 
 /// Why a change is against a compatibility level, one sentence a direction; none if a text is no schema.
 pub(crate) fn objections(level: &str, old: &str, new: &str) -> Vec<String> {
-    let (Ok(old), Ok(new)) = (Schema::parse_str(old), Schema::parse_str(new)) else {
+    let (Some(old), Some(new)) = (parse(old), parse(new)) else {
         return Vec::new();
     };
     let both = level.starts_with("FULL");
@@ -45,6 +45,15 @@ pub(crate) fn objections(level: &str, old: &str, new: &str) -> Vec<String> {
         );
     }
     found
+}
+
+/// None if the text is no schema, or one that the comparison, which follows names by recursion, would not come back from.
+fn parse(text: &str) -> Option<Schema> {
+    let bounded = confluent_avro::schema::Schema::parse(text).ok()?;
+    if !bounded.is_shallow() {
+        return None;
+    }
+    Schema::parse_str(text).ok()
 }
 
 fn objection(writer: &Schema, reader: &Schema) -> Option<String> {
@@ -77,6 +86,19 @@ mod tests {
         assert_eq!(judge(&two, &one), (true, false));
         assert_eq!(judge(&one, &wide), (true, false));
         assert_eq!(Resolution::of(&one, "{"), None);
+    }
+
+    /// Ten thousand records, each with a field of the one before: the comparison would end the stack.
+    #[test]
+    fn a_chain_of_types_has_an_end() {
+        let mut fields = vec![r#"{"name":"f0","type":{"type":"record","name":"R0","fields":[]}}"#.to_owned()];
+        fields.extend((1..10_000).map(|n| {
+            let inner = format!(r#"{{"name":"r","type":"R{}"}}"#, n - 1);
+            format!(r#"{{"name":"f{n}","type":{{"type":"record","name":"R{n}","fields":[{inner}]}}}}"#)
+        }));
+        let chain = record(&fields.join(","));
+        assert_eq!(Resolution::of(&chain, &chain), None);
+        assert!(objections("FULL", &chain, &chain).is_empty());
     }
 
     #[test]

@@ -1,16 +1,19 @@
 //! `salmock consume`: a topic's messages as JSON on standard output, one a line, for people and for `jq`.
 //!
 //! It reads without a group, so that it disturbs no one and commits nothing. A line is
-//! `{"topic","partition","offset","timestamp_ms","key","headers"}` (those that are there) and one of `record` (Avro),
-//! `text` (SAL text and any other UTF-8), `hex` (all else); with `error` where a record cannot be decoded.
+//! `{"topic","partition","offset","timestamp_ms","key","headers","header_list"}` (those that are there) and one of `record`
+//! (Avro), `text` (SAL text and any other UTF-8), `hex` (all else); with `error` where a record cannot be decoded.
 
 use std::io::{self, Write};
 use std::time::Duration;
 
+use confluent_avro::frame::{Frame, FrameError};
 use pipeline::config::KafkaConfigError;
 use pipeline::headers::OwnHeaders;
 use pipeline::kafka::{self, ReachError, Visitor};
 use pipeline::printable;
+use pipeline::readable::{add_headers, add_key, hex, readable};
+use pipeline::records::RecordDecoder;
 use pipeline::registry::{Registry, RegistryError, RegistrySetupError};
 use pipeline::service::Shutdown;
 use rdkafka::Message;
@@ -21,7 +24,6 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use serde_json::{Map, Value};
 
 use crate::config::{ConsumeArgs, From};
-use crate::readable::{Decoder, hex, readable};
 
 const METADATA_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -91,7 +93,7 @@ pub async fn consume(
         return Err(ConsumeError::NoTopic(args.topic.clone()));
     }
     consumer.assign(&partitions)?;
-    let mut decoder = Decoder::new(registry);
+    let mut decoder = RecordDecoder::new(registry);
     let mut printed = 0;
     while args.count.is_none_or(|count| printed < count) {
         let message = tokio::select! {
@@ -106,7 +108,7 @@ pub async fn consume(
     Ok(printed)
 }
 
-async fn line(message: &BorrowedMessage<'_>, decoder: &mut Decoder) -> Result<Value, ConsumeError> {
+async fn line(message: &BorrowedMessage<'_>, decoder: &mut RecordDecoder) -> Result<Value, ConsumeError> {
     let mut line = Map::new();
     line.insert("topic".into(), message.topic().into());
     line.insert("partition".into(), message.partition().into());
@@ -115,36 +117,32 @@ async fn line(message: &BorrowedMessage<'_>, decoder: &mut Decoder) -> Result<Va
         line.insert("timestamp_ms".into(), time.into());
     }
     if let Some(key) = message.key() {
-        line.insert("key".into(), readable(key).1);
+        add_key(&mut line, key);
     }
     match OwnHeaders::of(message) {
-        OwnHeaders::Readable(headers) if headers.is_empty() => {}
         OwnHeaders::Readable(headers) => {
-            let pairs = headers.into_iter().map(|header| {
-                let value = header.value.map_or(Value::Null, |value| readable(value).1);
-                (header.key.to_owned(), value)
-            });
-            line.insert("headers".into(), Value::Object(pairs.collect()));
+            let headers = headers.into_iter().map(|header| (header.key, header.value));
+            add_headers(&mut line, headers);
         }
         OwnHeaders::Unreadable(_) => {
             line.insert("headers".into(), "unreadable: a name is not UTF-8".into());
         }
     }
-    match message.payload() {
-        None => {
+    let payload = message.payload().unwrap_or_default();
+    match Frame::read(message.payload()) {
+        Err(FrameError::Tombstone) => {
             line.insert("record".into(), Value::Null);
         }
-        Some([0, a, b, c, d, body @ ..]) => {
-            let id = u32::from_be_bytes([*a, *b, *c, *d]);
-            match decoder.decode(id, body).await? {
-                Ok(record) => line.insert("record".into(), record),
-                Err(error) => {
-                    line.insert("error".into(), error.into());
-                    line.insert("hex".into(), hex(message.payload().unwrap_or_default()).into())
-                }
-            };
-        }
-        Some(payload) => {
+        Ok(frame) => match decoder.decode(&frame).await? {
+            Ok(record) => {
+                line.insert("record".into(), record);
+            }
+            Err(error) => {
+                line.insert("error".into(), error.into());
+                line.insert("hex".into(), hex(payload).into());
+            }
+        },
+        Err(_) => {
             let (form, value) = readable(payload);
             line.insert(form.into(), value);
         }

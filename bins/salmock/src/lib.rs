@@ -11,7 +11,6 @@ pub mod config;
 pub mod consume;
 pub mod moment;
 pub mod produce;
-pub mod readable;
 pub mod schedule;
 pub mod shape;
 pub mod source;

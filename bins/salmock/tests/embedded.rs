@@ -186,7 +186,7 @@ async fn avro_is_one_topic_each_and_is_printed_as_json() {
     assert_eq!(sequence, [1, 2, 3, 4]);
     let mut times: Vec<_> = lines
         .iter()
-        .map(|line| line["record"]["sal_created"].as_i64().unwrap())
+        .map(|line| line["record"]["sal_created"].as_str().unwrap())
         .collect();
     times.sort_unstable();
     times.dedup();

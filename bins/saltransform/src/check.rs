@@ -5,7 +5,9 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use apache_avro::Schema;
+use confluent_avro::frame::{Frame, FrameError};
+use confluent_avro::read::DecodeError;
+use confluent_avro::schema::{ParseError, Schema};
 use pipeline::config::EXIT_USAGE;
 use pipeline::printable;
 use pipeline::schema_dir::{SchemaDir, SchemaDirError};
@@ -17,12 +19,9 @@ use sal::wire::{Message, WireError};
 use serde_json::{Value, json};
 
 use crate::config::{CheckArgs, time_scale};
-use crate::record_json::{RecordError, record_json};
 
 /// The line that separates messages which hold line ends.
 const SEPARATOR: &[u8] = b"----";
-/// Bytes before the record in a Confluent frame: a zero and the schema's id.
-const FRAME_HEADER: usize = 5;
 
 /// The check itself cannot be done.
 #[derive(Debug, thiserror::Error)]
@@ -53,10 +52,12 @@ enum Refusal {
     UnknownTopic(String),
     #[error("the schema of this topic cannot be used")]
     Plan(#[from] PlanError),
-    #[error("the schema of this topic is no Avro")]
-    Avro(#[source] apache_avro::Error),
-    #[error(transparent)]
-    Record(#[from] RecordError),
+    #[error("the schema of this topic is not Avro")]
+    Avro(#[from] ParseError),
+    #[error("the record does not decode with its own schema")]
+    Record(#[from] DecodeError),
+    #[error("the record has no frame")]
+    Frame(#[from] FrameError),
 }
 
 /// Checks every message of every file; exit code 1 if any failed, 64 if nothing could be checked.
@@ -66,7 +67,10 @@ pub fn main(args: &CheckArgs) -> ExitCode {
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {
             pipeline::stderr_line!("saltransform check: {}", pipeline::chain(&error));
-            ExitCode::from(EXIT_USAGE)
+            match error {
+                CheckError::Output(_) => ExitCode::FAILURE,
+                CheckError::SchemaDir(_) | CheckError::File { .. } => ExitCode::from(EXIT_USAGE),
+            }
         }
     }
 }
@@ -74,8 +78,7 @@ pub fn main(args: &CheckArgs) -> ExitCode {
 /// Writes one JSON object a message to `out`; answers how many failed.
 ///
 /// `{"topic","record"}`, or `{"error","stage","byte","field"}` where byte and field are null if there is none.
-/// In records, bytes are text of the code points 0 to 255 (Avro's JSON form) and what is no JSON number is
-/// `"NaN"`, `"Infinity"`, `"-Infinity"`.
+/// Records are as [`confluent_avro::json`] shows them.
 pub fn check(args: &CheckArgs, out: &mut impl Write) -> Result<usize, CheckError> {
     let options = Options {
         dialect: args.naming.dialect,
@@ -141,7 +144,7 @@ impl Checker {
             let plan = Plan::compile(raw, self.scale)?;
             self.plans.insert(
                 topic.clone(),
-                (plan, Schema::parse_str(raw).map_err(Refusal::Avro)?),
+                (plan, Schema::parse(raw)?),
             );
         }
         let (plan, schema) = self
@@ -150,8 +153,8 @@ impl Checker {
             .ok_or_else(|| Refusal::UnknownTopic(topic.clone()))?;
         self.encoder
             .encode(plan, &message, 0, unix_micros(), &mut self.frame)?;
-        let record = record_json(schema, self.frame.get(FRAME_HEADER..).unwrap_or_default())?;
-        Ok((topic, record))
+        let frame = Frame::read(Some(&self.frame))?;
+        Ok((topic, schema.to_json(frame.avro)?))
     }
 }
 
@@ -160,7 +163,7 @@ impl Refusal {
         let (stage, byte, field) = match self {
             Self::Wire(error) => (error.stage(), Some(error.byte()), error.field()),
             Self::UnknownTopic(_) | Self::Plan(_) | Self::Avro(_) => ("schema", None, None),
-            Self::Record(_) => ("decode", None, None),
+            Self::Record(_) | Self::Frame(_) => ("decode", None, None),
         };
         json!({"error": pipeline::chain(self), "stage": stage, "byte": byte, "field": field})
     }

@@ -19,7 +19,6 @@ pub mod config;
 pub mod init;
 mod lane;
 mod outlet;
-pub mod record_json;
 pub mod register;
 pub mod run;
 mod slot;

@@ -2,11 +2,16 @@
 //! here, so that all have the same limits. No I/O.
 //!
 //! ```text
-//!  a message's value ─▶ frame ─▶ point   a record as flattened fields, for the sink; nothing is allocated per field
+//!                                     ┌─▶ point   a record as flattened fields, for the sink; nothing is allocated per field
+//!  a message's value ─▶ frame ─▶ read ┤
+//!                              schema ┴─▶ json    a record as JSON and back, exact, for people and programs
 //! ```
 //!
-//! [`frame`] is Confluent's wire format, [`read`] Avro's binary encoding of single values.
+//! [`frame`] is Confluent's wire format, [`schema`] the types of a registered schema, [`read`] Avro's binary encoding of
+//! single values.
 
 pub mod frame;
+pub mod json;
 pub mod point;
 pub mod read;
+pub mod schema;

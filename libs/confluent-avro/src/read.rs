@@ -1,6 +1,8 @@
 //! Reading Avro's binary encoding of single values (Avro specification, "Binary Encoding") from a byte slice.
 //! Nothing here allocates, and no input makes it panic or read past its end.
 
+use crate::json::{MAX_DEPTH, MAX_VALUES};
+
 /// What is wrong with the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
@@ -28,6 +30,12 @@ pub enum Fault {
     /// An enum or union index beyond the schema's.
     #[error("index {0} is not in the schema's enum or union")]
     Index(i64),
+    /// Values within each other, deeper than any record of a known purpose.
+    #[error("more than {MAX_DEPTH} values within each other")]
+    TooDeep,
+    /// More values than fit into memory: what takes no bytes can be there any number of times.
+    #[error("more than {MAX_VALUES} values")]
+    TooManyValues,
     /// An array so long that one of its elements would have the name of another field.
     #[error("the array's element {0} would have the name of another field")]
     NameCollision(usize),
@@ -43,9 +51,22 @@ impl Fault {
             Fault::Utf8 => "string_not_utf8",
             Fault::BinaryBytes => "bytes_not_utf8",
             Fault::NameCollision(_) => "name_collision",
+            Fault::TooDeep | Fault::TooManyValues => "avro_too_large",
             Fault::Varint | Fault::Boolean(_) | Fault::Length | Fault::Index(_) => "avro_malformed",
         }
     }
+}
+
+/// Why a record's bytes cannot be read with their writer schema. Permanent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("Avro, byte {byte}, field {field:?}: {fault}")]
+pub struct DecodeError {
+    /// The name of the field at fault, in a point its flattened name; empty where there is none.
+    pub field: String,
+    /// The offset in the Avro bytes (after the Confluent frame's five) up to which they were read.
+    pub byte: usize,
+    /// What is wrong.
+    pub fault: Fault,
 }
 
 /// A position in a record's bytes.
@@ -158,17 +179,31 @@ impl<'a> Cursor<'a> {
             .ok_or(Fault::Index(index))
     }
 
-    /// The head of an array's block: how many items follow; 0 ends the array. A negative count is followed by
-    /// the block's size in bytes, which a reader that reads every item does not need. Each item takes at
-    /// least one byte (the plan refuses arrays whose items take none), so that a count beyond the bytes left
-    /// is a truncated record, found before anything is done for it.
+    /// The position of a union's branch, of so many.
+    pub(crate) fn index(&mut self, branches: usize) -> Result<usize, Fault> {
+        let index = self.long()?;
+        usize::try_from(index)
+            .ok()
+            .filter(|at| *at < branches)
+            .ok_or(Fault::Index(index))
+    }
+
+    /// The head of an array's or a map's block: how many items follow; 0 ends it. A negative count is followed by the
+    /// block's size in bytes, which a reader that reads every item does not need.
     #[inline]
-    pub(crate) fn block(&mut self) -> Result<usize, Fault> {
+    pub(crate) fn count(&mut self) -> Result<usize, Fault> {
         let count = self.long()?;
         if count < 0 && self.long()? < 0 {
             return Err(Fault::Length);
         }
-        let count = usize::try_from(count.unsigned_abs()).map_err(|_| Fault::Truncated)?;
+        usize::try_from(count.unsigned_abs()).map_err(|_| Fault::Truncated)
+    }
+
+    /// The same where each item takes at least one byte (the plan refuses arrays whose items take none), so that a count
+    /// beyond the bytes left is a truncated record, found before anything is done for it.
+    #[inline]
+    pub(crate) fn block(&mut self) -> Result<usize, Fault> {
+        let count = self.count()?;
         if count > self.remaining() {
             Err(Fault::Truncated)
         } else {

@@ -11,7 +11,9 @@
 //! | [`offsets`] | the pure structure that says which offset may be committed |
 //! | [`origin`] | where a message came from |
 //! | [`headers`] | a message's own headers, read with care |
+//! | [`readable`] | its key and headers as JSON |
 //! | [`registry`] | schemas by id and by subject: cached, single-flight; waited for while they are unknown |
+//! | [`records`] | records as JSON, by those schemas |
 //! | [`schema_dir`] | the same from a directory |
 //! | [`dead_letter`] | what cannot be carried: the original bytes, with origin, stage and reason |
 //! | [`tls`] | whom the clients of registry and database trust |
@@ -38,6 +40,8 @@ pub mod nearest;
 pub mod offsets;
 pub mod origin;
 pub mod printable;
+pub mod readable;
+pub mod records;
 pub mod registry;
 pub mod retry;
 pub mod schema_dir;

@@ -4,8 +4,8 @@ use clap::{Args, Subcommand};
 use confluent_avro::frame::Frame;
 use pipeline::config::{KafkaArgs, RegistryArgs};
 use pipeline::printable::Printable;
+use pipeline::records::RecordDecoder;
 use pipeline::registry::{Registry, RegistryError};
-use salmock::readable::Decoder;
 use serde_json::Value;
 
 use super::record::{self, SCHEMA};
@@ -102,7 +102,7 @@ impl ProduceArgs {
 
 impl ConsumeArgs {
     async fn run(&self) -> Result<Done, Failure> {
-        let mut decoder = Decoder::new(Registry::new(&self.registry)?);
+        let mut decoder = RecordDecoder::new(Registry::new(&self.registry)?);
         let cluster = with_topic(&self.kafka, &self.topic).await?;
         let mut tail = Tail::open(&cluster, &self.topic, self.tail)?;
         let mut done = Done::All;
@@ -122,9 +122,9 @@ impl ConsumeArgs {
 }
 
 /// The message's record, or why it has none.
-async fn value(decoder: &mut Decoder, message: &Message) -> Result<Result<Value, String>, RegistryError> {
+async fn value(decoder: &mut RecordDecoder, message: &Message) -> Result<Result<Value, String>, RegistryError> {
     match Frame::read(message.value.as_deref()) {
-        Ok(frame) => decoder.decode(frame.schema_id, frame.avro).await,
+        Ok(frame) => decoder.decode(&frame).await,
         Err(error) => Ok(Err(error.to_string())),
     }
 }

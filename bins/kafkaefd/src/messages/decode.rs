@@ -4,14 +4,16 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use confluent_avro::frame::{Frame, FrameError};
 use pipeline::config::RegistryArgs;
+use pipeline::readable::hex;
+use pipeline::records::RecordDecoder;
 use pipeline::registry::Registry;
 use sal::encode::Encoder;
 use sal::name::{Dialect, TopicName};
 use sal::plan::Plan;
 use sal::time::TimeScale;
 use sal::wire::Message as SalMessage;
-use salmock::readable::{Decoder as AvroDecoder, hex};
 use serde_json::Value;
 
 use crate::failure::Failure;
@@ -49,7 +51,7 @@ pub struct Decoded {
 
 /// Decodes values; keeps schemas.
 pub struct Decoder {
-    avro: AvroDecoder,
+    avro: RecordDecoder,
     sal: HashMap<String, (u32, Plan)>,
     encoder: Encoder,
     frame: Vec<u8>,
@@ -94,7 +96,7 @@ impl Decoder {
     /// Asks the registry that the flags name, once something needs it.
     pub fn new(args: &RegistryArgs) -> Result<Self, Failure> {
         Ok(Self {
-            avro: AvroDecoder::new(Registry::new(args)?),
+            avro: RecordDecoder::new(Registry::new(args)?),
             sal: HashMap::new(),
             encoder: Encoder::new(),
             frame: Vec::new(),
@@ -104,20 +106,20 @@ impl Decoder {
 
     /// Decodes a value. `timestamp` is its message's: SAL text gets it as the time at which Kafka had it.
     pub async fn decode(&mut self, value: Option<&[u8]>, timestamp: Option<i64>) -> Decoded {
-        let bytes = match value {
-            None => return Decoded::new(Form::Nothing, Value::Null),
-            Some([0, a, b, c, d, body @ ..]) => {
-                let id = u32::from_be_bytes([*a, *b, *c, *d]);
-                return match self.record(id, body).await {
+        let bytes = value.unwrap_or_default();
+        match Frame::read(value) {
+            Err(FrameError::Tombstone) => return Decoded::new(Form::Nothing, Value::Null),
+            Ok(frame) => {
+                return match self.record(&frame).await {
                     Ok(record) => Decoded::new(Form::Avro, record),
                     Err(problem) => Decoded {
                         problem: Some(problem),
-                        ..Decoded::new(Form::Hex, hex(value.unwrap_or_default()).into())
+                        ..Decoded::new(Form::Hex, hex(bytes).into())
                     },
                 };
             }
-            Some(bytes) => bytes,
-        };
+            Err(_) => {}
+        }
         if let Ok(message) = SalMessage::parse(bytes) {
             return self.sal(&message, timestamp).await;
         }
@@ -131,10 +133,10 @@ impl Decoder {
         }
     }
 
-    async fn record(&mut self, id: u32, body: &[u8]) -> Result<Value, String> {
-        let what = format!("schema id {id}");
+    async fn record(&mut self, frame: &Frame<'_>) -> Result<Value, String> {
+        let what = format!("schema id {}", frame.schema_id);
         self.is_not_missing(&what)?;
-        match self.avro.decode(id, body).await {
+        match self.avro.decode(frame).await {
             Ok(Ok(record)) => Ok(record),
             Ok(Err(problem)) => {
                 // An unknown id is asked for anew with each message, a record that does not decode costs nothing.
@@ -175,10 +177,10 @@ impl Decoder {
         let mut frame = std::mem::take(&mut self.frame);
         let encoded = self.encoder.encode(plan, message, id, micros, &mut frame);
         let decoded = match encoded {
-            Ok(_) => {
-                let body = frame.get(5..).unwrap_or_default();
-                self.record(id, body).await
-            }
+            Ok(_) => match Frame::read(Some(&frame)) {
+                Ok(read) => self.record(&read).await,
+                Err(error) => Err(error.to_string()),
+            },
             Err(error) => Err(pipeline::chain(&error)),
         };
         self.frame = frame;

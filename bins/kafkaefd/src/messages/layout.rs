@@ -5,10 +5,11 @@ use std::str::FromStr;
 
 use pipeline::config::Moment;
 use pipeline::printable::{self, Printable};
+use pipeline::readable::{add_headers, add_key};
 use serde_json::{Map, Value};
 
 use super::decode::Decoded;
-use super::message::{Message, shown, shown_text};
+use super::message::{Message, shown_text};
 use crate::screen::faint;
 
 /// A form of messages.
@@ -150,22 +151,24 @@ pub fn json(message: &Message, decoded: &Decoded) -> Value {
     object.insert("partition".into(), message.partition.into());
     object.insert("offset".into(), message.offset.into());
     object.insert("timestamp".into(), message.timestamp.into());
-    object.insert(
-        "key".into(),
-        message.key.as_deref().map(shown).unwrap_or_default(),
-    );
+    match &message.key {
+        Some(key) => add_key(&mut object, key),
+        None => {
+            object.insert("key".into(), Value::Null);
+        }
+    }
     object.insert("form".into(), decoded.form.name().into());
     object.insert("value".into(), decoded.value.clone());
     if let Some(problem) = &decoded.problem {
         object.insert("problem".into(), problem.as_str().into());
     }
     match &message.headers {
-        Some(headers) if headers.is_empty() => {}
         Some(headers) => {
-            let pairs = headers
-                .iter()
-                .map(|(name, value)| (name.clone(), value.as_deref().map(shown).unwrap_or_default()));
-            object.insert("headers".into(), Value::Object(pairs.collect()));
+            let headers = headers.iter();
+            add_headers(
+                &mut object,
+                headers.map(|(name, value)| (name.as_str(), value.as_deref())),
+            );
         }
         None => {
             object.insert("headers".into(), Value::Null);
@@ -265,7 +268,8 @@ mod tests {
         assert_eq!(
             written("json", Medium::Plain),
             "{\"topic\":\"t\",\"partition\":1,\"offset\":2,\"timestamp\":0,\"key\":\"k\",\"form\":\"text\",\
-             \"value\":\"a\\u001bb\",\"headers\":{\"h\":\"ff\",\"i\":null}}\n"
+             \"value\":\"a\\u001bb\",\"headers\":{\"h\":\"ff\",\"i\":null},\
+             \"header_list\":[{\"key\":\"h\",\"value\":\"ff\",\"form\":\"hex\"},{\"key\":\"i\",\"value\":null}]}\n"
         );
         assert_eq!(
             written("text", Medium::Plain),

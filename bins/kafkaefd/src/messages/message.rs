@@ -5,9 +5,9 @@ use std::panic;
 use std::sync::Once;
 
 use pipeline::headers::OwnHeaders;
+use pipeline::readable::readable;
 use rdkafka::Message as _;
 use rdkafka::message::BorrowedMessage;
-use salmock::readable::readable;
 use serde_json::Value;
 
 /// A header: its name, and its value if it has one.

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use apache_avro::Schema;
+use confluent_avro::frame::Frame;
+use confluent_avro::schema::Schema;
 use devstack::{Broker, RegistryServer};
 use pipeline::config::{KafkaArgs, RegistryArgs, ServiceArgs};
 use pipeline::registry::Registry;
@@ -13,7 +14,6 @@ use rdkafka::message::{Headers, Message, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use saltransform::config::{OffsetReset, RunArgs};
-use saltransform::record_json::record_json;
 use saltransform::run::{RunError, Stage};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
@@ -165,14 +165,13 @@ impl Stack {
         let mut schemas: BTreeMap<u32, Schema> = BTreeMap::new();
         let mut records = Vec::new();
         for message in self.read(OUTPUT, count) {
-            let frame = message.payload().unwrap();
-            let (header, record) = frame.split_at(5);
-            let id = u32::from_be_bytes(header[1..].try_into().unwrap());
+            let frame = Frame::read(message.payload()).unwrap();
+            let id = frame.schema_id;
             let raw = self.client.schema_by_id(id).await.unwrap();
             let schema = schemas
                 .entry(id)
-                .or_insert_with(|| Schema::parse_str(&raw.raw).unwrap());
-            records.push((id, record_json(schema, record).unwrap()));
+                .or_insert_with(|| Schema::parse(&raw.raw).unwrap());
+            records.push((id, schema.to_json(frame.avro).unwrap()));
         }
         records
     }

@@ -23,10 +23,9 @@ mod run;
 mod schema;
 pub mod time;
 
-pub use crate::read::Fault;
+pub use crate::read::{DecodeError, Fault};
 pub use names::Key;
 pub use plan::{Mapping, Plan};
-pub use run::DecodeError;
 pub use schema::SchemaError;
 
 use time::TimeFault;

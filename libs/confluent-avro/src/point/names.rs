@@ -55,11 +55,6 @@ impl Key {
     }
 }
 
-/// Avro's rule for names, widened by what schemas in the field use (letters of other alphabets, `-`).
-pub(super) fn is_plain(name: &str) -> bool {
-    !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
-}
-
 /// Stands for an array's index in the patterns below; no name can contain it.
 pub(super) const INDEX: char = '#';
 

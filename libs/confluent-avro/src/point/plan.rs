@@ -104,7 +104,7 @@ pub(super) enum Scalar {
     Text,
     Bytes,
     Fixed(usize),
-    Enum(Box<[Box<str>]>),
+    Enum(Arc<[Box<str>]>),
 }
 
 struct Flatten<'m> {
@@ -241,7 +241,7 @@ fn scalar(of: &Type) -> Option<Scalar> {
         Type::Bytes => Scalar::Bytes,
         Type::Text => Scalar::Text,
         Type::Fixed(size) => Scalar::Fixed(*size),
-        Type::Enum(symbols) => Scalar::Enum(symbols.iter().map(|s| s.as_str().into()).collect()),
+        Type::Enum(symbols) => Scalar::Enum(Arc::clone(symbols)),
         Type::Null | Type::Array(_) | Type::Union(_) | Type::Record(_) | Type::Refused(_) => return None,
     })
 }

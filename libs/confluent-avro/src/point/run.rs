@@ -3,19 +3,7 @@
 
 use super::plan::{Plan, Scalar, Step};
 use super::{Key, Name, PointSink, time};
-use crate::read::{Cursor, Fault};
-
-/// Why a record's bytes cannot be read with their writer schema. Permanent.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("Avro, byte {byte}, field {field:?}: {fault}")]
-pub struct DecodeError {
-    /// The flattened name of the field at fault; empty where there is none.
-    pub field: String,
-    /// The offset in the Avro bytes (after the Confluent frame's five) up to which they were read.
-    pub byte: usize,
-    /// What is wrong.
-    pub fault: Fault,
-}
+use crate::read::{Cursor, DecodeError, Fault};
 
 impl Plan {
     /// Reads one record, exactly to the last byte, and hands its values to `sink` in the schema's order.

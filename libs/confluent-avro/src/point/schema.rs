@@ -1,16 +1,18 @@
-//! An Avro writer schema (JSON, Avro specification 1.12) as a typed tree, with names resolved and everything
-//! refused that has no faithful place in a point. [`super::plan`] flattens it.
+//! The types of a schema as a tree, with named types put in where they are used and everything refused that has no
+//! faithful place in a point. [`super::plan`] flattens it.
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use super::names::is_plain;
 use super::time::TimeUnit;
+use crate::schema::{self, FixedLogical, LongLogical, MAX_TYPES, ParseError, Schema, TypeId, Unit, summary};
 
-/// How many types a schema may have once named types are put in where they are used. The largest SAL topic
-/// has 214 fields; a small schema of types that use each other twice would grow without bound.
-const MAX_TYPES: usize = 20_000;
+/// Types within each other once named types are put in; a point's names are as long as that.
+const MAX_DEPTH: usize = 100;
+
+/// The flattened names of a record, together.
+const MAX_NAME_BYTES: usize = 8_000_000;
 
 /// Why records of a schema cannot become points. Permanent: each of its records is a dead letter.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -35,8 +37,9 @@ pub enum SchemaError {
         /// The name.
         name: String,
     },
-    /// More types than any real topic has.
-    #[error("more than {MAX_TYPES} types once named types are put in")]
+    /// More types, or longer names, than any real topic has: a small schema of types that use each other twice would grow
+    /// without bound.
+    #[error("more than {MAX_TYPES} types, or {MAX_NAME_BYTES} bytes of names, once named types are put in")]
     TooLarge,
 }
 
@@ -54,6 +57,15 @@ impl SchemaError {
     }
 }
 
+impl From<ParseError> for SchemaError {
+    fn from(error: ParseError) -> Self {
+        match error {
+            ParseError::NotAvro(what) => SchemaError::NotAvro(what),
+            ParseError::TooLarge => SchemaError::TooLarge,
+        }
+    }
+}
+
 /// A resolved type.
 #[derive(Clone, Debug)]
 pub(super) enum Type {
@@ -67,7 +79,7 @@ pub(super) enum Type {
     Bytes,
     Text,
     Fixed(usize),
-    Enum(Vec<String>),
+    Enum(Arc<[Box<str>]>),
     Array(Box<Type>),
     Union(Vec<Type>),
     Record(Vec<Field>),
@@ -84,193 +96,119 @@ pub(super) struct Field {
 /// The top-level record: its full name and fields.
 pub(super) fn record(schema_json: &str) -> Result<(String, Vec<Field>), SchemaError> {
     let json: Value = serde_json::from_str(schema_json).map_err(|e| SchemaError::NotAvro(e.to_string()))?;
+    let not_a_record = || SchemaError::NotARecord(summary(&json));
     // `{"type": {"type": "record", …}}` and a union are legal, but no record of SAL's is written so.
-    let name = match json.as_object().map(|object| full_name(object, None)) {
-        Some(name) if json.get("type").and_then(Value::as_str) == Some("record") => name?,
-        _ => return Err(SchemaError::NotARecord(summary(&json))),
+    if json.get("type").and_then(Value::as_str) != Some("record") {
+        return Err(not_a_record());
+    }
+    let schema = Schema::from_json(&json)?;
+    let mut expand = Expand {
+        schema: &schema,
+        within: Vec::new(),
+        types: 0,
+        name: 0,
+        names: 0,
     };
-    match (Resolver::default()).resolve(&json, None)? {
-        Type::Record(fields) => Ok((name, fields)),
-        _ => Err(SchemaError::NotARecord(summary(&json))),
+    match (schema.get(schema.root()), expand.of(schema.root())?) {
+        (schema::Type::Record(record), Type::Record(fields)) => Ok((record.name.clone(), fields)),
+        _ => Err(not_a_record()),
     }
 }
 
-#[derive(Default)]
-struct Resolver {
-    /// Named types by full name; `None` while the type is being read, which makes a use of it a recursion.
-    named: HashMap<String, Option<Type>>,
+struct Expand<'s> {
+    schema: &'s Schema,
+    /// The types that are being put in: a use of one of them is a recursion.
+    within: Vec<TypeId>,
     types: usize,
+    /// The length of the name that a value has here, and of all names so far.
+    name: usize,
+    names: usize,
 }
 
-impl Resolver {
-    fn resolve(&mut self, json: &Value, namespace: Option<&str>) -> Result<Type, SchemaError> {
-        self.count(1)?;
-        match json {
-            Value::String(name) => self.by_name(name, namespace),
-            Value::Array(branches) => {
-                let branches = branches.iter().map(|branch| self.resolve(branch, namespace));
-                Ok(Type::Union(branches.collect::<Result<_, _>>()?))
-            }
-            Value::Object(object) => self.complex(object, namespace),
-            _ => Err(SchemaError::NotAvro(format!(
-                "expected a type, found {}",
-                summary(json)
-            ))),
-        }
-    }
-
-    fn count(&mut self, types: usize) -> Result<(), SchemaError> {
-        self.types += types;
-        if self.types > MAX_TYPES {
-            Err(SchemaError::TooLarge)
-        } else {
-            Ok(())
-        }
-    }
-
-    fn by_name(&mut self, name: &str, namespace: Option<&str>) -> Result<Type, SchemaError> {
-        if let Some(primitive) = primitive(name) {
-            return Ok(primitive);
-        }
-        let full = match namespace {
-            Some(namespace) if !name.contains('.') => format!("{namespace}.{name}"),
-            _ => name.to_owned(),
-        };
-        let found = self.named.get(&full).or_else(|| self.named.get(name)).cloned();
-        match found {
-            Some(Some(of)) => {
-                self.count(size(&of))?;
-                Ok(of)
-            }
-            Some(None) => Ok(Type::Refused(
+impl Expand<'_> {
+    fn of(&mut self, id: TypeId) -> Result<Type, SchemaError> {
+        if self.within.contains(&id) {
+            return Ok(Type::Refused(
                 "a type that contains itself has no fixed set of field names",
-            )),
-            None => Err(SchemaError::NotAvro(format!("no type is named {full:?}"))),
+            ));
         }
+        if self.within.len() >= MAX_DEPTH {
+            return Ok(Type::Refused("more than 100 types within each other"));
+        }
+        self.types += 1;
+        if self.types > MAX_TYPES {
+            return Err(SchemaError::TooLarge);
+        }
+        self.within.push(id);
+        let of = self.put_in(id);
+        self.within.pop();
+        of
     }
 
-    fn complex(&mut self, object: &Map<String, Value>, namespace: Option<&str>) -> Result<Type, SchemaError> {
-        let name = match object.get("type") {
-            Some(Value::String(name)) => name.as_str(),
-            Some(inner) => return self.resolve(inner, namespace),
-            None => return Err(SchemaError::NotAvro("a type has no \"type\"".to_owned())),
-        };
-        let logical = object
-            .get("logicalType")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        match (name, logical) {
-            (_, "decimal") => Ok(Type::Refused(
-                "neither a float nor an integer field holds a decimal exactly",
-            )),
-            ("fixed", "duration") => Ok(Type::Refused(
-                "InfluxDB has no type for a duration of months and days",
-            )),
-            ("long", "timestamp-millis") => Ok(Type::Long(Some(TimeUnit::Millis))),
-            ("long", "timestamp-micros") => Ok(Type::Long(Some(TimeUnit::Micros))),
-            ("long", "timestamp-nanos") => Ok(Type::Long(Some(TimeUnit::Nanos))),
-            ("map", _) => Ok(Type::Refused(
-                "a map has no fixed set of field names: use a record",
-            )),
-            ("array", _) => {
-                let items = self.resolve(member(object, "items")?, namespace)?;
+    fn put_in(&mut self, id: TypeId) -> Result<Type, SchemaError> {
+        Ok(match self.schema.get(id) {
+            schema::Type::Null => Type::Null,
+            schema::Type::Boolean => Type::Boolean,
+            schema::Type::Int(_) => Type::Int,
+            schema::Type::Long(LongLogical::Timestamp(unit)) => Type::Long(Some((*unit).into())),
+            schema::Type::Long(_) => Type::Long(None),
+            schema::Type::Float => Type::Float,
+            schema::Type::Double => Type::Double,
+            schema::Type::String => Type::Text,
+            schema::Type::Bytes(None) => Type::Bytes,
+            schema::Type::Bytes(Some(_)) => Type::Refused(DECIMAL),
+            schema::Type::Fixed(fixed) => match fixed.logical {
+                FixedLogical::None | FixedLogical::Uuid => Type::Fixed(fixed.size),
+                FixedLogical::Decimal(_) => Type::Refused(DECIMAL),
+                FixedLogical::Duration => {
+                    Type::Refused("InfluxDB has no type for a duration of months and days")
+                }
+            },
+            schema::Type::Enum(known) => Type::Enum(Arc::clone(&known.symbols)),
+            schema::Type::Map(_) => {
+                Type::Refused("a map has no fixed set of field names: use a record")
+            }
+            schema::Type::Array(items) => {
+                let items = self.of(*items)?;
                 match may_be_empty(&items) {
-                    true => Ok(Type::Refused("an array of nothing carries nothing")),
-                    false => Ok(Type::Array(Box::new(items))),
+                    true => Type::Refused("an array of nothing carries nothing"),
+                    false => Type::Array(Box::new(items)),
                 }
             }
-            ("record" | "error" | "enum" | "fixed", _) => {
-                let full = full_name(object, namespace)?;
-                if self.named.insert(full.clone(), None).is_some() {
-                    return Err(SchemaError::NotAvro(format!("two types are named {full:?}")));
-                }
-                let of = self.named(name, object, &full)?;
-                self.named.insert(full, Some(of.clone()));
-                Ok(of)
+            schema::Type::Union(branches) => {
+                let branches = branches.iter().map(|branch| self.of(*branch));
+                Type::Union(branches.collect::<Result<_, _>>()?)
             }
-            (name, _) => self.by_name(name, namespace),
-        }
-    }
-
-    fn named(&mut self, kind: &str, object: &Map<String, Value>, full: &str) -> Result<Type, SchemaError> {
-        let own_namespace = full.rsplit_once('.').map(|(namespace, _)| namespace);
-        let bad = |what: &str| SchemaError::NotAvro(format!("{full:?}: {what}"));
-        match kind {
-            "enum" => {
-                let symbols = member(object, "symbols")?
-                    .as_array()
-                    .ok_or_else(|| bad("symbols is no list"))?;
-                let text = |s: &Value| {
-                    s.as_str()
-                        .map(str::to_owned)
-                        .ok_or_else(|| bad("a symbol is no string"))
-                };
-                Ok(Type::Enum(symbols.iter().map(text).collect::<Result<_, _>>()?))
-            }
-            "fixed" => {
-                let size = member(object, "size")?
-                    .as_u64()
-                    .and_then(|size| usize::try_from(size).ok());
-                size.map(Type::Fixed).ok_or_else(|| bad("size is no number"))
-            }
-            _ => {
-                let fields = member(object, "fields")?
-                    .as_array()
-                    .ok_or_else(|| bad("fields is no list"))?;
-                let field = |json: &Value| {
-                    let object = json.as_object().ok_or_else(|| bad("a field is no object"))?;
-                    let name = member(object, "name")?.as_str().unwrap_or_default();
-                    if !is_plain(name) {
-                        return Err(bad(&format!("{name:?} is no name for a field")));
+            schema::Type::Record(record) => {
+                let outer = self.name;
+                let field = |field: &schema::Field| {
+                    self.name = outer + field.name.len() + 1;
+                    self.names += self.name;
+                    if self.names > MAX_NAME_BYTES {
+                        return Err(SchemaError::TooLarge);
                     }
-                    let of = self.resolve(member(object, "type")?, own_namespace)?;
                     Ok(Field {
-                        name: name.to_owned(),
-                        of,
+                        name: field.name.clone(),
+                        of: self.of(field.of)?,
                     })
                 };
-                Ok(Type::Record(fields.iter().map(field).collect::<Result<_, _>>()?))
+                let fields = record.fields.iter().map(field).collect::<Result<_, _>>()?;
+                self.name = outer;
+                Type::Record(fields)
             }
-        }
+        })
     }
 }
 
-fn primitive(name: &str) -> Option<Type> {
-    Some(match name {
-        "null" => Type::Null,
-        "boolean" => Type::Boolean,
-        "int" => Type::Int,
-        "long" => Type::Long(None),
-        "float" => Type::Float,
-        "double" => Type::Double,
-        "bytes" => Type::Bytes,
-        "string" => Type::Text,
-        _ => return None,
-    })
-}
+const DECIMAL: &str = "neither a float nor an integer field holds a decimal exactly";
 
-fn member<'j>(object: &'j Map<String, Value>, key: &str) -> Result<&'j Value, SchemaError> {
-    object
-        .get(key)
-        .ok_or_else(|| SchemaError::NotAvro(format!("a type or field has no {key:?}")))
-}
-
-/// A named type's full name (Avro specification, "Names"): a name with dots is full already.
-fn full_name(object: &Map<String, Value>, enclosing: Option<&str>) -> Result<String, SchemaError> {
-    let name = member(object, "name")?.as_str().unwrap_or_default();
-    let namespace = object
-        .get("namespace")
-        .and_then(Value::as_str)
-        .or(enclosing)
-        .filter(|n| !n.is_empty());
-    let full = match namespace {
-        Some(namespace) if !name.contains('.') => format!("{namespace}.{name}"),
-        _ => name.to_owned(),
-    };
-    if full.split('.').all(is_plain) {
-        Ok(full)
-    } else {
-        Err(SchemaError::NotAvro(format!("{full:?} is no name for a type")))
+impl From<Unit> for TimeUnit {
+    fn from(unit: Unit) -> Self {
+        match unit {
+            Unit::Millis => TimeUnit::Millis,
+            Unit::Micros => TimeUnit::Micros,
+            Unit::Nanos => TimeUnit::Nanos,
+        }
     }
 }
 
@@ -281,25 +219,4 @@ fn may_be_empty(of: &Type) -> bool {
         Type::Record(fields) => fields.iter().all(|field| may_be_empty(&field.of)),
         _ => false,
     }
-}
-
-fn size(of: &Type) -> usize {
-    1 + match of {
-        Type::Array(items) => size(items),
-        Type::Union(branches) => branches.iter().map(size).sum(),
-        Type::Record(fields) => fields.iter().map(|field| size(&field.of)).sum(),
-        _ => 0,
-    }
-}
-
-/// The start of it, for an error's text; JSON leaves DEL and its like as they are.
-fn summary(json: &Value) -> String {
-    let printable = |c: char| {
-        if c.is_control() {
-            char::REPLACEMENT_CHARACTER
-        } else {
-            c
-        }
-    };
-    json.to_string().chars().take(60).map(printable).collect()
 }

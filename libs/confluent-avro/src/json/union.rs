@@ -1,0 +1,52 @@
+//! Unions: the branch's value alone where that is read back as the same branch, else under the branch's name, which is
+//! Avro's own JSON encoding. An object with one key that is a branch's name is always the latter.
+
+use serde_json::{Map, Value};
+
+use super::{map, scalar};
+use crate::schema::{FixedLogical, Schema, Type, TypeId};
+
+/// A branch's value as it is shown.
+pub(super) fn shown(schema: &Schema, branches: &[TypeId], branch: usize, value: Value) -> Value {
+    let earlier = branches.get(..branch).unwrap_or_default();
+    let is_clear = named(schema, branches, &value).is_none()
+        && !earlier.iter().any(|of| may_read(schema, schema.get(*of), &value));
+    if is_clear {
+        return value;
+    }
+    let name = branches.get(branch).map_or("", |of| schema.branch_name(*of));
+    let mut object = Map::new();
+    object.insert(name.to_owned(), value);
+    Value::Object(object)
+}
+
+/// The branch that an object of one key names, and what stands under it.
+pub(super) fn named<'j>(schema: &Schema, branches: &[TypeId], json: &'j Value) -> Option<(usize, &'j Value)> {
+    let object = json.as_object().filter(|object| object.len() == 1)?;
+    let (name, value) = object.iter().next()?;
+    let branch = branches.iter().position(|of| schema.branch_name(*of) == name)?;
+    Some((branch, value))
+}
+
+/// Whether the JSON could be read as this type. Yes where only its inner values could tell: the name is shown then, which
+/// is right in any case.
+fn may_read(schema: &Schema, of: &Type, json: &Value) -> bool {
+    match of {
+        Type::Array(_) => json.is_array(),
+        Type::Map(_) => map::entries(json).is_some(),
+        Type::Record(record) => json.as_object().is_some_and(|object| {
+            let is_field = |name: &String| record.required.contains_key(name);
+            let is_required = |name: &&String| record.required.get(*name).copied().unwrap_or_default();
+            let required = record.required.values().filter(|required| **required).count();
+            object.keys().all(is_field) && object.keys().filter(is_required).count() == required
+        }),
+        // Not looked through: there may be as many of these branches as the schema has types.
+        Type::Fixed(fixed) if fixed.logical == FixedLogical::None => match json {
+            Value::String(text) => (fixed.size..=fixed.size.saturating_mul(2)).contains(&text.len()),
+            other => other.is_array(),
+        },
+        Type::Enum(known) => json.as_str().is_some_and(|symbol| known.positions.contains_key(symbol)),
+        Type::Union(branches) => branches.iter().any(|of| may_read(schema, schema.get(*of), json)),
+        other => scalar::write(other, json, false, &mut Vec::new()).is_ok(),
+    }
+}

@@ -1,0 +1,52 @@
+//! Records as JSON by the registry's schemas, as `salmock consume` and the operator's commands show them.
+
+use std::collections::HashMap;
+
+use confluent_avro::frame::Frame;
+use confluent_avro::schema::Schema;
+use serde_json::Value;
+
+use crate::registry::{Registry, RegistryError};
+
+/// Decodes records by the registry's schemas, which it keeps parsed.
+#[derive(Debug)]
+pub struct RecordDecoder {
+    registry: Registry,
+    /// With what is wrong with those that are not read here.
+    schemas: HashMap<u32, Result<Schema, String>>,
+}
+
+impl RecordDecoder {
+    /// Nothing is asked yet.
+    pub fn new(registry: Registry) -> Self {
+        Self {
+            registry,
+            schemas: HashMap::new(),
+        }
+    }
+
+    /// The registry that it asks.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The record as JSON ([`confluent_avro::json`]), or what is wrong with it; an error only if a later try could succeed.
+    pub async fn decode(&mut self, frame: &Frame<'_>) -> Result<Result<Value, String>, RegistryError> {
+        let id = frame.schema_id;
+        if !self.schemas.contains_key(&id) {
+            let registered = match self.registry.schema_by_id(id).await {
+                Ok(registered) => registered,
+                Err(error @ RegistryError::Missing { .. }) => return Ok(Err(error.to_string())),
+                Err(error) => return Err(error),
+            };
+            let schema =
+                Schema::parse(&registered.raw).map_err(|error| format!("schema {id} cannot be used: {error}"));
+            self.schemas.insert(id, schema);
+        }
+        Ok(match self.schemas.get(&id) {
+            Some(Ok(schema)) => schema.to_json(frame.avro).map_err(|error| error.to_string()),
+            Some(Err(problem)) => Err(problem.clone()),
+            None => Err(format!("no schema {id}")),
+        })
+    }
+}
