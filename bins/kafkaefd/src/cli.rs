@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use pipeline::stdout;
 
 use crate::admin::AdminCommand;
 use crate::dead_letters::DeadLettersCommand;
@@ -25,7 +26,7 @@ use crate::top::TopArgs;
 #[command(
     version,
     about,
-    after_help = "Exit codes: 0 all was done; 1 something was refused, not found or left out; 2 not confirmed; 64 wrong \
+    after_help = "Exit codes: 0 all was done; 1 something was refused, not found or left out, or the answer cannot be written; 2 not confirmed; 64 wrong \
                   flags; 69 a service cannot be reached.\n\n\
                   Example: kafkaefd admin topics list --broker localhost:9092"
 )]
@@ -82,7 +83,8 @@ impl Cli {
 }
 
 fn end(result: Result<Done, Failure>) -> ExitCode {
-    match result {
+    let flushed = stdout::flush();
+    match result.and_then(|done| Ok(flushed.map(|()| done)?)) {
         Ok(done) => done.into(),
         Err(failure) => {
             failure.print();

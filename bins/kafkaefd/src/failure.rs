@@ -14,6 +14,7 @@ use pipeline::config::{EXIT_USAGE, KafkaConfigError};
 use pipeline::kafka::ReachError;
 use pipeline::printable::Printable;
 use pipeline::registry::{RegistryError, RegistrySetupError};
+use pipeline::stdout::StdoutError;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 pub use pipeline::nearest::nearest;
@@ -129,6 +130,9 @@ pub enum Failure {
         #[source]
         source: std::io::Error,
     },
+    /// The answer cannot be written.
+    #[error(transparent)]
+    Output(#[from] StdoutError),
     /// The question was not answered with yes.
     #[error("nothing was changed")]
     Declined {

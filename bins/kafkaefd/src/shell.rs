@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
+use pipeline::stdout;
 
 use crate::cli::Cli;
 use crate::failure::{Done, Failure};
@@ -55,13 +56,7 @@ impl ManArgs {
     }
 }
 
-/// To stdout; whoever closed it early has seen enough.
 fn print(text: &[u8]) -> Result<Done, Failure> {
-    match io::stdout().write_all(text) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Io {
-            doing: "writing".to_owned(),
-            source: error,
-        }),
-        _ => Ok(Done::All),
-    }
+    stdout::written(io::stdout().write_all(text))?;
+    Ok(Done::All)
 }

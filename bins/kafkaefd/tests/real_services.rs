@@ -10,6 +10,8 @@
 )]
 #![allow(clippy::approx_constant, reason = "a sample holds 3.141593, as SAL prints it")]
 
+#[allow(dead_code, reason = "the embedded part is for another test")]
+mod answers;
 mod mocked;
 mod operator;
 mod processes;

@@ -120,18 +120,34 @@ fn nothing_is_left_to_do() {
 /// `eprintln!` panics where stderr is full, and waits where nobody reads it. Neither may end or stop a stage.
 #[test]
 fn nothing_that_is_shipped_writes_to_stderr_by_itself() {
-    let shipped = Regex::new("^(bins|libs)/[a-z]+/src/").unwrap();
     let writes = Regex::new(r"\beprint(ln)?!|\bdbg!").unwrap();
-    let found: Vec<_> = sources()
-        .into_iter()
-        .filter(|(path, text)| shipped.is_match(path) && !is_test(path) && writes.is_match(own(text)))
-        .filter(|(path, _)| path != "libs/pipeline/src/stderr.rs")
-        .map(|(path, _)| path)
-        .collect();
+    let found = shipped_where(&writes, "libs/pipeline/src/stderr.rs");
     assert!(
         found.is_empty(),
         "use pipeline::stderr_line! or a log line: {found:?}"
     );
+}
+
+/// `println!` panics where stdout is full or closed; what cannot be written is an error, with exit code 1.
+#[test]
+fn nothing_that_is_shipped_writes_to_stdout_by_itself() {
+    let writes = Regex::new(r"\bprint(ln)?!").unwrap();
+    let found = shipped_where(&writes, "libs/pipeline/src/stdout.rs");
+    assert!(
+        found.is_empty(),
+        "use pipeline::stdout or kafkaefd's screen: {found:?}"
+    );
+}
+
+/// The files of the binaries and libraries, but for one, whose text without its tests matches.
+fn shipped_where(written: &Regex, but: &str) -> Vec<String> {
+    let shipped = Regex::new("^(bins|libs)/[a-z-]+/src/").unwrap();
+    sources()
+        .into_iter()
+        .filter(|(path, text)| shipped.is_match(path) && !is_test(path) && written.is_match(own(text)))
+        .map(|(path, _)| path)
+        .filter(|path| path != but)
+        .collect()
 }
 
 #[test]

@@ -56,8 +56,8 @@ pub enum ConsumeError {
     /// The schema registry does not answer: the record would be lost to the reader.
     #[error("cannot decode a record")]
     Registry(#[from] RegistryError),
-    /// Standard output is closed.
-    #[error("cannot write")]
+    /// Standard output takes no more.
+    #[error("cannot write to standard output")]
     Output(#[from] io::Error),
 }
 
@@ -101,8 +101,12 @@ pub async fn consume(
             () = shutdown.wait() => break,
         };
         let line = line(&message, &mut decoder).await?;
-        writeln!(out, "{}", printable::json(&line.to_string()))?;
-        out.flush()?;
+        let written = writeln!(out, "{}", printable::json(&line.to_string())).and_then(|()| out.flush());
+        match written {
+            // Who closed the pipe has seen enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
+            written => written?,
+        }
         printed += 1;
     }
     Ok(printed)

@@ -38,8 +38,8 @@ pub enum CheckError {
         #[source]
         source: io::Error,
     },
-    /// Standard output is gone.
-    #[error("cannot write the results")]
+    /// Standard output takes no more.
+    #[error("cannot write to standard output")]
     Output(#[source] io::Error),
 }
 
@@ -118,7 +118,11 @@ pub fn check(args: &CheckArgs, out: &mut impl Write) -> Result<usize, CheckError
                 }
             };
             let line = line.to_string();
-            writeln!(out, "{}", printable::json(&line)).map_err(CheckError::Output)?;
+            match writeln!(out, "{}", printable::json(&line)) {
+                // Who closed the pipe has seen enough.
+                Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(failed),
+                written => written.map_err(CheckError::Output)?,
+            }
         }
     }
     Ok(failed)
@@ -142,10 +146,7 @@ impl Checker {
                 .get(&topic)
                 .ok_or_else(|| Refusal::UnknownTopic(topic.clone()))?;
             let plan = Plan::compile(raw, self.scale)?;
-            self.plans.insert(
-                topic.clone(),
-                (plan, Schema::parse(raw)?),
-            );
+            self.plans.insert(topic.clone(), (plan, Schema::parse(raw)?));
         }
         let (plan, schema) = self
             .plans

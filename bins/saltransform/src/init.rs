@@ -11,6 +11,7 @@ use pipeline::config::KafkaConfigError;
 use pipeline::kafka::{self, ReachError};
 use pipeline::registry::{Registry, RegistryError, RegistrySetupError};
 use pipeline::schema_dir::{SchemaDir, SchemaDirError};
+use pipeline::stdout;
 use pipeline::topics::{self, Created, Shape};
 use rdkafka::error::KafkaError;
 use sal::avro::Options;
@@ -110,8 +111,11 @@ pub async fn main(args: &InitArgs) -> ExitCode {
             for error in &prepared.errors {
                 pipeline::stderr_line!("saltransform init: {}", pipeline::Printable(error));
             }
-            println!("{prepared}");
-            if prepared.errors.is_empty() {
+            let printed = stdout::line(&prepared);
+            if let Err(error) = &printed {
+                pipeline::stderr_line!("saltransform init: {}", pipeline::chain(error));
+            }
+            if prepared.errors.is_empty() && printed.is_ok() {
                 ExitCode::SUCCESS
             } else {
                 ExitCode::FAILURE

@@ -88,11 +88,18 @@ fn values_are_shown_as_people_write_them() {
     assert_eq!(shown(&bytes, &[4, 0xc3, 0xa9]), json!("\u{c3}\u{a9}"));
     let decimal = json!({"type": "bytes", "logicalType": "decimal", "precision": 4, "scale": 2});
     assert_eq!(shown(&decimal, &[4, 0x04, 0xd2]), json!("12.34"));
-    assert_eq!(shown(&decimal, &[6, 0, 0x04, 0xd2]), json!([0, 4, 210]), "a needless byte");
+    assert_eq!(
+        shown(&decimal, &[6, 0, 0x04, 0xd2]),
+        json!([0, 4, 210]),
+        "a needless byte"
+    );
     let fixed = json!({"type": "fixed", "name": "D", "size": 3, "logicalType": "decimal", "precision": 4, "scale": 2});
     assert_eq!(shown(&fixed, &[0xff, 0xfb, 0x2e]), json!("-12.34"));
     let duration = json!({"type": "fixed", "name": "P", "size": 12, "logicalType": "duration"});
-    assert_eq!(shown(&duration, &[1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0]), json!("P1M2DT0.003S"));
+    assert_eq!(
+        shown(&duration, &[1, 0, 0, 0, 2, 0, 0, 0, 3, 0, 0, 0]),
+        json!("P1M2DT0.003S")
+    );
     let uuid = json!({"type": "fixed", "name": "U", "size": 16, "logicalType": "uuid"});
     assert_eq!(
         shown(&uuid, &(0..16).collect::<Vec<u8>>()),
@@ -101,7 +108,10 @@ fn values_are_shown_as_people_write_them() {
     let day = json!({"type": "int", "logicalType": "date"});
     assert_eq!(shown(&day, &[1]), json!("1969-12-31"));
     let millis = json!({"type": "long", "logicalType": "timestamp-millis"});
-    assert_eq!(shown(&millis, &long(1_556_000_000_125)), json!("2019-04-23T06:13:20.125Z"));
+    assert_eq!(
+        shown(&millis, &long(1_556_000_000_125)),
+        json!("2019-04-23T06:13:20.125Z")
+    );
     assert_eq!(shown(&millis, &long(i64::MAX)), json!(i64::MAX));
     let local = json!({"type": "long", "logicalType": "local-timestamp-micros"});
     assert_eq!(shown(&local, &long(-1)), json!("1969-12-31T23:59:59.999999"));
@@ -109,7 +119,10 @@ fn values_are_shown_as_people_write_them() {
     assert_eq!(shown(&time, &[2]), json!("00:00:00.001"));
     assert_eq!(shown(&time, &[1]), json!(-1));
     assert_eq!(shown(&json!("float"), &0.1f32.to_le_bytes()).to_string(), "0.1");
-    assert_eq!(shown(&json!("double"), &(-0.0f64).to_le_bytes()).to_string(), "-0.0");
+    assert_eq!(
+        shown(&json!("double"), &(-0.0f64).to_le_bytes()).to_string(),
+        "-0.0"
+    );
     for (value, text) in [(f64::INFINITY, "Infinity"), (f64::NEG_INFINITY, "-Infinity")] {
         assert_eq!(shown(&json!("double"), &value.to_le_bytes()), json!(text));
     }
@@ -121,7 +134,10 @@ fn values_are_shown_as_people_write_them() {
         assert_eq!(shown(&json!("double"), &bits.to_le_bytes()), json!(text));
     }
     let map = json!({"type": "map", "values": "int"});
-    assert_eq!(shown(&map, &[4, 2, b'b', 2, 2, b'a', 4, 0]).to_string(), r#"{"b":1,"a":2}"#);
+    assert_eq!(
+        shown(&map, &[4, 2, b'b', 2, 2, b'a', 4, 0]).to_string(),
+        r#"{"b":1,"a":2}"#
+    );
     assert_eq!(
         shown(&map, &[4, 2, b'a', 2, 2, b'a', 4, 0]),
         json!([{"key": "a", "value": 1}, {"key": "a", "value": 2}])
@@ -183,21 +199,37 @@ fn a_record_that_contains_itself_ends_somewhere() {
 #[test]
 fn values_without_bytes_are_counted() {
     let nested = |inner: &str, depth: usize| {
-        (0..depth).fold(inner.to_owned(), |of, _| format!(r#"{{"type":"array","items":{of}}}"#))
+        (0..depth).fold(inner.to_owned(), |of, _| {
+            format!(r#"{{"type":"array","items":{of}}}"#)
+        })
     };
-    let record = |of: &str| format!(r#"{{"type":"record","name":"R","fields":[{{"name":"f","type":{of}}}]}}"#);
+    let record =
+        |of: &str| format!(r#"{{"type":"record","name":"R","fields":[{{"name":"f","type":{of}}}]}}"#);
     let many = long(1 << 40);
-    assert_eq!(refused(&record(&nested(r#""null""#, 1)), &many), Fault::TooManyValues);
+    assert_eq!(
+        refused(&record(&nested(r#""null""#, 1)), &many),
+        Fault::TooManyValues
+    );
     let empty = r#"{"type":"record","name":"E","fields":[]}"#;
     assert_eq!(refused(&record(&nested(empty, 1)), &many), Fault::TooManyValues);
     let nothing = r#"{"type":"fixed","name":"F","size":0}"#;
     assert_eq!(refused(&record(&nested(nothing, 1)), &many), Fault::TooManyValues);
     // A thousand arrays, each of a thousand times a thousand nulls.
-    let three = [long(1_000), [long(1_000), long(1_000), vec![0]].concat().repeat(1_000)].concat();
-    assert_eq!(refused(&record(&nested(r#""null""#, 3)), &three), Fault::TooManyValues);
+    let three = [
+        long(1_000),
+        [long(1_000), long(1_000), vec![0]].concat().repeat(1_000),
+    ]
+    .concat();
+    assert_eq!(
+        refused(&record(&nested(r#""null""#, 3)), &three),
+        Fault::TooManyValues
+    );
     // Negative counts have a size behind them.
     let negative = [long(-(1 << 40)), long(0)].concat();
-    assert_eq!(refused(&record(&nested(r#""null""#, 1)), &negative), Fault::TooManyValues);
+    assert_eq!(
+        refused(&record(&nested(r#""null""#, 1)), &negative),
+        Fault::TooManyValues
+    );
 }
 
 /// Names are in the schema once, and in JSON as often as the record has them.
@@ -218,16 +250,26 @@ fn long_names_count_as_the_memory_that_they_take() {
 
 #[test]
 fn large_records_are_whole() {
-    let schema = r#"{"type":"record","name":"R","fields":[{"name":"f","type":{"type":"array","items":"double"}}]}"#;
+    let schema =
+        r#"{"type":"record","name":"R","fields":[{"name":"f","type":{"type":"array","items":"double"}}]}"#;
     let count = 125_000;
-    let avro = [long(count), [0.5f64.to_le_bytes()].concat().repeat(125_000), vec![0]].concat();
+    let avro = [
+        long(count),
+        [0.5f64.to_le_bytes()].concat().repeat(125_000),
+        vec![0],
+    ]
+    .concat();
     let shown = Schema::parse(schema).unwrap().to_json(&avro).unwrap();
     assert_eq!(shown["f"].as_array().unwrap().len(), 125_000);
 }
 
 #[test]
 fn hostile_schemas_are_refused() {
-    let deep = format!("{}\"int\"{}", r#"{"type":"array","items":"#.repeat(10_000), "}".repeat(10_000));
+    let deep = format!(
+        "{}\"int\"{}",
+        r#"{"type":"array","items":"#.repeat(10_000),
+        "}".repeat(10_000)
+    );
     assert!(matches!(Schema::parse(&deep), Err(ParseError::NotAvro(_))));
     let many: Vec<String> = (0..30_000)
         .map(|n| format!(r#"{{"name":"f{n}","type":"int"}}"#))
@@ -236,8 +278,14 @@ fn hostile_schemas_are_refused() {
     assert_eq!(Schema::parse(&wide).unwrap_err(), ParseError::TooLarge);
     for (schema, said) in [
         (r#"["int",["int"]]"#, "a union is a branch of a union"),
-        (r#"["int",{"type":"int","logicalType":"date"}]"#, "two branches of type \"int\""),
-        (r#"{"type":"enum","name":"E","symbols":["A","A"]}"#, "two symbols are \"A\""),
+        (
+            r#"["int",{"type":"int","logicalType":"date"}]"#,
+            "two branches of type \"int\"",
+        ),
+        (
+            r#"{"type":"enum","name":"E","symbols":["A","A"]}"#,
+            "two symbols are \"A\"",
+        ),
         (
             r#"{"type":"record","name":"R","fields":[{"name":"a","type":"int"},{"name":"a","type":"int"}]}"#,
             "two fields are named \"a\"",
@@ -281,7 +329,10 @@ fn defaults_fill_what_is_missing() {
         json!({"d": "12.34", "t": "1970-01-01T00:00:00.000Z", "r": {"x": 7}})
     );
     let endless = r#"{"type":"record","name":"R","fields":[{"name":"r","type":"R","default":{}},{"name":"s","type":"R","default":{}}]}"#;
-    let misfit = Schema::parse(endless).unwrap().write_json(&json!({}), &mut Vec::new()).unwrap_err();
+    let misfit = Schema::parse(endless)
+        .unwrap()
+        .write_json(&json!({}), &mut Vec::new())
+        .unwrap_err();
     assert!(misfit.expected.contains("no more than 40"), "{misfit}");
 }
 

@@ -22,6 +22,7 @@
 //! | [`nearest`] | what may have been meant by a name that is not there |
 //! | [`printable`] | what others wrote, as it may be shown |
 //! | [`stderr`] | what a process says, without waiting for a reader |
+//! | [`stdout`] | where a command's answer goes |
 //! | [`metrics`] | every metric's name, in one file |
 //!
 //! An offset is committed only when its message, and each one before it in the partition, has reached the next
@@ -47,6 +48,7 @@ pub mod retry;
 pub mod schema_dir;
 pub mod service;
 pub mod stderr;
+pub mod stdout;
 pub mod tls;
 pub mod topics;
 

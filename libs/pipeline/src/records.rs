@@ -39,8 +39,8 @@ impl RecordDecoder {
                 Err(error @ RegistryError::Missing { .. }) => return Ok(Err(error.to_string())),
                 Err(error) => return Err(error),
             };
-            let schema =
-                Schema::parse(&registered.raw).map_err(|error| format!("schema {id} cannot be used: {error}"));
+            let schema = Schema::parse(&registered.raw)
+                .map_err(|error| format!("schema {id} cannot be used: {error}"));
             self.schemas.insert(id, schema);
         }
         Ok(match self.schemas.get(&id) {

@@ -309,7 +309,7 @@ fn types_without_a_faithful_place_are_refused_with_the_reason() {
     assert!(
         refused(&field("a b", r#""int""#))
             .to_string()
-            .contains("no name for a field")
+            .contains("not a name for a field")
     );
     assert_eq!(
         Plan::compile(r#""int""#, &Mapping::default())

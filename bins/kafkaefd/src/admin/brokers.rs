@@ -57,7 +57,7 @@ impl BrokersArgs {
                 }
             })
             .collect();
-        self.answer.print(&rows, || table(&rows));
+        self.answer.print(&rows, || table(&rows))?;
         Ok(Done::All)
     }
 }

@@ -82,7 +82,7 @@ impl ListArgs {
             })?;
         }
         let rows: Vec<Row> = rows.into_values().collect();
-        self.answer.print(&rows, || table(&rows));
+        self.answer.print(&rows, || table(&rows))?;
         if !self.answer.json {
             let letters: u64 = rows.iter().map(|row| row.letters).sum();
             note(&plural(

@@ -99,7 +99,7 @@ impl ReplayArgs {
         let going: usize = plans.iter().map(|plan| plan.chosen.len()).sum();
         if !self.answer.json {
             if !answer.plan.is_empty() {
-                out(&table(&answer.plan));
+                out(&table(&answer.plan))?;
             }
             for passed_over in answer.passed_over() {
                 note(&passed_over);
@@ -130,7 +130,7 @@ impl ReplayArgs {
                 );
             }
         }
-        self.answer.print(&answer, || summary(&answer));
+        self.answer.print(&answer, || summary(&answer))?;
         for refused in answer.refused.iter().filter(|_| !self.answer.json) {
             note(&bad(pipeline::Printable(format!(
                 "{}: {}",

@@ -64,7 +64,7 @@ impl ShowArgs {
             }
         }
         let shown = people.len();
-        self.answer.print(&programs, || people.join("\n\n"));
+        self.answer.print(&programs, || people.join("\n\n"))?;
         if !self.answer.json {
             note(&format!("{} of {}", shown, plural(found, "dead letter")));
         }

@@ -21,6 +21,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use pipeline::config::{ServiceArgs, seconds};
 use pipeline::service::{Shutdown, init_logging};
+use pipeline::stdout::StdoutError;
 
 use account::Account;
 use parts::{Parts, PartsError};
@@ -94,6 +95,8 @@ enum DemoError {
     Stages(#[from] StagesError),
     #[error("cannot read the database back")]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Output(#[from] StdoutError),
 }
 
 impl DemoArgs {
@@ -165,6 +168,6 @@ async fn demo(args: &DemoArgs) -> Result<Account, DemoError> {
         store.last_values().await?,
         begun.elapsed(),
     );
-    screen.finished(&account, &store);
+    screen.finished(&account, &store)?;
     Ok(account)
 }

@@ -4,6 +4,7 @@
 use std::io::{IsTerminal, Write};
 
 use pipeline::printable::{self, Printable};
+use pipeline::stdout::{self, StdoutError};
 
 use super::DemoArgs;
 use super::account::{Account, Stage};
@@ -15,6 +16,8 @@ pub(super) struct Screen {
     json: bool,
     terminal: bool,
     ticks: u64,
+    /// The first line that could not be written. The demo goes on: what it carries is counted all the same.
+    printed: Result<(), StdoutError>,
 }
 
 impl Screen {
@@ -23,6 +26,7 @@ impl Screen {
             json,
             terminal: std::io::stdout().is_terminal(),
             ticks: 0,
+            printed: Ok(()),
         }
     }
 
@@ -50,15 +54,14 @@ impl Screen {
                 .iter()
                 .map(|(part, why)| format!("{part}: {}", Printable(why)))
                 .collect();
-            print!("\r\x1b[K  {stage} is waiting for {}", why.join(", "));
-            let _ = std::io::stdout().flush();
+            self.piece(&format!("\r\x1b[K  {stage} is waiting for {}", why.join(", ")));
         }
     }
 
     /// A stage runs.
     pub(super) fn stage(&mut self, name: &str) {
         if self.terminal && !self.json {
-            print!("\r\x1b[K");
+            self.piece("\r\x1b[K");
         }
         self.line(&format!("  {name:<16} running"));
     }
@@ -98,10 +101,9 @@ impl Screen {
             time(age.quantile(0.99)),
         );
         if self.terminal {
-            print!("\r\x1b[K{text}");
-            let _ = std::io::stdout().flush();
+            self.piece(&format!("\r\x1b[K{text}"));
         } else if self.ticks.is_multiple_of(5) {
-            println!("{text}");
+            self.out(&text);
         }
         self.ticks += 1;
     }
@@ -109,28 +111,28 @@ impl Screen {
     /// The producer stops; what is on its way arrives.
     pub(super) fn stopping(&mut self) {
         if self.terminal && !self.json {
-            println!();
+            self.out("");
         }
         self.line("\nstopping: what was produced is carried to its end");
     }
 
     /// The table, or the JSON object.
-    pub(super) fn finished(&mut self, account: &Account, store: &Store) {
+    pub(super) fn finished(mut self, account: &Account, store: &Store) -> Result<(), StdoutError> {
         if self.json {
             match serde_json::to_string_pretty(account) {
-                Ok(text) => println!("{}", printable::json(&text)),
+                Ok(text) => self.out(&printable::json(&text)),
                 Err(error) => pipeline::stderr_line!("kafkaefd demo: {}", pipeline::chain(&error)),
             }
-            return;
+            return self.end();
         }
-        println!(
+        self.out(&format!(
             "\n  {:<14}{:>10}{:>10}{:>14}{:>10}",
             "stage", "in", "out", "dead letters", "skipped"
-        );
-        println!(
+        ));
+        self.out(&format!(
             "  {:<14}{:>10}{:>10}{:>14}{:>10}",
             "salmock", "", account.salmock_produced, "", ""
-        );
+        ));
         for (name, stage) in [
             ("saltransform", &account.saltransform),
             ("influxsink", &account.influxsink),
@@ -141,37 +143,63 @@ impl Screen {
                 dead_letters,
                 skipped,
             } = stage;
-            println!("  {name:<14}{consumed:>10}{produced:>10}{dead_letters:>14}{skipped:>10}");
+            self.out(&format!(
+                "  {name:<14}{consumed:>10}{produced:>10}{dead_letters:>14}{skipped:>10}"
+            ));
         }
-        println!("  {:<14}{:>10}", "database", account.in_database);
-        println!(
+        self.out(&format!("  {:<14}{:>10}", "database", account.in_database));
+        self.out(&format!(
             "\n  transform p50 {}, p99 {};  age at the database p50 {}, p99 {}\n",
             time(account.transform_p50_us.map(|us| us / 1e6)),
             time(account.transform_p99_us.map(|us| us / 1e6)),
             time(account.age_p50_ms.map(|ms| ms / 1e3)),
             time(account.age_p99_ms.map(|ms| ms / 1e3)),
-        );
+        ));
         for last in &account.last_values {
             let name = Printable(format!("{}.{}", last.measurement, last.field)).to_string();
             let unit = Printable(last.unit.as_deref().unwrap_or_default());
-            println!("  {name:<52} {:>14.6} {unit}", last.value);
+            self.out(&format!("  {name:<52} {:>14.6} {unit}", last.value));
         }
-        println!("\n  {}\n", store.how_to_query());
+        self.out(&format!("\n  {}\n", store.how_to_query()));
         if account.adds_up() {
-            println!(
+            self.out(&format!(
                 "the counts add up: {} messages in, {} records in the database",
                 account.salmock_produced, account.in_database
-            );
+            ));
         }
         for fault in &account.faults {
-            println!("DOES NOT ADD UP: {}", Printable(fault));
+            self.out(&format!("DOES NOT ADD UP: {}", Printable(fault)));
+        }
+        self.end()
+    }
+
+    fn line(&mut self, text: &str) {
+        if !self.json {
+            self.out(text);
         }
     }
 
-    fn line(&self, text: &str) {
-        if !self.json {
-            println!("{text}");
+    fn out(&mut self, text: &str) {
+        self.note(stdout::line(text));
+    }
+
+    /// A part of a line that changes.
+    fn piece(&mut self, text: &str) {
+        let mut out = std::io::stdout();
+        self.note(stdout::written(
+            out.write_all(text.as_bytes()).and_then(|()| out.flush()),
+        ));
+    }
+
+    fn note(&mut self, printed: Result<(), StdoutError>) {
+        if self.printed.is_ok() {
+            self.printed = printed;
         }
+    }
+
+    /// Whether all of it was written.
+    fn end(self) -> Result<(), StdoutError> {
+        self.printed.and_then(|()| stdout::flush())
     }
 }
 

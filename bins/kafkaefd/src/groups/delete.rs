@@ -55,6 +55,6 @@ impl DeleteArgs {
             .await
             .map_err(Failure::kafka("deleting groups"))?;
         let outcomes = Outcome::of_deletion("group", answers);
-        Ok(Outcome::print(&outcomes, self.answer))
+        Ok(Outcome::print(&outcomes, self.answer)?)
     }
 }

@@ -63,7 +63,7 @@ impl DescribeArgs {
         let group = cluster.group(&self.group)?;
         let positions = cluster.positions(std::slice::from_ref(&group), || ())?;
         let answer = Answer::new(&group, positions.into_iter().flatten().collect());
-        self.answer.print(&answer, || people(&answer));
+        self.answer.print(&answer, || people(&answer))?;
         Ok(Done::All)
     }
 }

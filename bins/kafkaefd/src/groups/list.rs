@@ -53,7 +53,7 @@ impl ListArgs {
             } else {
                 table(&rows).to_string()
             }
-        });
+        })?;
         Ok(Done::All)
     }
 }

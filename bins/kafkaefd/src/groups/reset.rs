@@ -93,7 +93,7 @@ impl ResetArgs {
             executed: self.execute,
             moves: rows,
         };
-        self.answer.print(&answer, || table(&answer.moves));
+        self.answer.print(&answer, || table(&answer.moves))?;
         if !self.execute {
             note(&"nothing was changed; --execute does it");
         }

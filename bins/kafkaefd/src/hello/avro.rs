@@ -108,7 +108,7 @@ impl ConsumeArgs {
         let mut done = Done::All;
         while let Some(message) = tail.next()? {
             match value(&mut decoder, &message).await? {
-                Ok(value) => tail.print(&message, value),
+                Ok(value) => tail.print(&message, value)?,
                 Err(reason) => {
                     done = Done::Partly;
                     let place = format!("{}[{}]@{}", self.topic, message.partition, message.offset);
@@ -122,7 +122,10 @@ impl ConsumeArgs {
 }
 
 /// The message's record, or why it has none.
-async fn value(decoder: &mut RecordDecoder, message: &Message) -> Result<Result<Value, String>, RegistryError> {
+async fn value(
+    decoder: &mut RecordDecoder,
+    message: &Message,
+) -> Result<Result<Value, String>, RegistryError> {
     match Frame::read(message.value.as_deref()) {
         Ok(frame) => decoder.decode(&frame).await,
         Err(error) => Ok(Err(error.to_string())),

@@ -51,7 +51,7 @@ pub(super) async fn send(
                 Printable(topic),
                 delivery.partition,
                 delivery.offset
-            ));
+            ))?;
         }
         sent.messages.push(Sent {
             partition: delivery.partition,
@@ -59,7 +59,7 @@ pub(super) async fn send(
         });
     }
     if answer.json {
-        crate::screen::json(&sent);
+        crate::screen::json(&sent)?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use pipeline::printable::{self, Printable};
 use pipeline::service::Shutdown;
+use pipeline::stdout;
 use serde_json::{Value, json};
 
 use crate::cluster::Cluster;
@@ -82,15 +83,17 @@ impl<'a> Tail<'a> {
         Ok(None)
     }
 
-    /// Prints a message whose value reads as `value`; whoever closed the pipe has seen enough.
-    pub(super) fn print(&mut self, message: &Message, value: Value) {
+    /// Prints a message whose value reads as `value`; a reader that closed the pipe has seen enough.
+    pub(super) fn print(&mut self, message: &Message, value: Value) -> Result<(), Failure> {
         let line = if self.args.json {
             object(message, &value)
         } else {
             text(message, value)
         };
-        let mut stdout = anstream::stdout();
-        self.open = writeln!(stdout, "{line}").and_then(|()| stdout.flush()).is_ok();
+        let mut out = anstream::stdout();
+        let printed = writeln!(out, "{line}").and_then(|()| out.flush());
+        self.open = printed.is_ok();
+        Ok(stdout::written(printed)?)
     }
 
     /// Says how many messages there were.

@@ -81,7 +81,7 @@ impl ConsumeArgs {
         let mut tail = Tail::open(&cluster, &self.topic, self.tail)?;
         while let Some(message) = tail.next()? {
             let value = message.value.as_deref().map_or(Value::Null, shown);
-            tail.print(&message, value);
+            tail.print(&message, value)?;
         }
         tail.end();
         Ok(Done::All)

@@ -147,7 +147,7 @@ impl InjectArgs {
             }
         }
         answer.delivered = sender.delivered();
-        self.answer.print(&answer, || summary(&answer));
+        self.answer.print(&answer, || summary(&answer))?;
         Ok(if answer.lost == 0 { Done::All } else { Done::Partly })
     }
 

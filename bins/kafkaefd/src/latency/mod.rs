@@ -102,7 +102,7 @@ impl LatencyArgs {
                 source: why.into(),
             })?;
         let report = Report::new(&window, self.from.to_string(), to.to_string(), &age);
-        self.answer.print(&report, || report.table());
+        self.answer.print(&report, || report.table())?;
         if window.topics.is_empty() {
             note(&warn(format!(
                 "none of {} holds a record of SAL's in this window; --from -1h looks farther back",

@@ -111,7 +111,7 @@ impl LoadArgs {
             delete(&cluster, &names).await?
         };
         let report = report?;
-        self.answer.print(&report, || report.table());
+        self.answer.print(&report, || report.table())?;
         if left > 0 {
             note(&warn(format!(
                 "{} could not be deleted: {}.{run:x}.*",

@@ -24,8 +24,10 @@ const WAIT: Duration = Duration::from_millis(100);
 /// Send the lines of standard input to a topic, one message each; empty lines are left out
 #[derive(Args, Debug, Clone)]
 #[command(
-    after_help = "With --avro a line is a JSON object with the fields of the subject's newest schema: one that is missing \
-                  takes the schema's default, bytes are a text or an array of numbers.\n\nExamples:\n\n  \
+    after_help = "With --avro a line is a JSON object with the fields of the subject's newest schema, as tail shows it: one \
+                  that is missing takes the schema's default, bytes are a text of the code points 0 to 255, times, \
+                  decimals and durations are texts (or the numbers that are stored), a union's branch can be named, as \
+                  in {\"long\": 5}. What tail shows is written back byte for byte.\n\nExamples:\n\n  \
                   printf 'M1M3:hello\\n' | kafkaefd produce mytopic -K :\n  \
                   kafkaefd tail lsst.sal.Test_scalars -o -1 -e --format '%s\\n' | kafkaefd produce lsst.sal.Test_scalars --avro"
 )]
@@ -143,7 +145,7 @@ impl ProduceArgs {
         answer.delivered = sender.delivered();
         answer.refused.sort_by_key(|refused| refused.line);
         if self.answer.json {
-            crate::screen::json(&answer);
+            crate::screen::json(&answer)?;
         } else {
             // On stderr: produce answers nothing, it does.
             note(&self.summary(&answer, number));

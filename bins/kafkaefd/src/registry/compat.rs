@@ -94,7 +94,7 @@ impl CompatArgs {
                 strong(Printable(&answer.level)),
                 Printable(before)
             )
-        });
+        })?;
         Ok(Done::All)
     }
 

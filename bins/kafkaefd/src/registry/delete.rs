@@ -65,7 +65,7 @@ impl DeleteArgs {
             versions,
             permanent: self.permanent,
         };
-        self.answer.print(&answer, || self.shown(&answer));
+        self.answer.print(&answer, || self.shown(&answer))?;
         Ok(Done::All)
     }
 

@@ -67,7 +67,7 @@ impl ListArgs {
             .await;
         progress.finish_and_clear();
         let rows = rows?;
-        self.answer.print(&rows, || self.shown(&rows));
+        self.answer.print(&rows, || self.shown(&rows))?;
         Ok(Done::All)
     }
 

@@ -44,7 +44,7 @@ impl ShowArgs {
             id: found.id,
             version: found.version,
         };
-        self.answer.print(&answer, || pretty(&answer.schema));
+        self.answer.print(&answer, || pretty(&answer.schema))?;
         if !self.answer.json {
             note(&faint(format!(
                 "version {} with id {}",

@@ -63,7 +63,7 @@ impl TestArgs {
             level,
             reasons,
         };
-        self.answer.print(&answer, || shown(&answer));
+        self.answer.print(&answer, || shown(&answer))?;
         Ok(if answer.compatible {
             Done::All
         } else {

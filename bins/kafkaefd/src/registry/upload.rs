@@ -70,7 +70,7 @@ impl UploadArgs {
                 answer.version,
                 answer.id
             )
-        });
+        })?;
         Ok(Done::All)
     }
 

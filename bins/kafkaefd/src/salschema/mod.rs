@@ -14,9 +14,6 @@ mod summary;
 mod upload;
 mod write;
 
-use std::fmt::Display;
-use std::io::{self, Write as _};
-
 pub use args::{ConvertArgs, SalschemaCommand};
 pub use diff::DiffArgs;
 pub use github::GithubArgs;
@@ -28,7 +25,7 @@ use source::Source;
 use summary::Summary;
 
 use crate::failure::{Done, Failure};
-use crate::screen::note;
+use crate::screen::{note, out};
 
 impl SalschemaCommand {
     /// Runs the command. Exit code 0: all was read and delivered; 1: something was left out or could not be
@@ -68,7 +65,7 @@ async fn convert(args: &ConvertArgs) -> Result<Done, Failure> {
     match args.target() {
         Target::Summary => {}
         Target::Print if args.json => summary.print_schemas(&converted.schemas),
-        Target::Print => print(&converted),
+        Target::Print => print(&converted)?,
         Target::Write(dir) => match write::write(dir, &converted.schemas) {
             Ok(()) => summary.wrote(dir),
             Err(error) => return Ok(failed(&error)),
@@ -81,11 +78,11 @@ async fn convert(args: &ConvertArgs) -> Result<Done, Failure> {
     }
     // Schemas on stdout keep it to themselves.
     if args.json {
-        out(&printable::json(&summary.json().to_string()));
+        out(&printable::json(&summary.json().to_string()))?;
     } else if matches!(args.target(), Target::Print) {
         pipeline::stderr_line!("{summary}");
     } else {
-        out(&summary);
+        out(&summary)?;
     }
     for error in &converted.errors {
         pipeline::stderr_line!("{}", Printable(error));
@@ -100,15 +97,11 @@ async fn convert(args: &ConvertArgs) -> Result<Done, Failure> {
     })
 }
 
-fn print(converted: &Converted) {
+fn print(converted: &Converted) -> Result<(), Failure> {
     for schema in &converted.schemas {
-        out(&printable::json(&schema.text()));
+        out(&printable::json(&schema.text()))?;
     }
-}
-
-/// A line on stdout; whoever closed it early (`| head`) has seen enough.
-fn out(line: &dyn Display) {
-    let _ = writeln!(io::stdout(), "{line}");
+    Ok(())
 }
 
 fn failed(error: &dyn std::error::Error) -> Done {

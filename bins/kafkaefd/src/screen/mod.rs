@@ -11,6 +11,7 @@ use std::fmt::Display;
 use std::io::Write;
 
 use clap::Args;
+use pipeline::stdout::{self, StdoutError};
 use serde::Serialize;
 
 pub use ask::Consent;
@@ -29,18 +30,18 @@ pub struct AnswerArgs {
 
 impl AnswerArgs {
     /// Prints `value` for programs, or what `people` makes of it.
-    pub fn print<T: Serialize, D: Display>(&self, value: &T, people: impl FnOnce() -> D) {
-        if self.json {
-            json(value);
-        } else {
-            out(&people());
-        }
+    pub fn print<T: Serialize, D: Display>(
+        &self,
+        value: &T,
+        people: impl FnOnce() -> D,
+    ) -> Result<(), StdoutError> {
+        if self.json { json(value) } else { out(&people()) }
     }
 }
 
-/// A line (or a table of them) on stdout; whoever closed it early (`| head`) has seen enough.
-pub fn out(text: &dyn Display) {
-    let _ = writeln!(anstream::stdout(), "{text}");
+/// A line (or a table of them) on stdout.
+pub fn out(text: &dyn Display) -> Result<(), StdoutError> {
+    stdout::written(writeln!(anstream::stdout(), "{text}"))
 }
 
 /// A line on stderr: what is said beside the answer.
@@ -49,11 +50,11 @@ pub fn note(text: &dyn Display) {
 }
 
 /// A JSON document on one line of stdout.
-pub fn json<T: Serialize>(value: &T) {
+pub fn json<T: Serialize>(value: &T) -> Result<(), StdoutError> {
     match serde_json::to_string(value) {
         Ok(text) => out(&pipeline::printable::json(&text)),
         // No type of ours has keys that are not text, which is all that can fail here.
-        Err(error) => note(&error),
+        Err(error) => stdout::written(Err(error.into())),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt::{self, Display};
 
+use pipeline::stdout::StdoutError;
 use rdkafka::error::RDKafkaErrorCode;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
@@ -32,13 +33,13 @@ impl Outcome {
     }
 
     /// Prints all of them, and says whether any was refused.
-    pub fn print(outcomes: &[Self], answer: AnswerArgs) -> Done {
-        answer.print(&outcomes, || Outcomes(outcomes));
-        if outcomes.iter().all(|outcome| outcome.result.is_ok()) {
+    pub fn print(outcomes: &[Self], answer: AnswerArgs) -> Result<Done, StdoutError> {
+        answer.print(&outcomes, || Outcomes(outcomes))?;
+        Ok(if outcomes.iter().all(|outcome| outcome.result.is_ok()) {
             Done::All
         } else {
             Done::Partly
-        }
+        })
     }
 }
 

@@ -111,9 +111,9 @@ impl TopArgs {
         view.kafka = kafka.await.ok();
         view.at = Moment::now().to_string();
         if self.json {
-            json(&view);
+            json(&view)?;
         } else {
-            out(&printed(&view)?);
+            out(&printed(&view)?)?;
         }
         Ok(if view.is_whole() { Done::All } else { Done::Partly })
     }

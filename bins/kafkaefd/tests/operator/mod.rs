@@ -7,6 +7,7 @@ mod hello;
 mod inject;
 mod latency;
 mod load;
+mod output;
 mod produce;
 mod registry;
 mod tail;
@@ -18,6 +19,8 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
+use rdkafka::ClientConfig;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use serde_json::Value as Json;
 
 use super::real::{Services, kafka, unique};
@@ -161,4 +164,32 @@ fn sorted(text: &str) -> Vec<&str> {
     let mut lines: Vec<&str> = text.lines().collect();
     lines.sort_unstable();
     lines
+}
+
+/// Messages `0`, `1`, … of a transaction each, and behind them one that is aborted, of so many messages.
+fn transactions(services: &Services, topic: &str, partition: i32, committed: usize, aborted: usize) {
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", services.get("BROKER"))
+        .set("transactional.id", unique("transactions"))
+        .create()
+        .unwrap();
+    let send = |number: usize| {
+        let text = number.to_string();
+        let record = BaseRecord::<(), str>::to(topic)
+            .partition(partition)
+            .payload(&text);
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+    };
+    producer.init_transactions(PATIENCE).unwrap();
+    for number in 0..committed {
+        producer.begin_transaction().unwrap();
+        send(number);
+        producer.commit_transaction(PATIENCE).unwrap();
+    }
+    if aborted > 0 {
+        producer.begin_transaction().unwrap();
+        (0..aborted).for_each(|_| send(usize::MAX));
+        producer.flush(PATIENCE).unwrap();
+        producer.abort_transaction(PATIENCE).unwrap();
+    }
 }

@@ -56,7 +56,10 @@ pub(super) fn bytes(text: &str, of: Decimal) -> Option<Vec<u8>> {
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     let is_number = number.len() <= MAX_DIGITS + 1
         && !whole.is_empty()
-        && whole.bytes().chain(fraction.bytes()).all(|digit| digit.is_ascii_digit())
+        && whole
+            .bytes()
+            .chain(fraction.bytes())
+            .all(|digit| digit.is_ascii_digit())
         && (!number.contains('.') || !fraction.is_empty())
         && fraction.len() <= of.scale
         && of.scale <= MAX_DIGITS;
@@ -87,7 +90,9 @@ pub(super) fn bytes(text: &str, of: Decimal) -> Option<Vec<u8>> {
     }
     let needless = bytes
         .windows(2)
-        .take_while(|pair| matches!(pair, [0, next] if next & 0x80 == 0) || matches!(pair, [0xff, next] if next & 0x80 != 0))
+        .take_while(|pair| {
+            matches!(pair, [0, next] if next & 0x80 == 0) || matches!(pair, [0xff, next] if next & 0x80 != 0)
+        })
         .count();
     bytes.drain(..needless);
     Some(bytes)
@@ -100,7 +105,11 @@ pub(super) fn extended(bytes: Vec<u8>, size: usize) -> Option<Vec<u8>> {
         Ordering::Equal => Some(bytes),
         Ordering::Less if size > MAX_BYTES => None,
         Ordering::Less => {
-            let sign = if bytes.first().is_some_and(|byte| byte & 0x80 != 0) { 0xff } else { 0 };
+            let sign = if bytes.first().is_some_and(|byte| byte & 0x80 != 0) {
+                0xff
+            } else {
+                0
+            };
             let mut extended = vec![sign; size - bytes.len()];
             extended.extend(bytes);
             Some(extended)
@@ -149,7 +158,9 @@ mod tests {
             scale: 2,
         };
         assert_eq!(bytes("12.3", of), bytes("12.30", of));
-        for wrong in ["", "-", ".5", "5.", "12.345", "123.45", "1e3", "+1", " 1", "1_0", "--1"] {
+        for wrong in [
+            "", "-", ".5", "5.", "12.345", "123.45", "1e3", "+1", " 1", "1_0", "--1",
+        ] {
             assert_eq!(bytes(wrong, of), None, "{wrong:?}");
         }
         assert_eq!(text(&[], of), None);

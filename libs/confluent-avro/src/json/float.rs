@@ -79,5 +79,8 @@ fn infinite(text: &str) -> Option<f64> {
 fn bits(text: &str) -> Option<&str> {
     let digits = text.strip_prefix("NaN(0x")?.strip_suffix(')')?;
     // `from_str_radix` takes a sign.
-    digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then_some(digits)
+    digits
+        .bytes()
+        .all(|digit| digit.is_ascii_hexdigit())
+        .then_some(digits)
 }

@@ -54,7 +54,10 @@ pub(super) fn duration(text: &str) -> Option<Vec<u8>> {
     let seconds = minutes.checked_mul(60)?.checked_add(seconds)?;
     let millis = seconds.checked_mul(1_000)?.checked_add(millis)?;
     let stored = [months, days, millis].map(|part| u32::try_from(part).ok().map(u32::to_le_bytes));
-    stored.into_iter().collect::<Option<Vec<_>>>().map(|parts| parts.concat())
+    stored
+        .into_iter()
+        .collect::<Option<Vec<_>>>()
+        .map(|parts| parts.concat())
 }
 
 /// The digits before each of these letters, which stand in this order.
@@ -109,14 +112,16 @@ mod tests {
 
     #[test]
     fn durations_are_those_of_iso_8601() {
-        let stored = |months: u32, days: u32, millis: u32| {
-            [months, days, millis].map(u32::to_le_bytes).concat()
-        };
+        let stored =
+            |months: u32, days: u32, millis: u32| [months, days, millis].map(u32::to_le_bytes).concat();
         for (parts, shown) in [
             (stored(1, 2, 3_004), "P1M2DT3.004S"),
             (stored(0, 0, 0), "PT0S"),
             (stored(12, 0, 60_000), "P12MT60S"),
-            (stored(u32::MAX, u32::MAX, u32::MAX), "P4294967295M4294967295DT4294967.295S"),
+            (
+                stored(u32::MAX, u32::MAX, u32::MAX),
+                "P4294967295M4294967295DT4294967.295S",
+            ),
         ] {
             assert_eq!(duration_text(&parts).as_deref(), Some(shown));
             assert_eq!(duration(shown), Some(parts), "{shown}");
@@ -124,8 +129,21 @@ mod tests {
         assert_eq!(duration("P1Y2W"), Some(stored(12, 14, 0)));
         assert_eq!(duration("PT1H1M1.5S"), Some(stored(0, 0, 3_661_500)));
         for wrong in [
-            "", "P", "PT", "1M", "P1", "P1S", "PT1D", "P1.5D", "P-1D", "P1D1M", "PT1.0001S", "PT.5S",
-            "P4294967296D", "P1M1M", "P99999999999999999999Y",
+            "",
+            "P",
+            "PT",
+            "1M",
+            "P1",
+            "P1S",
+            "PT1D",
+            "P1.5D",
+            "P-1D",
+            "P1D1M",
+            "PT1.0001S",
+            "PT.5S",
+            "P4294967296D",
+            "P1M1M",
+            "P99999999999999999999Y",
         ] {
             assert_eq!(duration(wrong), None, "{wrong:?}");
         }
@@ -137,7 +155,12 @@ mod tests {
         let bytes = uuid(shown).unwrap();
         assert_eq!(uuid_text(&bytes), shown);
         assert_eq!(uuid(&shown.to_uppercase()), Some(bytes));
-        for wrong in ["", "0123456789abcdef0123456789abcdef", "01234567-89ab-cdef-0123-456789abcdeg", "-"] {
+        for wrong in [
+            "",
+            "0123456789abcdef0123456789abcdef",
+            "01234567-89ab-cdef-0123-456789abcdeg",
+            "-",
+        ] {
             assert_eq!(uuid(wrong), None, "{wrong:?}");
         }
     }

@@ -16,10 +16,12 @@ pub(super) fn record(schema: &Schema, avro: &[u8]) -> Result<Value, DecodeError>
         cursor: Cursor::new(avro),
         left: MAX_VALUES,
     };
-    let read = reader.value(schema.root(), 0).and_then(|value| match reader.cursor.remaining() {
-        0 => Ok(value),
-        trailing => Err(Fault::Trailing(trailing).into()),
-    });
+    let read = reader
+        .value(schema.root(), 0)
+        .and_then(|value| match reader.cursor.remaining() {
+            0 => Ok(value),
+            trailing => Err(Fault::Trailing(trailing).into()),
+        });
     read.map_err(|failed: Failed| {
         let steps: Vec<Step> = failed.steps.into_iter().rev().collect();
         DecodeError {

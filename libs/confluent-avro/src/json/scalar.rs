@@ -11,12 +11,16 @@ use crate::schema::{Decimal, FixedLogical, IntLogical, LongLogical, Type, Unit};
 pub(super) fn read(of: &Type, cursor: &mut Cursor<'_>) -> Result<Value, Fault> {
     Ok(match of {
         Type::Boolean => cursor.boolean()?.into(),
-        Type::Int(logical) => integer(cursor.int()?, |value| int_text(value, *logical), |text| {
-            int_of(text, *logical)
-        }),
-        Type::Long(logical) => integer(cursor.long()?, |value| long_text(value, *logical), |text| {
-            long_of(text, *logical)
-        }),
+        Type::Int(logical) => integer(
+            cursor.int()?,
+            |value| int_text(value, *logical),
+            |text| int_of(text, *logical),
+        ),
+        Type::Long(logical) => integer(
+            cursor.long()?,
+            |value| long_text(value, *logical),
+            |text| long_of(text, *logical),
+        ),
         Type::Float => float::float(cursor.float()?),
         Type::Double => float::double(cursor.double()?),
         Type::String => cursor.text()?.into(),
@@ -79,7 +83,10 @@ pub(super) fn write(of: &Type, json: &Value, is_default: bool, out: &mut Vec<u8>
         },
         Type::String => bytes(json.as_str().ok_or("a text")?.as_bytes(), out),
         Type::Bytes(Some(of)) if !is_default => {
-            bytes(&decimal_bytes(json, *of).ok_or_else(|| expected_decimal(*of))?, out);
+            bytes(
+                &decimal_bytes(json, *of).ok_or_else(|| expected_decimal(*of))?,
+                out,
+            );
         }
         Type::Bytes(_) => bytes(
             &latin_bytes(json)

@@ -65,7 +65,9 @@ pub(super) fn date_text(days: i32) -> Option<String> {
 /// The same as days.
 pub(super) fn date(text: &str) -> Option<i32> {
     let found: Date = text.parse().ok()?;
-    let found = TimeZone::UTC.to_timestamp(found.to_datetime(Time::midnight())).ok()?;
+    let found = TimeZone::UTC
+        .to_timestamp(found.to_datetime(Time::midnight()))
+        .ok()?;
     i32::try_from(found.as_second().div_euclid(DAY_SECONDS)).ok()
 }
 

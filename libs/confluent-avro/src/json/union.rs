@@ -45,7 +45,9 @@ fn may_read(schema: &Schema, of: &Type, json: &Value) -> bool {
             Value::String(text) => (fixed.size..=fixed.size.saturating_mul(2)).contains(&text.len()),
             other => other.is_array(),
         },
-        Type::Enum(known) => json.as_str().is_some_and(|symbol| known.positions.contains_key(symbol)),
+        Type::Enum(known) => json
+            .as_str()
+            .is_some_and(|symbol| known.positions.contains_key(symbol)),
         Type::Union(branches) => branches.iter().any(|of| may_read(schema, schema.get(*of), json)),
         other => scalar::write(other, json, false, &mut Vec::new()).is_ok(),
     }

@@ -69,7 +69,10 @@ impl<'s> Writer<'s> {
             _ => depth,
         };
         if depth > MAX_DEPTH {
-            return Err(self.misfit(&format!("no more than {MAX_DEPTH} values within each other"), json));
+            return Err(self.misfit(
+                &format!("no more than {MAX_DEPTH} values within each other"),
+                json,
+            ));
         }
         match of {
             Type::Record(record) => match json {
@@ -109,7 +112,13 @@ impl<'s> Writer<'s> {
         written
     }
 
-    fn array(&mut self, items: TypeId, list: &[Value], depth: usize, out: &mut Vec<u8>) -> Result<(), Misfit> {
+    fn array(
+        &mut self,
+        items: TypeId,
+        list: &[Value],
+        depth: usize,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Misfit> {
         if !list.is_empty() {
             length(list.len(), out);
         }
@@ -174,7 +183,10 @@ impl<'s> Writer<'s> {
         depth: usize,
         out: &mut Vec<u8>,
     ) -> Result<(), Misfit> {
-        if let Some((name, value)) = object.iter().find(|(name, _)| !record.required.contains_key(*name)) {
+        if let Some((name, value)) = object
+            .iter()
+            .find(|(name, _)| !record.required.contains_key(*name))
+        {
             self.at.push(Step::Name(name.clone()));
             let misfit = Misfit {
                 known: record.fields.iter().map(|field| field.name.clone()).collect(),

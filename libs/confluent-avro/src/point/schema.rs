@@ -165,9 +165,7 @@ impl Expand<'_> {
                 }
             },
             schema::Type::Enum(known) => Type::Enum(Arc::clone(&known.symbols)),
-            schema::Type::Map(_) => {
-                Type::Refused("a map has no fixed set of field names: use a record")
-            }
+            schema::Type::Map(_) => Type::Refused("a map has no fixed set of field names: use a record"),
             schema::Type::Array(items) => {
                 let items = self.of(*items)?;
                 match may_be_empty(&items) {

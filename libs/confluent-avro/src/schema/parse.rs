@@ -113,12 +113,7 @@ impl Parser {
         self.add(of)
     }
 
-    fn named(
-        &mut self,
-        kind: &str,
-        object: &Object,
-        namespace: Option<&str>,
-    ) -> Result<TypeId, ParseError> {
+    fn named(&mut self, kind: &str, object: &Object, namespace: Option<&str>) -> Result<TypeId, ParseError> {
         let name = full_name(object, namespace)?;
         let bad = |what: &str| not_avro(format!("{name:?}: {what}"));
         if self.named.contains_key(&name) {
@@ -228,7 +223,11 @@ fn primitive(name: &str) -> Option<Type> {
 }
 
 fn decimal(object: &Object, logical: &str) -> Option<Decimal> {
-    let number = |key: &str| object.get(key).map(|value| value.as_u64().and_then(|n| usize::try_from(n).ok()));
+    let number = |key: &str| {
+        object
+            .get(key)
+            .map(|value| value.as_u64().and_then(|n| usize::try_from(n).ok()))
+    };
     let precision = number("precision")??;
     let scale = match number("scale") {
         None => 0,

@@ -81,7 +81,11 @@ fn legal(of: Type) -> Type {
             let mut kept: Vec<Type> = Vec::new();
             for branch in branches.into_iter().map(legal) {
                 let is_union = matches!(branch, Type::Union(_));
-                if !is_union && kept.iter().all(|other| name(other).is_empty() || name(other) != name(&branch)) {
+                if !is_union
+                    && kept
+                        .iter()
+                        .all(|other| name(other).is_empty() || name(other) != name(&branch))
+                {
                     kept.push(branch);
                 }
             }
@@ -253,8 +257,20 @@ fn plain(name: &str, tape: &mut Tape<'_>, out: &mut Vec<u8>) {
 /// Texts that other types have, too, and such as need escaping.
 fn text(tape: &mut Tape<'_>, out: &mut Vec<u8>) {
     const TEXTS: [&str; 14] = [
-        "", "a", "map", "string", "NaN", "-inf", "S0", "12.34", "1970-01-01", "\"\\\u{0}\n",
-        "ä\u{ff}", "\u{202e}✓", "2026-11-29T10:03:00.123Z", "00010203-0405-0607-0809-0a0b0c0d0e0f",
+        "",
+        "a",
+        "map",
+        "string",
+        "NaN",
+        "-inf",
+        "S0",
+        "12.34",
+        "1970-01-01",
+        "\"\\\u{0}\n",
+        "ä\u{ff}",
+        "\u{202e}✓",
+        "2026-11-29T10:03:00.123Z",
+        "00010203-0405-0607-0809-0a0b0c0d0e0f",
     ];
     let text = TEXTS[tape.below(TEXTS.len())];
     out.extend(long(text.len() as i64));

@@ -11,6 +11,9 @@ mod secret;
 mod service;
 
 use std::ffi::OsString;
+use std::process::ExitCode;
+
+use crate::stdout;
 
 pub use kafka::{KafkaArgs, KafkaConfigError, Setting};
 pub use member::{GroupProtocol, MemberArgs};
@@ -37,8 +40,17 @@ pub fn parse_cli_from<C: clap::Parser>(arguments: Vec<OsString>) -> Result<C, st
         );
     }
     C::try_parse_from(arguments).map_err(|shown| {
-        let code = if shown.use_stderr() { EXIT_USAGE } else { 0 };
-        let _ = shown.print();
-        code.into()
+        let printed = shown.print();
+        if shown.use_stderr() {
+            return EXIT_USAGE.into();
+        }
+        // Help, or the version: an answer like any other.
+        match stdout::written(printed).and_then(|()| stdout::flush()) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                crate::stderr_line!("{}", crate::chain(&error));
+                ExitCode::FAILURE
+            }
+        }
     })
 }

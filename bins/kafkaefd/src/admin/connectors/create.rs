@@ -99,7 +99,7 @@ impl InfluxdbSinkArgs {
         if self.dry_run {
             let whole = json!({ "config": shown(&config), "name": self.sink.name });
             let text = serde_json::to_string_pretty(&whole).unwrap_or_default();
-            crate::screen::out(&pipeline::printable::json(&text));
+            crate::screen::out(&pipeline::printable::json(&text))?;
             return Ok(Done::All);
         }
         let connect = Connect::new(&self.connect)?;
@@ -184,6 +184,6 @@ async fn put(connect: &Connect, name: &str, config: &Config, answer: &AnswerArgs
     } else {
         "updated"
     };
-    answer.print(&result(name, done), || format!("{done} {name}"));
+    answer.print(&result(name, done), || format!("{done} {name}"))?;
     Ok(())
 }

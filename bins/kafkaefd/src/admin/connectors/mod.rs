@@ -110,7 +110,7 @@ impl ConnectorsCommand {
         match self.action {
             Action::List(args) => {
                 let states = Connect::new(&args.connect)?.states().await?;
-                args.answer.print(&states, || states::list(&states));
+                args.answer.print(&states, || states::list(&states))?;
                 if !args.answer.json {
                     note(&plural(states.len(), "connector"));
                 }
@@ -118,14 +118,14 @@ impl ConnectorsCommand {
             Action::Create(args) => return args.run().await,
             Action::Status(args) => {
                 let state = Connect::new(&args.connect)?.state(&args.name).await?;
-                args.answer.print(&state, || states::one(&state));
+                args.answer.print(&state, || states::one(&state))?;
                 if state.has_failed() {
                     return Ok(Done::Partly);
                 }
             }
             Action::Config(args) => {
                 let config = shown(&Connect::new(&args.connect)?.config(&args.name).await?);
-                args.answer.print(&config, || states::config(&config));
+                args.answer.print(&config, || states::config(&config))?;
             }
             Action::Restart(args) => args.change("restart", "restarted").await?,
             Action::Pause(args) => args.change("pause", "paused").await?,
@@ -141,7 +141,7 @@ impl ConnectorsCommand {
                 connect.delete(&args.name).await?;
                 args.answer.print(&result(&args.name, "deleted"), || {
                     format!("deleted {}", args.name)
-                });
+                })?;
             }
         }
         Ok(Done::All)
@@ -152,7 +152,7 @@ impl OneArgs {
     async fn change(&self, verb: &'static str, done: &'static str) -> Result<(), Failure> {
         Connect::new(&self.connect)?.change(&self.name, verb).await?;
         self.answer
-            .print(&result(&self.name, done), || format!("{done} {}", self.name));
+            .print(&result(&self.name, done), || format!("{done} {}", self.name))?;
         Ok(())
     }
 }

@@ -62,7 +62,7 @@ impl ConfigArgs {
             } else {
                 table(&rows).to_string()
             }
-        });
+        })?;
         Ok(Done::All)
     }
 

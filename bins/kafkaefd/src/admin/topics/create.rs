@@ -68,6 +68,6 @@ impl CreateArgs {
                 },
             })
             .collect();
-        Ok(Outcome::print(&outcomes, self.answer))
+        Ok(Outcome::print(&outcomes, self.answer)?)
     }
 }

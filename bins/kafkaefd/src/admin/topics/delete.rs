@@ -44,6 +44,6 @@ impl DeleteArgs {
             .await
             .map_err(Failure::kafka("deleting topics"))?;
         let outcomes = Outcome::of_deletion("topic", answers);
-        Ok(Outcome::print(&outcomes, self.answer))
+        Ok(Outcome::print(&outcomes, self.answer)?)
     }
 }

@@ -58,10 +58,10 @@ impl ListArgs {
             .collect();
         if self.inline {
             let names: Vec<&str> = rows.iter().map(|row| row.topic.as_str()).collect();
-            out(&names.join(" "));
+            out(&names.join(" "))?;
             return Ok(Done::All);
         }
-        self.answer.print(&rows, || table(&rows));
+        self.answer.print(&rows, || table(&rows))?;
         if !self.answer.json {
             note(&plural(rows.len(), "topic"));
         }

@@ -53,7 +53,7 @@ impl OffsetsArgs {
             total: partitions.iter().map(|row| row.count).sum(),
             partitions,
         };
-        self.answer.print(&answer, || table(&answer));
+        self.answer.print(&answer, || table(&answer))?;
         Ok(Done::All)
     }
 }

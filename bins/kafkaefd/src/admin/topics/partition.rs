@@ -82,7 +82,7 @@ impl PartitionArgs {
             } else {
                 format!("went {what}")
             }
-        });
+        })?;
         Ok(Done::All)
     }
 }

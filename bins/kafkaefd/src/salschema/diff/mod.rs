@@ -102,7 +102,7 @@ impl DiffArgs {
             old: old.name,
             new: new.name,
         };
-        self.answer.print(&report, || report.shown());
+        self.answer.print(&report, || report.shown())?;
         for error in &report.errors {
             note(&Printable(error));
         }

@@ -1,0 +1,92 @@
+//! Every sub-command, with arguments under which it answers on standard output; and what becomes of an answer that cannot
+//! be written. Which of them run against embedded services and which need real ones is said here, for the tests of both.
+
+use std::fs::File;
+use std::process::{Command, Output, Stdio};
+
+/// `{…}` is a place that the test fills in, with something new each time.
+pub(crate) const EMBEDDED: [&str; 31] = [
+    "--help",
+    "--version",
+    "tail --help",
+    "completions bash",
+    "man",
+    "salschema convert --xml-dir {xml}",
+    "salschema convert --xml-dir {xml} --json",
+    "salschema diff {xml} {xml} --json",
+    "registry list",
+    "registry show {subject}",
+    "registry test {subject} {schema}",
+    "registry upload {subject} {schema}",
+    "registry delete {subject} --yes",
+    "registry compat",
+    "tail {topic} -e -o beginning",
+    "tail {topic} -e -o beginning --format json",
+    "produce {topic} --json",
+    "inject --file {schema} {topic} --count 1 --json",
+    "helloworld produce --topic {topic}",
+    "helloworld consume -e --topic {topic}",
+    "helloavro produce --topic {topic}",
+    "helloavro consume -e --topic {records}",
+    "admin connectors list",
+    "admin connectors create influxdb-sink a-topic --dry-run",
+    "admin connectors create from-file {connector}",
+    "admin connectors status c",
+    "admin connectors config c",
+    "admin connectors restart c",
+    "admin connectors pause c",
+    "admin connectors resume c",
+    "admin connectors delete c --yes",
+];
+
+/// Those that ask a cluster what the embedded broker does not answer.
+pub(crate) const REAL: [&str; 17] = [
+    "admin topics list",
+    "admin topics create {name}",
+    "admin topics delete {topic} --yes",
+    "admin topics partition {topic} 5 --dry-run",
+    "admin topics config {topic}",
+    "admin topics offsets {topic}",
+    "admin brokers",
+    "groups list",
+    "groups list --json",
+    "groups describe {group}",
+    "groups reset {group} --to earliest",
+    "groups delete {group} --yes",
+    "dead-letters list --in {topic}",
+    "dead-letters show --in {topic} --json",
+    "dead-letters replay --in {topic} --dry-run",
+    "latency --filter no-such-topic --json",
+    "load --topics 1 --seconds 1 --rate 10",
+];
+
+/// These take long enough to be run once only.
+pub(crate) const SLOW: [&str; 2] = ["demo --topics 1 --seconds 1 --json", "top --once --interval 0.1"];
+
+/// A disk that is full: exit code 1 with the reason.
+pub(crate) fn is_reported(command: Command, line: &str) {
+    let full = File::options().write(true).open("/dev/full").unwrap();
+    let ran = run(command, full.into());
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert_eq!(ran.status.code(), Some(1), "{line}: {said}");
+    assert!(said.contains("No space left on device"), "{line}: {said}");
+}
+
+/// A reader that has closed the pipe: nothing is wrong.
+pub(crate) fn is_quiet(command: Command, line: &str) {
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let ran = run(command, writer.into());
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert_eq!(ran.status.code(), Some(0), "{line}: {said}");
+    assert!(!said.contains("roken pipe"), "{line}: {said}");
+}
+
+fn run(mut command: Command, stdout: Stdio) -> Output {
+    let lines = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(lines.path(), "a line\n").unwrap();
+    command.stdin(File::open(lines.path()).unwrap());
+    command.stdout(stdout).stderr(Stdio::piped());
+    // `Command::output` would take stdout for itself.
+    command.spawn().unwrap().wait_with_output().unwrap()
+}
