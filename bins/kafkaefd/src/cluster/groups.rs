@@ -12,7 +12,7 @@ use rdkafka::groups::{GroupInfo, GroupMemberInfo};
 use rdkafka::{Offset, TopicPartitionList};
 use serde::Serialize;
 
-use super::{Cluster, PATIENCE};
+use super::{Cluster, PATIENCE, SeenGaps};
 use crate::failure::{Failure, nearest};
 
 /// The command that lists what [`Cluster::group`] looks among.
@@ -81,6 +81,8 @@ pub struct Position {
     pub oldest: i64,
     /// The offset that the next message will get.
     pub newest: i64,
+    /// Whether what lies between is known to hold no message ([`Cluster::look_for_messages`]).
+    pub nothing_to_read: bool,
 }
 
 impl GroupState {
@@ -114,6 +116,9 @@ impl Group {
 impl Position {
     /// Messages that the group has yet to read; none if nothing is committed.
     pub fn lag(&self) -> Option<i64> {
+        if self.nothing_to_read {
+            return Some(0);
+        }
         Some((self.newest - self.committed?.max(self.oldest)).max(0))
     }
 }
@@ -212,7 +217,9 @@ impl Cluster {
                 committed.push(answer?);
             }
         }
-        self.positions_by(&self.consumer(&[])?, groups, &committed)
+        let mut positions = self.positions_by(&self.consumer(&[])?, groups, &committed)?;
+        self.look_for_messages(&mut positions, &mut SeenGaps::default())?;
+        Ok(positions)
     }
 
     /// The same from what each group has committed, in their order.
@@ -236,6 +243,7 @@ impl Cluster {
                 partition: place.1,
                 oldest,
                 newest,
+                nothing_to_read: false,
             })
         };
         Ok(places
@@ -374,6 +382,7 @@ mod tests {
             committed,
             oldest: 10,
             newest: 30,
+            nothing_to_read: false,
         };
         assert_eq!(position(None).lag(), None);
         assert_eq!(position(Some(25)).lag(), Some(5));

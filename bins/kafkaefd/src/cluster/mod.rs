@@ -5,6 +5,7 @@
 mod controller;
 mod groups;
 mod offsets;
+mod readable;
 
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use crate::failure::{Failure, nearest};
 
 pub use groups::{Group, GroupState, Member, Place, Position};
 pub use offsets::{PartitionOffsets, TimeOffset};
+pub use readable::SeenGaps;
 
 /// How long the first broker may take to answer: somebody waits.
 const REACH: Duration = Duration::from_secs(5);

@@ -98,6 +98,7 @@ mod tests {
             committed: Some(20),
             oldest: 10,
             newest: 30,
+            nothing_to_read: false,
         }
     }
 

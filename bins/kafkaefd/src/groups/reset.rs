@@ -119,6 +119,7 @@ impl ResetArgs {
                 committed: committed.get(&place).copied(),
                 oldest,
                 newest,
+                nothing_to_read: false,
                 topic: place.0.clone(),
                 partition: place.1,
             };

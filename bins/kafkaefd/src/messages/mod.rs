@@ -7,6 +7,7 @@
 
 pub mod decode;
 pub mod filter;
+mod last;
 pub mod layout;
 pub mod message;
 pub mod reader;

@@ -1,6 +1,6 @@
 //! Reads one topic from a place to a place. No group is joined and nothing is committed: nobody else is disturbed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::last;
 use super::message::Message;
 use crate::cluster::{Cluster, Topic};
 use crate::failure::Failure;
@@ -22,7 +23,7 @@ pub enum Start {
     Beginning,
     /// What comes from now on.
     End,
-    /// So many before the end.
+    /// With so many messages before the end.
     Last(i64),
     /// An offset.
     At(i64),
@@ -112,6 +113,10 @@ impl Reader {
                 .collect(),
             _ => HashMap::new(),
         };
+        let last = match start {
+            Start::Last(count) => last::starts(cluster, &topic.name, &offsets, count)?,
+            _ => BTreeMap::new(),
+        };
         let consumer = cluster.consumer(&[
             ("enable.partition.eof", "true"),
             ("auto.offset.reset", "earliest"),
@@ -122,7 +127,7 @@ impl Reader {
             let first = match start {
                 Start::Beginning => found.oldest,
                 Start::End => found.newest,
-                Start::Last(count) => found.newest.saturating_sub(count),
+                Start::Last(_) => last.get(&found.partition).copied().unwrap_or(found.newest),
                 Start::At(offset) => offset,
                 Start::Since(_) => since
                     .get(&found.partition)
@@ -206,7 +211,7 @@ impl Reader {
 }
 
 /// Whether librdkafka goes on by itself.
-fn passes(error: &KafkaError) -> bool {
+pub(super) fn passes(error: &KafkaError) -> bool {
     use RDKafkaErrorCode as Code;
     matches!(
         error.rdkafka_error_code(),

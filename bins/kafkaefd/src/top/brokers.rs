@@ -10,7 +10,7 @@ use rdkafka::consumer::BaseConsumer;
 use regex::Regex;
 use serde::Serialize;
 
-use crate::cluster::{Cluster, Group, GroupState, Position};
+use crate::cluster::{Cluster, Group, GroupState, Position, SeenGaps};
 use crate::failure::Failure;
 
 /// With fewer messages, a partition is not behind: some are always on their way.
@@ -61,6 +61,7 @@ struct Known {
     cluster: Cluster,
     consumer: BaseConsumer<Visitor>,
     of_groups: HashMap<String, BaseConsumer<Visitor>>,
+    gaps: SeenGaps,
 }
 
 impl Brokers {
@@ -103,6 +104,7 @@ impl Brokers {
                     cluster,
                     consumer,
                     of_groups: HashMap::new(),
+                    gaps: SeenGaps::default(),
                 }
             }
         };
@@ -110,6 +112,7 @@ impl Brokers {
             cluster,
             consumer,
             of_groups,
+            gaps,
             ..
         } = self.known.insert(known);
         let mut groups = cluster.groups_by(consumer)?;
@@ -127,7 +130,8 @@ impl Brokers {
                 None => cluster.committed(&group.name)?,
             });
         }
-        let positions = cluster.positions_by(consumer, &groups, &committed)?;
+        let mut positions = cluster.positions_by(consumer, &groups, &committed)?;
+        cluster.look_for_messages(&mut positions, gaps)?;
         let mut groups: Vec<GroupRow> = groups
             .iter()
             .zip(positions)

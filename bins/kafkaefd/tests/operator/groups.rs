@@ -9,7 +9,7 @@ use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use serde_json::Value as Json;
 
-use super::kafkaefd;
+use super::{kafkaefd, transactions};
 use crate::real::{Services, kafka, unique, until};
 use crate::runtime;
 
@@ -226,4 +226,56 @@ fn a_group_of_the_newer_protocol_moves_only_while_empty() {
     assert_eq!(described(&services, &group).unwrap()["lag"], 20);
     let deleted = kafkaefd(&services, &["groups", "delete", &group, "--yes"]);
     assert_eq!(deleted.code, 0, "{deleted:?}");
+}
+
+/// Behind the last message of a topic that is written in transactions lies a marker, which nobody reads.
+#[test]
+fn a_group_that_has_read_all_transactions_has_no_lag() {
+    let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
+        return;
+    };
+    let topic = unique("transactions");
+    runtime().block_on(kafka::create_topics(&services, std::slice::from_ref(&topic), 2));
+    for partition in [0, 1] {
+        transactions(&services, &topic, partition, 5, 3);
+    }
+    let group = unique("transactions");
+    let member = Member::join(&services, &group, &topic, "classic");
+    let lag_is = |wanted: i64| {
+        until(&format!("a lag of {wanted}"), 60, || {
+            let found = described(&services, &group)?;
+            let committed = |row: &Json| row["committed"].is_i64();
+            let rows = found["partitions"].as_array().unwrap();
+            match found["lag"] == wanted && rows.len() == 2 && rows.iter().all(committed) {
+                true => Ok(found),
+                false => Err(found.to_string()),
+            }
+        })
+    };
+    let found = lag_is(0);
+    let behind = |row: &Json| row["committed"].as_i64() < row["newest"].as_i64();
+    assert!(
+        found["partitions"].as_array().unwrap().iter().all(behind),
+        "{found}"
+    );
+    drop(member);
+    let listed = kafkaefd(&services, &["groups", "list", "--json"]);
+    let rows: Json = serde_json::from_str(&listed.stdout).unwrap();
+    let row = rows
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|row| row["group"] == group.as_str());
+    assert_eq!(row.unwrap()["lag"], 0, "{rows}");
+    let top = kafkaefd(
+        &services,
+        &["top", "--json", "--interval", "0.1", "--filter", &group],
+    );
+    let top: Json = serde_json::from_str(&top.stdout).unwrap();
+    assert_eq!(top["kafka"]["groups"][0]["lag"], 0, "{top}");
+
+    // What is not read yet is lag as ever: two messages, their markers, and what lay there before.
+    transactions(&services, &topic, 0, 2, 0);
+    let found = described(&services, &group).unwrap();
+    assert!(found["lag"].as_i64().unwrap() >= 2, "{found}");
 }

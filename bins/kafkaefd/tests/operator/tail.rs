@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value as Json, json};
 
-use super::{Running, json_lines, kafkaefd, sorted, topic};
+use super::{Running, json_lines, kafkaefd, sorted, topic, transactions};
 use crate::real::peers::kcat;
 use crate::real::{Services, until};
 
@@ -243,4 +243,25 @@ fn tail_follows_until_it_is_interrupted() {
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(ran.stderr.contains(" written\n"), "{ran:?}");
     assert!(lines_of(&file)[0].starts_with("message "), "nothing from before");
+}
+
+/// The markers that end transactions have offsets, and so has what an aborted one wrote.
+#[test]
+fn the_last_messages_are_counted_and_not_their_offsets() {
+    let Some(services) = Services::with(NEEDED) else {
+        return;
+    };
+    let topic = topic(&services, "last-", 2);
+    transactions(&services, &topic, 0, 20, 30);
+    transactions(&services, &topic, 1, 3, 0);
+    for (last, expected) in [("-1", 2), ("-3", 6), ("-10", 13), ("-1000", 23), ("-0", 0)] {
+        let ran = kafkaefd(&services, &["tail", &topic, "-o", last, "-e", "-f", "%p %s\n"]);
+        assert_eq!(ran.code, 0, "{ran:?}");
+        assert_eq!(ran.stdout.lines().count(), expected, "-o {last}: {ran:?}");
+    }
+    let ten = kafkaefd(
+        &services,
+        &["tail", &topic, "-o", "-10", "-e", "-p", "0", "-f", "%s "],
+    );
+    assert_eq!(ten.stdout.trim(), "10 11 12 13 14 15 16 17 18 19");
 }
