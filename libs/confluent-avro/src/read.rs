@@ -51,8 +51,12 @@ impl Fault {
             Fault::Utf8 => "string_not_utf8",
             Fault::BinaryBytes => "bytes_not_utf8",
             Fault::NameCollision(_) => "name_collision",
-            Fault::TooDeep | Fault::TooManyValues => "avro_too_large",
-            Fault::Varint | Fault::Boolean(_) | Fault::Length | Fault::Index(_) => "avro_malformed",
+            Fault::Varint
+            | Fault::Boolean(_)
+            | Fault::Length
+            | Fault::Index(_)
+            | Fault::TooDeep
+            | Fault::TooManyValues => "avro_malformed",
         }
     }
 }
