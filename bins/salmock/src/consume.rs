@@ -10,7 +10,7 @@ use std::time::Duration;
 use confluent_avro::frame::{Frame, FrameError};
 use pipeline::config::KafkaConfigError;
 use pipeline::headers::OwnHeaders;
-use pipeline::kafka::{self, ReachError, Visitor};
+use pipeline::kafka::{self, ReachError, Silence, Visitor};
 use pipeline::printable;
 use pipeline::readable::{add_headers, add_key, hex, readable};
 use pipeline::records::RecordDecoder;
@@ -26,6 +26,8 @@ use serde_json::{Map, Value};
 use crate::config::{ConsumeArgs, From};
 
 const METADATA_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often a reader that hears nothing looks after its client.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// librdkafka wants a group's name even where no group is joined.
 const CONSUMER: [(&str, &str); 4] = [
@@ -94,12 +96,19 @@ pub async fn consume(
     }
     consumer.assign(&partitions)?;
     let mut decoder = RecordDecoder::new(registry);
+    let mut silence = Silence::new();
     let mut printed = 0;
     while args.count.is_none_or(|count| printed < count) {
-        let message = tokio::select! {
-            message = consumer.recv() => message?,
+        let received = tokio::select! {
+            received = tokio::time::timeout(LOOK_INTERVAL, consumer.recv()) => received,
             () = shutdown.wait() => break,
         };
+        let Ok(message) = received else {
+            tokio::task::block_in_place(|| silence.look(consumer.client(), &config));
+            continue;
+        };
+        let message = message?;
+        silence.end();
         let line = line(&message, &mut decoder).await?;
         let written = writeln!(out, "{}", printable::json(&line.to_string())).and_then(|()| out.flush());
         match written {

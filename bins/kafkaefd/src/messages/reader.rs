@@ -5,10 +5,10 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use pipeline::config::{Moment, moment};
-use pipeline::kafka::Visitor;
+use pipeline::kafka::{Silence, Visitor};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::{Offset, TopicPartitionList};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 use super::last;
 use super::message::Message;
@@ -55,6 +55,8 @@ pub enum Met {
 /// Reads a topic.
 pub struct Reader {
     consumer: BaseConsumer<Visitor>,
+    config: ClientConfig,
+    silence: Silence,
     topic: String,
     stop: Stop,
     /// Partitions that are not at their end, with that end.
@@ -151,6 +153,8 @@ impl Reader {
         }
         Ok(Self {
             consumer,
+            config: cluster.config(),
+            silence: Silence::new(),
             topic: topic.name.clone(),
             stop,
             open,
@@ -163,12 +167,15 @@ impl Reader {
         if self.open.is_empty() {
             return Ok(Met::End);
         }
-        let polled = match self.consumer.poll(wait) {
-            None => return Ok(Met::Nothing),
-            Some(polled) => polled,
+        let Some(polled) = self.consumer.poll(wait) else {
+            if self.silence.look(self.consumer.client(), &self.config) {
+                self.complain("no broker answers");
+            }
+            return Ok(Met::Nothing);
         };
         match polled {
             Ok(message) => {
+                self.silence.end();
                 let message = Message::of(&message);
                 Ok(if self.is_within(message.partition, message.offset) {
                     Met::Message(Box::new(message))
@@ -183,15 +190,17 @@ impl Reader {
                 Ok(Met::Nothing)
             }
             Err(error) if passes(&error) => {
-                if !std::mem::replace(&mut self.complained, true) {
-                    note(&format!(
-                        "kafkaefd: {}; waiting for the brokers",
-                        pipeline::chain(&error)
-                    ));
-                }
+                self.complain(&pipeline::chain(&error));
                 Ok(Met::Nothing)
             }
             Err(error) => Err(Failure::kafka(format!("reading {}", self.topic))(error)),
+        }
+    }
+
+    /// Once only: whoever watches knows from then on.
+    fn complain(&mut self, problem: &str) {
+        if !std::mem::replace(&mut self.complained, true) {
+            note(&format!("kafkaefd: {problem}; waiting for the brokers"));
         }
     }
 

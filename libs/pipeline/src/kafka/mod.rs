@@ -37,7 +37,7 @@ pub use reach::{ReachError, Visitor, reach};
 pub use served::ServedProducer;
 pub(crate) use token::setting as token_setting;
 pub use unacknowledged::{Probe, TopicProbe, Unacknowledged};
-pub use watch::{AnyClient, Progress, Watched, watch};
+pub use watch::{AnyClient, Progress, Silence, Watched, watch};
 
 /// What every producer of ours starts from: a retry sends nothing twice, and nothing is lost on a new partition.
 ///

@@ -14,6 +14,7 @@
 
 mod client;
 mod look;
+mod silence;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,6 +24,7 @@ use rdkafka::ClientConfig;
 
 pub use self::client::AnyClient;
 use self::look::{Look, Sight};
+pub use self::silence::Silence;
 use crate::metrics::KafkaMetrics;
 
 /// How long a client may take to get an answer. A fresh one has a second for each try: on a machine that is overloaded ours is
