@@ -208,22 +208,7 @@ impl Kind {
 
     /// Whether this run deals it.
     pub(crate) fn is_enabled(self, args: &Args) -> bool {
-        let is_kept = !matches!(
-            self,
-            // They have not passed yet; `--only` does them.
-            Self::RetentionInput
-                | Self::RetentionOutput
-                | Self::SchemaUnusable
-                | Self::RegistryLags
-                | Self::RegistryForgets
-                | Self::PackedTiny
-                | Self::LettersMatched
-                | Self::SharedTimes
-                | Self::NoBrokers
-                | Self::Page
-                | Self::Poison
-        );
-        is_kept && (!args.quick || self.is_quick())
+        !args.quick || self.is_quick()
     }
 
     /// How many times a round of the deck has it, and the rounds from one to the next that have it.
