@@ -3,13 +3,14 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 use rdkafka::ClientContext;
 use rdkafka::Message;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, DeliveryResult, ProducerContext, ThreadedProducer};
 use sal::time::TimeScale;
 use salmock::moment::Moment;
@@ -77,6 +78,15 @@ impl Special<'_> {
 /// Notes acknowledgements in the ledger.
 struct Acknowledged {
     ledger: SharedLedger,
+    /// Takes what is to be sent again.
+    refused: mpsc::Sender<Refused>,
+}
+
+/// What librdkafka has refused, as it knew an older form of the topic.
+struct Refused {
+    topic: String,
+    value: Option<Vec<u8>>,
+    entry: usize,
 }
 
 /// The number of no entry.
@@ -98,11 +108,28 @@ impl ProducerContext for Acknowledged {
                     offset: message.offset(),
                 },
             ),
+            Err((error, message)) if *number != NOBODY && is_of_an_older_topic(error) => {
+                let refused = Refused {
+                    topic: message.topic().into(),
+                    value: message.payload().map(Into::into),
+                    entry: *number,
+                };
+                let _ = self.refused.send(refused);
+            }
             Err((error, _)) => lock(&self.ledger).complain(format!(
                 "the sender's own: message {number} is not acknowledged: {error}"
             )),
         }
     }
+}
+
+/// A topic that is made anew has other partitions for a moment, or none.
+fn is_of_an_older_topic(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode::{UnknownPartition, UnknownTopic, UnknownTopicOrPartition};
+    matches!(
+        error.rdkafka_error_code(),
+        Some(UnknownPartition | UnknownTopic | UnknownTopicOrPartition)
+    )
 }
 
 impl Traffic {
@@ -125,9 +152,10 @@ impl Traffic {
             .set("linger.ms", "5")
             .set("reconnect.backoff.max.ms", "1000")
             .set("topic.metadata.refresh.interval.ms", "5000");
+        let (refused, to_repeat) = mpsc::channel();
         let create = |config: &ClientConfig| {
-            let ledger = Arc::clone(&ledger);
-            let producer = config.create_with_context(Acknowledged { ledger });
+            let (ledger, refused) = (Arc::clone(&ledger), refused.clone());
+            let producer = config.create_with_context(Acknowledged { ledger, refused });
             producer.map_err(Failure::kafka("make the sender's producer"))
         };
         let producer = create(&config)?;
@@ -160,7 +188,7 @@ impl Traffic {
             stopped: AtomicBool::new(false),
         });
         let sender = Arc::clone(&shared);
-        let thread = thread::spawn(move || sender.send_until_stopped(&turns, rate));
+        let thread = thread::spawn(move || sender.send_until_stopped(&turns, rate, &to_repeat));
         Ok(Self {
             shared,
             thread: Some(thread),
@@ -299,14 +327,16 @@ impl Line {
 }
 
 impl Shared {
-    fn send_until_stopped(&self, turns: &[usize], rate: u32) {
+    fn send_until_stopped(&self, turns: &[usize], rate: u32, to_repeat: &mpsc::Receiver<Refused>) {
         let interval = Duration::from_secs(1) / rate.max(1);
         let mut next = Instant::now();
         for &turn in turns.iter().cycle() {
             if self.stopped.load(Ordering::SeqCst) {
                 return;
             }
+            self.repeat(to_repeat);
             while self.paused.load(Ordering::SeqCst) && !self.stopped.load(Ordering::SeqCst) {
+                self.repeat(to_repeat);
                 thread::sleep(Duration::from_millis(5));
                 next = Instant::now();
             }
@@ -319,6 +349,12 @@ impl Shared {
             if let Some(line) = lines.get_mut(turn).filter(|line| !line.held) {
                 self.send(turn, line, &Special::due(Due::Stored));
             }
+        }
+    }
+
+    fn repeat(&self, refused: &mpsc::Receiver<Refused>) {
+        for Refused { topic, value, entry } in refused.try_iter() {
+            self.produce(&topic, value.as_deref(), entry);
         }
     }
 

@@ -5,7 +5,7 @@ use crate::failure::{Outcome, until};
 use crate::ledger::Stage;
 use crate::registry_answers::RegistryMood;
 
-/// Shorter than the stages' grace period for schemas that are unknown.
+/// From the first answer on: shorter than the stages' grace period for schemas that are unknown.
 const LAG_MS: std::ops::Range<u64> = 1_500..3_500;
 
 /// It answers that there is no such schema, or has given its ids to other schemas. The stage has to wait.
@@ -19,16 +19,25 @@ pub(super) async fn mood(world: &mut Injection, kind: Kind) -> Outcome<Injected>
     let before = world.registry_answers.answered();
     world.registry_answers.set(mood);
     victim.restart()?;
-    // How long a start takes is the machine's: the stage asks when it has its partitions.
-    let what = format!("{} has partitions", victim.name);
-    let joined = until(&what, 60, || async {
-        match victim.counts(&world.http).await {
-            Ok(counts) if counts.get("kafka_assigned_partitions") > 0 => Ok(()),
-            Ok(_) => Err("it has none".to_owned()),
-            Err(error) => Err(pipeline::chain(&error)),
+    // How long a start takes is the machine's, and which replica asks first is the group's.
+    let asked = until("a stage asks the registry", 60, || async {
+        match world.registry_answers.answered() {
+            answered if answered > before => Ok(()),
+            _ => Err("none has".to_owned()),
         }
     });
-    joined.await?;
+    asked.await?;
+    if kind == Kind::RegistryForgets {
+        let what = format!("{} has partitions", victim.name);
+        let joined = until(&what, 60, || async {
+            match victim.counts(&world.http).await {
+                Ok(counts) if counts.get("kafka_assigned_partitions") > 0 => Ok(()),
+                Ok(_) => Err("it has none".to_owned()),
+                Err(error) => Err(pipeline::chain(&error)),
+            }
+        });
+        joined.await?;
+    }
     world.wait(LAG_MS).await;
     world.registry_answers.set(RegistryMood::Well);
     let answered = world.registry_answers.answered() - before;
