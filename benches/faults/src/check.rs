@@ -50,8 +50,11 @@ impl World {
         let at_large = |replica: &&Arc<Replica>| !self.claims.has(&replica.name);
         for replica in self.replicas.iter().filter(at_large) {
             if let Some(status) = replica.ended() {
+                let is_allowed = status.code() == Some(1) && lock(&self.allowed_ends).take(replica.stage);
                 let mut ledger = lock(&self.ledger);
-                ledger.complain(format!("{} ended by itself: {status}", replica.name));
+                if !is_allowed {
+                    ledger.complain(format!("{} ended by itself: {status}", replica.name));
+                }
                 if let Err(error) = replica.restart() {
                     ledger.complain(pipeline::chain(&error));
                 }

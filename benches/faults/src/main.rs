@@ -9,6 +9,7 @@
 //!   ledger ◀──────────────────────────┴─────────────────────────────────────┘
 //! ```
 
+mod allowed;
 mod answers;
 mod audit;
 mod check;

@@ -12,6 +12,7 @@ use pipeline::schema_dir::SchemaDir;
 use sal::avro::Options;
 use salmock::shape::TopicShape;
 
+use crate::allowed::AllowedEnds;
 use crate::answers::Answers;
 use crate::audit::{Audit, Topics};
 use crate::claims::Claims;
@@ -59,7 +60,7 @@ const GRACE: &str = "6";
 /// Kafka takes 45 s to miss a member unless it is told otherwise. So the runs take minutes and not hours.
 const SESSION: &str = "session.timeout.ms=6000";
 /// Replicas of each stage.
-const REPLICAS: usize = 2;
+pub(crate) const REPLICAS: usize = 2;
 
 /// One topic of the traffic, by its names.
 #[derive(Debug, Clone)]
@@ -103,6 +104,10 @@ pub(crate) struct World {
     pub(crate) stuck_after: Duration,
     /// Whether waits are to be short.
     pub(crate) quick: bool,
+    /// Whether saltransform runs with transactions.
+    pub(crate) exactly_once: bool,
+    /// Processes that may end with an error for what was done to them.
+    pub(crate) allowed_ends: Mutex<AllowedEnds>,
     _watch: Watch,
 }
 
@@ -213,6 +218,8 @@ impl World {
             http,
             combinable: combinable.collect(),
             quick: args.quick,
+            exactly_once: args.exactly_once,
+            allowed_ends: Mutex::default(),
             stuck_after: Duration::from_secs(args.stuck_after),
             _watch: watch,
             instance,

@@ -7,6 +7,7 @@ use super::{Injected, Injection};
 use crate::failure::Outcome;
 use crate::ledger::{Due, Stage};
 use crate::traffic::Special;
+use crate::world::REPLICAS;
 use pipeline::lock;
 
 /// More messages than these are not sent to a new topic at once: each has a millisecond of its own.
@@ -23,6 +24,10 @@ pub(super) async fn while_running(world: &mut Injection, read_by: Stage) -> Outc
             return Ok(Injected::now(world, format!("{topic} did not come to rest")));
         }
         let messages = more_than_held(world, &topic)?;
+        if read_by == Stage::Sink && world.exactly_once {
+            // Brokers then refuse to end a transaction that has records for the topic, for good.
+            lock(&world.allowed_ends).add(Stage::Transform, REPLICAS);
+        }
         remove(world, &topic).await?;
         if read_by == Stage::Sink {
             hold(world, &lines, false);

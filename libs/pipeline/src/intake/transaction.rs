@@ -203,7 +203,8 @@ impl Committer<'_> {
                     tracing::error!(
                         error = %crate::chain(&error),
                         "transactions cannot go on: another process has the same transactional id, this one was away for \
-                         longer than its transaction's time-out, or its user lacks the right to it; stopping, nothing is lost"
+                         longer than its transaction's time-out, a topic of the transaction was deleted, or its user lacks the \
+                         right to the id; stopping, nothing is lost"
                     );
                     self.shutdown.fail();
                 }
