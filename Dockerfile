@@ -1,9 +1,10 @@
-# All four binaries in one small image, run by a user that may write nowhere. The command line picks the binary:
+# All four binaries in one small image, run by a user without write access. The command line selects the binary:
 #   docker build -t kafka-efd .
 #   docker run --rm kafka-efd saltransform --help
 
 FROM rust:1.95-slim-bookworm AS build
-# A C and C++ compiler for librdkafka, zstd and SQLite; perl and make for OpenSSL. All are built from crates' sources.
+# A C and C++ compiler for librdkafka, zstd and SQLite; perl and make for OpenSSL. All are built from the sources in their
+# crates.
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends g++ make perl \
  && rm -rf /var/lib/apt/lists/*
@@ -16,13 +17,13 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
  && cp target/release/salmock target/release/saltransform target/release/influxsink target/release/kafkaefd /out/
 
 FROM debian:bookworm-slim
-# The authorities' certificates, for TLS to Kafka, the registry and InfluxDB.
+# Certificate authorities, for TLS to Kafka, the registry and InfluxDB.
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends ca-certificates \
  && rm -rf /var/lib/apt/lists/*
 COPY --from=build /out/ /usr/local/bin/
 COPY schemas/ /usr/share/kafka-efd/schemas/
-# In a container, the port of /metrics, /ready and /live is for those outside of it.
+# In a container, /metrics, /ready and /live must be reachable from outside.
 ENV PROMETHEUS_HOST=0.0.0.0
 EXPOSE 9092
 USER 10001:10001

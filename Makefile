@@ -1,8 +1,8 @@
-# The commands of a developer's day. `make` alone lists them. ARGS goes to the command: make demo ARGS="--seconds 10".
+# Everyday commands; `make` alone lists them. ARGS is passed to the command: make demo ARGS="--seconds 10".
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-faults bench bench-pipeline bench-peers lint fmt manifests deny
 
-# Go is often installed here and not on PATH; scripts/services needs it once, to build the services.
+# Go is often installed here but not on PATH; scripts/services needs it once, to build the services.
 export PATH := $(PATH):/usr/local/go/bin
 
 PYTHON := target/venv/bin/python
@@ -13,41 +13,41 @@ help: ## list these commands
 demo: ## run the whole pipeline with embedded services; Ctrl-C ends it with a table
 	cargo run --release --no-default-features -p kafkaefd -- demo $(ARGS)
 
-test: ## run every test, those against real Kafka, registry and InfluxDB included
+test: ## run every test, including those against a real Kafka, registry and InfluxDB
 	cargo test --workspace --no-run
 	scripts/services run --secured --operator --name test-$$$$ -- cargo test --workspace $(ARGS)
 	@test -d ../shared || echo 'left out: comparisons with published schemas and captured messages (no ../shared)'
 
-# The only broker of a cluster can be broken, too: make test-faults BROKERS=1
+# To break the only broker of a cluster: make test-faults BROKERS=1
 BROKERS := 3
 
-test-faults: ## break a real cluster of three brokers 300 times, and account for every record (an hour on two cores)
+test-faults: ## inject 300 faults into a real cluster of three brokers and account for every record (an hour on two cores)
 	cargo build --workspace --bins
 	scripts/services run --brokers $(BROKERS) --name faults-$$$$ -- target/debug/faults $(ARGS)
 
-bench: ## measure the hot paths with criterion; ends with a line RATIO for each target of docs/performance.md
+bench: ## measure the hot paths with criterion; ends with a RATIO line for each target in docs/performance.md
 	cargo bench --locked -p efd-benches --bench transform --bench sink -- $(ARGS)
 	cargo bench --locked -p efd-benches --bench ratios
 
 RELEASE := cargo build --release --locked --no-default-features --bins
 STAGES := -p salmock -p saltransform -p influxsink -p bench-pipeline
 
-# Without ARGS, what was measured also goes into the document.
+# Without ARGS, the results are also written to the document.
 REPORT = $(or $(ARGS),--report docs/performance.md)
 
-bench-pipeline: ## measure the whole pipeline on real services against a bare loop of librdkafka (20 minutes)
+bench-pipeline: ## measure the whole pipeline on real services against a bare librdkafka loop (20 minutes)
 	$(RELEASE) $(STAGES)
 	scripts/services run --name bench-$$$$ -- target/release/bench-pipeline $(REPORT)
 
-bench-peers: ## measure influxsink against Telegraf and against a bare loop of HTTP (10 minutes)
+bench-peers: ## measure influxsink against Telegraf and against a bare HTTP loop (10 minutes)
 	$(RELEASE) $(STAGES)
 	scripts/services run --peers --name bench-$$$$ -- target/release/bench-pipeline --rows peers $(REPORT)
 
-lint: ## check the formatting, and clippy with warnings as errors
+lint: ## check formatting, and run clippy with warnings as errors
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --no-default-features -- -D warnings
 
-deny: ## check licences, sources, versions and vulnerabilities of all dependencies
+deny: ## check the licences, sources, versions and vulnerabilities of all dependencies
 	scripts/deny
 
 fmt: ## format the code
