@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Reads a topic with kcat, gets each record's schema from the registry over HTTP, decodes it with fastavro, and prints
-one JSON object a record. No code of the pipeline is in this way, so that an agreement means something.
+one JSON object per record. It shares no code with the pipeline, so that agreement is significant.
 
 usage: avro_peer.py KCAT BROKER REGISTRY TOPIC
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""What an administrator does to a secured Kafka, for the tests: rights, users, tokens. No code of the pipeline is in it.
+"""Administers a secured Kafka for the tests: ACLs, users, tokens. It shares no code with the pipeline.
 
 usage: peer.py CERTS KEY_PASSWORD_FILE BROKER allow|forbid USER OPERATION topic|group|transactional_id|cluster [+]NAME …
        peer.py CERTS KEY_PASSWORD_FILE BROKER user NAME PASSWORD
        peer.py CERTS KEY_PASSWORD_FILE BROKER token SUBJECT SECONDS
 
-BROKER's listener asks for a certificate; the administrator's is CERTS/admin.pem. A NAME with a + before it is a prefix.
-Several rights can be given in one call, separated by a comma as a word of its own.
+BROKER's listener requires a certificate; the administrator's is CERTS/admin.pem. A NAME that begins with + is a prefix.
+One call can change several ACLs, separated by a comma as a separate argument.
 """
 
 import base64
