@@ -1,12 +1,12 @@
-//! What the fuzz targets of schema registries do with their bytes, and pipeline's tests with the corpora: our client
+//! What the fuzz targets of schema registries do with their bytes, and stage's tests with the corpora: our client
 //! against anything as an answer, the embedded registry against any requests.
 
 use std::sync::{Arc, Mutex};
 
 use devstack::RegistryServer;
-use pipeline::config::RegistryArgs;
-use pipeline::registry::{Registry, RegistryError};
 use serde_json::Value;
+use stage::config::RegistryArgs;
+use stage::registry::{Registry, RegistryError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
@@ -114,7 +114,7 @@ async fn ask(url: &str, call: &str, status: u16, body: &[u8]) {
     match result {
         Ok(()) => assert_eq!(status, 200, "an error was taken for an answer"),
         Err(error) => {
-            let text = pipeline::chain(&error);
+            let text = stage::chain(&error);
             assert!(!text.chars().any(char::is_control), "{text:?}");
             // Only the registry's own code may cost a message its way.
             if matches!(

@@ -13,7 +13,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use flate2::read::MultiGzDecoder;
 
-use pipeline::lock;
+use stage::lock;
 
 use crate::failure::Outcome;
 use crate::in_front;

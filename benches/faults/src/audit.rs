@@ -13,7 +13,7 @@ use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 
 use crate::failure::{Failure, Outcome};
 use crate::ledger::{Letter, Name, Origin, SharedLedger, Stage};
-use pipeline::lock;
+use stage::lock;
 
 /// How often new partitions are looked for.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);

@@ -9,7 +9,7 @@ use crate::ledger::{Name, Stage};
 use crate::metrics::{Counts, prefix};
 use crate::replica::Replica;
 use crate::world::{World, group};
-use pipeline::lock;
+use stage::lock;
 
 /// How long one question to the database may take while it may be away.
 const QUESTION: Duration = Duration::from_secs(4);
@@ -56,7 +56,7 @@ impl World {
                     ledger.complain(format!("{} ended by itself: {status}", replica.name));
                 }
                 if let Err(error) = replica.restart() {
-                    ledger.complain(pipeline::chain(&error));
+                    ledger.complain(stage::chain(&error));
                 }
             }
         }
@@ -128,7 +128,7 @@ impl World {
             let given_up = lock(&self.ledger).give_up(upto);
             lock(&self.ledger).complain(format!("{given_up} messages are not waited for any longer"));
         }
-        let now_ms = pipeline::unix_micros() / 1_000;
+        let now_ms = stage::unix_micros() / 1_000;
         // All points of the window, not only those that were waited for: a second one would show.
         self.read_points(
             (since_ms - AROUND_MS, now_ms + AROUND_MS),
@@ -152,7 +152,7 @@ impl World {
             let found = loop {
                 let found = match replica.counts(&self.http).await {
                     Ok(counts) => counts.add_up(replica.stage).map(|()| counts),
-                    Err(error) => Err(pipeline::chain(&error)),
+                    Err(error) => Err(stage::chain(&error)),
                 };
                 // The gauge of what is in flight is set once a second.
                 if found.is_ok() || Instant::now() > deadline {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pipeline::lock;
+use stage::lock;
 
 /// The names of all processes that faults have taken.
 #[derive(Debug, Clone, Default)]

@@ -40,7 +40,7 @@ mod world;
 use std::process::ExitCode;
 
 use clap::Parser;
-use pipeline::service::wait_for_signal;
+use stage::service::wait_for_signal;
 
 use crate::config::Args;
 
@@ -60,7 +60,7 @@ async fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(failure) => {
-            eprintln!("faults: {}", pipeline::chain(&failure));
+            eprintln!("faults: {}", stage::chain(&failure));
             ExitCode::from(2)
         }
     }

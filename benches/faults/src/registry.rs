@@ -6,8 +6,8 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
-use pipeline::lock;
 use serde_json::{Value, json};
+use stage::lock;
 
 use crate::failure::{Failure, Outcome, until};
 

@@ -10,7 +10,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use pipeline::lock;
+use stage::lock;
 
 use crate::failure::Outcome;
 use crate::in_front;

@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use pipeline::lock;
+use stage::lock;
 
 use crate::failure::{Failure, Outcome, until};
 use crate::ledger::Stage;
@@ -141,7 +141,7 @@ impl Replica {
     pub(crate) async fn says(&self, http: &reqwest::Client, path: &str) -> Result<(u16, String), String> {
         let url = format!("http://127.0.0.1:{}{path}", lock(&self.state).port);
         let answer = http.get(&url).timeout(Duration::from_secs(3)).send().await;
-        let answer = answer.map_err(|error| pipeline::chain(&error))?;
+        let answer = answer.map_err(|error| stage::chain(&error))?;
         let status = answer.status().as_u16();
         Ok((status, answer.text().await.unwrap_or_default()))
     }

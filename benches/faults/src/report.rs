@@ -12,7 +12,7 @@ use crate::failure::{Failure, Outcome};
 use crate::faults::Kind;
 use crate::ledger::{Due, Entry};
 use crate::world::World;
-use pipeline::lock;
+use stage::lock;
 
 /// The marks in the Markdown file, between which the table goes.
 fn marks(exactly_once: bool) -> [String; 2] {

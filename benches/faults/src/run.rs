@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt as _, SeedableRng as _};
 
-use pipeline::lock;
+use stage::lock;
 
 use crate::check::Remembered;
 use crate::config::Args;
@@ -28,7 +28,7 @@ const HOUR_MS: i64 = 3_700_000;
 /// Runs all faults; an error is the harness's own.
 pub(crate) async fn run(args: &Args) -> Outcome<Report> {
     let start = Instant::now();
-    let start_ms = pipeline::unix_micros() / 1_000;
+    let start_ms = stage::unix_micros() / 1_000;
     let world = Arc::new(World::start(args).await?);
     println!("everything runs after {:.0} s", start.elapsed().as_secs_f64());
     let mut remembered = Remembered::default();
@@ -76,7 +76,7 @@ async fn one(
     remembered: &mut Remembered,
 ) -> Outcome<Measured> {
     let began = Instant::now();
-    let began_ms = pipeline::unix_micros() / 1_000;
+    let began_ms = stage::unix_micros() / 1_000;
     let (complaints_before, stuck_before) = {
         let mut ledger = lock(&world.ledger);
         ledger.open_window(window);
@@ -135,7 +135,7 @@ async fn account(world: &World, start_ms: i64) -> Outcome<()> {
             now => read = now,
         }
     }
-    let span = (start_ms - HOUR_MS, pipeline::unix_micros() / 1_000 + HOUR_MS);
+    let span = (start_ms - HOUR_MS, stage::unix_micros() / 1_000 + HOUR_MS);
     let mut points = 0;
     for line in world.lines.clone() {
         points += world

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use pipeline::lock;
+use stage::lock;
 use tokio::task::JoinHandle;
 
 use crate::claims::Claims;

@@ -19,7 +19,7 @@ use salmock::values::Values;
 
 use crate::failure::{Failure, Outcome};
 use crate::ledger::{Due, Name, Origin, SharedLedger};
-use pipeline::lock;
+use stage::lock;
 
 /// Sends messages until it is dropped.
 pub(crate) struct Traffic {
@@ -308,7 +308,7 @@ impl Line {
 
     /// A time that no message of the topic has: points would overwrite each other. Records keep milliseconds.
     fn time_ms(&mut self, special: &Special<'_>) -> i64 {
-        let now = pipeline::unix_micros() / 1_000;
+        let now = stage::unix_micros() / 1_000;
         let mut time = now.max(self.last_ms + 1);
         let shift = special.shift.as_millis() as i64;
         if shift == 0 {

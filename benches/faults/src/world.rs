@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use clap::ValueEnum as _;
 use devstack::KafkaProxy;
-use pipeline::lock;
-use pipeline::schema_dir::SchemaDir;
 use sal::avro::Options;
 use salmock::shape::TopicShape;
+use stage::lock;
+use stage::schema_dir::SchemaDir;
 
 use crate::allowed::AllowedEnds;
 use crate::answers::Answers;
@@ -262,8 +262,7 @@ impl World {
 
 fn topics() -> Outcome<(Vec<Line>, Vec<TopicShape>)> {
     let folder = root().join("schemas");
-    let interfaces =
-        SchemaDir::read(&folder).map_err(|error| Failure::Unexpected(pipeline::chain(&error)))?;
+    let interfaces = SchemaDir::read(&folder).map_err(|error| Failure::Unexpected(stage::chain(&error)))?;
     let options = Options {
         wire_extras: true,
         ..Options::default()
@@ -290,7 +289,7 @@ fn topics() -> Outcome<(Vec<Line>, Vec<TopicShape>)> {
 
 /// Reads a schema as salmock does.
 pub(crate) fn shape(schema: &str, topic: &str) -> Outcome<TopicShape> {
-    TopicShape::read(schema, topic).map_err(|error| Failure::Unexpected(pipeline::chain(&error)))
+    TopicShape::read(schema, topic).map_err(|error| Failure::Unexpected(stage::chain(&error)))
 }
 
 fn recipes(

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use pipeline::config::RegistryArgs;
-use pipeline::registry::Registry;
+use stage::config::RegistryArgs;
+use stage::registry::Registry;
 
 use crate::config::RunArgs;
 use crate::failure::{Doing, Outcome};
@@ -66,7 +66,7 @@ impl Bench {
         let input = self.fresh("bench-input");
         self.kafka.create(&input, partitions).await?;
         // A millisecond apart, up to now: records of dialect efd keep milliseconds.
-        let first = pipeline::unix_micros() - 1_000 * count as i64;
+        let first = stage::unix_micros() - 1_000 * count as i64;
         let text = |number: u64, out: &mut Vec<u8>| {
             templates.write(number, first + 1_000 * number as i64, out);
         };

@@ -12,7 +12,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use flate2::read::MultiGzDecoder;
-use pipeline::lock;
+use stage::lock;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -121,7 +121,7 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
                 .body(body.clone())
                 .send()
                 .await;
-            let now = pipeline::unix_micros();
+            let now = stage::unix_micros();
             let Ok(answer) = answered else {
                 return StatusCode::BAD_GATEWAY.into_response();
             };

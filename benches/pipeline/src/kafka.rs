@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use pipeline::config::KafkaArgs;
-use pipeline::kafka::SAFE_PRODUCER;
-use pipeline::topics::{self, Created, Shape};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use stage::config::KafkaArgs;
+use stage::kafka::SAFE_PRODUCER;
+use stage::topics::{self, Created, Shape};
 use tokio::task::block_in_place;
 
 use crate::failure::{Doing, Failure, Outcome};

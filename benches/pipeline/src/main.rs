@@ -29,7 +29,7 @@ mod yardstick;
 use std::process::ExitCode;
 
 use clap::Parser;
-use pipeline::service::wait_for_signal;
+use stage::service::wait_for_signal;
 
 use crate::config::{Cli, RunArgs, Yardstick};
 use crate::failure::{Failure, Outcome};
@@ -49,7 +49,7 @@ async fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("bench-pipeline: {}", pipeline::chain(&failure));
+            eprintln!("bench-pipeline: {}", stage::chain(&failure));
             ExitCode::from(2)
         }
     }

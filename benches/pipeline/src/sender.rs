@@ -90,7 +90,7 @@ fn run(
     let (mut bytes, mut last_ms) = (0_u64, 0);
     for round in 0_u64.. {
         // Records of dialect efd keep milliseconds: a topic's next message is a millisecond later, at least.
-        let now_ms = (pipeline::unix_micros() / 1_000).max(last_ms + 1);
+        let now_ms = (stage::unix_micros() / 1_000).max(last_ms + 1);
         last_ms = now_ms;
         for line in lines {
             let due = Duration::from_secs_f64(bytes as f64 / bytes_a_second);

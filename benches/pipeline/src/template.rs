@@ -75,7 +75,7 @@ impl Topic {
                 tail.unwrap_or_default().to_vec(),
             ))
         });
-        let now = pipeline::unix_micros() as f64 / 1e6;
+        let now = stage::unix_micros() as f64 / 1e6;
         Ok(Templates {
             texts: texts.collect::<Outcome<_>>()?,
             ahead: match self.dialect {

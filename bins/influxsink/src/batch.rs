@@ -20,7 +20,7 @@ pub struct BatchLimits {
     pub interval: Duration,
 }
 
-/// Lines, and what each came from. `K` is what is kept of a message (a [`pipeline::intake::Taken`], in tests
+/// Lines, and what each came from. `K` is what is kept of a message (a [`stage::intake::Taken`], in tests
 /// anything).
 #[derive(Debug)]
 pub struct Batch<K> {

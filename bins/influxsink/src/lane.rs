@@ -15,13 +15,13 @@ use std::thread::Scope;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use pipeline::dead_letter::{LetterFilter, Reason, SharedDeadLetters};
-use pipeline::intake::{Lane, LaneError, LaneFactory, Receipt, Taken};
-use pipeline::kafka::Watched;
-use pipeline::metrics::SinkMetrics;
-use pipeline::service::Shutdown;
 use prometheus::local::LocalHistogram;
 use rdkafka::Message;
+use stage::dead_letter::{LetterFilter, Reason, SharedDeadLetters};
+use stage::intake::{Lane, LaneError, LaneFactory, Receipt, Taken};
+use stage::kafka::Watched;
+use stage::metrics::SinkMetrics;
+use stage::service::Shutdown;
 
 use crate::batch::{Batch, BatchLimits, BatchedPoint};
 use crate::line::{Encoded, Layout, LineEncoder, Refusal, Source};

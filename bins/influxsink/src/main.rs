@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use influxsink::config::{Cli, Command, RunArgs};
-use pipeline::config::{EXIT_USAGE, parse_cli};
-use pipeline::service::{Service, init_logging};
+use stage::config::{EXIT_USAGE, parse_cli};
+use stage::service::{Service, init_logging};
 
 fn main() -> ExitCode {
     let cli = match parse_cli::<Cli>() {
@@ -52,11 +52,11 @@ fn run(args: &RunArgs) -> ExitCode {
 }
 
 fn wrong(error: &dyn std::error::Error) -> ExitCode {
-    pipeline::stderr_line!("influxsink: {}", pipeline::chain(error));
+    stage::stderr_line!("influxsink: {}", stage::chain(error));
     EXIT_USAGE.into()
 }
 
 fn failed(error: &dyn std::error::Error) -> ExitCode {
-    tracing::error!(error = pipeline::chain(error), "sink cannot go on");
+    tracing::error!(error = stage::chain(error), "sink cannot go on");
     ExitCode::FAILURE
 }

@@ -131,7 +131,7 @@ impl OnTheWay {
 
     /// Whether a batch with these times could go now.
     pub(crate) fn is_free_for(&self, spans: &Spans) -> bool {
-        pipeline::lock(&self.sent).is_free_for(spans)
+        stage::lock(&self.sent).is_free_for(spans)
     }
 
     /// Blocks until it can.
@@ -152,7 +152,7 @@ impl OnTheWay {
     }
 
     fn wait_until(&self, mut condition: impl FnMut(&Sent) -> bool) -> std::sync::MutexGuard<'_, Sent> {
-        let sent = pipeline::lock(&self.sent);
+        let sent = stage::lock(&self.sent);
         let waited = self.settled.wait_while(sent, |sent| !condition(sent));
         // A list of numbers is whole after a panic, too.
         waited.unwrap_or_else(PoisonError::into_inner)
@@ -167,7 +167,7 @@ impl Sent {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        pipeline::lock(&self.way.sent)
+        stage::lock(&self.way.sent)
             .batches
             .retain(|(number, _)| *number != self.number);
         self.way.settled.notify_all();

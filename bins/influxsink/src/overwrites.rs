@@ -11,8 +11,8 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use foldhash::quality::FixedState;
-use pipeline::Printable;
 use prometheus::IntCounterVec;
+use stage::Printable;
 
 /// Parts with a lock of their own, so that lanes rarely meet.
 const SHARDS: usize = 64;
@@ -108,7 +108,7 @@ impl Overwrites {
             digest: self.hash(fresh.line) & !TOPIC_BITS | self.hash(fresh.topic.as_bytes()) & TOPIC_BITS,
         };
         let shard = self.shards.get((key >> 58) as usize % SHARDS)?;
-        let mut shard = pipeline::lock(shard);
+        let mut shard = stage::lock(shard);
         let set = shard.get_mut((key >> 50) as usize % SETS)?;
         set.meet(seen, fresh.is_coarse)
     }
@@ -120,7 +120,7 @@ impl Overwrites {
     }
 
     fn say(&self, fresh: &Fresh<'_>, overwrite: Overwrite) {
-        let mut said = pipeline::lock(&self.said);
+        let mut said = stage::lock(&self.said);
         said.since += 1;
         if said.last.is_some_and(|last| last.elapsed() < SAY_EVERY) {
             return;
@@ -192,7 +192,7 @@ impl Overwrite {
 
 #[cfg(test)]
 mod tests {
-    use pipeline::metrics::SinkMetrics;
+    use stage::metrics::SinkMetrics;
 
     use super::*;
 

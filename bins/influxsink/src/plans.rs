@@ -7,11 +7,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pipeline::dead_letter::Reason;
-use pipeline::metrics::SinkMetrics;
-use pipeline::registry::{Grace, RegistryError};
-use pipeline::retry::{Backoff, Verdict};
-use pipeline::service::{SharedPart, Shutdown};
+use stage::dead_letter::Reason;
+use stage::metrics::SinkMetrics;
+use stage::registry::{Grace, RegistryError};
+use stage::retry::{Backoff, Verdict};
+use stage::service::{SharedPart, Shutdown};
 use tokio::runtime::Handle;
 
 use crate::config::SchemaMismatch;
@@ -142,7 +142,7 @@ impl Plans {
                 // A look-up changes nothing in the registry, so that nothing it says about one is fatal.
                 Err(error) => {
                     source.count("failed");
-                    wait.because(pipeline::chain(&error));
+                    wait.because(stage::chain(&error));
                     let after = match error.verdict() {
                         Verdict::Retry(after) => after,
                         Verdict::DeadLetter | Verdict::Fatal => None,

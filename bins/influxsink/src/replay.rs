@@ -5,12 +5,6 @@ use std::fmt;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
-use pipeline::Printable;
-use pipeline::intake::{TimeRange, Topics};
-use pipeline::kafka::{ReachError, reach};
-use pipeline::metrics::SinkMetrics;
-use pipeline::nearest::nearest;
-use pipeline::service::{Part, Shutdown};
 use prometheus::IntCounterVec;
 use prometheus::core::Collector;
 use rdkafka::admin::{AdminClient, AdminOptions};
@@ -18,6 +12,12 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::metadata::Metadata;
+use stage::Printable;
+use stage::intake::{TimeRange, Topics};
+use stage::kafka::{ReachError, reach};
+use stage::metrics::SinkMetrics;
+use stage::nearest::nearest;
+use stage::service::{Part, Shutdown};
 use tokio::runtime::Handle;
 
 use crate::config::Config;
@@ -98,7 +98,7 @@ impl Replay {
                 Ok(metadata) => break metadata,
                 Err(error) if begun.elapsed() > BROKER_TIMEOUT => return Err(error.into()),
                 Err(_) if shutdown.is_set() => return Ok(None),
-                Err(error) => kafka.down(pipeline::chain(&error)),
+                Err(error) => kafka.down(stage::chain(&error)),
             }
         };
         let read = topics(&config.topics, &metadata, |topic| config.letters.has(topic))?;
@@ -246,11 +246,10 @@ fn topics(
 /// Removes a group; why it stays, if it does.
 async fn remove(client: &ClientConfig, group: &str) -> Result<(), String> {
     use RDKafkaErrorCode as Code;
-    if pipeline::topics::logs_in_with_token(client) {
+    if stage::topics::logs_in_with_token(client) {
         return Err("groups cannot be removed with an OAUTHBEARER token".to_owned());
     }
-    let admin: AdminClient<DefaultClientContext> =
-        client.create().map_err(|error| pipeline::chain(&error))?;
+    let admin: AdminClient<DefaultClientContext> = client.create().map_err(|error| stage::chain(&error))?;
     let options = AdminOptions::new().request_timeout(Some(Duration::from_secs(5)));
     let begun = Instant::now();
     loop {
@@ -263,7 +262,7 @@ async fn remove(client: &ClientConfig, group: &str) -> Result<(), String> {
             }
             Ok([Err((_, code))]) => code.to_string(),
             Ok(_) => "no answer".to_owned(),
-            Err(error) => pipeline::chain(error),
+            Err(error) => stage::chain(error),
         };
         if begun.elapsed() > REMOVE {
             return Err(why);

@@ -4,16 +4,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use pipeline::config::KafkaConfigError;
-use pipeline::dead_letter::DeadLetters;
-use pipeline::intake::{Intake, IntakeError, IntakeOptions, run_generations};
-use pipeline::kafka::Reporter;
-use pipeline::metrics::{KafkaMetrics, MetricsError, SinkMetrics};
-use pipeline::registry::{Grace, Registry, RegistrySetupError};
-use pipeline::service::{Part, Service, SharedPart, Shutdown};
-use pipeline::topics;
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
+use stage::config::KafkaConfigError;
+use stage::dead_letter::DeadLetters;
+use stage::intake::{Intake, IntakeError, IntakeOptions, run_generations};
+use stage::kafka::Reporter;
+use stage::metrics::{KafkaMetrics, MetricsError, SinkMetrics};
+use stage::registry::{Grace, Registry, RegistrySetupError};
+use stage::service::{Part, Service, SharedPart, Shutdown};
+use stage::topics;
 use tokio::runtime::Handle;
 
 use crate::config::{Config, To};

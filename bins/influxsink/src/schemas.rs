@@ -10,9 +10,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use pipeline::lock;
-use pipeline::registry::{Registry, RegistryError, is_same_schema};
-use pipeline::service::{SharedPart, Wait};
+use stage::lock;
+use stage::registry::{Registry, RegistryError, is_same_schema};
+use stage::service::{SharedPart, Wait};
 
 use crate::naming;
 

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use pipeline::stdout;
+use stage::stdout;
 
 use crate::admin::AdminCommand;
 use crate::dead_letters::DeadLettersCommand;

@@ -10,14 +10,14 @@
 
 use std::process::ExitCode;
 
-use pipeline::config::{EXIT_USAGE, KafkaConfigError};
-use pipeline::kafka::ReachError;
-use pipeline::printable::Printable;
-use pipeline::registry::{RegistryError, RegistrySetupError};
-use pipeline::stdout::StdoutError;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use stage::config::{EXIT_USAGE, KafkaConfigError};
+use stage::kafka::ReachError;
+use stage::printable::Printable;
+use stage::registry::{RegistryError, RegistrySetupError};
+use stage::stdout::StdoutError;
 
-pub use pipeline::nearest::nearest;
+pub use stage::nearest::nearest;
 
 /// The exit code of a service that is away (`EX_UNAVAILABLE` of BSD's sysexits).
 const EXIT_UNAVAILABLE: u8 = 69;
@@ -198,9 +198,9 @@ impl Failure {
 
     /// Says it on stderr, with its causes and what to try next.
     pub fn print(&self) {
-        pipeline::stderr_line!("kafkaefd: {}", Printable(pipeline::chain(self)));
+        stage::stderr_line!("kafkaefd: {}", Printable(stage::chain(self)));
         if let Some(hint) = self.hint() {
-            pipeline::stderr_line!("  try: {}", Printable(hint));
+            stage::stderr_line!("  try: {}", Printable(hint));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use kafkaefd::cli::Cli;
 use kafkaefd::order::in_order;
-use pipeline::config::parse_cli_from;
+use stage::config::parse_cli_from;
 
 fn main() -> ExitCode {
     let cli = match parse_cli_from::<Cli>(in_order(std::env::args_os())) {
@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            pipeline::stderr_line!("kafkaefd: {}", pipeline::chain(&error));
+            stage::stderr_line!("kafkaefd: {}", stage::chain(&error));
             return ExitCode::FAILURE;
         }
     };

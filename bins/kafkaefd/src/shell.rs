@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
-use pipeline::stdout;
+use stage::stdout;
 
 use crate::cli::Cli;
 use crate::failure::{Done, Failure};

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use devstack::{Broker, KafkaProxy};
 use kafkaefd::cluster::Cluster;
 use kafkaefd::messages::reader::{Met, Reader, Start, Stop};
-use pipeline::config::KafkaArgs;
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use stage::config::KafkaArgs;
 
 const TOPIC: &str = "topic";
 /// While librdkafka takes in what an answer says of so many, it loses its brokers, and what would have brought them back.

@@ -10,14 +10,14 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use devstack::{Broker, RegistryServer};
-use pipeline::config::{KafkaArgs, RegistryArgs, ServiceArgs};
-use pipeline::registry::Registry;
-use pipeline::schema_dir::SchemaDir;
-use pipeline::service::Service;
 use processes::{Moments, Process, binary};
 use rusqlite::{Connection, OpenFlags};
 use sal::avro::Options;
 use salmock::config::{ProduceConfig, Source};
+use stage::config::{KafkaArgs, RegistryArgs, ServiceArgs};
+use stage::registry::Registry;
+use stage::schema_dir::SchemaDir;
+use stage::service::Service;
 
 const SUBSYSTEM: &str = "ATMCS";
 const ROUNDS: u64 = 3;

@@ -14,11 +14,11 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use devstack::influx::InfluxServer;
 use devstack::{Broker, RegistryServer};
-use pipeline::config::{RegistryArgs, ServiceArgs};
-use pipeline::registry::Registry;
-use pipeline::service::Service;
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use stage::config::{RegistryArgs, ServiceArgs};
+use stage::registry::Registry;
+use stage::service::Service;
 
 const INPUT: &str = "Mock_telemetry";
 const OUTPUT: &str = "lsst.sal.Mock_state";
@@ -143,7 +143,7 @@ fn transform(places: &[&str]) -> Running {
         let stage = runtime.block_on(async { saltransform::run::Stage::new(&args, service) });
         stage
             .and_then(saltransform::run::Stage::run)
-            .map_err(|error| pipeline::chain(&error))
+            .map_err(|error| stage::chain(&error))
     })
 }
 
@@ -155,7 +155,7 @@ fn sink(places: &[&str], url: &str) -> Running {
     let config = args.check().unwrap();
     let runtime = tokio::runtime::Handle::current();
     Running::start(move |service| {
-        influxsink::run(&config, service, &runtime).map_err(|error| pipeline::chain(&error))
+        influxsink::run(&config, service, &runtime).map_err(|error| stage::chain(&error))
     })
 }
 

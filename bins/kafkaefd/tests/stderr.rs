@@ -17,9 +17,9 @@ use std::time::{Duration, Instant};
 
 use devstack::influx::InfluxServer;
 use devstack::{Broker, RegistryServer};
-use pipeline::config::RegistryArgs;
-use pipeline::registry::Registry;
 use processes::{Process, binary};
+use stage::config::RegistryArgs;
+use stage::registry::Registry;
 
 const INPUT: &str = "Mock_telemetry";
 const OUTPUT: &str = "lsst.sal.Mock_state";

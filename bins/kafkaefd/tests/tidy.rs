@@ -7,9 +7,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, Parser};
-use pipeline::config::ServiceArgs;
-use pipeline::service::Service;
 use regex::Regex;
+use stage::config::ServiceArgs;
+use stage::service::Service;
 
 /// A file longer than this without its tests is usually two ideas.
 const MOST_LINES: usize = 400;
@@ -121,10 +121,10 @@ fn nothing_is_left_to_do() {
 #[test]
 fn nothing_that_is_shipped_writes_to_stderr_by_itself() {
     let writes = Regex::new(r"\beprint(ln)?!|\bdbg!").unwrap();
-    let found = shipped_where(&writes, "libs/pipeline/src/stderr.rs");
+    let found = shipped_where(&writes, "libs/stage/src/stderr.rs");
     assert!(
         found.is_empty(),
-        "use pipeline::stderr_line! or a log line: {found:?}"
+        "use stage::stderr_line! or a log line: {found:?}"
     );
 }
 
@@ -132,10 +132,10 @@ fn nothing_that_is_shipped_writes_to_stderr_by_itself() {
 #[test]
 fn nothing_that_is_shipped_writes_to_stdout_by_itself() {
     let writes = Regex::new(r"\bprint(ln)?!").unwrap();
-    let found = shipped_where(&writes, "libs/pipeline/src/stdout.rs");
+    let found = shipped_where(&writes, "libs/stage/src/stdout.rs");
     assert!(
         found.is_empty(),
-        "use pipeline::stdout or kafkaefd's screen: {found:?}"
+        "use stage::stdout or kafkaefd's screen: {found:?}"
     );
 }
 
@@ -180,7 +180,7 @@ fn the_readme_and_the_code_name_the_same_metrics() {
             .map(|capture| capture[1].to_owned())
             .collect()
     };
-    let code = names(&made, &read("libs/pipeline/src/metrics.rs"));
+    let code = names(&made, &read("libs/stage/src/metrics.rs"));
     let readme = names(&row, &read("README.md"));
     assert!(code.len() >= 10, "{code:?}");
     let (missing, stale): (Vec<_>, Vec<_>) = (
@@ -201,13 +201,13 @@ fn metrics_are_named_in_one_file_only() {
         .into_iter()
         .filter(|(path, text)| {
             // Where they are made, they have no names.
-            !path.starts_with("libs/pipeline/src/metrics") && !is_test(path) && made.is_match(own(text))
+            !path.starts_with("libs/stage/src/metrics") && !is_test(path) && made.is_match(own(text))
         })
         .map(|(path, _)| path)
         .collect();
     assert!(
         elsewhere.is_empty(),
-        "metrics belong in libs/pipeline/src/metrics.rs: {elsewhere:?}"
+        "metrics belong in libs/stage/src/metrics.rs: {elsewhere:?}"
     );
 }
 
@@ -259,9 +259,8 @@ fn counters_are_there_from_the_start_for_every_reason_in_the_code() {
             .map(|label| label.value().to_owned())
             .collect()
     };
-    let transform =
-        exposed(&|registry| drop(pipeline::metrics::TransformMetrics::register(registry).unwrap()));
-    let sink = exposed(&|registry| drop(pipeline::metrics::SinkMetrics::register(registry).unwrap()));
+    let transform = exposed(&|registry| drop(stage::metrics::TransformMetrics::register(registry).unwrap()));
+    let sink = exposed(&|registry| drop(stage::metrics::SinkMetrics::register(registry).unwrap()));
     for (folders, there) in [
         (
             &["bins/saltransform/src", "libs/sal/src/wire/error.rs"][..],
@@ -272,10 +271,7 @@ fn counters_are_there_from_the_start_for_every_reason_in_the_code() {
         let counted = counted(folders);
         assert!(counted.len() > 15, "{counted:?}");
         let missing: Vec<_> = counted.difference(there).collect();
-        assert!(
-            missing.is_empty(),
-            "libs/pipeline/src/labels.rs lacks {missing:?}"
-        );
+        assert!(missing.is_empty(), "libs/stage/src/labels.rs lacks {missing:?}");
     }
 }
 

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use pipeline::config::{KafkaArgs, RegistryArgs, ServiceArgs, seconds};
-use pipeline::schema_dir::{SchemaDir, SchemaDirError};
 use sal::name::Dialect;
 use sal::time::TimeScale;
+use stage::config::{KafkaArgs, RegistryArgs, ServiceArgs, seconds};
+use stage::schema_dir::{SchemaDir, SchemaDirError};
 
 const EXAMPLE: &str = "\
 Examples:

@@ -8,20 +8,20 @@ use std::io::{self, Write};
 use std::time::Duration;
 
 use confluent_avro::frame::{Frame, FrameError};
-use pipeline::config::KafkaConfigError;
-use pipeline::headers::OwnHeaders;
-use pipeline::kafka::{self, ReachError, Silence, Visitor};
-use pipeline::printable;
-use pipeline::readable::{add_headers, add_key, hex, readable};
-use pipeline::records::RecordDecoder;
-use pipeline::registry::{Registry, RegistryError, RegistrySetupError};
-use pipeline::service::Shutdown;
 use rdkafka::Message;
 use rdkafka::consumer::{Consumer as _, StreamConsumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use serde_json::{Map, Value};
+use stage::config::KafkaConfigError;
+use stage::headers::OwnHeaders;
+use stage::kafka::{self, ReachError, Silence, Visitor};
+use stage::printable;
+use stage::readable::{add_headers, add_key, hex, readable};
+use stage::records::RecordDecoder;
+use stage::registry::{Registry, RegistryError, RegistrySetupError};
+use stage::service::Shutdown;
 
 use crate::config::{ConsumeArgs, From};
 

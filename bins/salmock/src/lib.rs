@@ -21,11 +21,11 @@ mod watch;
 pub use consume::{ConsumeError, consume};
 pub use produce::Report;
 
-use pipeline::config::KafkaConfigError;
-use pipeline::kafka::Reporter;
-use pipeline::metrics::{KafkaMetrics, MetricsError, SalmockMetrics};
-use pipeline::registry::{Registry, RegistrySetupError};
-use pipeline::service::Service;
+use stage::config::KafkaConfigError;
+use stage::kafka::Reporter;
+use stage::metrics::{KafkaMetrics, MetricsError, SalmockMetrics};
+use stage::registry::{Registry, RegistrySetupError};
+use stage::service::Service;
 
 use config::ProduceConfig;
 use produce::SendError;

@@ -2,9 +2,9 @@
 
 use std::process::ExitCode;
 
-use pipeline::config::{EXIT_USAGE, ServiceArgs, parse_cli};
-use pipeline::service::{Service, Shutdown, init_logging};
 use salmock::config::{Cli, Command, ConsumeArgs, ProduceArgs};
+use stage::config::{EXIT_USAGE, ServiceArgs, parse_cli};
+use stage::service::{Service, Shutdown, init_logging};
 
 fn main() -> ExitCode {
     let cli = match parse_cli::<Cli>() {
@@ -64,11 +64,11 @@ async fn consume(args: &ConsumeArgs) -> ExitCode {
 }
 
 fn wrong(error: &dyn std::error::Error) -> ExitCode {
-    pipeline::stderr_line!("salmock: {}", pipeline::chain(error));
+    stage::stderr_line!("salmock: {}", stage::chain(error));
     EXIT_USAGE.into()
 }
 
 fn failed(error: &dyn std::error::Error) -> ExitCode {
-    tracing::error!(error = pipeline::chain(error), "salmock cannot go on");
+    tracing::error!(error = stage::chain(error), "salmock cannot go on");
     ExitCode::FAILURE
 }

@@ -59,7 +59,7 @@ impl Moments {
 
     /// The moment of the next message, which is sent now.
     pub fn stamp(&mut self) -> Moment {
-        self.after(pipeline::unix_micros())
+        self.after(stage::unix_micros())
     }
 
     fn after(&mut self, now: i64) -> Moment {

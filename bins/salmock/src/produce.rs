@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use pipeline::kafka::{Reporter, SAFE_PRODUCER, TopicProbe};
-use pipeline::service::Shutdown;
 use prometheus::IntCounter;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
+use stage::kafka::{Reporter, SAFE_PRODUCER, TopicProbe};
+use stage::service::Shutdown;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::avro::RecordWriter;
@@ -311,7 +311,7 @@ impl Context {
     }
 }
 
-pipeline::reports_to_its_reporter!(Context);
+stage::reports_to_its_reporter!(Context);
 
 impl ProducerContext for Context {
     type DeliveryOpaque = usize;

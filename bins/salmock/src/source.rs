@@ -1,9 +1,9 @@
 //! Which topics are mocked: the SAL schemas of a registry, or of a directory; sorted, chosen, and with their ids.
 
-use pipeline::registry::{Registry, RegistryError};
 use sal::avro::Options;
 use sal::name::{Kind, NameError};
 use sal::wire::MAX_MESSAGE_BYTES;
+use stage::registry::{Registry, RegistryError};
 
 use crate::config::{Format, ProduceConfig, Source};
 use crate::moment::Moments;
@@ -68,9 +68,9 @@ pub async fn topics(config: &ProduceConfig, registry: &Registry) -> Result<Vec<M
             };
             let found = files.schemas(&options);
             for error in &found.errors {
-                tracing::warn!(error = pipeline::chain(error), "interface is left out");
+                tracing::warn!(error = stage::chain(error), "interface is left out");
             }
-            let candidate = |schema: pipeline::schema_dir::DirSchema| Candidate {
+            let candidate = |schema: stage::schema_dir::DirSchema| Candidate {
                 kafka_topic: schema.kafka_topic,
                 subject: schema.subject,
                 schema: Some(schema.text),
@@ -168,7 +168,7 @@ impl Candidate {
             Err(source) if config.topics.is_empty() => {
                 tracing::debug!(
                     subject = self.subject,
-                    error = pipeline::chain(&source),
+                    error = stage::chain(&source),
                     "subject is left out"
                 );
                 return Ok(None);

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Sender, bounded};
-use pipeline::kafka::{AnyClient, Progress, Watched, watch};
-use pipeline::service::Shutdown;
 use rdkafka::ClientConfig;
 use rdkafka::producer::{Producer as _, ThreadedProducer};
+use stage::kafka::{AnyClient, Progress, Watched, watch};
+use stage::service::Shutdown;
 
 use crate::produce::Context;
 

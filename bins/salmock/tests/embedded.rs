@@ -5,10 +5,6 @@
 use std::time::Duration;
 
 use devstack::{Broker, KafkaProxy, RegistryServer};
-use pipeline::config::{KafkaArgs, RegistryArgs, ServiceArgs};
-use pipeline::registry::Registry;
-use pipeline::schema_dir::SchemaDir;
-use pipeline::service::{Service, Shutdown};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
@@ -18,6 +14,10 @@ use sal::time::TimeScale;
 use sal::wire::Message;
 use salmock::config::{ConsumeArgs, Format, From, ProduceConfig, Source};
 use salmock::{Report, consume, produce};
+use stage::config::{KafkaArgs, RegistryArgs, ServiceArgs};
+use stage::registry::Registry;
+use stage::schema_dir::SchemaDir;
+use stage::service::{Service, Shutdown};
 
 struct Stack {
     broker: Broker,

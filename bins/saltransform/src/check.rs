@@ -8,15 +8,15 @@ use std::process::ExitCode;
 use confluent_avro::frame::{Frame, FrameError};
 use confluent_avro::read::DecodeError;
 use confluent_avro::schema::{ParseError, Schema};
-use pipeline::config::EXIT_USAGE;
-use pipeline::printable;
-use pipeline::schema_dir::{SchemaDir, SchemaDirError};
-use pipeline::unix_micros;
 use sal::avro::Options;
 use sal::encode::Encoder;
 use sal::plan::{Plan, PlanError};
 use sal::wire::{Message, WireError};
 use serde_json::{Value, json};
+use stage::config::EXIT_USAGE;
+use stage::printable;
+use stage::schema_dir::{SchemaDir, SchemaDirError};
+use stage::unix_micros;
 
 use crate::config::{CheckArgs, time_scale};
 
@@ -66,7 +66,7 @@ pub fn main(args: &CheckArgs) -> ExitCode {
         Ok(0) => ExitCode::SUCCESS,
         Ok(_) => ExitCode::FAILURE,
         Err(error) => {
-            pipeline::stderr_line!("saltransform check: {}", pipeline::chain(&error));
+            stage::stderr_line!("saltransform check: {}", stage::chain(&error));
             match error {
                 CheckError::Output(_) => ExitCode::FAILURE,
                 CheckError::SchemaDir(_) | CheckError::File { .. } => ExitCode::from(EXIT_USAGE),
@@ -88,7 +88,7 @@ pub fn check(args: &CheckArgs, out: &mut impl Write) -> Result<usize, CheckError
     };
     let found = SchemaDir::read(&args.schemas)?.schemas(&options);
     for error in &found.errors {
-        pipeline::stderr_line!("saltransform check: {}", pipeline::chain(error));
+        stage::stderr_line!("saltransform check: {}", stage::chain(error));
     }
     let scale = time_scale(args.time_scale, args.naming.dialect);
     let schemas = found
@@ -166,7 +166,7 @@ impl Refusal {
             Self::UnknownTopic(_) | Self::Plan(_) | Self::Avro(_) => ("schema", None, None),
             Self::Record(_) | Self::Frame(_) => ("decode", None, None),
         };
-        json!({"error": pipeline::chain(self), "stage": stage, "byte": byte, "field": field})
+        json!({"error": stage::chain(self), "stage": stage, "byte": byte, "field": field})
     }
 }
 

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use pipeline::config::{KafkaArgs, MemberArgs, RegistryArgs, ServiceArgs, seconds};
-use pipeline::registry::PublishRules;
 use sal::name::Dialect;
 use sal::time::TimeScale;
+use stage::config::{KafkaArgs, MemberArgs, RegistryArgs, ServiceArgs, seconds};
+use stage::registry::PublishRules;
 
 /// SAL text to Confluent Avro.
 #[derive(Parser, Debug, Clone)]

@@ -7,15 +7,15 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use pipeline::config::KafkaConfigError;
-use pipeline::kafka::{self, ReachError};
-use pipeline::registry::{Registry, RegistryError, RegistrySetupError};
-use pipeline::schema_dir::{SchemaDir, SchemaDirError};
-use pipeline::stdout;
-use pipeline::topics::{self, Created, Shape};
 use rdkafka::error::KafkaError;
 use sal::avro::Options;
 use sal::name::TopicName;
+use stage::config::KafkaConfigError;
+use stage::kafka::{self, ReachError};
+use stage::registry::{Registry, RegistryError, RegistrySetupError};
+use stage::schema_dir::{SchemaDir, SchemaDirError};
+use stage::stdout;
+use stage::topics::{self, Created, Shape};
 
 use crate::config::InitArgs;
 use crate::register::{self, RegisterError, Registered};
@@ -109,11 +109,11 @@ pub async fn main(args: &InitArgs) -> ExitCode {
     match prepare(args).await {
         Ok(prepared) => {
             for error in &prepared.errors {
-                pipeline::stderr_line!("saltransform init: {}", pipeline::Printable(error));
+                stage::stderr_line!("saltransform init: {}", stage::Printable(error));
             }
             let printed = stdout::line(&prepared);
             if let Err(error) = &printed {
-                pipeline::stderr_line!("saltransform init: {}", pipeline::chain(error));
+                stage::stderr_line!("saltransform init: {}", stage::chain(error));
             }
             if prepared.errors.is_empty() && printed.is_ok() {
                 ExitCode::SUCCESS
@@ -122,7 +122,7 @@ pub async fn main(args: &InitArgs) -> ExitCode {
             }
         }
         Err(error) => {
-            pipeline::stderr_line!("saltransform init: {}", pipeline::chain(&error));
+            stage::stderr_line!("saltransform init: {}", stage::chain(&error));
             ExitCode::FAILURE
         }
     }
@@ -191,7 +191,7 @@ fn from_directory(args: &InitArgs, dir: PathBuf, prepared: &mut Prepared) -> Res
     let found = SchemaDir::read(&dir)?.schemas(&options);
     prepared
         .errors
-        .extend(found.errors.iter().map(|error| pipeline::chain(error)));
+        .extend(found.errors.iter().map(|error| stage::chain(error)));
     let wanted = found.schemas.into_iter().map(|schema| Wanted {
         topic: schema.topic,
         kafka_topic: schema.kafka_topic,

@@ -5,15 +5,15 @@ use std::sync::Arc;
 use std::thread::Scope;
 use std::time::{Duration, Instant};
 
-use pipeline::dead_letter::{LetterFilter, Reason};
-use pipeline::intake::{Lane, LaneError, LaneFactory, Taken, TransactionalOutlet};
-use pipeline::kafka::Watched;
-use pipeline::metrics::TransformMetrics;
-use pipeline::registry::RegistryError;
-use pipeline::retry::Backoff;
-use pipeline::service::{Shutdown, Wait};
 use prometheus::local::LocalHistogram;
 use rdkafka::message::Message;
+use stage::dead_letter::{LetterFilter, Reason};
+use stage::intake::{Lane, LaneError, LaneFactory, Taken, TransactionalOutlet};
+use stage::kafka::Watched;
+use stage::metrics::TransformMetrics;
+use stage::registry::RegistryError;
+use stage::retry::Backoff;
+use stage::service::{Shutdown, Wait};
 
 use crate::outlet::{Counter, Outlet, Returned, Sent};
 use crate::targets::{SharedTargets, Targets};
@@ -92,7 +92,7 @@ impl<'m> Lane<'m> for TransformLane<'m> {
         for returned in self.shared.outlet.take_returned() {
             match returned {
                 Returned::Refused(sent, error) => {
-                    let detail = pipeline::chain(&error);
+                    let detail = stage::chain(&error);
                     self.bury(
                         sent.taken,
                         Reason {
@@ -166,7 +166,7 @@ impl<'m> TransformLane<'m> {
                 }
                 Outcome::Wait(error) => {
                     wait.get_or_insert_with(|| self.shared.targets.part.wait())
-                        .because(pipeline::chain(&error));
+                        .because(stage::chain(&error));
                     if !matches!(error, RegistryError::Away { .. } | RegistryError::Denied { .. }) {
                         backoff
                             .get_or_insert_with(|| Backoff::new(Duration::from_millis(100), ASK_AGAIN_AFTER));

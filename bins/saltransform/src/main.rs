@@ -2,11 +2,11 @@
 
 use std::process::ExitCode;
 
-use pipeline::config::{EXIT_USAGE, parse_cli};
-use pipeline::service::{Service, init_logging};
 use saltransform::config::{Cli, Command, RunArgs};
 use saltransform::run::Stage;
 use saltransform::{check, init};
+use stage::config::{EXIT_USAGE, parse_cli};
+use stage::service::{Service, init_logging};
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -25,7 +25,7 @@ async fn run(args: RunArgs) -> ExitCode {
     let _logging = match init_logging(&args.service) {
         Ok(logging) => logging,
         Err(error) => {
-            pipeline::stderr_line!("saltransform: {}", pipeline::chain(&error));
+            stage::stderr_line!("saltransform: {}", stage::chain(&error));
             return ExitCode::from(EXIT_USAGE);
         }
     };
@@ -34,12 +34,12 @@ async fn run(args: RunArgs) -> ExitCode {
     let stage = match Stage::new(&args, &service) {
         Ok(stage) => stage,
         Err(error) => {
-            tracing::error!(error = %pipeline::chain(&error), "wrong configuration");
+            tracing::error!(error = %stage::chain(&error), "wrong configuration");
             return ExitCode::from(EXIT_USAGE);
         }
     };
     if let Err(error) = service.open(&args.service).await {
-        tracing::error!(error = %pipeline::chain(&error), "cannot start");
+        tracing::error!(error = %stage::chain(&error), "cannot start");
         return ExitCode::FAILURE;
     }
     let result = tokio::task::spawn_blocking(move || stage.run()).await;
@@ -54,7 +54,7 @@ async fn run(args: RunArgs) -> ExitCode {
             ExitCode::SUCCESS
         }
         Ok(Err(error)) => {
-            tracing::error!(error = %pipeline::chain(&error), "stopped");
+            tracing::error!(error = %stage::chain(&error), "stopped");
             ExitCode::FAILURE
         }
         Err(panic) => {

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
-use pipeline::registry::{PublishRules, Published, Registry, RegistryError};
+use stage::registry::{PublishRules, Published, Registry, RegistryError};
 
 use crate::init::{Wanted, progress};
 

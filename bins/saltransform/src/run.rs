@@ -2,17 +2,17 @@
 
 use std::sync::{Arc, Mutex};
 
-use pipeline::config::KafkaConfigError;
-use pipeline::dead_letter::{self, DeadLetters, FeedsOnItself, LetterFilter, Reason};
-use pipeline::intake::{Intake, IntakeError, IntakeOptions, Topics, run_generations};
-use pipeline::kafka::Reporter;
-use pipeline::lock;
-use pipeline::metrics::{KafkaMetrics, MetricsError, TransformMetrics};
-use pipeline::registry::{Registry, RegistrySetupError};
-use pipeline::service::{Service, SharedPart, Shutdown};
-use pipeline::topics;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
+use stage::config::KafkaConfigError;
+use stage::dead_letter::{self, DeadLetters, FeedsOnItself, LetterFilter, Reason};
+use stage::intake::{Intake, IntakeError, IntakeOptions, Topics, run_generations};
+use stage::kafka::Reporter;
+use stage::lock;
+use stage::metrics::{KafkaMetrics, MetricsError, TransformMetrics};
+use stage::registry::{Registry, RegistrySetupError};
+use stage::service::{Service, SharedPart, Shutdown};
+use stage::topics;
 use tokio::runtime::Handle;
 
 use crate::config::{OffsetReset, RunArgs, time_scale};

@@ -9,13 +9,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use pipeline::kafka::TopicProbe;
-use pipeline::lock;
-use pipeline::registry::{RegistryError, VersionedSchema, is_same_schema};
-use pipeline::retry::Verdict;
-use pipeline::service::Wait;
 use sal::name::TopicName;
 use sal::plan::Plan;
+use stage::kafka::TopicProbe;
+use stage::lock;
+use stage::registry::{RegistryError, VersionedSchema, is_same_schema};
+use stage::retry::Verdict;
+use stage::service::Wait;
 
 use crate::targets::SharedTargets;
 use crate::versions::Versions;
@@ -160,7 +160,7 @@ impl SharedTargets {
             }
             Err(error) => {
                 self.count("failed");
-                tracing::warn!(topic, error = %pipeline::chain(&error), "schema not refreshed; the last one stays in use");
+                tracing::warn!(topic, error = %stage::chain(&error), "schema not refreshed; the last one stays in use");
                 !matches!(error.verdict(), Verdict::Retry(_))
             }
         }
@@ -285,7 +285,7 @@ impl SharedTargets {
             "records wait, nothing is lost; restore the registry, or restart to take its ids as they are"
         );
         let wait = self.part.wait();
-        wait.because(pipeline::chain(&error));
+        wait.because(stage::chain(&error));
         state.doubt = Some(Doubt { error, wait });
         drop(state);
         slot.changed();

@@ -9,15 +9,15 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use pipeline::dead_letter::Reason;
-use pipeline::kafka::{TopicProbe, Unacknowledged};
-use pipeline::lock;
-use pipeline::metrics::TransformMetrics;
-use pipeline::registry::{Grace, Registry, RegistryError};
-use pipeline::retry::Verdict;
-use pipeline::service::SharedPart;
 use sal::name::{Dialect, TopicName};
 use sal::time::TimeScale;
+use stage::dead_letter::Reason;
+use stage::kafka::{TopicProbe, Unacknowledged};
+use stage::lock;
+use stage::metrics::TransformMetrics;
+use stage::registry::{Grace, Registry, RegistryError};
+use stage::retry::Verdict;
+use stage::service::SharedPart;
 use tokio::runtime::Handle;
 
 use crate::slot::{Slot, Target};
@@ -195,7 +195,7 @@ impl SharedTargets {
     pub(crate) async fn versions(
         &self,
         subject: &str,
-        latest: pipeline::registry::VersionedSchema,
+        latest: stage::registry::VersionedSchema,
     ) -> Result<Versions, RegistryError> {
         newest_usable(&self.registry, subject, latest, self.naming.time_scale).await
     }
@@ -267,7 +267,7 @@ impl SharedTargets {
         let reason = Reason {
             stage,
             reason,
-            detail: pipeline::chain(error),
+            detail: stage::chain(error),
         };
         let mut unknown = lock(&self.unknown);
         if unknown.len() >= MOST_UNKNOWN {
@@ -288,12 +288,12 @@ impl SharedTargets {
             self.count("unusable");
             match usable {
                 Some(usable) => tracing::error!(
-                    topic, version = one.version, id = one.id, error = %pipeline::chain(&one.error),
+                    topic, version = one.version, id = one.id, error = %stage::chain(&one.error),
                     in_use = usable.version, in_use_id = usable.id,
                     "schema version cannot be used; the newest version that can be is in use"
                 ),
                 None => tracing::error!(
-                    topic, version = one.version, id = one.id, error = %pipeline::chain(&one.error),
+                    topic, version = one.version, id = one.id, error = %stage::chain(&one.error),
                     "schema version cannot be used, and there is none that can: its messages are dead letters"
                 ),
             }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use pipeline::dead_letter::Reason;
-use pipeline::registry::RegistryError;
-use pipeline::unix_micros;
 use sal::encode::Encoder;
 use sal::wire::{Message, WireError};
+use stage::dead_letter::Reason;
+use stage::registry::RegistryError;
+use stage::unix_micros;
 
 use crate::slot::Target;
 use crate::targets::{Lookup, Targets};
@@ -104,6 +104,6 @@ fn dead(error: &WireError) -> Reason {
     Reason {
         stage: error.stage(),
         reason: error.reason(),
-        detail: pipeline::chain(error),
+        detail: stage::chain(error),
     }
 }

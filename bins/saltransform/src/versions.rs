@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
-use pipeline::registry::{Registry, RegistryError, VersionedSchema};
 use sal::plan::{Plan, PlanError};
 use sal::time::TimeScale;
+use stage::registry::{Registry, RegistryError, VersionedSchema};
 
 /// A version that can be used.
 pub(crate) struct Usable {

@@ -7,7 +7,7 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use axum::Router;
-use port::Limits;
+use http_server::Limits;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -73,6 +73,6 @@ fn serve(listener: TcpListener, router: Router) -> Running {
     };
     Running {
         stop,
-        task: tokio::spawn(port::serve(listener, router, Limits::EMBEDDED, stopped)),
+        task: tokio::spawn(http_server::serve(listener, router, Limits::EMBEDDED, stopped)),
     }
 }

@@ -112,7 +112,7 @@ impl Cluster {
     /// Waits until every partition has a leader and all copies in step.
     pub(crate) async fn wait_in_step(&self, seconds: u64) -> Outcome<()> {
         until("every copy is in step", seconds, || async {
-            let metadata = self.metadata().map_err(|error| pipeline::chain(&error))?;
+            let metadata = self.metadata().map_err(|error| stage::chain(&error))?;
             let topics = metadata.topics().iter();
             let behind: Vec<String> = topics
                 .flat_map(|topic| {

@@ -70,7 +70,7 @@ impl Cluster {
             match self.partitions(name) {
                 Ok(0) => Ok(()),
                 Ok(partitions) => Err(format!("{partitions} partitions")),
-                Err(error) => Err(pipeline::chain(&error)),
+                Err(error) => Err(stage::chain(&error)),
             }
         })
         .await

@@ -8,7 +8,7 @@ use crate::failure::Outcome;
 use crate::ledger::{Due, Stage};
 use crate::traffic::Special;
 use crate::world::REPLICAS;
-use pipeline::lock;
+use stage::lock;
 
 /// More messages than these are not sent to a new topic at once: each has a millisecond of its own.
 const MAX_AT_ONCE: i64 = 3_000;

@@ -8,7 +8,7 @@ use crate::failure::Outcome;
 use crate::ledger::Stage;
 use crate::replica::Recipe;
 use crate::world::RECORDS;
-use pipeline::lock;
+use stage::lock;
 
 /// The records, and everything that belongs to a group of this run.
 const TOO_WIDE: &str = "^(lsst\\.sal\\.|faults-)";

@@ -22,7 +22,7 @@ mod victim;
 
 use std::time::Instant;
 
-use pipeline::lock;
+use stage::lock;
 
 pub(crate) use self::injection::Injection;
 pub(crate) use self::kind::Kind;

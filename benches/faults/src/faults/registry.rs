@@ -33,7 +33,7 @@ pub(super) async fn mood(world: &mut Injection, kind: Kind) -> Outcome<Injected>
             match victim.counts(&world.http).await {
                 Ok(counts) if counts.get("kafka_assigned_partitions") > 0 => Ok(()),
                 Ok(_) => Err("it has none".to_owned()),
-                Err(error) => Err(pipeline::chain(&error)),
+                Err(error) => Err(stage::chain(&error)),
             }
         });
         joined.await?;

@@ -4,7 +4,7 @@ use super::{Injected, Injection};
 use crate::failure::Outcome;
 use crate::ledger::Stage;
 use crate::replica::{Ended, Replica};
-use pipeline::lock;
+use stage::lock;
 
 /// A third replica joins, works for a while, and leaves again.
 pub(super) async fn joins(world: &mut Injection, stage: Stage) -> Outcome<Injected> {

@@ -9,7 +9,7 @@ use super::{Injected, Injection};
 use crate::failure::{Outcome, until};
 use crate::ledger::Stage;
 use crate::world::group;
-use pipeline::lock;
+use stage::lock;
 
 /// The stages' counter of messages that were deleted before they were read.
 const LOST_TO_RETENTION: &str = "kafka_messages_lost_to_retention_total";
@@ -42,7 +42,7 @@ pub(super) async fn overtakes(world: &mut Injection, stage: Stage) -> Outcome<In
         for victim in &victims {
             let counts = victim.counts(&world.http).await;
             said += counts
-                .map_err(|error| pipeline::chain(&error))?
+                .map_err(|error| stage::chain(&error))?
                 .get(LOST_TO_RETENTION);
         }
         if said == deleted {
@@ -52,7 +52,7 @@ pub(super) async fn overtakes(world: &mut Injection, stage: Stage) -> Outcome<In
         }
     });
     if let Err(error) = said.await {
-        let error = pipeline::chain(&error);
+        let error = stage::chain(&error);
         lock(&world.ledger).complain(format!(
             "{deleted} messages of {topic} were deleted unread: {error}"
         ));

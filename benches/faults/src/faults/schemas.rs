@@ -10,7 +10,7 @@ use crate::failure::{Failure, Outcome, until};
 use crate::ledger::{Due, Stage};
 use crate::traffic::Special;
 use crate::world::{CHANGING, shape};
-use pipeline::lock;
+use stage::lock;
 
 /// Messages of a schema that the database cannot take.
 const CONFLICTS: usize = 5;
@@ -164,7 +164,7 @@ async fn until_known(world: &Injection, id: u64) -> Outcome<()> {
                 match lookups().await {
                     Ok(now) if now >= before + enough => Ok(()),
                     Ok(now) => Err(format!("{} look-ups", now - before)),
-                    Err(error) => Err(pipeline::chain(&error)),
+                    Err(error) => Err(stage::chain(&error)),
                 }
             },
         )

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Injected, Injection};
 use crate::failure::{Outcome, until};
 use crate::ledger::Stage;
-use pipeline::lock;
+use stage::lock;
 
 /// influxsink's counter of points whose place another one took.
 const OVERWRITTEN: &str = "influxsink_overwritten_total";
@@ -36,11 +36,11 @@ pub(super) async fn times(world: &mut Injection) -> Outcome<Injected> {
         match counts.map(|counts| counts.get(OVERWRITTEN) - before) {
             Ok(said) if said == due => Ok(()),
             Ok(said) => Err(format!("{said} of {due} are counted")),
-            Err(error) => Err(pipeline::chain(&error)),
+            Err(error) => Err(stage::chain(&error)),
         }
     });
     if let Err(error) = said.await {
-        lock(&world.ledger).complain(pipeline::chain(&error));
+        lock(&world.ledger).complain(stage::chain(&error));
     }
     for victim in &victims {
         victim.restart()?;

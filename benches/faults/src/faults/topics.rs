@@ -3,7 +3,7 @@
 use super::{Injected, Injection};
 use crate::failure::{Outcome, until};
 use crate::ledger::Stage;
-use pipeline::lock;
+use stage::lock;
 
 /// More partitions than this are not made: every broker holds a copy of each.
 const MOST: usize = 8;

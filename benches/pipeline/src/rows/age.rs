@@ -5,9 +5,9 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use pipeline::schema_dir::SchemaDir;
 use sal::avro::Options;
 use serde_json::{Value, json};
+use stage::schema_dir::SchemaDir;
 
 use crate::bench::Bench;
 use crate::config::RunArgs;

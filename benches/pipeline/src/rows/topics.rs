@@ -151,7 +151,7 @@ async fn start(bench: &Bench, loaded: &Loaded<'_>, components: &str) -> Outcome<
     };
     let producer = bench.kafka.producer()?;
     let mut text = Vec::new();
-    templates.write(1, pipeline::unix_micros(), &mut text);
+    templates.write(1, stage::unix_micros(), &mut text);
     let output = (topic.kafka_topic.as_str(), 1);
     let from = bench.kafka.end([output].into_iter())?;
     send(&producer, input, None, &text)?;
@@ -181,7 +181,7 @@ async fn steady(bench: &Bench, loaded: &Loaded<'_>, components: &str) -> Outcome
         let from = bench.kafka.end(loaded.outputs())?;
         let count = loaded.topics.len() as u64;
         for (_, templates, input) in &loaded.topics {
-            templates.write(round, pipeline::unix_micros(), &mut text);
+            templates.write(round, stage::unix_micros(), &mut text);
             send(&producer, input, None, &text)?;
         }
         while bench.kafka.end(loaded.outputs())? < from + count {

@@ -4,12 +4,12 @@
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use pipeline::config::KafkaArgs;
-use pipeline::kafka::SAFE_PRODUCER;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{BaseProducer, BaseRecord};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
+use stage::config::KafkaArgs;
+use stage::kafka::SAFE_PRODUCER;
 
 use crate::failure::{Doing, Failure, Outcome};
 

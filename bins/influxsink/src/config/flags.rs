@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use pipeline::config::{KafkaArgs, MemberArgs, Moment, RegistryArgs, ServiceArgs, moment, seconds};
-use pipeline::intake::Topics;
-use pipeline::memory::LEAST_MIB;
+use stage::config::{KafkaArgs, MemberArgs, Moment, RegistryArgs, ServiceArgs, moment, seconds};
+use stage::intake::Topics;
+use stage::memory::LEAST_MIB;
 
 use confluent_avro::point::Mapping;
 

@@ -5,11 +5,11 @@ mod flags;
 
 use std::path::PathBuf;
 
-use pipeline::config::{Moment, Secret, SecretError};
-use pipeline::dead_letter::{self, FeedsOnItself, LetterFilter};
-use pipeline::intake::{TimeRange, Topics};
-use pipeline::memory::MemoryShares;
 use reqwest::Url;
+use stage::config::{Moment, Secret, SecretError};
+use stage::dead_letter::{self, FeedsOnItself, LetterFilter};
+use stage::intake::{TimeRange, Topics};
+use stage::memory::MemoryShares;
 
 pub use apart::ApartArgs;
 pub use flags::{Api, Cli, Command, RunArgs, SchemaMismatch};
@@ -186,7 +186,7 @@ impl RunArgs {
     fn replay_name(&self) -> String {
         self.replay
             .clone()
-            .unwrap_or_else(|| pipeline::unix_micros().to_string())
+            .unwrap_or_else(|| stage::unix_micros().to_string())
     }
 
     fn destination(&self) -> Result<To, ConfigError> {
@@ -238,7 +238,7 @@ impl RunArgs {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
-    use pipeline::config::{KafkaArgs, RegistryArgs};
+    use stage::config::{KafkaArgs, RegistryArgs};
 
     use super::*;
 

@@ -65,7 +65,7 @@ impl SqliteWriter {
 
     /// Stores whole lines in one transaction.
     pub(crate) fn write(&self, lines: &[u8]) -> Answer {
-        let mut store = pipeline::lock(&self.store);
+        let mut store = stage::lock(&self.store);
         store.answer(lines)
     }
 }
@@ -214,11 +214,11 @@ fn away(error: &OpenError) -> Answer {
         return Answer::Busy {
             reason: "locked",
             after: None,
-            message: pipeline::chain(error),
+            message: stage::chain(error),
         };
     }
     Answer::Away {
         reason: "file",
-        message: pipeline::chain(error),
+        message: stage::chain(error),
     }
 }

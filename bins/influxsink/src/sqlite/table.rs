@@ -70,7 +70,7 @@ impl StoreError {
     }
 
     pub(super) fn answer(&self) -> Answer {
-        let message = pipeline::chain(self);
+        let message = stage::chain(self);
         let code = match self {
             StoreError::Sqlite(error) => error.sqlite_error_code(),
             _ => None,

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use pipeline::Printable;
+use stage::Printable;
 
 /// The answer to one request.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -9,10 +9,10 @@
 //! that a partial write had stored already are written again, which changes nothing.
 
 use bytes::Bytes;
-use pipeline::dead_letter::Reason;
-use pipeline::metrics::SinkMetrics;
-use pipeline::retry::Backoff;
-use pipeline::service::{Part, Shutdown};
+use stage::dead_letter::Reason;
+use stage::metrics::SinkMetrics;
+use stage::retry::Backoff;
+use stage::service::{Part, Shutdown};
 
 use super::suspects::{self, Accused, SentLine};
 use super::{Answer, Destination, Group};

@@ -17,8 +17,8 @@ use tokio::runtime::Handle;
 use super::answer::{Answer, Reply};
 use super::token::{Authorization, Token, TokenError};
 use crate::line::Precision;
-use pipeline::metrics::SinkMetrics;
-use pipeline::tls::{self, TlsError};
+use stage::metrics::SinkMetrics;
+use stage::tls::{self, TlsError};
 
 /// Which InfluxDB, and where in it.
 #[derive(Clone, Debug)]
@@ -211,7 +211,7 @@ fn gzip(lines: &[u8]) -> Vec<u8> {
 
 /// A request without an answer.
 fn away(error: &reqwest::Error) -> Answer {
-    let message = pipeline::chain(error);
+    let message = stage::chain(error);
     if message.contains("certificate verify failed") {
         return Answer::Away {
             reason: "untrusted_certificate",

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
-use pipeline::config::{Secret, SecretError};
-use pipeline::lock;
 use reqwest::header::HeaderValue;
+use stage::config::{Secret, SecretError};
+use stage::lock;
 
 /// How often a file is looked at, by its time and size, whether it has changed.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -118,7 +118,7 @@ impl Current {
             }
             Err(error) => {
                 if !std::mem::replace(&mut self.complained, true) {
-                    tracing::warn!(error = %pipeline::chain(&error), "token cannot be read again; the old one stays in use");
+                    tracing::warn!(error = %stage::chain(&error), "token cannot be read again; the old one stays in use");
                 }
             }
         }

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use devstack::influx::{Answer, InfluxServer};
 use influxsink::batch::{Batch, BatchedPoint};
 use influxsink::write::{Delivery, Destination, Ended, Fates, InfluxTarget, InfluxWriter, Place, Token};
-use pipeline::config::Secret;
-use pipeline::dead_letter::Reason;
-use pipeline::metrics::SinkMetrics;
-use pipeline::service::{Readiness, Shutdown};
+use stage::config::Secret;
+use stage::dead_letter::Reason;
+use stage::metrics::SinkMetrics;
+use stage::service::{Readiness, Shutdown};
 use tokio::runtime::{Builder, Runtime};
 
 /// The stand-in, its runtime, and a delivery to it.

@@ -8,15 +8,15 @@ use apache_avro::types::Value;
 use devstack::influx::InfluxServer;
 use devstack::{Broker, RegistryServer};
 use influxsink::config::RunArgs;
-use pipeline::config::{KafkaArgs, RegistryArgs, ServiceArgs};
-use pipeline::intake::Topics;
-use pipeline::registry::Registry;
-use pipeline::service::Service;
 use rdkafka::ClientConfig;
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use stage::config::{KafkaArgs, RegistryArgs, ServiceArgs};
+use stage::intake::Topics;
+use stage::registry::Registry;
+use stage::service::Service;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::points::{TIME, avro, field, record, schema};
@@ -77,9 +77,8 @@ impl Stack {
         let config = args.check().unwrap();
         let service = Service::embedded(&args.service);
         let (thread_service, handle) = (service.clone(), self.runtime.handle().clone());
-        let run = move || {
-            influxsink::run(&config, &thread_service, &handle).map_err(|error| pipeline::chain(&error))
-        };
+        let run =
+            move || influxsink::run(&config, &thread_service, &handle).map_err(|error| stage::chain(&error));
         Sink {
             service,
             thread: std::thread::spawn(run),

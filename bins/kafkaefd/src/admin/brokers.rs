@@ -1,8 +1,8 @@
 //! `kafkaefd admin brokers`: who is in the cluster, what each leads, and which is the controller.
 
 use clap::Args;
-use pipeline::config::KafkaArgs;
 use serde::Serialize;
+use stage::config::KafkaArgs;
 
 use crate::cluster::Cluster;
 use crate::failure::{Done, Failure};

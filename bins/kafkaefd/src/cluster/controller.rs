@@ -25,7 +25,7 @@ impl Cluster {
 #[cfg(test)]
 mod tests {
     use devstack::Broker;
-    use pipeline::config::KafkaArgs;
+    use stage::config::KafkaArgs;
 
     use super::*;
 

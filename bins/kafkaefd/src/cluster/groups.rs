@@ -5,12 +5,12 @@ mod protocol;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use pipeline::config::Moment;
-use pipeline::kafka::Visitor;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::groups::{GroupInfo, GroupMemberInfo};
 use rdkafka::{Offset, TopicPartitionList};
 use serde::Serialize;
+use stage::config::Moment;
+use stage::kafka::Visitor;
 
 use super::{Cluster, PATIENCE, SeenGaps};
 use crate::failure::{Failure, nearest};

@@ -9,13 +9,13 @@ mod readable;
 
 use std::time::Duration;
 
-use pipeline::config::KafkaArgs;
-use pipeline::kafka::{SAFE_PRODUCER, Visitor, reach};
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::metadata::Metadata;
+use stage::config::KafkaArgs;
+use stage::kafka::{SAFE_PRODUCER, Visitor, reach};
 
 use crate::failure::{Failure, nearest};
 

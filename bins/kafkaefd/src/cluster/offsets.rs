@@ -1,9 +1,9 @@
 //! Where partitions begin and end, and which offset a moment has.
 
-use pipeline::config::Moment;
 use rdkafka::consumer::Consumer;
 use rdkafka::{Offset, TopicPartitionList};
 use serde::Serialize;
+use stage::config::Moment;
 
 use super::{Cluster, PATIENCE, Topic};
 use crate::failure::Failure;

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use clap::Args;
-use pipeline::config::{Moment, moment};
-use pipeline::dead_letter::SUFFIX;
+use stage::config::{Moment, moment};
+use stage::dead_letter::SUFFIX;
 
 use super::letter::Letter;
 use crate::cluster::{Cluster, Topic};

@@ -1,7 +1,7 @@
-//! A dead letter, read by its headers: see [`pipeline::dead_letter`] for what they hold.
+//! A dead letter, read by its headers: see [`stage::dead_letter`] for what they hold.
 
-use pipeline::dead_letter::{OMITTED_HEADERS, OMITTED_KEY, OMITTED_VALUE, ORIGINAL, REPLAYED_FROM};
 use serde::Serialize;
+use stage::dead_letter::{OMITTED_HEADERS, OMITTED_KEY, OMITTED_VALUE, ORIGINAL, REPLAYED_FROM};
 
 use crate::messages::message::{Header, Message};
 

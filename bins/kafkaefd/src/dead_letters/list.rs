@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, HashSet};
 
 use clap::Args;
-use pipeline::config::{KafkaArgs, Moment};
 use serde::Serialize;
+use stage::config::{KafkaArgs, Moment};
 
 use super::choice::ChoiceArgs;
 use super::lineage::Lineage;

@@ -5,10 +5,10 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
-use pipeline::config::Moment;
-use pipeline::dead_letter::REPLAYED_SUFFIX;
-use pipeline::topics::{Created, Shape, create};
 use serde::{Deserialize, Serialize};
+use stage::config::Moment;
+use stage::dead_letter::REPLAYED_SUFFIX;
+use stage::topics::{Created, Shape, create};
 
 use super::letter::{Letter, Place};
 use crate::cluster::{Cluster, PATIENCE};

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 
 use clap::Args;
-use pipeline::config::KafkaArgs;
-use pipeline::service::Shutdown;
 use serde::Serialize;
+use stage::config::KafkaArgs;
+use stage::service::Shutdown;
 
 use super::choice::ChoiceArgs;
 use super::letter::{Letter, Place};
@@ -132,7 +132,7 @@ impl ReplayArgs {
         }
         self.answer.print(&answer, || summary(&answer))?;
         for refused in answer.refused.iter().filter(|_| !self.answer.json) {
-            note(&bad(pipeline::Printable(format!(
+            note(&bad(stage::Printable(format!(
                 "{}: {}",
                 refused.letter, refused.reason
             ))));

@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::fmt::Write as _;
 
 use clap::Args;
-use pipeline::Printable;
-use pipeline::config::{KafkaArgs, Moment, RegistryArgs};
 use serde_json::{Map, Value, json};
+use stage::Printable;
+use stage::config::{KafkaArgs, Moment, RegistryArgs};
 
 use super::choice::ChoiceArgs;
 use super::letter::{Letter, Omitted};

@@ -6,9 +6,9 @@
 
 use std::time::{Duration, Instant};
 
-use pipeline::dead_letter::allow_large;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaError, RDKafkaErrorCode};
 use rdkafka::producer::Producer;
+use stage::dead_letter::allow_large;
 
 use super::letter::Letter;
 use super::marks;
@@ -147,7 +147,7 @@ impl<'c> Transactions<'c> {
                     self.sender.poll(PAUSE);
                     continue;
                 }
-                return Ok(Some(pipeline::chain(&cause.error)));
+                return Ok(Some(stage::chain(&cause.error)));
             }
             let doing = "committing a transaction";
             match repeat(&self.sender, doing, |producer| producer.commit_transaction(CALL)) {
@@ -264,8 +264,8 @@ fn repeat(
 #[cfg(test)]
 mod tests {
     use devstack::Broker;
-    use pipeline::config::KafkaArgs;
     use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
+    use stage::config::KafkaArgs;
 
     use super::*;
     use crate::messages::message::{Header, Message};

@@ -19,9 +19,9 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use pipeline::config::{ServiceArgs, seconds};
-use pipeline::service::{Shutdown, init_logging};
-use pipeline::stdout::StdoutError;
+use stage::config::{ServiceArgs, seconds};
+use stage::service::{Shutdown, init_logging};
+use stage::stdout::StdoutError;
 
 use account::Account;
 use parts::{Parts, PartsError};
@@ -105,15 +105,15 @@ impl DemoArgs {
         let _logging = match init_logging(&service_args(&self.log_level)) {
             Ok(logging) => logging,
             Err(error) => {
-                pipeline::stderr_line!("kafkaefd demo: {}", pipeline::chain(&error));
-                return ExitCode::from(pipeline::config::EXIT_USAGE);
+                stage::stderr_line!("kafkaefd demo: {}", stage::chain(&error));
+                return ExitCode::from(stage::config::EXIT_USAGE);
             }
         };
         match demo(&self).await {
             Ok(account) if account.adds_up() => ExitCode::SUCCESS,
             Ok(_) => ExitCode::FAILURE,
             Err(error) => {
-                pipeline::stderr_line!("kafkaefd demo: {}", pipeline::chain(&error));
+                stage::stderr_line!("kafkaefd demo: {}", stage::chain(&error));
                 ExitCode::FAILURE
             }
         }

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use devstack::{Broker, RegistryServer};
-use pipeline::config::{KafkaArgs, RegistryArgs};
-use pipeline::registry::{Registry, RegistryError, RegistrySetupError};
-use pipeline::schema_dir::{DirSchema, SchemaDir};
-use pipeline::topics::{self, Shape};
 use sal::avro::Options;
 use sal::name::Kind;
+use stage::config::{KafkaArgs, RegistryArgs};
+use stage::registry::{Registry, RegistryError, RegistrySetupError};
+use stage::schema_dir::{DirSchema, SchemaDir};
+use stage::topics::{self, Shape};
 
 use super::DemoArgs;
 use super::screen::Screen;
@@ -31,7 +31,7 @@ pub(super) enum PartsError {
         source: rdkafka::error::KafkaError,
     },
     #[error(transparent)]
-    Config(#[from] pipeline::config::KafkaConfigError),
+    Config(#[from] stage::config::KafkaConfigError),
 }
 
 /// The parts, and the schemas of the topics that will be mocked.

@@ -3,8 +3,8 @@
 
 use std::io::{IsTerminal, Write};
 
-use pipeline::printable::{self, Printable};
-use pipeline::stdout::{self, StdoutError};
+use stage::printable::{self, Printable};
+use stage::stdout::{self, StdoutError};
 
 use super::DemoArgs;
 use super::account::{Account, Stage};
@@ -121,7 +121,7 @@ impl Screen {
         if self.json {
             match serde_json::to_string_pretty(account) {
                 Ok(text) => self.out(&printable::json(&text)),
-                Err(error) => pipeline::stderr_line!("kafkaefd demo: {}", pipeline::chain(&error)),
+                Err(error) => stage::stderr_line!("kafkaefd demo: {}", stage::chain(&error)),
             }
             return self.end();
         }

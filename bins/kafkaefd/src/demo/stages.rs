@@ -1,12 +1,12 @@
 //! The three stages, in this process, each with a service and metrics of its own.
 
 use influxsink::config::RunArgs as SinkArgs;
-use pipeline::config::ServiceArgs;
-use pipeline::intake::Topics;
-use pipeline::service::Service;
 use salmock::config::{ProduceConfig, Source};
 use saltransform::config::{OffsetReset, RunArgs as TransformArgs};
 use saltransform::run::Stage;
+use stage::config::ServiceArgs;
+use stage::intake::Topics;
+use stage::service::Service;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
@@ -161,7 +161,7 @@ impl Stages {
     fn lock(
         &self,
     ) -> std::sync::MutexGuard<'_, Option<JoinHandle<Result<salmock::Report, salmock::ProduceError>>>> {
-        pipeline::lock(&self.producing)
+        stage::lock(&self.producing)
     }
 }
 

@@ -3,11 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
-use pipeline::config::Secret;
-use pipeline::schema_dir::DirSchema;
 use rusqlite::{Connection, OpenFlags};
 use sal::name::Kind;
 use serde_json::Value;
+use stage::config::Secret;
+use stage::schema_dir::DirSchema;
 
 use super::DemoArgs;
 use super::parts::Parts;
@@ -94,7 +94,7 @@ impl Store {
             place,
             measurements,
             asked,
-            since_us: pipeline::unix_micros(),
+            since_us: stage::unix_micros(),
         })
     }
 

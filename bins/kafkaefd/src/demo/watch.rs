@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use pipeline::service::Service;
 use prometheus::proto::MetricType;
+use stage::service::Service;
 
 use super::stages::Stages;
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use clap::Args;
-use pipeline::config::KafkaArgs;
+use stage::config::KafkaArgs;
 
 use super::refuse_active;
 use crate::cluster::Cluster;

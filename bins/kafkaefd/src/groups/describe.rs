@@ -1,8 +1,8 @@
 //! `groups describe`: where a group is in each partition, who reads it there, and who has nothing to do.
 
 use clap::Args;
-use pipeline::config::KafkaArgs;
 use serde::Serialize;
+use stage::config::KafkaArgs;
 
 use super::UNTOLD;
 use super::list::shown;
@@ -124,12 +124,12 @@ fn people(answer: &Answer) -> String {
         parts.push(plural(members.len(), "member"));
     }
     if !answer.assignor.is_empty() {
-        parts.push(format!("assignor {}", pipeline::Printable(&answer.assignor)));
+        parts.push(format!("assignor {}", stage::Printable(&answer.assignor)));
     }
     parts.push(format!("lag {}", count(answer.lag)));
     let mut lines = vec![format!(
         "{}  {}",
-        strong(pipeline::Printable(&answer.group)),
+        strong(stage::Printable(&answer.group)),
         parts.join(", ")
     )];
     if answer.members.is_none() {

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use clap::Args;
-use pipeline::config::KafkaArgs;
 use serde::Serialize;
+use stage::config::KafkaArgs;
 
 use crate::cluster::{Cluster, Group, GroupState, Position};
 use crate::failure::{Done, Failure};

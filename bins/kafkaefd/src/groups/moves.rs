@@ -2,8 +2,8 @@
 
 use std::str::FromStr;
 
-use pipeline::config::{Moment, moment};
 use serde::Serialize;
+use stage::config::{Moment, moment};
 
 use crate::cluster::Position;
 

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use clap::Args;
-use pipeline::config::KafkaArgs;
 use rdkafka::consumer::{CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 use serde::Serialize;
+use stage::config::KafkaArgs;
 
 use super::moves::{Move, Target};
 use super::{UNTOLD, refuse_active, who_is_in};
@@ -71,7 +71,7 @@ impl ResetArgs {
         } else if group.is_active() {
             note(&warn(format!(
                 "--execute will be refused: {}",
-                pipeline::Printable(who_is_in(&group))
+                stage::Printable(who_is_in(&group))
             )));
         }
         if group.state == GroupState::Untold {

@@ -2,11 +2,11 @@
 
 use clap::{Args, Subcommand};
 use confluent_avro::frame::Frame;
-use pipeline::config::{KafkaArgs, RegistryArgs};
-use pipeline::printable::Printable;
-use pipeline::records::RecordDecoder;
-use pipeline::registry::{Registry, RegistryError};
 use serde_json::Value;
+use stage::config::{KafkaArgs, RegistryArgs};
+use stage::printable::Printable;
+use stage::records::RecordDecoder;
+use stage::registry::{Registry, RegistryError};
 
 use super::record::{self, SCHEMA};
 use super::send::send;
@@ -91,10 +91,10 @@ impl ProduceArgs {
         let records: Result<Vec<_>, _> = (1..=self.count)
             .map(|number| {
                 let number = i64::try_from(number).unwrap_or(i64::MAX);
-                record::write(id, &self.message, number, pipeline::unix_micros() / 1_000)
+                record::write(id, &self.message, number, stage::unix_micros() / 1_000)
             })
             .collect();
-        let records = records.map_err(|error| Failure::Usage(pipeline::chain(&error)))?;
+        let records = records.map_err(|error| Failure::Usage(stage::chain(&error)))?;
         send(&cluster, &self.topic, "hello", records.into_iter(), self.answer).await?;
         Ok(Done::All)
     }

@@ -1,9 +1,9 @@
 //! Greetings to Kafka, one after the other, and where each went.
 
-use pipeline::kafka::Visitor;
-use pipeline::printable::Printable;
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde::Serialize;
+use stage::kafka::Visitor;
+use stage::printable::Printable;
 
 use crate::cluster::{Cluster, PATIENCE};
 use crate::failure::Failure;

@@ -4,10 +4,10 @@ use std::io::Write;
 use std::time::Duration;
 
 use clap::Args;
-use pipeline::printable::{self, Printable};
-use pipeline::service::Shutdown;
-use pipeline::stdout;
 use serde_json::{Value, json};
+use stage::printable::{self, Printable};
+use stage::service::Shutdown;
+use stage::stdout;
 
 use crate::cluster::Cluster;
 use crate::failure::Failure;

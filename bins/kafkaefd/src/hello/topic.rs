@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
-use pipeline::config::KafkaArgs;
-use pipeline::topics::{Created, Shape, create};
+use stage::config::KafkaArgs;
+use stage::topics::{Created, Shape, create};
 
 use crate::cluster::{Cluster, PATIENCE};
 use crate::failure::Failure;

@@ -1,8 +1,8 @@
 //! `kafkaefd helloworld`: a text to Kafka and back.
 
 use clap::{Args, Subcommand};
-use pipeline::config::KafkaArgs;
 use serde_json::Value;
+use stage::config::KafkaArgs;
 
 use super::send::send;
 use super::tail::{Tail, TailArgs};

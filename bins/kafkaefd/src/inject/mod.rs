@@ -8,10 +8,10 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::{ArgGroup, Args};
-use pipeline::Printable;
-use pipeline::config::{KafkaArgs, seconds};
-use pipeline::service::Shutdown;
 use serde::Serialize;
+use stage::Printable;
+use stage::config::{KafkaArgs, seconds};
+use stage::service::Shutdown;
 
 use crate::cluster::Cluster;
 use crate::failure::{Done, Failure};
@@ -115,23 +115,23 @@ impl InjectArgs {
             let left = self.count.map_or(self.chunk, |count| count - sent);
             let size = left.min(self.chunk);
             let start = Instant::now();
-            pipeline::stderr_text!(
+            stage::stderr_text!(
                 "injecting {} … ",
                 plural(usize::try_from(size).unwrap_or(usize::MAX), "message")
             );
             let _ = std::io::stderr().flush();
             self.chunk(source.as_mut(), &sender, size, sent, &mut answer)
-                .inspect_err(|_| pipeline::stderr_line!(""))?;
+                .inspect_err(|_| stage::stderr_line!(""))?;
             sent += size;
             answer.chunks += 1;
-            pipeline::stderr_line!("done ({})", span(start.elapsed().as_secs_f64()));
+            stage::stderr_line!("done ({})", span(start.elapsed().as_secs_f64()));
             let lost = sender.take_lost();
             answer.lost += lost.len();
             if let Some(first) = lost.first() {
                 note(&bad(Printable(format!(
                     "{} not delivered, the first as {}",
                     plural(lost.len(), "message"),
-                    pipeline::chain(&first.error)
+                    stage::chain(&first.error)
                 ))));
             }
             if self.count.is_some_and(|count| sent >= count) {

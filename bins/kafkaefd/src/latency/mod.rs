@@ -20,9 +20,9 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::Args;
-use pipeline::config::{KafkaArgs, Moment, RegistryArgs, moment};
-use pipeline::registry::Registry;
 use regex::Regex;
+use stage::config::{KafkaArgs, Moment, RegistryArgs, moment};
+use stage::registry::Registry;
 
 use crate::cluster::{Cluster, Topic};
 use crate::failure::{Done, Failure};

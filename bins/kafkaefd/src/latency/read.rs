@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use confluent_avro::frame::Frame;
-use pipeline::config::Moment;
-use pipeline::registry::{Registry, RegistryError};
 use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset, TopicPartitionList};
+use stage::config::Moment;
+use stage::registry::{Registry, RegistryError};
 use tokio::runtime::Handle;
 
 use super::spans::Spans;

@@ -19,14 +19,14 @@ use std::thread::ScopedJoinHandle;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use pipeline::config::{KafkaArgs, seconds};
-use pipeline::kafka::Visitor;
-use pipeline::service::Shutdown;
-use pipeline::topics::{Created, Shape, create};
-use pipeline::unix_micros;
 use rdkafka::consumer::Consumer;
 use rdkafka::producer::BaseProducer;
 use rdkafka::{Offset, TopicPartitionList};
+use stage::config::{KafkaArgs, seconds};
+use stage::kafka::Visitor;
+use stage::service::Shutdown;
+use stage::topics::{Created, Shape, create};
+use stage::unix_micros;
 
 use crate::cluster::{Cluster, PATIENCE, Place};
 use crate::failure::{Done, Failure};

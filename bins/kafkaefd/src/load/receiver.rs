@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use pipeline::service::Shutdown;
-use pipeline::unix_micros;
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use rdkafka::message::{BorrowedMessage, Message};
+use stage::service::Shutdown;
+use stage::unix_micros;
 
 use super::stamp::Stamp;
 use crate::failure::Failure;

@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use pipeline::kafka::Visitor;
-use pipeline::reports_to_its_reporter;
-use pipeline::service::Shutdown;
-use pipeline::unix_micros;
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
+use stage::kafka::Visitor;
+use stage::reports_to_its_reporter;
+use stage::service::Shutdown;
+use stage::unix_micros;
 
 use super::stamp::Stamp;
 use crate::failure::Failure;

@@ -5,16 +5,16 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use confluent_avro::frame::{Frame, FrameError};
-use pipeline::config::RegistryArgs;
-use pipeline::readable::hex;
-use pipeline::records::RecordDecoder;
-use pipeline::registry::Registry;
 use sal::encode::Encoder;
 use sal::name::{Dialect, TopicName};
 use sal::plan::Plan;
 use sal::time::TimeScale;
 use sal::wire::Message as SalMessage;
 use serde_json::Value;
+use stage::config::RegistryArgs;
+use stage::readable::hex;
+use stage::records::RecordDecoder;
+use stage::registry::Registry;
 
 use crate::failure::Failure;
 
@@ -145,7 +145,7 @@ impl Decoder {
                 }
                 Err(problem)
             }
-            Err(error) => Err(self.remember(what, pipeline::chain(&error))),
+            Err(error) => Err(self.remember(what, stage::chain(&error))),
         }
     }
 
@@ -181,7 +181,7 @@ impl Decoder {
                 Ok(read) => self.record(&read).await,
                 Err(error) => Err(error.to_string()),
             },
-            Err(error) => Err(pipeline::chain(&error)),
+            Err(error) => Err(stage::chain(&error)),
         };
         self.frame = frame;
         decoded
@@ -203,8 +203,8 @@ impl Decoder {
                     self.sal.insert(topic.to_owned(), (id, plan));
                     return Ok(());
                 }
-                Ok((_, Err(error))) => problem = pipeline::chain(&error),
-                Err(error) => problem = pipeline::chain(&error),
+                Ok((_, Err(error))) => problem = stage::chain(&error),
+                Err(error) => problem = stage::chain(&error),
             }
         }
         Err(self.remember(topic.to_owned(), problem))

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 use std::str::FromStr;
 
-use pipeline::config::Moment;
-use pipeline::printable::{self, Printable};
-use pipeline::readable::{add_headers, add_key};
 use serde_json::{Map, Value};
+use stage::config::Moment;
+use stage::printable::{self, Printable};
+use stage::readable::{add_headers, add_key};
 
 use super::decode::Decoded;
 use super::message::{Message, shown_text};

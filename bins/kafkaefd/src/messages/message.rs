@@ -4,11 +4,11 @@ use std::cell::Cell;
 use std::panic;
 use std::sync::Once;
 
-use pipeline::headers::OwnHeaders;
-use pipeline::readable::readable;
 use rdkafka::Message as _;
 use rdkafka::message::BorrowedMessage;
 use serde_json::Value;
+use stage::headers::OwnHeaders;
+use stage::readable::readable;
 
 /// A header: its name, and its value if it has one.
 pub type Header = (String, Option<Vec<u8>>);

@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr;
 use std::time::Duration;
 
-use pipeline::config::{Moment, moment};
-use pipeline::kafka::{Silence, Visitor};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use stage::config::{Moment, moment};
+use stage::kafka::{Silence, Visitor};
 
 use super::last;
 use super::message::Message;
@@ -190,7 +190,7 @@ impl Reader {
                 Ok(Met::Nothing)
             }
             Err(error) if passes(&error) => {
-                self.complain(&pipeline::chain(&error));
+                self.complain(&stage::chain(&error));
                 Ok(Met::Nothing)
             }
             Err(error) => Err(Failure::kafka(format!("reading {}", self.topic))(error)),

@@ -16,7 +16,7 @@ pub struct RecordWriter {
 impl RecordWriter {
     /// By the schema that the registry has under this id.
     pub fn new(id: u32, schema: &str) -> Result<Self, String> {
-        let schema = Schema::parse(schema).map_err(|error| pipeline::chain(&error))?;
+        let schema = Schema::parse(schema).map_err(|error| stage::chain(&error))?;
         Ok(Self { schema, id })
     }
 

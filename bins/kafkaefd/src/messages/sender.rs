@@ -4,13 +4,13 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use pipeline::kafka::Visitor;
-use pipeline::lock;
-use pipeline::reports_to_its_reporter;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext, PurgeConfig};
+use stage::kafka::Visitor;
+use stage::lock;
+use stage::reports_to_its_reporter;
 
 use super::message::Header;
 use crate::failure::Failure;

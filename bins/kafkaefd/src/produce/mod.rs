@@ -5,11 +5,11 @@ mod lines;
 use std::time::Duration;
 
 use clap::Args;
-use pipeline::Printable;
-use pipeline::config::{KafkaArgs, RegistryArgs};
-use pipeline::registry::{Registry, RegistryError};
-use pipeline::service::Shutdown;
 use serde::Serialize;
+use stage::Printable;
+use stage::config::{KafkaArgs, RegistryArgs};
+use stage::registry::{Registry, RegistryError};
+use stage::service::Shutdown;
 
 use crate::cluster::Cluster;
 use crate::failure::{Done, Failure, nearest};
@@ -132,7 +132,7 @@ impl ProduceArgs {
                 self.refuse(&mut answer, number, reason);
             }
             for lost in sender.take_lost() {
-                self.refuse(&mut answer, lost.number, pipeline::chain(&lost.error));
+                self.refuse(&mut answer, lost.number, stage::chain(&lost.error));
             }
             if !self.keep_going && !answer.refused.is_empty() {
                 break;
@@ -140,7 +140,7 @@ impl ProduceArgs {
         }
         sender.settle();
         for lost in sender.take_lost() {
-            self.refuse(&mut answer, lost.number, pipeline::chain(&lost.error));
+            self.refuse(&mut answer, lost.number, stage::chain(&lost.error));
         }
         answer.delivered = sender.delivered();
         answer.refused.sort_by_key(|refused| refused.line);

@@ -1,10 +1,10 @@
 //! `registry compat`: by which level schemas are judged, of the registry or of one subject.
 
 use clap::{Args, ValueEnum};
-use pipeline::config::RegistryArgs;
-use pipeline::printable::Printable;
-use pipeline::registry::{Registry, RegistryError};
 use serde::Serialize;
+use stage::config::RegistryArgs;
+use stage::printable::Printable;
+use stage::registry::{Registry, RegistryError};
 
 use crate::failure::{Done, Failure};
 use crate::screen::{AnswerArgs, Consent, strong};

@@ -1,10 +1,10 @@
 //! `registry delete`: says what will be gone, asks, and deletes: softly, or for ever.
 
 use clap::Args;
-use pipeline::config::RegistryArgs;
-use pipeline::printable::Printable;
-use pipeline::registry::{Registry, RegistryError};
 use serde::Serialize;
+use stage::config::RegistryArgs;
+use stage::printable::Printable;
+use stage::registry::{Registry, RegistryError};
 
 use crate::failure::{Done, Failure};
 use crate::screen::{AnswerArgs, Consent, bad, plural};

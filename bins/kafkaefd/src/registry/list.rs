@@ -2,10 +2,10 @@
 
 use clap::Args;
 use futures::{StreamExt, TryStreamExt, stream};
-use pipeline::config::RegistryArgs;
-use pipeline::registry::{Registry, RegistryError};
 use regex::Regex;
 use serde::Serialize;
+use stage::config::RegistryArgs;
+use stage::registry::{Registry, RegistryError};
 
 use crate::failure::{Done, Failure};
 use crate::screen::{AnswerArgs, Cell, Table, bar, faint};

@@ -9,8 +9,8 @@ mod test;
 mod upload;
 
 use clap::{Args, Subcommand};
-use pipeline::config::RegistryArgs;
-use pipeline::registry::{Registry, RegistryError};
+use stage::config::RegistryArgs;
+use stage::registry::{Registry, RegistryError};
 
 use crate::failure::{Done, Failure, nearest};
 

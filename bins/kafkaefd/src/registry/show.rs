@@ -1,10 +1,10 @@
 //! `registry show`: the schema of a version.
 
 use clap::Args;
-use pipeline::config::RegistryArgs;
-use pipeline::printable;
 use serde::Serialize;
 use serde_json::Value;
+use stage::config::RegistryArgs;
+use stage::printable;
 
 use crate::failure::{Done, Failure};
 use crate::screen::{AnswerArgs, faint, note};

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use pipeline::config::RegistryArgs;
-use pipeline::printable::Printable;
 use serde::Serialize;
+use stage::config::RegistryArgs;
+use stage::printable::Printable;
 
 use super::schema_file;
 use crate::failure::{Done, Failure};

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use pipeline::config::RegistryArgs;
-use pipeline::printable::Printable;
-use pipeline::registry::{PublishRules, Published, RegistryError};
 use serde::Serialize;
+use stage::config::RegistryArgs;
+use stage::printable::Printable;
+use stage::registry::{PublishRules, Published, RegistryError};
 
 use super::schema_file;
 use crate::failure::{Done, Failure};

@@ -4,10 +4,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use pipeline::config::RegistryArgs;
-use pipeline::registry::PublishRules;
 use sal::avro::Options;
 use sal::name::{Dialect, check_subname};
+use stage::config::RegistryArgs;
+use stage::registry::PublishRules;
 
 use super::diff::DiffArgs;
 use super::github::GithubArgs;

@@ -19,9 +19,9 @@ pub use diff::DiffArgs;
 pub use github::GithubArgs;
 
 use args::{Action, Target};
-use pipeline::printable::{self, Printable};
 use read::Converted;
 use source::Source;
+use stage::printable::{self, Printable};
 use summary::Summary;
 
 use crate::failure::{Done, Failure};
@@ -80,15 +80,15 @@ async fn convert(args: &ConvertArgs) -> Result<Done, Failure> {
     if args.json {
         out(&printable::json(&summary.json().to_string()))?;
     } else if matches!(args.target(), Target::Print) {
-        pipeline::stderr_line!("{summary}");
+        stage::stderr_line!("{summary}");
     } else {
         out(&summary)?;
     }
     for error in &converted.errors {
-        pipeline::stderr_line!("{}", Printable(error));
+        stage::stderr_line!("{}", Printable(error));
     }
     for reason in summary.refused() {
-        pipeline::stderr_line!("{}", Printable(reason));
+        stage::stderr_line!("{}", Printable(reason));
     }
     Ok(if converted.errors.is_empty() && summary.refused().is_empty() {
         Done::All
@@ -105,6 +105,6 @@ fn print(converted: &Converted) -> Result<(), Failure> {
 }
 
 fn failed(error: &dyn std::error::Error) -> Done {
-    pipeline::stderr_line!("kafkaefd: {}", pipeline::chain(error));
+    stage::stderr_line!("kafkaefd: {}", stage::chain(error));
     Done::Partly
 }

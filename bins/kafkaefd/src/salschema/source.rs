@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use pipeline::schema_dir::{SchemaDir, SchemaDirError};
 use sal::interface::SourceFile;
+use stage::schema_dir::{SchemaDir, SchemaDirError};
 
 use super::github::{Github, GithubArgs};
 use crate::failure::Failure;
@@ -43,7 +43,7 @@ impl Source {
                 source,
             }),
         };
-        let files = files.map_err(|error| Failure::Usage(pipeline::chain(&error)))?;
+        let files = files.map_err(|error| Failure::Usage(stage::chain(&error)))?;
         Ok(Self { files, name })
     }
 

@@ -4,11 +4,11 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use pipeline::config::RegistryArgs;
-use pipeline::registry::{PublishRules, Published, Registry, RegistryError, RegistrySetupError};
-use pipeline::retry::Verdict;
 use sal::avro::TopicSchema;
 use serde_json::Value;
+use stage::config::RegistryArgs;
+use stage::registry::{PublishRules, Published, Registry, RegistryError, RegistrySetupError};
+use stage::retry::Verdict;
 use tokio::task::{JoinError, JoinSet};
 
 use crate::failure::Failure;
@@ -86,7 +86,7 @@ async fn work(
     rules: PublishRules,
     bar: ProgressBar,
 ) -> Result<Uploaded, RegistryError> {
-    let next = || pipeline::lock(&queue).pop_front();
+    let next = || stage::lock(&queue).pop_front();
     let mut done = Uploaded::default();
     while let Some((subject, schema)) = next() {
         match registry.publish(&subject, &schema.to_string(), rules).await {
@@ -97,11 +97,8 @@ async fn work(
             Err(error) => {
                 let failure = Failure::from(error);
                 let hint = failure.hint().map(|hint| format!("; try: {hint}"));
-                done.refused.push(format!(
-                    "{}{}",
-                    pipeline::chain(&failure),
-                    hint.unwrap_or_default()
-                ));
+                done.refused
+                    .push(format!("{}{}", stage::chain(&failure), hint.unwrap_or_default()));
             }
         }
         bar.inc(1);

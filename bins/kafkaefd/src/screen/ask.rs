@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use clap::Args;
-use pipeline::printable::Printable;
+use stage::printable::Printable;
 
 use crate::failure::Failure;
 
@@ -22,12 +22,12 @@ impl Consent {
             return Ok(());
         }
         let asked = io::stdin().is_terminal();
-        pipeline::stderr_text!("{}", Printable(what));
+        stage::stderr_text!("{}", Printable(what));
         if !asked {
-            pipeline::stderr_line!("");
+            stage::stderr_line!("");
             return Err(Failure::Declined { asked });
         }
-        pipeline::stderr_text!("? [y/N] ");
+        stage::stderr_text!("? [y/N] ");
         let _ = io::stderr().flush();
         let mut answer = String::new();
         let read = io::stdin().lock().read_line(&mut answer);

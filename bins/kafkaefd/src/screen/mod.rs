@@ -11,8 +11,8 @@ use std::fmt::Display;
 use std::io::Write;
 
 use clap::Args;
-use pipeline::stdout::{self, StdoutError};
 use serde::Serialize;
+use stage::stdout::{self, StdoutError};
 
 pub use ask::Consent;
 pub use outcomes::Outcome;
@@ -52,7 +52,7 @@ pub fn note(text: &dyn Display) {
 /// A JSON document on one line of stdout.
 pub fn json<T: Serialize>(value: &T) -> Result<(), StdoutError> {
     match serde_json::to_string(value) {
-        Ok(text) => out(&pipeline::printable::json(&text)),
+        Ok(text) => out(&stage::printable::json(&text)),
         // No type of ours has keys that are not text, which is all that can fail here.
         Err(error) => stdout::written(Err(error.into())),
     }

@@ -2,9 +2,9 @@
 
 use std::fmt::{self, Display};
 
-use pipeline::stdout::StdoutError;
 use rdkafka::error::RDKafkaErrorCode;
 use serde::ser::{Serialize, SerializeMap, Serializer};
+use stage::stdout::StdoutError;
 
 use super::{AnswerArgs, Cell, Table, bad, faint, good};
 use crate::failure::{Done, words};

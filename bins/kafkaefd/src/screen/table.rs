@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ContentArrangement};
-use pipeline::printable::Printable;
+use stage::printable::Printable;
 
 use super::{count, strong};
 

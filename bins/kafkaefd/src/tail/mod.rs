@@ -15,8 +15,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use pipeline::config::{KafkaArgs, RegistryArgs};
-use pipeline::service::Shutdown;
+use stage::config::{KafkaArgs, RegistryArgs};
+use stage::service::Shutdown;
 
 use crate::cluster::Cluster;
 use crate::failure::{Done, Failure};

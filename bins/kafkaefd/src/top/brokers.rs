@@ -4,11 +4,11 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use pipeline::config::KafkaArgs;
-use pipeline::kafka::Visitor;
 use rdkafka::consumer::BaseConsumer;
 use regex::Regex;
 use serde::Serialize;
+use stage::config::KafkaArgs;
+use stage::kafka::Visitor;
 
 use crate::cluster::{Cluster, Group, GroupState, Position, SeenGaps};
 use crate::failure::Failure;
@@ -82,7 +82,7 @@ impl Brokers {
                 // They are reached anew the next time, and why they are not is said then.
                 self.known = None;
                 BrokersView {
-                    away: Some(pipeline::chain(&failure)),
+                    away: Some(stage::chain(&failure)),
                     ..BrokersView::default()
                 }
             }

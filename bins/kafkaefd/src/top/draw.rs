@@ -1,14 +1,14 @@
 //! One frame: the stages above, the groups below, the keys at the foot.
 
-use pipeline::Printable;
 use ratatui::Frame;
 use ratatui::layout::{Alignment, Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Cell, Clear, Paragraph, Row, Table, TableState, Wrap};
+use stage::Printable;
 
 use super::brokers::{BrokersView, NOTABLE};
-use super::stage::StageRow;
+use super::process::StageRow;
 use super::state::State;
 use super::view::View;
 use crate::cluster::GroupState;

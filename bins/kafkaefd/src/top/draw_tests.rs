@@ -5,7 +5,7 @@ use ratatui::backend::TestBackend;
 
 use super::brokers::{BrokersView, GroupRow, PartitionRow};
 use super::draw::draw;
-use super::stage::StageRow;
+use super::process::StageRow;
 use super::state::State;
 use super::text;
 use super::view::View;

@@ -11,8 +11,8 @@ mod brokers;
 mod draw;
 #[cfg(test)]
 mod draw_tests;
-mod exposition;
-mod stage;
+mod process;
+mod prometheus_text;
 mod state;
 mod view;
 
@@ -22,20 +22,20 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::Args;
-use pipeline::config::{KafkaArgs, Moment, seconds};
-use pipeline::lock;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
 use regex::Regex;
+use stage::config::{KafkaArgs, Moment, seconds};
+use stage::lock;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::failure::{Done, Failure};
 use crate::screen::{json, out};
 use brokers::Brokers;
-use stage::Stage;
-pub(crate) use stage::point_age;
+use process::Stage;
+pub(crate) use process::point_age;
 use state::State;
 use view::View;
 

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::brokers::BrokersView;
-use super::stage::StageRow;
+use super::process::StageRow;
 
 /// One frame's worth.
 #[derive(Debug, Clone, Default, Serialize)]

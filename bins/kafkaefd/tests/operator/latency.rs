@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use pipeline::config::ServiceArgs;
-use pipeline::metrics::SinkMetrics;
-use pipeline::service::Service;
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use serde_json::{Value as Json, json};
+use stage::config::ServiceArgs;
+use stage::metrics::SinkMetrics;
+use stage::service::Service;
 
 use super::kafkaefd;
 use crate::real::{Services, kafka, registry, unique};
@@ -48,7 +48,7 @@ fn the_steps_of_records_are_measured() {
         registry::register(&services, &subject, &schema).await;
         registry::id(&services, &subject).await
     });
-    let now = pipeline::unix_micros() / 1_000;
+    let now = stage::unix_micros() / 1_000;
     let record = |number: i64, created: i64, ingested: i64| {
         let moments = [long(now), long(now + created), long(now + ingested), long(number)].concat();
         let frame = [vec![0], id.to_be_bytes().to_vec(), moments].concat();

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use pipeline::config::ServiceArgs;
-use pipeline::metrics::TransformMetrics;
-use pipeline::service::Service;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 use serde_json::Value as Json;
+use stage::config::ServiceArgs;
+use stage::metrics::TransformMetrics;
+use stage::service::Service;
 
 use super::kafkaefd;
 use crate::real::{Services, kafka, unique};

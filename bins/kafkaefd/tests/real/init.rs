@@ -1,10 +1,10 @@
 //! `saltransform init` on the real registries, which differ in what they call the same schema.
 
 use clap::Parser;
-use pipeline::config::RegistryArgs;
-use pipeline::registry::Registry;
 use saltransform::config::{Cli, Command};
 use saltransform::init::{InitError, Prepared, register_schemas};
+use stage::config::RegistryArgs;
+use stage::registry::Registry;
 
 use super::{Services, root, unique};
 

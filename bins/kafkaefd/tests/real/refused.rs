@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use influxsink::batch::{Batch, BatchedPoint};
 use influxsink::write::{Delivery, Destination, Ended, Fates, InfluxTarget, InfluxWriter, Place, Token};
-use pipeline::config::Secret;
-use pipeline::dead_letter::Reason;
-use pipeline::metrics::SinkMetrics;
-use pipeline::service::{Readiness, Shutdown};
+use stage::config::Secret;
+use stage::dead_letter::Reason;
+use stage::metrics::SinkMetrics;
+use stage::service::{Readiness, Shutdown};
 
 use super::influx::{Influx1, Influx2};
 use super::{Services, unique};
@@ -41,7 +41,7 @@ fn deliver(
     runtime: &tokio::runtime::Handle,
 ) -> (Noted, u64) {
     let mut batch = Batch::default();
-    let now = pipeline::unix_micros();
+    let now = stage::unix_micros();
     for (at, (fields, age)) in points.enumerate() {
         let time = now - age;
         batch

@@ -4,11 +4,11 @@
 use std::time::Duration;
 
 use devstack::influx::InfluxServer;
-use pipeline::config::{KafkaArgs, RegistryArgs, ServiceArgs};
-use pipeline::service::Service;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use stage::config::{KafkaArgs, RegistryArgs, ServiceArgs};
+use stage::service::Service;
 
 use super::mock_state::{self, Frames};
 use super::{Services, unique, until};
@@ -25,7 +25,7 @@ async fn a_stretch_of_time_is_written_again_by_a_group_of_its_own() {
     let name = unique("replay");
     let topic = format!("lsst.{name}.Mock_state");
     let id = mock_state::prepare(&services, &topic, PARTITIONS).await;
-    let start = pipeline::unix_micros() / 1_000_000 * 1_000 - 3_600_000;
+    let start = stage::unix_micros() / 1_000_000 * 1_000 - 3_600_000;
     let second = |n: usize| start + 1_000 * n as i64;
     write_in_a_transaction(&services, &topic, &mut Frames::new(id), second);
 
@@ -37,7 +37,7 @@ async fn a_stretch_of_time_is_written_again_by_a_group_of_its_own() {
     let committed = committed(&services, &topic, &name);
 
     // Another database is one that has lost everything.
-    let time = |n: usize| pipeline::config::Moment(second(n)).to_string();
+    let time = |n: usize| stage::config::Moment(second(n)).to_string();
     let repaired = InfluxServer::start().await.unwrap();
     let minute = ["--from", &time(100), "--to", &time(200), "--replay", "minute"];
     run_to_its_end(&services, &topic, &name, &repaired, &minute).await;
@@ -107,7 +107,7 @@ impl Sink {
         let ended = tokio::time::timeout(PATIENCE, self.task)
             .await
             .expect("it ends by itself");
-        ended.unwrap().map_err(|error| pipeline::chain(&error)).unwrap();
+        ended.unwrap().map_err(|error| stage::chain(&error)).unwrap();
         assert!(!self.service.shutdown.has_failed());
     }
 }

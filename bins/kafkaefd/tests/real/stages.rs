@@ -4,9 +4,9 @@ use std::path::Path;
 use std::thread::JoinHandle;
 
 use clap::Parser;
-use pipeline::config::{KafkaArgs, RegistryArgs, ServiceArgs};
-use pipeline::intake::Topics;
-use pipeline::service::Service;
+use stage::config::{KafkaArgs, RegistryArgs, ServiceArgs};
+use stage::intake::Topics;
+use stage::service::Service;
 use tokio::runtime::Handle;
 
 use super::Services;
@@ -84,7 +84,7 @@ pub(crate) async fn saltransform_init(services: &Services, flags: &[&str]) {
     };
     saltransform::init::prepare(&args)
         .await
-        .map_err(|error| pipeline::chain(&error))
+        .map_err(|error| stage::chain(&error))
         .unwrap();
 }
 
@@ -103,7 +103,7 @@ pub(crate) fn saltransform(services: &Services, flags: &[&str]) -> Stage {
         let stage = runtime.block_on(async { saltransform::run::Stage::new(&args, service) });
         stage
             .and_then(saltransform::run::Stage::run)
-            .map_err(|error| pipeline::chain(&error))
+            .map_err(|error| stage::chain(&error))
     })
 }
 
@@ -119,7 +119,7 @@ pub(crate) async fn salmock(services: &Services, flags: &[&str]) -> u64 {
     };
     let service = Service::embedded(&ServiceArgs::default());
     let report = salmock::produce(&args.check().unwrap(), &service).await;
-    let report = report.map_err(|error| pipeline::chain(&error)).unwrap();
+    let report = report.map_err(|error| stage::chain(&error)).unwrap();
     assert_eq!(report.failed, 0, "{report:?}");
     report.produced
 }
@@ -182,6 +182,6 @@ pub(crate) fn influxsink(services: &Services, group: &str, topics: &str, to: &Da
     let config = args.check().unwrap();
     let runtime = Handle::current();
     Stage::start(move |service| {
-        influxsink::run(&config, service, &runtime).map_err(|error| pipeline::chain(&error))
+        influxsink::run(&config, service, &runtime).map_err(|error| stage::chain(&error))
     })
 }

@@ -48,7 +48,7 @@ impl Secured {
             "PYTHON",
         ])?;
         let ca = Path::new(services.get("SECURED_CERTS")).join("ca.pem");
-        let builder = pipeline::tls::trusting(reqwest::Client::builder(), Some(&ca)).unwrap();
+        let builder = stage::tls::trusting(reqwest::Client::builder(), Some(&ca)).unwrap();
         Some(Self {
             http: builder.no_proxy().build().unwrap(),
             services,

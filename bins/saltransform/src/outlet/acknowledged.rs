@@ -7,16 +7,16 @@ use std::mem;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use pipeline::dead_letter::{DeadLetters, Reason, is_too_large, shares_a_batch};
-use pipeline::intake::{Receipt, Taken};
-use pipeline::kafka::{AnyClient, KnownTopics, Progress, Reporter, Watched};
-use pipeline::lock;
-use pipeline::metrics::TransformMetrics;
-use pipeline::service::Shutdown;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
+use stage::dead_letter::{DeadLetters, Reason, is_too_large, shares_a_batch};
+use stage::intake::{Receipt, Taken};
+use stage::kafka::{AnyClient, KnownTopics, Progress, Reporter, Watched};
+use stage::lock;
+use stage::metrics::TransformMetrics;
+use stage::service::Shutdown;
 
 use super::alone::Alone;
 use super::reports::{Reports, serve};
@@ -252,7 +252,7 @@ impl<'m> OutletContext<'m> {
                 if warned.is_none_or(|at| at.elapsed() > Duration::from_secs(30)) {
                     *warned = Some(Instant::now());
                     tracing::warn!(
-                        error = %pipeline::chain(&error),
+                        error = %stage::chain(&error),
                         "broker does not take a record; trying again every second (does its topic exist? see saltransform init)"
                     );
                 }
@@ -264,7 +264,7 @@ impl<'m> OutletContext<'m> {
     }
 }
 
-pipeline::reports_to_its_reporter!(OutletContext<'_>);
+stage::reports_to_its_reporter!(OutletContext<'_>);
 
 impl<'m> ProducerContext for OutletContext<'m> {
     type DeliveryOpaque = Box<Sent<'m>>;

@@ -13,11 +13,11 @@ mod watched;
 use std::sync::Arc;
 use std::time::Duration;
 
-use pipeline::config::KafkaConfigError;
-use pipeline::dead_letter::{Reason, allow_large};
-use pipeline::intake::{Taken, TransactionalOutlet};
-use pipeline::kafka::{SAFE_PRODUCER, Watched};
 use rdkafka::ClientConfig;
+use stage::config::KafkaConfigError;
+use stage::dead_letter::{Reason, allow_large};
+use stage::intake::{Taken, TransactionalOutlet};
+use stage::kafka::{SAFE_PRODUCER, Watched};
 
 pub(crate) use acknowledged::{Acknowledged, Returned};
 pub(crate) use sent::{Counter, Sent};

@@ -7,10 +7,10 @@ use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use pipeline::dead_letter::Extent;
-use pipeline::intake::Taken;
-use pipeline::lock;
 use rdkafka::Message;
+use stage::dead_letter::Extent;
+use stage::intake::Taken;
+use stage::lock;
 
 /// More are not remembered; what is forgotten is found out again.
 const MAX_REMEMBERED: usize = 100_000;

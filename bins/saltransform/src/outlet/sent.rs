@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use pipeline::intake::Taken;
-use pipeline::kafka::Probe;
+use stage::intake::Taken;
+use stage::kafka::Probe;
 
 /// A message whose record is on its way.
 pub(crate) struct Sent<'m> {

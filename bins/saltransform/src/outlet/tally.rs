@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use pipeline::metrics::{KafkaMetrics, TransformMetrics};
+use stage::metrics::{KafkaMetrics, TransformMetrics};
 
 /// What became of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -8,18 +8,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use pipeline::dead_letter::{self, Extent, Letter, Reason, is_too_large, shares_a_batch};
-use pipeline::intake::{Gate, Taken, TransactionalOutlet, TransactionalProducer};
-use pipeline::kafka::{KnownTopics, Reporter, TopicProbe};
-use pipeline::lock;
-use pipeline::metrics::TransformMetrics;
-use pipeline::origin::Origin;
-use pipeline::retry::Backoff;
-use pipeline::service::Shutdown;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
+use stage::dead_letter::{self, Extent, Letter, Reason, is_too_large, shares_a_batch};
+use stage::intake::{Gate, Taken, TransactionalOutlet, TransactionalProducer};
+use stage::kafka::{KnownTopics, Reporter, TopicProbe};
+use stage::lock;
+use stage::metrics::TransformMetrics;
+use stage::origin::Origin;
+use stage::retry::Backoff;
+use stage::service::Shutdown;
 
 use super::acknowledged::is_refusal;
 use super::alone::Alone;
@@ -137,7 +137,7 @@ impl<'m> Transactional<'m> {
             BaseRecord::with_opaque_to(topic, Box::new(on_its_way)).payload(frame);
         record.key = key.as_deref();
         if let Some((error, back)) = self.hand_over(record) {
-            self.bury_sent(back.sent, pipeline::chain(&error));
+            self.bury_sent(back.sent, stage::chain(&error));
         }
     }
 
@@ -202,7 +202,7 @@ impl<'m> Transactional<'m> {
     }
 
     /// Passes the gate, unless the message is not to be sent any more.
-    fn passes(&self, taken: &Taken<'m>) -> Option<pipeline::intake::Pass<'_>> {
+    fn passes(&self, taken: &Taken<'m>) -> Option<stage::intake::Pass<'_>> {
         let pass = self.gate.pass(|| self.poll(Duration::from_millis(2)))?;
         // Once given up nothing more is sent: what follows a dropped message must not overtake it.
         (!taken.receipt.is_revoked() && !self.context().shutdown.given_up()).then_some(pass)
@@ -308,7 +308,7 @@ impl<'m> Context<'m> {
             }
         } else if on_its_way.letter.is_none() {
             Verdict {
-                record: Some(pipeline::chain(error)),
+                record: Some(stage::chain(error)),
                 alone: false,
                 ..verdict
             }
@@ -337,7 +337,7 @@ impl OnItsWay<'_> {
     }
 }
 
-pipeline::reports_to_its_reporter!(Context<'_>);
+stage::reports_to_its_reporter!(Context<'_>);
 
 impl<'m> ProducerContext for Context<'m> {
     type DeliveryOpaque = Box<OnItsWay<'m>>;

@@ -3,12 +3,12 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use pipeline::intake::TransactionalProducer;
-use pipeline::kafka::{AnyClient, Progress, Watched};
 use rdkafka::consumer::ConsumerGroupMetadata;
 use rdkafka::error::KafkaResult;
 use rdkafka::producer::Producer;
 use rdkafka::{ClientConfig, TopicPartitionList};
+use stage::intake::TransactionalProducer;
+use stage::kafka::{AnyClient, Progress, Watched};
 
 use super::transactional::Transactional;
 

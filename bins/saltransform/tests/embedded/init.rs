@@ -3,12 +3,12 @@
 
 use clap::Parser;
 use devstack::RegistryServer;
-use pipeline::config::RegistryArgs;
-use pipeline::registry::Registry;
 use sal::avro::has_wire_extras;
 use saltransform::config::{Cli, Command};
 use saltransform::init::{InitError, Prepared, register_schemas};
 use saltransform::register::RegisterError;
+use stage::config::RegistryArgs;
+use stage::registry::Registry;
 
 const SUBJECT: &str = "lsst.sal.Test_scalars-value";
 

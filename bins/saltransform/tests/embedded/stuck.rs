@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use devstack::KafkaProxy;
-use pipeline::config::KafkaArgs;
 use saltransform::config::RunArgs;
+use stage::config::KafkaArgs;
 
 use crate::PRODUCED;
 use crate::stack::{Running, Stack, message};

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use pipeline::config::Secret;
-use pipeline::tls;
 use reqwest::header::CONTENT_TYPE;
 use reqwest::{Method, RequestBuilder, Response, StatusCode, redirect};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use stage::config::Secret;
+use stage::tls;
 
 use super::ConnectArgs;
 use crate::failure::{Failure, nearest};
@@ -73,7 +73,7 @@ impl State {
 impl Connect {
     /// A client; nothing is asked yet.
     pub(super) fn new(args: &ConnectArgs) -> Result<Self, Failure> {
-        let usage = |error: &dyn std::error::Error| Failure::Usage(pipeline::chain(error));
+        let usage = |error: &dyn std::error::Error| Failure::Usage(stage::chain(error));
         let builder = tls::trusting(reqwest::Client::builder(), args.kafka_connect_ca_file.as_deref())
             .map_err(|error| usage(&error))?;
         let client = builder
@@ -355,7 +355,7 @@ mod tests {
             ] {
                 let error = done.expect_err(page);
                 assert!(
-                    pipeline::chain(&error).contains("this is not Kafka Connect"),
+                    stage::chain(&error).contains("this is not Kafka Connect"),
                     "{error}"
                 );
             }

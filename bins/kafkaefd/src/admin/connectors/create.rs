@@ -5,11 +5,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use pipeline::config::{KafkaArgs, seconds};
-use pipeline::service::Shutdown;
 use regex::Regex;
 use serde::Deserialize;
 use serde_json::json;
+use stage::config::{KafkaArgs, seconds};
+use stage::service::Shutdown;
 
 use super::client::{Config, Connect};
 use super::influxdb_sink::{SinkArgs, shown};
@@ -99,7 +99,7 @@ impl InfluxdbSinkArgs {
         if self.dry_run {
             let whole = json!({ "config": shown(&config), "name": self.sink.name });
             let text = serde_json::to_string_pretty(&whole).unwrap_or_default();
-            crate::screen::out(&pipeline::printable::json(&text))?;
+            crate::screen::out(&stage::printable::json(&text))?;
             return Ok(Done::All);
         }
         let connect = Connect::new(&self.connect)?;

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use pipeline::config::Secret;
+use stage::config::Secret;
 
 use super::client::Config;
 use crate::failure::Failure;
@@ -89,7 +89,7 @@ impl SinkArgs {
         match &self.password_file {
             Some(path) => Secret::from_file(path)
                 .map(Some)
-                .map_err(|error| Failure::Usage(pipeline::chain(&error))),
+                .map_err(|error| Failure::Usage(stage::chain(&error))),
             None => Ok(std::env::var("INFLUXDB_PASSWORD").ok().map(Secret::new)),
         }
     }

@@ -1,6 +1,6 @@
 //! How connectors are, for people.
 
-use pipeline::printable::Printable;
+use stage::printable::Printable;
 
 use super::client::{Config, Part, State};
 use crate::screen::{Cell, Table, bad, good, warn};

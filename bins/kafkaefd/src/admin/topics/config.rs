@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use clap::Args;
-use pipeline::config::KafkaArgs;
 use rdkafka::admin::{AlterConfig, ConfigEntry, ConfigSource, OwnedResourceSpecifier, ResourceSpecifier};
 use serde::Serialize;
+use stage::config::KafkaArgs;
 
 use crate::cluster::Cluster;
 use crate::failure::{Done, Failure, words};

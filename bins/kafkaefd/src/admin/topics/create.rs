@@ -1,8 +1,8 @@
 //! `admin topics create`: makes topics; those that are there stay as they are.
 
 use clap::Args;
-use pipeline::config::KafkaArgs;
-use pipeline::topics::{Created, Shape, create};
+use stage::config::KafkaArgs;
+use stage::topics::{Created, Shape, create};
 
 use crate::cluster::{Cluster, PATIENCE};
 use crate::failure::{Done, Failure, words};

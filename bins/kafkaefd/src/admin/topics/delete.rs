@@ -1,7 +1,7 @@
 //! `admin topics delete`: says how much will be gone, asks, and deletes.
 
 use clap::Args;
-use pipeline::config::KafkaArgs;
+use stage::config::KafkaArgs;
 
 use crate::cluster::Cluster;
 use crate::failure::{Done, Failure};

@@ -1,9 +1,9 @@
 //! `admin topics list`: the cluster's topics, as a table or as names for a shell.
 
 use clap::Args;
-use pipeline::config::KafkaArgs;
 use regex::Regex;
 use serde::Serialize;
+use stage::config::KafkaArgs;
 
 use crate::cluster::{Cluster, Topic};
 use crate::failure::{Done, Failure};

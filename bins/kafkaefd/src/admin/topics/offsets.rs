@@ -1,8 +1,8 @@
 //! `admin topics offsets`: oldest and newest offset of each partition, and how many messages lie between.
 
 use clap::Args;
-use pipeline::config::KafkaArgs;
 use serde::Serialize;
+use stage::config::KafkaArgs;
 
 use crate::cluster::{Cluster, PartitionOffsets};
 use crate::failure::{Done, Failure};

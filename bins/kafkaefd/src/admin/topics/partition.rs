@@ -1,9 +1,9 @@
 //! `admin topics partition`: more partitions for a topic. Kafka knows no way back, and keys move.
 
 use clap::Args;
-use pipeline::config::KafkaArgs;
 use rdkafka::admin::NewPartitions;
 use serde::Serialize;
+use stage::config::KafkaArgs;
 
 use crate::cluster::Cluster;
 use crate::failure::{Done, Failure, words};

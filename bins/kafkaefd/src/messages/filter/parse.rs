@@ -10,8 +10,8 @@ use nom::error::ErrorKind;
 use nom::multi::{fold_many0, many0, many0_count};
 use nom::sequence::{delimited, preceded};
 use nom::{IResult, Parser};
-use pipeline::config::moment;
 use regex::Regex;
+use stage::config::moment;
 
 use super::{Comparison, Expression, Filter, FilterError, Literal, Operator, Root, Step, Test};
 

@@ -6,9 +6,9 @@ mod report;
 use std::path::Path;
 
 use clap::{Args, ValueEnum};
-use pipeline::printable::Printable;
 use sal::avro::Options;
 use sal::name::Dialect;
+use stage::printable::Printable;
 
 use super::github::GithubArgs;
 use super::read::read;

@@ -1,8 +1,8 @@
 //! The comparison as it is shown: a row a change for people, the whole for programs.
 
-use pipeline::printable::Printable;
 use serde::Serialize;
 use serde_json::Value;
+use stage::printable::Printable;
 
 use super::compare::{AttributeChange, Change, FieldChange, TopicChange};
 use crate::resolution::Resolution;

@@ -2,12 +2,12 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use pipeline::config::Secret;
-use pipeline::printable::Printable;
 use reqwest::header::{ACCEPT, HeaderMap};
 use reqwest::{Client, Response, StatusCode, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use stage::config::Secret;
+use stage::printable::Printable;
 
 use super::args::{GithubArgs, Repository};
 use super::layout::Entry;
@@ -133,7 +133,7 @@ impl Api {
         }
         let client = Client::builder().timeout(TIMEOUT).user_agent(AGENT).build();
         Ok(Self {
-            client: client.map_err(|error| wrong(&pipeline::chain(&error)))?,
+            client: client.map_err(|error| wrong(&stage::chain(&error)))?,
             base,
             repository,
             user: args.github_user.clone(),

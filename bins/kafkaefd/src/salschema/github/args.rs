@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
-use pipeline::config::Secret;
+use stage::config::Secret;
 
 use crate::failure::Failure;
 
@@ -50,7 +50,7 @@ impl GithubArgs {
     /// The token, from its file, the environment or the flag.
     pub(super) fn token(&self) -> Result<Option<Secret>, Failure> {
         if exposed(std::env::args()) {
-            pipeline::stderr_line!(
+            stage::stderr_line!(
                 "warning: {TOKEN_FLAG} is an argument, which process lists show to everybody here: use \
                  --github-token-file or GITHUB_TOKEN"
             );
@@ -58,7 +58,7 @@ impl GithubArgs {
         match &self.github_token_file {
             Some(path) => match Secret::from_file(path) {
                 Ok(token) => Ok(Some(token)),
-                Err(error) => Err(Failure::Usage(pipeline::chain(&error))),
+                Err(error) => Err(Failure::Usage(stage::chain(&error))),
             },
             // An empty variable is none.
             None => Ok(self

@@ -64,7 +64,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 ///
 /// ```
 /// let inner = std::io::Error::other("connection refused");
-/// assert_eq!(pipeline::chain(&inner), "connection refused");
+/// assert_eq!(stage::chain(&inner), "connection refused");
 /// ```
 pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();

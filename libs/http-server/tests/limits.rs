@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Bytes;
 use axum::routing::{get, post};
-use port::Limits;
+use http_server::Limits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::oneshot;
@@ -49,7 +49,7 @@ async fn port(limits: Limits) -> Port {
     Port {
         address,
         stop: Some(stop),
-        task: tokio::spawn(port::serve(listener, router, limits, stopped)),
+        task: tokio::spawn(http_server::serve(listener, router, limits, stopped)),
     }
 }
 

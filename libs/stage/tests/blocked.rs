@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 
 use devstack::Broker;
 use devstack::raw::{Batch, ZSTD};
-use pipeline::config::ServiceArgs;
-use pipeline::intake::{Intake, IntakeOptions, Lane, LaneError, LaneFactory, Taken, Topics};
-use pipeline::kafka::Reporter;
-use pipeline::metrics::KafkaMetrics;
-use pipeline::service::Service;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::Message;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use stage::config::ServiceArgs;
+use stage::intake::{Intake, IntakeOptions, Lane, LaneError, LaneFactory, Taken, Topics};
+use stage::kafka::Reporter;
+use stage::metrics::KafkaMetrics;
+use stage::service::Service;
 
 const TOPIC: &str = "in";
 const PATIENCE: Duration = Duration::from_secs(60);

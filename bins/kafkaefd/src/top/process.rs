@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::exposition::Metrics;
+use super::prometheus_text::Metrics;
 use crate::demo::watch::Times;
 
 /// How long a process may take to answer.
@@ -104,7 +104,7 @@ impl Stage {
             .timeout(PATIENCE)
             .no_proxy()
             .build()
-            .map_err(|error| pipeline::chain(&error))?;
+            .map_err(|error| stage::chain(&error))?;
         Ok(Self {
             url: url.into(),
             client,

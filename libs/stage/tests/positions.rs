@@ -9,10 +9,10 @@ use std::sync::atomic::Ordering;
 
 use consumer::{Consumer, Seen, TOPIC, committed, produce, wait_until};
 use devstack::Broker;
-use pipeline::intake::{IntakeOptions, Topics};
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use stage::intake::{IntakeOptions, Topics};
 
 /// Messages of which the broker keeps some 4,000 a partition.
 const LARGE: usize = 1_000;

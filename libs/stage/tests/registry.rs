@@ -3,9 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 use devstack::RegistryServer;
-use pipeline::config::RegistryArgs;
-use pipeline::registry::{PublishRules, Published, Registry, RegistryError};
-use pipeline::retry::Verdict;
+use stage::config::RegistryArgs;
+use stage::registry::{PublishRules, Published, Registry, RegistryError};
+use stage::retry::Verdict;
 
 const SCHEMA: &str = r#"{"type":"record","name":"R","fields":[{"name":"a","type":"int"}]}"#;
 

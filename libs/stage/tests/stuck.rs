@@ -10,13 +10,13 @@ use std::time::{Duration, Instant};
 
 use consumer::{PATIENCE, Seen, TOPIC};
 use devstack::{Broker, KafkaProxy};
-use pipeline::config::ServiceArgs;
-use pipeline::intake::{Intake, IntakeError, IntakeOptions, Topics, run_generations};
-use pipeline::kafka::Reporter;
-use pipeline::metrics::KafkaMetrics;
-use pipeline::service::{Service, Shutdown};
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use stage::config::ServiceArgs;
+use stage::intake::{Intake, IntakeError, IntakeOptions, Topics, run_generations};
+use stage::kafka::Reporter;
+use stage::metrics::KafkaMetrics;
+use stage::service::{Service, Shutdown};
 
 const CLIENT: &str = "intake";
 /// While librdkafka takes in what an answer says of so many, it loses its brokers, and what would have brought them back.

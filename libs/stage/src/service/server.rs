@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
-use port::Limits;
+use http_server::Limits;
 use prometheus::{Encoder, TextEncoder};
 
 use super::Service;
@@ -34,7 +34,7 @@ pub(super) async fn serve(args: &ServiceArgs, service: &Service) -> Result<Socke
         .route("/ready", get(ready))
         .route("/live", get(live))
         .with_state(service.clone());
-    tokio::spawn(port::serve(
+    tokio::spawn(http_server::serve(
         listener,
         app,
         Limits::WATCHED,

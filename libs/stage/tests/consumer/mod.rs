@@ -8,15 +8,15 @@ use std::thread::{JoinHandle, Scope};
 use std::time::{Duration, Instant};
 
 use devstack::Broker;
-use pipeline::config::ServiceArgs;
-use pipeline::intake::{Intake, IntakeOptions, Lane, LaneError, LaneFactory, Taken, Topics};
-use pipeline::kafka::Reporter;
-use pipeline::metrics::KafkaMetrics;
-use pipeline::service::Service;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use stage::config::ServiceArgs;
+use stage::intake::{Intake, IntakeOptions, Lane, LaneError, LaneFactory, Taken, Topics};
+use stage::kafka::Reporter;
+use stage::metrics::KafkaMetrics;
+use stage::service::Service;
 
 pub(crate) const TOPIC: &str = "in";
 /// A message with which the lane of a test panics.

@@ -9,9 +9,9 @@ use std::sync::mpsc;
 
 use consumer::{BUG, Consumer, PATIENCE, Seen, TOPIC, committed, produce, produce_to, send, wait_until};
 use devstack::Broker;
-use pipeline::intake::{IntakeOptions, Topics};
 use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::{ClientConfig, Offset};
+use stage::intake::{IntakeOptions, Topics};
 
 #[test]
 fn a_lane_that_is_held_up_pauses_the_intake_within_its_bytes_and_loses_nothing() {

@@ -13,7 +13,7 @@ pub const LONGEST: usize = 2_000;
 ///
 /// ```
 /// let topic = "S_telemetry\u{1b}[2J\nerror: \u{202e}lla";
-/// let shown = pipeline::Printable(topic).to_string();
+/// let shown = stage::Printable(topic).to_string();
 /// assert_eq!(shown, r"S_telemetry\u{1b}[2J\nerror: \u{202e}lla");
 /// ```
 #[derive(Debug, Clone, Copy)]
