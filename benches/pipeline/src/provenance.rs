@@ -30,6 +30,7 @@ fn commit() -> String {
         "bins",
         "libs",
         "benches",
+        "tests",
         "scripts",
         "Cargo.lock",
     ]);

@@ -1,7 +1,7 @@
 //! The values that each label of a counter can have: a counter is there with 0 from the start for each of them, as
 //! `increase()` does not see the first event of a series that comes into being with it.
 //!
-//! A test (`bins/kafkaefd/tests/tidy`) holds these lists and the code that counts together.
+//! A test (`tests/system/tests/tidy`) holds these lists and the code that counts together.
 
 use sal::encode::Notes;
 

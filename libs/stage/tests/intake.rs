@@ -47,7 +47,7 @@ fn a_second_member_takes_over_without_loss() {
     produce(&broker, 0..EACH, 10);
     wait_until("the first member carries", || seen.distinct() == EACH);
     let second = Consumer::start(&broker, &seen, |_| ());
-    // That nothing is read twice is for the real Kafka to show (benches/faults, "joins and leaves"): while the group is
+    // That nothing is read twice is for the real Kafka to show (tests/faults, "joins and leaves"): while the group is
     // not at rest the mock broker refuses commits, and then messages are read twice, which at-least-once allows.
     wait_until("the partitions are shared", || {
         [&first, &second]

@@ -1,6 +1,5 @@
 //! The real binaries as processes that tests kill and start again, at moments that are arbitrary and the same in each run.
 
-use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -52,11 +51,6 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// Built beside kafkaefd by `cargo test --workspace`.
-pub(crate) fn binary(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_BIN_EXE_kafkaefd")).with_file_name(name)
 }
 
 #[allow(dead_code, reason = "not every test that has processes needs moments")]

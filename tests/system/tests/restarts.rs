@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use devstack::{Broker, RegistryServer};
-use processes::{Moments, Process, binary};
+use processes::{Moments, Process};
 use rusqlite::{Connection, OpenFlags};
 use sal::avro::Options;
 use salmock::config::{ProduceConfig, Source};
@@ -56,10 +56,10 @@ async fn every_message_is_in_the_database_exactly_once() {
             "error",
         ]);
     };
-    let mut transform = Command::new(binary("saltransform"));
+    let mut transform = Command::new(system_tests::binary("saltransform"));
     transform.args(["run", "--subsystem", SUBSYSTEM]);
     kafka(&mut transform);
-    let mut sink = Command::new(binary("influxsink"));
+    let mut sink = Command::new(system_tests::binary("influxsink"));
     sink.arg("run")
         .args(&outputs)
         .args(["--into", &format!("sqlite:{}", database.display())]);

@@ -59,7 +59,7 @@ impl Stack {
     }
 
     fn command(&self, line: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kafkaefd"));
+        let mut command = Command::new(system_tests::binary("kafkaefd"));
         command
             .args(line.split(' '))
             .env("BROKER", self.broker.bootstrap_servers())

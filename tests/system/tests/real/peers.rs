@@ -13,7 +13,7 @@ pub(crate) type PeerRecord = Vec<(String, Value)>;
 
 /// All records of a topic, decoded by fastavro with the registry's schemas.
 pub(crate) fn fastavro(services: &Services, topic: &str) -> Vec<PeerRecord> {
-    let script = root().join("bins/kafkaefd/tests/real/avro_peer.py");
+    let script = root().join("tests/system/tests/real/avro_peer.py");
     let addresses = ["KCAT", "BROKER", "SCHEMAREGISTRY"].map(|key| services.get(key));
     let text = stdout(
         Command::new(services.get("PYTHON"))

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::{Command, CommandFactory};
 use serde_json::Value;
@@ -82,7 +82,7 @@ pub(crate) fn flags_of_environment(command: &Command, container: &Container) -> 
 
 /// The services of compose.yaml that run our image.
 pub(crate) fn compose() -> Vec<Container> {
-    let compose: Value = serde_saphyr::from_str(&read(&root().join("compose.yaml"))).unwrap();
+    let compose: Value = serde_saphyr::from_str(&read(&system_tests::root().join("compose.yaml"))).unwrap();
     let services = compose["services"].as_object().unwrap();
     let ours = services
         .iter()
@@ -201,7 +201,7 @@ fn paths(template: &Value, container: &Value) -> Vec<String> {
 }
 
 fn documents() -> Vec<Value> {
-    let folder = std::fs::read_dir(root().join("k8s-apps"))
+    let folder = std::fs::read_dir(system_tests::root().join("k8s-apps"))
         .unwrap()
         .map(|entry| entry.unwrap().path());
     let files = folder.filter(|path| path.extension().is_some_and(|extension| extension == "yaml"));
@@ -231,11 +231,4 @@ fn text(value: &Value) -> String {
 
 fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-}
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .canonicalize()
-        .unwrap()
 }

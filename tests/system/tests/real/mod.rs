@@ -2,7 +2,6 @@
 //! asked, none of which shares code with the pipeline.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
 
 mod exactly_once;
 pub(crate) mod expected;
@@ -20,13 +19,7 @@ mod replay;
 pub(crate) mod stages;
 pub(crate) mod value;
 
-/// The repository's root.
-pub(crate) fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .canonicalize()
-        .unwrap()
-}
+pub(crate) use system_tests::root;
 
 /// Real services, as `scripts/services` started them.
 pub(crate) struct Services(HashMap<String, String>);

@@ -142,7 +142,7 @@ impl Secured {
     pub(crate) fn administer(&self, arguments: &[&str]) -> String {
         let password = self.file("key-password", self.services.get("SECURED_KEY_PASSWORD"));
         let answer = Command::new(self.services.get("PYTHON"))
-            .arg(root().join("bins/kafkaefd/tests/secured/peer.py"))
+            .arg(root().join("tests/system/tests/secured/peer.py"))
             .arg(self.services.get("SECURED_CERTS"))
             .arg(password)
             .arg(self.broker(Mechanism::Mtls))

@@ -10,7 +10,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 
 use super::{Services, kafka, mock_state, unique, until};
-use crate::processes::{Moments, Process, binary};
+use crate::processes::{Moments, Process};
 
 const PARTITIONS: i32 = 4;
 const OUT_PARTITIONS: i32 = 2;
@@ -47,7 +47,7 @@ fn kill_while_messages_come(flags: &[&str], own_flags: impl Fn(usize) -> Vec<Str
         kafka::create_topics(&services, std::slice::from_ref(&input), PARTITIONS).await;
     });
     let start = |replica: usize| {
-        let mut command = Command::new(binary("saltransform"));
+        let mut command = Command::new(system_tests::binary("saltransform"));
         command
             .args(["run", "--exactly-once", "--topic", &input, "--subname", &name])
             .args(["--transaction-timeout", "5", "--auto-offset-reset", "earliest"])

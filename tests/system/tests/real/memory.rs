@@ -10,7 +10,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use super::mock_state::{self, Frames};
 use super::{Services, unique, until};
-use crate::processes::{Process, binary};
+use crate::processes::Process;
 
 const MEBIBYTES: u64 = 64;
 /// More than twice what Kafka tolerates from a consumer that does not poll, as it is set here.
@@ -87,7 +87,7 @@ async fn packed_batches_are_unpacked_one_at_a_time() {
 }
 
 fn sink(services: &Services, topic: &str, database: &InfluxServer, mebibytes: u64, port: u16) -> Command {
-    let mut command = Command::new(binary("influxsink"));
+    let mut command = Command::new(system_tests::binary("influxsink"));
     command
         .args(["run", topic, "--group", topic, "--into", &database.url()])
         .args(["--max-memory", &mebibytes.to_string()])

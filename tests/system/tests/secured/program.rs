@@ -3,9 +3,11 @@
 use std::fs::File;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
+
+use system_tests::binary;
 
 use super::stack::Secured;
 use crate::real::{unique, until};
@@ -153,9 +155,4 @@ impl Drop for Program {
             let _ = self.child.wait();
         }
     }
-}
-
-/// Built beside kafkaefd by `cargo test --workspace`.
-fn binary(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_BIN_EXE_kafkaefd")).with_file_name(name)
 }

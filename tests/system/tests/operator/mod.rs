@@ -57,13 +57,17 @@ pub(crate) struct Running(Option<Child>);
 
 impl Running {
     pub(crate) fn spawn(services: &Services, arguments: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kafkaefd"));
+        let mut command = Command::new(system_tests::binary("kafkaefd"));
         Self::start(services, command.args(arguments))
     }
 
     /// With a terminal for its standard input and output: that of `script`, of every Linux.
     fn on_a_terminal(services: &Services, arguments: &[&str]) -> Self {
-        let line = format!("{} {}", env!("CARGO_BIN_EXE_kafkaefd"), arguments.join(" "));
+        let line = format!(
+            "{} {}",
+            system_tests::binary("kafkaefd").display(),
+            arguments.join(" ")
+        );
         let mut command = Command::new("script");
         Self::start(
             services,

@@ -10,16 +10,10 @@ use clap::{CommandFactory, Parser};
 use regex::Regex;
 use stage::config::ServiceArgs;
 use stage::service::Service;
+use system_tests::root;
 
 /// A file longer than this without its tests is usually two ideas.
 const MOST_LINES: usize = 400;
-
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .canonicalize()
-        .unwrap()
-}
 
 /// Files below `folder` with that extension, by path, without what cargo builds.
 fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
@@ -39,7 +33,7 @@ fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
 /// (path from the root, text) of every Rust file.
 fn sources() -> Vec<(String, String)> {
     let root = root();
-    let paths = ["bins", "libs", "benches", "fuzz"]
+    let paths = ["bins", "libs", "benches", "tests", "fuzz"]
         .into_iter()
         .filter(|folder| root.join(folder).is_dir());
     paths
@@ -153,7 +147,7 @@ fn shipped_where(written: &Regex, but: &str) -> Vec<String> {
 #[test]
 fn every_crate_has_the_workspaces_lints() {
     let root = root();
-    let manifests = ["bins", "libs", "benches"]
+    let manifests = ["bins", "libs", "benches", "tests"]
         .iter()
         .flat_map(|folder| files(&root.join(folder), "toml"));
     let manifests: Vec<_> = manifests.filter(|path| path.ends_with("Cargo.toml")).collect();
@@ -399,7 +393,7 @@ fn the_operators_page_and_the_operators_tests_name_each_other() {
         .captures_iter(&page)
         .map(|found| found[1].to_owned())
         .collect();
-    let folder = root().join("bins/kafkaefd/tests/operator");
+    let folder = root().join("tests/system/tests/operator");
     let there: BTreeSet<String> = files(&folder, "rs")
         .iter()
         .map(|path| path.file_name().unwrap().to_str().unwrap().to_owned())

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 use devstack::influx::InfluxServer;
 use devstack::{Broker, RegistryServer};
-use processes::{Process, binary};
+use processes::Process;
 use stage::config::RegistryArgs;
 use stage::registry::Registry;
 
@@ -72,10 +72,12 @@ async fn stages_work_with(stderr: Stderr) {
         let mut command = match stderr {
             Stderr::Closed => {
                 let mut shell = Command::new("sh");
-                shell.args(["-c", "exec \"$@\" 2>&-", "sh"]).arg(binary(name));
+                shell
+                    .args(["-c", "exec \"$@\" 2>&-", "sh"])
+                    .arg(system_tests::binary(name));
                 shell
             }
-            _ => Command::new(binary(name)),
+            _ => Command::new(system_tests::binary(name)),
         };
         command.args(own);
         command.args(["--broker", broker.bootstrap_servers(), "--schema-registry"]);
@@ -158,7 +160,7 @@ fn commands_end_with_their_own_exit_code() {
     ];
     for stderr in [Stderr::Full, Stderr::NoReader] {
         for (name, line, code) in lines {
-            let mut command = Command::new(binary(name));
+            let mut command = Command::new(system_tests::binary(name));
             command.args(line).stdout(Stdio::null());
             let pipe = redirect(&mut command, stderr);
             let mut process = Process::start(command);

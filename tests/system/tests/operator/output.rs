@@ -36,7 +36,7 @@ fn an_answer_that_cannot_be_written_is_an_error() {
     };
     let command = |line: &str| {
         let line = fill(&services, line);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kafkaefd"));
+        let mut command = Command::new(system_tests::binary("kafkaefd"));
         command
             .args(line.split(' '))
             .env("BROKER", services.get("BROKER"))

@@ -1,0 +1,46 @@
+//! What the system tests share: where the repository is, and the binaries that cargo has built.
+
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// The repository's root.
+///
+/// # Panics
+/// When it is not there.
+#[must_use]
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .expect("the repository is where the tests were compiled")
+}
+
+/// A binary of the workspace, in the same profile as the test that asks for it.
+///
+/// # Panics
+/// When it is not built, or older than one of its sources: a test must not judge yesterday's binary.
+#[must_use]
+pub fn binary(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its own path");
+    let folder = test.ancestors().nth(2).expect("tests are in target/PROFILE/deps");
+    let binary = folder.join(name);
+    let built = modified(&binary);
+    assert!(built.is_some(), "{} is not built; {BUILD}", binary.display());
+    // `binary: source source …`, as cargo writes it; a space in a path is escaped.
+    let sources = std::fs::read_to_string(folder.join(format!("{name}.d"))).unwrap_or_default();
+    let sources = sources.split_once(": ").map_or("", |(_, sources)| sources);
+    let newer = sources
+        .trim_end()
+        .replace("\\ ", "\0")
+        .split(' ')
+        .map(|path| path.replace('\0', " "))
+        .find(|path| modified(Path::new(path)) > built);
+    assert!(newer.is_none(), "{name} is older than {newer:?}; {BUILD}");
+    binary
+}
+
+const BUILD: &str = "`cargo test --workspace --no-run` builds it";
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    path.metadata().and_then(|metadata| metadata.modified()).ok()
+}
