@@ -20,7 +20,7 @@ pub struct BatchLimits {
     pub interval: Duration,
 }
 
-/// Lines, and what each came from. `K` is what is kept of a message (a [`stage::intake::Taken`], in tests
+/// Lines, and what each came from. `K` is what is kept of a message (a [`stage::intake::Consumed`], in tests
 /// anything).
 #[derive(Debug)]
 pub struct Batch<K> {
@@ -108,8 +108,8 @@ impl<K> Batch<K> {
     }
 
     /// The batch as the writer takes it apart.
-    pub(crate) fn unsettled(self) -> Unsettled<K> {
-        Unsettled {
+    pub(crate) fn unsettled(self) -> PendingBatch<K> {
+        PendingBatch {
             lines: self.lines.into(),
             points: self.points.into_iter().map(Place::from).collect(),
         }
@@ -118,7 +118,7 @@ impl<K> Batch<K> {
 
 /// A batch on its way into the database: points leave it, one by one or many at a time, as their fate is known.
 #[derive(Debug)]
-pub(crate) struct Unsettled<K> {
+pub(crate) struct PendingBatch<K> {
     lines: Bytes,
     points: Vec<Place<K>>,
 }
@@ -141,7 +141,7 @@ impl<K> From<BatchedPoint<K>> for Place<K> {
     }
 }
 
-impl<K> Unsettled<K> {
+impl<K> PendingBatch<K> {
     /// What is kept of the points without a fate.
     pub(crate) fn kept(&self) -> impl Iterator<Item = &K> {
         self.points

@@ -5,7 +5,7 @@
 //! ```text
 //!                          plans ◀── schema registry
 //!                            │
-//!  lsst.sal.… ─▶ lane ─▶ frame ─▶ point ─▶ line ─▶ batch ─▶ write ─▶ InfluxDB (http) or SQLite (sqlite)
+//!  lsst.sal.… ─▶ worker ─▶ frame ─▶ point ─▶ line ─▶ batch ─▶ write ─▶ InfluxDB (http) or SQLite (sqlite)
 //!                            └─────────┴───────┴────────────────┴────▶ <group>.dead-letter
 //! ```
 //! `frame` and `point` are the library `confluent_avro`'s.
@@ -18,16 +18,16 @@
 
 pub mod batch;
 pub mod config;
-mod lane;
+mod in_flight;
 pub mod line;
 mod naming;
-mod on_the_way;
 mod overwrites;
-mod plans;
 mod replay;
 mod run;
+mod schema_cache;
 mod schemas;
 pub mod sqlite;
+mod worker;
 pub mod write;
 
 pub use replay::ReplayError;

@@ -1,7 +1,7 @@
 //! Notices points that overwrite each other: another message's point has the same series (measurement and tags) and time,
 //! and says something else. The database keeps the later one alone, and tells nobody.
 //!
-//! What is remembered is bounded: a key and a digest of 65,536 points for all lanes of the process (97 % and more of
+//! What is remembered is bounded: a key and a digest of 65,536 points for all workers of the process (97 % and more of
 //! its last 20,000), as two topics with one record name may be in two of them. Messages that share a millisecond, or that two sites mirror,
 //! come that close to each other; what other replicas write is not seen. A message that is only repeated has the same
 //! digest, and is none of these.
@@ -14,7 +14,7 @@ use foldhash::quality::FixedState;
 use prometheus::IntCounterVec;
 use stage::Printable;
 
-/// Parts with a lock of their own, so that lanes rarely meet.
+/// Parts with a lock of their own, so that workers rarely meet.
 const SHARDS: usize = 64;
 /// Sets of each part.
 const SETS: usize = 256;
@@ -49,7 +49,7 @@ pub(crate) struct Fresh<'l> {
     pub(crate) topic: &'l str,
 }
 
-/// The memory of all lanes.
+/// The memory of all workers.
 pub(crate) struct Overwrites {
     hasher: FixedState,
     shards: Box<[Mutex<Box<[Set]>>]>,

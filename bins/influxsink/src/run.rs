@@ -1,4 +1,4 @@
-//! Puts the sink together: client, dead letters, registry, database, lanes; and runs it until the service
+//! Puts the sink together: client, dead letters, registry, database, workers; and runs it until the service
 //! ends.
 
 use std::sync::Arc;
@@ -17,12 +17,12 @@ use stage::topics;
 use tokio::runtime::Handle;
 
 use crate::config::{Config, To};
-use crate::lane::SinkLanes;
 use crate::overwrites::Overwrites;
-use crate::plans::PlanSource;
 use crate::replay::{Replay, ReplayError};
+use crate::schema_cache::SharedSchemaCache;
 use crate::schemas::Schemas;
 use crate::sqlite::SqliteWriter;
+use crate::worker::SinkWorkers;
 use crate::write::{Delivery, Destination, InfluxSetupError, InfluxWriter};
 
 /// The sink cannot start or go on.
@@ -58,7 +58,7 @@ pub enum RunError {
     /// A metric is registered twice: two sinks on one registry.
     #[error("cannot register the metrics")]
     Metrics(#[from] MetricsError),
-    /// The consumer or a lane.
+    /// The consumer or a worker.
     #[error(transparent)]
     Intake(#[from] IntakeError),
 }
@@ -171,8 +171,8 @@ impl Sink {
                 shutdown.clone(),
             )
         };
-        let lanes = SinkLanes {
-            plans: PlanSource {
+        let workers = SinkWorkers {
+            plans: SharedSchemaCache {
                 schemas: Arc::clone(&self.schemas),
                 grace: Arc::clone(&self.grace),
                 mismatch: args.schema_mismatch,
@@ -203,7 +203,7 @@ impl Sink {
             dead_letter_topic = self.dead_letter_topic,
             "sink is running"
         );
-        let ended = intake.run(&lanes, shutdown).map_err(RunError::from);
+        let ended = intake.run(&workers, shutdown).map_err(RunError::from);
         self.has_read_range
             .store(ended.is_ok() && intake.has_read_range(), Ordering::Release);
         say(ended);
@@ -234,7 +234,7 @@ impl Sink {
         options.auto_offset_reset.clone_from(&args.auto_offset_reset);
         args.member.apply(&mut options.config);
         options.skip_undecodable_batches = args.member.skip_undecodable_batches;
-        options.lanes = config.lanes;
+        options.workers = config.workers;
         options.stuck_timeout = args.service.stuck_timeout;
         options.tick_interval = options.tick_interval.min(config.limits.interval);
         options

@@ -13,7 +13,7 @@
 mod sink;
 
 use influxsink::sqlite::SqliteWriter;
-use influxsink::write::{Answer, Destination};
+use influxsink::write::{Destination, WriteResult};
 use proptest::prelude::*;
 use rusqlite::Connection;
 use sink::line_protocol;
@@ -125,7 +125,7 @@ proptest! {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("efd.db");
         let destination = Destination::Sqlite(SqliteWriter::open(&path).unwrap());
-        prop_assert_eq!(destination.write("kept v=7i 1\n".into()), Answer::Written);
+        prop_assert_eq!(destination.write("kept v=7i 1\n".into()), WriteResult::Written);
         let escaped = text.replace('\\', "\\\\").replace('"', "\\\"");
         let line = format!("{table},{tag}=x {field}=\"{escaped}\" 2\n");
         let answer = destination.write(line.clone().into());
@@ -142,15 +142,15 @@ proptest! {
         // SQL ends at a NUL, so that such a name is refused; every other is taken.
         let is_possible = ![&table, &tag, &field].iter().any(|name| name.contains('\0'));
         if is_possible {
-            prop_assert_eq!(&answer, &Answer::Written);
-            prop_assert_eq!(added, Answer::Written);
+            prop_assert_eq!(&answer, &WriteResult::Written);
+            prop_assert_eq!(added, WriteResult::Written);
             prop_assert_eq!(columns(&connection, &table), ["time".to_owned(), tag, field.clone(), format!("{field}2")]);
             let column = |name: &str| name.replace('"', "\"\"");
             let sql = format!("SELECT \"{}\" FROM \"{}\"", column(&field), column(&table));
             let read: String = connection.query_row(&sql, [], |row| row.get(0)).unwrap();
             prop_assert_eq!(read, text);
         } else {
-            prop_assert!(matches!(answer, Answer::Rejected { .. }), "{:?}", answer);
+            prop_assert!(matches!(answer, WriteResult::Rejected { .. }), "{:?}", answer);
             prop_assert_eq!(columns(&connection, &table), Vec::<String>::new());
         }
     }

@@ -13,8 +13,8 @@ use std::process::ExitCode;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use stage::config::{EXIT_USAGE, KafkaConfigError};
 use stage::kafka::ReachError;
-use stage::printable::Printable;
 use stage::registry::{RegistryError, RegistrySetupError};
+use stage::sanitize::Printable;
 use stage::stdout::StdoutError;
 
 pub use stage::nearest::nearest;

@@ -16,11 +16,11 @@ use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use serde_json::{Map, Value};
 use stage::config::KafkaConfigError;
 use stage::headers::OwnHeaders;
-use stage::kafka::{self, ReachError, Silence, Visitor};
-use stage::printable;
+use stage::kafka::{self, OneShotContext, ReachError, Silence};
 use stage::readable::{add_headers, add_key, hex, readable};
 use stage::records::RecordDecoder;
 use stage::registry::{Registry, RegistryError, RegistrySetupError};
+use stage::sanitize;
 use stage::service::Shutdown;
 
 use crate::config::{ConsumeArgs, From};
@@ -78,7 +78,7 @@ pub async fn consume(
     let metadata = tokio::task::spawn_blocking(move || kafka::reach(&reached, METADATA_TIMEOUT))
         .await
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?;
-    let consumer: StreamConsumer<Visitor> = config.create_with_context(Visitor::default())?;
+    let consumer: StreamConsumer<OneShotContext> = config.create_with_context(OneShotContext::default())?;
     let start = match args.from {
         From::Earliest => Offset::Beginning,
         From::Latest => Offset::End,
@@ -110,7 +110,7 @@ pub async fn consume(
         let message = message?;
         silence.end();
         let line = line(&message, &mut decoder).await?;
-        let written = writeln!(out, "{}", printable::json(&line.to_string())).and_then(|()| out.flush());
+        let written = writeln!(out, "{}", sanitize::json(&line.to_string())).and_then(|()| out.flush());
         match written {
             // Who closed the pipe has seen enough.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,

@@ -14,7 +14,7 @@ use sal::plan::{Plan, PlanError};
 use sal::wire::{Message, WireError};
 use serde_json::{Value, json};
 use stage::config::EXIT_USAGE;
-use stage::printable;
+use stage::sanitize;
 use stage::schema_dir::{SchemaDir, SchemaDirError};
 use stage::unix_micros;
 
@@ -118,7 +118,7 @@ pub fn check(args: &CheckArgs, out: &mut impl Write) -> Result<usize, CheckError
                 }
             };
             let line = line.to_string();
-            match writeln!(out, "{}", printable::json(&line)) {
+            match writeln!(out, "{}", sanitize::json(&line)) {
                 // Who closed the pipe has seen enough.
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(failed),
                 written => written.map_err(CheckError::Output)?,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sal::name::Dialect;
 use sal::time::TimeScale;
-use stage::config::{KafkaArgs, MemberArgs, RegistryArgs, ServiceArgs, seconds};
+use stage::config::{KafkaArgs, MemberArgs, RegistryArgs, ServiceArgs, WorkerArgs, seconds};
 use stage::registry::PublishRules;
 
 /// SAL text to Confluent Avro.
@@ -144,9 +144,9 @@ pub struct RunArgs {
     #[arg(long, env = "REWIND_TO_START")]
     pub rewind_to_start: bool,
 
-    /// Partitions that are worked on in parallel; by default one for each core
-    #[arg(long, env = "TASKS", value_name = "N")]
-    pub tasks: Option<usize>,
+    /// How many workers.
+    #[command(flatten)]
+    pub workers: WorkerArgs,
 
     /// Do not wait for the broker's acknowledgements (acks=0): faster, and messages can be lost
     #[arg(long, env = "DISABLE_PRODUCER_ACKS")]
@@ -230,7 +230,7 @@ impl RunArgs {
             group: None,
             auto_offset_reset: OffsetReset::Earliest,
             rewind_to_start: false,
-            tasks: None,
+            workers: WorkerArgs::default(),
             disable_producer_acks: false,
             disable_consumer_check_crcs: false,
             exactly_once: false,

@@ -4,24 +4,24 @@
 //!
 //! ```text
 //!  S_telemetry ┐
-//!  S_logevent  ├─▶ lane ─▶ transform ─▶ outlet ─▶ lsst.sal.<Topic>
+//!  S_logevent  ├─▶ worker ─▶ transform ─▶ producer ─▶ lsst.sal.<Topic>
 //!  S_command   ┘            │    ▲        │
-//!                           │    └ targets ◀── schema registry
+//!                           │    └ schema_cache ◀── schema registry
 //!                           └───────────────▶ <group>.dead-letter
 //! ```
-//! With `--exactly-once` the outlet sends records, dead letters and offsets in transactions.
+//! With `--exactly-once` the producer sends records, dead letters and offsets in transactions.
 //!
 //! `config` is the command line, `run` puts the stage together, `init` prepares topics and schemas, `check` does the
 //! same transformation on files, without Kafka.
 
 pub mod check;
 pub mod config;
+mod entry;
 pub mod init;
-mod lane;
-mod outlet;
+mod producer;
 pub mod register;
 pub mod run;
-mod slot;
-mod targets;
+mod schema_cache;
 mod transform;
 mod versions;
+mod worker;

@@ -16,9 +16,9 @@ use stage::topics;
 use tokio::runtime::Handle;
 
 use crate::config::{OffsetReset, RunArgs, time_scale};
-use crate::lane::Shared;
-use crate::outlet::{self, Acknowledged, Identity, Outlet, Transactional};
-use crate::targets::{Naming, SharedTargets, Surroundings};
+use crate::producer::{self, Acknowledged, Identity, Producer, Transactional};
+use crate::schema_cache::{Naming, SharedSchemaCache, Surroundings};
+use crate::worker::Shared;
 
 /// The names that a subsystem's input topics have had, from the generator and from the services around it.
 const KINDS: &str = "telemetry|logevents?|events?|commands?";
@@ -57,7 +57,7 @@ pub struct Stage {
     producer: ClientConfig,
     identity: Identity,
     letters: Arc<LetterFilter>,
-    targets: Arc<SharedTargets>,
+    schema_cache: Arc<SharedSchemaCache>,
     metrics: TransformMetrics,
     reporter: Reporter,
     service: Service,
@@ -100,14 +100,12 @@ impl Stage {
             OffsetReset::Earliest => "earliest".to_owned(),
             OffsetReset::Latest => "latest".to_owned(),
         };
-        if let Some(tasks) = args.tasks {
-            intake.lanes = tasks.max(1);
-        }
+        intake.workers = args.workers.count();
         args.member.apply(&mut intake.config);
         intake.skip_undecodable_batches = args.member.skip_undecodable_batches;
         let broker_assigns = intake.config.get("group.protocol") == Some("consumer");
         let letters = letters.looks_at_topics(broker_assigns);
-        let mut producer = outlet::config(args)?;
+        let mut producer = producer::config(args)?;
         if args.exactly_once {
             intake.commit_interval = args.commit_interval;
             producer.set("transactional.id", transactional_id(args, &group));
@@ -128,7 +126,7 @@ impl Stage {
             part: SharedPart::new(service.readiness.part("registry")),
             unacknowledged: reporter.unacknowledged().clone(),
         };
-        let targets = SharedTargets::new(registry, naming, args.unknown_schema_grace, surroundings);
+        let schema_cache = SharedSchemaCache::new(registry, naming, args.unknown_schema_grace, surroundings);
         intake.stuck_timeout = args.service.stuck_timeout;
         Ok(Self {
             intake: Mutex::new(Some(Intake::new(intake.clone(), reporter.clone())?)),
@@ -136,7 +134,7 @@ impl Stage {
             producer,
             identity,
             letters: Arc::new(letters),
-            targets: Arc::new(targets),
+            schema_cache: Arc::new(schema_cache),
             metrics,
             reporter,
             service: service.clone(),
@@ -146,9 +144,9 @@ impl Stage {
 
     /// Runs on this thread (not on the runtime's own) until the service's shutdown, then drains.
     pub fn run(self) -> Result<(), RunError> {
-        let runtime = self.targets.runtime().clone();
+        let runtime = self.schema_cache.runtime().clone();
         let background = runtime.spawn(background(
-            Arc::clone(&self.targets),
+            Arc::clone(&self.schema_cache),
             self.args.clone(),
             self.identity.dead_letter_topic.clone(),
             self.reporter.clone(),
@@ -176,13 +174,13 @@ impl Stage {
             Ok(intake) => intake,
             Err(error) => return say(Err(error.into())),
         };
-        let outlet = match self.outlet(reporter, shutdown.clone()) {
-            Ok(outlet) => outlet,
+        let producer = match self.producer(reporter, shutdown.clone()) {
+            Ok(producer) => producer,
             Err(error) => return say(Err(error)),
         };
         let shared = Shared {
-            targets: Arc::clone(&self.targets),
-            outlet,
+            schema_cache: Arc::clone(&self.schema_cache),
+            producer,
             letters: Arc::clone(&self.letters),
             metrics: self.metrics.clone(),
             shutdown: shutdown.clone(),
@@ -190,12 +188,12 @@ impl Stage {
         say(intake.run(&shared, shutdown).map_err(RunError::from));
     }
 
-    fn outlet<'m>(&self, reporter: Reporter, shutdown: Shutdown) -> Result<Outlet<'m>, RunError> {
+    fn producer<'m>(&self, reporter: Reporter, shutdown: Shutdown) -> Result<Producer<'m>, RunError> {
         let metrics = self.metrics.clone();
         if self.args.exactly_once {
             let identity = self.identity.clone();
-            let outlet = Transactional::new(&self.producer, identity, reporter, metrics, shutdown)?;
-            return Ok(Outlet::Transactional(Arc::new(outlet)));
+            let producer = Transactional::new(&self.producer, identity, reporter, metrics, shutdown)?;
+            return Ok(Producer::Transactional(Arc::new(producer)));
         }
         let counter = metrics.dead_letters.clone();
         let letters = DeadLetters::new(
@@ -209,15 +207,15 @@ impl Stage {
             shutdown.clone(),
             Box::new(move |Reason { stage, reason, .. }| counter.with_label_values(&[*stage, *reason]).inc()),
         )?;
-        let outlet = Acknowledged::new(&self.producer, letters, reporter, metrics, shutdown)?;
-        Ok(Outlet::Acknowledged(Arc::new(outlet)))
+        let producer = Acknowledged::new(&self.producer, letters, reporter, metrics, shutdown)?;
+        Ok(Producer::Acknowledged(Arc::new(producer)))
     }
 }
 
 /// What goes on beside the messages: the dead-letter topic is made if it is missing, schemas are
 /// kept fresh, records that nobody acknowledges are told.
 async fn background(
-    targets: Arc<SharedTargets>,
+    schema_cache: Arc<SharedSchemaCache>,
     args: RunArgs,
     dead_letter_topic: String,
     reporter: Reporter,
@@ -234,8 +232,8 @@ async fn background(
         }
     };
     let registry = async {
-        targets.wait_for_registry().await;
-        targets.keep_fresh(args.schema_refresh).await;
+        schema_cache.wait_for_registry().await;
+        schema_cache.keep_fresh(args.schema_refresh).await;
     };
     tokio::join!(make_topic, registry, records);
 }

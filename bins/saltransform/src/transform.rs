@@ -8,12 +8,12 @@ use stage::dead_letter::Reason;
 use stage::registry::RegistryError;
 use stage::unix_micros;
 
-use crate::slot::Target;
-use crate::targets::{Lookup, Targets};
+use crate::entry::Target;
+use crate::schema_cache::{Lookup, SchemaCache};
 
-/// Turns messages into frames. One for each lane: its buffers are used again and again.
+/// Turns messages into frames. One for each worker: its buffers are used again and again.
 pub(crate) struct Transformer {
-    targets: Targets,
+    schema_cache: SchemaCache,
     encoder: Encoder,
     frame: Vec<u8>,
     notes: Vec<(&'static str, u64)>,
@@ -26,15 +26,15 @@ pub(crate) enum Outcome {
     /// It carries nothing.
     Skipped(&'static str),
     /// It cannot be carried.
-    Dead(Reason),
+    Refused(Reason),
     /// The registry is away, or does not have the right schema now: nothing can be said yet.
     Wait(RegistryError),
 }
 
 impl Transformer {
-    pub(crate) fn new(targets: Targets) -> Self {
+    pub(crate) fn new(schema_cache: SchemaCache) -> Self {
         Self {
-            targets,
+            schema_cache,
             encoder: Encoder::new(),
             frame: Vec::with_capacity(4096),
             notes: Vec::new(),
@@ -60,11 +60,11 @@ impl Transformer {
         };
         let message = match Message::parse(text) {
             Ok(message) => message,
-            Err(error) => return Outcome::Dead(dead(&error)),
+            Err(error) => return Outcome::Refused(dead(&error)),
         };
-        let target = match self.targets.get(message.topic(), input) {
+        let target = match self.schema_cache.get(message.topic(), input) {
             Lookup::Found(target) => target,
-            Lookup::Dead(reason) => return Outcome::Dead(reason),
+            Lookup::Refused(reason) => return Outcome::Refused(reason),
             Lookup::Away(error) => return Outcome::Wait(error),
         };
         let error = match self.encode(&message, &target) {
@@ -72,12 +72,12 @@ impl Transformer {
             Err(error) => error,
         };
         // The sender may know a newer schema than we do: ask, and let the newest decide.
-        match self.targets.renew(message.topic(), input, target.schema_id) {
+        match self.schema_cache.renew(message.topic(), input, target.schema_id) {
             Some(newer) => match self.encode(&message, &newer) {
                 Ok(()) => Outcome::Record(newer),
-                Err(error) => Outcome::Dead(dead(&error)),
+                Err(error) => Outcome::Refused(dead(&error)),
             },
-            None => Outcome::Dead(dead(&error)),
+            None => Outcome::Refused(dead(&error)),
         }
     }
 

@@ -7,7 +7,7 @@
 //! | [`config`] | the flags that all binaries have in common, each with an environment variable |
 //! | [`service`] | a process's life: logging, signals, `/metrics` `/ready` `/live`, drain with a deadline |
 //! | [`kafka`] | client configuration and the context that turns librdkafka's callbacks into logs and metrics |
-//! | [`intake`] | the consumer loop: batches to lanes, back-pressure, rebalances, commits |
+//! | [`intake`] | the consumer loop: batches to workers, back-pressure, rebalances, commits |
 //! | [`offsets`] | the pure structure that says which offset may be committed |
 //! | [`origin`] | where a message came from |
 //! | [`headers`] | a message's own headers, read with care |
@@ -20,7 +20,7 @@
 //! | [`retry`] | whether another try can help, and when |
 //! | [`topics`] | creates topics |
 //! | [`nearest`] | what may have been meant by a name that is not there |
-//! | [`printable`] | what others wrote, as it may be shown |
+//! | [`sanitize`] | what others wrote, as it may be shown |
 //! | [`stderr`] | what a process says, without waiting for a reader |
 //! | [`stdout`] | where a command's answer goes |
 //! | [`metrics`] | every metric's name, in one file |
@@ -40,11 +40,11 @@ pub mod metrics;
 pub mod nearest;
 pub mod offsets;
 pub mod origin;
-pub mod printable;
 pub mod readable;
 pub mod records;
 pub mod registry;
 pub mod retry;
+pub mod sanitize;
 pub mod schema_dir;
 pub mod service;
 pub mod stderr;
@@ -52,7 +52,7 @@ pub mod stdout;
 pub mod tls;
 pub mod topics;
 
-pub use printable::Printable;
+pub use sanitize::Printable;
 
 use std::error::Error;
 use std::fmt::Write;

@@ -11,8 +11,8 @@ use std::collections::VecDeque;
 ///
 /// Offsets need not be consecutive: compaction and transaction markers leave holes.
 #[derive(Debug, Default)]
-pub struct FinishedPrefix {
-    /// Taken and not yet part of the prefix, in offset order, with whether it has finished.
+pub struct OffsetTracker {
+    /// Consumed and not yet part of the prefix, in offset order, with whether it has finished.
     open: VecDeque<(i64, bool)>,
     /// The offset to commit: one past the last message of the prefix, or of what is no message behind it.
     position: Option<i64>,
@@ -20,7 +20,7 @@ pub struct FinishedPrefix {
     reached: Option<i64>,
 }
 
-impl FinishedPrefix {
+impl OffsetTracker {
     /// Notes that the message at `offset` was taken. Offsets rise; one that does not rise (a replay after a seek)
     /// starts the partition anew from there, as Kafka will deliver all that follows once more.
     pub fn begin(&mut self, offset: i64) {
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_gap_holds_everything_behind_it() {
-        let mut prefix = FinishedPrefix::default();
+        let mut prefix = OffsetTracker::default();
         for offset in [10, 11, 15] {
             prefix.begin(offset);
         }
@@ -101,7 +101,7 @@ mod tests {
 
     #[test]
     fn a_replay_starts_anew() {
-        let mut prefix = FinishedPrefix::default();
+        let mut prefix = OffsetTracker::default();
         prefix.begin(7);
         prefix.begin(8);
         prefix.begin(7);
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn what_is_no_message_is_passed_once_all_before_it_has_finished() {
-        let mut prefix = FinishedPrefix::default();
+        let mut prefix = OffsetTracker::default();
         prefix.reach(3);
         assert_eq!(prefix.position(), Some(3), "nothing was there");
         prefix.begin(3);
@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn what_was_reached_before_a_replay_is_forgotten() {
-        let mut prefix = FinishedPrefix::default();
+        let mut prefix = OffsetTracker::default();
         prefix.begin(7);
         prefix.reach(9);
         prefix.begin(7);
@@ -152,7 +152,7 @@ mod tests {
             order in proptest::collection::vec(any::<proptest::sample::Index>(), 0..60),
         ) {
             let offsets: Vec<i64> = gaps.iter().scan(0, |at, gap| { *at += gap; Some(*at) }).collect();
-            let mut prefix = FinishedPrefix::default();
+            let mut prefix = OffsetTracker::default();
             offsets.iter().for_each(|&offset| prefix.begin(offset));
             let mut finished = std::collections::BTreeSet::new();
             for index in order {

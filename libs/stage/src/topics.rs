@@ -9,7 +9,7 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, Producer};
 
 use crate::dead_letter::TOPIC_LIMIT;
-use crate::kafka::Visitor;
+use crate::kafka::OneShotContext;
 use crate::retry::Backoff;
 
 /// How many partitions and copies a new topic gets.
@@ -84,7 +84,8 @@ pub fn logs_in_with_token(config: &ClientConfig) -> bool {
 
 /// Whether a topic is there and we may see it. Brokers refuse to make a topic before they look whether it exists.
 fn is_there(config: &ClientConfig, topic: &str) -> bool {
-    let Ok(client) = config.create_with_context::<_, BaseProducer<Visitor>>(Visitor::default()) else {
+    let Ok(client) = config.create_with_context::<_, BaseProducer<OneShotContext>>(OneShotContext::default())
+    else {
         return false;
     };
     let found = client

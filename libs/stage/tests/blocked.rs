@@ -13,7 +13,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::Message;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use stage::config::ServiceArgs;
-use stage::intake::{Intake, IntakeOptions, Lane, LaneError, LaneFactory, Taken, Topics};
+use stage::intake::{Consumed, Intake, IntakeOptions, Topics, Worker, WorkerError, WorkerFactory};
 use stage::kafka::Reporter;
 use stage::metrics::KafkaMetrics;
 use stage::service::Service;
@@ -25,10 +25,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Clone, Default)]
 struct Seen(Arc<Mutex<Vec<String>>>);
 
-impl<'m> LaneFactory<'m> for Seen {
-    type Lane = Seen;
+impl<'m> WorkerFactory<'m> for Seen {
+    type Worker = Seen;
 
-    fn lane<'scope>(&self, _: usize, _: &'scope Scope<'scope, 'm>) -> Result<Seen, LaneError>
+    fn worker<'scope>(&self, _: usize, _: &'scope Scope<'scope, 'm>) -> Result<Seen, WorkerError>
     where
         'm: 'scope,
     {
@@ -36,8 +36,8 @@ impl<'m> LaneFactory<'m> for Seen {
     }
 }
 
-impl<'m> Lane<'m> for Seen {
-    fn take(&mut self, batch: Vec<Taken<'m>>) -> Result<(), LaneError> {
+impl<'m> Worker<'m> for Seen {
+    fn take(&mut self, batch: Vec<Consumed<'m>>) -> Result<(), WorkerError> {
         for taken in batch {
             let value = String::from_utf8_lossy(taken.message.payload().unwrap()).into_owned();
             self.0.lock().unwrap().push(value);
@@ -46,7 +46,7 @@ impl<'m> Lane<'m> for Seen {
         Ok(())
     }
 
-    fn drain(&mut self) -> Result<(), LaneError> {
+    fn drain(&mut self) -> Result<(), WorkerError> {
         Ok(())
     }
 }
@@ -96,7 +96,7 @@ impl Stage {
             config.set(*key, *value);
         }
         let mut options = IntakeOptions::new(config, "group", Topics::Named(vec![TOPIC.to_owned()]));
-        options.lanes = 2;
+        options.workers = 2;
         options.commit_interval = Duration::from_millis(50);
         options.skip_undecodable_batches = skips;
         let reporter = Reporter::new(self.metrics.clone(), self.service.readiness.part("kafka"));

@@ -1,4 +1,4 @@
-//! The intake on the embedded broker: back-pressure, rebalances and the end, seen by a lane that can be held up.
+//! The intake on the embedded broker: back-pressure, rebalances and the end, seen by a worker that can be held up.
 #![allow(clippy::expect_used, clippy::panic, reason = "a failed step is a failed test")]
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
@@ -162,7 +162,7 @@ fn eight_at_once(each: impl Fn(&Broker, usize) + Sync) {
     });
 }
 
-/// A process whose lane is gone must not stay in the group and do nothing: it ends, and another takes over.
+/// A process whose worker is gone must not stay in the group and do nothing: it ends, and another takes over.
 #[test]
 fn a_lane_that_panics_ends_the_process() {
     let broker = Broker::start().unwrap();

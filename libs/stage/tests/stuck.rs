@@ -54,7 +54,7 @@ impl Stage {
             config.set("session.timeout.ms", "6000");
         }
         let mut options = IntakeOptions::new(config, "group", Topics::Named(vec![TOPIC.to_owned()]));
-        options.lanes = 1;
+        options.workers = 1;
         options.commit_interval = Duration::from_millis(50);
         options.stuck_timeout = stuck_timeout;
         let seen = Seen::default();

@@ -53,8 +53,8 @@ impl<'a> Settings<'a> {
             let own = own.iter().flat_map(|flags| flags.iter().copied());
             own.chain(given.iter().map(String::as_str)).collect()
         };
-        let transform = ["--tasks", "1", "-X", "linger.ms=0"];
-        // While both of a lane's requests are on their way, points wait for company: a longer interval only adds to that.
+        let transform = ["--workers", "1", "-X", "linger.ms=0"];
+        // While both of a worker's requests are on their way, points wait for company: a longer interval only adds to that.
         let sink = ["--flush-interval", "0.001"];
         Self {
             what: "for latency",

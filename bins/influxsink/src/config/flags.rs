@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use stage::config::{KafkaArgs, MemberArgs, Moment, RegistryArgs, ServiceArgs, moment, seconds};
+use stage::config::{KafkaArgs, MemberArgs, Moment, RegistryArgs, ServiceArgs, WorkerArgs, moment, seconds};
 use stage::intake::Topics;
 use stage::memory::LEAST_MIB;
 
@@ -179,7 +179,7 @@ pub struct RunArgs {
     #[arg(long, env = "INFLUXDB_GZIP", help_heading = "Database")]
     pub gzip: bool,
 
-    /// Requests that a lane may have on their way at once. Points that overwrite each other never are: those
+    /// Requests that a worker may have on their way at once. Points that overwrite each other never are: those
     /// of one measurement whose times overlap go one after the other
     #[arg(
         long,
@@ -312,14 +312,9 @@ pub struct RunArgs {
     )]
     pub schema_mismatch: SchemaMismatch,
 
-    /// How many lanes consume, encode and write in parallel [default: one a core]
-    #[arg(
-        long,
-        env = "LANES",
-        value_name = "N",
-        value_parser = clap::value_parser!(u32).range(1..=256)
-    )]
-    pub lanes: Option<u32>,
+    /// How many workers.
+    #[command(flatten)]
+    pub workers: WorkerArgs,
 
     /// The consumer group.
     #[command(flatten)]
@@ -381,7 +376,7 @@ impl RunArgs {
             max_memory: 256,
             unknown_schema_grace: Duration::from_secs(30),
             schema_mismatch: SchemaMismatch::Wait,
-            lanes: None,
+            workers: WorkerArgs::default(),
             member: MemberArgs::default(),
             kafka,
             registry,

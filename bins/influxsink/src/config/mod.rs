@@ -90,7 +90,7 @@ pub struct Config {
     /// Whether the group is of no use once this process has ended: a replay that has no name.
     pub(crate) is_passing: bool,
     pub(crate) memory: MemoryShares,
-    pub(crate) lanes: usize,
+    pub(crate) workers: usize,
     pub(crate) to: To,
     pub(crate) limits: BatchLimits,
     pub(crate) mapping: Mapping,
@@ -129,10 +129,7 @@ impl RunArgs {
         }
         let range = self.range()?;
         let memory = MemoryShares::of(self.max_memory);
-        let lanes = match self.lanes {
-            Some(lanes) => lanes as usize,
-            None => std::thread::available_parallelism().map_or(1, usize::from),
-        };
+        let workers = self.workers.count();
         let to = self.destination()?;
         let layout = self.apart.layout(matches!(to, To::Sqlite(_)))?;
         let dead_letter_topic = dead_letter::topic_of(&self.group, self.dead_letter_topic.as_deref());
@@ -148,12 +145,12 @@ impl RunArgs {
             is_passing: range.is_some() && self.replay.is_none(),
             range,
             memory,
-            lanes,
+            workers,
             to,
             limits: BatchLimits {
-                // Of each lane's: one that fills, those on their way, and these compressed.
+                // Of each worker's: one that fills, those on their way, and these compressed.
                 bytes: (self.batch_bytes as usize)
-                    .min(memory.output / ((1 + 2 * self.requests_in_flight as usize) * lanes)),
+                    .min(memory.output / ((1 + 2 * self.requests_in_flight as usize) * workers)),
                 points: self.batch_points as usize,
                 interval: self.flush_interval,
             },
@@ -348,9 +345,9 @@ mod tests {
     #[test]
     fn batches_fit_into_the_memory() {
         let bytes = |flags: &[&str]| parse(flags).unwrap().check().unwrap().limits.bytes;
-        assert_eq!(bytes(&["t", "--lanes", "2"]), 2 << 20);
+        assert_eq!(bytes(&["t", "--workers", "2"]), 2 << 20);
         assert_eq!(
-            bytes(&["t", "--lanes", "16", "--max-memory", "64"]),
+            bytes(&["t", "--workers", "16", "--max-memory", "64"]),
             // A quarter of what is left of 64 MiB, for 80 batches.
             (18 << 20) / 4 / 80
         );

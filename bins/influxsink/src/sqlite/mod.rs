@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex};
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use crate::line::parse;
-use crate::write::Answer;
+use crate::write::WriteResult;
 use file::{Lost, OpenError, OpenFile};
 use table::{StoreError, Table};
 
@@ -64,21 +64,21 @@ impl SqliteWriter {
     }
 
     /// Stores whole lines in one transaction.
-    pub(crate) fn write(&self, lines: &[u8]) -> Answer {
+    pub(crate) fn write(&self, lines: &[u8]) -> WriteResult {
         let mut store = stage::lock(&self.store);
         store.answer(lines)
     }
 }
 
 impl Store {
-    fn answer(&mut self, lines: &[u8]) -> Answer {
+    fn answer(&mut self, lines: &[u8]) -> WriteResult {
         if let Err(error) = self.open_again() {
             return away(&error);
         }
         let known = !self.tables.is_empty();
         let mut stored = self.write(lines);
         // What was noted of tables is of the transaction, and may be older than what others did to them.
-        if matches!(&stored, Err(error) if known && matches!(error.answer(), Answer::Rejected { .. })) {
+        if matches!(&stored, Err(error) if known && matches!(error.answer(), WriteResult::Rejected { .. })) {
             self.tables.clear();
             stored = self.write(lines);
         }
@@ -95,7 +95,7 @@ impl Store {
             return away(&lost.into());
         }
         match stored {
-            Ok(()) => Answer::Written,
+            Ok(()) => WriteResult::Written,
             Err(error) => error.answer(),
         }
     }
@@ -204,20 +204,20 @@ fn several(refused: &[(usize, StoreError)]) -> StoreError {
 }
 
 /// The file is not there, or not usable; nothing is wrong with the points.
-fn away(error: &OpenError) -> Answer {
+fn away(error: &OpenError) -> WriteResult {
     if let OpenError::Sqlite(error) = error
         && matches!(
             error.sqlite_error_code(),
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
         )
     {
-        return Answer::Busy {
+        return WriteResult::Busy {
             reason: "locked",
             after: None,
             message: stage::chain(error),
         };
     }
-    Answer::Away {
+    WriteResult::Away {
         reason: "file",
         message: stage::chain(error),
     }

@@ -6,7 +6,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{ErrorCode, OptionalExtension as _, ToSql, Transaction};
 
 use crate::line::parse::{self, FieldValue, Point};
-use crate::write::Answer;
+use crate::write::WriteResult;
 
 /// SQLite's limit as it is compiled by default (`SQLITE_MAX_COLUMN`).
 const MAX_COLUMNS: usize = 2_000;
@@ -69,19 +69,19 @@ impl StoreError {
         )
     }
 
-    pub(super) fn answer(&self) -> Answer {
+    pub(super) fn answer(&self) -> WriteResult {
         let message = stage::chain(self);
         let code = match self {
             StoreError::Sqlite(error) => error.sqlite_error_code(),
             _ => None,
         };
         match code {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Answer::Busy {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => WriteResult::Busy {
                 reason: "locked",
                 after: None,
                 message,
             },
-            Some(ErrorCode::DiskFull) => Answer::Away {
+            Some(ErrorCode::DiskFull) => WriteResult::Away {
                 reason: "disk_full",
                 message,
             },
@@ -94,11 +94,11 @@ impl StoreError {
                 | ErrorCode::DatabaseCorrupt
                 | ErrorCode::NotADatabase
                 | ErrorCode::FileLockingProtocolFailed,
-            ) => Answer::Away {
+            ) => WriteResult::Away {
                 reason: "file",
                 message,
             },
-            _ => Answer::Rejected { message },
+            _ => WriteResult::Rejected { message },
         }
     }
 }

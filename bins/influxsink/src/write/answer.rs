@@ -8,7 +8,7 @@ use stage::Printable;
 
 /// The answer to one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Answer {
+pub enum WriteResult {
     /// All points are stored.
     Written,
     /// At least one point is bad; others may be stored already, which makes writing them again harmless.
@@ -64,10 +64,10 @@ const PAGE_SHOWN: usize = 200;
 
 const UNAUTHORIZED: &str = "unauthorized";
 
-impl Answer {
+impl WriteResult {
     /// Whether the token is what the database refuses.
     pub(super) fn is_unauthorized(&self) -> bool {
-        matches!(self, Answer::Away { reason, .. } if *reason == UNAUTHORIZED)
+        matches!(self, WriteResult::Away { reason, .. } if *reason == UNAUTHORIZED)
     }
 
     /// Reads an HTTP answer.
@@ -78,15 +78,15 @@ impl Answer {
     ///
     /// In the same way only what carries InfluxDB's error object is believed about the points: a web server that
     /// is spoken to without TLS says 400, too.
-    pub(super) fn of_http(reply: &Reply<'_>) -> Answer {
+    pub(super) fn of_http(reply: &Reply<'_>) -> WriteResult {
         let status = reply.status;
         let said = said(reply.body);
         let words = said.as_deref().unwrap_or(reply.body);
         let message = match status {
-            204 => return Answer::Written,
+            204 => return WriteResult::Written,
             201 | 400 | 422 => match said {
                 Some(said) => {
-                    return Answer::Rejected {
+                    return WriteResult::Rejected {
                         message: format!("{status}: {said}"),
                     };
                 }
@@ -107,35 +107,35 @@ impl Answer {
             pause.map(|pause| pause.min(LONGEST_PAUSE))
         };
         match status {
-            413 => Answer::TooLarge { message },
-            401 => Answer::Away {
+            413 => WriteResult::TooLarge { message },
+            401 => WriteResult::Away {
                 reason: UNAUTHORIZED,
                 message,
             },
-            403 => Answer::Away {
+            403 => WriteResult::Away {
                 reason: "forbidden",
                 message,
             },
-            404 => Answer::Away {
+            404 => WriteResult::Away {
                 reason: "not_found",
                 message,
             },
-            429 => Answer::Busy {
+            429 => WriteResult::Busy {
                 reason: "too_many_requests",
                 after: after(),
                 message,
             },
-            503 => Answer::Busy {
+            503 => WriteResult::Busy {
                 reason: "unavailable",
                 after: after(),
                 message,
             },
-            500.. => Answer::Away {
+            500.. => WriteResult::Away {
                 reason: "server_error",
                 message,
             },
             // The data is not at fault.
-            _ => Answer::Away {
+            _ => WriteResult::Away {
                 reason: "unexpected_status",
                 message,
             },
@@ -220,31 +220,34 @@ mod tests {
         }
     }
 
-    fn of(status: u16) -> Answer {
-        Answer::of_http(&reply(status, r#"{"code":"x","message":"words"}"#))
+    fn of(status: u16) -> WriteResult {
+        WriteResult::of_http(&reply(status, r#"{"code":"x","message":"words"}"#))
     }
 
     #[test]
     fn only_bad_data_costs_points() {
-        assert_eq!(of(204), Answer::Written);
+        assert_eq!(of(204), WriteResult::Written);
         for status in [400, 422] {
-            assert!(matches!(of(status), Answer::Rejected { .. }), "{status}");
+            assert!(matches!(of(status), WriteResult::Rejected { .. }), "{status}");
         }
-        assert!(matches!(of(413), Answer::TooLarge { .. }));
+        assert!(matches!(of(413), WriteResult::TooLarge { .. }));
         for status in [
             100, 200, 202, 206, 301, 302, 401, 403, 404, 405, 408, 415, 418, 500, 502, 504, 507,
         ] {
-            assert!(matches!(of(status), Answer::Away { .. }), "{status}");
+            assert!(matches!(of(status), WriteResult::Away { .. }), "{status}");
         }
         for status in [429, 503] {
-            assert!(matches!(of(status), Answer::Busy { after: None, .. }), "{status}");
+            assert!(
+                matches!(of(status), WriteResult::Busy { after: None, .. }),
+                "{status}"
+            );
         }
     }
 
     #[test]
     fn the_reason_is_found_in_each_versions_body() {
-        let rejected = |body: &str| match Answer::of_http(&reply(422, body)) {
-            Answer::Rejected { message } => message,
+        let rejected = |body: &str| match WriteResult::of_http(&reply(422, body)) {
+            WriteResult::Rejected { message } => message,
             other => panic!("{other:?}"),
         };
         let v2 =
@@ -275,7 +278,10 @@ mod tests {
         ] {
             for status in [201, 400, 422] {
                 assert!(
-                    matches!(Answer::of_http(&reply(status, body)), Answer::Away { .. }),
+                    matches!(
+                        WriteResult::of_http(&reply(status, body)),
+                        WriteResult::Away { .. }
+                    ),
                     "{status} {body}"
                 );
             }
@@ -284,11 +290,11 @@ mod tests {
 
     #[test]
     fn retry_after_is_read_and_bounded() {
-        let after = |text| match Answer::of_http(&Reply {
+        let after = |text| match WriteResult::of_http(&Reply {
             retry_after: Some(text),
             ..reply(503, "")
         }) {
-            Answer::Busy { after, .. } => after,
+            WriteResult::Busy { after, .. } => after,
             other => panic!("{other:?}"),
         };
         assert_eq!(after("2"), Some(Duration::from_secs(2)));

@@ -15,14 +15,14 @@ use stage::retry::Backoff;
 use stage::service::{Part, Shutdown};
 
 use super::suspects::{self, Accused, SentLine};
-use super::{Answer, Destination, Group};
-use crate::batch::{Batch, BatchedPoint, Unsettled};
+use super::{Destination, Group, WriteResult};
+use crate::batch::{Batch, BatchedPoint, PendingBatch};
 
 /// How much of the database's words goes with a dead letter, in characters.
 const LONGEST_DETAIL: usize = 600;
 
 /// What happens to points; the sink's own does it to Kafka messages.
-pub trait Fates<K> {
+pub trait Outcomes<K> {
     /// The points are in the database.
     fn written(&mut self, points: impl Iterator<Item = BatchedPoint<K>>);
     /// The database can never take it.
@@ -73,15 +73,17 @@ impl Delivery {
             return;
         }
         match self.destination.write(Bytes::new()) {
-            Answer::Away { message, .. } => self.readiness.down(message),
-            Answer::Busy { .. } => {}
+            WriteResult::Away { message, .. } => self.readiness.down(message),
+            WriteResult::Busy { .. } => {}
             // Some versions call an empty write bad; they have looked at token and bucket before.
-            Answer::Written | Answer::Rejected { .. } | Answer::TooLarge { .. } => self.answered(),
+            WriteResult::Written | WriteResult::Rejected { .. } | WriteResult::TooLarge { .. } => {
+                self.answered()
+            }
         }
     }
 
     /// Blocks until every point has its fate, however long the database is away, or the process gives up.
-    pub fn deliver<K>(&mut self, batch: Batch<K>, fates: &mut impl Fates<K>) -> Ended {
+    pub fn deliver<K>(&mut self, batch: Batch<K>, outcomes: &mut impl Outcomes<K>) -> Ended {
         let mut points = batch.unsettled();
         // What is still to be sent, the first on top.
         let mut groups = vec![points.all()];
@@ -93,14 +95,14 @@ impl Delivery {
             let answer = self.destination.write(points.lines(&group));
             timer.observe_duration();
             match answer {
-                Answer::Written => {
+                WriteResult::Written => {
                     self.answered();
-                    fates.written(points.settle(&group));
+                    outcomes.written(points.settle(&group));
                 }
-                Answer::Rejected { message } => {
+                WriteResult::Rejected { message } => {
                     self.refused("rejected");
                     match accused(&message, &points, &group) {
-                        Accused::All => reject(fates, points.settle(&group), "rejected", &message),
+                        Accused::All => reject(outcomes, points.settle(&group), "rejected", &message),
                         Accused::Some(positions) => {
                             let [those, others] = group.part(&positions);
                             groups.extend([others, those]);
@@ -111,18 +113,18 @@ impl Delivery {
                         }
                     }
                 }
-                Answer::TooLarge { message } => {
+                WriteResult::TooLarge { message } => {
                     self.refused("too_large");
                     if group.len() == 1 {
-                        reject(fates, points.settle(&group), "too_large", &message);
+                        reject(outcomes, points.settle(&group), "too_large", &message);
                     } else {
                         let [first, second] = group.halves();
                         groups.extend([second, first]);
                     }
                 }
-                answer @ (Answer::Away { .. } | Answer::Busy { .. }) => {
+                answer @ (WriteResult::Away { .. } | WriteResult::Busy { .. }) => {
                     groups.push(group);
-                    if !self.wait(&answer) || points.kept().all(|kept| fates.is_abandoned(kept)) {
+                    if !self.wait(&answer) || points.kept().all(|kept| outcomes.is_abandoned(kept)) {
                         return Ended::GivenUp;
                     }
                 }
@@ -145,19 +147,21 @@ impl Delivery {
     }
 
     /// Waits before the next try; says whether there is to be one.
-    fn wait(&mut self, answer: &Answer) -> bool {
+    fn wait(&mut self, answer: &WriteResult) -> bool {
         let (reason, after, message) = match answer {
-            Answer::Away { reason, message } => {
+            WriteResult::Away { reason, message } => {
                 self.is_up = false;
                 self.readiness.down(message.as_str());
                 (reason, None, message)
             }
-            Answer::Busy {
+            WriteResult::Busy {
                 reason,
                 after,
                 message,
             } => (reason, *after, message),
-            Answer::Written | Answer::Rejected { .. } | Answer::TooLarge { .. } => return true,
+            WriteResult::Written | WriteResult::Rejected { .. } | WriteResult::TooLarge { .. } => {
+                return true;
+            }
         };
         self.metrics.retries.with_label_values(&[*reason]).inc();
         tracing::debug!(
@@ -170,7 +174,7 @@ impl Delivery {
 }
 
 /// Whom the words of a refusal mean.
-fn accused<K>(message: &str, points: &Unsettled<K>, group: &Group) -> Accused {
+fn accused<K>(message: &str, points: &PendingBatch<K>, group: &Group) -> Accused {
     let lines: Vec<_> = group.places().map(|place| (points.line(place), place)).collect();
     let sent: Vec<_> = lines
         .iter()
@@ -184,7 +188,7 @@ fn accused<K>(message: &str, points: &Unsettled<K>, group: &Group) -> Accused {
 
 /// These points end as dead letters.
 fn reject<K>(
-    fates: &mut impl Fates<K>,
+    outcomes: &mut impl Outcomes<K>,
     points: impl Iterator<Item = BatchedPoint<K>>,
     reason: &'static str,
     message: &str,
@@ -192,7 +196,7 @@ fn reject<K>(
     // A list of a thousand lines is not kept with each of a thousand points.
     let detail: String = message.chars().take(LONGEST_DETAIL).collect();
     for point in points {
-        fates.rejected(
+        outcomes.rejected(
             point,
             Reason {
                 stage: "write",

@@ -14,7 +14,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue
 use reqwest::{Client, Response, Url, redirect};
 use tokio::runtime::Handle;
 
-use super::answer::{Answer, Reply};
+use super::answer::{Reply, WriteResult};
 use super::token::{Authorization, Token, TokenError};
 use crate::line::Precision;
 use stage::metrics::SinkMetrics;
@@ -139,7 +139,7 @@ impl InfluxWriter {
     }
 
     /// Posts whole lines and waits for the answer.
-    pub(super) fn write(&self, lines: Bytes) -> Answer {
+    pub(super) fn write(&self, lines: Bytes) -> WriteResult {
         self.metrics.line_bytes.inc_by(lines.len() as u64);
         let body = if self.gzip { gzip(&lines).into() } else { lines };
         let authorization = self.authorization.header();
@@ -153,7 +153,7 @@ impl InfluxWriter {
         answer
     }
 
-    fn post(&self, body: Bytes, authorization: Option<&HeaderValue>) -> Answer {
+    fn post(&self, body: Bytes, authorization: Option<&HeaderValue>) -> WriteResult {
         self.metrics.sent_bytes.inc_by(body.len() as u64);
         let mut request = self
             .client
@@ -171,7 +171,7 @@ impl InfluxWriter {
             let headers = std::mem::take(response.headers_mut());
             let header = |name| headers.get(name).and_then(|value| value.to_str().ok());
             let body = beginning(response).await?;
-            Ok(Answer::of_http(&Reply {
+            Ok(WriteResult::of_http(&Reply {
                 status,
                 content_type: header(CONTENT_TYPE),
                 location: header(LOCATION),
@@ -210,10 +210,10 @@ fn gzip(lines: &[u8]) -> Vec<u8> {
 }
 
 /// A request without an answer.
-fn away(error: &reqwest::Error) -> Answer {
+fn away(error: &reqwest::Error) -> WriteResult {
     let message = stage::chain(error);
     if message.contains("certificate verify failed") {
-        return Answer::Away {
+        return WriteResult::Away {
             reason: "untrusted_certificate",
             message: format!(
                 "its certificate is not trusted: check --influxdb-ca-file, the certificate's dates, and that the address is \
@@ -228,7 +228,7 @@ fn away(error: &reqwest::Error) -> Answer {
     } else {
         "broken_connection"
     };
-    Answer::Away { reason, message }
+    WriteResult::Away { reason, message }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Writing: the last step of the data's way. A [`Destination`] takes lines and gives an [`Answer`];
+//! Writing: the last step of the data's way. A [`Destination`] takes lines and gives an [`WriteResult`];
 //! [`deliver`](Delivery::deliver) does what the answer asks for, until every point of a batch has a fate:
 //! written, dead-lettered, or given up at the end of the process (then its offset is not committed, and the
 //! next process reads it again).
@@ -10,8 +10,8 @@ mod http;
 mod suspects;
 mod token;
 
-pub use answer::Answer;
-pub use deliver::{Delivery, Ended, Fates};
+pub use answer::WriteResult;
+pub use deliver::{Delivery, Ended, Outcomes};
 pub(crate) use group::Group;
 pub use http::{InfluxSetupError, InfluxTarget, InfluxWriter, Place};
 pub use token::{Token, TokenError};
@@ -31,7 +31,7 @@ pub enum Destination {
 
 impl Destination {
     /// Writes whole lines, in one request or one transaction. Blocks until it has been answered.
-    pub fn write(&self, lines: Bytes) -> Answer {
+    pub fn write(&self, lines: Bytes) -> WriteResult {
         match self {
             Destination::Influx(influx) => influx.write(lines),
             Destination::Sqlite(sqlite) => sqlite.write(&lines),

@@ -12,7 +12,7 @@
 //! | `input field "v" on measurement "m" is type integer, already exists as type float` | points of `m` whose `v` is an integer |
 //! | `input field "s" on measurement "m" is too long, …` | points of `m` with a string `s` that is longer than a MiB |
 //! | `unable to parse 'LINE': …` for each | these lines |
-//! | `line 2: …` (as [`super::Answer`] words 3's list) | these lines, counted from 1 |
+//! | `line 2: …` (as [`super::WriteResult`] words 3's list) | these lines, counted from 1 |
 
 use std::collections::{BTreeSet, HashSet};
 

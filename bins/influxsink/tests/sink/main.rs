@@ -11,9 +11,9 @@
 mod decode;
 mod delivery;
 mod end_to_end;
+mod in_flight;
 mod letters;
 mod line;
-mod on_the_way;
 mod overwrites;
 mod points;
 mod registry;

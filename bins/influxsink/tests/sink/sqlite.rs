@@ -1,7 +1,7 @@
 //! SQLite files: the same points, by the same rules.
 
 use influxsink::sqlite::SqliteWriter;
-use influxsink::write::{Answer, Destination};
+use influxsink::write::{Destination, WriteResult};
 use rusqlite::Connection;
 use tempfile::TempDir;
 
@@ -28,13 +28,13 @@ impl File {
         }
     }
 
-    fn write(&mut self, lines: &str) -> Answer {
+    fn write(&mut self, lines: &str) -> WriteResult {
         self.destination.write(lines.to_owned().into())
     }
 
     fn rejected(&mut self, lines: &str) -> String {
         match self.write(lines) {
-            Answer::Rejected { message } => message,
+            WriteResult::Rejected { message } => message,
             other => panic!("{other:?}"),
         }
     }
@@ -63,12 +63,15 @@ fn a_point_that_comes_again_merges_and_new_values_win() {
     let mut file = File::new();
     assert_eq!(
         file.write("lsst.sal.m a=1.5,b=2i 100\nlsst.sal.m c=\"x y\",d=true 200\n"),
-        Answer::Written
+        WriteResult::Written
     );
-    assert_eq!(file.write("lsst.sal.m b=3i,e=\"new\" 100\n"), Answer::Written);
+    assert_eq!(
+        file.write("lsst.sal.m b=3i,e=\"new\" 100\n"),
+        WriteResult::Written
+    );
     // After a restart too: the table is read from the file.
     let mut file = file.again();
-    assert_eq!(file.write("lsst.sal.m a=2.5 200\n"), Answer::Written);
+    assert_eq!(file.write("lsst.sal.m a=2.5 200\n"), WriteResult::Written);
     assert_eq!(
         file.rows("SELECT time, a, b, c, d, e FROM \"lsst.sal.m\" ORDER BY time"),
         [
@@ -82,7 +85,7 @@ fn a_point_that_comes_again_merges_and_new_values_win() {
 fn tags_are_part_of_the_key() {
     let mut file = File::new();
     let lines = "m,i=1 v=1i 5\nm,i=2 v=2i 5\nm,i=1 v=3i 5\nm v=4i 5\nm v=5i 5\n";
-    assert_eq!(file.write(lines), Answer::Written);
+    assert_eq!(file.write(lines), WriteResult::Written);
     assert_eq!(
         file.rows("SELECT i, v FROM m ORDER BY i"),
         [
@@ -126,7 +129,7 @@ fn a_rejected_point_leaves_nothing_of_its_batch_and_says_why() {
         ["[Integer(0)]"]
     );
     // What was rolled back is not remembered.
-    assert_eq!(file.write("m new=1i 2\n"), Answer::Written);
+    assert_eq!(file.write("m new=1i 2\n"), WriteResult::Written);
     assert!(file.rejected("m V=1.5 4\n").contains("by case alone"));
 }
 
@@ -137,7 +140,7 @@ fn a_table_can_only_be_so_wide() {
         let fields: Vec<String> = (0..fields).map(|at| format!("f{at}=1i")).collect();
         format!("m {} 1\n", fields.join(","))
     };
-    assert_eq!(file.write(&wide(1_999)), Answer::Written);
+    assert_eq!(file.write(&wide(1_999)), WriteResult::Written);
     assert!(file.rejected(&wide(2_000)).contains("2000 columns"));
 }
 
@@ -147,7 +150,7 @@ fn no_name_can_be_more_than_a_name() {
     // Names like these never come from a plan; the quoting stands on its own all the same.
     let name = "x\"(a);DROP\tTABLE\tm;--";
     file.write("m v=1i 1\n");
-    assert_eq!(file.write(&format!("{name} {name}=1i 1\n")), Answer::Written);
+    assert_eq!(file.write(&format!("{name} {name}=1i 1\n")), WriteResult::Written);
     let tables = file.rows("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name");
     assert_eq!(tables, ["[Text(\"m\")]".to_owned(), format!("[Text({name:?})]")]);
 }
@@ -155,7 +158,7 @@ fn no_name_can_be_more_than_a_name() {
 #[test]
 fn measurements_that_differ_by_case_alone_do_not_share_a_table() {
     let mut file = File::new();
-    assert_eq!(file.write("h.Foo v=1i 1\n"), Answer::Written);
+    assert_eq!(file.write("h.Foo v=1i 1\n"), WriteResult::Written);
     let why = file.rejected("h.foo v=2i 2\n");
     assert!(
         why.contains("measurement \"h.foo\" differs from table \"h.Foo\" by case alone"),
@@ -168,7 +171,7 @@ fn measurements_that_differ_by_case_alone_do_not_share_a_table() {
     );
     let mut file = file.again();
     assert!(file.rejected("H.FOO v=3i 3\n").contains("by case alone"));
-    assert_eq!(file.write("h.Foo v=4i 4\n"), Answer::Written);
+    assert_eq!(file.write("h.Foo v=4i 4\n"), WriteResult::Written);
     assert_eq!(
         file.rows("SELECT v FROM \"h.Foo\" ORDER BY time"),
         ["[Integer(1)]", "[Integer(4)]"]
@@ -195,7 +198,7 @@ fn a_table_that_somebody_dropped_is_made_again() {
     let other = Connection::open(file.folder.path().join("efd.db")).unwrap();
     other.execute_batch("DROP TABLE m").unwrap();
     drop(other);
-    assert_eq!(file.write("m v=2i 2\n"), Answer::Written);
+    assert_eq!(file.write("m v=2i 2\n"), WriteResult::Written);
     assert_eq!(file.rows("SELECT v FROM m"), ["[Integer(2)]"]);
 }
 
@@ -211,7 +214,7 @@ impl File {
     /// Writes, and answers why the file is away.
     fn away(&mut self, lines: &str) -> String {
         match self.write(lines) {
-            Answer::Away { reason, message } => {
+            WriteResult::Away { reason, message } => {
                 assert_eq!(reason, "file");
                 message
             }
@@ -224,7 +227,7 @@ impl File {
 fn a_file_that_was_removed_is_away_until_there_is_one() {
     for logs_too in [false, true] {
         let mut file = File::new();
-        assert_eq!(file.write("m v=1i 1\n"), Answer::Written);
+        assert_eq!(file.write("m v=1i 1\n"), WriteResult::Written);
         std::fs::remove_file(file.path()).unwrap();
         if logs_too {
             std::fs::remove_file(file.log()).unwrap();
@@ -238,8 +241,8 @@ fn a_file_that_was_removed_is_away_until_there_is_one() {
             assert!(!file.path().exists(), "nobody but the operator makes another");
         }
         std::fs::write(file.path(), "").unwrap();
-        assert_eq!(file.write("m v=2i 2\n"), Answer::Written);
-        assert_eq!(file.write("m v=3i 3\n"), Answer::Written);
+        assert_eq!(file.write("m v=2i 2\n"), WriteResult::Written);
+        assert_eq!(file.write("m v=3i 3\n"), WriteResult::Written);
         assert_eq!(
             file.rows("SELECT v FROM m ORDER BY time"),
             ["[Integer(2)]", "[Integer(3)]"]
@@ -255,7 +258,7 @@ fn a_file_that_was_moved_away_and_back_goes_on_with_all_that_was_in_it() {
     std::fs::rename(file.path(), &aside).unwrap();
     file.away("m v=2i 2\n");
     std::fs::rename(&aside, file.path()).unwrap();
-    assert_eq!(file.write("m v=2i 2\n"), Answer::Written);
+    assert_eq!(file.write("m v=2i 2\n"), WriteResult::Written);
     assert_eq!(
         file.rows("SELECT v FROM m ORDER BY time"),
         ["[Integer(1)]", "[Integer(2)]"]
@@ -275,7 +278,7 @@ fn another_file_in_its_place_is_gone_on_with_and_is_not_harmed() {
     drop(other);
     assert!(file.log().exists());
     std::fs::rename(&aside, file.path()).unwrap();
-    assert_eq!(file.write("m v=2i 2\n"), Answer::Written);
+    assert_eq!(file.write("m v=2i 2\n"), WriteResult::Written);
     assert_eq!(file.rows("SELECT a FROM n"), ["[Integer(7)]"]);
     assert_eq!(file.rows("SELECT v FROM m"), ["[Integer(2)]"]);
     assert_eq!(file.rows("PRAGMA integrity_check"), ["[Text(\"ok\")]"]);
@@ -286,7 +289,7 @@ fn a_log_that_was_removed_loses_nothing() {
     let mut file = File::new();
     file.write("m v=1i 1\n");
     std::fs::remove_file(file.log()).unwrap();
-    assert_eq!(file.write("m v=2i 2\n"), Answer::Written);
+    assert_eq!(file.write("m v=2i 2\n"), WriteResult::Written);
     assert_eq!(
         file.rows("SELECT v FROM m ORDER BY time"),
         ["[Integer(1)]", "[Integer(2)]"]
@@ -310,7 +313,7 @@ fn a_folder_that_vanished_is_waited_for() {
     assert!(!path.exists());
     std::fs::remove_dir(&folder).unwrap();
     std::fs::rename(&elsewhere, &folder).unwrap();
-    assert_eq!(file.write("m v=2i 2\n"), Answer::Written);
+    assert_eq!(file.write("m v=2i 2\n"), WriteResult::Written);
     let count = |of: &Connection| of.query_row("SELECT count(*) FROM m", [], |row| row.get::<_, i64>(0));
     assert_eq!(count(&Connection::open(&path).unwrap()).unwrap(), 2);
 }
@@ -321,7 +324,7 @@ fn a_file_that_was_cut_or_overwritten_is_away_until_it_is_whole() {
         let lines: String = (0..5_000)
             .map(|at| format!("m v={at}i,s=\"{at:01000}\" {at}\n"))
             .collect();
-        assert_eq!(file.write(&lines), Answer::Written);
+        assert_eq!(file.write(&lines), WriteResult::Written);
     };
     let mut file = File::new();
     whole(&mut file);
@@ -338,7 +341,7 @@ fn a_file_that_was_cut_or_overwritten_is_away_until_it_is_whole() {
         let _ = std::fs::remove_file(file.folder.path().join(name));
     }
     std::fs::write(file.path(), "").unwrap();
-    assert_eq!(file.write("m v=1i 9999\n"), Answer::Written);
+    assert_eq!(file.write("m v=1i 9999\n"), WriteResult::Written);
 
     std::fs::write(file.folder.path().join("junk"), vec![b'x'; 8_192]).unwrap();
     std::fs::rename(file.folder.path().join("junk"), file.path()).unwrap();

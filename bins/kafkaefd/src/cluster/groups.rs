@@ -10,7 +10,7 @@ use rdkafka::groups::{GroupInfo, GroupMemberInfo};
 use rdkafka::{Offset, TopicPartitionList};
 use serde::Serialize;
 use stage::config::Moment;
-use stage::kafka::Visitor;
+use stage::kafka::OneShotContext;
 
 use super::{Cluster, PATIENCE, SeenGaps};
 use crate::failure::{Failure, nearest};
@@ -130,7 +130,7 @@ impl Cluster {
     }
 
     /// The same, asked by a consumer that is there already.
-    pub fn groups_by(&self, consumer: &BaseConsumer<Visitor>) -> Result<Vec<Group>, Failure> {
+    pub fn groups_by(&self, consumer: &BaseConsumer<OneShotContext>) -> Result<Vec<Group>, Failure> {
         let list = consumer
             .fetch_group_list(None, PATIENCE)
             .map_err(Failure::kafka("asking for the groups"))?;
@@ -162,7 +162,7 @@ impl Cluster {
     }
 
     /// A consumer that speaks for a group without joining it.
-    pub fn consumer_of(&self, group: &str) -> Result<BaseConsumer<Visitor>, Failure> {
+    pub fn consumer_of(&self, group: &str) -> Result<BaseConsumer<OneShotContext>, Failure> {
         self.consumer(&[("group.id", group)])
     }
 
@@ -174,7 +174,7 @@ impl Cluster {
     /// The same, asked by a consumer of that group ([`Cluster::consumer_of`]) that is there already.
     pub fn committed_by(
         &self,
-        consumer: &BaseConsumer<Visitor>,
+        consumer: &BaseConsumer<OneShotContext>,
         group: &str,
     ) -> Result<BTreeMap<Place, i64>, Failure> {
         let mut asked = TopicPartitionList::new();
@@ -225,7 +225,7 @@ impl Cluster {
     /// The same from what each group has committed, in their order.
     pub fn positions_by(
         &self,
-        consumer: &BaseConsumer<Visitor>,
+        consumer: &BaseConsumer<OneShotContext>,
         groups: &[Group],
         committed: &[BTreeMap<Place, i64>],
     ) -> Result<Vec<Vec<Position>>, Failure> {
@@ -283,7 +283,7 @@ impl Cluster {
 }
 
 fn bounds(
-    consumer: &BaseConsumer<Visitor>,
+    consumer: &BaseConsumer<OneShotContext>,
     places: &BTreeSet<Place>,
 ) -> Result<BTreeMap<Place, (i64, i64)>, Failure> {
     let (oldest, mut newest) = (
@@ -301,7 +301,7 @@ fn bounds(
 
 /// What Kafka answers to a time stamp, of which the two ends are special ones.
 fn times(
-    consumer: &BaseConsumer<Visitor>,
+    consumer: &BaseConsumer<OneShotContext>,
     places: &BTreeSet<Place>,
     at: Offset,
 ) -> Result<BTreeMap<Place, i64>, Failure> {

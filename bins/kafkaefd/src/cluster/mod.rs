@@ -15,7 +15,7 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::metadata::Metadata;
 use stage::config::KafkaArgs;
-use stage::kafka::{SAFE_PRODUCER, Visitor, reach};
+use stage::kafka::{OneShotContext, SAFE_PRODUCER, reach};
 
 use crate::failure::{Failure, nearest};
 
@@ -161,7 +161,7 @@ impl Cluster {
     }
 
     /// A consumer with `settings` beside the operator's; it commits nothing by itself.
-    pub fn consumer(&self, settings: &[(&str, &str)]) -> Result<BaseConsumer<Visitor>, Failure> {
+    pub fn consumer(&self, settings: &[(&str, &str)]) -> Result<BaseConsumer<OneShotContext>, Failure> {
         let mut config = self.config();
         // librdkafka wants a group for any consumer; it is not made unless something is committed to it.
         config
@@ -172,7 +172,7 @@ impl Cluster {
             config.set(*key, *value);
         }
         config
-            .create_with_context(Visitor::default())
+            .create_with_context(OneShotContext::default())
             .map_err(Failure::kafka("making a consumer"))
     }
 

@@ -3,7 +3,7 @@
 
 use std::io::{IsTerminal, Write};
 
-use stage::printable::{self, Printable};
+use stage::sanitize::{self, Printable};
 use stage::stdout::{self, StdoutError};
 
 use super::DemoArgs;
@@ -120,7 +120,7 @@ impl Screen {
     pub(super) fn finished(mut self, account: &Account, store: &Store) -> Result<(), StdoutError> {
         if self.json {
             match serde_json::to_string_pretty(account) {
-                Ok(text) => self.out(&printable::json(&text)),
+                Ok(text) => self.out(&sanitize::json(&text)),
                 Err(error) => stage::stderr_line!("kafkaefd demo: {}", stage::chain(&error)),
             }
             return self.end();

@@ -4,9 +4,9 @@ use clap::{Args, Subcommand};
 use confluent_avro::frame::Frame;
 use serde_json::Value;
 use stage::config::{KafkaArgs, RegistryArgs};
-use stage::printable::Printable;
 use stage::records::RecordDecoder;
 use stage::registry::{Registry, RegistryError};
+use stage::sanitize::Printable;
 
 use super::record::{self, SCHEMA};
 use super::send::send;

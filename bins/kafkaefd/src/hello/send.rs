@@ -2,8 +2,8 @@
 
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde::Serialize;
-use stage::kafka::Visitor;
-use stage::printable::Printable;
+use stage::kafka::OneShotContext;
+use stage::sanitize::Printable;
 
 use crate::cluster::{Cluster, PATIENCE};
 use crate::failure::Failure;
@@ -30,9 +30,9 @@ pub(super) async fn send(
     values: impl Iterator<Item = Vec<u8>>,
     answer: AnswerArgs,
 ) -> Result<(), Failure> {
-    let producer: FutureProducer<Visitor> = cluster
+    let producer: FutureProducer<OneShotContext> = cluster
         .producer_config()
-        .create_with_context(Visitor::default())
+        .create_with_context(OneShotContext::default())
         .map_err(Failure::kafka("making a producer"))?;
     let mut sent = Answer {
         topic,

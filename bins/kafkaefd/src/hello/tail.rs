@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use serde_json::{Value, json};
-use stage::printable::{self, Printable};
+use stage::sanitize::{self, Printable};
 use stage::service::Shutdown;
 use stage::stdout;
 
@@ -112,7 +112,7 @@ fn object(message: &Message, value: &Value) -> String {
         "key": message.key.as_deref().map(shown),
         "value": value,
     });
-    printable::json(&object.to_string()).into_owned()
+    sanitize::json(&object.to_string()).into_owned()
 }
 
 fn text(message: &Message, value: Value) -> String {

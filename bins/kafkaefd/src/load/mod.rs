@@ -23,7 +23,7 @@ use rdkafka::consumer::Consumer;
 use rdkafka::producer::BaseProducer;
 use rdkafka::{Offset, TopicPartitionList};
 use stage::config::{KafkaArgs, seconds};
-use stage::kafka::Visitor;
+use stage::kafka::OneShotContext;
 use stage::service::Shutdown;
 use stage::topics::{Created, Shape, create};
 use stage::unix_micros;
@@ -249,7 +249,7 @@ impl LoadArgs {
         cluster: &Cluster,
         names: &[String],
         run: u64,
-    ) -> Result<Vec<(Sender, Receiver<Visitor>)>, Failure> {
+    ) -> Result<Vec<(Sender, Receiver<OneShotContext>)>, Failure> {
         let count = self.producers.min(self.topics) as usize;
         (0..count)
             .map(|number| {
@@ -297,7 +297,7 @@ impl LoadArgs {
 
     fn report(
         &self,
-        pairs: &[(Sender, Receiver<Visitor>)],
+        pairs: &[(Sender, Receiver<OneShotContext>)],
         sent: &[(u64, f64)],
         received: &[Received],
         stop: &Shutdown,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
-use stage::kafka::Visitor;
+use stage::kafka::OneShotContext;
 use stage::reports_to_its_reporter;
 use stage::service::Shutdown;
 use stage::unix_micros;
@@ -23,7 +23,7 @@ const NAP: Duration = Duration::from_millis(20);
 /// What the brokers said so far; shared with who shows it.
 #[derive(Clone, Default)]
 pub(super) struct Tally {
-    reporter: Visitor,
+    reporter: OneShotContext,
     acknowledged: Arc<AtomicU64>,
 }
 

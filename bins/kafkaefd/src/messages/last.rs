@@ -9,7 +9,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
-use stage::kafka::Visitor;
+use stage::kafka::OneShotContext;
 
 use crate::cluster::{Cluster, PartitionOffsets};
 use crate::failure::Failure;
@@ -83,7 +83,7 @@ pub(super) fn starts(
 
 /// The offsets of the last `wanted` messages in each range.
 fn scan(
-    consumer: &BaseConsumer<Visitor>,
+    consumer: &BaseConsumer<OneShotContext>,
     topic: &str,
     ranges: &BTreeMap<i32, (i64, i64)>,
     wanted: usize,

@@ -5,8 +5,8 @@ use std::str::FromStr;
 
 use serde_json::{Map, Value};
 use stage::config::Moment;
-use stage::printable::{self, Printable};
 use stage::readable::{add_headers, add_key};
+use stage::sanitize::{self, Printable};
 
 use super::decode::Decoded;
 use super::message::{Message, shown_text};
@@ -113,7 +113,7 @@ impl Layout {
         match self {
             Self::Json => {
                 let text = json(message, decoded).to_string();
-                out.extend_from_slice(printable::json(&text).as_bytes());
+                out.extend_from_slice(sanitize::json(&text).as_bytes());
                 out.push(b'\n');
             }
             Self::Text => {

@@ -8,7 +8,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use stage::config::{Moment, moment};
-use stage::kafka::{Silence, Visitor};
+use stage::kafka::{OneShotContext, Silence};
 
 use super::last;
 use super::message::Message;
@@ -54,7 +54,7 @@ pub enum Met {
 
 /// Reads a topic.
 pub struct Reader {
-    consumer: BaseConsumer<Visitor>,
+    consumer: BaseConsumer<OneShotContext>,
     config: ClientConfig,
     silence: Silence,
     topic: String,

@@ -8,7 +8,7 @@ use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext, PurgeConfig};
-use stage::kafka::Visitor;
+use stage::kafka::OneShotContext;
 use stage::lock;
 use stage::reports_to_its_reporter;
 
@@ -50,7 +50,7 @@ pub struct Sender {
 /// What became of the messages; the producer's context.
 #[derive(Default)]
 pub struct Account {
-    reporter: Visitor,
+    reporter: OneShotContext,
     delivered: AtomicU64,
     lost: Mutex<Vec<Lost>>,
 }

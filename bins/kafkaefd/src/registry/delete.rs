@@ -3,8 +3,8 @@
 use clap::Args;
 use serde::Serialize;
 use stage::config::RegistryArgs;
-use stage::printable::Printable;
 use stage::registry::{Registry, RegistryError};
+use stage::sanitize::Printable;
 
 use crate::failure::{Done, Failure};
 use crate::screen::{AnswerArgs, Consent, bad, plural};

@@ -4,7 +4,7 @@ use clap::Args;
 use serde::Serialize;
 use serde_json::Value;
 use stage::config::RegistryArgs;
-use stage::printable;
+use stage::sanitize;
 
 use crate::failure::{Done, Failure};
 use crate::screen::{AnswerArgs, faint, note};
@@ -58,5 +58,5 @@ impl ShowArgs {
 fn pretty(schema: &Value) -> String {
     // Our own type of keys and values: nothing in it can fail.
     let text = serde_json::to_string_pretty(schema).unwrap_or_else(|_| schema.to_string());
-    printable::json(&text).into_owned()
+    sanitize::json(&text).into_owned()
 }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 use stage::config::RegistryArgs;
-use stage::printable::Printable;
 use stage::registry::{PublishRules, Published, RegistryError};
+use stage::sanitize::Printable;
 
 use super::schema_file;
 use crate::failure::{Done, Failure};

@@ -21,7 +21,7 @@ pub use github::GithubArgs;
 use args::{Action, Target};
 use read::Converted;
 use source::Source;
-use stage::printable::{self, Printable};
+use stage::sanitize::{self, Printable};
 use summary::Summary;
 
 use crate::failure::{Done, Failure};
@@ -78,7 +78,7 @@ async fn convert(args: &ConvertArgs) -> Result<Done, Failure> {
     }
     // Schemas on stdout keep it to themselves.
     if args.json {
-        out(&printable::json(&summary.json().to_string()))?;
+        out(&sanitize::json(&summary.json().to_string()))?;
     } else if matches!(args.target(), Target::Print) {
         stage::stderr_line!("{summary}");
     } else {
@@ -99,7 +99,7 @@ async fn convert(args: &ConvertArgs) -> Result<Done, Failure> {
 
 fn print(converted: &Converted) -> Result<(), Failure> {
     for schema in &converted.schemas {
-        out(&printable::json(&schema.text()))?;
+        out(&sanitize::json(&schema.text()))?;
     }
     Ok(())
 }

@@ -3,7 +3,7 @@
 use std::io::{self, BufRead, IsTerminal, Write};
 
 use clap::Args;
-use stage::printable::Printable;
+use stage::sanitize::Printable;
 
 use crate::failure::Failure;
 

@@ -52,7 +52,7 @@ pub fn note(text: &dyn Display) {
 /// A JSON document on one line of stdout.
 pub fn json<T: Serialize>(value: &T) -> Result<(), StdoutError> {
     match serde_json::to_string(value) {
-        Ok(text) => out(&stage::printable::json(&text)),
+        Ok(text) => out(&stage::sanitize::json(&text)),
         // No type of ours has keys that are not text, which is all that can fail here.
         Err(error) => stdout::written(Err(error.into())),
     }

@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 
 use comfy_table::presets::NOTHING;
 use comfy_table::{CellAlignment, ContentArrangement};
-use stage::printable::Printable;
+use stage::sanitize::Printable;
 
 use super::{count, strong};
 

@@ -8,7 +8,7 @@ use rdkafka::consumer::BaseConsumer;
 use regex::Regex;
 use serde::Serialize;
 use stage::config::KafkaArgs;
-use stage::kafka::Visitor;
+use stage::kafka::OneShotContext;
 
 use crate::cluster::{Cluster, Group, GroupState, Position, SeenGaps};
 use crate::failure::Failure;
@@ -59,8 +59,8 @@ pub(super) struct Brokers {
 struct Known {
     since: Instant,
     cluster: Cluster,
-    consumer: BaseConsumer<Visitor>,
-    of_groups: HashMap<String, BaseConsumer<Visitor>>,
+    consumer: BaseConsumer<OneShotContext>,
+    of_groups: HashMap<String, BaseConsumer<OneShotContext>>,
     gaps: SeenGaps,
 }
 

@@ -13,7 +13,7 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use saltransform::config::{OffsetReset, RunArgs};
 use saltransform::run::{RunError, Stage};
 use serde_json::{Value, json};
-use stage::config::{KafkaArgs, RegistryArgs, ServiceArgs};
+use stage::config::{KafkaArgs, RegistryArgs, ServiceArgs, WorkerArgs};
 use stage::registry::Registry;
 use stage::service::Service;
 use tokio::task::JoinHandle;
@@ -96,7 +96,7 @@ impl Stack {
         args.topic = vec![INPUT.to_owned()];
         args.group = Some(GROUP.to_owned());
         args.auto_offset_reset = OffsetReset::Earliest;
-        args.tasks = Some(2);
+        args.workers = WorkerArgs::of(2);
         args.compression = "zstd".to_owned();
         args.schema_refresh = Duration::from_secs(3600);
         args

@@ -5,10 +5,11 @@
 
 mod kafka;
 mod member;
-mod moment;
 mod registry;
 mod secret;
 mod service;
+mod timestamp;
+mod workers;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -17,10 +18,11 @@ use crate::stdout;
 
 pub use kafka::{KafkaArgs, KafkaConfigError, Setting};
 pub use member::{GroupProtocol, MemberArgs};
-pub use moment::{Moment, moment};
 pub use registry::RegistryArgs;
 pub use secret::{Secret, SecretError};
 pub use service::{LogFormat, ServiceArgs, seconds};
+pub use timestamp::{Moment, moment};
+pub use workers::WorkerArgs;
 
 /// The exit code of a wrong flag, file or environment (`EX_USAGE` of BSD's sysexits).
 pub const EXIT_USAGE: u8 = 64;

@@ -8,7 +8,7 @@ use super::Reason;
 use super::extent::Extent;
 use crate::headers::OwnHeaders;
 use crate::origin::Origin;
-use crate::printable::Printable;
+use crate::sanitize::Printable;
 
 /// What stands before the names of the original's own headers.
 pub const ORIGINAL: &str = "original.";

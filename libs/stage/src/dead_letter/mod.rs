@@ -6,7 +6,7 @@
 //! | `timestamp` | Kafka's time stamp of the message in milliseconds since 1970; left out if it has none |
 //! | `stage` | the stage that refused it: `parse`, `schema`, `encode`, `produce`, `decode`, `line`, `write` |
 //! | `reason` | a few words in snake_case, the metric's label |
-//! | `detail` | the error, for people: printable, and cut where it is longer than [`LONGEST`](crate::printable::LONGEST) |
+//! | `detail` | the error, for people: printable, and cut where it is longer than [`LONGEST`](crate::sanitize::LONGEST) |
 //! | `group` | the consumer group that refused it |
 //! | `omitted-value` `omitted-key` `omitted-headers` | only where the topic does not take all of the message: how many bytes of each were left out; they are at the origin |
 //!

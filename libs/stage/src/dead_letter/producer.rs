@@ -19,7 +19,7 @@ use super::letter::Letter;
 use super::{MAKE_TOPIC, Reason, fail};
 use crate::intake::Receipt;
 use crate::kafka::{
-    AnyClient, Probe, Progress, Reporter, SAFE_PRODUCER, ServedProducer, TopicProbe, Watched,
+    AnyClient, PolledProducer, Probe, Progress, Reporter, SAFE_PRODUCER, TopicProbe, Watched,
 };
 use crate::lock;
 use crate::retry::Backoff;
@@ -30,13 +30,13 @@ const SETTLE: Duration = Duration::from_millis(200);
 
 /// The way to the dead-letter topic. Share it in an `Arc`.
 pub struct DeadLetters {
-    producer: ServedProducer<Context>,
+    producer: PolledProducer<Context>,
     config: ClientConfig,
     /// Whether letters arrive.
     probe: Arc<TopicProbe>,
 }
 
-/// Shared by all lanes of a stage.
+/// Shared by all workers of a stage.
 pub type SharedDeadLetters = Arc<DeadLetters>;
 
 /// Called once the broker has a dead letter.
@@ -115,7 +115,7 @@ impl DeadLetters {
         let probe = context.reporter.unacknowledged().topic(topic, MAKE_TOPIC);
         Ok(Self {
             probe,
-            producer: ServedProducer::new(&config, context, &shutdown, send_again)?,
+            producer: PolledProducer::new(&config, context, &shutdown, send_again)?,
             config,
         })
     }

@@ -13,7 +13,7 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::assigned::OffsetMetadata;
-use super::board::Partition;
+use super::assignment::Partition;
 use super::context::IntakeContext;
 use crate::kafka::native;
 use crate::lock;
@@ -46,7 +46,7 @@ pub(super) fn send(consumer: &BaseConsumer<IntakeContext>) {
     let finished = if context.is_transactional.load(Ordering::Relaxed) {
         Vec::new()
     } else {
-        context.board.partitions()
+        context.assignments.partitions()
     };
     let list = match uncommitted(context, &finished) {
         Ok(mut list) => {
@@ -127,7 +127,7 @@ fn pinned(context: &IntakeContext, list: &mut TopicPartitionList) {
     context.assigned.each(|topic, number, known| {
         let has_moved = || {
             context
-                .board
+                .assignments
                 .find(topic, number)
                 .is_some_and(|partition| partition.position().is_some())
         };
@@ -162,7 +162,7 @@ fn add_with(
 }
 
 fn confirm(context: &IntakeContext, topic: &str, number: i32, offset: i64) {
-    if let Some(partition) = context.board.find(topic, number) {
+    if let Some(partition) = context.assignments.find(topic, number) {
         partition.committed(Some(offset));
     }
     context.assigned.update(topic, number, |known| {
@@ -171,7 +171,7 @@ fn confirm(context: &IntakeContext, topic: &str, number: i32, offset: i64) {
     });
 }
 
-/// Nothing is lost: the positions stand on the board and go out with the next round.
+/// Nothing is lost: the positions stand on the assignments and go out with the next round.
 fn failed(context: &IntakeContext, error: &KafkaError) {
     count(context, false);
     match error.rdkafka_error_code() {

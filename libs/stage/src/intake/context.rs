@@ -13,15 +13,15 @@ use rdkafka::util::Timeout;
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::assigned::AssignedPartitions;
+use super::assignment::{Assignments, Partition};
 use super::blocked::Blocked;
-use super::board::{Board, Partition};
 use super::commits::{self, OnItsWay};
+use super::initial_offsets;
 use super::lag::{self, AFTER_A_REBALANCE, AFTER_A_SEEK, FetchedToEnd};
 use super::options::{IntakeOptions, Topics};
-use super::range::RangeReader;
 use super::retention::Losses;
 use super::settings;
-use super::start;
+use super::time_range::RangeReader;
 use super::transaction::Commits;
 use super::vitals::Vitals;
 use crate::kafka::native::TopicId;
@@ -33,11 +33,11 @@ const REVOKE_WAIT: Duration = Duration::from_secs(5);
 /// How long the transaction may take that ends with a revoke, even when the drain used up its time.
 const LEAST_PATIENCE: Duration = Duration::from_secs(1);
 
-/// The consumer's context: a [`Reporter`] that also keeps the board in step with the assignment.
+/// The consumer's context: a [`Reporter`] that also keeps the assignments in step with the assignment.
 pub(super) struct IntakeContext {
     pub(super) reporter: Reporter,
-    pub(super) board: Arc<Board>,
-    /// One for each lane: asks it to finish what it holds.
+    pub(super) assignments: Arc<Assignments>,
+    /// One for each worker: asks it to finish what it holds.
     pub(super) drains: Vec<Sender<()>>,
     /// The way to the commit thread.
     pub(super) commits: Commits,
@@ -74,7 +74,7 @@ crate::reports_to_its_reporter!(IntakeContext, |context, statistics| {
     if let Some(range) = &context.range {
         range.learn(statistics);
     }
-    context.blocked.learn(statistics, &context.board);
+    context.blocked.learn(statistics, &context.assignments);
     lag::learn(context, statistics);
 });
 
@@ -94,7 +94,7 @@ impl ConsumerContext for IntakeContext {
                     range.fail(error);
                     list = &mut nothing;
                 }
-                start::find(self, consumer, list);
+                initial_offsets::find(self, consumer, list);
                 self.blocked.starts(list);
                 let assign = if cooperative {
                     consumer.incremental_assign(list)
@@ -157,13 +157,13 @@ impl IntakeContext {
     pub(super) fn new(
         options: &IntakeOptions,
         reporter: &Reporter,
-        board: Arc<Board>,
+        assignments: Arc<Assignments>,
         drains: Vec<Sender<()>>,
         commits: Commits,
     ) -> Self {
         Self {
             reporter: reporter.clone(),
-            board,
+            assignments,
             drains,
             commits,
             is_transactional: AtomicBool::new(false),
@@ -208,7 +208,7 @@ impl IntakeContext {
         }
     }
 
-    /// Drains the partitions that we lose, commits how far they came, and takes them off the board.
+    /// Drains the partitions that we lose, commits how far they came, and takes them off the assignments.
     fn release(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
         if let Some(range) = &self.range {
             range.forget(list);
@@ -217,7 +217,7 @@ impl IntakeContext {
         let revoked: Vec<Arc<Partition>> = list
             .elements()
             .iter()
-            .filter_map(|element| self.board.leave(element.topic(), element.partition()))
+            .filter_map(|element| self.assignments.leave(element.topic(), element.partition()))
             .collect();
         self.fetched.forget(AFTER_A_REBALANCE);
         lag::hide(self, list);
@@ -243,17 +243,17 @@ impl IntakeContext {
         } else if let Err(error) = commits::commit_last(consumer, &revoked) {
             tracing::warn!(error = %crate::chain(&error), "commit before a revoke failed; some messages are read twice");
         }
-        self.board.forget_leaving();
+        self.assignments.forget_leaving();
         self.assigned.forget(list);
     }
 
     /// The current assignment of a partition, made when its first message (the one at `offset`) comes.
-    pub(super) fn partition(&self, topic: &str, number: i32, offset: i64, lanes: usize) -> Arc<Partition> {
-        if let Some(partition) = self.board.find(topic, number) {
+    pub(super) fn partition(&self, topic: &str, number: i32, offset: i64, workers: usize) -> Arc<Partition> {
+        if let Some(partition) = self.assignments.find(topic, number) {
             return partition;
         }
         self.has_read.store(true, Ordering::Relaxed);
-        let partition = self.board.partition(topic, number, offset, lanes);
+        let partition = self.assignments.partition(topic, number, offset, workers);
         if let Some(known) = self.assigned.get(topic, number) {
             partition.expect(known.start);
             partition.committed(known.committed);
@@ -283,7 +283,7 @@ impl IntakeContext {
         if offset < expected {
             // librdkafka found its offset out of range. Which topic this is shows with the next look at the ids.
             self.begins_anew(topic, number, None);
-            let new = self.board.find(topic, number).unwrap_or(partition);
+            let new = self.assignments.find(topic, number).unwrap_or(partition);
             new.expect(Some(offset + 1));
             new.restart_at(offset);
             return new;
@@ -296,8 +296,8 @@ impl IntakeContext {
 
     /// What comes of the partition from now on is of another log than what was taken.
     pub(super) fn begins_anew(&self, topic: &str, number: i32, id: Option<TopicId>) {
-        if let Some(old) = self.board.find(topic, number) {
-            self.board.supersede(&old, 0);
+        if let Some(old) = self.assignments.find(topic, number) {
+            self.assignments.supersede(&old, 0);
         }
         self.assigned.update(topic, number, |known| {
             known.start = None;

@@ -2,7 +2,7 @@
 
 use rdkafka::error::KafkaError;
 
-use super::lane::LaneError;
+use super::worker::WorkerError;
 
 /// The intake cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -39,7 +39,7 @@ pub enum IntakeError {
         /// Its name.
         client: &'static str,
     },
-    /// A lane cannot go on.
+    /// A worker cannot go on.
     #[error(transparent)]
-    Lane(#[from] LaneError),
+    Worker(#[from] WorkerError),
 }

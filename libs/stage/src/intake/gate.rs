@@ -1,8 +1,8 @@
-//! The gate of transactions: lanes pass it with each message that they send, the commit thread shuts it while one ends.
+//! The gate of transactions: workers pass it with each message that they send, the commit thread shuts it while one ends.
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
-/// Between lanes and producer: shut while a transaction ends.
+/// Between workers and producer: shut while a transaction ends.
 #[derive(Debug)]
 pub struct Gate(RwLock<State>);
 

@@ -76,7 +76,7 @@ impl FetchedToEnd {
         &self,
         consumer: &BaseConsumer<IntakeContext>,
         context: &IntakeContext,
-        lanes: usize,
+        workers: usize,
     ) {
         let mut state = lock(&self.state);
         // What was fetched before the statistics were made has been taken once nothing waits.
@@ -90,7 +90,7 @@ impl FetchedToEnd {
             beginning,
         } in state.partitions.drain(..)
         {
-            let partition = context.partition(&topic, number, end, lanes);
+            let partition = context.partition(&topic, number, end, workers);
             if let Some(expected) = partition.reach(end) {
                 context.losses.lost(&topic, number, beginning.min(end) - expected);
             }
@@ -109,7 +109,7 @@ pub(super) fn learn(context: &IntakeContext, statistics: &All) {
         if let Some(end) = state.and_then(end) {
             known.end = Some(end);
         }
-        let partition = context.board.find(topic, number);
+        let partition = context.assignments.find(topic, number);
         let position = partition
             .as_ref()
             .and_then(|partition| partition.position())

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 
 use super::expression;
-use super::range::TimeRange;
+use super::time_range::TimeRange;
 
 /// The topics of an intake.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,8 +66,8 @@ pub struct IntakeOptions {
     pub rewind_to_start: bool,
     /// Read only this stretch of time, then end.
     pub range: Option<TimeRange>,
-    /// How many lanes work in parallel.
-    pub lanes: usize,
+    /// How many workers work in parallel.
+    pub workers: usize,
     /// The memory, in bytes, that messages in flight may take before the intake stops taking more.
     pub max_bytes: usize,
     /// The process's resident memory, in bytes, above which an eighth of `max_bytes` is the limit.
@@ -80,12 +80,12 @@ pub struct IntakeOptions {
     pub stuck_timeout: Duration,
     /// How often the ids of the topics are asked for, to notice those that were deleted and made anew.
     pub topic_ids_interval: Duration,
-    /// How often a lane is ticked; see [`Lane::rest`](super::Lane::rest).
+    /// How often a worker is ticked; see [`Worker::rest`](super::Worker::rest).
     pub tick_interval: Duration,
 }
 
 impl IntakeOptions {
-    /// The usual: one lane a core, 64 MiB in flight, a commit a second, ticks of 5 ms.
+    /// The usual: one worker a core, 64 MiB in flight, a commit a second, ticks of 5 ms.
     pub fn new(config: ClientConfig, group: impl Into<String>, topics: Topics) -> Self {
         Self {
             config,
@@ -95,7 +95,7 @@ impl IntakeOptions {
             auto_offset_reset: "earliest".to_owned(),
             rewind_to_start: false,
             range: None,
-            lanes: std::thread::available_parallelism().map_or(1, usize::from),
+            workers: std::thread::available_parallelism().map_or(1, usize::from),
             max_bytes: 64 << 20,
             max_resident: None,
             skip_undecodable_batches: false,

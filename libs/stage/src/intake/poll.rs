@@ -1,4 +1,4 @@
-//! The poll thread: takes messages, deals them to the lanes, and commits what has finished.
+//! The poll thread: takes messages, deals them to the workers, and commits what has finished.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,20 +12,20 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::BorrowedMessage;
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 
+use super::assignment::Assignments;
 use super::blocked::{Inspector, Orders};
-use super::board::Board;
 use super::commits;
 use super::context::IntakeContext;
-use super::deal::Dealer;
+use super::dispatch::Dispatcher;
 use super::error::IntakeError;
 use super::lag::AFTER_A_SEEK;
-use super::lane::{self, LaneFactory, Taken};
 use super::options::IntakeOptions;
-use super::range::{Progress, RangeReader};
 use super::settings;
+use super::time_range::{Progress, RangeReader};
 use super::topic_ids;
 use super::transaction::{Commits, Committer, Request};
 use super::vitals::WatchedConsumer;
+use super::worker::{self, Consumed, WorkerFactory};
 use crate::kafka::Reporter;
 use crate::kafka::native::TopicId;
 use crate::memory::Resident;
@@ -33,9 +33,9 @@ use crate::service::Shutdown;
 
 /// Messages taken in one go: enough to spread the cost of a hand-over, few enough to be dealt within a millisecond.
 const BATCH: usize = 512;
-/// Batches that may wait in front of a lane.
+/// Batches that may wait in front of a worker.
 const LANE_QUEUE: usize = 8;
-/// How long the lanes may be full before the partitions are paused. Pausing throws librdkafka's fetched messages away,
+/// How long the workers may be full before the partitions are paused. Pausing throws librdkafka's fetched messages away,
 /// so that it is not for hiccups; the group tolerates minutes.
 const PAUSE_AFTER: Duration = Duration::from_secs(2);
 /// How long the group may leave us without a partition of the range that we are to read.
@@ -43,10 +43,10 @@ const NOTHING_ASSIGNED: Duration = Duration::from_secs(60);
 /// How long seeking back may take: it is local work of librdkafka.
 const SEEK_WAIT: Duration = Duration::from_secs(5);
 
-/// A consumer with its board.
+/// A consumer with its assignments.
 pub struct Intake {
     consumer: BaseConsumer<IntakeContext>,
-    board: Arc<Board>,
+    assignments: Arc<Assignments>,
     drain_requests: Vec<Receiver<()>>,
     commit_requests: Receiver<Request>,
     /// As the consumer's, for clients that look into a partition.
@@ -59,10 +59,10 @@ pub struct Intake {
 impl Intake {
     /// Makes the consumer and subscribes. Brokers need not be there yet.
     pub fn new(options: IntakeOptions, reporter: Reporter) -> Result<Self, IntakeError> {
-        let board = Arc::new(Board::new(reporter.metrics().clone()));
-        let (drains, drain_requests) = (0..options.lanes.max(1)).map(|_| bounded(1)).unzip();
+        let assignments = Arc::new(Assignments::new(reporter.metrics().clone()));
+        let (drains, drain_requests) = (0..options.workers.max(1)).map(|_| bounded(1)).unzip();
         let (commits, commit_requests) = Commits::new();
-        let context = IntakeContext::new(&options, &reporter, Arc::clone(&board), drains, commits);
+        let context = IntakeContext::new(&options, &reporter, Arc::clone(&assignments), drains, commits);
         let config = settings::of_consumer(&options);
         let setup = |source| IntakeError::Setup {
             topics: options.topics.subscription().join(" "),
@@ -74,7 +74,7 @@ impl Intake {
         consumer.subscribe(&names).map_err(setup)?;
         Ok(Self {
             consumer,
-            board,
+            assignments,
             drain_requests,
             commit_requests,
             config,
@@ -90,10 +90,10 @@ impl Intake {
         range.is_some_and(RangeReader::is_finished)
     }
 
-    /// Consumes on this thread until the service ends; lanes work on threads of their own.
+    /// Consumes on this thread until the service ends; workers work on threads of their own.
     ///
-    /// When it returns, every lane has drained (or given up at the deadline) and the finished prefixes are committed.
-    pub fn run<'m, F: LaneFactory<'m>>(
+    /// When it returns, every worker has drained (or given up at the deadline) and the finished prefixes are committed.
+    pub fn run<'m, F: WorkerFactory<'m>>(
         &'m self,
         factory: &F,
         shutdown: &'m Shutdown,
@@ -102,14 +102,14 @@ impl Intake {
         let (rewinds, asked_rewinds) = bounded(1);
         let result = thread::scope(|scope| {
             let mut queues = Vec::new();
-            let mut lanes = Vec::new();
+            let mut workers = Vec::new();
             for (index, drains) in self.drain_requests.iter().enumerate() {
                 let (queue, batches) = bounded(LANE_QUEUE);
-                let mut lane = factory.lane(index, scope)?;
+                let mut worker = factory.worker(index, scope)?;
                 queues.push(queue);
-                lanes.push(scope.spawn(move || {
+                workers.push(scope.spawn(move || {
                     let _guard = shutdown.fail_on_panic();
-                    let result = lane::run(&mut lane, &batches, drains, self.options.tick_interval);
+                    let result = worker::run(&mut worker, &batches, drains, self.options.tick_interval);
                     if result.is_err() {
                         shutdown.fail();
                     }
@@ -120,13 +120,13 @@ impl Intake {
             context
                 .is_transactional
                 .store(transaction.is_some(), Ordering::Relaxed);
-            let committer = transaction.map(|outlet| {
+            let committer = transaction.map(|producer| {
                 let committer = Committer {
-                    outlet,
+                    producer,
                     consumer: &self.consumer,
                     commits: &context.commits,
                     requests: &self.commit_requests,
-                    board: &self.board,
+                    assignments: &self.assignments,
                     rewinds,
                     interval: self.options.commit_interval,
                     shutdown,
@@ -160,8 +160,8 @@ impl Intake {
             });
             let orders = Orders {
                 consumer: &self.consumer,
-                board: &self.board,
-                lanes: queues.len(),
+                assignments: &self.assignments,
+                workers: queues.len(),
                 orders,
             };
             let (asking, asked_enough) = bounded(0);
@@ -175,7 +175,7 @@ impl Intake {
             drop(asking);
             drop(queues);
             // All are waited for before any result is looked at, as the commit thread ends only when it is told to.
-            let lanes: Vec<_> = lanes.into_iter().map(|lane| lane.join()).collect();
+            let workers: Vec<_> = workers.into_iter().map(|worker| worker.join()).collect();
             let committed = committer.map_or(Ok(()), |committer| {
                 context.commits.end();
                 committer.join()
@@ -184,20 +184,20 @@ impl Intake {
             let stuck = watching
                 .join()
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            let results = lanes.into_iter().chain([committed.map(Ok)]);
+            let results = workers.into_iter().chain([committed.map(Ok)]);
             for ended in results {
                 ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
             }
             stuck.map_or(polled, |client| Err(IntakeError::Stuck { client }))
         });
-        self.board.publish();
+        self.assignments.publish();
         if matches!(result, Err(IntakeError::Stuck { .. })) {
             // A commit might not return; the next consumer reads again what was not committed.
             context.abandon();
         } else if context.is_transactional.load(Ordering::Relaxed) {
             // Committed already; what is left here must not be, by the close of the consumer.
-            self.board.clear();
-        } else if let Err(error) = commits::commit_last(&self.consumer, &self.board.partitions()) {
+            self.assignments.clear();
+        } else if let Err(error) = commits::commit_last(&self.consumer, &self.assignments.partitions()) {
             tracing::warn!(error = %crate::chain(&error), "last commit failed; some messages are read twice");
         }
         result
@@ -205,14 +205,14 @@ impl Intake {
 
     fn poll_until_shutdown<'m>(
         &'m self,
-        queues: &[Sender<Vec<Taken<'m>>>],
+        queues: &[Sender<Vec<Consumed<'m>>>],
         orders: &Orders<'_>,
         rewinds: Receiver<Sender<()>>,
         ids: &Receiver<HashMap<String, TopicId>>,
         shutdown: &Shutdown,
     ) -> Result<(), IntakeError> {
         let context = self.consumer.context();
-        let mut dealer = Dealer::new(&self.consumer, queues);
+        let mut dispatcher = Dispatcher::new(&self.consumer, queues);
         let resident = Resident::default();
         let mut committed = Instant::now();
         let mut full_since: Option<Instant> = None;
@@ -229,48 +229,49 @@ impl Intake {
             if let Ok(ids) = ids.try_recv() {
                 topic_ids::compare(&self.consumer, &ids);
             }
-            if dealer.waiting() == 0 && !paused {
+            if dispatcher.waiting() == 0 && !paused {
                 context.fetched.settle(&self.consumer, context, queues.len());
             }
-            if dealer.waiting() == 0 && self.is_range_read()? {
+            if dispatcher.waiting() == 0 && self.is_range_read()? {
                 shutdown.ask();
                 break;
             }
             if committed.elapsed() >= self.options.commit_interval {
                 commits::send(&self.consumer);
-                self.board.publish();
+                self.assignments.publish();
                 committed = Instant::now();
             }
-            if dealer.deal() && self.has_room(dealer.waiting_bytes(), &resident) {
+            if dispatcher.deal() && self.has_room(dispatcher.waiting_bytes(), &resident) {
                 full_since = None;
                 if paused {
                     paused = !self.set_paused(false);
                 }
                 if let Some(message) = self.poll(Duration::from_millis(50))? {
-                    dealer.push(message);
-                    while dealer.waiting() < BATCH && self.has_room(dealer.waiting_bytes(), &resident) {
+                    dispatcher.push(message);
+                    while dispatcher.waiting() < BATCH && self.has_room(dispatcher.waiting_bytes(), &resident)
+                    {
                         match self.poll(Duration::ZERO)? {
-                            Some(message) => dealer.push(message),
+                            Some(message) => dispatcher.push(message),
                             None => break,
                         }
                     }
                 }
             } else if full_since.get_or_insert_with(Instant::now).elapsed() < PAUSE_AFTER {
-                dealer.wait();
+                dispatcher.wait();
             } else {
                 if !paused {
                     paused = self.set_paused(true);
                 }
                 // Serves rebalances; a message that was on its way all the same just waits with the others.
                 if let Some(message) = self.poll(Duration::from_millis(20))? {
-                    dealer.push(message);
+                    dispatcher.push(message);
                 }
             }
         }
         Ok(())
     }
 
-    /// Whether more may be taken, beside what is in flight and what waits for a lane. With too much memory in use a
+    /// Whether more may be taken, beside what is in flight and what waits for a worker. With too much memory in use a
     /// fraction still flows: allocators give back late, and a sink that stands still gives back nothing.
     fn has_room(&self, waiting: usize, resident: &Resident) -> bool {
         let is_over = self
@@ -282,7 +283,7 @@ impl Intake {
         } else {
             self.options.max_bytes
         };
-        self.board.bytes() + waiting < most
+        self.assignments.bytes() + waiting < most
     }
 
     /// Whether there is a range, and all of it has been read and is finished.
@@ -298,7 +299,7 @@ impl Intake {
                 })
             }
             Progress::NothingAssigned | Progress::Reading => Ok(false),
-            Progress::Read => Ok(self.board.messages() == 0 && range.finish()),
+            Progress::Read => Ok(self.assignments.messages() == 0 && range.finish()),
         }
     }
 
@@ -339,8 +340,8 @@ impl Intake {
     fn rewind(&self) -> Result<(), IntakeError> {
         let assigned = &self.consumer.context().assigned;
         let mut list = TopicPartitionList::new();
-        for partition in self.board.partitions() {
-            self.board.revoke(&partition.topic, partition.number);
+        for partition in self.assignments.partitions() {
+            self.assignments.revoke(&partition.topic, partition.number);
             let restart = partition.restart();
             assigned.restart_at(&partition.topic, partition.number, restart);
             list.add_partition_offset(&partition.topic, partition.number, Offset::Offset(restart))
@@ -379,7 +380,7 @@ impl Intake {
         if done {
             blocked.pause_all(pause);
             self.reporter.metrics().paused.set(i64::from(pause));
-            let (bytes, messages) = (self.board.bytes(), self.board.messages());
+            let (bytes, messages) = (self.assignments.bytes(), self.assignments.messages());
             tracing::info!(
                 pause,
                 bytes,

@@ -7,7 +7,7 @@
 //!    abort ─▶ the poll thread seeks back to what was last committed ─▶ begin ─▶ gate open
 //! ```
 //!
-//! Each lane works in offset order and the gate is shut at message boundaries, so that the finished prefixes cover
+//! Each worker works in offset order and the gate is shut at message boundaries, so that the finished prefixes cover
 //! exactly what the transaction holds. The commit thread waits for brokers, and the poll thread goes on polling
 //! meanwhile: the group membership is kept however long that takes.
 
@@ -21,7 +21,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::producer::{BaseProducer, Producer, ProducerContext};
 
-use super::board::Board;
+use super::assignment::Assignments;
 use super::commits;
 use super::context::IntakeContext;
 use super::gate::{Gate, State};
@@ -81,11 +81,11 @@ impl<C: ProducerContext> TransactionalProducer for BaseProducer<C> {
     }
 }
 
-/// Where a stage's lanes send to in transactions.
-pub trait TransactionalOutlet: Send + Sync {
+/// Where a stage's workers send to in transactions.
+pub trait TransactionalSink: Send + Sync {
     /// The producer.
     fn producer(&self) -> &dyn TransactionalProducer;
-    /// What the lanes pass for each message.
+    /// What the workers pass for each message.
     fn gate(&self) -> &Gate;
     /// Whether something that was sent did not arrive: the transaction cannot be committed any more.
     fn has_failed(&self) -> bool;
@@ -172,11 +172,11 @@ impl Commits {
 
 /// The commit thread.
 pub(super) struct Committer<'a> {
-    pub(super) outlet: Arc<dyn TransactionalOutlet + 'a>,
+    pub(super) producer: Arc<dyn TransactionalSink + 'a>,
     pub(super) consumer: &'a BaseConsumer<IntakeContext>,
     pub(super) commits: &'a Commits,
     pub(super) requests: &'a Receiver<Request>,
-    pub(super) board: &'a Board,
+    pub(super) assignments: &'a Assignments,
     /// Asks the poll thread to seek back; it answers when it has.
     pub(super) rewinds: Sender<Sender<()>>,
     pub(super) interval: Duration,
@@ -216,13 +216,13 @@ impl Committer<'_> {
                     self.shutdown.fail();
                 }
             }
-            self.outlet.settle(false);
+            self.producer.settle(false);
         }
-        self.outlet.gate().set(State::Ended);
+        self.producer.gate().set(State::Ended);
     }
 
     fn work(&self) -> Result<(), Failure> {
-        let producer = self.outlet.producer();
+        let producer = self.producer.producer();
         self.attempt(|| producer.init(), || false)?;
         self.begin()?;
         let mut backoff = Backoff::default();
@@ -236,19 +236,19 @@ impl Committer<'_> {
                 }
                 Err(RecvTimeoutError::Timeout) => None,
             };
-            self.outlet.gate().set(State::Shut);
+            self.producer.gate().set(State::Shut);
             match self.commit() {
                 Ok(()) if is_last => return Ok(()),
                 Ok(()) => {
                     backoff.reset();
                     reply.map(|reply| reply.send(()));
-                    self.outlet.gate().set(State::Open);
+                    self.producer.gate().set(State::Open);
                 }
                 Err(Failure::Abort(why)) => {
                     tracing::warn!(why, "transaction aborted; its messages are read again");
                     commits::count(self.consumer.context(), false);
                     self.attempt(|| producer.abort(), || false)?;
-                    self.outlet.settle(false);
+                    self.producer.settle(false);
                     self.commits.doomed.store(false, Ordering::Release);
                     reply.map(|reply| reply.send(()));
                     // Without a pause, a lasting cause (a right that is missing) would make a storm of transactions.
@@ -263,22 +263,22 @@ impl Committer<'_> {
     }
 
     fn begin(&self) -> Result<(), Failure> {
-        self.outlet.producer().begin().map_err(Failure::Fatal)?;
-        self.outlet.gate().set(State::Open);
+        self.producer.producer().begin().map_err(Failure::Fatal)?;
+        self.producer.gate().set(State::Open);
         Ok(())
     }
 
     /// Ends the transaction, if anything was done in it, and begins the next one. The gate is shut.
     fn commit(&self) -> Result<(), Failure> {
-        let producer = self.outlet.producer();
+        let producer = self.producer.producer();
         let is_doomed = || self.commits.doomed.load(Ordering::Acquire);
         self.attempt(|| producer.flush(), is_doomed)?;
-        if self.outlet.has_failed() {
+        if self.producer.has_failed() {
             return Err(Failure::Abort("a record did not arrive".to_owned()));
         }
         let mut offsets = TopicPartitionList::new();
         let mut moved = Vec::new();
-        for partition in self.board.in_transaction() {
+        for partition in self.assignments.in_transaction() {
             if let Some(position) = partition.uncommitted() {
                 commits::add(self.consumer.context(), &mut offsets, &partition, position)
                     .map_err(Failure::Fatal)?;
@@ -302,7 +302,7 @@ impl Committer<'_> {
             partition.committed(Some(position));
         }
         commits::count(self.consumer.context(), true);
-        self.outlet.settle(true);
+        self.producer.settle(true);
         producer.begin().map_err(Failure::Fatal)
     }
 

@@ -37,10 +37,10 @@ impl Vitals {
 }
 
 impl IntakeContext {
-    /// What is on the board belongs to the next consumer. A commit before it closes might not return.
+    /// What is on the assignments belongs to the next consumer. A commit before it closes might not return.
     pub(super) fn abandon(&self) {
         self.vitals.is_abandoned.store(true, Ordering::Relaxed);
-        self.board.clear();
+        self.assignments.clear();
         let list = self.assigned.list();
         lag::hide(self, &list);
         self.assigned.forget(&list);

@@ -5,13 +5,13 @@
 //! and never steer the pipeline; errors that do are returned by the calls that they belong to. The one exception is a
 //! client that says it cannot go on ([`Reporter::has_met_fatal`]).
 
-mod known;
+mod alerts;
 pub(crate) mod native;
-mod reach;
+mod polled_producer;
+mod preflight;
 mod refusal;
-mod served;
 mod token;
-mod trouble;
+mod topic_prefetch;
 mod unacknowledged;
 mod watch;
 
@@ -25,17 +25,17 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 
+use self::alerts::{Alert, Alerts};
 use self::refusal::Refusal;
-use self::trouble::{Trouble, Troubles};
 use crate::dead_letter::{Extent, Reason};
 use crate::metrics::KafkaMetrics;
 use crate::origin::Origin;
 use crate::service::Part;
 
-pub use known::KnownTopics;
-pub use reach::{ReachError, Visitor, reach};
-pub use served::ServedProducer;
+pub use polled_producer::PolledProducer;
+pub use preflight::{OneShotContext, ReachError, reach};
 pub(crate) use token::setting as token_setting;
+pub use topic_prefetch::TopicPrefetch;
 pub use unacknowledged::{Probe, TopicProbe, Unacknowledged};
 pub use watch::{AnyClient, Progress, Silence, Watched, watch};
 
@@ -90,7 +90,7 @@ pub struct Reporter {
     metrics: KafkaMetrics,
     part: Part,
     fatal: Arc<AtomicBool>,
-    troubles: Arc<Troubles>,
+    troubles: Arc<Alerts>,
     /// Whether the part is down because of a trouble.
     shown: Arc<AtomicBool>,
     unacknowledged: Unacknowledged,
@@ -154,7 +154,7 @@ impl Reporter {
         let key = format!("{code:?} {about}");
         if let Some(refusal) = Refusal::of(code, about) {
             let (refused_by, advice) = (refusal.layer(), refusal.advice());
-            let trouble = Trouble {
+            let trouble = Alert {
                 text: format!("{refused_by}: {advice} ({about})"),
                 is_refusal: true,
                 is_of_connections: refusal.is_of_connections(),
@@ -179,7 +179,7 @@ impl Reporter {
                 None => {}
             }
         } else if code == RDKafkaErrorCode::AllBrokersDown {
-            let trouble = Trouble {
+            let trouble = Alert {
                 text: "no broker answers".to_owned(),
                 is_refusal: false,
                 is_of_connections: true,
@@ -229,7 +229,7 @@ impl Reporter {
         }
     }
 
-    fn show(&self, key: &str, trouble: Trouble) -> Option<u64> {
+    fn show(&self, key: &str, trouble: Alert) -> Option<u64> {
         let say = self.troubles.note(key, Some(trouble));
         if let Some(now) = self.troubles.now() {
             self.shown.store(true, Ordering::Relaxed);

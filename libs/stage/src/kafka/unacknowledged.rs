@@ -13,8 +13,8 @@ use rdkafka::config::ClientConfig;
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{BaseProducer, Producer};
 
-use super::trouble::Trouble;
-use super::{Reporter, Visitor};
+use super::alerts::Alert;
+use super::{OneShotContext, Reporter};
 use crate::lock;
 
 /// How often the topics are looked at.
@@ -185,7 +185,7 @@ impl Reporter {
     }
 
     fn records_do_not_arrive(&self, text: String) {
-        let trouble = Trouble {
+        let trouble = Alert {
             text: text.clone(),
             is_refusal: false,
             is_of_connections: false,
@@ -261,7 +261,8 @@ impl Unacknowledged {
 
 /// Of the topics that wait longest, those that the cluster does not have; none while it does not answer.
 fn missing(config: &ClientConfig, waiting: &[Waiting]) -> Vec<Arc<str>> {
-    let Ok(client) = config.create_with_context::<_, BaseProducer<Visitor>>(Visitor::default()) else {
+    let Ok(client) = config.create_with_context::<_, BaseProducer<OneShotContext>>(OneShotContext::default())
+    else {
         return Vec::new();
     };
     let is_missing = |name: &str| {

@@ -1,5 +1,5 @@
 //! Log lines: lower case, fields instead of interpolation, to stderr, so that stdout stays a program's output. Whatever
-//! is logged, a line stays one line, and no value reaches a terminal's controls (see [`crate::printable`]).
+//! is logged, a line stays one line, and no value reaches a terminal's controls (see [`crate::sanitize`]).
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt;
@@ -15,7 +15,7 @@ use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{LogFormat, ServiceArgs};
-use crate::printable::{self, Printable};
+use crate::sanitize::{self, Printable};
 use crate::stderr;
 
 /// The log filter cannot be used.
@@ -154,7 +154,7 @@ struct PrintableJson<W>(W);
 impl<W: io::Write> io::Write for PrintableJson<W> {
     fn write(&mut self, event: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(event);
-        self.0.write_all(printable::json(&text).as_bytes())?;
+        self.0.write_all(sanitize::json(&text).as_bytes())?;
         Ok(event.len())
     }
 

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Service::embedded → configuration checked → open binds the port → the stage runs → SIGTERM or SIGINT sets Shutdown
-//!   → lanes drain → after the deadline Shutdown gives up → exit code says whether it was graceful
+//!   → workers drain → after the deadline Shutdown gives up → exit code says whether it was graceful
 //!   → what still hangs a few seconds later is ended from outside (`watchdog.rs`)
 //! ```
 

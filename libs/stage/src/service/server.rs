@@ -12,7 +12,7 @@ use prometheus::{Encoder, TextEncoder};
 
 use super::Service;
 use crate::config::ServiceArgs;
-use crate::printable::Printable;
+use crate::sanitize::Printable;
 
 /// The port could not be opened.
 #[derive(Debug, thiserror::Error)]

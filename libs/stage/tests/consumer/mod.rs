@@ -1,4 +1,4 @@
-//! A consumer group of the tests: an intake whose lanes can be held up and note what they see, on any broker.
+//! A consumer group of the tests: an intake whose workers can be held up and note what they see, on any broker.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::collections::HashMap;
@@ -13,53 +13,53 @@ use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use stage::config::ServiceArgs;
-use stage::intake::{Intake, IntakeOptions, Lane, LaneError, LaneFactory, Taken, Topics};
+use stage::intake::{Consumed, Intake, IntakeOptions, Topics, Worker, WorkerError, WorkerFactory};
 use stage::kafka::Reporter;
 use stage::metrics::KafkaMetrics;
 use stage::service::Service;
 
 pub(crate) const TOPIC: &str = "in";
-/// A message with which the lane of a test panics.
+/// A message with which the worker of a test panics.
 pub(crate) const BUG: &[u8] = b"bug";
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What all lanes of a test have finished: how often each message was seen, by its value.
+/// What all workers of a test have finished: how often each message was seen, by its value.
 #[derive(Clone, Default)]
 pub(crate) struct Seen {
     pub(crate) counts: Arc<Mutex<HashMap<Vec<u8>, u32>>>,
     pub(crate) held: Arc<AtomicBool>,
 }
 
-pub(crate) struct HeldLane<'m> {
+pub(crate) struct HeldWorker<'m> {
     seen: Seen,
-    waiting: Vec<Taken<'m>>,
+    waiting: Vec<Consumed<'m>>,
 }
 
-impl<'m> LaneFactory<'m> for Seen {
-    type Lane = HeldLane<'m>;
+impl<'m> WorkerFactory<'m> for Seen {
+    type Worker = HeldWorker<'m>;
 
-    fn lane<'scope>(&self, _: usize, _: &'scope Scope<'scope, 'm>) -> Result<HeldLane<'m>, LaneError>
+    fn worker<'scope>(&self, _: usize, _: &'scope Scope<'scope, 'm>) -> Result<HeldWorker<'m>, WorkerError>
     where
         'm: 'scope,
     {
-        Ok(HeldLane {
+        Ok(HeldWorker {
             seen: self.clone(),
             waiting: Vec::new(),
         })
     }
 }
 
-impl<'m> Lane<'m> for HeldLane<'m> {
-    fn take(&mut self, batch: Vec<Taken<'m>>) -> Result<(), LaneError> {
+impl<'m> Worker<'m> for HeldWorker<'m> {
+    fn take(&mut self, batch: Vec<Consumed<'m>>) -> Result<(), WorkerError> {
         self.waiting.extend(batch);
         self.tick()
     }
 
-    fn tick(&mut self) -> Result<(), LaneError> {
+    fn tick(&mut self) -> Result<(), WorkerError> {
         if !self.seen.held.load(Ordering::Relaxed) {
             for taken in self.waiting.drain(..) {
                 let value = taken.message.payload().unwrap_or_default().to_vec();
-                assert_ne!(value, BUG, "what a bug in a lane does");
+                assert_ne!(value, BUG, "what a bug in a worker does");
                 *self.seen.counts.lock().unwrap().entry(value).or_default() += 1;
                 taken.receipt.finish();
             }
@@ -67,7 +67,7 @@ impl<'m> Lane<'m> for HeldLane<'m> {
         Ok(())
     }
 
-    fn drain(&mut self) -> Result<(), LaneError> {
+    fn drain(&mut self) -> Result<(), WorkerError> {
         self.tick()?;
         self.waiting.retain(|taken| !taken.receipt.is_revoked());
         Ok(())
@@ -135,7 +135,7 @@ impl Consumer {
             config.set(*key, *value);
         }
         let mut options = IntakeOptions::new(config, "group", Topics::Named(vec![TOPIC.to_owned()]));
-        options.lanes = 2;
+        options.workers = 2;
         options.commit_interval = Duration::from_millis(50);
         change(&mut options);
         let reporter = Reporter::new(metrics.clone(), service.readiness.part("kafka"));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use influxsink::batch::{Batch, BatchedPoint};
-use influxsink::write::{Delivery, Destination, Ended, Fates, InfluxTarget, InfluxWriter, Place, Token};
+use influxsink::write::{Delivery, Destination, Ended, Outcomes, InfluxTarget, InfluxWriter, Place, Token};
 use stage::config::Secret;
 use stage::dead_letter::Reason;
 use stage::metrics::SinkMetrics;
@@ -22,7 +22,7 @@ struct Noted {
     rejected: BTreeMap<usize, String>,
 }
 
-impl Fates<usize> for Noted {
+impl Outcomes<usize> for Noted {
     fn written(&mut self, points: impl Iterator<Item = BatchedPoint<usize>>) {
         self.written.extend(points.map(|point| point.kept));
     }

@@ -99,7 +99,7 @@ impl InfluxdbSinkArgs {
         if self.dry_run {
             let whole = json!({ "config": shown(&config), "name": self.sink.name });
             let text = serde_json::to_string_pretty(&whole).unwrap_or_default();
-            crate::screen::out(&stage::printable::json(&text))?;
+            crate::screen::out(&stage::sanitize::json(&text))?;
             return Ok(Done::All);
         }
         let connect = Connect::new(&self.connect)?;

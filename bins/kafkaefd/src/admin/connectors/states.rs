@@ -1,6 +1,6 @@
 //! How connectors are, for people.
 
-use stage::printable::Printable;
+use stage::sanitize::Printable;
 
 use super::client::{Config, Part, State};
 use crate::screen::{Cell, Table, bad, good, warn};

@@ -8,7 +8,7 @@ use std::path::Path;
 use clap::{Args, ValueEnum};
 use sal::avro::Options;
 use sal::name::Dialect;
-use stage::printable::Printable;
+use stage::sanitize::Printable;
 
 use super::github::GithubArgs;
 use super::read::read;

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde_json::Value;
-use stage::printable::Printable;
+use stage::sanitize::Printable;
 
 use super::compare::{AttributeChange, Change, FieldChange, TopicChange};
 use crate::resolution::Resolution;

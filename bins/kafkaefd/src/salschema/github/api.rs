@@ -7,7 +7,7 @@ use reqwest::{Client, Response, StatusCode, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use stage::config::Secret;
-use stage::printable::Printable;
+use stage::sanitize::Printable;
 
 use super::args::{GithubArgs, Repository};
 use super::layout::Entry;

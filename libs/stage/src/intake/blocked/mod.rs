@@ -28,7 +28,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::statistics::Statistics;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::board::{Board, Partition};
+use super::assignment::{Assignments, Partition};
 use crate::lock;
 use crate::metrics::KafkaMetrics;
 use crate::service::Part;
@@ -177,7 +177,7 @@ impl Blocked {
     }
 
     /// Looks for partitions that do not get on.
-    pub(super) fn learn(&self, statistics: &Statistics, board: &Board) {
+    pub(super) fn learn(&self, statistics: &Statistics, assignments: &Assignments) {
         let mut assigned = lock(&self.assigned);
         let has_erred = assigned.erred.is_some_and(|at| at.elapsed() < ERROR_LASTS);
         let all_paused = self.all_paused.load(Ordering::Relaxed);
@@ -188,7 +188,7 @@ impl Blocked {
             let Some(state) = found.and_then(|topic| topic.partitions.get(&key.1)) else {
                 continue;
             };
-            let at = board.next_offset(&key.0, key.1).unwrap_or(watched.start);
+            let at = assignments.next_offset(&key.0, key.1).unwrap_or(watched.start);
             let end = if state.ls_offset >= 0 {
                 state.ls_offset
             } else {

@@ -8,7 +8,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaResult;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::super::board::Board;
+use super::super::assignment::Assignments;
 use super::super::context::IntakeContext;
 use super::{Blocked, Held, Key, Suspect, Watched};
 use crate::lock;
@@ -37,8 +37,8 @@ pub(in super::super) enum Order {
 /// The poll thread's side.
 pub(in super::super) struct Orders<'a> {
     pub(in super::super) consumer: &'a BaseConsumer<IntakeContext>,
-    pub(in super::super) board: &'a Board,
-    pub(in super::super) lanes: usize,
+    pub(in super::super) assignments: &'a Assignments,
+    pub(in super::super) workers: usize,
     pub(in super::super) orders: Receiver<Order>,
 }
 
@@ -55,13 +55,13 @@ impl Orders<'_> {
     fn act(&self, order: &Order) -> KafkaResult<()> {
         let blocked = &self.consumer.context().blocked;
         match order {
-            Order::Hold(key, held) if blocked.is_at(key, held.at, self.board) => {
+            Order::Hold(key, held) if blocked.is_at(key, held.at, self.assignments) => {
                 self.consumer.pause(&list(key, None)?)?;
                 blocked.hold(key, held);
             }
-            Order::GoOn { key, at, from, to } if blocked.is_at(key, *at, self.board) => {
+            Order::GoOn { key, at, from, to } if blocked.is_at(key, *at, self.assignments) => {
                 if to > from {
-                    let partition = self.board.partition(&key.0, key.1, *from, self.lanes);
+                    let partition = self.assignments.partition(&key.0, key.1, *from, self.workers);
                     partition.pass_over(*to);
                     blocked.skipped(key, *from, *to);
                 }
@@ -69,17 +69,17 @@ impl Orders<'_> {
                 blocked.let_go(key, Offset::Offset(*to));
             }
             Order::Reread(Suspect { key, at })
-                if blocked.is_at(key, *at, self.board)
+                if blocked.is_at(key, *at, self.assignments)
                     && blocked.forget_errors()
                     && matches!(at, Offset::Offset(_)) =>
             {
                 self.seek(key, *at)?;
             }
             Order::Restart(Suspect { key, at })
-                if blocked.is_at(key, *at, self.board)
+                if blocked.is_at(key, *at, self.assignments)
                     && (blocked.is_held(key) || blocked.forget_errors()) =>
             {
-                self.board.expect_any(&key.0, key.1);
+                self.assignments.expect_any(&key.0, key.1);
                 self.seek(key, Offset::Beginning)?;
                 blocked.let_go(key, Offset::Beginning);
             }
@@ -112,12 +112,12 @@ fn list((topic, number): &Key, offset: Option<Offset>) -> KafkaResult<TopicParti
 
 impl Blocked {
     /// Whether the partition is ours and is still read from there.
-    fn is_at(&self, key: &Key, at: Offset, board: &Board) -> bool {
+    fn is_at(&self, key: &Key, at: Offset, assignments: &Assignments) -> bool {
         let assigned = lock(&self.assigned);
         assigned
             .partitions
             .get(key)
-            .is_some_and(|watched| board.next_offset(&key.0, key.1).unwrap_or(watched.start) == at)
+            .is_some_and(|watched| assignments.next_offset(&key.0, key.1).unwrap_or(watched.start) == at)
     }
 
     pub(in super::super) fn is_all_paused(&self) -> bool {

@@ -11,7 +11,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::metadata::Metadata;
 
 use super::Watched;
-use crate::kafka::Visitor;
+use crate::kafka::OneShotContext;
 
 /// For the cluster's metadata. As long as it takes, a client that waits is explained.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(8);
@@ -83,9 +83,9 @@ impl Look {
         if let Some(group) = &self.group {
             config.set("group.id", group);
         }
-        match config.create_with_context(Visitor::default()) {
+        match config.create_with_context(OneShotContext::default()) {
             Ok(client) => {
-                let client: BaseConsumer<Visitor> = client;
+                let client: BaseConsumer<OneShotContext> = client;
                 say(self.sight(&client));
             }
             Err(error) => {
@@ -99,7 +99,7 @@ impl Look {
         format!("{}-look", self.config.get("client.id").unwrap_or("rdkafka"))
     }
 
-    fn sight(&self, client: &BaseConsumer<Visitor>) -> Sight {
+    fn sight(&self, client: &BaseConsumer<OneShotContext>) -> Sight {
         let start = Instant::now();
         let metadata = loop {
             client.poll(Duration::from_millis(1));
@@ -119,7 +119,7 @@ impl Look {
         }
     }
 
-    fn is_well(&self, client: &BaseConsumer<Visitor>, metadata: &Metadata) -> bool {
+    fn is_well(&self, client: &BaseConsumer<OneShotContext>, metadata: &Metadata) -> bool {
         let topics = metadata.topics().iter();
         let mut led = BTreeMap::new();
         for (topic, partition) in topics.flat_map(|topic| {
@@ -140,7 +140,7 @@ impl Look {
 }
 
 /// Whether the group's coordinator says how far some partition was read.
-fn has_coordinator(client: &BaseConsumer<Visitor>, partition: Option<&(&str, i32)>) -> bool {
+fn has_coordinator(client: &BaseConsumer<OneShotContext>, partition: Option<&(&str, i32)>) -> bool {
     let mut asked = TopicPartitionList::new();
     if let Some((topic, partition)) = partition {
         asked.add_partition(topic, *partition);

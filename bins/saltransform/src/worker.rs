@@ -1,4 +1,4 @@
-//! A lane: takes messages of its partitions in order, and sees each one through to the broker's acknowledgement, to the
+//! A worker: takes messages of its partitions in order, and sees each one through to the broker's acknowledgement, to the
 //! dead-letter topic, or to a named reason for carrying nothing.
 
 use std::sync::Arc;
@@ -8,15 +8,15 @@ use std::time::{Duration, Instant};
 use prometheus::local::LocalHistogram;
 use rdkafka::message::Message;
 use stage::dead_letter::{LetterFilter, Reason};
-use stage::intake::{Lane, LaneError, LaneFactory, Taken, TransactionalOutlet};
+use stage::intake::{Consumed, TransactionalSink, Worker, WorkerError, WorkerFactory};
 use stage::kafka::Watched;
 use stage::metrics::TransformMetrics;
 use stage::registry::RegistryError;
 use stage::retry::Backoff;
 use stage::service::{Shutdown, Wait};
 
-use crate::outlet::{Counter, Outlet, Returned, Sent};
-use crate::targets::{SharedTargets, Targets};
+use crate::producer::{Counter, Producer, Returned, Sent};
+use crate::schema_cache::{SchemaCache, SharedSchemaCache};
 use crate::transform::{Outcome, Transformer};
 
 /// The longest wait between two questions to a registry that answers, but not yet with the right schema.
@@ -25,35 +25,35 @@ const ASK_AGAIN_AFTER: Duration = Duration::from_secs(2);
 /// How long a drain that is no shutdown (a partition is leaving) waits for the broker.
 const DRAIN: Duration = Duration::from_secs(4);
 
-/// What all lanes share.
+/// What all workers share.
 #[derive(Clone)]
 pub(crate) struct Shared<'m> {
-    pub(crate) targets: Arc<SharedTargets>,
-    pub(crate) outlet: Outlet<'m>,
+    pub(crate) schema_cache: Arc<SharedSchemaCache>,
+    pub(crate) producer: Producer<'m>,
     /// What is passed over.
     pub(crate) letters: Arc<LetterFilter>,
     pub(crate) metrics: TransformMetrics,
     pub(crate) shutdown: Shutdown,
 }
 
-/// One lane.
-pub(crate) struct TransformLane<'m> {
+/// One worker.
+pub(crate) struct TransformWorker<'m> {
     shared: Shared<'m>,
     transformer: Transformer,
     counter: Counter,
-    /// The lane's own, added to the process's with each tick: a message then costs no word with other cores.
+    /// The worker's own, added to the process's with each tick: a message then costs no word with other cores.
     transform_seconds: LocalHistogram,
 }
 
-impl<'m> LaneFactory<'m> for Shared<'m> {
-    type Lane = TransformLane<'m>;
+impl<'m> WorkerFactory<'m> for Shared<'m> {
+    type Worker = TransformWorker<'m>;
 
-    fn lane<'scope>(&self, _: usize, _: &'scope Scope<'scope, 'm>) -> Result<Self::Lane, LaneError>
+    fn worker<'scope>(&self, _: usize, _: &'scope Scope<'scope, 'm>) -> Result<Self::Worker, WorkerError>
     where
         'm: 'scope,
     {
-        let transformer = Transformer::new(Targets::new(Arc::clone(&self.targets)));
-        Ok(TransformLane {
+        let transformer = Transformer::new(SchemaCache::new(Arc::clone(&self.schema_cache)));
+        Ok(TransformWorker {
             shared: self.clone(),
             transformer,
             counter: Counter::default(),
@@ -61,27 +61,27 @@ impl<'m> LaneFactory<'m> for Shared<'m> {
         })
     }
 
-    fn transaction(&self) -> Option<Arc<dyn TransactionalOutlet + 'm>> {
-        self.outlet.transaction()
+    fn transaction(&self) -> Option<Arc<dyn TransactionalSink + 'm>> {
+        self.producer.transaction()
     }
 
     fn clients(&self) -> Vec<Arc<dyn Watched + 'm>> {
-        self.outlet.clients()
+        self.producer.clients()
     }
 }
 
-impl<'m> Lane<'m> for TransformLane<'m> {
-    fn take(&mut self, batch: Vec<Taken<'m>>) -> Result<(), LaneError> {
+impl<'m> Worker<'m> for TransformWorker<'m> {
+    fn take(&mut self, batch: Vec<Consumed<'m>>) -> Result<(), WorkerError> {
         self.shared.metrics.consumed.inc_by(batch.len() as u64);
         for taken in batch {
             self.carry(taken, false);
         }
-        self.shared.outlet.poll(Duration::ZERO);
+        self.shared.producer.poll(Duration::ZERO);
         Ok(())
     }
 
-    fn tick(&mut self) -> Result<(), LaneError> {
-        self.shared.outlet.poll(Duration::ZERO);
+    fn tick(&mut self) -> Result<(), WorkerError> {
+        self.shared.producer.poll(Duration::ZERO);
         for (reason, count) in self.transformer.take_notes() {
             self.shared
                 .metrics
@@ -89,11 +89,11 @@ impl<'m> Lane<'m> for TransformLane<'m> {
                 .with_label_values(&[reason])
                 .inc_by(count);
         }
-        for returned in self.shared.outlet.take_returned() {
+        for returned in self.shared.producer.take_returned() {
             match returned {
                 Returned::Refused(sent, error) => {
                     let detail = stage::chain(&error);
-                    self.bury(
+                    self.dead_letter(
                         sent.taken,
                         Reason {
                             stage: "produce",
@@ -111,7 +111,7 @@ impl<'m> Lane<'m> for TransformLane<'m> {
         Ok(())
     }
 
-    fn drain(&mut self) -> Result<(), LaneError> {
+    fn drain(&mut self) -> Result<(), WorkerError> {
         let start = Instant::now();
         let shutdown = &self.shared.shutdown;
         let over = || {
@@ -122,18 +122,18 @@ impl<'m> Lane<'m> for TransformLane<'m> {
             }
         };
         while self.counter.outstanding() > 0 && !over() {
-            self.shared.outlet.poll(Duration::from_millis(5));
+            self.shared.producer.poll(Duration::from_millis(5));
         }
-        self.shared.outlet.flush_letters(Duration::from_secs(2));
+        self.shared.producer.flush_letters(Duration::from_secs(2));
         self.tick()
     }
 }
 
-impl<'m> TransformLane<'m> {
+impl<'m> TransformWorker<'m> {
     /// Sees one message through as far as this thread can; `is_alone` if its record is to be in no batch with others.
-    fn carry(&mut self, taken: Taken<'m>, is_alone: bool) {
+    fn carry(&mut self, taken: Consumed<'m>, is_alone: bool) {
         if self.shared.letters.passes_over(&taken.message) {
-            return self.shared.outlet.skip(taken, "dead_letter");
+            return self.shared.producer.skip(taken, "dead_letter");
         }
         let mut backoff = None;
         let mut wait: Option<Wait> = None;
@@ -148,15 +148,15 @@ impl<'m> TransformLane<'m> {
                 wait.answered();
             }
             match outcome {
-                Outcome::Record(target) if self.shared.outlet.takes(&target) => {
+                Outcome::Record(target) if self.shared.producer.takes(&target) => {
                     self.transform_seconds.observe(since.elapsed().as_secs_f64());
                     let sent = Sent::new(taken, since, &self.counter, target.probe.probe()).alone(is_alone);
                     let frame = self.transformer.frame();
-                    return self.shared.outlet.send(&target.kafka_topic, frame, sent);
+                    return self.shared.producer.send(&target.kafka_topic, frame, sent);
                 }
-                Outcome::Skipped(reason) => return self.shared.outlet.skip(taken, reason),
-                Outcome::Dead(reason) => return self.bury(taken, reason),
-                // Transient is not poison: this lane waits, the intake pauses by itself.
+                Outcome::Skipped(reason) => return self.shared.producer.skip(taken, reason),
+                Outcome::Refused(reason) => return self.dead_letter(taken, reason),
+                // Transient is not poison: this worker waits, the intake pauses by itself.
                 Outcome::Record(target) => {
                     let topic = &target.kafka_topic;
                     tracing::warn!(
@@ -165,7 +165,7 @@ impl<'m> TransformLane<'m> {
                     );
                 }
                 Outcome::Wait(error) => {
-                    wait.get_or_insert_with(|| self.shared.targets.part.wait())
+                    wait.get_or_insert_with(|| self.shared.schema_cache.part.wait())
                         .because(stage::chain(&error));
                     if !matches!(error, RegistryError::Away { .. } | RegistryError::Denied { .. }) {
                         backoff
@@ -183,7 +183,7 @@ impl<'m> TransformLane<'m> {
         }
     }
 
-    fn bury(&self, taken: Taken<'m>, reason: Reason) {
-        self.shared.outlet.bury(taken, reason, &self.counter);
+    fn dead_letter(&self, taken: Consumed<'m>, reason: Reason) {
+        self.shared.producer.dead_letter(taken, reason, &self.counter);
     }
 }

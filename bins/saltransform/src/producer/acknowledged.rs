@@ -10,10 +10,10 @@ use std::time::{Duration, Instant};
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
-use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
 use stage::dead_letter::{DeadLetters, Reason, is_too_large, shares_a_batch};
-use stage::intake::{Receipt, Taken};
-use stage::kafka::{AnyClient, KnownTopics, Progress, Reporter, Watched};
+use stage::intake::{Consumed, Receipt};
+use stage::kafka::{AnyClient, Progress, Reporter, TopicPrefetch, Watched};
 use stage::lock;
 use stage::metrics::TransformMetrics;
 use stage::service::Shutdown;
@@ -40,19 +40,19 @@ pub(crate) enum Returned<'m> {
     Later(Sent<'m>, Instant, Option<String>),
 }
 
-/// The idempotent producer, shared by all lanes.
+/// The idempotent producer, shared by all workers.
 pub(crate) struct Acknowledged<'m> {
-    producer: BaseProducer<OutletContext<'m>>,
+    producer: BaseProducer<Context<'m>>,
     config: ClientConfig,
     dead_letters: Arc<DeadLetters>,
     shutdown: Shutdown,
-    topics: KnownTopics,
+    topics: TopicPrefetch,
     /// When a topic that records came back from was asked for.
     asked: Mutex<Option<Instant>>,
     alone: Alone,
 }
 
-struct OutletContext<'m> {
+struct Context<'m> {
     reporter: Reporter,
     metrics: TransformMetrics,
     /// Whose records the broker has, to be finished together.
@@ -72,7 +72,7 @@ impl<'m> Acknowledged<'m> {
         metrics: TransformMetrics,
         shutdown: Shutdown,
     ) -> Result<Self, KafkaError> {
-        let context = OutletContext {
+        let context = Context {
             reporter,
             metrics,
             arrived: Mutex::default(),
@@ -85,7 +85,7 @@ impl<'m> Acknowledged<'m> {
             config: config.clone(),
             dead_letters: Arc::new(dead_letters),
             shutdown,
-            topics: KnownTopics::unknown(),
+            topics: TopicPrefetch::unknown(),
             asked: Mutex::default(),
             alone: Alone::default(),
         })
@@ -132,11 +132,11 @@ impl<'m> Acknowledged<'m> {
             .flatten()
     }
 
-    pub(super) fn bury(&self, taken: Taken<'m>, reason: Reason) {
+    pub(super) fn dead_letter(&self, taken: Consumed<'m>, reason: Reason) {
         self.dead_letters.send(&taken.message, taken.receipt, reason);
     }
 
-    pub(super) fn skip(&self, taken: Taken<'m>, reason: &'static str) {
+    pub(super) fn skip(&self, taken: Consumed<'m>, reason: &'static str) {
         let skipped = &self.producer.client().context().metrics.skipped;
         skipped.with_label_values(&[reason]).inc();
         taken.receipt.finish();
@@ -203,7 +203,7 @@ impl Watched for Acknowledged<'_> {
     }
 
     fn progress(&self) -> Progress {
-        // Lanes that wait for the registry serve no reports.
+        // Workers that wait for the registry serve no reports.
         self.poll(Duration::ZERO);
         match self.producer.in_flight_count() {
             0 => Progress::Idle,
@@ -220,7 +220,7 @@ impl Watched for Acknowledged<'_> {
     }
 }
 
-impl<'m> OutletContext<'m> {
+impl<'m> Context<'m> {
     /// Counts and finishes the messages whose records have arrived: with a few writes to what other threads look at, too, in
     /// place of a dozen for each message.
     fn finish_arrived(&self) {
@@ -264,9 +264,9 @@ impl<'m> OutletContext<'m> {
     }
 }
 
-stage::reports_to_its_reporter!(OutletContext<'_>);
+stage::reports_to_its_reporter!(Context<'_>);
 
-impl<'m> ProducerContext for OutletContext<'m> {
+impl<'m> ProducerContext for Context<'m> {
     type DeliveryOpaque = Box<Sent<'m>>;
 
     fn delivery(&self, result: &DeliveryResult<'_>, sent: Box<Sent<'m>>) {

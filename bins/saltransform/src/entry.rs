@@ -17,7 +17,7 @@ use stage::registry::{RegistryError, VersionedSchema, is_same_schema};
 use stage::retry::Verdict;
 use stage::service::Wait;
 
-use crate::targets::SharedTargets;
+use crate::schema_cache::SharedSchemaCache;
 use crate::versions::Versions;
 
 /// Where the records of one SAL topic go.
@@ -56,8 +56,8 @@ impl Target {
     }
 }
 
-/// One topic's target, and a version that tells lanes when it has changed.
-pub(crate) struct Slot {
+/// One topic's target, and a version that tells workers when it has changed.
+pub(crate) struct Entry {
     state: Mutex<State>,
     version: AtomicU64,
 }
@@ -87,7 +87,7 @@ enum Meaning {
     Other,
 }
 
-impl Slot {
+impl Entry {
     pub(crate) fn new(target: Target, refused: Option<u32>) -> Self {
         let state = State {
             target: Arc::new(target),
@@ -146,14 +146,14 @@ impl Slot {
     }
 }
 
-impl SharedTargets {
-    /// Replaces a slot's target if the registry has a newer usable version. Any failure leaves the old one in use. Says
+impl SharedSchemaCache {
+    /// Replaces a entry's target if the registry has a newer usable version. Any failure leaves the old one in use. Says
     /// whether the registry answered.
-    pub(crate) async fn refresh(&self, topic: &str, slot: &Slot) -> bool {
+    pub(crate) async fn refresh(&self, topic: &str, entry: &Entry) -> bool {
         let Ok(name) = TopicName::new(topic) else {
             return true;
         };
-        match self.look_again(&name, slot).await {
+        match self.look_again(&name, entry).await {
             Ok(()) => {
                 self.part.up();
                 true
@@ -166,43 +166,43 @@ impl SharedTargets {
         }
     }
 
-    async fn look_again(&self, name: &TopicName, slot: &Slot) -> Result<(), RegistryError> {
+    async fn look_again(&self, name: &TopicName, entry: &Entry) -> Result<(), RegistryError> {
         let subject = self.subject(name);
-        let current = slot.current();
+        let current = entry.current();
         let latest = match self.registry.version(&subject, None).await {
             Ok(latest) => latest,
             Err(RegistryError::Missing { .. }) => {
-                return self.subject_is_gone(&subject, &current, slot).await;
+                return self.subject_is_gone(&subject, &current, entry).await;
             }
             Err(error) => return Err(error),
         };
         if latest.id == current.schema_id {
             if is_same_schema(&latest.schema, &current.text) {
                 self.count("unchanged");
-                lock(&slot.state).refused = None;
-                slot.trust();
+                lock(&entry.state).refused = None;
+                entry.trust();
             } else {
-                self.hold(&subject, &current, slot);
+                self.hold(&subject, &current, entry);
             }
             return Ok(());
         }
         match self.meaning(&current).await? {
-            Meaning::Same => slot.trust(),
+            Meaning::Same => entry.trust(),
             // Deleted for ever.
-            Meaning::Unknown if latest.id > current.schema_id => slot.trust(),
+            Meaning::Unknown if latest.id > current.schema_id => entry.trust(),
             // Ids ascend: what has a smaller one was given it when the ids began again, or is all that a replica of the
             // registry has that lags.
-            Meaning::Unknown if !slot.is_lost_for(self.grace_period) => return Ok(()),
+            Meaning::Unknown if !entry.is_lost_for(self.grace_period) => return Ok(()),
             Meaning::Unknown | Meaning::Other => {
-                self.hold(&subject, &current, slot);
+                self.hold(&subject, &current, entry);
                 return Ok(());
             }
         }
-        if lock(&slot.state).refused == Some(latest.id) {
+        if lock(&entry.state).refused == Some(latest.id) {
             self.count("unusable");
             return Ok(());
         }
-        self.take_newest(name, &subject, latest, slot).await
+        self.take_newest(name, &subject, latest, entry).await
     }
 
     async fn take_newest(
@@ -210,12 +210,12 @@ impl SharedTargets {
         name: &TopicName,
         subject: &str,
         latest: VersionedSchema,
-        slot: &Slot,
+        entry: &Entry,
     ) -> Result<(), RegistryError> {
-        let old = slot.current();
+        let old = entry.current();
         let Versions { usable, unusable } = self.versions(subject, latest).await?;
         self.report_unusable(name.as_str(), &unusable, usable.as_ref());
-        lock(&slot.state).refused = unusable.first().map(|newest| newest.id);
+        lock(&entry.state).refused = unusable.first().map(|newest| newest.id);
         match usable {
             Some(usable) if usable.id != old.schema_id => {
                 self.count("new");
@@ -223,8 +223,8 @@ impl SharedTargets {
                     topic = %name, old = old.schema_id, new = usable.id, version = usable.version,
                     "another schema version is in use"
                 );
-                lock(&slot.state).target = Arc::new(self.target(name, usable));
-                slot.changed();
+                lock(&entry.state).target = Arc::new(self.target(name, usable));
+                entry.changed();
             }
             Some(_) => {}
             None => tracing::error!(
@@ -240,19 +240,19 @@ impl SharedTargets {
         &self,
         subject: &str,
         current: &Target,
-        slot: &Slot,
+        entry: &Entry,
     ) -> Result<(), RegistryError> {
         self.count("missing");
         match self.meaning(current).await? {
-            Meaning::Other => self.hold(subject, current, slot),
-            Meaning::Same => slot.trust(),
+            Meaning::Other => self.hold(subject, current, entry),
+            Meaning::Same => entry.trust(),
             Meaning::Unknown => {
                 tracing::warn!(
                     subject,
                     id = current.schema_id,
                     "the registry knows the subject no more; its schema stays in use"
                 );
-                lock(&slot.state).asked = Instant::now();
+                lock(&entry.state).asked = Instant::now();
             }
         }
         Ok(())
@@ -267,9 +267,9 @@ impl SharedTargets {
         }
     }
 
-    fn hold(&self, subject: &str, current: &Target, slot: &Slot) {
+    fn hold(&self, subject: &str, current: &Target, entry: &Entry) {
         self.count("reassigned");
-        let mut state = lock(&slot.state);
+        let mut state = lock(&entry.state);
         state.asked = Instant::now();
         if state.doubt.is_some() {
             return;
@@ -288,6 +288,6 @@ impl SharedTargets {
         wait.because(stage::chain(&error));
         state.doubt = Some(Doubt { error, wait });
         drop(state);
-        slot.changed();
+        entry.changed();
     }
 }

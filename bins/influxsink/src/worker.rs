@@ -1,13 +1,13 @@
-//! A lane: consumes messages of some partitions and takes them through frame, plan and line into a batch,
+//! A worker: consumes messages of some partitions and takes them through frame, plan and line into a batch,
 //! while its writer threads deliver those before.
 //!
 //! ```text
-//!  intake ──▶ SinkLane (frame → plan → line → batch) ──▶ writer threads (deliver) ──▶ database
+//!  intake ──▶ SinkWorker (frame → plan → line → batch) ──▶ writer threads (deliver) ──▶ database
 //!                │                                            │
 //!                └────────────▶ dead letters ◀────────────────┘
 //! ```
 //! One batch fills, and each writer has one on its way. When the database is slow, a due batch goes on filling
-//! instead of waiting in line; when it is full, the lane blocks and the intake pauses. [`OnTheWay`] says when a
+//! instead of waiting in line; when it is full, the worker blocks and the intake pauses. [`InFlight`] says when a
 //! batch may go, and keeps the order of points that overwrite each other.
 
 use std::sync::Arc;
@@ -18,28 +18,28 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use prometheus::local::LocalHistogram;
 use rdkafka::Message;
 use stage::dead_letter::{LetterFilter, Reason, SharedDeadLetters};
-use stage::intake::{Lane, LaneError, LaneFactory, Receipt, Taken};
+use stage::intake::{Consumed, Receipt, Worker, WorkerError, WorkerFactory};
 use stage::kafka::Watched;
 use stage::metrics::SinkMetrics;
 use stage::service::Shutdown;
 
 use crate::batch::{Batch, BatchLimits, BatchedPoint};
+use crate::in_flight::{InFlight, Permit, TimeRanges};
 use crate::line::{Encoded, Layout, LineEncoder, Refusal, Source};
-use crate::on_the_way::{OnTheWay, Spans, Ticket};
 use crate::overwrites::{Fresh, Overwrites};
-use crate::plans::{Lookup, PlanSource, Plans};
-use crate::write::{Delivery, Fates};
+use crate::schema_cache::{Lookup, SchemaCache, SharedSchemaCache};
+use crate::write::{Delivery, Outcomes};
 use confluent_avro::frame::{Frame, FrameError};
 
 /// How often a writer that waits for its first answer asks the database whether it is there.
 const PROBE_INTERVAL: Duration = Duration::from_secs(2);
 
-/// How long a lane with nothing in it rests.
+/// How long a worker with nothing in it rests.
 const IDLE: Duration = Duration::from_secs(1);
 
-/// What all lanes of a sink share.
-pub(crate) struct SinkLanes<D> {
-    pub(crate) plans: PlanSource,
+/// What all workers of a sink share.
+pub(crate) struct SinkWorkers<D> {
+    pub(crate) plans: SharedSchemaCache,
     pub(crate) limits: BatchLimits,
     pub(crate) time_from_kafka: bool,
     pub(crate) layout: Layout,
@@ -48,31 +48,31 @@ pub(crate) struct SinkLanes<D> {
     /// What is passed over.
     pub(crate) letters: Arc<LetterFilter>,
     pub(crate) metrics: SinkMetrics,
-    /// Writers of each lane.
+    /// Writers of each worker.
     pub(crate) writers: usize,
     /// Makes the delivery of one writer.
     pub(crate) delivery: D,
 }
 
-/// What a lane sends to its writers.
+/// What a worker sends to its writers.
 struct Job<'m> {
-    batch: Batch<Taken<'m>>,
+    batch: Batch<Consumed<'m>>,
     /// Dropped when it is settled.
-    ticket: Ticket,
+    permit: Permit,
 }
 
-/// One lane.
-pub(crate) struct SinkLane<'m> {
-    plans: Plans,
+/// One worker.
+pub(crate) struct SinkWorker<'m> {
+    plans: SchemaCache,
     encoder: LineEncoder,
-    batch: Batch<Taken<'m>>,
+    batch: Batch<Consumed<'m>>,
     /// The times in it.
-    spans: Spans,
+    ranges: TimeRanges,
     limits: BatchLimits,
     time_from_kafka: bool,
     overwrites: Arc<Overwrites>,
     writers: Sender<Job<'m>>,
-    on_the_way: Arc<OnTheWay>,
+    in_flight: Arc<InFlight>,
     dead_letters: SharedDeadLetters,
     letters: Arc<LetterFilter>,
     metrics: SinkMetrics,
@@ -80,25 +80,29 @@ pub(crate) struct SinkLane<'m> {
     shutdown: Shutdown,
 }
 
-impl<'m, D> LaneFactory<'m> for SinkLanes<D>
+impl<'m, D> WorkerFactory<'m> for SinkWorkers<D>
 where
     D: Fn() -> Delivery,
 {
-    type Lane = SinkLane<'m>;
+    type Worker = SinkWorker<'m>;
 
     fn clients(&self) -> Vec<Arc<dyn Watched + 'm>> {
         vec![Arc::clone(&self.dead_letters) as Arc<dyn Watched>]
     }
 
-    fn lane<'scope>(&self, index: usize, scope: &'scope Scope<'scope, 'm>) -> Result<SinkLane<'m>, LaneError>
+    fn worker<'scope>(
+        &self,
+        index: usize,
+        scope: &'scope Scope<'scope, 'm>,
+    ) -> Result<SinkWorker<'m>, WorkerError>
     where
         'm: 'scope,
     {
-        // Never full: a batch has a ticket before it is sent.
+        // Never full: a batch has a permit before it is sent.
         let (writers, jobs) = bounded(self.writers);
         for writer in 0..self.writers {
             let (jobs, delivery) = (jobs.clone(), (self.delivery)());
-            let fates = MessageFates {
+            let outcomes = MessageOutcomes {
                 dead_letters: Arc::clone(&self.dead_letters),
                 point_age: self.metrics.point_age_seconds.local(),
                 metrics: self.metrics.clone(),
@@ -108,20 +112,20 @@ where
                 .name(format!("writer-{index}-{writer}"))
                 .spawn_scoped(scope, move || {
                     let _guard = shutdown.fail_on_panic();
-                    write_until_closed(delivery, fates, &jobs);
+                    write_until_closed(delivery, outcomes, &jobs);
                 })
-                .map_err(LaneError::new)?;
+                .map_err(WorkerError::new)?;
         }
-        Ok(SinkLane {
-            plans: Plans::new(self.plans.clone()),
+        Ok(SinkWorker {
+            plans: SchemaCache::new(self.plans.clone()),
             encoder: LineEncoder::new(self.layout.clone()),
             batch: Batch::default(),
-            spans: Spans::default(),
+            ranges: TimeRanges::default(),
             limits: self.limits,
             time_from_kafka: self.time_from_kafka,
             overwrites: Arc::clone(&self.overwrites),
             writers,
-            on_the_way: Arc::new(OnTheWay::new(self.writers)),
+            in_flight: Arc::new(InFlight::new(self.writers)),
             dead_letters: Arc::clone(&self.dead_letters),
             letters: Arc::clone(&self.letters),
             encode_seconds: self.metrics.encode_seconds.local(),
@@ -131,8 +135,8 @@ where
     }
 }
 
-impl<'m> Lane<'m> for SinkLane<'m> {
-    fn take(&mut self, batch: Vec<Taken<'m>>) -> Result<(), LaneError> {
+impl<'m> Worker<'m> for SinkWorker<'m> {
+    fn take(&mut self, batch: Vec<Consumed<'m>>) -> Result<(), WorkerError> {
         self.metrics.consumed.inc_by(batch.len() as u64);
         let mut begun = Instant::now();
         for taken in batch {
@@ -163,33 +167,33 @@ impl<'m> Lane<'m> for SinkLane<'m> {
         }
     }
 
-    fn tick(&mut self) -> Result<(), LaneError> {
+    fn tick(&mut self) -> Result<(), WorkerError> {
         let is_due = self.batch.due_in(&self.limits) == Some(Duration::ZERO);
-        if is_due && self.on_the_way.is_free_for(&self.spans) {
+        if is_due && self.in_flight.is_free_for(&self.ranges) {
             self.flush()
         } else {
             Ok(())
         }
     }
 
-    fn drain(&mut self) -> Result<(), LaneError> {
+    fn drain(&mut self) -> Result<(), WorkerError> {
         self.flush()?;
-        self.on_the_way.wait_until_empty();
+        self.in_flight.wait_until_empty();
         // Dead letters on their way hold their offsets, too.
         while !self.dead_letters.flush(Duration::from_millis(200)) && !self.shutdown.given_up() {}
         Ok(())
     }
 }
 
-/// What became of a message in the lane.
+/// What became of a message in the worker.
 enum Added {
     Encoded,
     Not,
 }
 
-impl<'m> SinkLane<'m> {
+impl<'m> SinkWorker<'m> {
     /// Takes one message into the batch, or to its other fate.
-    fn add(&mut self, taken: Taken<'m>) -> Result<Added, LaneError> {
+    fn add(&mut self, taken: Consumed<'m>) -> Result<Added, WorkerError> {
         if self.letters.passes_over(&taken.message) {
             return Ok(self.skip(taken, "dead_letter"));
         }
@@ -216,7 +220,7 @@ impl<'m> SinkLane<'m> {
             }
         };
         let plan = match lookup {
-            Lookup::Plan(plan) => plan,
+            Lookup::Found(plan) => plan,
             Lookup::Refused(reason) => return Ok(self.refuse(taken, reason)),
             // Dropped unfinished: the next process reads it again.
             Lookup::GivenUp => return Ok(Added::Not),
@@ -244,20 +248,20 @@ impl<'m> SinkLane<'m> {
                 });
                 self.note(&encoded);
                 self.batch.add(taken, encoded.time_micros);
-                self.spans.add(&plan, encoded.time_micros);
+                self.ranges.add(&plan, encoded.time_micros);
                 Ok(Added::Encoded)
             }
             Err(refusal) => Ok(self.refuse(taken, as_reason(&refusal))),
         }
     }
 
-    fn skip(&self, taken: Taken<'m>, reason: &'static str) -> Added {
+    fn skip(&self, taken: Consumed<'m>, reason: &'static str) -> Added {
         self.metrics.skipped.with_label_values(&[reason]).inc();
         taken.receipt.finish();
         Added::Not
     }
 
-    fn refuse(&self, taken: Taken<'m>, reason: Reason) -> Added {
+    fn refuse(&self, taken: Consumed<'m>, reason: Reason) -> Added {
         self.dead_letters.send(&taken.message, taken.receipt, reason);
         Added::Not
     }
@@ -277,15 +281,15 @@ impl<'m> SinkLane<'m> {
         }
     }
 
-    fn flush(&mut self) -> Result<(), LaneError> {
+    fn flush(&mut self) -> Result<(), WorkerError> {
         if self.batch.is_empty() {
             return Ok(());
         }
-        let ticket = self.on_the_way.enter(self.spans.take());
+        let permit = self.in_flight.enter(self.ranges.take());
         let batch = self.batch.take();
         self.writers
-            .send(Job { batch, ticket })
-            .map_err(|_| LaneError::new("the writer threads have ended"))
+            .send(Job { batch, permit })
+            .map_err(|_| WorkerError::new("the writer threads have ended"))
     }
 }
 
@@ -297,15 +301,15 @@ fn as_reason(refusal: &Refusal) -> Reason {
     }
 }
 
-/// A writer thread. It ends when its lane is dropped.
-fn write_until_closed(mut delivery: Delivery, mut fates: MessageFates, jobs: &Receiver<Job<'_>>) {
+/// A writer thread. It ends when its worker is dropped.
+fn write_until_closed(mut delivery: Delivery, mut outcomes: MessageOutcomes, jobs: &Receiver<Job<'_>>) {
     delivery.probe();
     loop {
         match jobs.recv_timeout(PROBE_INTERVAL) {
-            Ok(Job { batch, ticket }) => {
-                delivery.deliver(batch, &mut fates);
-                drop(ticket);
-                fates.point_age.flush();
+            Ok(Job { batch, permit }) => {
+                delivery.deliver(batch, &mut outcomes);
+                drop(permit);
+                outcomes.point_age.flush();
             }
             Err(RecvTimeoutError::Timeout) => delivery.probe(),
             Err(RecvTimeoutError::Disconnected) => return,
@@ -314,19 +318,19 @@ fn write_until_closed(mut delivery: Delivery, mut fates: MessageFates, jobs: &Re
 }
 
 /// Points end as finished Kafka messages.
-struct MessageFates {
+struct MessageOutcomes {
     dead_letters: SharedDeadLetters,
     metrics: SinkMetrics,
     point_age: LocalHistogram,
 }
 
-impl<'m> Fates<Taken<'m>> for MessageFates {
-    fn written(&mut self, points: impl Iterator<Item = BatchedPoint<Taken<'m>>>) {
+impl<'m> Outcomes<Consumed<'m>> for MessageOutcomes {
+    fn written(&mut self, points: impl Iterator<Item = BatchedPoint<Consumed<'m>>>) {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default()
             .as_secs_f64();
-        let finish = |point: BatchedPoint<Taken<'m>>| {
+        let finish = |point: BatchedPoint<Consumed<'m>>| {
             self.point_age.observe(now - point.time_micros as f64 / 1e6);
             point.kept.receipt
         };
@@ -335,12 +339,12 @@ impl<'m> Fates<Taken<'m>> for MessageFates {
         Receipt::finish_all(receipts);
     }
 
-    fn rejected(&mut self, point: BatchedPoint<Taken<'m>>, reason: Reason) {
+    fn rejected(&mut self, point: BatchedPoint<Consumed<'m>>, reason: Reason) {
         self.dead_letters
             .send(&point.kept.message, point.kept.receipt, reason);
     }
 
-    fn is_abandoned(&self, kept: &Taken<'m>) -> bool {
+    fn is_abandoned(&self, kept: &Consumed<'m>) -> bool {
         kept.receipt.is_revoked()
     }
 }

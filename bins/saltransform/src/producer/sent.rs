@@ -1,25 +1,25 @@
-//! A message whose record is on its way, and how many of a lane's are.
+//! A message whose record is on its way, and how many of a worker's are.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use stage::intake::Taken;
+use stage::intake::Consumed;
 use stage::kafka::Probe;
 
 /// A message whose record is on its way.
 pub(crate) struct Sent<'m> {
-    pub(crate) taken: Taken<'m>,
+    pub(crate) taken: Consumed<'m>,
     pub(crate) since: Instant,
     /// Whether it shows that its topic's records arrive.
     probe: Option<Probe>,
     /// Whether nothing else is to be in its batch.
     pub(crate) is_alone: bool,
-    /// Counts it as outstanding for its lane as long as it exists.
+    /// Counts it as outstanding for its worker as long as it exists.
     outstanding: Outstanding,
 }
 
-/// How many records of one lane are on their way.
+/// How many records of one worker are on their way.
 #[derive(Clone, Default)]
 pub(crate) struct Counter(Arc<AtomicUsize>);
 
@@ -39,7 +39,7 @@ impl Drop for Outstanding {
 }
 
 impl<'m> Sent<'m> {
-    pub(crate) fn new(taken: Taken<'m>, since: Instant, counter: &Counter, probe: Option<Probe>) -> Self {
+    pub(crate) fn new(taken: Consumed<'m>, since: Instant, counter: &Counter, probe: Option<Probe>) -> Self {
         counter.0.fetch_add(1, Ordering::Relaxed);
         Self {
             taken,
@@ -51,7 +51,7 @@ impl<'m> Sent<'m> {
     }
 
     /// The broker has it.
-    pub(crate) fn acknowledged(self) -> Taken<'m> {
+    pub(crate) fn acknowledged(self) -> Consumed<'m> {
         if let Some(probe) = self.probe {
             probe.acknowledged();
         }
@@ -63,7 +63,7 @@ impl<'m> Sent<'m> {
         Self { is_alone, ..self }
     }
 
-    /// The lane's.
+    /// The worker's.
     pub(crate) fn counter(&self) -> &Counter {
         &self.outstanding.0
     }

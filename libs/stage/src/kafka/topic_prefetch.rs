@@ -15,9 +15,9 @@ use rdkafka::client::Client;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Whether a producer has asked.
-pub struct KnownTopics(Once);
+pub struct TopicPrefetch(Once);
 
-impl KnownTopics {
+impl TopicPrefetch {
     /// It has not.
     pub const fn unknown() -> Self {
         Self(Once::new())

@@ -1,4 +1,4 @@
-//! A lane: one thread that does a stage's work for some partitions, in order.
+//! A worker: one thread that does a stage's work for some partitions, in order.
 
 use std::sync::Arc;
 use std::thread::Scope;
@@ -8,12 +8,12 @@ use crossbeam_channel::{Receiver, select};
 use rdkafka::message::BorrowedMessage;
 
 use super::Receipt;
-use super::transaction::TransactionalOutlet;
+use super::transaction::TransactionalSink;
 use crate::kafka::Watched;
 
 /// A message that was taken from Kafka and must be accounted for.
 #[derive(Debug)]
-pub struct Taken<'m> {
+pub struct Consumed<'m> {
     /// The message, in librdkafka's own memory.
     pub message: BorrowedMessage<'m>,
     /// To be finished once the message is safe.
@@ -21,38 +21,42 @@ pub struct Taken<'m> {
 }
 
 /// A stage's work on the messages of some partitions.
-pub trait Lane<'m> {
+pub trait Worker<'m> {
     /// Works on messages of one or several partitions, each partition's in offset order. May block: the intake pauses
     /// by itself. Receipts may be finished later, from any thread.
-    fn take(&mut self, batch: Vec<Taken<'m>>) -> Result<(), LaneError>;
+    fn take(&mut self, batch: Vec<Consumed<'m>>) -> Result<(), WorkerError>;
 
-    /// How long it may be left alone while nothing comes, until the next [`Lane::tick`].
+    /// How long it may be left alone while nothing comes, until the next [`Worker::tick`].
     fn rest(&self, tick_interval: Duration) -> Duration {
         tick_interval
     }
 
     /// Called at least every tick interval while messages come, and after a rest: for what is due by time.
-    fn tick(&mut self) -> Result<(), LaneError> {
+    fn tick(&mut self) -> Result<(), WorkerError> {
         Ok(())
     }
 
     /// Finishes everything taken so far, or gives it up if the service has given up.
-    fn drain(&mut self) -> Result<(), LaneError>;
+    fn drain(&mut self) -> Result<(), WorkerError>;
 }
 
-/// Makes the lanes of an intake.
-pub trait LaneFactory<'m> {
+/// Makes the workers of an intake.
+pub trait WorkerFactory<'m> {
     /// What it makes.
-    type Lane: Lane<'m> + Send + 'm;
+    type Worker: Worker<'m> + Send + 'm;
 
-    /// Makes lane `index`, which may spawn helpers of its own on `scope`; those must end when the lane is dropped.
-    fn lane<'scope>(&self, index: usize, scope: &'scope Scope<'scope, 'm>) -> Result<Self::Lane, LaneError>
+    /// Makes worker `index`, which may spawn helpers of its own on `scope`; those must end when the worker is dropped.
+    fn worker<'scope>(
+        &self,
+        index: usize,
+        scope: &'scope Scope<'scope, 'm>,
+    ) -> Result<Self::Worker, WorkerError>
     where
         'm: 'scope;
 
-    /// Where the lanes send to in transactions, which the intake then ends with the offsets in them. Without it,
+    /// Where the workers send to in transactions, which the intake then ends with the offsets in them. Without it,
     /// finished prefixes are committed by themselves.
-    fn transaction(&self) -> Option<Arc<dyn TransactionalOutlet + 'm>> {
+    fn transaction(&self) -> Option<Arc<dyn TransactionalSink + 'm>> {
         None
     }
 
@@ -62,26 +66,26 @@ pub trait LaneFactory<'m> {
     }
 }
 
-/// A lane cannot go on. Everything it has not finished is read again by the next process.
+/// A worker cannot go on. Everything it has not finished is read again by the next process.
 #[derive(Debug, thiserror::Error)]
-#[error("lane cannot go on")]
-pub struct LaneError(#[source] Box<dyn std::error::Error + Send + Sync>);
+#[error("worker cannot go on")]
+pub struct WorkerError(#[source] Box<dyn std::error::Error + Send + Sync>);
 
-impl LaneError {
-    /// A lane that stops because of `error`.
+impl WorkerError {
+    /// A worker that stops because of `error`.
     pub fn new(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self(error.into())
     }
 }
 
-/// Runs a lane until its batches end, then drains it. A word on `drains` makes it finish what it holds, so that a
+/// Runs a worker until its batches end, then drains it. A word on `drains` makes it finish what it holds, so that a
 /// partition can be given up.
 pub(super) fn run<'m>(
-    lane: &mut impl Lane<'m>,
-    batches: &Receiver<Vec<Taken<'m>>>,
+    worker: &mut impl Worker<'m>,
+    batches: &Receiver<Vec<Consumed<'m>>>,
     drains: &Receiver<()>,
     tick_interval: Duration,
-) -> Result<(), LaneError> {
+) -> Result<(), WorkerError> {
     let mut ticked = Instant::now();
     loop {
         let mut is_rested = false;
@@ -91,15 +95,15 @@ pub(super) fn run<'m>(
                     for revoked in batch.extract_if(.., |taken| taken.receipt.is_revoked()) {
                         revoked.receipt.withdraw();
                     }
-                    lane.take(batch)?;
+                    worker.take(batch)?;
                 }
-                Err(_) => return lane.drain(),
+                Err(_) => return worker.drain(),
             },
-            recv(drains) -> asked => if asked.is_ok() { lane.drain()? },
-            default(lane.rest(tick_interval)) => is_rested = true,
+            recv(drains) -> asked => if asked.is_ok() { worker.drain()? },
+            default(worker.rest(tick_interval)) => is_rested = true,
         }
         if is_rested || ticked.elapsed() >= tick_interval {
-            lane.tick()?;
+            worker.tick()?;
             ticked = Instant::now();
         }
     }
@@ -114,18 +118,18 @@ mod tests {
     /// Says when it is ticked.
     struct Resting(Sender<()>);
 
-    impl Lane<'_> for Resting {
-        fn take(&mut self, _: Vec<Taken<'_>>) -> Result<(), LaneError> {
+    impl Worker<'_> for Resting {
+        fn take(&mut self, _: Vec<Consumed<'_>>) -> Result<(), WorkerError> {
             Ok(())
         }
         fn rest(&self, _: Duration) -> Duration {
             Duration::from_millis(1)
         }
-        fn tick(&mut self) -> Result<(), LaneError> {
+        fn tick(&mut self) -> Result<(), WorkerError> {
             let _ = self.0.try_send(());
             Ok(())
         }
-        fn drain(&mut self) -> Result<(), LaneError> {
+        fn drain(&mut self) -> Result<(), WorkerError> {
             Ok(())
         }
     }
@@ -136,11 +140,11 @@ mod tests {
         let (queue, batches) = bounded(0);
         let (_drain, drains) = bounded(0);
         let hour = Duration::from_secs(3_600);
-        let lane = std::thread::spawn(move || run(&mut Resting(ticks), &batches, &drains, hour));
+        let worker = std::thread::spawn(move || run(&mut Resting(ticks), &batches, &drains, hour));
         for _ in 0..3 {
             ticked.recv_timeout(Duration::from_secs(30)).unwrap();
         }
         drop(queue);
-        lane.join().unwrap().unwrap();
+        worker.join().unwrap().unwrap();
     }
 }

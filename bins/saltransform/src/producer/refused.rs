@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rdkafka::Message;
 use stage::dead_letter::Extent;
-use stage::intake::Taken;
+use stage::intake::Consumed;
 use stage::lock;
 
 /// More are not remembered; what is forgotten is found out again.
@@ -46,7 +46,7 @@ struct Known {
 
 impl Refused {
     /// What is known of a message.
-    pub(super) fn of(&self, taken: &Taken<'_>) -> Verdict {
+    pub(super) fn of(&self, taken: &Consumed<'_>) -> Verdict {
         if self.count.load(Ordering::Acquire) == 0 {
             return Verdict::default();
         }
@@ -55,7 +55,7 @@ impl Refused {
     }
 
     /// Notes what was found out.
-    pub(super) fn learn(&self, taken: &Taken<'_>, verdict: Verdict) {
+    pub(super) fn learn(&self, taken: &Consumed<'_>, verdict: Verdict) {
         let mut known = lock(&self.known);
         if known.verdicts.len() >= MAX_REMEMBERED {
             known.verdicts.clear();
@@ -65,7 +65,7 @@ impl Refused {
     }
 
     /// What was made of a message has arrived, in the transaction that is open.
-    pub(super) fn arrived(&self, taken: &Taken<'_>) {
+    pub(super) fn arrived(&self, taken: &Consumed<'_>) {
         if self.count.load(Ordering::Acquire) > 0 {
             lock(&self.known).settled.push(place(taken));
         }
@@ -84,7 +84,7 @@ impl Refused {
     }
 }
 
-fn place(taken: &Taken<'_>) -> Place {
+fn place(taken: &Consumed<'_>) -> Place {
     let message = &taken.message;
     (message.topic().to_owned(), message.partition(), message.offset())
 }

@@ -1,4 +1,4 @@
-//! Between the poll thread and the lanes: each message goes to its partition's lane, and waits where there is no room.
+//! Between the poll thread and the workers: each message goes to its partition's worker, and waits where there is no room.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -9,30 +9,30 @@ use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::BorrowedMessage;
 
-use super::board::{Partition, Receipt};
+use super::assignment::{Partition, Receipt};
 use super::context::IntakeContext;
-use super::lane::Taken;
+use super::worker::Consumed;
 use crate::memory::BESIDE_MESSAGE;
 
 /// How long the poll thread waits at most before it looks again whether there is room: a database that is slow takes a batch
-/// of lines in 50 ms and more, while the lanes still have some.
+/// of lines in 50 ms and more, while the workers still have some.
 const FULL_WAIT: Duration = Duration::from_millis(20);
 
-/// Deals messages to the lanes, and keeps what does not fit.
-pub(super) struct Dealer<'a, 'm> {
+/// Deals messages to the workers, and keeps what does not fit.
+pub(super) struct Dispatcher<'a, 'm> {
     consumer: &'a BaseConsumer<IntakeContext>,
-    queues: &'a [Sender<Vec<Taken<'m>>>],
-    /// Taken from librdkafka, not yet dealt: without receipts, so that a revoke need not wait for them.
+    queues: &'a [Sender<Vec<Consumed<'m>>>],
+    /// Consumed from librdkafka, not yet dealt: without receipts, so that a revoke need not wait for them.
     waiting: VecDeque<(Arc<Partition>, BorrowedMessage<'m>)>,
     waiting_bytes: usize,
     /// The last message's partition: fetches come partition by partition, so that it is nearly always the next one's.
     last: Option<Arc<Partition>>,
 }
 
-impl<'a, 'm> Dealer<'a, 'm> {
+impl<'a, 'm> Dispatcher<'a, 'm> {
     pub(super) fn new(
         consumer: &'a BaseConsumer<IntakeContext>,
-        queues: &'a [Sender<Vec<Taken<'m>>>],
+        queues: &'a [Sender<Vec<Consumed<'m>>>],
     ) -> Self {
         Self {
             consumer,
@@ -43,7 +43,7 @@ impl<'a, 'm> Dealer<'a, 'm> {
         }
     }
 
-    /// Messages that wait for room in a lane.
+    /// Messages that wait for room in a worker.
     pub(super) fn waiting(&self) -> usize {
         self.waiting.len()
     }
@@ -83,26 +83,31 @@ impl<'a, 'm> Dealer<'a, 'm> {
         self.waiting.push_back((partition, message));
     }
 
-    /// Hands each lane its share; says whether nothing is left waiting.
+    /// Hands each worker its share; says whether nothing is left waiting.
     pub(super) fn deal(&mut self) -> bool {
         if self.waiting.is_empty() {
             return true;
         }
         self.waiting.retain(|(partition, _)| !partition.is_revoked());
         for (index, queue) in self.queues.iter().enumerate() {
-            if queue.is_full() || !self.waiting.iter().any(|(partition, _)| partition.lane == index) {
+            if queue.is_full()
+                || !self
+                    .waiting
+                    .iter()
+                    .any(|(partition, _)| partition.worker == index)
+            {
                 continue;
             }
             let (mine, others): (Vec<_>, Vec<_>) = self
                 .waiting
                 .drain(..)
-                .partition(|(partition, _)| partition.lane == index);
+                .partition(|(partition, _)| partition.worker == index);
             self.waiting.extend(others);
             match queue.try_send(take(mine)) {
                 Ok(()) => {}
                 // This thread alone sends, and it saw room.
                 Err(TrySendError::Full(_)) => unreachable!("a queue filled up by itself"),
-                // The lane has ended with an error, which its own thread reports.
+                // The worker has ended with an error, which its own thread reports.
                 Err(TrySendError::Disconnected(_)) => return false,
             }
         }
@@ -110,11 +115,15 @@ impl<'a, 'm> Dealer<'a, 'm> {
         self.waiting.is_empty()
     }
 
-    /// Waits until a lane has room for what waits for it, or [`FULL_WAIT`] where nothing waits for a lane.
+    /// Waits until a worker has room for what waits for it, or [`FULL_WAIT`] where nothing waits for a worker.
     pub(super) fn wait(&self) {
         let mut select = Select::new();
         for (index, queue) in self.queues.iter().enumerate() {
-            if self.waiting.iter().any(|(partition, _)| partition.lane == index) {
+            if self
+                .waiting
+                .iter()
+                .any(|(partition, _)| partition.worker == index)
+            {
                 select.send(queue);
             }
         }
@@ -124,7 +133,7 @@ impl<'a, 'm> Dealer<'a, 'm> {
 }
 
 /// Notes messages as taken, each run of one partition's at once.
-fn take<'m>(messages: Vec<(Arc<Partition>, BorrowedMessage<'m>)>) -> Vec<Taken<'m>> {
+fn take<'m>(messages: Vec<(Arc<Partition>, BorrowedMessage<'m>)>) -> Vec<Consumed<'m>> {
     let runs = messages.chunk_by(|(one, _), (next, _)| Arc::ptr_eq(one, next));
     let receipts: Vec<Receipt> = runs
         .filter_map(|run| Some((&run.first()?.0, run)))
@@ -135,7 +144,7 @@ fn take<'m>(messages: Vec<(Arc<Partition>, BorrowedMessage<'m>)>) -> Vec<Taken<'
     let messages = messages.into_iter().map(|(_, message)| message);
     let taken = messages.zip(receipts);
     taken
-        .map(|(message, receipt)| Taken { message, receipt })
+        .map(|(message, receipt)| Consumed { message, receipt })
         .collect()
 }
 

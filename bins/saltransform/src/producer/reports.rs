@@ -1,4 +1,4 @@
-//! Delivery reports: what the brokers said of each record, on its way back from librdkafka to the lanes.
+//! Delivery reports: what the brokers said of each record, on its way back from librdkafka to the workers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;

@@ -1,9 +1,10 @@
-//! Several requests of one lane on their way at once: the database gets the next ones while one is slow, but never two points
+//! Several requests of one worker on their way at once: the database gets the next ones while one is slow, but never two points
 //! of one series and time out of their order.
 
 use std::time::Duration;
 
 use devstack::influx::FieldValue;
+use stage::config::WorkerArgs;
 
 use crate::stack::{NOW, Stack, frame, scalar, scalar_of, scalars};
 
@@ -16,7 +17,7 @@ fn a_slow_request_does_not_hold_up_the_next() {
     let id = stack.register(&scalars());
     stack.influx.delay_lines_with("point 0\"", SLOW);
     let mut args = stack.args(stack.influx.url());
-    (args.lanes, args.batch_points) = (Some(1), 1);
+    (args.workers, args.batch_points) = (WorkerArgs::of(1), 1);
     let sent = stack.produce((0..10).map(|at| frame(id, scalar(at)))) as u64;
     let sink = stack.start(&args);
     sink.wait("the others are written while the first is on its way", |sink| {
@@ -40,7 +41,7 @@ fn a_point_that_overwrites_another_waits_for_it() {
     let id = stack.register(&scalars());
     stack.influx.delay_lines_with("v=1", SLOW / 4);
     let mut args = stack.args(stack.influx.url());
-    (args.lanes, args.batch_points) = (Some(1), 1);
+    (args.workers, args.batch_points) = (WorkerArgs::of(1), 1);
     // All into one partition: its order is what counts.
     let values = [(0, 1.0), (0, 2.0), (5, 1.0), (5, 3.0)];
     let sent = stack.produce_to(0, values.map(|(at, v)| frame(id, scalar_of(at, v)))) as u64;

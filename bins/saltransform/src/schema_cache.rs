@@ -3,7 +3,7 @@
 //! The registry is asked once for each topic, then again every refresh interval and when a message does not fit its
 //! plan, so that a new schema version is picked up without a restart. What the registry does not know is waited for as long
 //! as the grace period lasts, and then asked for again after a few seconds; a registry that is away is waited for, and so is
-//! one that has given a schema's id to another schema ([`slot`](crate::slot)).
+//! one that has given a schema's id to another schema ([`entry`](crate::entry)).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -20,7 +20,7 @@ use stage::retry::Verdict;
 use stage::service::SharedPart;
 use tokio::runtime::Handle;
 
-use crate::slot::{Slot, Target};
+use crate::entry::{Entry, Target};
 use crate::versions::{Usable, Versions, newest_usable};
 
 /// How long a topic that has no usable schema counts as such before it is looked at again.
@@ -43,12 +43,12 @@ pub(crate) struct Naming {
 /// The answer to "where does this topic go".
 pub(crate) enum Lookup {
     Found(Arc<Target>),
-    Dead(Reason),
+    Refused(Reason),
     Away(RegistryError),
 }
 
-/// What all lanes know together.
-pub(crate) struct SharedTargets {
+/// What all workers know together.
+pub(crate) struct SharedSchemaCache {
     pub(crate) registry: Arc<Registry>,
     runtime: Handle,
     naming: Naming,
@@ -57,18 +57,18 @@ pub(crate) struct SharedTargets {
     unacknowledged: Unacknowledged,
     grace: Grace<String>,
     pub(crate) grace_period: Duration,
-    slots: Mutex<HashMap<Box<str>, Arc<Slot>>>,
+    entries: Mutex<HashMap<Box<str>, Arc<Entry>>>,
     unknown: Mutex<HashMap<Box<str>, (Instant, Reason)>>,
 }
 
-/// A lane's own view: no lock on the way of a message.
-pub(crate) struct Targets {
-    shared: Arc<SharedTargets>,
-    known: HashMap<Box<str>, (u64, Arc<Target>, Arc<Slot>)>,
+/// A worker's own view: no lock on the way of a message.
+pub(crate) struct SchemaCache {
+    shared: Arc<SharedSchemaCache>,
+    known: HashMap<Box<str>, (u64, Arc<Target>, Arc<Entry>)>,
 }
 
-impl Targets {
-    pub(crate) fn new(shared: Arc<SharedTargets>) -> Self {
+impl SchemaCache {
+    pub(crate) fn new(shared: Arc<SharedSchemaCache>) -> Self {
         Self {
             shared,
             known: HashMap::new(),
@@ -78,45 +78,45 @@ impl Targets {
     /// Where the SAL topic of a message of Kafka topic `input` goes. Asks the registry at the first message of a topic; may
     /// block for as long as one request.
     pub(crate) fn get(&mut self, topic: &str, input: &str) -> Lookup {
-        if let Some((version, target, slot)) = self.known.get(topic)
-            && *version == slot.version()
+        if let Some((version, target, entry)) = self.known.get(topic)
+            && *version == entry.version()
         {
             return Lookup::Found(Arc::clone(target));
         }
-        let slot = match self.shared.slot(topic, input) {
-            Ok(slot) => slot,
+        let entry = match self.shared.entry(topic, input) {
+            Ok(entry) => entry,
             Err(lookup) => return lookup,
         };
-        if slot.doubt().is_some() && slot.age() >= RENEW_AFTER {
-            self.shared.runtime.block_on(self.shared.refresh(topic, &slot));
+        if entry.doubt().is_some() && entry.age() >= RENEW_AFTER {
+            self.shared.runtime.block_on(self.shared.refresh(topic, &entry));
         }
-        match slot.doubt() {
-            None => Lookup::Found(self.know(topic, &slot)),
+        match entry.doubt() {
+            None => Lookup::Found(self.know(topic, &entry)),
             Some(doubt) => Lookup::Away(doubt),
         }
     }
 
     /// After a message that did not fit schema `id`: the newest target, if the registry has a newer one.
     pub(crate) fn renew(&mut self, topic: &str, input: &str, id: u32) -> Option<Arc<Target>> {
-        let slot = self.shared.slot(topic, input).ok()?;
-        if slot.current().schema_id == id {
-            if slot.age() < RENEW_AFTER {
+        let entry = self.shared.entry(topic, input).ok()?;
+        if entry.current().schema_id == id {
+            if entry.age() < RENEW_AFTER {
                 return None;
             }
-            self.shared.runtime.block_on(self.shared.refresh(topic, &slot));
+            self.shared.runtime.block_on(self.shared.refresh(topic, &entry));
         }
-        if slot.doubt().is_some() {
+        if entry.doubt().is_some() {
             return None;
         }
-        let newest = self.know(topic, &slot);
+        let newest = self.know(topic, &entry);
         (newest.schema_id != id).then_some(newest)
     }
 
-    fn know(&mut self, topic: &str, slot: &Arc<Slot>) -> Arc<Target> {
-        let version = slot.version();
-        let target = slot.current();
+    fn know(&mut self, topic: &str, entry: &Arc<Entry>) -> Arc<Target> {
+        let version = entry.version();
+        let target = entry.current();
         self.known
-            .insert(topic.into(), (version, Arc::clone(&target), Arc::clone(slot)));
+            .insert(topic.into(), (version, Arc::clone(&target), Arc::clone(entry)));
         target
     }
 }
@@ -129,7 +129,7 @@ pub(crate) struct Surroundings {
     pub(crate) unacknowledged: Unacknowledged,
 }
 
-impl SharedTargets {
+impl SharedSchemaCache {
     pub(crate) fn new(
         registry: Arc<Registry>,
         naming: Naming,
@@ -151,7 +151,7 @@ impl SharedTargets {
             unacknowledged,
             grace: Grace::new(grace),
             grace_period: grace,
-            slots: Mutex::default(),
+            entries: Mutex::default(),
             unknown: Mutex::default(),
         }
     }
@@ -165,13 +165,13 @@ impl SharedTargets {
     pub(crate) async fn keep_fresh(&self, interval: Duration) {
         loop {
             tokio::time::sleep(interval).await;
-            let slots: Vec<_> = lock(&self.slots)
+            let entries: Vec<_> = lock(&self.entries)
                 .iter()
                 .map(|(k, v)| (k.clone(), Arc::clone(v)))
                 .collect();
-            for (topic, slot) in slots {
+            for (topic, entry) in entries {
                 // A registry that is away or refuses us is so for all topics: one line of log says it.
-                if !self.refresh(&topic, &slot).await {
+                if !self.refresh(&topic, &entry).await {
                     break;
                 }
             }
@@ -200,14 +200,14 @@ impl SharedTargets {
         newest_usable(&self.registry, subject, latest, self.naming.time_scale).await
     }
 
-    fn slot(&self, topic: &str, input: &str) -> Result<Arc<Slot>, Lookup> {
-        if let Some(slot) = lock(&self.slots).get(topic) {
-            return Ok(Arc::clone(slot));
+    fn entry(&self, topic: &str, input: &str) -> Result<Arc<Entry>, Lookup> {
+        if let Some(entry) = lock(&self.entries).get(topic) {
+            return Ok(Arc::clone(entry));
         }
         if let Some((since, reason)) = lock(&self.unknown).get(topic)
             && since.elapsed() < UNKNOWN_FOR
         {
-            return Err(Lookup::Dead(reason.clone()));
+            return Err(Lookup::Refused(reason.clone()));
         }
         let name = TopicName::new(topic).map_err(|error| self.dead(topic, "parse", "topic_name", &error))?;
         let subject = self.subject(&name);
@@ -252,9 +252,9 @@ impl SharedTargets {
             target = target.kafka_topic,
             "schema is in use"
         );
-        let slot = Arc::new(Slot::new(target, refused));
-        let mut slots = lock(&self.slots);
-        Ok(Arc::clone(slots.entry(topic.into()).or_insert(slot)))
+        let entry = Arc::new(Entry::new(target, refused));
+        let mut entries = lock(&self.entries);
+        Ok(Arc::clone(entries.entry(topic.into()).or_insert(entry)))
     }
 
     fn dead(
@@ -274,7 +274,7 @@ impl SharedTargets {
             unknown.clear();
         }
         unknown.insert(topic.into(), (Instant::now(), reason.clone()));
-        Lookup::Dead(reason)
+        Lookup::Refused(reason)
     }
 
     /// Each refused version is an error in the log: somebody registered what nobody can use.

@@ -18,7 +18,7 @@ pub(super) struct Calls {
     succeeded: AtomicU64,
     /// Whether the last one of the transaction's failed.
     is_failing: AtomicBool,
-    /// Whether the last question for a topic had no answer; lanes ask it, beside the transaction.
+    /// Whether the last question for a topic had no answer; workers ask it, beside the transaction.
     is_unanswered: AtomicBool,
 }
 

@@ -1,4 +1,4 @@
-//! From a frame's schema id to its plan: each schema is compiled once a lane. A registry that is away is waited for, however
+//! From a frame's schema id to its plan: each schema is compiled once a worker. A registry that is away is waited for, however
 //! long, and so is one whose schema cannot be the topic's ([`schemas`](crate::schemas)); an id that it does not know is asked
 //! for again as long as the grace period lasts. What it does not know then, and what cannot become points, makes dead
 //! letters.
@@ -25,16 +25,16 @@ const ASK_AGAIN_AFTER: Duration = Duration::from_secs(2);
 #[derive(Clone, Debug)]
 pub(crate) enum Lookup {
     /// The plan of the schema.
-    Plan(Arc<Plan>),
+    Found(Arc<Plan>),
     /// No point can be made with this schema.
     Refused(Reason),
     /// The process ends, or the partition is another's, before the registry answered.
     GivenUp,
 }
 
-/// How to look schemas up; shared by all lanes.
+/// How to look schemas up; shared by all workers.
 #[derive(Clone, Debug)]
-pub(crate) struct PlanSource {
+pub(crate) struct SharedSchemaCache {
     pub(crate) schemas: Arc<Schemas>,
     pub(crate) grace: Arc<Grace<u32>>,
     pub(crate) mismatch: SchemaMismatch,
@@ -45,10 +45,10 @@ pub(crate) struct PlanSource {
     pub(crate) shutdown: Shutdown,
 }
 
-/// One lane's plans.
+/// One worker's plans.
 #[derive(Debug)]
-pub(crate) struct Plans {
-    source: PlanSource,
+pub(crate) struct SchemaCache {
+    source: SharedSchemaCache,
     known: HashMap<u32, Known>,
     /// The last one: messages of a partition nearly always have the schema of the one before.
     last: Option<(u32, Box<str>, Arc<Plan>)>,
@@ -61,8 +61,8 @@ struct Known {
     topics: Vec<Box<str>>,
 }
 
-impl Plans {
-    pub(crate) fn new(source: PlanSource) -> Self {
+impl SchemaCache {
+    pub(crate) fn new(source: SharedSchemaCache) -> Self {
         Self {
             source,
             known: HashMap::new(),
@@ -77,7 +77,7 @@ impl Plans {
         }
         match &self.last {
             Some((last, of, plan)) if *last == id && **of == *topic => {
-                return Some(Lookup::Plan(Arc::clone(plan)));
+                return Some(Lookup::Found(Arc::clone(plan)));
             }
             _ => {}
         }
@@ -91,7 +91,7 @@ impl Plans {
         Some(match &known.plan {
             Ok(plan) => {
                 self.last = Some((id, topic.into(), Arc::clone(plan)));
-                Lookup::Plan(Arc::clone(plan))
+                Lookup::Found(Arc::clone(plan))
             }
             Err(error) => Lookup::Refused(schema_refused(id, error)),
         })
@@ -177,7 +177,7 @@ impl Plans {
     }
 }
 
-impl PlanSource {
+impl SharedSchemaCache {
     fn count(&self, result: &str) {
         self.metrics.schema_lookups.with_label_values(&[result]).inc();
     }

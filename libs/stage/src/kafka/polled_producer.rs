@@ -21,13 +21,13 @@ use crate::service::Shutdown;
 const WAIT: Duration = Duration::from_micros(100_020);
 
 /// A producer, and the thread that serves its reports until it is dropped.
-pub struct ServedProducer<C: ProducerContext + 'static> {
+pub struct PolledProducer<C: ProducerContext + 'static> {
     producer: Arc<BaseProducer<C>>,
     over: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl<C: ProducerContext + 'static> ServedProducer<C> {
+impl<C: ProducerContext + 'static> PolledProducer<C> {
     /// Makes the producer and starts its thread, which calls `between` after each wait for reports; if it panics, the service
     /// ends.
     pub fn new(
@@ -57,7 +57,7 @@ impl<C: ProducerContext + 'static> ServedProducer<C> {
     }
 }
 
-impl<C: ProducerContext + 'static> Deref for ServedProducer<C> {
+impl<C: ProducerContext + 'static> Deref for PolledProducer<C> {
     type Target = BaseProducer<C>;
 
     fn deref(&self) -> &Self::Target {
@@ -65,7 +65,7 @@ impl<C: ProducerContext + 'static> Deref for ServedProducer<C> {
     }
 }
 
-impl<C: ProducerContext + 'static> Drop for ServedProducer<C> {
+impl<C: ProducerContext + 'static> Drop for PolledProducer<C> {
     fn drop(&mut self) {
         self.over.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
-use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
+use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
 use stage::dead_letter::{self, Extent, Letter, Reason, is_too_large, shares_a_batch};
-use stage::intake::{Gate, Taken, TransactionalOutlet, TransactionalProducer};
-use stage::kafka::{KnownTopics, Reporter, TopicProbe};
+use stage::intake::{Consumed, Gate, TransactionalProducer, TransactionalSink};
+use stage::kafka::{Reporter, TopicPrefetch, TopicProbe};
 use stage::lock;
 use stage::metrics::TransformMetrics;
 use stage::origin::Origin;
@@ -28,7 +28,7 @@ use super::reports::{Reports, serve};
 use super::sent::{Counter, Sent};
 use super::tally::{Fate, Tally};
 use super::watched::Calls;
-use crate::slot::Target;
+use crate::entry::Target;
 
 /// How long one question about a topic may take.
 const METADATA: Duration = Duration::from_secs(5);
@@ -40,7 +40,7 @@ pub(crate) struct Identity {
     pub(crate) dead_letter_topic: String,
 }
 
-/// The transactional producer, shared by all lanes.
+/// The transactional producer, shared by all workers.
 pub(crate) struct Transactional<'m> {
     pub(super) producer: BaseProducer<Context<'m>>,
     pub(super) config: ClientConfig,
@@ -48,7 +48,7 @@ pub(crate) struct Transactional<'m> {
     pub(super) calls: Calls,
     identity: Identity,
     gate: Gate,
-    topics: KnownTopics,
+    topics: TopicPrefetch,
     /// Whether the dead-letter topic was seen.
     buries: AtomicBool,
     /// Whether dead letters arrive.
@@ -110,7 +110,7 @@ impl<'m> Transactional<'m> {
             calls: Calls::default(),
             identity,
             gate: Gate::default(),
-            topics: KnownTopics::unknown(),
+            topics: TopicPrefetch::unknown(),
             buries: AtomicBool::new(false),
             letters,
             alone: Alone::default(),
@@ -125,7 +125,7 @@ impl<'m> Transactional<'m> {
     pub(super) fn send(&self, topic: &str, frame: &[u8], sent: Sent<'m>) {
         let verdict = self.context().refused.of(&sent.taken);
         if let Some(detail) = verdict.record {
-            return self.bury_sent(sent, detail);
+            return self.dead_letter_sent(sent, detail);
         }
         let key = sent.taken.message.key().map(<[u8]>::to_vec);
         let on_its_way = OnItsWay {
@@ -137,16 +137,16 @@ impl<'m> Transactional<'m> {
             BaseRecord::with_opaque_to(topic, Box::new(on_its_way)).payload(frame);
         record.key = key.as_deref();
         if let Some((error, back)) = self.hand_over(record) {
-            self.bury_sent(back.sent, stage::chain(&error));
+            self.dead_letter_sent(back.sent, stage::chain(&error));
         }
     }
 
-    fn bury_sent(&self, sent: Sent<'m>, detail: String) {
+    fn dead_letter_sent(&self, sent: Sent<'m>, detail: String) {
         let counter = sent.counter().clone();
-        self.bury(sent.taken, refused(detail), &counter);
+        self.dead_letter(sent.taken, refused(detail), &counter);
     }
 
-    pub(super) fn bury(&self, taken: Taken<'m>, reason: Reason, counter: &Counter) {
+    pub(super) fn dead_letter(&self, taken: Consumed<'m>, reason: Reason, counter: &Counter) {
         let topic = &self.identity.dead_letter_topic;
         let shutdown = &self.context().shutdown;
         let mut backoff = Backoff::default();
@@ -186,7 +186,7 @@ impl<'m> Transactional<'m> {
         self.hand_over(record)
     }
 
-    pub(super) fn skip(&self, taken: Taken<'m>, reason: &'static str) {
+    pub(super) fn skip(&self, taken: Consumed<'m>, reason: &'static str) {
         if let Some(_pass) = self.passes(&taken) {
             self.context().count(Fate::Skipped(reason));
             taken.receipt.finish();
@@ -202,7 +202,7 @@ impl<'m> Transactional<'m> {
     }
 
     /// Passes the gate, unless the message is not to be sent any more.
-    fn passes(&self, taken: &Taken<'m>) -> Option<stage::intake::Pass<'_>> {
+    fn passes(&self, taken: &Consumed<'m>) -> Option<stage::intake::Pass<'_>> {
         let pass = self.gate.pass(|| self.poll(Duration::from_millis(2)))?;
         // Once given up nothing more is sent: what follows a dropped message must not overtake it.
         (!taken.receipt.is_revoked() && !self.context().shutdown.given_up()).then_some(pass)
@@ -262,7 +262,7 @@ impl<'m> Transactional<'m> {
     }
 }
 
-impl TransactionalOutlet for Transactional<'_> {
+impl TransactionalSink for Transactional<'_> {
     fn producer(&self) -> &dyn TransactionalProducer {
         self
     }

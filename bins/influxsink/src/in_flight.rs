@@ -1,7 +1,7 @@
-//! What a lane has on its way to the database: between batch and write, the place that says when a batch may go.
+//! What a worker has on its way to the database: between batch and write, the place that says when a batch may go.
 //!
 //! As many go at once as there are writers, so that no full batch waits beside them and takes memory. Several requests at
-//! once keep the database busy while the lane's next batch fills, but they may arrive in any order. That changes nothing as
+//! once keep the database busy while the worker's next batch fills, but they may arrive in any order. That changes nothing as
 //! long as no two of them hold points of one series and time, of which the later one must win. So a batch notes the times
 //! of each measurement in it, and waits for those before it whose times overlap. Telemetry comes in the order of its time:
 //! what waits is a replay over itself, or a clock that was set back.
@@ -13,14 +13,14 @@ use confluent_avro::point::Plan;
 
 /// The times of the points of one measurement, microseconds since 1970 UTC, both included.
 #[derive(Clone, Debug)]
-struct Span {
+struct TimeRange {
     plan: Arc<Plan>,
     first: i64,
     last: i64,
 }
 
-impl Span {
-    fn widen(&mut self, other: &Span) {
+impl TimeRange {
+    fn widen(&mut self, other: &TimeRange) {
         self.first = self.first.min(other.first);
         self.last = self.last.max(other.last);
         if !Arc::ptr_eq(&self.plan, &other.plan) {
@@ -30,29 +30,29 @@ impl Span {
 
     /// Whether one must wait for the other. Two schemas of one measurement always do: the database gives a field the type of
     /// the point that comes first.
-    fn meets(&self, other: &Span) -> bool {
+    fn meets(&self, other: &TimeRange) -> bool {
         !Arc::ptr_eq(&self.plan, &other.plan) || (self.first <= other.last && other.first <= self.last)
     }
 }
 
 /// The times in a batch, by measurement.
 #[derive(Debug, Default)]
-pub(crate) struct Spans {
-    spans: HashMap<Arc<str>, Span>,
+pub(crate) struct TimeRanges {
+    ranges: HashMap<Arc<str>, TimeRange>,
     /// The last message's: the next one is often of the same schema, and then needs no search.
-    current: Option<Span>,
+    current: Option<TimeRange>,
 }
 
-impl Spans {
+impl TimeRanges {
     /// Notes a point.
     pub(crate) fn add(&mut self, plan: &Arc<Plan>, time_micros: i64) {
         match &mut self.current {
-            Some(span) if Arc::ptr_eq(&span.plan, plan) => {
-                span.first = span.first.min(time_micros);
-                span.last = span.last.max(time_micros);
+            Some(range) if Arc::ptr_eq(&range.plan, plan) => {
+                range.first = range.first.min(time_micros);
+                range.last = range.last.max(time_micros);
             }
             current => {
-                let next = Span {
+                let next = TimeRange {
                     plan: Arc::clone(plan),
                     first: time_micros,
                     last: time_micros,
@@ -65,44 +65,44 @@ impl Spans {
     }
 
     /// Takes what was noted and leaves nothing.
-    pub(crate) fn take(&mut self) -> Spans {
+    pub(crate) fn take(&mut self) -> TimeRanges {
         if let Some(done) = self.current.take() {
             self.settle(done);
         }
         std::mem::take(self)
     }
 
-    fn settle(&mut self, span: Span) {
-        match self.spans.get_mut(span.plan.measurement()) {
-            Some(known) => known.widen(&span),
+    fn settle(&mut self, range: TimeRange) {
+        match self.ranges.get_mut(range.plan.measurement()) {
+            Some(known) => known.widen(&range),
             None => {
-                self.spans.insert(Arc::clone(span.plan.measurement()), span);
+                self.ranges.insert(Arc::clone(range.plan.measurement()), range);
             }
         }
     }
 
-    fn all(&self) -> impl Iterator<Item = &Span> {
-        self.spans.values().chain(&self.current)
+    fn all(&self) -> impl Iterator<Item = &TimeRange> {
+        self.ranges.values().chain(&self.current)
     }
 
-    fn meet(&self, sent: &Spans) -> bool {
-        self.all().any(|span| {
-            let other = sent.spans.get(span.plan.measurement());
-            other.is_some_and(|other| span.meets(other))
+    fn meet(&self, sent: &TimeRanges) -> bool {
+        self.all().any(|range| {
+            let other = sent.ranges.get(range.plan.measurement());
+            other.is_some_and(|other| range.meets(other))
         })
     }
 }
 
-/// The batches of one lane that have left it and are not settled.
+/// The batches of one worker that have left it and are not settled.
 #[derive(Debug)]
-pub(crate) struct OnTheWay {
+pub(crate) struct InFlight {
     sent: Mutex<Sent>,
     settled: Condvar,
 }
 
 #[derive(Debug)]
 struct Sent {
-    batches: Vec<(u64, Spans)>,
+    batches: Vec<(u64, TimeRanges)>,
     most: usize,
     next: u64,
 }
@@ -110,12 +110,12 @@ struct Sent {
 /// A batch's place on the way, until it is dropped: settled, or lost with its writer.
 #[derive(Debug)]
 #[must_use]
-pub(crate) struct Ticket {
-    way: Arc<OnTheWay>,
+pub(crate) struct Permit {
+    in_flight: Arc<InFlight>,
     number: u64,
 }
 
-impl OnTheWay {
+impl InFlight {
     /// Has room for `most` batches.
     pub(crate) fn new(most: usize) -> Self {
         let sent = Sent {
@@ -130,18 +130,18 @@ impl OnTheWay {
     }
 
     /// Whether a batch with these times could go now.
-    pub(crate) fn is_free_for(&self, spans: &Spans) -> bool {
-        stage::lock(&self.sent).is_free_for(spans)
+    pub(crate) fn is_free_for(&self, ranges: &TimeRanges) -> bool {
+        stage::lock(&self.sent).is_free_for(ranges)
     }
 
     /// Blocks until it can.
-    pub(crate) fn enter(self: &Arc<Self>, spans: Spans) -> Ticket {
-        let mut sent = self.wait_until(|sent| sent.is_free_for(&spans));
+    pub(crate) fn enter(self: &Arc<Self>, ranges: TimeRanges) -> Permit {
+        let mut sent = self.wait_until(|sent| sent.is_free_for(&ranges));
         let number = sent.next;
         sent.next += 1;
-        sent.batches.push((number, spans));
-        Ticket {
-            way: Arc::clone(self),
+        sent.batches.push((number, ranges));
+        Permit {
+            in_flight: Arc::clone(self),
             number,
         }
     }
@@ -160,17 +160,17 @@ impl OnTheWay {
 }
 
 impl Sent {
-    fn is_free_for(&self, spans: &Spans) -> bool {
-        self.batches.len() < self.most && !self.batches.iter().any(|(_, sent)| spans.meet(sent))
+    fn is_free_for(&self, ranges: &TimeRanges) -> bool {
+        self.batches.len() < self.most && !self.batches.iter().any(|(_, sent)| ranges.meet(sent))
     }
 }
 
-impl Drop for Ticket {
+impl Drop for Permit {
     fn drop(&mut self) {
-        stage::lock(&self.way.sent)
+        stage::lock(&self.in_flight.sent)
             .batches
             .retain(|(number, _)| *number != self.number);
-        self.way.settled.notify_all();
+        self.in_flight.settled.notify_all();
     }
 }
 
@@ -185,66 +185,66 @@ mod tests {
         Arc::new(Plan::compile(&schema, &Mapping::default()).unwrap())
     }
 
-    fn spans<'p>(points: impl IntoIterator<Item = (&'p Arc<Plan>, i64)>) -> Spans {
-        let mut spans = Spans::default();
+    fn ranges<'p>(points: impl IntoIterator<Item = (&'p Arc<Plan>, i64)>) -> TimeRanges {
+        let mut ranges = TimeRanges::default();
         for (plan, time) in points {
-            spans.add(plan, time);
+            ranges.add(plan, time);
         }
-        spans
+        ranges
     }
 
     #[test]
     fn only_a_time_of_the_same_measurement_is_waited_for() {
         let (a, b) = (plan("a"), plan("b"));
-        let way = Arc::new(OnTheWay::new(2));
-        let first = way.enter(spans([(&a, 10), (&b, 50), (&a, 20), (&b, 60)]).take());
-        assert!(way.is_free_for(&spans([(&a, 21), (&a, 30)])));
-        assert!(way.is_free_for(&spans([(&a, 9), (&b, 61), (&b, 70)])));
-        assert!(!way.is_free_for(&spans([(&a, 21), (&a, 15)])), "within it");
+        let in_flight = Arc::new(InFlight::new(2));
+        let first = in_flight.enter(ranges([(&a, 10), (&b, 50), (&a, 20), (&b, 60)]).take());
+        assert!(in_flight.is_free_for(&ranges([(&a, 21), (&a, 30)])));
+        assert!(in_flight.is_free_for(&ranges([(&a, 9), (&b, 61), (&b, 70)])));
+        assert!(!in_flight.is_free_for(&ranges([(&a, 21), (&a, 15)])), "within it");
         assert!(
-            !way.is_free_for(&spans([(&a, 0), (&a, 99), (&b, 61)])),
+            !in_flight.is_free_for(&ranges([(&a, 0), (&a, 99), (&b, 61)])),
             "around it"
         );
-        assert!(!way.is_free_for(&spans([(&b, 61), (&a, 20)])), "its end");
+        assert!(!in_flight.is_free_for(&ranges([(&b, 61), (&a, 20)])), "its end");
         drop(first);
-        assert!(way.is_free_for(&spans([(&a, 15)])));
-        way.wait_until_empty();
+        assert!(in_flight.is_free_for(&ranges([(&a, 15)])));
+        in_flight.wait_until_empty();
     }
 
     #[test]
     fn no_more_than_there_are_writers() {
         let a = plan("a");
-        let way = Arc::new(OnTheWay::new(2));
-        let first = way.enter(spans([(&a, 1)]).take());
-        let _second = way.enter(spans([(&a, 2)]).take());
-        assert!(!way.is_free_for(&spans([(&a, 3)])));
+        let in_flight = Arc::new(InFlight::new(2));
+        let first = in_flight.enter(ranges([(&a, 1)]).take());
+        let _second = in_flight.enter(ranges([(&a, 2)]).take());
+        assert!(!in_flight.is_free_for(&ranges([(&a, 3)])));
         drop(first);
-        assert!(way.is_free_for(&spans([(&a, 3)])));
+        assert!(in_flight.is_free_for(&ranges([(&a, 3)])));
     }
 
     #[test]
     fn a_schema_waits_for_the_one_before_it() {
         let (old, new) = (plan("a"), plan("a"));
-        let way = Arc::new(OnTheWay::new(2));
-        let first = way.enter(spans([(&old, 1)]).take());
-        assert!(!way.is_free_for(&spans([(&new, 2)])));
+        let in_flight = Arc::new(InFlight::new(2));
+        let first = in_flight.enter(ranges([(&old, 1)]).take());
+        assert!(!in_flight.is_free_for(&ranges([(&new, 2)])));
         drop(first);
-        let _both = way.enter(spans([(&old, 1), (&new, 2)]).take());
-        assert!(!way.is_free_for(&spans([(&new, 3)])));
+        let _both = in_flight.enter(ranges([(&old, 1), (&new, 2)]).take());
+        assert!(!in_flight.is_free_for(&ranges([(&new, 3)])));
     }
 
     #[test]
     fn who_waits_is_let_in_when_the_one_before_is_settled() {
         let a = plan("a");
-        let way = Arc::new(OnTheWay::new(2));
-        let first = way.enter(spans([(&a, 1)]).take());
+        let in_flight = Arc::new(InFlight::new(2));
+        let first = in_flight.enter(ranges([(&a, 1)]).take());
         let second = std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| way.enter(spans([(&a, 1)]).take()));
+            let waiting = scope.spawn(|| in_flight.enter(ranges([(&a, 1)]).take()));
             drop(first);
             waiting.join().unwrap()
         });
-        assert!(!way.is_free_for(&spans([(&a, 1)])));
+        assert!(!in_flight.is_free_for(&ranges([(&a, 1)])));
         drop(second);
-        way.wait_until_empty();
+        in_flight.wait_until_empty();
     }
 }

@@ -4,7 +4,7 @@
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
-use rdkafka::producer::{BaseProducer, Producer, ProducerContext};
+use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
 
 /// How long one wait for what is on its way lasts, before it is asked again whether it is worth it.
 const SETTLE: Duration = Duration::from_millis(100);

@@ -16,7 +16,7 @@ const MOST: usize = 64;
 
 /// A complaint.
 #[derive(Debug, Clone)]
-pub(super) struct Trouble {
+pub(super) struct Alert {
     /// For people.
     pub(super) text: String,
     /// Whether somebody refuses us: it is shown in place of its consequences, such as brokers that are all down.
@@ -27,20 +27,20 @@ pub(super) struct Trouble {
 
 /// All complaints, by what tells them apart.
 #[derive(Debug, Default)]
-pub(super) struct Troubles(Mutex<BTreeMap<String, Seen>>);
+pub(super) struct Alerts(Mutex<BTreeMap<String, Seen>>);
 
 #[derive(Debug)]
 struct Seen {
     /// None for what is only kept from being said too often.
-    trouble: Option<Trouble>,
+    trouble: Option<Alert>,
     last: Instant,
     said: Instant,
     unsaid: u64,
 }
 
-impl Troubles {
+impl Alerts {
     /// Notes a complaint. If it is time to say it: how often it came since it was said last.
-    pub(super) fn note(&self, key: &str, trouble: Option<Trouble>) -> Option<u64> {
+    pub(super) fn note(&self, key: &str, trouble: Option<Alert>) -> Option<u64> {
         let now = Instant::now();
         let mut all = self.lock();
         if let Some(seen) = all.get_mut(key) {
@@ -95,7 +95,7 @@ impl Troubles {
             };
             (seen.last.elapsed() < lasts).then_some(trouble)
         });
-        let lasting: Vec<&Trouble> = lasting.collect();
+        let lasting: Vec<&Alert> = lasting.collect();
         let refused = lasting.iter().any(|trouble| trouble.is_refusal);
         let shown = lasting.iter().filter(|trouble| trouble.is_refusal || !refused);
         let mut texts: Vec<&str> = shown.map(|trouble| trouble.text.as_str()).collect();
@@ -114,8 +114,8 @@ impl Troubles {
 mod tests {
     use super::*;
 
-    fn trouble(text: &str, is_refusal: bool, is_of_connections: bool) -> Option<Trouble> {
-        Some(Trouble {
+    fn trouble(text: &str, is_refusal: bool, is_of_connections: bool) -> Option<Alert> {
+        Some(Alert {
             text: text.to_owned(),
             is_refusal,
             is_of_connections,
@@ -124,14 +124,14 @@ mod tests {
 
     #[test]
     fn a_complaint_is_said_once_however_often_it_comes() {
-        let troubles = Troubles::default();
+        let troubles = Alerts::default();
         let said = (0..1_000).filter_map(|_| troubles.note("tls", trouble("no", true, true)));
         assert_eq!(said.collect::<Vec<_>>(), [0]);
     }
 
     #[test]
     fn a_refusal_is_shown_in_place_of_its_consequences() {
-        let troubles = Troubles::default();
+        let troubles = Alerts::default();
         troubles.note("down", trouble("no broker answers", false, true));
         assert_eq!(troubles.now().as_deref(), Some("no broker answers"));
         troubles.note("sasl", trouble("wrong password", true, true));
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_missing_right_outlasts_a_connection_that_works() {
-        let troubles = Troubles::default();
+        let troubles = Alerts::default();
         troubles.note("acl", trouble("no right", true, false));
         troubles.connected();
         assert_eq!(troubles.now().as_deref(), Some("no right"));
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn memory_is_bounded() {
-        let troubles = Troubles::default();
+        let troubles = Alerts::default();
         for number in 0..1_000 {
             troubles.note(&number.to_string(), None);
         }

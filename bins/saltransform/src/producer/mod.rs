@@ -16,7 +16,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use stage::config::KafkaConfigError;
 use stage::dead_letter::{Reason, allow_large};
-use stage::intake::{Taken, TransactionalOutlet};
+use stage::intake::{Consumed, TransactionalSink};
 use stage::kafka::{SAFE_PRODUCER, Watched};
 
 pub(crate) use acknowledged::{Acknowledged, Returned};
@@ -24,7 +24,7 @@ pub(crate) use sent::{Counter, Sent};
 pub(crate) use transactional::{Identity, Transactional};
 
 use crate::config::RunArgs;
-use crate::slot::Target;
+use crate::entry::Target;
 
 /// The producer's configuration.
 pub(crate) fn config(args: &RunArgs) -> Result<ClientConfig, KafkaConfigError> {
@@ -46,7 +46,7 @@ pub(crate) fn config(args: &RunArgs) -> Result<ClientConfig, KafkaConfigError> {
         ("compression.type", &args.compression),
         // 5 ms of patience fill batches at the observatory's rates and cost nothing that a reader would notice.
         ("linger.ms", "5"),
-        // A full queue is the back-pressure: 32 MiB, then the lanes wait.
+        // A full queue is the back-pressure: 32 MiB, then the workers wait.
         ("queue.buffering.max.kbytes", "32768"),
     ];
     if args.exactly_once {
@@ -64,87 +64,87 @@ pub(crate) fn config(args: &RunArgs) -> Result<ClientConfig, KafkaConfigError> {
     Ok(config)
 }
 
-/// The producer, shared by all lanes.
+/// The producer, shared by all workers.
 #[derive(Clone)]
-pub(crate) enum Outlet<'m> {
+pub(crate) enum Producer<'m> {
     /// A message is finished when the broker has its record.
     Acknowledged(Arc<Acknowledged<'m>>),
     /// A message is finished when the transaction with its record is committed.
     Transactional(Arc<Transactional<'m>>),
 }
 
-impl<'m> Outlet<'m> {
+impl<'m> Producer<'m> {
     /// Whether a record for this target can be sent now. What fails within a transaction takes all of it along, so
     /// that it asks before; otherwise the broker's answer to the record itself is enough.
     pub(crate) fn takes(&self, target: &Target) -> bool {
         match self {
             Self::Acknowledged(_) => true,
-            Self::Transactional(outlet) => outlet.takes(target),
+            Self::Transactional(producer) => producer.takes(target),
         }
     }
 
     /// Sends a record, and waits where the queue is full: that is the back-pressure.
     pub(crate) fn send(&self, topic: &str, frame: &[u8], sent: Sent<'m>) {
         match self {
-            Self::Acknowledged(outlet) => outlet.send(topic, frame, sent),
-            Self::Transactional(outlet) => outlet.send(topic, frame, sent),
+            Self::Acknowledged(producer) => producer.send(topic, frame, sent),
+            Self::Transactional(producer) => producer.send(topic, frame, sent),
         }
     }
 
     /// Sends a message to the dead-letter topic.
-    pub(crate) fn bury(&self, taken: Taken<'m>, reason: Reason, counter: &Counter) {
+    pub(crate) fn dead_letter(&self, taken: Consumed<'m>, reason: Reason, counter: &Counter) {
         match self {
-            Self::Acknowledged(outlet) => outlet.bury(taken, reason),
-            Self::Transactional(outlet) => outlet.bury(taken, reason, counter),
+            Self::Acknowledged(producer) => producer.dead_letter(taken, reason),
+            Self::Transactional(producer) => producer.dead_letter(taken, reason, counter),
         }
     }
 
     /// Finishes a message that carries nothing.
-    pub(crate) fn skip(&self, taken: Taken<'m>, reason: &'static str) {
+    pub(crate) fn skip(&self, taken: Consumed<'m>, reason: &'static str) {
         match self {
-            Self::Acknowledged(outlet) => outlet.skip(taken, reason),
-            Self::Transactional(outlet) => outlet.skip(taken, reason),
+            Self::Acknowledged(producer) => producer.skip(taken, reason),
+            Self::Transactional(producer) => producer.skip(taken, reason),
         }
     }
 
     /// Serves the delivery reports that are there, and those that come within `timeout`.
     pub(crate) fn poll(&self, timeout: Duration) {
         match self {
-            Self::Acknowledged(outlet) => outlet.poll(timeout),
-            Self::Transactional(outlet) => outlet.poll(timeout),
+            Self::Acknowledged(producer) => producer.poll(timeout),
+            Self::Transactional(producer) => producer.poll(timeout),
         }
     }
 
     /// What came back and is to be tried again or buried.
     pub(crate) fn take_returned(&self) -> Vec<Returned<'m>> {
         match self {
-            Self::Acknowledged(outlet) => outlet.take_returned(),
+            Self::Acknowledged(producer) => producer.take_returned(),
             Self::Transactional(_) => Vec::new(),
         }
     }
 
     /// Waits for dead letters that go a way of their own.
     pub(crate) fn flush_letters(&self, timeout: Duration) {
-        if let Self::Acknowledged(outlet) = self {
-            outlet.flush_letters(timeout);
+        if let Self::Acknowledged(producer) = self {
+            producer.flush_letters(timeout);
         }
     }
 
     /// For the intake, which watches them.
     pub(crate) fn clients(&self) -> Vec<Arc<dyn Watched + 'm>> {
         match self {
-            Self::Acknowledged(outlet) => {
-                vec![Arc::clone(outlet) as Arc<dyn Watched + 'm>, outlet.letters()]
+            Self::Acknowledged(producer) => {
+                vec![Arc::clone(producer) as Arc<dyn Watched + 'm>, producer.letters()]
             }
-            Self::Transactional(outlet) => vec![Arc::clone(outlet) as Arc<dyn Watched + 'm>],
+            Self::Transactional(producer) => vec![Arc::clone(producer) as Arc<dyn Watched + 'm>],
         }
     }
 
     /// For the intake, which ends the transactions.
-    pub(crate) fn transaction(&self) -> Option<Arc<dyn TransactionalOutlet + 'm>> {
+    pub(crate) fn transaction(&self) -> Option<Arc<dyn TransactionalSink + 'm>> {
         match self {
             Self::Acknowledged(_) => None,
-            Self::Transactional(outlet) => Some(Arc::clone(outlet) as Arc<dyn TransactionalOutlet + 'm>),
+            Self::Transactional(producer) => Some(Arc::clone(producer) as Arc<dyn TransactionalSink + 'm>),
         }
     }
 }

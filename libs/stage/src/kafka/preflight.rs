@@ -41,7 +41,7 @@ pub enum ReachError {
 
 /// The context of short-lived clients: reads tokens, keeps what was said of connections.
 #[derive(Clone, Default)]
-pub struct Visitor(Arc<Mutex<Heard>>);
+pub struct OneShotContext(Arc<Mutex<Heard>>);
 
 /// What was said of connections.
 #[derive(Default)]
@@ -52,13 +52,13 @@ struct Heard {
     lost: Option<String>,
 }
 
-impl Visitor {
+impl OneShotContext {
     fn heard(&self) -> MutexGuard<'_, Heard> {
         crate::lock(&self.0)
     }
 }
 
-impl ClientContext for Visitor {
+impl ClientContext for OneShotContext {
     const ENABLE_REFRESH_OAUTH_TOKEN: bool = true;
 
     fn log(&self, _: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -87,9 +87,9 @@ impl ClientContext for Visitor {
     }
 }
 
-impl ConsumerContext for Visitor {}
+impl ConsumerContext for OneShotContext {}
 
-impl ProducerContext for Visitor {
+impl ProducerContext for OneShotContext {
     type DeliveryOpaque = ();
 
     fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
@@ -101,8 +101,8 @@ pub fn reach(config: &ClientConfig, patience: Duration) -> Result<Metadata, Reac
     const QUESTION: Duration = Duration::from_secs(1);
     /// For an event; the one that asks for a token is there at once.
     const EVENTS: Duration = Duration::from_millis(1);
-    let visitor = Visitor::default();
-    let client: BaseProducer<Visitor> = config.create_with_context(visitor.clone())?;
+    let visitor = OneShotContext::default();
+    let client: BaseProducer<OneShotContext> = config.create_with_context(visitor.clone())?;
     let refused = || {
         client.poll(EVENTS);
         visitor.heard().refused.take()

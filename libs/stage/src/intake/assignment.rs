@@ -1,4 +1,4 @@
-//! The board: every assigned partition, its finished prefix and what of it is in flight. Receipts write to it from any
+//! The assignments: every assigned partition, its finished prefix and what of it is in flight. Receipts write to it from any
 //! thread, the poll thread reads it.
 
 use std::collections::HashMap;
@@ -9,7 +9,7 @@ use rdkafka::Offset;
 
 use crate::lock;
 use crate::metrics::KafkaMetrics;
-use crate::offsets::FinishedPrefix;
+use crate::offsets::OffsetTracker;
 use crate::origin::Origin;
 
 /// No offset.
@@ -17,7 +17,7 @@ const NONE: i64 = i64::MIN;
 
 /// All partitions of an intake, and what they have in flight together.
 #[derive(Debug)]
-pub(super) struct Board {
+pub(super) struct Assignments {
     assigned: Mutex<Assigned>,
     in_flight: Arc<InFlight>,
 }
@@ -26,7 +26,7 @@ pub(super) struct Board {
 #[derive(Debug, Default)]
 struct Assigned {
     ours: HashMap<(String, i32), Arc<Partition>>,
-    /// Taken from us, but their positions go out with the transactions that hold their records.
+    /// Consumed from us, but their positions go out with the transactions that hold their records.
     leaving: Vec<Arc<Partition>>,
 }
 
@@ -36,8 +36,8 @@ struct Assigned {
 pub(super) struct Partition {
     pub(super) topic: Arc<str>,
     pub(super) number: i32,
-    pub(super) lane: usize,
-    prefix: Mutex<FinishedPrefix>,
+    pub(super) worker: usize,
+    prefix: Mutex<OffsetTracker>,
     taken: AtomicUsize,
     revoked: AtomicBool,
     /// Its log begins anew in another one's name: what was taken of this one is finished, but no offset of it counts.
@@ -95,7 +95,7 @@ impl Receipt {
         }
     }
 
-    /// The message is not given to its lane, as its partition was taken from us: what nobody has consumed is not counted as
+    /// The message is not given to its worker, as its partition was taken from us: what nobody has consumed is not counted as
     /// released.
     pub(super) fn withdraw(mut self) {
         self.settled = true;
@@ -128,7 +128,7 @@ impl Drop for Receipt {
     }
 }
 
-impl Board {
+impl Assignments {
     pub(super) fn new(metrics: KafkaMetrics) -> Self {
         let in_flight = Arc::new(InFlight {
             messages: 0.into(),
@@ -141,31 +141,31 @@ impl Board {
         }
     }
 
-    /// The current assignment of a partition, made when its first message (the one at `offset`) comes; lanes are dealt
+    /// The current assignment of a partition, made when its first message (the one at `offset`) comes; workers are dealt
     /// in turn.
-    pub(super) fn partition(&self, topic: &str, number: i32, offset: i64, lanes: usize) -> Arc<Partition> {
+    pub(super) fn partition(&self, topic: &str, number: i32, offset: i64, workers: usize) -> Arc<Partition> {
         let ours = &mut lock(&self.assigned).ours;
-        let next_lane = ours.len() % lanes.max(1);
+        let next_worker = ours.len() % workers.max(1);
         let partition = ours
             .entry((topic.to_owned(), number))
-            .or_insert_with(|| self.new_partition(topic, number, next_lane, offset));
+            .or_insert_with(|| self.new_partition(topic, number, next_worker, offset));
         Arc::clone(partition)
     }
 
-    /// The same partition, whose log begins anew: with another offset to commit, on the same lane.
+    /// The same partition, whose log begins anew: with another offset to commit, on the same worker.
     pub(super) fn supersede(&self, old: &Partition, offset: i64) -> Arc<Partition> {
         old.superseded.store(true, Ordering::Relaxed);
-        let new = self.new_partition(&old.topic, old.number, old.lane, offset);
+        let new = self.new_partition(&old.topic, old.number, old.worker, offset);
         let key = (old.topic.to_string(), old.number);
         lock(&self.assigned).ours.insert(key, Arc::clone(&new));
         new
     }
 
-    fn new_partition(&self, topic: &str, number: i32, lane: usize, offset: i64) -> Arc<Partition> {
+    fn new_partition(&self, topic: &str, number: i32, worker: usize, offset: i64) -> Arc<Partition> {
         Arc::new(Partition {
             topic: topic.into(),
             number,
-            lane,
+            worker,
             prefix: Mutex::default(),
             taken: AtomicUsize::new(0),
             revoked: AtomicBool::new(false),
@@ -195,12 +195,12 @@ impl Board {
         lock(&self.assigned).ours.get(&key).cloned()
     }
 
-    /// Takes a partition off the board; its receipts from now on say that it is revoked.
+    /// Takes a partition off the assignments; its receipts from now on say that it is revoked.
     pub(super) fn revoke(&self, topic: &str, number: i32) -> Option<Arc<Partition>> {
         lock(&self.assigned).revoke(topic, number)
     }
 
-    /// The same, but transactions go on taking its position along, until [`Board::forget_leaving`].
+    /// The same, but transactions go on taking its position along, until [`Assignments::forget_leaving`].
     pub(super) fn leave(&self, topic: &str, number: i32) -> Option<Arc<Partition>> {
         let mut assigned = lock(&self.assigned);
         let partition = assigned.revoke(topic, number)?;
@@ -213,7 +213,7 @@ impl Board {
         lock(&self.assigned).leaving.clear();
     }
 
-    /// Takes all partitions off the board.
+    /// Takes all partitions off the assignments.
     pub(super) fn clear(&self) {
         lock(&self.assigned).ours.clear();
     }
@@ -361,8 +361,8 @@ impl Partition {
 mod tests {
     use super::*;
 
-    fn board() -> Board {
-        Board::new(KafkaMetrics::register(&prometheus::Registry::new()).unwrap())
+    fn assignments() -> Assignments {
+        Assignments::new(KafkaMetrics::register(&prometheus::Registry::new()).unwrap())
     }
 
     fn take<const N: usize>(partition: &Arc<Partition>, messages: [(i64, usize); N]) -> [Receipt; N] {
@@ -371,13 +371,13 @@ mod tests {
 
     #[test]
     fn a_dropped_receipt_holds_the_offset_and_frees_the_bytes() {
-        let board = board();
-        let partition = board.partition("t", 0, 0, 1);
+        let assignments = assignments();
+        let partition = assignments.partition("t", 0, 0, 1);
         let [first, second] = take(&partition, [(5, 100), (6, 50)]);
-        assert_eq!((board.bytes(), board.messages()), (150, 2));
+        assert_eq!((assignments.bytes(), assignments.messages()), (150, 2));
         second.finish();
         drop(first);
-        assert_eq!((board.bytes(), board.messages()), (0, 0));
+        assert_eq!((assignments.bytes(), assignments.messages()), (0, 0));
         assert_eq!(partition.uncommitted(), None);
         assert!(partition.is_idle());
     }
@@ -385,51 +385,51 @@ mod tests {
     /// (It was released without having been consumed, and the counts did not add up.)
     #[test]
     fn what_is_withdrawn_is_neither_finished_nor_released() {
-        let board = board();
-        let [receipt] = take(&board.partition("t", 0, 5, 1), [(5, 100)]);
-        let partition = board.revoke("t", 0).unwrap();
+        let assignments = assignments();
+        let [receipt] = take(&assignments.partition("t", 0, 5, 1), [(5, 100)]);
+        let partition = assignments.revoke("t", 0).unwrap();
         receipt.withdraw();
-        assert_eq!((board.bytes(), board.messages()), (0, 0));
+        assert_eq!((assignments.bytes(), assignments.messages()), (0, 0));
         assert_eq!((partition.uncommitted(), partition.is_idle()), (None, true));
-        assert_eq!(board.in_flight.metrics.released.get(), 0);
+        assert_eq!(assignments.in_flight.metrics.released.get(), 0);
     }
 
     #[test]
     fn receipts_of_several_partitions_are_finished_together() {
-        let board = board();
-        let [one, other] = [0, 1].map(|number| board.partition("t", number, 0, 1));
+        let assignments = assignments();
+        let [one, other] = [0, 1].map(|number| assignments.partition("t", number, 0, 1));
         let [a, b, held] = take(&one, [(5, 100), (6, 50), (7, 1)]);
         let [c, d] = take(&other, [(1, 10), (2, 10)]);
-        assert_eq!((board.bytes(), board.messages()), (171, 5));
+        assert_eq!((assignments.bytes(), assignments.messages()), (171, 5));
         Receipt::finish_all(vec![b, c, a, d]);
-        assert_eq!((board.bytes(), board.messages()), (1, 1));
+        assert_eq!((assignments.bytes(), assignments.messages()), (1, 1));
         assert_eq!((one.uncommitted(), other.uncommitted()), (Some(7), Some(3)));
         assert!(!one.is_idle() && other.is_idle());
         drop(held);
-        assert_eq!((board.messages(), one.uncommitted()), (0, Some(7)));
+        assert_eq!((assignments.messages(), one.uncommitted()), (0, Some(7)));
     }
 
     #[test]
     fn what_is_passed_over_counts_once_everything_before_it_has_finished() {
-        let board = board();
-        let partition = board.partition("t", 0, 4, 1);
+        let assignments = assignments();
+        let partition = assignments.partition("t", 0, 4, 1);
         let [held] = take(&partition, [(4, 1)]);
         partition.pass_over(10);
         assert_eq!(partition.uncommitted(), None);
         held.finish();
         assert_eq!(partition.uncommitted(), Some(10));
-        assert_eq!(board.next_offset("t", 0), Some(Offset::Offset(10)));
-        board.expect_any("t", 0);
+        assert_eq!(assignments.next_offset("t", 0), Some(Offset::Offset(10)));
+        assignments.expect_any("t", 0);
         assert_eq!(
-            (board.next_offset("t", 0), board.next_offset("t", 1)),
+            (assignments.next_offset("t", 0), assignments.next_offset("t", 1)),
             (None, None)
         );
     }
 
     #[test]
     fn a_position_is_given_until_the_group_has_it() {
-        let board = board();
-        let partition = board.partition("t", 0, 0, 1);
+        let assignments = assignments();
+        let partition = assignments.partition("t", 0, 0, 1);
         Receipt::finish_all(partition.take([(0, 1)]));
         assert_eq!(partition.uncommitted(), Some(1));
         assert_eq!(partition.uncommitted(), Some(1));
@@ -442,10 +442,10 @@ mod tests {
 
     #[test]
     fn what_was_taken_before_a_log_began_anew_moves_nothing() {
-        let board = board();
-        let old = board.partition("t", 0, 500, 4);
+        let assignments = assignments();
+        let old = assignments.partition("t", 0, 500, 4);
         let [receipt] = take(&old, [(500, 1)]);
-        let new = board.supersede(&old, 0);
+        let new = assignments.supersede(&old, 0);
         assert!(
             old.is_superseded() && !receipt.is_revoked(),
             "its messages come from nowhere else"
@@ -455,16 +455,16 @@ mod tests {
         assert_eq!(new.uncommitted(), None);
         first.finish();
         assert_eq!(new.uncommitted(), Some(1));
-        assert!(Arc::ptr_eq(&new, &board.partition("t", 0, 1, 4)) && new.lane == old.lane);
+        assert!(Arc::ptr_eq(&new, &assignments.partition("t", 0, 1, 4)) && new.worker == old.worker);
     }
 
     #[test]
     fn receipts_of_a_revoked_assignment_do_not_move_the_next() {
-        let board = board();
-        let [old] = take(&board.partition("t", 0, 0, 1), [(9, 1)]);
-        board.revoke("t", 0).unwrap();
+        let assignments = assignments();
+        let [old] = take(&assignments.partition("t", 0, 0, 1), [(9, 1)]);
+        assignments.revoke("t", 0).unwrap();
         assert!(old.is_revoked());
-        let new = board.partition("t", 0, 0, 1);
+        let new = assignments.partition("t", 0, 0, 1);
         let [receipt] = take(&new, [(9, 1)]);
         old.finish();
         assert_eq!(new.uncommitted(), None);
@@ -476,31 +476,31 @@ mod tests {
     /// offset, and the next member repeated them.)
     #[test]
     fn a_transaction_never_loses_sight_of_a_partition_that_leaves() {
-        let board = board();
+        let assignments = assignments();
         for turn in 0..1_000 {
-            let [receipt] = take(&board.partition("t", turn, 0, 1), [(0, 1)]);
+            let [receipt] = take(&assignments.partition("t", turn, 0, 1), [(0, 1)]);
             std::thread::scope(|scope| {
-                let leaving = scope.spawn(|| board.leave("t", turn).unwrap());
+                let leaving = scope.spawn(|| assignments.leave("t", turn).unwrap());
                 loop {
                     let is_over = leaving.is_finished();
-                    assert_eq!(board.in_transaction().len(), 1);
+                    assert_eq!(assignments.in_transaction().len(), 1);
                     if is_over {
                         break;
                     }
                 }
                 assert!(receipt.is_revoked());
             });
-            board.forget_leaving();
-            assert!(board.in_transaction().is_empty());
+            assignments.forget_leaving();
+            assert!(assignments.in_transaction().is_empty());
         }
     }
 
     #[test]
     fn partitions_are_dealt_to_the_lanes_in_turn() {
-        let board = board();
-        let lanes: Vec<_> = (0..4)
-            .map(|number| board.partition("t", number, 0, 2).lane)
+        let assignments = assignments();
+        let workers: Vec<_> = (0..4)
+            .map(|number| assignments.partition("t", number, 0, 2).worker)
             .collect();
-        assert_eq!(lanes, [0, 1, 0, 1]);
+        assert_eq!(workers, [0, 1, 0, 1]);
     }
 }
