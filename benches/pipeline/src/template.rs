@@ -5,8 +5,8 @@ use std::io::Write as _;
 
 use sal::name::{Dialect, TopicName};
 use sal::time::TimeScale;
-use salmock::moment::Moment;
-use salmock::shape::TopicShape;
+use salmock::timestamp::Moment;
+use salmock::topic_schema::TopicShape;
 use salmock::values::Values;
 
 use crate::failure::{Doing, Failure, Outcome};

@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 use stage::stdout;
 
 use crate::admin::AdminCommand;
+use crate::completions::{CompletionsArgs, ManArgs};
 use crate::dead_letters::DeadLettersCommand;
 use crate::demo::DemoArgs;
 use crate::failure::{Done, Failure};
@@ -17,7 +18,6 @@ use crate::load::LoadArgs;
 use crate::produce::ProduceArgs;
 use crate::registry::RegistryCommand;
 use crate::salschema::SalschemaCommand;
-use crate::shell::{CompletionsArgs, ManArgs};
 use crate::tail::TailArgs;
 use crate::top::TopArgs;
 

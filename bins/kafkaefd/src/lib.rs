@@ -1,9 +1,11 @@
 //! kafkaefd: the command of the observatory's telemetry operator. One module a sub-command, over what they share: how
-//! they speak ([`screen`]), how they fail ([`failure`]) and the cluster that they talk to ([`cluster`]).
+//! they speak ([`terminal`]), how they fail ([`failure`]) and the cluster that they talk to ([`cluster`]).
 
 pub mod admin;
 pub mod cli;
 pub mod cluster;
+mod compatibility;
+pub mod completions;
 pub mod dead_letters;
 pub mod demo;
 pub mod failure;
@@ -11,14 +13,12 @@ pub mod groups;
 pub mod hello;
 pub mod inject;
 pub mod latency;
+pub mod legacy_flags;
 pub mod load;
 pub mod messages;
-pub mod order;
 pub mod produce;
 pub mod registry;
-mod resolution;
 pub mod salschema;
-pub mod screen;
-pub mod shell;
 pub mod tail;
+pub mod terminal;
 pub mod top;

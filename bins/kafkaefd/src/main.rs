@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use kafkaefd::cli::Cli;
-use kafkaefd::order::in_order;
+use kafkaefd::legacy_flags::in_order;
 use stage::config::parse_cli_from;
 
 fn main() -> ExitCode {

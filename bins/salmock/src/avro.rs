@@ -6,9 +6,9 @@ use apache_avro::Schema;
 use apache_avro::types::Value;
 use apache_avro::writer::datum::GenericDatumWriter;
 
-use crate::moment::Moment;
-use crate::shape::{Item, Role, TopicShape};
 use crate::text::{HOST, INDEX, ORIGIN};
+use crate::timestamp::Moment;
+use crate::topic_schema::{Item, Role, TopicShape};
 use crate::values::{Scalar, Values};
 
 /// Writes the records of one topic.
@@ -150,7 +150,7 @@ mod tests {
     use sal::time::TimeScale;
 
     use super::*;
-    use crate::moment::Moments;
+    use crate::timestamp::Moments;
 
     fn every_record(dialect: Dialect, wire_extras: bool) -> usize {
         let options = Options {

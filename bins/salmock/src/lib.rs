@@ -9,12 +9,12 @@
 pub mod avro;
 pub mod config;
 pub mod consume;
-pub mod moment;
 pub mod produce;
 pub mod schedule;
-pub mod shape;
 pub mod source;
 pub mod text;
+pub mod timestamp;
+pub mod topic_schema;
 pub mod values;
 mod watch;
 

@@ -15,10 +15,10 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::avro::RecordWriter;
 use crate::config::{Format, ProduceConfig};
-use crate::moment::Moments;
 use crate::schedule::Schedule;
 use crate::source::Mocked;
 use crate::text;
+use crate::timestamp::Moments;
 use crate::values::Values;
 use crate::watch;
 

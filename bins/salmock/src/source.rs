@@ -6,9 +6,9 @@ use sal::wire::MAX_MESSAGE_BYTES;
 use stage::registry::{Registry, RegistryError};
 
 use crate::config::{Format, ProduceConfig, Source};
-use crate::moment::Moments;
-use crate::shape::{ShapeError, TopicShape};
 use crate::text;
+use crate::timestamp::Moments;
+use crate::topic_schema::{ShapeError, TopicShape};
 use crate::values::Values;
 
 /// A topic, and the id under which its schema is registered (0 where only text is sent).

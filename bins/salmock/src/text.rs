@@ -3,8 +3,8 @@
 use sal::name::Kind;
 use sal::print::{Preamble, Printer};
 
-use crate::moment::Moment;
-use crate::shape::{Form, TopicShape};
+use crate::timestamp::Moment;
+use crate::topic_schema::{Form, TopicShape};
 use crate::values::{Scalar, Values};
 
 /// The process and host of every mock message: unlike, so that a reader who swaps them is found out.
@@ -87,7 +87,7 @@ mod tests {
     use sal::wire::Message;
 
     use super::*;
-    use crate::moment::Moments;
+    use crate::timestamp::Moments;
 
     fn printed(name: &str, attributes: &str, fields: &str) -> String {
         let schema = format!(

@@ -4,7 +4,7 @@ use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt as _, SeedableRng as _};
 use sal::name::TopicName;
 
-use crate::shape::{Form, Item, TopicShape};
+use crate::topic_schema::{Form, Item, TopicShape};
 
 /// One value; an array has several.
 #[derive(Debug, Clone, Copy, PartialEq)]

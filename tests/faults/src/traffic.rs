@@ -13,8 +13,8 @@ use rdkafka::Message;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, DeliveryResult, ProducerContext, ThreadedProducer};
 use sal::time::TimeScale;
-use salmock::moment::Moment;
-use salmock::shape::TopicShape;
+use salmock::timestamp::Moment;
+use salmock::topic_schema::TopicShape;
 use salmock::values::Values;
 
 use crate::failure::{Failure, Outcome};

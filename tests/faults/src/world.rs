@@ -8,7 +8,7 @@ use std::time::Duration;
 use clap::ValueEnum as _;
 use devstack::KafkaProxy;
 use sal::avro::Options;
-use salmock::shape::TopicShape;
+use salmock::topic_schema::TopicShape;
 use stage::lock;
 use stage::schema_dir::SchemaDir;
 

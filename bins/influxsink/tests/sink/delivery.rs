@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use devstack::influx::{InfluxServer, WriteResult};
+use devstack::influx::{Answer, InfluxServer};
 use influxsink::batch::{Batch, BatchedPoint};
 use influxsink::write::{Delivery, Destination, Ended, InfluxTarget, InfluxWriter, Outcomes, Place, Token};
 use stage::config::Secret;
@@ -207,7 +207,7 @@ fn points_beyond_retention_are_kept_as_dead_letters() {
     let body = r#"{"code":"unprocessable entity","message":"failure writing points to database: partial write: points beyond retention policy dropped=1"}"#;
     // The whole, its first half (one point), and not the second.
     for _ in 0..2 {
-        stage.server.answer_next(WriteResult::status(422).body(body));
+        stage.server.answer_next(Answer::status(422).body(body));
     }
     let noted = stage.deliver(good(2));
     assert_eq!(noted.written, [1]);
@@ -301,7 +301,7 @@ fn words_that_are_wrong_cost_requests_and_no_point() {
     // As of a proxy that tells of a partial write, stored nothing, and gives the wrong number.
     let body = r#"{"error":"partial write: points beyond retention policy dropped=7"}"#;
     let stage = Stage::new();
-    stage.server.answer_next(WriteResult::status(400).body(body));
+    stage.server.answer_next(Answer::status(400).body(body));
     stage.server.retain_from(3);
     let noted = stage.deliver(good(100));
     assert_eq!(noted.rejected.keys().collect::<Vec<_>>(), [&0, &1]);
@@ -331,7 +331,7 @@ fn a_busy_database_is_given_the_time_it_asks_for() {
         let stage = Stage::new();
         stage
             .server
-            .answer_next(WriteResult::status(status).header("Retry-After", "1"));
+            .answer_next(Answer::status(status).header("Retry-After", "1"));
         let begun = Instant::now();
         let noted = stage.deliver(good(3));
         assert!(begun.elapsed() >= Duration::from_secs(1), "{status}");
@@ -344,7 +344,7 @@ fn a_busy_database_is_given_the_time_it_asks_for() {
 fn server_errors_timeouts_and_nonsense_are_tried_again() {
     let stage = Stage::new();
     for status in [500, 502, 504, 302, 405] {
-        stage.server.answer_next(WriteResult::status(status));
+        stage.server.answer_next(Answer::status(status));
     }
     let noted = stage.deliver(good(3));
     assert_eq!((noted.written.len(), noted.rejected.len()), (3, 0));
@@ -368,9 +368,9 @@ fn server_errors_timeouts_and_nonsense_are_tried_again() {
 }
 
 /// A page as a proxy, a captive portal or another service of the same host gives it.
-fn page(status: u16) -> WriteResult {
+fn page(status: u16) -> Answer {
     let page = "<!doctype html>\n<title>Welcome</title>\nSign in to the \u{1b}[2Jnetwork";
-    WriteResult::status(status)
+    Answer::status(status)
         .header("Content-Type", "text/html; charset=utf-8")
         .body(page)
 }
@@ -378,26 +378,26 @@ fn page(status: u16) -> WriteResult {
 #[test]
 fn only_what_a_write_endpoint_answers_is_a_write() {
     let health = r#"{"name":"influxdb","message":"ready for queries and writes","status":"pass"}"#;
-    let json = |status| WriteResult::status(status).header("Content-Type", "application/json");
+    let json = |status| Answer::status(status).header("Content-Type", "application/json");
     for (answer, told) in [
         (page(200), "200, text/html; charset=utf-8: <!doctype html>"),
         (json(200).body(health), "ready for queries and writes"),
         (
-            WriteResult::status(200),
+            Answer::status(200),
             "200, text/plain; charset=utf-8: nothing in it",
         ),
         (json(202).body("{}"), "202, application/json: {}"),
         (page(201), "201, text/html"),
-        (WriteResult::status(206), "206"),
+        (Answer::status(206), "206"),
         (
             page(302).header("Location", "https://portal.example/login"),
             "redirects to https://portal.example/login",
         ),
-        (WriteResult::status(307), "307"),
+        (Answer::status(307), "307"),
         // Not about the points either: a web server that is spoken to in the wrong way.
         (page(400), "400, text/html"),
         (
-            WriteResult::status(400).body("Client sent an HTTP request to an HTTPS server.\n"),
+            Answer::status(400).body("Client sent an HTTP request to an HTTPS server.\n"),
             "400, text/plain; charset=utf-8: Client sent an HTTP request to an HTTPS server.",
         ),
         (page(422), "422, text/html"),
@@ -434,7 +434,7 @@ fn a_page_without_an_end_is_read_only_at_its_beginning() {
     let stage = Stage::new();
     stage
         .server
-        .answer_next(WriteResult::status(200).body(&"x".repeat(20_000_000)));
+        .answer_next(Answer::status(200).body(&"x".repeat(20_000_000)));
     let noted = stage.deliver(good(3));
     assert_eq!((noted.written.len(), stage.retries("unexpected_status")), (3, 1));
 }
@@ -445,7 +445,7 @@ fn a_request_that_was_stored_in_part_is_no_write() {
     let body = r#"{"error":"partial write of line protocol occurred","data":[{"original_line":"m v=0i 1","line_number":1,"error_message":"invalid column type"}]}"#;
     let stage = Stage::new();
     stage.server.answer_next(
-        WriteResult::status(201)
+        Answer::status(201)
             .header("Content-Type", "application/json")
             .body(body),
     );
@@ -529,7 +529,7 @@ fn an_absent_database_is_waited_for() {
 #[test]
 fn an_end_or_a_revoked_partition_gives_points_up_unfinished() {
     let stage = Stage::new();
-    stage.server.answer_always(Some(WriteResult::status(500)));
+    stage.server.answer_always(Some(Answer::status(500)));
     let mut revoked = Noted {
         abandoned: true,
         ..Noted::default()

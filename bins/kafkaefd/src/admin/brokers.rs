@@ -6,7 +6,7 @@ use stage::config::KafkaArgs;
 
 use crate::cluster::Cluster;
 use crate::failure::{Done, Failure};
-use crate::screen::{AnswerArgs, Cell, Table, bad, good};
+use crate::terminal::{AnswerArgs, Cell, Table, bad, good};
 
 /// List the cluster's brokers, and which of them is the controller
 #[derive(Args, Debug, Clone)]

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::letter::Letter;
+use super::dead_letter::Letter;
 
 /// The originals of the letters that were read, by the letters' addresses.
 #[derive(Debug, Default)]

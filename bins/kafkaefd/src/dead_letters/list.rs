@@ -6,12 +6,12 @@ use clap::Args;
 use serde::Serialize;
 use stage::config::{KafkaArgs, Moment};
 
-use super::choice::ChoiceArgs;
 use super::lineage::Lineage;
-use super::marks::Marks;
+use super::replay_log::Marks;
+use super::selection::ChoiceArgs;
 use crate::cluster::Cluster;
 use crate::failure::{Done, Failure};
-use crate::screen::{AnswerArgs, Cell, Table, note, plural, warn};
+use crate::terminal::{AnswerArgs, Cell, Table, note, plural, warn};
 
 /// Count dead letters by stage, reason and the topic that they came from
 #[derive(Args, Debug, Clone)]
@@ -108,7 +108,7 @@ fn table(rows: &[Row]) -> Table {
         "IN",
     ]);
     for row in rows {
-        let letters = crate::screen::count(row.letters);
+        let letters = crate::terminal::count(row.letters);
         table.row([
             Cell::text(&row.stage),
             Cell::text(&row.reason),

@@ -6,16 +6,16 @@
 //!                                                          └───▶ <group>.dead-letter.replayed (marks)     in one transaction
 //! ```
 
-mod choice;
-mod letter;
+mod dead_letter;
 mod lineage;
 mod list;
-mod marks;
 mod original;
 mod plan;
 mod replay;
+mod replay_log;
+mod replay_transaction;
+mod selection;
 mod show;
-mod transaction;
 
 use clap::{Args, Subcommand};
 

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use super::letter::{Letter, Origin};
+use super::dead_letter::{Letter, Origin};
 use crate::cluster::{Cluster, PATIENCE, PartitionOffsets};
 use crate::failure::Failure;
 use crate::messages::message::Message;

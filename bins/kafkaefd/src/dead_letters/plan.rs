@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::letter::{Letter, Place};
+use super::dead_letter::{Letter, Place};
 use super::lineage::Lineage;
-use super::marks::Marks;
+use super::replay_log::Marks;
 
 /// Letters of one origin, by what keeps them here.
 pub(super) type Ways = BTreeMap<(String, Option<&'static str>), u64>;
@@ -92,7 +92,7 @@ impl Planning {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dead_letters::marks;
+    use crate::dead_letters::replay_log;
     use crate::messages::message::{Header, Message};
 
     fn letter(offset: i64, origin: &str, replay_of: Option<&str>) -> Letter {
@@ -124,7 +124,7 @@ mod tests {
         ];
         let mut marks = Marks::default();
         for (at, original) in [(0, "T/0/10/-"), (3, "T/0/10/-")] {
-            let (key, value) = marks::of(&letters[at], original);
+            let (key, value) = replay_log::of(&letters[at], original);
             marks.take(Some(key.as_bytes()), Some(value.as_bytes()));
         }
         let mut planning = Planning::new(marks, again);

@@ -7,15 +7,15 @@ use serde::Serialize;
 use stage::config::KafkaArgs;
 use stage::service::Shutdown;
 
-use super::choice::ChoiceArgs;
-use super::letter::{Letter, Place};
-use super::marks::{self, Marks};
+use super::dead_letter::{Letter, Place};
 use super::original::{self, Held};
 use super::plan::Planning;
-use super::transaction::{self, Outcome, Transactions};
+use super::replay_log::{self, Marks};
+use super::replay_transaction::{self, Outcome, Transactions};
+use super::selection::ChoiceArgs;
 use crate::cluster::Cluster;
 use crate::failure::{Done, Failure};
-use crate::screen::{AnswerArgs, Cell, Consent, Table, bad, count, good, note, out, plural, spinner, warn};
+use crate::terminal::{AnswerArgs, Cell, Consent, Table, bad, count, good, note, out, plural, spinner, warn};
 
 /// Put dead letters back to the topics that they came from, each once
 #[derive(Args, Debug, Clone)]
@@ -177,9 +177,9 @@ impl ReplayArgs {
 
     /// Replays what was planned, without what somebody else has replayed meanwhile.
     async fn replay(&self, cluster: &Cluster, plan: &Plan, shutdown: &Shutdown) -> Result<Outcome, Failure> {
-        marks::make(cluster, &plan.topic).await?;
+        replay_log::make(cluster, &plan.topic).await?;
         // From here on nobody else's replay of this topic can commit: what is marked now is all that there is.
-        let sender = transaction::begin(cluster, &plan.topic)?;
+        let sender = replay_transaction::begin(cluster, &plan.topic)?;
         let cluster = Cluster::reach(&self.kafka)?;
         let marks = if self.again {
             Marks::default()

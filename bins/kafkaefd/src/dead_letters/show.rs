@@ -8,14 +8,14 @@ use serde_json::{Map, Value, json};
 use stage::Printable;
 use stage::config::{KafkaArgs, Moment, RegistryArgs};
 
-use super::choice::ChoiceArgs;
-use super::letter::{Letter, Omitted};
-use super::marks::Marks;
+use super::dead_letter::{Letter, Omitted};
+use super::replay_log::Marks;
+use super::selection::ChoiceArgs;
 use crate::cluster::Cluster;
 use crate::failure::{Done, Failure};
 use crate::messages::decode::{Decoded, Decoder, Form};
 use crate::messages::message::{shown, shown_text};
-use crate::screen::{AnswerArgs, bad, faint, good, note, plural, strong, warn};
+use crate::terminal::{AnswerArgs, bad, faint, good, note, plural, strong, warn};
 
 /// Show dead letters: the original bytes, where they came from, and why they are here
 #[derive(Args, Debug, Clone)]

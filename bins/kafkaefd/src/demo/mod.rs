@@ -7,12 +7,12 @@
 //! `parts` starts what is embedded, `stages` the three stages, `watch` reads their metrics, `account` asks whether the
 //! counts add up, `store` reads the database back, `screen` prints all of it.
 
-mod account;
-mod parts;
+pub(crate) mod metrics;
+mod reconciliation;
 mod screen;
+mod services;
 mod stages;
 mod store;
-pub(crate) mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -23,12 +23,12 @@ use stage::config::{ServiceArgs, seconds};
 use stage::service::{Shutdown, init_logging};
 use stage::stdout::StdoutError;
 
-use account::Account;
-use parts::{Parts, PartsError};
+use metrics::Sample;
+use reconciliation::Account;
 use screen::Screen;
+use services::{Parts, PartsError};
 use stages::{Stages, StagesError};
 use store::{Store, StoreError};
-use watch::Sample;
 
 /// How long the stages may take to carry what was produced last.
 const SETTLE: Duration = Duration::from_secs(30);

@@ -7,9 +7,9 @@ use stage::sanitize::{self, Printable};
 use stage::stdout::{self, StdoutError};
 
 use super::DemoArgs;
-use super::account::{Account, Stage};
+use super::metrics::Sample;
+use super::reconciliation::{Account, Stage};
 use super::store::Store;
-use super::watch::Sample;
 
 /// Writes to stdout; with `--json` only the object at the end goes there.
 pub(super) struct Screen {

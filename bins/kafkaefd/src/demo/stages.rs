@@ -11,9 +11,9 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use super::DemoArgs;
-use super::parts::Parts;
+use super::metrics::Sample;
 use super::screen::Screen;
-use super::watch::Sample;
+use super::services::Parts;
 
 /// A stage cannot be started, or ended with an error.
 #[derive(Debug, thiserror::Error)]

@@ -10,7 +10,7 @@ use stage::config::Secret;
 use stage::schema_dir::DirSchema;
 
 use super::DemoArgs;
-use super::parts::Parts;
+use super::services::Parts;
 
 /// How many fields are shown, each of another component.
 const SHOWN: usize = 3;

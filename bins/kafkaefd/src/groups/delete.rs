@@ -8,7 +8,7 @@ use stage::config::KafkaArgs;
 use super::refuse_active;
 use crate::cluster::Cluster;
 use crate::failure::{Done, Failure};
-use crate::screen::{AnswerArgs, Consent, Outcome, plural};
+use crate::terminal::{AnswerArgs, Consent, Outcome, plural};
 
 /// Delete groups and the offsets that they have committed
 #[derive(Args, Debug, Clone)]

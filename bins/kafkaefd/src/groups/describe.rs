@@ -8,7 +8,7 @@ use super::UNTOLD;
 use super::list::shown;
 use crate::cluster::{Cluster, Group, GroupState, Member, Position};
 use crate::failure::{Done, Failure};
-use crate::screen::{AnswerArgs, Cell, Table, count, faint, plural, strong, warn};
+use crate::terminal::{AnswerArgs, Cell, Table, count, faint, plural, strong, warn};
 
 /// Show a group's offsets and lag in each partition, and its members
 #[derive(Args, Debug, Clone)]

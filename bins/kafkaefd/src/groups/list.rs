@@ -8,7 +8,7 @@ use stage::config::KafkaArgs;
 
 use crate::cluster::{Cluster, Group, GroupState, Position};
 use crate::failure::{Done, Failure};
-use crate::screen::{AnswerArgs, Cell, Table, bar, faint, good, warn};
+use crate::terminal::{AnswerArgs, Cell, Table, bar, faint, good, warn};
 
 /// List the groups: state, members, topics and total lag
 #[derive(Args, Debug, Clone)]

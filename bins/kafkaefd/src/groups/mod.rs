@@ -3,14 +3,14 @@
 mod delete;
 mod describe;
 mod list;
-mod moves;
 mod reset;
+mod reset_plan;
 
 use clap::{Args, Subcommand};
 
 use crate::cluster::Group;
 use crate::failure::{Done, Failure};
-use crate::screen::plural;
+use crate::terminal::plural;
 
 /// Consumer groups: list, lag, and moving or removing their offsets
 #[derive(Args, Debug, Clone)]

@@ -9,11 +9,11 @@ use rdkafka::{Offset, TopicPartitionList};
 use serde::Serialize;
 use stage::config::KafkaArgs;
 
-use super::moves::{Move, Target};
+use super::reset_plan::{Move, Target};
 use super::{UNTOLD, refuse_active, who_is_in};
 use crate::cluster::{Cluster, Group, GroupState, Place, Position};
 use crate::failure::{Done, Failure};
-use crate::screen::{AnswerArgs, Cell, Consent, Table, bad, count, good, note, plural, warn};
+use crate::terminal::{AnswerArgs, Cell, Consent, Table, bad, count, good, note, plural, warn};
 
 /// Show where a group would go on reading, and with --execute move it there
 #[derive(Args, Debug, Clone)]

@@ -14,7 +14,7 @@ use super::tail::{Tail, TailArgs};
 use super::topic::with_topic;
 use crate::failure::{Done, Failure};
 use crate::messages::message::Message;
-use crate::screen::{AnswerArgs, note};
+use crate::terminal::{AnswerArgs, note};
 
 /// Do broker and registry work together? An Avro record to Kafka and back
 #[derive(Args, Debug, Clone)]

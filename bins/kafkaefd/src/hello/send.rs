@@ -7,7 +7,7 @@ use stage::sanitize::Printable;
 
 use crate::cluster::{Cluster, PATIENCE};
 use crate::failure::Failure;
-use crate::screen::{AnswerArgs, good, out};
+use crate::terminal::{AnswerArgs, good, out};
 
 /// What was sent, and where it is.
 #[derive(Serialize)]
@@ -59,7 +59,7 @@ pub(super) async fn send(
         });
     }
     if answer.json {
-        crate::screen::json(&sent)?;
+        crate::terminal::json(&sent)?;
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ use crate::cluster::Cluster;
 use crate::failure::Failure;
 use crate::messages::message::{Message, shown, shown_text};
 use crate::messages::reader::{Met, Reader, Start, Stop};
-use crate::screen::{faint, note, plural};
+use crate::terminal::{faint, note, plural};
 
 /// How long a look for a message may hide a Ctrl-C.
 const LOOK: Duration = Duration::from_millis(100);

@@ -7,7 +7,7 @@ use stage::topics::{Created, Shape, create};
 
 use crate::cluster::{Cluster, PATIENCE};
 use crate::failure::Failure;
-use crate::screen::note;
+use crate::terminal::note;
 
 /// One partition, so that greetings come in the order in which they were sent; copies as the brokers have it.
 const SHAPE: Shape = Shape {

@@ -9,7 +9,7 @@ use super::tail::{Tail, TailArgs};
 use super::topic::with_topic;
 use crate::failure::{Done, Failure};
 use crate::messages::message::shown;
-use crate::screen::AnswerArgs;
+use crate::terminal::AnswerArgs;
 
 /// Does the broker work? A text to Kafka and back
 #[derive(Args, Debug, Clone)]

@@ -16,7 +16,7 @@ use stage::service::Shutdown;
 use crate::cluster::Cluster;
 use crate::failure::{Done, Failure};
 use crate::messages::sender::{Outgoing, Sender};
-use crate::screen::{AnswerArgs, bad, count, good, note, plural, span, warn};
+use crate::terminal::{AnswerArgs, bad, count, good, note, plural, span, warn};
 use source::{Files, Framing, FromTopic, Source};
 
 /// Send messages of files, or of another topic, in chunks at an interval

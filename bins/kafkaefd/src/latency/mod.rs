@@ -26,7 +26,7 @@ use stage::registry::Registry;
 
 use crate::cluster::{Cluster, Topic};
 use crate::failure::{Done, Failure};
-use crate::screen::{AnswerArgs, note, plural, warn};
+use crate::terminal::{AnswerArgs, note, plural, warn};
 use crate::top::point_age;
 use read::Reader;
 use report::Report;

@@ -19,7 +19,7 @@ use super::text::Texts;
 use super::times::{Form, Times};
 use crate::cluster::{Cluster, Place, Topic};
 use crate::failure::Failure;
-use crate::screen::bar;
+use crate::terminal::bar;
 
 /// How long one poll may take.
 const NAP: Duration = Duration::from_millis(100);

@@ -4,8 +4,8 @@ use serde::Serialize;
 
 use super::read::Window;
 use super::spans::{Quantiles, Spans, Step};
-use crate::demo::watch::Times;
-use crate::screen::{Cell, Table, count, plural, span, strong, warn};
+use crate::demo::metrics::Times;
+use crate::terminal::{Cell, Table, count, plural, span, strong, warn};
 
 /// The answer.
 #[derive(Serialize)]

@@ -5,7 +5,7 @@ use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::read::Window;
 use super::spans::{Quantiles, Spans, Step};
-use crate::screen::{plural, span};
+use crate::terminal::{plural, span};
 
 /// The plot's width, what stands left and right of the ridges, above and below them, and a ridge's height; in pixels.
 const WIDTH: u32 = 1_000;

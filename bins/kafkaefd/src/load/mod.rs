@@ -30,7 +30,7 @@ use stage::unix_micros;
 
 use crate::cluster::{Cluster, PATIENCE, Place};
 use crate::failure::{Done, Failure};
-use crate::screen::{AnswerArgs, bar, note, plural, spinner, warn};
+use crate::terminal::{AnswerArgs, bar, note, plural, spinner, warn};
 use receiver::{Received, Receiver};
 use report::{Latency, Report};
 use sender::{Sender, Tally};

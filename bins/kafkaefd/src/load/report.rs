@@ -4,7 +4,7 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 
 use crate::failure::Failure;
-use crate::screen::{Cell, Table, bad, count, good, span};
+use crate::terminal::{Cell, Table, bad, count, good, span};
 
 /// The report of a run.
 #[derive(Debug, Default, Serialize)]

@@ -7,9 +7,9 @@
 
 pub mod decode;
 pub mod filter;
+pub mod format;
+pub mod json_to_avro;
 mod last;
-pub mod layout;
 pub mod message;
 pub mod reader;
-pub mod record;
 pub mod sender;

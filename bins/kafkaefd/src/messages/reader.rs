@@ -14,7 +14,7 @@ use super::last;
 use super::message::Message;
 use crate::cluster::{Cluster, Topic};
 use crate::failure::Failure;
-use crate::screen::note;
+use crate::terminal::note;
 
 /// Where reading begins, in each partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,10 +13,10 @@ use stage::service::Shutdown;
 
 use crate::cluster::Cluster;
 use crate::failure::{Done, Failure, nearest};
+use crate::messages::json_to_avro::RecordWriter;
 use crate::messages::message::Header;
-use crate::messages::record::RecordWriter;
 use crate::messages::sender::{Outgoing, Sender};
-use crate::screen::{AnswerArgs, bad, count, good, note};
+use crate::terminal::{AnswerArgs, bad, count, good, note};
 use lines::{Came, Lines};
 
 const WAIT: Duration = Duration::from_millis(100);
@@ -145,7 +145,7 @@ impl ProduceArgs {
         answer.delivered = sender.delivered();
         answer.refused.sort_by_key(|refused| refused.line);
         if self.answer.json {
-            crate::screen::json(&answer)?;
+            crate::terminal::json(&answer)?;
         } else {
             // On stderr: produce answers nothing, it does.
             note(&self.summary(&answer, number));

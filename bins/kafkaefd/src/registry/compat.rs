@@ -7,7 +7,7 @@ use stage::registry::{Registry, RegistryError};
 use stage::sanitize::Printable;
 
 use crate::failure::{Done, Failure};
-use crate::screen::{AnswerArgs, Consent, strong};
+use crate::terminal::{AnswerArgs, Consent, strong};
 
 /// Show or set the compatibility level, of the registry or of a subject
 #[derive(Args, Debug, Clone)]

@@ -7,7 +7,7 @@ use stage::registry::{Registry, RegistryError};
 use stage::sanitize::Printable;
 
 use crate::failure::{Done, Failure};
-use crate::screen::{AnswerArgs, Consent, bad, plural};
+use crate::terminal::{AnswerArgs, Consent, bad, plural};
 
 /// Delete a subject, or some of its versions
 #[derive(Args, Debug, Clone)]

@@ -8,7 +8,7 @@ use stage::config::RegistryArgs;
 use stage::registry::{Registry, RegistryError};
 
 use crate::failure::{Done, Failure};
-use crate::screen::{AnswerArgs, Cell, Table, bar, faint};
+use crate::terminal::{AnswerArgs, Cell, Table, bar, faint};
 
 /// How many subjects are asked for at a time: enough to hide the way to the registry, few enough for any registry.
 const AT_ONCE: usize = 8;

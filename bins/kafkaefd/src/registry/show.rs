@@ -7,7 +7,7 @@ use stage::config::RegistryArgs;
 use stage::sanitize;
 
 use crate::failure::{Done, Failure};
-use crate::screen::{AnswerArgs, faint, note};
+use crate::terminal::{AnswerArgs, faint, note};
 
 /// Show a subject's schema
 #[derive(Args, Debug, Clone)]

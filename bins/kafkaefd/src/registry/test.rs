@@ -8,9 +8,9 @@ use stage::config::RegistryArgs;
 use stage::sanitize::Printable;
 
 use super::schema_file;
+use crate::compatibility::objections;
 use crate::failure::{Done, Failure};
-use crate::resolution::objections;
-use crate::screen::{AnswerArgs, bad, good};
+use crate::terminal::{AnswerArgs, bad, good};
 
 /// Ask whether a schema may become a subject's next version; exit code 1 if not
 #[derive(Args, Debug, Clone)]

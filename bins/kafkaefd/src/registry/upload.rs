@@ -10,7 +10,7 @@ use stage::sanitize::Printable;
 
 use super::schema_file;
 use crate::failure::{Done, Failure};
-use crate::screen::{AnswerArgs, faint, good};
+use crate::terminal::{AnswerArgs, faint, good};
 
 /// Register a schema; what is registered already stays as it is
 #[derive(Args, Debug, Clone)]

@@ -25,7 +25,7 @@ use stage::sanitize::{self, Printable};
 use summary::Summary;
 
 use crate::failure::{Done, Failure};
-use crate::screen::{note, out};
+use crate::terminal::{note, out};
 
 impl SalschemaCommand {
     /// Runs the command. Exit code 0: all was read and delivered; 1: something was left out or could not be

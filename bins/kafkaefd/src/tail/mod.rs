@@ -5,8 +5,8 @@
 //!                    └▶ …                                     (one of them a table [[output]] of --config)
 //! ```
 
+mod config;
 mod output;
-mod plan;
 mod sample;
 mod sink;
 
@@ -22,9 +22,9 @@ use crate::cluster::Cluster;
 use crate::failure::{Done, Failure};
 use crate::messages::decode::{Decoded, Decoder, Form};
 use crate::messages::filter::{Filter, filter};
-use crate::messages::layout::Layout;
+use crate::messages::format::Layout;
 use crate::messages::reader::{Met, Reader, Start, Stop};
-use crate::screen::{note, plural};
+use crate::terminal::{note, plural};
 use output::{Output, Taken};
 use sample::Sample;
 
@@ -100,8 +100,8 @@ impl TailArgs {
     /// Runs the command.
     pub async fn run(&self) -> Result<Done, Failure> {
         let plans = match &self.config {
-            Some(path) => plan::read(path)?,
-            None => vec![plan::Plan {
+            Some(path) => config::read(path)?,
+            None => vec![config::Plan {
                 to: self.output.clone(),
                 filter: self.filter.clone(),
                 sample: self.sample,
@@ -175,7 +175,7 @@ impl TailArgs {
         note(&format!(
             "{} read, {} written",
             plural(read, "message"),
-            crate::screen::count(written)
+            crate::terminal::count(written)
         ));
         Ok(done)
     }

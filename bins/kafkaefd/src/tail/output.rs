@@ -2,13 +2,13 @@
 
 use std::io::{self, Write};
 
-use super::plan::Plan;
+use super::config::Plan;
 use super::sink::Sink;
 use crate::failure::{Done, Failure};
 use crate::messages::decode::Decoded;
-use crate::messages::layout::Medium;
+use crate::messages::format::Medium;
 use crate::messages::message::Message;
-use crate::screen::{count, note, warn};
+use crate::terminal::{count, note, warn};
 
 /// An output, open or ended.
 pub(super) struct Output {

@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 
 use crate::failure::Failure;
-use crate::messages::layout::Medium;
+use crate::messages::format::Medium;
 
 /// An open place.
 pub(super) enum Sink {

@@ -12,7 +12,7 @@ use super::process::StageRow;
 use super::state::State;
 use super::view::View;
 use crate::cluster::GroupState;
-use crate::screen::{count, span};
+use crate::terminal::{count, span};
 
 /// With less there is nothing to read.
 const LEAST: (u16, u16) = (60, 10);
@@ -112,8 +112,8 @@ fn header(view: &View, state: &State) -> Paragraph<'static> {
         Some(BrokersView { away: Some(_), .. }) => spans.push(Span::styled("  away", BAD)),
         Some(kafka) => spans.push(Span::raw(format!(
             "  {}, {}",
-            crate::screen::plural(kafka.brokers, "broker"),
-            crate::screen::plural(kafka.groups.len(), "group")
+            crate::terminal::plural(kafka.brokers, "broker"),
+            crate::terminal::plural(kafka.groups.len(), "group")
         ))),
     }
     if state.paused {

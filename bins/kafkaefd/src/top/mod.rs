@@ -32,7 +32,7 @@ use stage::lock;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::failure::{Done, Failure};
-use crate::screen::{json, out};
+use crate::terminal::{json, out};
 use brokers::Brokers;
 use process::Stage;
 pub(crate) use process::point_age;

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::demo::watch::Times;
+use crate::demo::metrics::Times;
 
 /// One process's metrics at one moment.
 #[derive(Debug, Default, Clone)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use influxsink::batch::{Batch, BatchedPoint};
-use influxsink::write::{Delivery, Destination, Ended, Outcomes, InfluxTarget, InfluxWriter, Place, Token};
+use influxsink::write::{Delivery, Destination, Ended, InfluxTarget, InfluxWriter, Outcomes, Place, Token};
 use stage::config::Secret;
 use stage::dead_letter::Reason;
 use stage::metrics::SinkMetrics;

@@ -16,7 +16,7 @@ use super::influxdb_sink::{SinkArgs, shown};
 use super::{ConnectArgs, result};
 use crate::cluster::Cluster;
 use crate::failure::{Done, Failure};
-use crate::screen::{AnswerArgs, note, plural};
+use crate::terminal::{AnswerArgs, note, plural};
 
 /// Create a connector, or give one that is there other settings
 #[derive(Args, Debug, Clone)]
@@ -99,7 +99,7 @@ impl InfluxdbSinkArgs {
         if self.dry_run {
             let whole = json!({ "config": shown(&config), "name": self.sink.name });
             let text = serde_json::to_string_pretty(&whole).unwrap_or_default();
-            crate::screen::out(&stage::sanitize::json(&text))?;
+            crate::terminal::out(&stage::sanitize::json(&text))?;
             return Ok(Done::All);
         }
         let connect = Connect::new(&self.connect)?;

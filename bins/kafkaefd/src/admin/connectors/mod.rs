@@ -7,7 +7,7 @@
 mod client;
 mod create;
 mod influxdb_sink;
-mod states;
+mod status;
 
 use std::path::PathBuf;
 
@@ -15,7 +15,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use crate::failure::{Done, Failure};
-use crate::screen::{AnswerArgs, Consent, note, plural};
+use crate::terminal::{AnswerArgs, Consent, note, plural};
 use client::Connect;
 use influxdb_sink::shown;
 
@@ -110,7 +110,7 @@ impl ConnectorsCommand {
         match self.action {
             Action::List(args) => {
                 let states = Connect::new(&args.connect)?.states().await?;
-                args.answer.print(&states, || states::list(&states))?;
+                args.answer.print(&states, || status::list(&states))?;
                 if !args.answer.json {
                     note(&plural(states.len(), "connector"));
                 }
@@ -118,14 +118,14 @@ impl ConnectorsCommand {
             Action::Create(args) => return args.run().await,
             Action::Status(args) => {
                 let state = Connect::new(&args.connect)?.state(&args.name).await?;
-                args.answer.print(&state, || states::one(&state))?;
+                args.answer.print(&state, || status::one(&state))?;
                 if state.has_failed() {
                     return Ok(Done::Partly);
                 }
             }
             Action::Config(args) => {
                 let config = shown(&Connect::new(&args.connect)?.config(&args.name).await?);
-                args.answer.print(&config, || states::config(&config))?;
+                args.answer.print(&config, || status::config(&config))?;
             }
             Action::Restart(args) => args.change("restart", "restarted").await?,
             Action::Pause(args) => args.change("pause", "paused").await?,

@@ -9,7 +9,7 @@ use stage::config::KafkaArgs;
 
 use crate::cluster::Cluster;
 use crate::failure::{Done, Failure, words};
-use crate::screen::{AnswerArgs, Cell, Consent, Table, faint, strong};
+use crate::terminal::{AnswerArgs, Cell, Consent, Table, faint, strong};
 
 /// Show a topic's settings, or change some of them
 #[derive(Args, Debug, Clone)]

@@ -6,7 +6,7 @@ use stage::topics::{Created, Shape, create};
 
 use crate::cluster::{Cluster, PATIENCE};
 use crate::failure::{Done, Failure, words};
-use crate::screen::{AnswerArgs, Outcome};
+use crate::terminal::{AnswerArgs, Outcome};
 
 /// Create topics; those that exist stay as they are
 #[derive(Args, Debug, Clone)]

@@ -5,7 +5,7 @@ use stage::config::KafkaArgs;
 
 use crate::cluster::Cluster;
 use crate::failure::{Done, Failure};
-use crate::screen::{AnswerArgs, Consent, Outcome, count, plural};
+use crate::terminal::{AnswerArgs, Consent, Outcome, count, plural};
 
 /// Delete topics and all that is in them
 #[derive(Args, Debug, Clone)]

@@ -7,7 +7,7 @@ use stage::config::KafkaArgs;
 
 use crate::cluster::{Cluster, Topic};
 use crate::failure::{Done, Failure};
-use crate::screen::{AnswerArgs, Cell, Table, bad, note, out, plural};
+use crate::terminal::{AnswerArgs, Cell, Table, bad, note, out, plural};
 
 /// List topics
 #[derive(Args, Debug, Clone)]

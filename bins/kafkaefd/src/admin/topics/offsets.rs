@@ -6,7 +6,7 @@ use stage::config::KafkaArgs;
 
 use crate::cluster::{Cluster, PartitionOffsets};
 use crate::failure::{Done, Failure};
-use crate::screen::{AnswerArgs, Cell, Table, count, strong};
+use crate::terminal::{AnswerArgs, Cell, Table, count, strong};
 
 /// Show oldest and newest offset and the count of each partition, and in total
 #[derive(Args, Debug, Clone)]

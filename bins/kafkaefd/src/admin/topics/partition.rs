@@ -7,7 +7,7 @@ use stage::config::KafkaArgs;
 
 use crate::cluster::Cluster;
 use crate::failure::{Done, Failure, words};
-use crate::screen::{AnswerArgs, Consent};
+use crate::terminal::{AnswerArgs, Consent};
 
 /// Give a topic more partitions
 #[derive(Args, Debug, Clone)]

@@ -13,9 +13,9 @@ use stage::sanitize::Printable;
 use super::github::GithubArgs;
 use super::read::read;
 use super::source::Source;
+use crate::compatibility::Resolution;
 use crate::failure::{Done, Failure};
-use crate::resolution::Resolution;
-use crate::screen::{AnswerArgs, note};
+use crate::terminal::{AnswerArgs, note};
 use report::Report;
 
 /// Compare two releases of SAL's interface files: which topics and fields are new, gone or changed, and whether registries

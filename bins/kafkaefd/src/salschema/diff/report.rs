@@ -5,8 +5,8 @@ use serde_json::Value;
 use stage::sanitize::Printable;
 
 use super::compare::{AttributeChange, Change, FieldChange, TopicChange};
-use crate::resolution::Resolution;
-use crate::screen::{Cell, Table, bad, faint, good, plural, warn};
+use crate::compatibility::Resolution;
+use crate::terminal::{Cell, Table, bad, faint, good, plural, warn};
 
 /// Longer values (descriptions) are not shown, only that they changed.
 const LONGEST_VALUE: usize = 40;

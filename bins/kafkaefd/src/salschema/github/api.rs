@@ -12,7 +12,7 @@ use stage::sanitize::Printable;
 use super::args::{GithubArgs, Repository};
 use super::layout::Entry;
 use crate::failure::Failure;
-use crate::screen::span;
+use crate::terminal::span;
 
 /// How long one request may take.
 const TIMEOUT: Duration = Duration::from_secs(30);

@@ -17,7 +17,7 @@ use sal::interface::SourceFile;
 pub use args::GithubArgs;
 
 use crate::failure::Failure;
-use crate::screen::bar;
+use crate::terminal::bar;
 use api::{Api, Commit};
 use cache::Cache;
 use layout::Entry;

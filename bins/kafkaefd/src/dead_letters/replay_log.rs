@@ -10,7 +10,7 @@ use stage::config::Moment;
 use stage::dead_letter::REPLAYED_SUFFIX;
 use stage::topics::{Created, Shape, create};
 
-use super::letter::{Letter, Place};
+use super::dead_letter::{Letter, Place};
 use crate::cluster::{Cluster, PATIENCE};
 use crate::failure::Failure;
 use crate::messages::reader::{Met, Reader, Start, Stop};

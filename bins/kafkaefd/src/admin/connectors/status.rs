@@ -3,7 +3,7 @@
 use stage::sanitize::Printable;
 
 use super::client::{Config, Part, State};
-use crate::screen::{Cell, Table, bad, good, warn};
+use crate::terminal::{Cell, Table, bad, good, warn};
 
 /// A line for each connector.
 pub(super) fn list(states: &[State]) -> Table {

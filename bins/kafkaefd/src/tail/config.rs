@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::sample::Sample;
 use crate::failure::Failure;
 use crate::messages::filter::Filter;
-use crate::messages::layout::Layout;
+use crate::messages::format::Layout;
 
 /// One output.
 #[derive(Debug, Clone)]

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use super::metrics::Sample;
 use super::store::LastValue;
-use super::watch::Sample;
 
 /// One stage's counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]

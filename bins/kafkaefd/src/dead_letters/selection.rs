@@ -6,11 +6,11 @@ use clap::Args;
 use stage::config::{Moment, moment};
 use stage::dead_letter::SUFFIX;
 
-use super::letter::Letter;
+use super::dead_letter::Letter;
 use crate::cluster::{Cluster, Topic};
 use crate::failure::Failure;
 use crate::messages::reader::{Met, Reader, Start, Stop};
-use crate::screen::bar;
+use crate::terminal::bar;
 
 /// How long Kafka may say nothing before it is asked again.
 const POLL: Duration = Duration::from_millis(500);

@@ -10,8 +10,8 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaError, RDKafkaErrorCode};
 use rdkafka::producer::Producer;
 use stage::dead_letter::allow_large;
 
-use super::letter::Letter;
-use super::marks;
+use super::dead_letter::Letter;
+use super::replay_log;
 use crate::cluster::{Cluster, PATIENCE};
 use crate::failure::Failure;
 use crate::messages::sender::{Outgoing, Sender};
@@ -66,7 +66,7 @@ impl<'c> Transactions<'c> {
         Self {
             cluster,
             sender,
-            marks: marks::topic_of(dead_letters),
+            marks: replay_log::topic_of(dead_letters),
             batch: Vec::new(),
             bytes: 0,
             replayed: 0,
@@ -176,7 +176,7 @@ impl<'c> Transactions<'c> {
                 headers: &headers,
             };
             self.sender.send(&message, 0);
-            let (key, value) = marks::of(letter, original);
+            let (key, value) = replay_log::of(letter, original);
             let mark = Outgoing {
                 topic: &self.marks,
                 key: Some(key.as_bytes()),
@@ -275,7 +275,7 @@ mod tests {
     /// What becomes of one letter whose transactions end with these errors first.
     fn replay(ends: &[RDKafkaRespErr]) -> Result<Outcome, Failure> {
         let broker = Broker::start().unwrap();
-        for topic in ["origin", DEAD_LETTERS, &marks::topic_of(DEAD_LETTERS)] {
+        for topic in ["origin", DEAD_LETTERS, &replay_log::topic_of(DEAD_LETTERS)] {
             broker.create_topic(topic, 1).unwrap();
         }
         let header =

@@ -10,7 +10,7 @@ use stage::sanitize::{self, Printable};
 
 use super::decode::Decoded;
 use super::message::{Message, shown_text};
-use crate::screen::faint;
+use crate::terminal::faint;
 
 /// A form of messages.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,7 +10,7 @@ use stage::stdout;
 
 use crate::cli::Cli;
 use crate::failure::{Done, Failure};
-use crate::screen::note;
+use crate::terminal::note;
 
 /// Print a shell's completions of this command
 #[derive(Args, Debug, Clone)]
