@@ -120,7 +120,10 @@ pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), R
         &kafka,
         patience,
         move |shutdown, say| sink.run(shutdown, say),
-        |error: &RunError| matches!(error, RunError::Intake(IntakeError::Stuck { .. })),
+        |error: &RunError| match error {
+            RunError::Intake(error) => error.remake(),
+            _ => None,
+        },
     );
     let Some(replay) = replay else { return ended };
     let is_read = ended.is_ok() && has_read_range.load(Ordering::Acquire) && !service.shutdown.has_failed();

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crossbeam_channel::{Sender, bounded};
 use rdkafka::ClientConfig;
 use rdkafka::producer::{Producer as _, ThreadedProducer};
-use stage::kafka::{AnyClient, Progress, Watched, watch};
+use stage::kafka::{AnyClient, GivenUp, Progress, Watched, watch};
 use stage::service::Shutdown;
 
 use crate::produce::Context;
@@ -33,6 +33,11 @@ impl Watched for WatchedProducer {
         self.producer.client()
     }
 
+    fn is_stale(&self) -> bool {
+        let reporter = &self.producer.client().context().reporter;
+        reporter.unacknowledged().is_stale()
+    }
+
     fn config(&self) -> &ClientConfig {
         &self.config
     }
@@ -53,10 +58,18 @@ pub(crate) fn start(
     let shutdown = shutdown.clone();
     std::thread::spawn(move || {
         let metrics = watched.producer.client().context().reporter.metrics().clone();
-        if watch(&[Arc::new(watched)], patience, &metrics, &over).is_some() {
-            tracing::error!("the producer is stuck though the cluster works; stopping");
-            shutdown.fail();
+        match watch(&[Arc::new(watched)], patience, &metrics, &over) {
+            None => return,
+            Some(GivenUp::Stuck(_)) => {
+                tracing::error!("the producer is stuck though the cluster works; stopping");
+            }
+            Some(GivenUp::Stale) => {
+                tracing::error!(
+                    "a topic was deleted and recreated, and the producer does not find it; stopping"
+                );
+            }
         }
+        shutdown.fail();
     });
     end
 }

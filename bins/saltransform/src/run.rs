@@ -154,8 +154,11 @@ impl Stage {
         let (shutdown, metrics) = (self.service.shutdown.clone(), self.reporter.metrics().clone());
         let patience = self.args.service.stuck_timeout;
         let generation = move |shutdown: &Shutdown, say: &dyn Fn(_)| self.generation(shutdown, say);
-        let is_stuck = |error: &RunError| matches!(error, RunError::Intake(IntakeError::Stuck { .. }));
-        let result = run_generations(&shutdown, &metrics, patience, generation, is_stuck);
+        let remake = |error: &RunError| match error {
+            RunError::Intake(error) => error.remake(),
+            _ => None,
+        };
+        let result = run_generations(&shutdown, &metrics, patience, generation, remake);
         background.abort();
         result
     }

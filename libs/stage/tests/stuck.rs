@@ -68,8 +68,8 @@ impl Stage {
         };
         let thread = std::thread::spawn({
             let (shutdown, metrics) = (service.shutdown.clone(), metrics.clone());
-            let is_stuck = |error: &IntakeError| matches!(error, IntakeError::Stuck { .. });
-            move || run_generations(&shutdown, &metrics, stuck_timeout, run, is_stuck)
+            let remake = IntakeError::remake;
+            move || run_generations(&shutdown, &metrics, stuck_timeout, run, remake)
         });
         let stage = Self {
             broker,

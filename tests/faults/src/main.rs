@@ -31,6 +31,7 @@ mod registry_answers;
 mod replica;
 mod report;
 mod run;
+mod sender;
 mod signal;
 mod stuck;
 mod traffic;

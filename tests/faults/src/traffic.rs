@@ -8,17 +8,15 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
-use rdkafka::ClientContext;
-use rdkafka::Message;
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{BaseRecord, DeliveryResult, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, ThreadedProducer};
 use sal::time::TimeScale;
 use salmock::timestamp::Moment;
 use salmock::topic_schema::TopicShape;
 use salmock::values::Values;
 
-use crate::failure::{Failure, Outcome};
-use crate::ledger::{Due, Name, Origin, SharedLedger};
+use crate::failure::Outcome;
+use crate::ledger::{Due, Name, SharedLedger};
+use crate::sender::{Acknowledged, NOBODY, Refused, create};
 use stage::lock;
 
 /// Sends messages until it is dropped.
@@ -28,7 +26,10 @@ pub(crate) struct Traffic {
 }
 
 struct Shared {
-    producer: ThreadedProducer<Acknowledged>,
+    /// The last one sends; what the others have in flight still arrives.
+    producers: Mutex<Vec<Arc<ThreadedProducer<Acknowledged>>>>,
+    config: ClientConfig,
+    refused: mpsc::Sender<Refused>,
     /// Sends as few and as large batches as it can, well compressed.
     packer: ThreadedProducer<Acknowledged>,
     lines: Mutex<Vec<Line>>,
@@ -75,63 +76,6 @@ impl Special<'_> {
     }
 }
 
-/// Notes acknowledgements in the ledger.
-struct Acknowledged {
-    ledger: SharedLedger,
-    /// Takes what is to be sent again.
-    refused: mpsc::Sender<Refused>,
-}
-
-/// What librdkafka has refused, as it knew an older form of the topic.
-struct Refused {
-    topic: String,
-    value: Option<Vec<u8>>,
-    entry: usize,
-}
-
-/// The number of no entry.
-const NOBODY: usize = usize::MAX;
-
-impl ClientContext for Acknowledged {}
-
-impl ProducerContext for Acknowledged {
-    type DeliveryOpaque = Box<usize>;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, number: Box<usize>) {
-        match result {
-            Ok(_) if *number == NOBODY => {}
-            Ok(message) => lock(&self.ledger).acknowledge(
-                *number,
-                Origin {
-                    topic: message.topic().into(),
-                    partition: message.partition(),
-                    offset: message.offset(),
-                },
-            ),
-            Err((error, message)) if *number != NOBODY && is_of_an_older_topic(error) => {
-                let refused = Refused {
-                    topic: message.topic().into(),
-                    value: message.payload().map(Into::into),
-                    entry: *number,
-                };
-                let _ = self.refused.send(refused);
-            }
-            Err((error, _)) => lock(&self.ledger).complain(format!(
-                "the sender's own: message {number} is not acknowledged: {error}"
-            )),
-        }
-    }
-}
-
-/// A topic that is made anew has other partitions for a moment, or none.
-fn is_of_an_older_topic(error: &KafkaError) -> bool {
-    use RDKafkaErrorCode::{UnknownPartition, UnknownTopic, UnknownTopicOrPartition};
-    matches!(
-        error.rdkafka_error_code(),
-        Some(UnknownPartition | UnknownTopic | UnknownTopicOrPartition)
-    )
-}
-
 impl Traffic {
     /// Starts to send the topics' messages in turn. Each one's weight says how often its turn comes.
     pub(crate) fn start(
@@ -153,12 +97,8 @@ impl Traffic {
             .set("reconnect.backoff.max.ms", "1000")
             .set("topic.metadata.refresh.interval.ms", "5000");
         let (refused, to_repeat) = mpsc::channel();
-        let create = |config: &ClientConfig| {
-            let (ledger, refused) = (Arc::clone(&ledger), refused.clone());
-            let producer = config.create_with_context(Acknowledged { ledger, refused });
-            producer.map_err(Failure::kafka("make the sender's producer"))
-        };
-        let producer = create(&config)?;
+        let producer = Arc::new(create(&config, &ledger, &refused)?);
+        let producer_config = config.clone();
         config
             .set("compression.type", "zstd")
             .set("message.max.bytes", "100000000")
@@ -167,7 +107,7 @@ impl Traffic {
             .set("queue.buffering.max.messages", "0")
             .set("queue.buffering.max.kbytes", "1000000")
             .set("linger.ms", "3000");
-        let packer = create(&config)?;
+        let packer = create(&config, &ledger, &refused)?;
         let (shapes, weights): (Vec<_>, Vec<_>) = shapes.into_iter().unzip();
         let most = weights.iter().copied().max().unwrap_or(1);
         let turns: Vec<usize> = (0..most)
@@ -180,7 +120,9 @@ impl Traffic {
             })
             .collect();
         let shared = Arc::new(Shared {
-            producer,
+            producers: Mutex::new(vec![producer]),
+            config: producer_config,
+            refused,
             packer,
             lines: Mutex::new(shapes.into_iter().map(|shape| Line::new(shape, seed)).collect()),
             ledger,
@@ -222,6 +164,19 @@ impl Traffic {
             line.values = Values::new(&shape, seed);
             line.shape = shape;
         }
+    }
+
+    /// Sends with a new producer from now on: librdkafka may not find the leaders of a topic that was made anew.
+    pub(crate) fn renew(&self) -> Outcome<()> {
+        let Shared {
+            config,
+            ledger,
+            refused,
+            ..
+        } = &*self.shared;
+        let producer = Arc::new(create(config, ledger, refused)?);
+        lock(&self.shared.producers).push(producer);
+        Ok(())
     }
 
     /// Sends one message of a topic at once.
@@ -387,8 +342,11 @@ impl Shared {
             record = record.payload(value);
         }
         // The queue is full when the brokers have been away for long: the rate falls, nothing is left out.
-        while let Err((_, back)) = self.producer.send(record) {
-            self.producer.poll(Duration::from_millis(20));
+        let Some(producer) = lock(&self.producers).last().map(Arc::clone) else {
+            return;
+        };
+        while let Err((_, back)) = producer.send(record) {
+            producer.poll(Duration::from_millis(20));
             record = back;
         }
     }

@@ -22,7 +22,27 @@ const HELPED: u32 = 10;
 /// How long a generation's threads may take to let go of its clients. They only have to look at its shutdown.
 const LET_GO: Duration = Duration::from_secs(30);
 
-/// Runs a stage until it ends, with clients that are made anew when they are stuck.
+/// Why a generation is followed by another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Remake {
+    /// A client was stuck, and the next one may be, too: not again and again.
+    Stuck,
+    /// A topic was recreated: as often as that happens.
+    Stale,
+}
+
+impl IntakeError {
+    /// Whether clients that are made anew may help.
+    pub fn remake(&self) -> Option<Remake> {
+        match self {
+            Self::Stuck { .. } => Some(Remake::Stuck),
+            Self::Stale => Some(Remake::Stale),
+            _ => None,
+        }
+    }
+}
+
+/// Runs a stage until it ends, with clients that are made anew when they are stuck or stale.
 ///
 /// `run` makes the clients and runs the stage with them until the shutdown that it is given; it says its result before it drops
 /// the clients. `patience` is that of the clients' watch.
@@ -31,13 +51,14 @@ pub fn run_generations<E>(
     metrics: &KafkaMetrics,
     patience: Duration,
     run: impl Fn(&Shutdown, &dyn Fn(Result<(), E>)) + Send + Sync + 'static,
-    is_stuck: fn(&E) -> bool,
+    remake: fn(&E) -> Option<Remake>,
 ) -> Result<(), E>
 where
     E: From<IntakeError> + Send + 'static,
 {
     let (run, counted) = (Arc::new(run), metrics.stuck.with_label_values(&["all", "remade"]));
-    for remade in 0.. {
+    let mut remade = 0;
+    loop {
         let start = Instant::now();
         let generation = shutdown.generation();
         let (say, said) = bounded(1);
@@ -46,7 +67,7 @@ where
             move || run(&generation, &|result| drop(say.send(result)))
         });
         let error = match wait(&said, &generation) {
-            Waited::Said(Err(error)) if is_stuck(&error) => error,
+            Waited::Said(Err(error)) if remake(&error).is_some() => error,
             Waited::Said(result) => {
                 return thread
                     .join()
@@ -67,6 +88,10 @@ where
         if shutdown.is_set() {
             return Err(error);
         }
+        if remake(&error) == Some(Remake::Stale) {
+            tracing::warn!("kafka clients are made anew for a topic that was recreated; nothing is lost");
+            continue;
+        }
         if remade == MAX_REMAKES || (remade > 0 && start.elapsed() < patience * HELPED) {
             tracing::error!(
                 remade,
@@ -79,8 +104,8 @@ where
             "a kafka client is stuck though the cluster works; all are made anew, nothing is lost"
         );
         counted.inc();
+        remade += 1;
     }
-    Ok(())
 }
 
 enum Waited<E> {
@@ -112,7 +137,7 @@ mod tests {
 
     use super::*;
 
-    const STUCK: fn(&IntakeError) -> bool = |error| matches!(error, IntakeError::Stuck { .. });
+    const REMAKE: fn(&IntakeError) -> Option<Remake> = IntakeError::remake;
 
     fn metrics() -> KafkaMetrics {
         KafkaMetrics::register(&prometheus::Registry::new()).unwrap()
@@ -139,7 +164,7 @@ mod tests {
                 say(Ok(()));
             }
         };
-        run_generations(&shutdown, &metrics, Duration::from_millis(1), run, STUCK).unwrap();
+        run_generations(&shutdown, &metrics, Duration::from_millis(1), run, REMAKE).unwrap();
         assert_eq!(runs.load(Ordering::Relaxed), 2);
         assert!(!shutdown.is_set());
         drop(hold);
@@ -157,11 +182,28 @@ mod tests {
                 say(stuck());
             };
             let shutdown = Shutdown::new(Duration::from_secs(1));
-            let error = run_generations(&shutdown, &metrics(), patience, run, STUCK).unwrap_err();
-            assert!(STUCK(&error) && shutdown.has_failed());
+            let error = run_generations(&shutdown, &metrics(), patience, run, REMAKE).unwrap_err();
+            assert!(error.remake() == Some(Remake::Stuck) && shutdown.has_failed());
             assert_eq!(runs.load(Ordering::Relaxed), expected);
         }
         assert!(!shutdown.is_set());
+    }
+
+    #[test]
+    fn a_topic_may_be_recreated_any_number_of_times() {
+        let shutdown = Shutdown::new(Duration::from_secs(1));
+        let runs = Arc::new(AtomicU32::new(0));
+        let counted = Arc::clone(&runs);
+        let run = move |generation: &Shutdown, say: &dyn Fn(Result<(), IntakeError>)| {
+            generation.abandon();
+            say(match counted.fetch_add(1, Ordering::Relaxed) {
+                9 => Ok(()),
+                _ => Err(IntakeError::Stale),
+            });
+        };
+        run_generations(&shutdown, &metrics(), Duration::from_secs(60), run, REMAKE).unwrap();
+        assert_eq!(runs.load(Ordering::Relaxed), 10);
+        assert!(!shutdown.has_failed());
     }
 
     #[test]
@@ -169,6 +211,6 @@ mod tests {
     fn a_panic_is_the_callers() {
         let shutdown = Shutdown::new(Duration::from_secs(1));
         let run = |_: &Shutdown, _: &dyn Fn(Result<(), IntakeError>)| panic!("a bug");
-        let _ = run_generations(&shutdown, &metrics(), Duration::ZERO, run, STUCK);
+        let _ = run_generations(&shutdown, &metrics(), Duration::ZERO, run, REMAKE);
     }
 }

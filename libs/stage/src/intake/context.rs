@@ -54,7 +54,7 @@ pub(super) struct IntakeContext {
     /// What the group did not get to read.
     pub(super) losses: Losses,
     /// Whether this process has read anything.
-    pub(super) has_read: AtomicBool,
+    pub(super) has_read: Arc<AtomicBool>,
     /// With `--auto-offset-reset latest`: the topics of the intake, to tell a new group from new partitions.
     pub(super) starts_at_latest: Option<Topics>,
     /// With `--rewind-to-start`: the partitions that were rewound already, as each is rewound once.
@@ -172,7 +172,7 @@ impl IntakeContext {
             on_its_way: OnItsWay::default(),
             fetched: FetchedToEnd::new(),
             losses: Losses::new(reporter.clone()),
-            has_read: AtomicBool::new(false),
+            has_read: Arc::clone(&options.has_read),
             starts_at_latest: (settings::starts_at_latest(options) && !options.rewind_to_start)
                 .then(|| options.topics.clone()),
             rewound: options.rewind_to_start.then(Default::default),

@@ -39,6 +39,9 @@ pub enum IntakeError {
         /// Its name.
         client: &'static str,
     },
+    /// A topic was deleted and recreated, which the clients take for the old one. Others do not.
+    #[error("a topic was deleted and recreated")]
+    Stale,
     /// A worker cannot go on.
     #[error(transparent)]
     Worker(#[from] WorkerError),

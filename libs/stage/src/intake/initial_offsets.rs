@@ -197,7 +197,7 @@ fn ask(consumer: &BaseConsumer<IntakeContext>, list: &TopicPartitionList) -> Kaf
     let committed = consumer.committed_offsets(plain.clone(), WAIT)?;
     let topics: std::collections::BTreeSet<String> =
         plain.to_topic_map().into_keys().map(|(topic, _)| topic).collect();
-    let topic_ids = native::topic_ids(consumer, topics, WAIT).unwrap_or_else(|error| {
+    let topic_ids = native::topic_ids(consumer.client(), topics, WAIT).unwrap_or_else(|error| {
         tracing::debug!(error = %crate::chain(&error), "ids of topics unknown");
         HashMap::new()
     });

@@ -38,7 +38,7 @@ mod transaction;
 mod vitals;
 mod worker;
 
-pub use anew::run_generations;
+pub use anew::{Remake, run_generations};
 pub use assignment::Receipt;
 pub use error::IntakeError;
 pub use gate::{Gate, Pass};

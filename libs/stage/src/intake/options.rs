@@ -1,5 +1,7 @@
 //! What an intake reads and how.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
@@ -80,6 +82,9 @@ pub struct IntakeOptions {
     pub stuck_timeout: Duration,
     /// How often the ids of the topics are asked for, to notice those that were deleted and made anew.
     pub topic_ids_interval: Duration,
+    /// Whether the process has read anything: its next clients begin no topic at the end, even if Kafka has deleted the group's
+    /// offsets with the topics.
+    pub has_read: Arc<AtomicBool>,
     /// How often a worker is ticked; see [`Worker::rest`](super::Worker::rest).
     pub tick_interval: Duration,
 }
@@ -102,6 +107,7 @@ impl IntakeOptions {
             commit_interval: Duration::from_secs(1),
             stuck_timeout: Duration::from_secs(60),
             topic_ids_interval: Duration::from_secs(10),
+            has_read: Arc::default(),
             tick_interval: Duration::from_millis(5),
         }
     }

@@ -26,6 +26,7 @@ use super::topic_ids;
 use super::transaction::{Commits, Committer, Request};
 use super::vitals::WatchedConsumer;
 use super::worker::{self, Consumed, WorkerFactory};
+use crate::kafka::GivenUp;
 use crate::kafka::Reporter;
 use crate::kafka::native::TopicId;
 use crate::memory::Resident;
@@ -181,17 +182,21 @@ impl Intake {
                 committer.join()
             });
             drop(watched);
-            let stuck = watching
+            let given_up = watching
                 .join()
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
             let results = workers.into_iter().chain([committed.map(Ok)]);
             for ended in results {
                 ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
             }
-            stuck.map_or(polled, |client| Err(IntakeError::Stuck { client }))
+            match given_up {
+                None => polled,
+                Some(GivenUp::Stuck(client)) => Err(IntakeError::Stuck { client }),
+                Some(GivenUp::Stale) => Err(IntakeError::Stale),
+            }
         });
         self.assignments.publish();
-        if matches!(result, Err(IntakeError::Stuck { .. })) {
+        if matches!(result, Err(IntakeError::Stuck { .. } | IntakeError::Stale)) {
             // A commit might not return; the next consumer reads again what was not committed.
             context.abandon();
         } else if context.is_transactional.load(Ordering::Relaxed) {
@@ -227,7 +232,7 @@ impl Intake {
             }
             orders.obey();
             if let Ok(ids) = ids.try_recv() {
-                topic_ids::compare(&self.consumer, &ids);
+                topic_ids::compare(context, &ids);
             }
             if dispatcher.waiting() == 0 && !paused {
                 context.fetched.settle(&self.consumer, context, queues.len());

@@ -12,7 +12,7 @@ use rdkafka::statistics::Statistics;
 use super::context::IntakeContext;
 use super::lag;
 use super::options::IntakeOptions;
-use crate::kafka::{AnyClient, Progress, Watched, watch};
+use crate::kafka::{AnyClient, GivenUp, Progress, Watched, watch};
 use crate::service::Shutdown;
 
 /// Statistics that come less often, in milliseconds, are of no use to the watch.
@@ -23,6 +23,8 @@ const MAX_STATISTICS_INTERVAL_MS: u32 = 20_000;
 pub(super) struct Vitals {
     /// Answers of brokers, as long as there is a coordinator: a consumer in its group gets some with each heartbeat.
     answers: AtomicU64,
+    /// A topic that is read was deleted and recreated.
+    pub(super) is_stale: AtomicBool,
     /// The consumer is stuck: what it says of its assignment is no news of the stage's.
     pub(super) is_abandoned: AtomicBool,
 }
@@ -61,21 +63,21 @@ impl<'m> WatchedConsumer<'m> {
         Self { consumer, options }
     }
 
-    /// Watches it and the stage's other clients until `over` is closed. If one is stuck, the generation is over: answers
-    /// which.
+    /// Watches it and the stage's other clients until `over` is closed. If one is of no use any more, the generation is over:
+    /// answers why.
     pub(super) fn watch(
         self,
         others: Vec<Arc<dyn Watched + 'm>>,
         over: &Receiver<()>,
         shutdown: &Shutdown,
-    ) -> Option<&'static str> {
+    ) -> Option<GivenUp> {
         let _guard = shutdown.fail_on_panic();
         let mut clients: Vec<Arc<dyn Watched + 'm>> = vec![Arc::new(self)];
         clients.extend(others);
         let metrics = self.consumer.context().reporter.metrics();
-        let stuck = watch(&clients, self.options.stuck_timeout, metrics, over)?;
+        let why = watch(&clients, self.options.stuck_timeout, metrics, over)?;
         shutdown.abandon();
-        Some(stuck)
+        Some(why)
     }
 }
 
@@ -105,5 +107,10 @@ impl Watched for WatchedConsumer<'_> {
 
     fn group(&self) -> Option<&str> {
         Some(&self.options.group)
+    }
+
+    fn is_stale(&self) -> bool {
+        let context = self.consumer.context();
+        context.vitals.is_stale.load(Ordering::Relaxed) || context.reporter.unacknowledged().is_stale()
     }
 }

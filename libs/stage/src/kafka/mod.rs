@@ -37,7 +37,7 @@ pub use preflight::{OneShotContext, ReachError, reach};
 pub(crate) use token::setting as token_setting;
 pub use topic_prefetch::TopicPrefetch;
 pub use unacknowledged::{Probe, TopicProbe, Unacknowledged};
-pub use watch::{AnyClient, Progress, Silence, Watched, watch};
+pub use watch::{AnyClient, GivenUp, Progress, Silence, Watched, watch};
 
 /// What every producer of ours starts from: a retry sends nothing twice, and nothing is lost on a new partition.
 ///

@@ -14,9 +14,10 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rdkafka::TopicPartitionList;
+use rdkafka::client::Client;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{IsError as _, KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::{ClientContext, TopicPartitionList};
 use rdkafka_sys as sys;
 
 /// What tells a topic from another one that had its name before (KIP-516), as Kafka's tools print it: 22 characters of
@@ -100,9 +101,9 @@ fn consumer_queue<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> KafkaResult
     unsafe { Queue::owned(sys::rd_kafka_queue_get_consumer(consumer.client().native_ptr())) }
 }
 
-fn new_queue<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> KafkaResult<Queue> {
-    // SAFETY: the client lives as long as its consumer, and the new queue is ours.
-    unsafe { Queue::owned(sys::rd_kafka_queue_new(consumer.client().native_ptr())) }
+fn new_queue<C: ClientContext>(client: &Client<C>) -> KafkaResult<Queue> {
+    // SAFETY: the client is borrowed, and the new queue is ours.
+    unsafe { Queue::owned(sys::rd_kafka_queue_new(client.native_ptr())) }
 }
 
 fn commit<C: ConsumerContext>(
@@ -144,7 +145,7 @@ pub(crate) fn commit_within<C: ConsumerContext>(
     offsets: &TopicPartitionList,
     patience: Duration,
 ) -> KafkaResult<()> {
-    let answers = new_queue(consumer)?;
+    let answers = new_queue(consumer.client())?;
     commit(consumer, offsets, &answers)?;
     match answers.event(patience).map(|event| event.error()) {
         Some(None) => Ok(()),
@@ -182,8 +183,8 @@ pub(crate) fn beginning<C: ConsumerContext>(
 }
 
 /// The ids of these topics, as far as there are such topics and the brokers have ids. Blocks, no longer than `patience`.
-pub(crate) fn topic_ids<C: ConsumerContext>(
-    consumer: &BaseConsumer<C>,
+pub(crate) fn topic_ids<C: ClientContext>(
+    client: &Client<C>,
     topics: impl IntoIterator<Item = String>,
     patience: Duration,
 ) -> KafkaResult<HashMap<String, TopicId>> {
@@ -197,12 +198,12 @@ pub(crate) fn topic_ids<C: ConsumerContext>(
     }
     // Without this, librdkafka waits for the cluster's controller, which is none of the brokers that answer now where one is
     // being elected (and the embedded broker has none). Any broker knows the ids.
-    let metadata = consumer.fetch_metadata(names.first().and_then(|name| name.to_str().ok()), patience)?;
+    let metadata = client.fetch_metadata(names.first().and_then(|name| name.to_str().ok()), patience)?;
     let answered = Some(metadata.orig_broker_id()).filter(|broker| *broker >= 0);
     let broker = answered.or_else(|| metadata.brokers().first().map(|broker| broker.id()));
     let mut pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
-    let answers = new_queue(consumer)?;
-    let client = consumer.client().native_ptr();
+    let answers = new_queue(client)?;
+    let client = client.native_ptr();
     let timeout = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
     // SAFETY: client, names and queue live during the calls; the collection and the options are made, used and destroyed
     // once, here, and librdkafka copies both. A null error text of length 0 is not written to.
@@ -279,7 +280,7 @@ mod tests {
             .create()
             .unwrap();
         let asked = ["one", "other", "none"].map(str::to_owned);
-        let ids = topic_ids(&consumer, asked, PATIENCE).unwrap();
+        let ids = topic_ids(consumer.client(), asked, PATIENCE).unwrap();
         assert_eq!(ids.len(), 2, "{ids:?}");
         assert_ne!(ids["one"], ids["other"]);
         assert_eq!(

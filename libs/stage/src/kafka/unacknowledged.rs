@@ -2,9 +2,10 @@
 //!
 //! librdkafka says little about a topic that is gone, or whose broker refuses for a reason that may pass: it tries again,
 //! without an end. So each topic's progress itself is watched. One record of a topic at a time is its probe; as long as it
-//! is on its way the topic waits, and once that has lasted too long the cluster is asked whether the topic is there at all.
+//! is on its way the topic waits, and once that has lasted too long the cluster is asked whether the topic is there at all, and
+//! whether it is the one that it was: the producer may not find a recreated topic's leaders ([`GivenUp::Stale`](super::GivenUp)).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{BaseProducer, Producer};
 
 use super::alerts::Alert;
+use super::native::{self, TopicId};
 use super::{OneShotContext, Reporter};
 use crate::lock;
 
@@ -27,6 +29,8 @@ const STALLED_AFTER: Duration = Duration::from_secs(10);
 const RETRIED_WITHIN: Duration = Duration::from_secs(15);
 /// How long the cluster may take to say whether a topic exists.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
+/// How often the ids of topics that have none yet are asked for.
+const IDENTIFY_INTERVAL: Duration = Duration::from_secs(30);
 /// Topics that the cluster is asked about in one round; they are named one by one.
 const MAX_ASKED: usize = 3;
 
@@ -38,6 +42,8 @@ const TROUBLE: &str = "records do not arrive";
 pub struct Unacknowledged {
     start: Instant,
     topics: Arc<Mutex<BTreeMap<Arc<str>, Arc<TopicProbe>>>>,
+    /// Whether records wait for a topic that was recreated.
+    is_stale: Arc<AtomicBool>,
 }
 
 /// Whether records of one topic arrive.
@@ -52,6 +58,8 @@ pub struct TopicProbe {
     since: AtomicU64,
     sent: AtomicU64,
     missing: AtomicBool,
+    /// Which topic of this name the producer knows.
+    id: Mutex<Option<TopicId>>,
 }
 
 /// A topic whose records wait.
@@ -159,9 +167,17 @@ impl Reporter {
 
     /// Looks at those topics until the future is dropped, and has `/ready` say which of them do not get their records.
     pub async fn watch_records(self, config: ClientConfig) {
+        let mut identified: Option<Instant> = None;
         loop {
             tokio::time::sleep(CHECK_INTERVAL).await;
             let waiting = self.unacknowledged.waiting();
+            let mut unknown: Vec<Arc<str>> = waiting.iter().map(|one| Arc::clone(&one.name)).collect();
+            if identified.is_none_or(|at| at.elapsed() >= IDENTIFY_INTERVAL) {
+                let bare = self.unacknowledged.unidentified();
+                identified = (!bare.is_empty()).then(Instant::now);
+                unknown.extend(bare);
+            }
+            self.identify(&config, unknown).await;
             let (config, asked) = (config.clone(), waiting.clone());
             let missing = if asked.is_empty() {
                 Vec::new()
@@ -181,6 +197,33 @@ impl Reporter {
                 Some(text) => self.records_do_not_arrive(text),
                 None => self.records_arrive(),
             }
+        }
+    }
+
+    /// Asks which topics these are.
+    async fn identify(&self, config: &ClientConfig, topics: Vec<Arc<str>>) {
+        if topics.is_empty() {
+            return;
+        }
+        let config = config.clone();
+        // Asking blocks.
+        let ids = tokio::task::spawn_blocking(move || {
+            let client: BaseProducer<OneShotContext> =
+                config.create_with_context(OneShotContext::default())?;
+            let topics = topics.iter().map(|name| name.as_ref().to_owned());
+            native::topic_ids(client.client(), topics, METADATA_TIMEOUT)
+        });
+        let Ok(Ok(ids)) = ids.await else {
+            return;
+        };
+        if let Some(topic) = self.unacknowledged.compare(&ids)
+            && !self.unacknowledged.is_stale.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(
+                topic = &*topic,
+                "topic was deleted and recreated while records for it were on their way"
+            );
+            self.metrics.recreated.with_label_values(&[&topic]).inc();
         }
     }
 
@@ -212,6 +255,7 @@ impl Default for Unacknowledged {
         Self {
             start: Instant::now(),
             topics: Arc::default(),
+            is_stale: Arc::default(),
         }
     }
 }
@@ -230,6 +274,7 @@ impl Unacknowledged {
             since: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             missing: AtomicBool::new(false),
+            id: Mutex::default(),
         });
         topics.insert(name.into(), Arc::clone(&probe));
         probe
@@ -239,7 +284,39 @@ impl Unacknowledged {
     pub(super) fn forget(&self) {
         for probe in lock(&self.topics).values() {
             probe.arrived();
+            *lock(&probe.id) = None;
         }
+        self.is_stale.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether records wait for a topic that was deleted and recreated since the producer first saw it.
+    pub fn is_stale(&self) -> bool {
+        self.is_stale.load(Ordering::Relaxed)
+    }
+
+    /// Topics whose id is not known.
+    fn unidentified(&self) -> Vec<Arc<str>> {
+        let topics = lock(&self.topics);
+        let bare = topics.iter().filter(|(_, probe)| lock(&probe.id).is_none());
+        bare.map(|(name, _)| Arc::clone(name)).collect()
+    }
+
+    /// Notes what the cluster says of topics; answers one that is another one than before.
+    fn compare(&self, ids: &HashMap<String, TopicId>) -> Option<Arc<str>> {
+        let topics = lock(&self.topics);
+        let mut recreated = None;
+        for (name, id) in ids {
+            let Some((name, probe)) = topics.get_key_value(name.as_str()) else {
+                continue;
+            };
+            let mut known = lock(&probe.id);
+            match known.as_ref() {
+                Some(before) if before != id => recreated = Some(Arc::clone(name)),
+                Some(_) => {}
+                None => *known = Some(id.clone()),
+            }
+        }
+        recreated
     }
 
     /// Topics whose records wait for long, the longest first.
@@ -316,6 +393,20 @@ mod tests {
         let probe = unacknowledged.topic(name, "make it");
         assert!(probe.begin());
         probe
+    }
+
+    #[test]
+    fn a_topic_with_another_id_is_another_topic() {
+        let topics = Unacknowledged::default();
+        topics.topic("t", "");
+        let ids = |id: &str| HashMap::from([("t".to_owned(), TopicId::parse(id).unwrap())]);
+        assert_eq!(topics.unidentified().len(), 1);
+        assert_eq!(topics.compare(&ids("xtzWWN4bTjitpL3kfd9s5g")), None);
+        assert_eq!(topics.compare(&ids("xtzWWN4bTjitpL3kfd9s5g")), None);
+        assert_eq!(topics.unidentified().len(), 0);
+        assert!(topics.compare(&ids("ztzWWN4bTjitpL3kfd9s5g")).is_some());
+        topics.forget();
+        assert_eq!(topics.compare(&ids("ztzWWN4bTjitpL3kfd9s5g")), None);
     }
 
     #[test]

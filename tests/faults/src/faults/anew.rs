@@ -34,6 +34,7 @@ pub(super) async fn while_running(world: &mut Injection, read_by: Stage) -> Outc
         }
         world.wait(500..4_000).await;
         world.cluster.create(std::slice::from_ref(&topic)).await?;
+        world.traffic.renew()?;
         send(world, &lines, messages);
         hold(world, &lines, false);
         world.wait(500..2_000).await;
@@ -76,6 +77,7 @@ pub(super) async fn while_down(world: &mut Injection, read_by: Stage) -> Outcome
     let messages = more_than_held(world, &topic)?;
     remove(world, &topic).await?;
     world.cluster.create(std::slice::from_ref(&topic)).await?;
+    world.traffic.renew()?;
     send(world, &lines, messages);
     hold(world, &lines, false);
     world.wait(500..2_000).await;

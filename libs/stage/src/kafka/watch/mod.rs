@@ -61,16 +61,30 @@ pub trait Watched: Send + Sync {
     fn group(&self) -> Option<&str> {
         None
     }
+    /// Whether it works with a topic that was deleted and recreated since it first saw it.
+    fn is_stale(&self) -> bool {
+        false
+    }
 }
 
-/// Watches clients until `over` is closed or one is stuck, and answers its name then. `patience` is how long a client may get no
+/// Why a client is of no use any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GivenUp {
+    /// The client of this name makes no progress though the cluster works.
+    Stuck(&'static str),
+    /// A topic was deleted and recreated. librdkafka (2.12.1, `rd_kafka_toppar_leader_update`) takes the new topic's leaders for
+    /// outdated ones as long as the old topic's had a higher epoch, and goes on asking a broker that refuses.
+    Stale,
+}
+
+/// Watches clients until `over` is closed or one is of no use any more, and answers why. `patience` is how long a client may get no
 /// answer while a fresh one does.
 pub fn watch(
     clients: &[Arc<dyn Watched + '_>],
     patience: Duration,
     metrics: &KafkaMetrics,
     over: &Receiver<()>,
-) -> Option<&'static str> {
+) -> Option<GivenUp> {
     let turn = (patience / 30).clamp(Duration::from_millis(50), Duration::from_secs(1));
     for client in clients {
         for remedy in ["bootstrap", "given_up"] {
@@ -86,6 +100,9 @@ pub fn watch(
         if over.recv_timeout(turn) != Err(RecvTimeoutError::Timeout) {
             return None;
         }
+        if clients.iter().any(|client| client.is_stale()) {
+            return Some(GivenUp::Stale);
+        }
         for (client, standing) in clients.iter().zip(&mut standings) {
             if !standing.is_due(client.progress()) {
                 continue;
@@ -94,7 +111,7 @@ pub fn watch(
             let is_answered = sight.is_reached() && client.client().is_answered(ANSWER.min(patience));
             if standing.judge(sight, is_answered) {
                 count(metrics, client.name(), "given_up");
-                return Some(client.name());
+                return Some(GivenUp::Stuck(client.name()));
             }
             if sight.is_reached() && !is_answered {
                 count(metrics, client.name(), "bootstrap");
@@ -239,5 +256,38 @@ mod tests {
         assert!(!standing.judge(Sight::Well, true));
         wait(5 * PATIENCE);
         assert!(!standing.judge(Sight::Well, true));
+    }
+
+    struct Recreated(ClientConfig);
+
+    impl Watched for Recreated {
+        fn name(&self) -> &'static str {
+            "consumer"
+        }
+
+        fn progress(&self) -> Progress {
+            Progress::Idle
+        }
+
+        fn client(&self) -> &dyn AnyClient {
+            unreachable!("a client that is stale is not asked")
+        }
+
+        fn config(&self) -> &ClientConfig {
+            &self.0
+        }
+
+        fn is_stale(&self) -> bool {
+            true
+        }
+    }
+
+    #[test]
+    fn a_client_that_knows_a_topic_of_before_is_given_up_at_once() {
+        let metrics = KafkaMetrics::register(&prometheus::Registry::new()).unwrap();
+        let (_open, over) = crossbeam_channel::bounded(0);
+        let clients: [Arc<dyn Watched>; 1] = [Arc::new(Recreated(ClientConfig::new()))];
+        let given_up = watch(&clients, Duration::from_secs(3_600), &metrics, &over);
+        assert_eq!(given_up, Some(GivenUp::Stale));
     }
 }
