@@ -1,6 +1,10 @@
 //! What the system tests share: where the repository is, and the binaries that cargo has built.
 
-#![allow(clippy::expect_used, clippy::panic, reason = "a test that lacks its parts fails")]
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test that lacks its parts fails"
+)]
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;

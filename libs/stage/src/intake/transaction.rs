@@ -141,6 +141,10 @@ impl Commits {
     /// of that. A new process aborts the transaction and reads its messages again.
     pub(super) fn watch(&self, over: &Receiver<()>, shutdown: &Shutdown) {
         while over.recv_timeout(CALL) == Err(RecvTimeoutError::Timeout) {
+            if shutdown.is_abandoned() {
+                // Whoever makes the next clients waits for these with a bound of its own.
+                return;
+            }
             let since = *lock(&self.calling);
             let Some(time) = since.map(|since| since.elapsed()) else {
                 continue;
@@ -378,5 +382,17 @@ mod tests {
             })
             .unwrap();
         assert_eq!(*lock(&commits.calling), None);
+    }
+
+    /// It would end this process.
+    #[test]
+    fn a_call_of_clients_that_are_given_up_ends_nothing() {
+        let (commits, _requests) = Commits::new();
+        *lock(&commits.calling) = Instant::now().checked_sub(2 * STUCK);
+        assert!(lock(&commits.calling).is_some());
+        let shutdown = Shutdown::new(Duration::ZERO).generation();
+        shutdown.abandon();
+        let (_open, over) = bounded(0);
+        commits.watch(&over, &shutdown);
     }
 }
