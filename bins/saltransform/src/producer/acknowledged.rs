@@ -62,6 +62,9 @@ struct Context<'m> {
     reports: Reports,
 }
 
+/// Records of a topic that wait for so long are no progress, whatever moves beside them.
+const STALLED_AFTER: Duration = Duration::from_secs(60);
+
 type Record<'r, 'm> = BaseRecord<'r, [u8], [u8], Box<Sent<'m>>>;
 
 impl<'m> Acknowledged<'m> {
@@ -205,9 +208,14 @@ impl Watched for Acknowledged<'_> {
     fn progress(&self) -> Progress {
         // Workers that wait for the registry serve no reports.
         self.poll(Duration::ZERO);
+        let context = self.producer.client().context();
+        if let Some(since) = context.reporter.unacknowledged().in_flight_since(STALLED_AFTER) {
+            // Others may move, and this one is to be looked at.
+            return Progress::At(since);
+        }
         match self.producer.in_flight_count() {
             0 => Progress::Idle,
-            _ => Progress::At(self.producer.client().context().reports.counted()),
+            _ => Progress::At(context.reports.counted()),
         }
     }
 

@@ -3,6 +3,7 @@
 use rdkafka::error::KafkaError;
 
 use super::worker::WorkerError;
+use crate::kafka::GivenUp;
 
 /// The intake cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -45,4 +46,13 @@ pub enum IntakeError {
     /// A worker cannot go on.
     #[error(transparent)]
     Worker(#[from] WorkerError),
+}
+
+impl From<GivenUp> for IntakeError {
+    fn from(why: GivenUp) -> Self {
+        match why {
+            GivenUp::Stuck(client) => Self::Stuck { client },
+            GivenUp::Stale => Self::Stale,
+        }
+    }
 }

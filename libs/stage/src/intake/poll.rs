@@ -26,7 +26,6 @@ use super::topic_ids;
 use super::transaction::{Commits, Committer, Request};
 use super::vitals::WatchedConsumer;
 use super::worker::{self, Consumed, WorkerFactory};
-use crate::kafka::GivenUp;
 use crate::kafka::Reporter;
 use crate::kafka::native::TopicId;
 use crate::memory::Resident;
@@ -189,11 +188,7 @@ impl Intake {
             for ended in results {
                 ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
             }
-            match given_up {
-                None => polled,
-                Some(GivenUp::Stuck(client)) => Err(IntakeError::Stuck { client }),
-                Some(GivenUp::Stale) => Err(IntakeError::Stale),
-            }
+            given_up.map_or(polled, |why| Err(why.into()))
         });
         self.assignments.publish();
         if matches!(result, Err(IntakeError::Stuck { .. } | IntakeError::Stale)) {

@@ -10,32 +10,17 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use rdkafka::config::ClientConfig;
-use rdkafka::error::RDKafkaErrorCode;
-use rdkafka::producer::{BaseProducer, Producer};
-
-use super::alerts::Alert;
-use super::native::{self, TopicId};
-use super::{OneShotContext, Reporter};
+use super::native::TopicId;
 use crate::lock;
 
-/// How often the topics are looked at.
-const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+mod watch;
+
 /// A record that is on its way for so long makes us ask whether its topic exists.
 const SUSPICIOUS_AFTER: Duration = Duration::from_secs(3);
-/// The same for a topic that exists: brokers may elect a leader meanwhile.
-const STALLED_AFTER: Duration = Duration::from_secs(10);
 /// A record that came back is sent again within this time, or not at all.
 const RETRIED_WITHIN: Duration = Duration::from_secs(15);
-/// How long the cluster may take to say whether a topic exists.
-const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
-/// How often the ids of topics that have none yet are asked for.
+/// How often the id of a topic is asked for that the cluster did not tell.
 const IDENTIFY_INTERVAL: Duration = Duration::from_secs(30);
-/// Topics that the cluster is asked about in one round; they are named one by one.
-const MAX_ASKED: usize = 3;
-
-/// What tells this trouble from others.
-const TROUBLE: &str = "records do not arrive";
 
 /// The topics that a process's producers write to, and a clock.
 #[derive(Clone)]
@@ -58,8 +43,14 @@ pub struct TopicProbe {
     since: AtomicU64,
     sent: AtomicU64,
     missing: AtomicBool,
-    /// Which topic of this name the producer knows.
-    id: Mutex<Option<TopicId>>,
+    identity: Mutex<Identity>,
+}
+
+/// Which topic of its name the producer knows.
+#[derive(Debug, Default)]
+struct Identity {
+    id: Option<TopicId>,
+    asked: Option<Instant>,
 }
 
 /// A topic whose records wait.
@@ -151,102 +142,17 @@ impl TopicProbe {
         Some(Duration::from_millis(now.saturating_sub(since)))
     }
 
+    fn in_flight_since(&self, time: Duration) -> Option<u64> {
+        let sent = self.sent.load(Ordering::Relaxed);
+        let age = Duration::from_millis(self.now().saturating_sub(sent));
+        (self.probed.load(Ordering::Acquire) && !self.is_missing() && age >= time).then_some(sent)
+    }
+
     fn now(&self) -> u64 {
         // 0 stands for none.
         u64::try_from(self.start.elapsed().as_millis())
             .unwrap_or(u64::MAX)
             .max(1)
-    }
-}
-
-impl Reporter {
-    /// The topics that this process's producers write to.
-    pub fn unacknowledged(&self) -> &Unacknowledged {
-        &self.unacknowledged
-    }
-
-    /// Looks at those topics until the future is dropped, and has `/ready` say which of them do not get their records.
-    pub async fn watch_records(self, config: ClientConfig) {
-        let mut identified: Option<Instant> = None;
-        loop {
-            tokio::time::sleep(CHECK_INTERVAL).await;
-            let waiting = self.unacknowledged.waiting();
-            let mut unknown: Vec<Arc<str>> = waiting.iter().map(|one| Arc::clone(&one.name)).collect();
-            if identified.is_none_or(|at| at.elapsed() >= IDENTIFY_INTERVAL) {
-                let bare = self.unacknowledged.unidentified();
-                identified = (!bare.is_empty()).then(Instant::now);
-                unknown.extend(bare);
-            }
-            self.identify(&config, unknown).await;
-            let (config, asked) = (config.clone(), waiting.clone());
-            let missing = if asked.is_empty() {
-                Vec::new()
-            } else {
-                // Asking blocks.
-                let missing = tokio::task::spawn_blocking(move || missing(&config, &asked));
-                missing.await.unwrap_or_default()
-            };
-            // What arrived meanwhile is not complained of.
-            let still: Vec<Arc<str>> = self
-                .unacknowledged
-                .waiting()
-                .into_iter()
-                .map(|one| one.name)
-                .collect();
-            match describe(&waiting, &missing, &|name| still.iter().any(|one| **one == *name)) {
-                Some(text) => self.records_do_not_arrive(text),
-                None => self.records_arrive(),
-            }
-        }
-    }
-
-    /// Asks which topics these are.
-    async fn identify(&self, config: &ClientConfig, topics: Vec<Arc<str>>) {
-        if topics.is_empty() {
-            return;
-        }
-        let config = config.clone();
-        // Asking blocks.
-        let ids = tokio::task::spawn_blocking(move || {
-            let client: BaseProducer<OneShotContext> =
-                config.create_with_context(OneShotContext::default())?;
-            let topics = topics.iter().map(|name| name.as_ref().to_owned());
-            native::topic_ids(client.client(), topics, METADATA_TIMEOUT)
-        });
-        let Ok(Ok(ids)) = ids.await else {
-            return;
-        };
-        if let Some(topic) = self.unacknowledged.compare(&ids)
-            && !self.unacknowledged.is_stale.swap(true, Ordering::Relaxed)
-        {
-            tracing::warn!(
-                topic = &*topic,
-                "topic was deleted and recreated while records for it were on their way"
-            );
-            self.metrics.recreated.with_label_values(&[&topic]).inc();
-        }
-    }
-
-    fn records_do_not_arrive(&self, text: String) {
-        let trouble = Alert {
-            text: text.clone(),
-            is_refusal: false,
-            is_of_connections: false,
-        };
-        if let Some(repeated) = self.show(TROUBLE, trouble) {
-            tracing::warn!(
-                why = text,
-                repeated,
-                "records do not arrive; they are waited for, nothing is lost"
-            );
-        }
-    }
-
-    fn records_arrive(&self) {
-        if self.troubles.end(TROUBLE) {
-            tracing::info!("records arrive again");
-            self.connected();
-        }
     }
 }
 
@@ -274,7 +180,7 @@ impl Unacknowledged {
             since: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             missing: AtomicBool::new(false),
-            id: Mutex::default(),
+            identity: Mutex::default(),
         });
         topics.insert(name.into(), Arc::clone(&probe));
         probe
@@ -284,7 +190,7 @@ impl Unacknowledged {
     pub(super) fn forget(&self) {
         for probe in lock(&self.topics).values() {
             probe.arrived();
-            *lock(&probe.id) = None;
+            *lock(&probe.identity) = Identity::default();
         }
         self.is_stale.store(false, Ordering::Relaxed);
     }
@@ -294,11 +200,29 @@ impl Unacknowledged {
         self.is_stale.load(Ordering::Relaxed)
     }
 
-    /// Topics whose id is not known.
-    fn unidentified(&self) -> Vec<Arc<str>> {
+    /// Since when a record is in flight without coming back, in milliseconds of this clock, if that is longer than `time` and its
+    /// topic is there.
+    pub fn in_flight_since(&self, time: Duration) -> Option<u64> {
         let topics = lock(&self.topics);
-        let bare = topics.iter().filter(|(_, probe)| lock(&probe.id).is_none());
-        bare.map(|(name, _)| Arc::clone(name)).collect()
+        topics.values().find_map(|probe| probe.in_flight_since(time))
+    }
+
+    /// Topics whose id is to be asked for: at once while the producer is new to them, as it knows them from then on.
+    fn unidentified(&self) -> Vec<Arc<str>> {
+        let is_due = |probe: &TopicProbe| {
+            let mut identity = lock(&probe.identity);
+            let is_due = identity.id.is_none()
+                && identity
+                    .asked
+                    .is_none_or(|asked| asked.elapsed() >= IDENTIFY_INTERVAL);
+            if is_due {
+                identity.asked = Some(Instant::now());
+            }
+            is_due
+        };
+        let topics = lock(&self.topics);
+        let due = topics.iter().filter(|(_, probe)| is_due(probe));
+        due.map(|(name, _)| Arc::clone(name)).collect()
     }
 
     /// Notes what the cluster says of topics; answers one that is another one than before.
@@ -309,11 +233,11 @@ impl Unacknowledged {
             let Some((name, probe)) = topics.get_key_value(name.as_str()) else {
                 continue;
             };
-            let mut known = lock(&probe.id);
-            match known.as_ref() {
+            let mut identity = lock(&probe.identity);
+            match identity.id.as_ref() {
                 Some(before) if before != id => recreated = Some(Arc::clone(name)),
                 Some(_) => {}
-                None => *known = Some(id.clone()),
+                None => identity.id = Some(id.clone()),
             }
         }
         recreated
@@ -336,55 +260,6 @@ impl Unacknowledged {
     }
 }
 
-/// Of the topics that wait longest, those that the cluster does not have; none while it does not answer.
-fn missing(config: &ClientConfig, waiting: &[Waiting]) -> Vec<Arc<str>> {
-    let Ok(client) = config.create_with_context::<_, BaseProducer<OneShotContext>>(OneShotContext::default())
-    else {
-        return Vec::new();
-    };
-    let is_missing = |name: &str| {
-        client.poll(Duration::ZERO);
-        let found = client.client().fetch_metadata(Some(name), METADATA_TIMEOUT);
-        found.is_ok_and(|found| {
-            let mut topics = found.topics().iter();
-            let error = topics
-                .find(|topic| topic.name() == name)
-                .and_then(|topic| topic.error());
-            error.is_some_and(|error| {
-                use RDKafkaErrorCode::{UnknownTopic, UnknownTopicOrPartition};
-                matches!(error.into(), UnknownTopicOrPartition | UnknownTopic)
-            })
-        })
-    };
-    let asked = waiting.iter().take(MAX_ASKED).filter(|one| {
-        let is_missing = is_missing(&one.name);
-        one.probe.missing.store(is_missing, Ordering::Relaxed);
-        is_missing
-    });
-    asked.map(|one| Arc::clone(&one.name)).collect()
-}
-
-/// What `/ready` says.
-fn describe(waiting: &[Waiting], missing: &[Arc<str>], still: &dyn Fn(&str) -> bool) -> Option<String> {
-    let mut waits = waiting.iter().filter(|one| still(&one.name));
-    if let Some(gone) = waits.clone().find(|one| missing.contains(&one.name)) {
-        let others = match waits.count() - 1 {
-            0 => String::new(),
-            others => format!(", and records of {others} more topics wait"),
-        };
-        return Some(format!(
-            "topic {} does not exist ({}){others}",
-            gone.name, gone.probe.hint
-        ));
-    }
-    let stalled = waits.find(|one| one.time >= STALLED_AFTER)?;
-    Some(format!(
-        "records of topic {} are not acknowledged, for {} s",
-        stalled.name,
-        stalled.time.as_secs()
-    ))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -401,11 +276,13 @@ mod tests {
         topics.topic("t", "");
         let ids = |id: &str| HashMap::from([("t".to_owned(), TopicId::parse(id).unwrap())]);
         assert_eq!(topics.unidentified().len(), 1);
+        assert_eq!(topics.unidentified().len(), 0, "not at once again");
         assert_eq!(topics.compare(&ids("xtzWWN4bTjitpL3kfd9s5g")), None);
         assert_eq!(topics.compare(&ids("xtzWWN4bTjitpL3kfd9s5g")), None);
         assert_eq!(topics.unidentified().len(), 0);
         assert!(topics.compare(&ids("ztzWWN4bTjitpL3kfd9s5g")).is_some());
         topics.forget();
+        assert_eq!(topics.unidentified().len(), 1);
         assert_eq!(topics.compare(&ids("ztzWWN4bTjitpL3kfd9s5g")), None);
     }
 
@@ -437,29 +314,5 @@ mod tests {
         );
         topic.arrived();
         assert!(topic.waiting().is_none());
-    }
-
-    #[test]
-    fn the_topic_that_does_not_exist_is_named_first() {
-        let topics = Unacknowledged::default();
-        let (a, b) = (aged(&topics, "a"), aged(&topics, "b"));
-        let waiting = [("a", 60, a), ("b", 4, b)].map(|(name, seconds, probe)| Waiting {
-            name: name.into(),
-            time: Duration::from_secs(seconds),
-            probe,
-        });
-        assert_eq!(
-            describe(&waiting, &["b".into()], &|_| true).unwrap(),
-            "topic b does not exist (make it), and records of 1 more topics wait"
-        );
-        assert_eq!(
-            describe(&waiting, &[], &|_| true).unwrap(),
-            "records of topic a are not acknowledged, for 60 s"
-        );
-        assert_eq!(
-            describe(&waiting, &[], &|name| name == "b"),
-            None,
-            "4 s are nothing"
-        );
     }
 }

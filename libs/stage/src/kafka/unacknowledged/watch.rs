@@ -1,0 +1,188 @@
+//! Looks at the topics whose records wait: whether they are there, and which they are.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use rdkafka::config::ClientConfig;
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::producer::{BaseProducer, Producer};
+
+use super::super::alerts::Alert;
+use super::super::{OneShotContext, Reporter, native};
+use super::{Unacknowledged, Waiting};
+
+/// How often the topics are looked at.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+/// The same for a topic that exists: brokers may elect a leader meanwhile.
+const STALLED_AFTER: Duration = Duration::from_secs(10);
+/// How long the cluster may take to say whether a topic exists.
+const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
+/// Topics that the cluster is asked about in one round; they are named one by one.
+const MAX_ASKED: usize = 3;
+/// What tells this trouble from others.
+const TROUBLE: &str = "records do not arrive";
+
+impl Reporter {
+    /// The topics that this process's producers write to.
+    pub fn unacknowledged(&self) -> &Unacknowledged {
+        &self.unacknowledged
+    }
+
+    /// Looks at those topics until the future is dropped, and has `/ready` say which of them do not get their records.
+    pub async fn watch_records(self, config: ClientConfig) {
+        loop {
+            tokio::time::sleep(CHECK_INTERVAL).await;
+            let waiting = self.unacknowledged.waiting();
+            let mut unknown: Vec<Arc<str>> = waiting.iter().map(|one| Arc::clone(&one.name)).collect();
+            unknown.extend(self.unacknowledged.unidentified());
+            self.identify(&config, unknown).await;
+            let (config, asked) = (config.clone(), waiting.clone());
+            let missing = if asked.is_empty() {
+                Vec::new()
+            } else {
+                // Asking blocks.
+                let missing = tokio::task::spawn_blocking(move || missing(&config, &asked));
+                missing.await.unwrap_or_default()
+            };
+            // What arrived meanwhile is not complained of.
+            let still: Vec<Arc<str>> = self
+                .unacknowledged
+                .waiting()
+                .into_iter()
+                .map(|one| one.name)
+                .collect();
+            match describe(&waiting, &missing, &|name| still.iter().any(|one| **one == *name)) {
+                Some(text) => self.records_do_not_arrive(text),
+                None => self.records_arrive(),
+            }
+        }
+    }
+
+    /// Asks which topics these are.
+    async fn identify(&self, config: &ClientConfig, topics: Vec<Arc<str>>) {
+        if topics.is_empty() {
+            return;
+        }
+        let config = config.clone();
+        // Asking blocks.
+        let ids = tokio::task::spawn_blocking(move || {
+            let client: BaseProducer<OneShotContext> =
+                config.create_with_context(OneShotContext::default())?;
+            let topics = topics.iter().map(|name| name.as_ref().to_owned());
+            native::topic_ids(client.client(), topics, METADATA_TIMEOUT)
+        });
+        let Ok(Ok(ids)) = ids.await else {
+            return;
+        };
+        if let Some(topic) = self.unacknowledged.compare(&ids)
+            && !self.unacknowledged.is_stale.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(
+                topic = &*topic,
+                "topic was deleted and recreated while records for it were on their way"
+            );
+            self.metrics.recreated.with_label_values(&[&topic]).inc();
+        }
+    }
+
+    fn records_do_not_arrive(&self, text: String) {
+        let trouble = Alert {
+            text: text.clone(),
+            is_refusal: false,
+            is_of_connections: false,
+        };
+        if let Some(repeated) = self.show(TROUBLE, trouble) {
+            tracing::warn!(
+                why = text,
+                repeated,
+                "records do not arrive; they are waited for, nothing is lost"
+            );
+        }
+    }
+
+    fn records_arrive(&self) {
+        if self.troubles.end(TROUBLE) {
+            tracing::info!("records arrive again");
+            self.connected();
+        }
+    }
+}
+
+/// Of the topics that wait longest, those that the cluster does not have; none while it does not answer.
+fn missing(config: &ClientConfig, waiting: &[Waiting]) -> Vec<Arc<str>> {
+    let Ok(client) = config.create_with_context::<_, BaseProducer<OneShotContext>>(OneShotContext::default())
+    else {
+        return Vec::new();
+    };
+    let is_missing = |name: &str| {
+        client.poll(Duration::ZERO);
+        let found = client.client().fetch_metadata(Some(name), METADATA_TIMEOUT);
+        found.is_ok_and(|found| {
+            let mut topics = found.topics().iter();
+            let error = topics
+                .find(|topic| topic.name() == name)
+                .and_then(|topic| topic.error());
+            error.is_some_and(|error| {
+                use RDKafkaErrorCode::{UnknownTopic, UnknownTopicOrPartition};
+                matches!(error.into(), UnknownTopicOrPartition | UnknownTopic)
+            })
+        })
+    };
+    let asked = waiting.iter().take(MAX_ASKED).filter(|one| {
+        let is_missing = is_missing(&one.name);
+        one.probe.missing.store(is_missing, Ordering::Relaxed);
+        is_missing
+    });
+    asked.map(|one| Arc::clone(&one.name)).collect()
+}
+
+/// What `/ready` says.
+fn describe(waiting: &[Waiting], missing: &[Arc<str>], still: &dyn Fn(&str) -> bool) -> Option<String> {
+    let mut waits = waiting.iter().filter(|one| still(&one.name));
+    if let Some(gone) = waits.clone().find(|one| missing.contains(&one.name)) {
+        let others = match waits.count() - 1 {
+            0 => String::new(),
+            others => format!(", and records of {others} more topics wait"),
+        };
+        return Some(format!(
+            "topic {} does not exist ({}){others}",
+            gone.name, gone.probe.hint
+        ));
+    }
+    let stalled = waits.find(|one| one.time >= STALLED_AFTER)?;
+    Some(format!(
+        "records of topic {} are not acknowledged, for {} s",
+        stalled.name,
+        stalled.time.as_secs()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_topic_that_does_not_exist_is_named_first() {
+        let topics = Unacknowledged::default();
+        let (a, b) = (topics.topic("a", "make it"), topics.topic("b", "make it"));
+        let waiting = [("a", 60, a), ("b", 4, b)].map(|(name, seconds, probe)| Waiting {
+            name: name.into(),
+            time: Duration::from_secs(seconds),
+            probe,
+        });
+        assert_eq!(
+            describe(&waiting, &["b".into()], &|_| true).unwrap(),
+            "topic b does not exist (make it), and records of 1 more topics wait"
+        );
+        assert_eq!(
+            describe(&waiting, &[], &|_| true).unwrap(),
+            "records of topic a are not acknowledged, for 60 s"
+        );
+        assert_eq!(
+            describe(&waiting, &[], &|name| name == "b"),
+            None,
+            "4 s are nothing"
+        );
+    }
+}
