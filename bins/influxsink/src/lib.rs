@@ -3,7 +3,7 @@
 //! The file list tells the data's way:
 //!
 //! ```text
-//!                          plans ◀── schema registry
+//!                          schema_cache ◀── schema registry
 //!                            │
 //!  lsst.sal.… ─▶ worker ─▶ frame ─▶ point ─▶ line ─▶ batch ─▶ write ─▶ InfluxDB (http) or SQLite (sqlite)
 //!                            └─────────┴───────┴────────────────┴────▶ <group>.dead-letter
@@ -14,7 +14,7 @@
 //! What holds at each hop: a message's offset is committed only when its point is in the database or its
 //! bytes are in the dead-letter topic; points are deterministic (measurement, tags and time come from the
 //! record alone), so that what is written twice after a crash overwrites itself; of points that overwrite each
-//! other the one that is later in its partition is written last (`on_the_way`).
+//! other the one that is later in its partition is written last (`in_flight`).
 
 pub mod batch;
 pub mod config;

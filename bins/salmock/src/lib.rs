@@ -1,9 +1,9 @@
 //! salmock, a stand-in for SAL: the first stage of the demo and of load tests.
 //!
 //! ```text
-//! schemas (registry or directory) ─▶ source ─▶ shape ─▶ values ─┬▶ text ─┐
-//!                                                 schedule ─────┤        ├─▶ produce ─▶ Kafka ─▶ consume
-//!                                                   moment ─────┴▶ avro ─┘
+//! schemas (registry or directory) ─▶ source ─▶ topic_schema ─▶ values ─┬▶ text ─┐
+//!                                                        schedule ─────┤        ├─▶ produce ─▶ Kafka ─▶ consume
+//!                                                       timestamp ─────┴▶ avro ─┘
 //! ```
 
 pub mod avro;
