@@ -11,7 +11,7 @@ help: ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-14s %s\n", $$1, $$2}'
 
 demo: ## run the whole pipeline with embedded services; Ctrl-C ends it with a table
-	cargo run --release --no-default-features -p kafkaefd -- demo $(ARGS)
+	cargo run --release --no-default-features --features demo -p kafkaefd -- demo $(ARGS)
 
 test: ## run every test, including those against a real Kafka, registry and InfluxDB
 	cargo test --workspace --no-run

@@ -8,6 +8,7 @@ use stage::stdout;
 use crate::admin::AdminCommand;
 use crate::completions::{CompletionsArgs, ManArgs};
 use crate::dead_letters::DeadLettersCommand;
+#[cfg(feature = "demo")]
 use crate::demo::DemoArgs;
 use crate::failure::{Done, Failure};
 use crate::groups::GroupsCommand;
@@ -38,6 +39,7 @@ pub struct Cli {
 // In the order of an operator's day: the pipeline, the messages, the cluster, the schemas, the load.
 #[derive(Subcommand, Debug)]
 enum Command {
+    #[cfg(feature = "demo")]
     Demo(DemoArgs),
     Top(TopArgs),
     Latency(LatencyArgs),
@@ -62,6 +64,7 @@ impl Cli {
     /// Runs the sub-command.
     pub async fn run(self) -> ExitCode {
         match self.command {
+            #[cfg(feature = "demo")]
             Command::Demo(args) => args.run().await,
             Command::Top(args) => end(args.run().await),
             Command::Latency(args) => end(args.run().await),

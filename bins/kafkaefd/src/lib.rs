@@ -7,10 +7,12 @@ pub mod cluster;
 mod compatibility;
 pub mod completions;
 pub mod dead_letters;
+#[cfg(feature = "demo")]
 pub mod demo;
 pub mod failure;
 pub mod groups;
 pub mod hello;
+mod histogram;
 pub mod inject;
 pub mod latency;
 pub mod legacy_flags;

@@ -162,6 +162,84 @@ fn every_crate_has_the_workspaces_lints() {
     }
 }
 
+/// Who may know whom, as ARCHITECTURE.md draws it. What only tests know (`[dev-dependencies]`) is not held to it.
+#[test]
+fn crates_know_only_whom_they_may() {
+    const LIBRARIES: [&str; 3] = ["confluent-avro", "sal", "stage"];
+    const STAGES: [&str; 3] = ["salmock", "saltransform", "influxsink"];
+    let allowed: [(&str, Vec<&str>); 9] = [
+        ("libs/confluent-avro", vec![]),
+        ("libs/http-server", vec![]),
+        ("libs/sal", vec!["confluent-avro"]),
+        ("libs/devstack", vec!["http-server", "sal"]),
+        ("libs/stage", vec!["confluent-avro", "http-server", "sal"]),
+        ("bins/salmock", LIBRARIES.to_vec()),
+        ("bins/saltransform", LIBRARIES.to_vec()),
+        ("bins/influxsink", LIBRARIES.to_vec()),
+        ("bins/kafkaefd", [&LIBRARIES[..], &STAGES, &["devstack"]].concat()),
+    ];
+    let ours = Regex::new(
+        r"(?m)^(confluent-avro|http-server|sal|devstack|stage|salmock|saltransform|influxsink|kafkaefd)\b",
+    )
+    .unwrap();
+    let mut seen = 0;
+    for (krate, allowed) in allowed {
+        let manifest = read(&format!("{krate}/Cargo.toml"));
+        let dependencies = manifest
+            .split("\n[")
+            .find_map(|part| part.strip_prefix("dependencies]\n"));
+        for name in ours
+            .find_iter(dependencies.unwrap_or_default())
+            .map(|found| found.as_str())
+        {
+            assert!(allowed.contains(&name), "{krate} must not depend on {name}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 15, "{seen}");
+}
+
+/// The operator's command works with other people's stages; only its demo has some within it.
+#[test]
+fn only_the_demo_knows_the_stages() {
+    let of_stages = Regex::new(r"\b(salmock|saltransform|influxsink|devstack)::").unwrap();
+    let found = sources().into_iter().filter(|(path, text)| {
+        path.starts_with("bins/kafkaefd/src/")
+            && !path.starts_with("bins/kafkaefd/src/demo/")
+            && of_stages.is_match(own(text))
+    });
+    let found: Vec<_> = found.map(|(path, _)| path).collect();
+    assert!(found.is_empty(), "{found:?}");
+}
+
+/// Words of a private dialect, where an engineer of this field has a word of their own.
+#[test]
+fn documents_are_written_in_plain_english() {
+    let dialect = Regex::new(
+        r"(?i)\b(is away|are away|on its way|on their way|made anew|the data's way|lets us not in|is no (?:topic|message|error)|so many (?:bytes|seconds|messages)|goes on with|said in|are told|as was asked for)",
+    )
+    .unwrap();
+    let mut documents: Vec<PathBuf> = files(&root().join("docs"), "md");
+    for name in ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md"] {
+        documents.push(root().join(name));
+    }
+    let mut found = Vec::new();
+    for path in documents {
+        let text = fs::read_to_string(&path).unwrap();
+        // Tables of measurements have the names of faults and rows.
+        let lines = text
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| !line.starts_with('|'));
+        for (number, line) in lines {
+            if let Some(words) = dialect.find(line) {
+                found.push(format!("{}:{}: {}", path.display(), number + 1, words.as_str()));
+            }
+        }
+    }
+    assert!(found.is_empty(), "say it in standard terms: {found:#?}");
+}
+
 #[test]
 fn the_readme_and_the_code_name_the_same_metrics() {
     // In the code a metric is made by one of five functions; in the README it is the first cell of a table's row.

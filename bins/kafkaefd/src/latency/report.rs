@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::read::Window;
 use super::spans::{Quantiles, Spans, Step};
-use crate::demo::metrics::Times;
+use crate::histogram::Times;
 use crate::terminal::{Cell, Table, count, plural, span, strong, warn};
 
 /// The answer.

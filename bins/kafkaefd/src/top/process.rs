@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::prometheus_text::Metrics;
-use crate::demo::metrics::Times;
+use crate::histogram::Times;
 
 /// How long a process may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::demo::metrics::Times;
+use crate::histogram::Times;
 
 /// One process's metrics at one moment.
 #[derive(Debug, Default, Clone)]

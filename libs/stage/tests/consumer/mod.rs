@@ -13,10 +13,12 @@ use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use stage::config::ServiceArgs;
-use stage::intake::{Consumed, Intake, IntakeOptions, Topics, Worker, WorkerError, WorkerFactory};
+use stage::intake::{
+    Consumed, Intake, IntakeError, IntakeOptions, Topics, Worker, WorkerError, WorkerFactory, run_generations,
+};
 use stage::kafka::Reporter;
 use stage::metrics::KafkaMetrics;
-use stage::service::Service;
+use stage::service::{Service, Shutdown};
 
 pub(crate) const TOPIC: &str = "in";
 /// A message with which the worker of a test panics.
@@ -140,10 +142,19 @@ impl Consumer {
         change(&mut options);
         let reporter = Reporter::new(metrics.clone(), service.readiness.part("kafka"));
         let (seen, shutdown) = (seen.clone(), service.shutdown.clone());
+        let patience = options.stuck_timeout;
+        let wait = Mutex::new(Some(wait));
+        let run = move |shutdown: &Shutdown, say: &dyn Fn(Result<(), IntakeError>)| {
+            let intake = Intake::new(options.clone(), reporter.renewed()).unwrap();
+            let result = intake.run(&seen, shutdown);
+            if let Some(wait) = wait.lock().unwrap().take_if(|_| result.is_ok()) {
+                wait();
+            }
+            say(result);
+        };
+        let of_generations = metrics.clone();
         let thread = std::thread::spawn(move || {
-            let intake = Intake::new(options, reporter).unwrap();
-            intake.run(&seen, &shutdown).unwrap();
-            wait();
+            run_generations(&shutdown, &of_generations, patience, run, IntakeError::remake).unwrap();
         });
         Self {
             service,
