@@ -22,9 +22,9 @@ use super::options::{IntakeOptions, Topics};
 use super::retention::Losses;
 use super::settings;
 use super::time_range::RangeReader;
+use super::topic_ids::FirstIds;
 use super::transaction::Commits;
 use super::vitals::Vitals;
-use crate::kafka::native::TopicId;
 use crate::kafka::{Reporter, native};
 
 /// How long a revoke waits for what is in flight. Longer than any healthy batch, shorter than the group waits for us.
@@ -55,6 +55,7 @@ pub(super) struct IntakeContext {
     pub(super) losses: Losses,
     /// Whether this process has read anything.
     pub(super) has_read: Arc<AtomicBool>,
+    pub(super) topic_ids: FirstIds,
     /// With `--auto-offset-reset latest`: the topics of the intake, to tell a new group from new partitions.
     pub(super) starts_at_latest: Option<Topics>,
     /// With `--rewind-to-start`: the partitions that were rewound already, as each is rewound once.
@@ -173,6 +174,7 @@ impl IntakeContext {
             fetched: FetchedToEnd::new(),
             losses: Losses::new(reporter.clone()),
             has_read: Arc::clone(&options.has_read),
+            topic_ids: FirstIds::default(),
             starts_at_latest: (settings::starts_at_latest(options) && !options.rewind_to_start)
                 .then(|| options.topics.clone()),
             rewound: options.rewind_to_start.then(Default::default),
@@ -282,7 +284,7 @@ impl IntakeContext {
         let (topic, number) = (&partition.topic, partition.number);
         if offset < expected {
             // librdkafka found its offset out of range. Which topic this is shows with the next look at the ids.
-            self.begins_anew(topic, number, None);
+            self.begins_anew(topic, number);
             let new = self.assignments.find(topic, number).unwrap_or(partition);
             new.expect(Some(offset + 1));
             new.restart_at(offset);
@@ -295,14 +297,14 @@ impl IntakeContext {
     }
 
     /// What comes of the partition from now on is of another log than what was taken.
-    pub(super) fn begins_anew(&self, topic: &str, number: i32, id: Option<TopicId>) {
+    fn begins_anew(&self, topic: &str, number: i32) {
         if let Some(old) = self.assignments.find(topic, number) {
             self.assignments.supersede(&old, 0);
         }
         self.assigned.update(topic, number, |known| {
             known.start = None;
             known.end = None;
-            known.topic_id = id;
+            known.topic_id = None;
             known.is_pinned = false;
         });
     }

@@ -25,6 +25,7 @@ use super::assigned::{Known, OffsetMetadata};
 use super::context::IntakeContext;
 use super::lag;
 use super::options::Topics;
+use super::topic_ids;
 use crate::kafka::native;
 
 /// How long one question about offsets may take when partitions are assigned.
@@ -62,6 +63,7 @@ pub(super) fn find(
             return;
         }
     };
+    topic_ids::note(context, &answers.topic_ids);
     let starts_at_end = starts_at_end(context, consumer, &answers, places.len());
     let mut passed_over = 0;
     for (topic, number) in places {

@@ -6,6 +6,7 @@
 //! anew, and the next ones begin at the new topic's beginning.
 
 use std::collections::{BTreeSet, HashMap};
+use std::sync::Mutex;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 
 use super::context::IntakeContext;
 use crate::kafka::native::{self, TopicId};
+use crate::lock;
 
 /// How long the question may take.
 const WAIT: Duration = Duration::from_secs(5);
@@ -35,6 +37,36 @@ pub(super) fn watch(
     }
 }
 
+/// The topics as the client first saw them: what librdkafka keeps of their partitions it keeps while they are assigned to others,
+/// too.
+#[derive(Debug, Default)]
+pub(super) struct FirstIds(Mutex<HashMap<String, TopicId>>);
+
+impl FirstIds {
+    /// Notes ids; answers a topic that is another one than it was.
+    fn note(&self, ids: &HashMap<String, TopicId>) -> Option<String> {
+        let mut first = lock(&self.0);
+        let mut other = None;
+        for (topic, id) in ids {
+            match first.get(topic) {
+                Some(before) if before != id => other = Some(topic.clone()),
+                Some(_) => {}
+                None => drop(first.insert(topic.clone(), id.clone())),
+            }
+        }
+        other
+    }
+}
+
+/// The brokers have told ids: if a topic is another one than the client first saw, the clients are made anew.
+pub(super) fn note(context: &IntakeContext, ids: &HashMap<String, TopicId>) {
+    if let Some(topic) = context.topic_ids.note(ids)
+        && !context.vitals.is_stale.swap(true, Ordering::Relaxed)
+    {
+        tracing::warn!(topic, "the consumer knows a topic that was deleted and recreated");
+    }
+}
+
 /// Has the clients made anew if a topic is another one than before. On the poll thread.
 pub(super) fn compare(context: &IntakeContext, ids: &HashMap<String, TopicId>) {
     let mut recreated = BTreeSet::new();
@@ -45,10 +77,29 @@ pub(super) fn compare(context: &IntakeContext, ids: &HashMap<String, TopicId>) {
             (Some(before), Some(id)) if before != id => drop(recreated.insert((topic.to_owned(), number))),
             _ => {}
         });
-    if recreated.is_empty() || context.vitals.is_stale.swap(true, Ordering::Relaxed) {
+    if recreated.is_empty() {
+        return note(context, ids);
+    }
+    if context.vitals.is_stale.swap(true, Ordering::Relaxed) {
         return;
     }
     for (topic, number) in recreated {
         context.losses.recreated(&topic, number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_topic_is_the_one_that_the_client_first_saw() {
+        let ids = |id: &str| HashMap::from([("t".to_owned(), TopicId::parse(id).unwrap())]);
+        let (one, another) = (ids("xtzWWN4bTjitpL3kfd9s5g"), ids("ztzWWN4bTjitpL3kfd9s5g"));
+        let first = FirstIds::default();
+        assert_eq!(first.note(&one), None);
+        assert_eq!(first.note(&one), None);
+        assert_eq!(first.note(&another).as_deref(), Some("t"));
+        assert_eq!(first.note(&another).as_deref(), Some("t"), "for good");
     }
 }
