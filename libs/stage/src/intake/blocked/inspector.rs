@@ -1,5 +1,6 @@
 //! The thread that looks into suspects, and again into held partitions: it waits for brokers, which the poll thread must not.
 
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{RecvTimeoutError, Sender};
@@ -52,7 +53,7 @@ impl Inspector<'_> {
     }
 
     fn look(&self, suspect: &Suspect) {
-        let Suspect { key, at } = suspect;
+        let Suspect { key, at, .. } = suspect;
         match self.probe(key, *at) {
             Ok((probe, Found::Undecodable { batch, reason })) => {
                 let from = at.to_raw().filter(|from| *from >= 0).unwrap_or(batch);
@@ -66,6 +67,15 @@ impl Inspector<'_> {
                 if self.consumer.context().blocked.skips {
                     self.skip(&probe, key, &held);
                 }
+            }
+            Ok((_, Found::Readable)) if self.consumer.context().blocked.is_read_by_others(suspect) => {
+                tracing::warn!(
+                    topic = key.0,
+                    partition = key.1,
+                    "other clients read this partition, and this one does not"
+                );
+                let vitals = &self.consumer.context().vitals;
+                vitals.is_stale.store(true, Ordering::Relaxed);
             }
             // It was thrown back from where it can be read: another copy of the batch is well.
             Ok((_, Found::Readable)) => self.send(Order::Reread(suspect.clone())),
@@ -88,6 +98,7 @@ impl Inspector<'_> {
             Ok((_, Found::OutOfRange)) => self.send(Order::Restart(Suspect {
                 key: key.clone(),
                 at: held.at,
+                is_unanswered: false,
             })),
             Ok((probe, Found::Undecodable { .. })) if self.consumer.context().blocked.skips => {
                 self.skip(&probe, key, held);

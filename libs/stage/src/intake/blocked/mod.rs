@@ -57,6 +57,8 @@ pub(super) type Key = (String, i32);
 pub(super) struct Suspect {
     pub(super) key: Key,
     pub(super) at: Offset,
+    /// No broker has answered a fetch of it: where it can be read, this client asks the wrong one.
+    pub(super) is_unanswered: bool,
 }
 
 /// A partition that is paused in front of a batch.
@@ -98,6 +100,8 @@ struct Watched {
     looks: u32,
     /// Found readable, or not to be asked.
     trusted: Option<(Offset, Instant)>,
+    /// Where a client of its own could read it, and this one did not.
+    readable_at: Option<Offset>,
 }
 
 impl Blocked {
@@ -172,7 +176,12 @@ impl Blocked {
             return false;
         }
         let key = (partition.topic.to_string(), partition.number);
-        self.suspect(&mut assigned, key, Offset::Offset(next));
+        let suspect = Suspect {
+            key,
+            at: Offset::Offset(next),
+            is_unanswered: false,
+        };
+        self.suspect(&mut assigned, suspect);
         true
     }
 
@@ -197,10 +206,13 @@ impl Blocked {
             let waits = state.fetchq_cnt == 0 && (0..end).contains(&state.next_offset);
             // After a wrong checksum the position may be any.
             let is_lost = has_erred && state.next_offset != end && at.to_raw().is_none_or(|next| next < end);
-            let is_still = end > 0 && (waits || is_lost) && !all_paused && !held.contains_key(key);
+            let is_unanswered = end < 0 && state.fetch_state == "active";
+            let is_behind = end > 0 && (waits || is_lost);
+            let is_still = (is_behind || is_unanswered) && !all_paused && !held.contains_key(key);
             if !is_still || watched.seen_at != at {
                 *watched = Watched {
                     trusted: watched.trusted,
+                    readable_at: watched.readable_at,
                     ..Watched::from(watched.start)
                 };
                 watched.seen_at = at;
@@ -208,25 +220,40 @@ impl Blocked {
             }
             watched.looks += 1;
             if watched.looks >= LOOKS || has_erred {
-                suspects.push((key.clone(), at));
+                suspects.push(Suspect {
+                    key: key.clone(),
+                    at,
+                    is_unanswered,
+                });
             }
         }
-        for (key, at) in suspects {
-            self.suspect(&mut assigned, key, at);
+        for suspect in suspects {
+            self.suspect(&mut assigned, suspect);
         }
     }
 
     /// Has the inspector look into a partition, unless it has a moment ago.
-    fn suspect(&self, assigned: &mut Assigned, key: Key, at: Offset) {
-        let Some(watched) = assigned.partitions.get_mut(&key) else {
+    fn suspect(&self, assigned: &mut Assigned, suspect: Suspect) {
+        let at = suspect.at;
+        let Some(watched) = assigned.partitions.get_mut(&suspect.key) else {
             return;
         };
         let is_trusted = watched
             .trusted
             .is_some_and(|(found, since)| found == at && since.elapsed() < TRUST);
-        if !is_trusted && self.suspects.try_send(Suspect { key, at }).is_ok() {
+        if !is_trusted && self.suspects.try_send(suspect).is_ok() {
             watched.trusted = Some((at, Instant::now()));
         }
+    }
+
+    /// A client of its own reads a partition where ours does not: whether ours never will, as it asks a broker that does not lead
+    /// it. That is so where it has had no answer at all, or stands there still after it was sent back.
+    pub(super) fn is_read_by_others(&self, suspect: &Suspect) -> bool {
+        let mut assigned = lock(&self.assigned);
+        let Some(watched) = assigned.partitions.get_mut(&suspect.key) else {
+            return false;
+        };
+        suspect.is_unanswered || watched.readable_at.replace(suspect.at) == Some(suspect.at)
     }
 
     /// Says how things stand.
@@ -258,6 +285,7 @@ impl From<Offset> for Watched {
             seen_at: start,
             looks: 0,
             trusted: None,
+            readable_at: None,
         }
     }
 }

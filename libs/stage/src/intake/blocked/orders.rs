@@ -68,14 +68,14 @@ impl Orders<'_> {
                 self.seek(key, Offset::Offset(*to))?;
                 blocked.let_go(key, Offset::Offset(*to));
             }
-            Order::Reread(Suspect { key, at })
+            Order::Reread(Suspect { key, at, .. })
                 if blocked.is_at(key, *at, self.assignments)
                     && blocked.forget_errors()
                     && matches!(at, Offset::Offset(_)) =>
             {
                 self.seek(key, *at)?;
             }
-            Order::Restart(Suspect { key, at })
+            Order::Restart(Suspect { key, at, .. })
                 if blocked.is_at(key, *at, self.assignments)
                     && (blocked.is_held(key) || blocked.forget_errors()) =>
             {
