@@ -110,7 +110,7 @@ impl Tally {
         self.repeated += repeated;
         if !has_fate {
             self.lost += weight;
-        } else if entry.wrong > 0 || exactly_once && repeated > 0 {
+        } else if entry.wrong > 0 || exactly_once && repeated > 0 && !entry.may_repeat {
             self.duplicated += weight;
         }
     }

@@ -35,6 +35,9 @@ pub(super) async fn while_running(world: &mut Injection, read_by: Stage) -> Outc
         world.wait(500..4_000).await;
         world.cluster.create(std::slice::from_ref(&topic)).await?;
         world.traffic.renew()?;
+        if read_by == Stage::Transform {
+            lock(&world.ledger).made_anew_unnoticed(&lines);
+        }
         send(world, &lines, messages);
         hold(world, &lines, false);
         world.wait(500..2_000).await;

@@ -66,6 +66,9 @@ pub(crate) struct Entry {
     pub(crate) record: Option<Origin>,
     /// How many messages of a batch this entry stands for; mostly one.
     pub(crate) weight: u64,
+    /// Whether it was sent to a topic that had just been made anew while it was read: what is read of such a topic before that is
+    /// noticed is read again, also in transactions.
+    pub(crate) may_repeat: bool,
     /// Undisturbed time of the run when it was sent.
     pub(crate) since: Duration,
 }

@@ -1,9 +1,12 @@
 //! The ledger's questions: what is still outstanding, where to look for it, and what waits for too long.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Due, Ledger, Origin, Stage};
+
+/// The stages ask every 10 s which topics they read, and an answer takes its time.
+const UNNOTICED_FOR: Duration = Duration::from_secs(20);
 
 impl Ledger {
     /// Notes how far a group has committed: messages that carry nothing are passed.
@@ -158,6 +161,12 @@ impl Ledger {
     pub(crate) fn made_anew(&mut self, topic: &str) {
         self.by_origin.retain(|origin, _| &*origin.topic != topic);
         self.letter_origins.retain(|(_, origin)| &*origin.topic != topic);
+    }
+
+    /// Topics were made anew while a stage reads them.
+    pub(crate) fn made_anew_unnoticed(&mut self, lines: &[usize]) {
+        let until = Instant::now() + UNNOTICED_FOR;
+        self.unnoticed.extend(lines.iter().map(|line| (*line, until)));
     }
 
     /// Does not wait any longer for what the first `upto` messages are due; answers how many that are. What still comes is noted.

@@ -10,6 +10,7 @@ mod tests;
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 pub(crate) use self::entry::{Due, Entry, Letter, Name, Origin, Stage, Why};
 use crate::undisturbed::Undisturbed;
@@ -37,6 +38,8 @@ pub(crate) struct Ledger {
     pub(crate) clock: Undisturbed,
     /// Processes and partitions that stood still, each in words.
     stuck: Vec<String>,
+    /// Topics that were made anew while they were read, by number, and until when that may not have been noticed.
+    unnoticed: HashMap<usize, Instant>,
     /// What was said in this window.
     said: HashSet<String>,
     complaints: Vec<String>,
@@ -83,7 +86,12 @@ impl Ledger {
     /// Notes a message before it is sent; answers its number.
     pub(crate) fn begin(&mut self, sal: Option<(Name, i64)>, due: Due) -> usize {
         let number = self.entries.len();
+        let may_repeat = sal.is_some_and(|((line, _), _)| {
+            let until = self.unnoticed.get(&line);
+            until.is_some_and(|until| *until > Instant::now())
+        });
         self.entries.push(Entry {
+            may_repeat,
             window: self.window,
             sal,
             due,

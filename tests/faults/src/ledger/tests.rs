@@ -161,6 +161,16 @@ fn offsets_of_a_topic_made_anew_are_other_messages() {
 }
 
 #[test]
+fn what_is_sent_before_a_recreation_is_noticed_may_repeat() {
+    let mut ledger = with_one(Due::Stored);
+    ledger.made_anew_unnoticed(&[0]);
+    let second = ledger.begin(Some(((0, 8), 1_001)), Due::Stored);
+    let other = ledger.begin(Some(((1, 8), 1_001)), Due::Stored);
+    let may_repeat = [0, second, other].map(|number| ledger.entries[number].may_repeat);
+    assert_eq!(may_repeat, [false, true, false]);
+}
+
+#[test]
 fn a_partition_in_which_messages_wait_is_named_with_its_stage() {
     let mut ledger = with_one(Due::Stored);
     assert!(
