@@ -24,7 +24,7 @@ use stage::registry::Registry;
 const INPUT: &str = "Mock_telemetry";
 const OUTPUT: &str = "lsst.sal.Mock_state";
 /// Enough for a pipe (64 KiB) to be full of log lines long before the last one is carried.
-const MESSAGES: usize = 400;
+const MESSAGES: usize = 1_200;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
