@@ -64,38 +64,31 @@ impl Losses {
 
     /// The topic was deleted and made anew.
     pub(super) fn recreated(&self, topic: &str, partition: i32) {
-        self.reporter
-            .metrics()
-            .recreated
-            .with_label_values(&[topic])
-            .inc();
         tracing::warn!(
             topic,
             partition,
             "topic was deleted and made anew: read from its beginning; what was not read of the old one is gone"
         );
-        self.say(
-            &format!("recreated {topic}"),
-            format!("{topic} was deleted and made anew; it is read from its beginning"),
-        );
+        self.begins_again(topic, "was deleted and made anew");
     }
 
     /// The log ends before the group's offset.
     pub(super) fn behind_the_end(&self, topic: &str, partition: i32, committed: i64) {
-        self.reporter
-            .metrics()
-            .recreated
-            .with_label_values(&[topic])
-            .inc();
         tracing::warn!(
             topic,
             partition,
             committed,
             "partition ends before the group's offset: its topic was made anew, or brokers lost messages; read from its beginning"
         );
+        self.begins_again(topic, "ended before the group's offset");
+    }
+
+    fn begins_again(&self, topic: &str, why: &str) {
+        let recreated = &self.reporter.metrics().recreated;
+        recreated.with_label_values(&[topic]).inc();
         self.say(
             &format!("recreated {topic}"),
-            format!("{topic} ended before the group's offset; it is read from its beginning"),
+            format!("{topic} {why}; it is read from its beginning"),
         );
     }
 

@@ -14,7 +14,7 @@ use super::{Unacknowledged, Waiting};
 
 /// How often the topics are looked at.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
-/// The same for a topic that exists: brokers may elect a leader meanwhile.
+/// A record of a topic that exists may be on its way for so long: brokers may elect a leader meanwhile.
 const STALLED_AFTER: Duration = Duration::from_secs(10);
 /// How long the cluster may take to say whether a topic exists.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
