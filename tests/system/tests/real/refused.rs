@@ -34,19 +34,17 @@ impl Outcomes<usize> for Noted {
     }
 }
 
-/// Writes points of these fields at these times (microseconds before now); answers their fates and the requests.
+/// Writes points of these lines without a time, each at its time in microseconds; answers their fates and the requests.
 fn deliver(
     target: &InfluxTarget,
     points: impl Iterator<Item = (String, i64)> + Send,
     runtime: &tokio::runtime::Handle,
 ) -> (Noted, u64) {
     let mut batch = Batch::default();
-    let now = stage::unix_micros();
-    for (at, (fields, age)) in points.enumerate() {
-        let time = now - age;
+    for (at, (line, time)) in points.enumerate() {
         batch
             .lines_mut()
-            .extend_from_slice(format!("m {fields} {time}\n").as_bytes());
+            .extend_from_slice(format!("{line} {time}\n").as_bytes());
         batch.add(at, time);
     }
     let metrics = SinkMetrics::register(&prometheus::Registry::new()).unwrap();
@@ -63,9 +61,16 @@ fn deliver(
     (noted, metrics.request_seconds.get_sample_count())
 }
 
-/// A second each, from an age of `from` seconds on.
-fn seconds(from: usize, at: usize) -> i64 {
-    (from + at) as i64 * 1_000_000
+/// A second before the one before, the first at this time.
+fn second(first: i64, at: usize) -> i64 {
+    first - at as i64 * 1_000_000
+}
+
+/// Where the hour of the database's shards begins, and the time since then; in microseconds.
+fn hour() -> (i64, i64) {
+    const HOUR: i64 = 3_600_000_000;
+    let now = stage::unix_micros();
+    (now - now % HOUR, now % HOUR)
 }
 
 fn every_second_is_refused(target: &InfluxTarget, runtime: &tokio::runtime::Handle) {
@@ -80,24 +85,52 @@ fn every_second_is_refused(target: &InfluxTarget, runtime: &tokio::runtime::Hand
         let refused = noted.rejected.values().all(|detail| detail.contains(words));
         assert!(refused, "{:?}", noted.rejected.first_key_value());
     };
-    // What is older than the hour and in the shard of a younger point is taken, if the two come together: shards are an hour
-    // long, and begin with it.
+    // Shards are an hour long, and begin with it. What is older than the retention is taken if it comes into the shard of
+    // a younger point.
+    let (hour, past) = hour();
+    let in_one_shard = if past > POINTS as i64 * 1_000_000 {
+        hour + past
+    } else {
+        hour - 1
+    };
     let ages = (0..POINTS).map(|at| match at % 2 {
-        0 => (format!("v={at}.5"), seconds(7_300, at)),
-        _ => (format!("v={at}.5"), seconds(0, at)),
+        0 => (format!("m v={at}.5"), second(in_one_shard - 7_300_000_000, at)),
+        _ => (format!("m v={at}.5"), second(in_one_shard, at)),
     });
     let (noted, requests) = deliver(target, ages, runtime);
     is(&noted, "retention policy");
     assert!(requests <= 3, "beyond retention: {requests} requests");
 
-    let types = (0..POINTS).map(|at| match at % 2 {
-        0 => (format!("v={at}i"), seconds(0, at) + 1),
-        _ => (format!("v={at}.5"), seconds(0, at) + 1),
-    });
-    let (noted, requests) = deliver(target, types, runtime);
+    let types = |measurement: &'static str, first: i64| {
+        (0..POINTS).map(move |at| match at % 2 {
+            0 => (format!("{measurement} v={at}i"), second(first, at)),
+            _ => (format!("{measurement} v={at}.5"), second(first, at)),
+        })
+    };
+    let (noted, requests) = deliver(target, types("m", in_one_shard - 1), runtime);
     is(&noted, "field type conflict");
-    // Each shard tells of its own points.
-    assert!(requests <= 20, "type conflict: {requests} requests");
+    assert!(requests <= 3, "type conflict: {requests} requests");
+
+    // Each shard tells of its own points only: where one ends is found by halves.
+    let boundary = if past < 1_800_000_000 {
+        hour
+    } else {
+        hour + 3_600_000_000
+    };
+    for middle in [1, POINTS / 3, POINTS / 2] {
+        let measurement = ["n", "o", "p"][middle % 3];
+        let first = boundary + middle as i64 * 1_000_000 + 500_000;
+        let floats = (0..POINTS).map(|at| (format!("{measurement} v=0.5"), second(first, at)));
+        let (noted, _) = deliver(target, floats, runtime);
+        assert_eq!(noted.written.len(), POINTS);
+        let (noted, requests) = deliver(target, types(measurement, first - 1), runtime);
+        is(&noted, "field type conflict");
+        let limit = 3 + 2 * u64::from(POINTS.ilog2() + 1);
+        assert!(
+            requests <= limit,
+            "type conflict in two shards: {requests} requests"
+        );
+    }
 }
 
 fn target(services: &Services, key: &str, place: Place, token: Token) -> InfluxTarget {
