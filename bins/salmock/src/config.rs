@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sal::name::Dialect;
 use sal::time::TimeScale;
+use schema_dir::{SchemaDir, SchemaDirError};
 use stage::config::{KafkaArgs, RegistryArgs, ServiceArgs, seconds};
-use stage::schema_dir::{SchemaDir, SchemaDirError};
 
 const EXAMPLE: &str = "\
 Examples:

@@ -12,10 +12,10 @@ use sal::avro::Options;
 use sal::encode::Encoder;
 use sal::plan::{Plan, PlanError};
 use sal::wire::{Message, WireError};
+use schema_dir::{SchemaDir, SchemaDirError};
 use serde_json::{Value, json};
 use stage::config::EXIT_USAGE;
 use stage::sanitize;
-use stage::schema_dir::{SchemaDir, SchemaDirError};
 use stage::unix_micros;
 
 use crate::config::{CheckArgs, time_scale};

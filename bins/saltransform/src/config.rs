@@ -102,7 +102,7 @@ impl InitArgs {
     /// What may be done to a subject beyond adding a version to it.
     pub(crate) fn rules(&self) -> PublishRules {
         PublishRules {
-            drop_wire_extras: self.drop_wire_extras,
+            objection: (!self.drop_wire_extras).then_some(sal::avro::lost_wire_extras),
             make_latest: self.make_latest,
         }
     }

@@ -10,10 +10,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rdkafka::error::KafkaError;
 use sal::avro::Options;
 use sal::name::TopicName;
+use schema_dir::{SchemaDir, SchemaDirError};
 use stage::config::KafkaConfigError;
 use stage::kafka::{self, ReachError};
 use stage::registry::{Registry, RegistryError, RegistrySetupError};
-use stage::schema_dir::{SchemaDir, SchemaDirError};
 use stage::stdout;
 use stage::topics::{self, Created, Shape};
 

@@ -111,7 +111,7 @@ async fn look_ahead(
     for outcome in outcomes {
         match outcome {
             Ok(_) => {}
-            Err(error @ RegistryError::LosesWireExtras { .. }) => losers.push(error),
+            Err(error @ RegistryError::Objection { .. }) => losers.push(error),
             Err(RegistryError::NotLatest { subject, newer }) => older.push((subject, newer)),
             Err(error) => return Err(error.into()),
         }

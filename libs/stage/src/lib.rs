@@ -14,7 +14,6 @@
 //! | [`readable`] | its key and headers as JSON |
 //! | [`registry`] | schemas by id and by subject: cached, single-flight; waited for while they are unknown |
 //! | [`records`] | records as JSON, by those schemas |
-//! | [`schema_dir`] | the same from a directory |
 //! | [`dead_letter`] | what cannot be carried: the original bytes, with origin, stage and reason |
 //! | [`tls`] | whom the clients of registry and database trust |
 //! | [`retry`] | whether another try can help, and when |
@@ -45,7 +44,6 @@ pub mod records;
 pub mod registry;
 pub mod retry;
 pub mod sanitize;
-pub mod schema_dir;
 pub mod service;
 pub mod stderr;
 pub mod stdout;

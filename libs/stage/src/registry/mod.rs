@@ -31,7 +31,7 @@ use crate::tls::{self, TlsError};
 
 pub use grace::Grace;
 pub use operate::{Judgement, VersionedSchema};
-pub use publish::{PublishRules, Published};
+pub use publish::{Objection, PublishRules, Published};
 
 /// A schema as the registry holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,16 +96,13 @@ pub enum RegistryError {
         /// The versions that stand in front of it, ascending.
         newer: Vec<u32>,
     },
-    /// The subject's latest schema was made with wire extras, and the new one was not.
-    #[error(
-        "the latest schema of subject {subject} has wire extras, and this one would lose them ({lost}): messages no longer \
-         fit it"
-    )]
-    LosesWireExtras {
+    /// The caller's own rule forbids replacing the subject's latest schema.
+    #[error("the latest schema of subject {subject} {objection}")]
+    Objection {
         /// The subject.
         subject: String,
-        /// What would be lost.
-        lost: String,
+        /// The rest of the sentence.
+        objection: String,
     },
     /// The registry refuses what was sent (an incompatible schema).
     #[error("the schema registry refuses {what}: {reason}")]
@@ -123,7 +120,7 @@ impl RegistryError {
         match self {
             Self::Missing { .. } => Verdict::DeadLetter,
             Self::Away { .. } | Self::Denied { .. } | Self::Reassigned { .. } => Verdict::Retry(None),
-            Self::Refused { .. } | Self::NotLatest { .. } | Self::LosesWireExtras { .. } => Verdict::Fatal,
+            Self::Refused { .. } | Self::NotLatest { .. } | Self::Objection { .. } => Verdict::Fatal,
         }
     }
 }
