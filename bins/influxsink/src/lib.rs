@@ -19,7 +19,9 @@
 pub mod batch;
 pub mod config;
 mod in_flight;
+mod labels;
 pub mod line;
+pub mod metrics;
 mod naming;
 mod overwrites;
 mod replay;

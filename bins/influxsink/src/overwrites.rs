@@ -192,7 +192,7 @@ impl Overwrite {
 
 #[cfg(test)]
 mod tests {
-    use stage::metrics::SinkMetrics;
+    use crate::metrics::SinkMetrics;
 
     use super::*;
 

@@ -15,12 +15,12 @@ use rdkafka::metadata::Metadata;
 use stage::Printable;
 use stage::intake::{TimeRange, Topics};
 use stage::kafka::{ReachError, reach};
-use stage::metrics::SinkMetrics;
 use stage::nearest::nearest;
 use stage::service::{Part, Shutdown};
 use tokio::runtime::Handle;
 
 use crate::config::Config;
+use crate::metrics::SinkMetrics;
 
 /// How long brokers that are away are waited for.
 const BROKER_TIMEOUT: Duration = Duration::from_secs(60);

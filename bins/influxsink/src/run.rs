@@ -10,13 +10,14 @@ use stage::config::KafkaConfigError;
 use stage::dead_letter::DeadLetters;
 use stage::intake::{Intake, IntakeError, IntakeOptions, run_generations};
 use stage::kafka::Reporter;
-use stage::metrics::{KafkaMetrics, MetricsError, SinkMetrics};
+use stage::metrics::{KafkaMetrics, MetricsError};
 use stage::registry::{Grace, Registry, RegistrySetupError};
 use stage::service::{Part, Service, SharedPart, Shutdown};
 use stage::topics;
 use tokio::runtime::Handle;
 
 use crate::config::{Config, To};
+use crate::metrics::SinkMetrics;
 use crate::overwrites::Overwrites;
 use crate::replay::{Replay, ReplayError};
 use crate::schema_cache::SharedSchemaCache;

@@ -8,15 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stage::dead_letter::Reason;
-use stage::metrics::SinkMetrics;
 use stage::registry::{Grace, RegistryError};
 use stage::retry::{Backoff, Verdict};
 use stage::service::{SharedPart, Shutdown};
 use tokio::runtime::Handle;
 
-use crate::config::SchemaMismatch;
-use crate::schemas::{Found, Schemas};
 use confluent_avro::point::{Mapping, Plan, SchemaError};
+
+use crate::config::SchemaMismatch;
+use crate::metrics::SinkMetrics;
+use crate::schemas::{Found, Schemas};
 
 /// The longest wait between two questions to a registry that answers, but not yet with the right schema.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(2);

@@ -20,16 +20,17 @@ use rdkafka::Message;
 use stage::dead_letter::{LetterFilter, Reason, SharedDeadLetters};
 use stage::intake::{Consumed, Receipt, Worker, WorkerError, WorkerFactory};
 use stage::kafka::Watched;
-use stage::metrics::SinkMetrics;
 use stage::service::Shutdown;
+
+use confluent_avro::frame::{Frame, FrameError};
 
 use crate::batch::{Batch, BatchLimits, BatchedPoint};
 use crate::in_flight::{InFlight, Permit, TimeRanges};
 use crate::line::{Encoded, Layout, LineEncoder, Refusal, Source};
+use crate::metrics::SinkMetrics;
 use crate::overwrites::{Fresh, Overwrites};
 use crate::schema_cache::{Lookup, SchemaCache, SharedSchemaCache};
 use crate::write::{Delivery, Outcomes};
-use confluent_avro::frame::{Frame, FrameError};
 
 /// How often a writer that waits for its first answer asks the database whether it is there.
 const PROBE_INTERVAL: Duration = Duration::from_secs(2);

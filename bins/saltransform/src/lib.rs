@@ -18,6 +18,8 @@ pub mod check;
 pub mod config;
 mod entry;
 pub mod init;
+mod labels;
+pub mod metrics;
 mod producer;
 pub mod register;
 pub mod run;

@@ -9,13 +9,14 @@ use stage::dead_letter::{self, DeadLetters, FeedsOnItself, LetterFilter, Reason}
 use stage::intake::{Intake, IntakeError, IntakeOptions, Topics, run_generations};
 use stage::kafka::Reporter;
 use stage::lock;
-use stage::metrics::{KafkaMetrics, MetricsError, TransformMetrics};
+use stage::metrics::{KafkaMetrics, MetricsError};
 use stage::registry::{Registry, RegistrySetupError};
 use stage::service::{Service, SharedPart, Shutdown};
 use stage::topics;
 use tokio::runtime::Handle;
 
 use crate::config::{OffsetReset, RunArgs, time_scale};
+use crate::metrics::TransformMetrics;
 use crate::producer::{self, Acknowledged, Identity, Producer, Transactional};
 use crate::schema_cache::{Naming, SharedSchemaCache, Surroundings};
 use crate::worker::Shared;

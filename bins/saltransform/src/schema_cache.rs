@@ -14,13 +14,13 @@ use sal::time::TimeScale;
 use stage::dead_letter::Reason;
 use stage::kafka::{TopicProbe, Unacknowledged};
 use stage::lock;
-use stage::metrics::TransformMetrics;
 use stage::registry::{Grace, Registry, RegistryError};
 use stage::retry::Verdict;
 use stage::service::SharedPart;
 use tokio::runtime::Handle;
 
 use crate::entry::{Entry, Target};
+use crate::metrics::TransformMetrics;
 use crate::versions::{Usable, Versions, newest_usable};
 
 /// How long a topic that has no usable schema counts as such before it is looked at again.

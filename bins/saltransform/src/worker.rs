@@ -10,11 +10,11 @@ use rdkafka::message::Message;
 use stage::dead_letter::{LetterFilter, Reason};
 use stage::intake::{Consumed, TransactionalSink, Worker, WorkerError, WorkerFactory};
 use stage::kafka::Watched;
-use stage::metrics::TransformMetrics;
 use stage::registry::RegistryError;
 use stage::retry::Backoff;
 use stage::service::{Shutdown, Wait};
 
+use crate::metrics::TransformMetrics;
 use crate::producer::{Counter, Producer, Returned, Sent};
 use crate::schema_cache::{SchemaCache, SharedSchemaCache};
 use crate::transform::{Outcome, Transformer};

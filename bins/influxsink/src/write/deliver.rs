@@ -10,13 +10,13 @@
 
 use bytes::Bytes;
 use stage::dead_letter::Reason;
-use stage::metrics::SinkMetrics;
 use stage::retry::Backoff;
 use stage::service::{Part, Shutdown};
 
 use super::suspects::{self, Accused, SentLine};
 use super::{Destination, Group, WriteResult};
 use crate::batch::{Batch, BatchedPoint, PendingBatch};
+use crate::metrics::SinkMetrics;
 
 /// How much of the database's words goes with a dead letter, in characters.
 const LONGEST_DETAIL: usize = 600;

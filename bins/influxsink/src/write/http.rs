@@ -14,11 +14,12 @@ use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue
 use reqwest::{Client, Response, Url, redirect};
 use tokio::runtime::Handle;
 
+use stage::tls::{self, TlsError};
+
 use super::answer::{Reply, WriteResult};
 use super::token::{Authorization, Token, TokenError};
 use crate::line::Precision;
-use stage::metrics::SinkMetrics;
-use stage::tls::{self, TlsError};
+use crate::metrics::SinkMetrics;
 
 /// Which InfluxDB, and where in it.
 #[derive(Clone, Debug)]

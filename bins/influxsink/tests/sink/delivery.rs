@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use devstack::influx::{Answer, InfluxServer};
 use influxsink::batch::{Batch, BatchedPoint};
+use influxsink::metrics::SinkMetrics;
 use influxsink::write::{Delivery, Destination, Ended, InfluxTarget, InfluxWriter, Outcomes, Place, Token};
 use stage::config::Secret;
 use stage::dead_letter::Reason;
-use stage::metrics::SinkMetrics;
 use stage::service::{Readiness, Shutdown};
 use tokio::runtime::{Builder, Runtime};
 

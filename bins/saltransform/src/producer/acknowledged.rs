@@ -15,12 +15,12 @@ use stage::dead_letter::{DeadLetters, Reason, is_too_large, shares_a_batch};
 use stage::intake::{Consumed, Receipt};
 use stage::kafka::{AnyClient, Progress, Reporter, TopicPrefetch, Watched};
 use stage::lock;
-use stage::metrics::TransformMetrics;
 use stage::service::Shutdown;
 
 use super::alone::Alone;
 use super::reports::{Reports, serve};
 use super::sent::Sent;
+use crate::metrics::TransformMetrics;
 
 /// A record that the broker refused waits this long before it is tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);

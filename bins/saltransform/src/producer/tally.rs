@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use stage::metrics::{KafkaMetrics, TransformMetrics};
+use stage::metrics::KafkaMetrics;
+
+use crate::metrics::TransformMetrics;
 
 /// What became of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

@@ -16,7 +16,6 @@ use stage::dead_letter::{self, Extent, Letter, Reason, is_too_large, shares_a_ba
 use stage::intake::{Consumed, Gate, TransactionalProducer, TransactionalSink};
 use stage::kafka::{Reporter, TopicPrefetch, TopicProbe};
 use stage::lock;
-use stage::metrics::TransformMetrics;
 use stage::origin::Origin;
 use stage::retry::Backoff;
 use stage::service::Shutdown;
@@ -29,6 +28,7 @@ use super::sent::{Counter, Sent};
 use super::tally::{Fate, Tally};
 use super::watched::Calls;
 use crate::entry::Target;
+use crate::metrics::TransformMetrics;
 
 /// How long one question about a topic may take.
 const METADATA: Duration = Duration::from_secs(5);

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use influxsink::batch::{Batch, BatchedPoint};
+use influxsink::metrics::SinkMetrics;
 use influxsink::write::{Delivery, Destination, Ended, InfluxTarget, InfluxWriter, Outcomes, Place, Token};
 use stage::config::Secret;
 use stage::dead_letter::Reason;
-use stage::metrics::SinkMetrics;
 use stage::service::{Readiness, Shutdown};
 
 use super::influx::{Influx1, Influx2};
