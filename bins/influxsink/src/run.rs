@@ -223,7 +223,7 @@ impl Sink {
             &self.dead_letter_topic,
             reporter.clone(),
             shutdown.clone(),
-            Box::new(move |reason| counted.with_label_values(&[reason.stage, reason.reason]).inc()),
+            Box::new(move |reason| counted.with_label_values(&[reason.step, reason.reason]).inc()),
         )
     }
 

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use stage::dead_letter::Reason;
+use stage::reason::Reason;
 use stage::registry::{Grace, RegistryError};
 use stage::retry::{Backoff, Verdict};
 use stage::service::{SharedPart, Shutdown};
@@ -119,7 +119,7 @@ impl SchemaCache {
                     if source.mismatch == SchemaMismatch::DeadLetter {
                         wait.answered();
                         return Lookup::Refused(Reason {
-                            stage: "schema",
+                            step: "schema",
                             reason: "schema_mismatch",
                             detail,
                         });
@@ -186,7 +186,7 @@ impl SharedSchemaCache {
 
 fn unknown(what: String) -> Reason {
     Reason {
-        stage: "schema",
+        step: "schema",
         reason: "schema_unknown",
         detail: RegistryError::Missing { what }.to_string(),
     }
@@ -194,7 +194,7 @@ fn unknown(what: String) -> Reason {
 
 fn schema_refused(id: u32, error: &SchemaError) -> Reason {
     Reason {
-        stage: "schema",
+        step: "schema",
         reason: error.reason(),
         detail: format!("schema id {id}: {error}"),
     }

@@ -17,9 +17,10 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use prometheus::local::LocalHistogram;
 use rdkafka::Message;
-use stage::dead_letter::{LetterFilter, Reason, SharedDeadLetters};
+use stage::dead_letter::{LetterFilter, SharedDeadLetters};
 use stage::intake::{Consumed, Receipt, Worker, WorkerError, WorkerFactory};
 use stage::kafka::Watched;
+use stage::reason::Reason;
 use stage::service::Shutdown;
 
 use confluent_avro::frame::{Frame, FrameError};
@@ -203,7 +204,7 @@ impl<'m> SinkWorker<'m> {
             Err(FrameError::Tombstone) => return Ok(self.skip(taken, FrameError::Tombstone.reason())),
             Err(error) => {
                 let reason = Reason {
-                    stage: "frame",
+                    step: "frame",
                     reason: error.reason(),
                     detail: error.to_string(),
                 };
@@ -296,7 +297,7 @@ impl<'m> SinkWorker<'m> {
 
 fn as_reason(refusal: &Refusal) -> Reason {
     Reason {
-        stage: refusal.stage(),
+        step: refusal.step(),
         reason: refusal.reason(),
         detail: refusal.to_string(),
     }

@@ -161,12 +161,12 @@ impl Checker {
 
 impl Refusal {
     fn json(&self) -> Value {
-        let (stage, byte, field) = match self {
-            Self::Wire(error) => (error.stage(), Some(error.byte()), error.field()),
+        let (step, byte, field) = match self {
+            Self::Wire(error) => (error.step(), Some(error.byte()), error.field()),
             Self::UnknownTopic(_) | Self::Plan(_) | Self::Avro(_) => ("schema", None, None),
             Self::Record(_) | Self::Frame(_) => ("decode", None, None),
         };
-        json!({"error": stage::chain(self), "stage": stage, "byte": byte, "field": field})
+        json!({"error": stage::chain(self), "stage": step, "byte": byte, "field": field})
     }
 }
 

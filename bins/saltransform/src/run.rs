@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex};
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
 use stage::config::KafkaConfigError;
-use stage::dead_letter::{self, DeadLetters, FeedsOnItself, LetterFilter, Reason};
+use stage::dead_letter::{self, DeadLetters, FeedsOnItself, LetterFilter};
 use stage::intake::{Intake, IntakeError, IntakeOptions, Topics, run_generations};
 use stage::kafka::Reporter;
 use stage::lock;
 use stage::metrics::{KafkaMetrics, MetricsError};
+use stage::reason::Reason;
 use stage::registry::{Registry, RegistrySetupError};
 use stage::service::{Service, SharedPart, Shutdown};
 use stage::topics;
@@ -209,7 +210,7 @@ impl Stage {
             &self.identity.dead_letter_topic,
             reporter.clone(),
             shutdown.clone(),
-            Box::new(move |Reason { stage, reason, .. }| counter.with_label_values(&[*stage, *reason]).inc()),
+            Box::new(move |Reason { step, reason, .. }| counter.with_label_values(&[*step, *reason]).inc()),
         )?;
         let producer = Acknowledged::new(&self.producer, letters, reporter, metrics, shutdown)?;
         Ok(Producer::Acknowledged(Arc::new(producer)))

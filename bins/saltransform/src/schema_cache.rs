@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 
 use sal::name::{Dialect, TopicName};
 use sal::time::TimeScale;
-use stage::dead_letter::Reason;
 use stage::kafka::{TopicProbe, Unacknowledged};
 use stage::lock;
+use stage::reason::Reason;
 use stage::registry::{Grace, Registry, RegistryError};
 use stage::retry::Verdict;
 use stage::service::SharedPart;
@@ -260,12 +260,12 @@ impl SharedSchemaCache {
     fn dead(
         &self,
         topic: &str,
-        stage: &'static str,
+        step: &'static str,
         reason: &'static str,
         error: &dyn std::error::Error,
     ) -> Lookup {
         let reason = Reason {
-            stage,
+            step,
             reason,
             detail: stage::chain(error),
         };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use sal::encode::Encoder;
 use sal::wire::{Message, WireError};
-use stage::dead_letter::Reason;
+use stage::reason::Reason;
 use stage::registry::RegistryError;
 use stage::unix_micros;
 
@@ -102,7 +102,7 @@ impl Transformer {
 
 fn dead(error: &WireError) -> Reason {
     Reason {
-        stage: error.stage(),
+        step: error.step(),
         reason: error.reason(),
         detail: stage::chain(error),
     }

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use prometheus::local::LocalHistogram;
 use rdkafka::message::Message;
-use stage::dead_letter::{LetterFilter, Reason};
+use stage::dead_letter::LetterFilter;
 use stage::intake::{Consumed, TransactionalSink, Worker, WorkerError, WorkerFactory};
 use stage::kafka::Watched;
+use stage::reason::Reason;
 use stage::registry::RegistryError;
 use stage::retry::Backoff;
 use stage::service::{Shutdown, Wait};
@@ -96,7 +97,7 @@ impl<'m> Worker<'m> for TransformWorker<'m> {
                     self.dead_letter(
                         sent.taken,
                         Reason {
-                            stage: "produce",
+                            step: "produce",
                             reason: "refused_by_broker",
                             detail,
                         },

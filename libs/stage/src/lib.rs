@@ -10,6 +10,7 @@
 //! | [`intake`] | the consumer loop: batches to workers, back-pressure, rebalances, commits |
 //! | [`offsets`] | the pure structure that says which offset may be committed |
 //! | [`origin`] | where a message came from |
+//! | [`reason`] | why a message cannot be carried |
 //! | [`headers`] | a message's own headers, read with care |
 //! | [`readable`] | its key and headers as JSON |
 //! | [`registry`] | schemas by id and by subject: cached, single-flight; waited for while they are unknown |
@@ -40,6 +41,7 @@ pub mod nearest;
 pub mod offsets;
 pub mod origin;
 pub mod readable;
+pub mod reason;
 pub mod records;
 pub mod registry;
 pub mod retry;

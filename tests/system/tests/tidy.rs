@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -202,6 +202,35 @@ fn crates_know_only_whom_they_may() {
         }
     }
     assert!(seen >= 15, "{seen}");
+}
+
+/// The top-level modules of the runtime have an order: none imports, over others, one that imports it.
+#[test]
+fn the_runtimes_modules_do_not_import_each_other_in_circles() {
+    let import = Regex::new(r"\bcrate::([a-z_]+)").unwrap();
+    let mut imports: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (path, text) in sources().into_iter().filter(|(path, _)| !is_test(path)) {
+        let Some(inside) = path.strip_prefix("libs/stage/src/") else {
+            continue;
+        };
+        let module = inside.split(['/', '.']).next().unwrap_or_default();
+        let code: String = own(&text)
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .collect();
+        let found = import.captures_iter(&code).map(|found| found[1].to_owned());
+        let found = found.filter(|other| other != module);
+        imports.entry(module.to_owned()).or_default().extend(found);
+    }
+    // What imports nothing that is left is in order; what remains at the end is in a circle.
+    while let Some(free) = imports
+        .iter()
+        .find(|(_, of)| of.iter().all(|other| !imports.contains_key(other)))
+        .map(|(module, _)| module.clone())
+    {
+        imports.remove(&free);
+    }
+    assert!(imports.is_empty(), "{imports:#?}");
 }
 
 /// The operator's command works with other people's stages; only its demo has some within it.

@@ -56,7 +56,7 @@ impl Refusal {
 
     /// The step of the sink that refused it.
     #[must_use]
-    pub fn stage(&self) -> &'static str {
+    pub fn step(&self) -> &'static str {
         match self {
             Refusal::Decode(_) => "decode",
             _ => "line",

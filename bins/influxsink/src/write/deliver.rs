@@ -9,7 +9,7 @@
 //! that a partial write had stored already are written again, which changes nothing.
 
 use bytes::Bytes;
-use stage::dead_letter::Reason;
+use stage::reason::Reason;
 use stage::retry::Backoff;
 use stage::service::{Part, Shutdown};
 
@@ -199,7 +199,7 @@ fn reject<K>(
         outcomes.rejected(
             point,
             Reason {
-                stage: "write",
+                step: "write",
                 reason,
                 detail: detail.clone(),
             },

@@ -9,7 +9,7 @@ use influxsink::batch::{Batch, BatchedPoint};
 use influxsink::metrics::SinkMetrics;
 use influxsink::write::{Delivery, Destination, Ended, InfluxTarget, InfluxWriter, Outcomes, Place, Token};
 use stage::config::Secret;
-use stage::dead_letter::Reason;
+use stage::reason::Reason;
 use stage::service::{Readiness, Shutdown};
 use tokio::runtime::{Builder, Runtime};
 

@@ -11,10 +11,11 @@ use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
-use stage::dead_letter::{DeadLetters, Reason, is_too_large, shares_a_batch};
+use stage::dead_letter::{DeadLetters, is_too_large, shares_a_batch};
 use stage::intake::{Consumed, Receipt};
 use stage::kafka::{AnyClient, Progress, Reporter, TopicPrefetch, Watched};
 use stage::lock;
+use stage::reason::Reason;
 use stage::service::Shutdown;
 
 use super::alone::Alone;

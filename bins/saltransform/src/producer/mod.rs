@@ -15,9 +15,10 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use stage::config::KafkaConfigError;
-use stage::dead_letter::{Reason, allow_large};
+use stage::dead_letter::allow_large;
 use stage::intake::{Consumed, TransactionalSink};
 use stage::kafka::{SAFE_PRODUCER, Watched};
+use stage::reason::Reason;
 
 pub(crate) use acknowledged::{Acknowledged, Returned};
 pub(crate) use sent::{Counter, Sent};

@@ -10,7 +10,7 @@ use crate::metrics::TransformMetrics;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Fate {
     Produced,
-    /// Stage and reason.
+    /// Step and reason.
     DeadLetter(&'static str, &'static str),
     Skipped(&'static str),
 }
@@ -29,10 +29,10 @@ impl Tally {
         for (fate, count) in self.0.drain() {
             match fate {
                 Fate::Produced => metrics.produced.inc_by(count),
-                Fate::DeadLetter(stage, reason) => {
+                Fate::DeadLetter(step, reason) => {
                     metrics
                         .dead_letters
-                        .with_label_values(&[stage, reason])
+                        .with_label_values(&[step, reason])
                         .inc_by(count);
                 }
                 Fate::Skipped(reason) => metrics.skipped.with_label_values(&[reason]).inc_by(count),

@@ -12,11 +12,12 @@ use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
-use stage::dead_letter::{self, Extent, Letter, Reason, is_too_large, shares_a_batch};
+use stage::dead_letter::{self, Extent, Letter, is_too_large, shares_a_batch};
 use stage::intake::{Consumed, Gate, TransactionalProducer, TransactionalSink};
 use stage::kafka::{Reporter, TopicPrefetch, TopicProbe};
 use stage::lock;
 use stage::origin::Origin;
+use stage::reason::Reason;
 use stage::retry::Backoff;
 use stage::service::Shutdown;
 
@@ -156,7 +157,7 @@ impl<'m> Transactional<'m> {
             }
         }
         let origin = taken.receipt.origin();
-        self.context().reporter.buried(&origin, &reason);
+        self.context().reporter.dead_letter(&origin, &reason);
         let letter = Letter::new(&taken.message, origin, reason);
         let verdict = self.context().refused.of(&taken);
         let bytes = letter.bytes(taken.message.key_len(), taken.message.payload_len());
@@ -282,7 +283,7 @@ impl TransactionalSink for Transactional<'_> {
         let mut tally = lock(&context.tally);
         if committed {
             for (origin, extent) in shortened {
-                context.reporter.shortened(&origin, extent);
+                context.reporter.shortened(&origin, extent.omitted());
             }
             tally.publish(&context.metrics);
         } else {
@@ -361,7 +362,7 @@ impl<'m> ProducerContext for Context<'m> {
                     .observe(sent.since.elapsed().as_secs_f64());
             }
             Some((letter, extent)) => {
-                self.count(Fate::DeadLetter(letter.reason.stage, letter.reason.reason));
+                self.count(Fate::DeadLetter(letter.reason.step, letter.reason.reason));
                 if extent != Extent::Whole {
                     lock(&self.shortened).push((sent.taken.receipt.origin(), extent));
                 }
@@ -373,7 +374,7 @@ impl<'m> ProducerContext for Context<'m> {
 
 fn refused(detail: String) -> Reason {
     Reason {
-        stage: "produce",
+        step: "produce",
         reason: "refused_by_broker",
         detail,
     }

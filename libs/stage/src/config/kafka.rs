@@ -21,6 +21,9 @@ const SECRETS: &[&str] = &[
     "ssl.truststore.password",
 ];
 
+/// What precedes the path of a token's file in librdkafka's setting `sasl.oauthbearer.config`.
+pub(crate) const TOKEN_FILE_PREFIX: &str = "token-file=";
+
 /// The Kafka connection's flags.
 #[derive(Args, Debug, Clone)]
 #[command(next_help_heading = "Kafka")]
@@ -169,7 +172,10 @@ impl KafkaArgs {
             config.set(key, value);
         }
         if let Some(path) = &self.kafka_token_file {
-            config.set("sasl.oauthbearer.config", crate::kafka::token_setting(path));
+            config.set(
+                "sasl.oauthbearer.config",
+                format!("{TOKEN_FILE_PREFIX}{}", path.display()),
+            );
             if config.get("sasl.mechanism").is_none() && config.get("sasl.mechanisms").is_none() {
                 config.set("sasl.mechanisms", "OAUTHBEARER");
             }

@@ -16,6 +16,7 @@ use std::process::ExitCode;
 
 use crate::stdout;
 
+pub(crate) use kafka::TOKEN_FILE_PREFIX;
 pub use kafka::{KafkaArgs, KafkaConfigError, Setting};
 pub use member::{GroupProtocol, MemberArgs};
 pub use registry::RegistryArgs;

@@ -4,10 +4,10 @@
 use rdkafka::Message;
 use rdkafka::message::{BorrowedMessage, Header, Headers, OwnedHeaders};
 
-use super::Reason;
 use super::extent::Extent;
 use crate::headers::OwnHeaders;
 use crate::origin::Origin;
+use crate::reason::Reason;
 use crate::sanitize::Printable;
 
 /// What stands before the names of the original's own headers.
@@ -191,7 +191,7 @@ impl Letter {
             ("partition", Some(&partition.to_string())),
             ("offset", Some(&offset.to_string())),
             ("timestamp", timestamp.as_deref()),
-            ("stage", Some(self.reason.stage)),
+            ("stage", Some(self.reason.step)),
             ("reason", Some(self.reason.reason)),
             ("detail", Some(&detail)),
             ("group", Some(group)),

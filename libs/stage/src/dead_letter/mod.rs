@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `topic` `partition` `offset` | the message's origin |
 //! | `timestamp` | Kafka's time stamp of the message in milliseconds since 1970; left out if it has none |
-//! | `stage` | the stage that refused it: `parse`, `schema`, `encode`, `produce`, `decode`, `line`, `write` |
+//! | `stage` | the step that refused it: `parse`, `schema`, `encode`, `produce`, `decode`, `line`, `write` |
 //! | `reason` | a few words in snake_case, the metric's label |
 //! | `detail` | the error, for people: printable, and cut where it is longer than [`LONGEST`](crate::sanitize::LONGEST) |
 //! | `group` | the consumer group that refused it |
@@ -40,17 +40,6 @@ pub use topics::{FeedsOnItself, LetterFilter, REPLAYED_SUFFIX, SUFFIX, topic_of}
 /// What to do about a dead-letter topic that does not exist.
 pub const MAKE_TOPIC: &str =
     "a stage makes it when it starts: restart it, or make it with kafkaefd admin topics create";
-
-/// Why a message is a dead letter.
-#[derive(Debug, Clone)]
-pub struct Reason {
-    /// The stage that refused it.
-    pub stage: &'static str,
-    /// A few words in snake_case, bounded in number: a metric's label.
-    pub reason: &'static str,
-    /// The whole error, for people.
-    pub detail: String,
-}
 
 /// A dead letter that cannot be kept must not be passed over: the process ends, and its successor tries again.
 pub fn fail(shutdown: &Shutdown, topic: &str, error: &KafkaError) {

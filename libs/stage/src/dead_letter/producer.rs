@@ -16,12 +16,13 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, Prod
 
 use super::extent::{Extent, allow_large, is_too_large, shares_a_batch};
 use super::letter::Letter;
-use super::{MAKE_TOPIC, Reason, fail};
+use super::{MAKE_TOPIC, fail};
 use crate::intake::Receipt;
 use crate::kafka::{
     AnyClient, PolledProducer, Probe, Progress, Reporter, SAFE_PRODUCER, TopicProbe, Watched,
 };
 use crate::lock;
+use crate::reason::Reason;
 use crate::retry::Backoff;
 use crate::service::Shutdown;
 
@@ -128,7 +129,7 @@ impl DeadLetters {
     /// Sends a message on its last way. Its receipt is finished when the broker has it; until then the offset holds.
     pub fn send(&self, message: &BorrowedMessage<'_>, receipt: Receipt, reason: Reason) {
         let context = self.context();
-        context.reporter.buried(&receipt.origin(), &reason);
+        context.reporter.dead_letter(&receipt.origin(), &reason);
         let letter = Letter::new(message, receipt.origin(), reason);
         let (key, value) = (message.key_len(), message.payload_len());
         let mut on_its_way = Box::new(OnItsWay {
@@ -305,7 +306,7 @@ impl ProducerContext for Context {
         match result {
             Ok(_) => {
                 self.reporter
-                    .shortened(&on_its_way.receipt.origin(), on_its_way.extent);
+                    .shortened(&on_its_way.receipt.origin(), on_its_way.extent.omitted());
                 (self.on_delivered)(&on_its_way.letter.reason);
                 if let Some(probe) = on_its_way.probe {
                     probe.acknowledged();

@@ -27,14 +27,13 @@ use rdkafka::statistics::Statistics;
 
 use self::alerts::{Alert, Alerts};
 use self::refusal::Refusal;
-use crate::dead_letter::{Extent, Reason};
 use crate::metrics::KafkaMetrics;
 use crate::origin::Origin;
+use crate::reason::Reason;
 use crate::service::Part;
 
 pub use polled_producer::PolledProducer;
 pub use preflight::{OneShotContext, ReachError, reach};
-pub(crate) use token::setting as token_setting;
 pub use topic_prefetch::TopicPrefetch;
 pub use unacknowledged::{Probe, TopicProbe, Unacknowledged};
 pub use watch::{AnyClient, GivenUp, Progress, Silence, Watched, watch};
@@ -197,28 +196,23 @@ impl Reporter {
         }
     }
 
-    /// A message becomes a dead letter: said at most twice a minute for each stage and reason, as somebody is to look at them.
-    pub fn buried(
-        &self,
-        origin: &Origin,
-        Reason {
-            stage,
-            reason,
-            detail,
-        }: &Reason,
-    ) {
-        tracing::debug!(%origin, stage, reason, detail, "dead letter");
-        if let Some(repeated) = self.troubles.note(&format!("buried {stage} {reason}"), None) {
+    /// A message becomes a dead letter. Logged at most twice a minute for each step and reason, because someone has to look
+    /// at them.
+    pub fn dead_letter(&self, origin: &Origin, why: &Reason) {
+        let Reason { step, reason, detail } = why;
+        tracing::debug!(%origin, stage = step, reason, detail, "dead letter");
+        if let Some(repeated) = self.troubles.note(&format!("dead letter {step} {reason}"), None) {
             tracing::warn!(
-                %origin, stage, reason, detail, repeated,
+                %origin, stage = step, reason, detail, repeated,
                 "message is not carried, its bytes are kept; `kafkaefd dead-letters show` shows all of them"
             );
         }
     }
 
-    /// A dead letter of this extent has arrived: counted and said if it is not whole, as its topic should take more.
-    pub fn shortened(&self, origin: &Origin, extent: Extent) {
-        let Some(omitted) = extent.omitted() else { return };
+    /// A dead letter is stored. If part of the message was omitted from it, it is counted and logged, because its topic should
+    /// accept more.
+    pub fn shortened(&self, origin: &Origin, omitted: Option<&'static str>) {
+        let Some(omitted) = omitted else { return };
         self.metrics.shortened.with_label_values(&[omitted]).inc();
         if let Some(repeated) = self.troubles.note(&format!("shortened {omitted}"), None) {
             tracing::warn!(
@@ -320,10 +314,10 @@ mod tests {
                 };
                 for reason in ["bad_header", "bad_value"] {
                     let detail = "expected a header".to_owned();
-                    reporter.buried(
+                    reporter.dead_letter(
                         &origin,
                         &Reason {
-                            stage: "parse",
+                            step: "parse",
                             reason,
                             detail,
                         },

@@ -13,10 +13,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rdkafka::client::OAuthToken;
 use serde::Deserialize;
 
-use crate::config::{Secret, SecretError};
+use crate::config::{Secret, SecretError, TOKEN_FILE_PREFIX};
 
-/// What stands before the path in `sasl.oauthbearer.config`.
-const KEY: &str = "token-file=";
 /// The file is read again at least this often, as a token can be replaced long before it expires.
 const READ_AGAIN: Duration = Duration::from_secs(60);
 
@@ -39,15 +37,10 @@ pub(super) enum TokenError {
     },
 }
 
-/// The setting that names a file.
-pub(crate) fn setting(path: &Path) -> String {
-    format!("{KEY}{}", path.display())
-}
-
 /// Reads the token that `sasl.oauthbearer.config` names.
 pub(super) fn read(config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
     let path = config
-        .and_then(|config| config.trim().strip_prefix(KEY))
+        .and_then(|config| config.trim().strip_prefix(TOKEN_FILE_PREFIX))
         .ok_or(TokenError::NoFile)?;
     let secret = Secret::from_file(Path::new(path)).map_err(TokenError::File)?;
     Ok(of(path.as_ref(), secret.reveal(), crate::unix_micros() / 1_000)?)
