@@ -6,17 +6,18 @@ mod flags;
 use std::path::PathBuf;
 
 use reqwest::Url;
-use stage::config::{Moment, Secret, SecretError};
+use stage::config::{KafkaConfigError, Moment, Secret, SecretError};
 use stage::dead_letter::{self, FeedsOnItself, LetterFilter};
 use stage::intake::{TimeRange, Topics};
 use stage::memory::MemoryShares;
+use stage::registry::{Registry, RegistrySetupError};
 
 pub use apart::ApartArgs;
 pub use flags::{Api, Cli, Command, RunArgs, SchemaMismatch};
 
 use crate::batch::BatchLimits;
 use crate::line::Layout;
-use crate::write::{InfluxTarget, Place, Token};
+use crate::write::{InfluxSetupError, InfluxTarget, Place, Token};
 use confluent_avro::point::Mapping;
 
 /// A flag or file that cannot be used.
@@ -57,6 +58,15 @@ pub enum ConfigError {
     /// `--time-precision ns` into SQLite.
     #[error("--time-precision ns: the column time of a SQLite file has microseconds")]
     NanosInSqlite,
+    /// A librdkafka setting.
+    #[error("cannot use the Kafka settings")]
+    Kafka(#[from] KafkaConfigError),
+    /// The registry's client.
+    #[error(transparent)]
+    Registry(#[from] RegistrySetupError),
+    /// InfluxDB's client.
+    #[error(transparent)]
+    Influx(#[from] InfluxSetupError),
     /// `--topic-tag`.
     #[error("--topic-tag {0:?}: expected a name of letters, digits, '_' and '-' other than time")]
     TopicTag(String),
@@ -127,6 +137,8 @@ impl RunArgs {
                 });
             }
         }
+        self.kafka.client_config(&[])?;
+        Registry::new(&self.registry)?;
         let range = self.range()?;
         let memory = MemoryShares::of(self.max_memory);
         let workers = self.workers.count();
@@ -221,14 +233,16 @@ impl RunArgs {
                 database: self.database.clone(),
             },
         };
-        Ok(To::Influx(InfluxTarget {
+        let target = InfluxTarget {
             base,
             place,
             token,
             gzip: self.gzip,
             timeout: self.request_timeout,
             ca_file: self.influxdb_ca_file.clone(),
-        }))
+        };
+        target.check()?;
+        Ok(To::Influx(target))
     }
 }
 

@@ -95,6 +95,24 @@ impl InfluxTarget {
         url.query_pairs_mut().clear().extend_pairs(pairs);
         url
     }
+
+    /// Checks the certificates and the token without a connection.
+    pub(crate) fn check(&self) -> Result<(), InfluxSetupError> {
+        self.client()?;
+        Authorization::new(self.token.clone())?;
+        Ok(())
+    }
+
+    fn client(&self) -> Result<Client, InfluxSetupError> {
+        let builder = tls::trusting(Client::builder(), self.ca_file.as_deref())?
+            .timeout(self.timeout)
+            // A redirected POST arrives as a GET, whose answer would look like success.
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .tcp_nodelay(true)
+            .user_agent(concat!("influxsink/", env!("CARGO_PKG_VERSION")));
+        Ok(builder.build()?)
+    }
 }
 
 impl InfluxWriter {
@@ -105,16 +123,8 @@ impl InfluxWriter {
         metrics: SinkMetrics,
         runtime: Handle,
     ) -> Result<Self, InfluxSetupError> {
-        let client = tls::trusting(Client::builder(), target.ca_file.as_deref())?
-            .timeout(target.timeout)
-            // A redirected POST arrives as a GET, whose answer would look like success.
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .tcp_nodelay(true)
-            .user_agent(concat!("influxsink/", env!("CARGO_PKG_VERSION")))
-            .build()?;
         Ok(Self {
-            client,
+            client: target.client()?,
             url: target.url(),
             authorization: Authorization::new(target.token.clone())?,
             gzip: target.gzip,

@@ -1,12 +1,13 @@
-//! A process's life: logging, signals, the port that it is watched by, and the drain at its end.
+//! The life of a process: logging, signals, the monitoring port, and the drain at the end. `process.rs` goes through it:
 //!
 //! ```text
-//! Service::embedded → configuration checked → open binds the port → the stage runs → SIGTERM or SIGINT sets Shutdown
-//!   → workers drain → after the deadline Shutdown gives up → exit code says whether it was graceful
-//!   → what still hangs a few seconds later is ended from outside (`watchdog.rs`)
+//! logging → Service::embedded → configuration checked → open binds the port → the stage runs
+//!   → SIGTERM or SIGINT sets Shutdown → workers drain → after the deadline Shutdown gives up → exit code
+//!   → what still hangs a few seconds later is killed (`watchdog.rs`)
 //! ```
 
 mod logging;
+mod process;
 mod readiness;
 mod server;
 mod shutdown;
@@ -16,6 +17,7 @@ mod watchdog;
 #[cfg(test)]
 pub(crate) use logging::tests::logged_by;
 pub use logging::{LogError, Logging, init_logging};
+pub use process::{Ending, StageProcess, failed, invalid, run_command};
 pub use readiness::{Part, Readiness};
 pub use server::ServerError;
 pub use shutdown::{Shutdown, wait_for_signal};
