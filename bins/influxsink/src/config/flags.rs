@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use stage::config::{KafkaArgs, MemberArgs, Moment, RegistryArgs, ServiceArgs, WorkerArgs, moment, seconds};
+use stage::config::{
+    KafkaArgs, MemberArgs, RegistryArgs, ServiceArgs, Timestamp, WorkerArgs, parse_timestamp, seconds,
+};
 use stage::intake::Topics;
 use stage::memory::LEAST_MIB;
 
@@ -260,17 +262,17 @@ pub struct RunArgs {
     /// repair a database.
     /// 2026-11-21T10:00:00Z, 2026-11-21 (UTC) or -90m before now
     #[arg(
-        long, env = "FROM", value_name = "TIME", value_parser = moment, allow_hyphen_values = true,
+        long, env = "FROM", value_name = "TIME", value_parser = parse_timestamp, allow_hyphen_values = true,
         help_heading = "Replay"
     )]
-    pub from: Option<Moment>,
+    pub from: Option<Timestamp>,
 
     /// Where that ends; what is at this moment is left out. Now, without it
     #[arg(
-        long, env = "TO", value_name = "TIME", value_parser = moment, allow_hyphen_values = true,
+        long, env = "TO", value_name = "TIME", value_parser = parse_timestamp, allow_hyphen_values = true,
         help_heading = "Replay"
     )]
-    pub to: Option<Moment>,
+    pub to: Option<Timestamp>,
 
     /// Name of a replay that several replicas share, or that goes on after a restart: they are the group
     /// <group>.replay-NAME, which stays. Without it each replay is a group of its own, removed at its end; the live

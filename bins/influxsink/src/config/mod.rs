@@ -6,7 +6,7 @@ mod flags;
 use std::path::PathBuf;
 
 use reqwest::Url;
-use stage::config::{KafkaConfigError, Moment, Secret, SecretError};
+use stage::config::{KafkaConfigError, Secret, SecretError, Timestamp};
 use stage::dead_letter::{self, FeedsOnItself, LetterFilter};
 use stage::intake::{TimeRange, Topics};
 use stage::memory::MemoryShares;
@@ -45,9 +45,9 @@ pub enum ConfigError {
     #[error("nothing is between --from {from} and --to {to}")]
     EmptyRange {
         /// As understood.
-        from: Moment,
+        from: Timestamp,
         /// As understood.
-        to: Moment,
+        to: Timestamp,
     },
     /// The sink's own dead letters would be its input.
     #[error(transparent)]
@@ -181,7 +181,7 @@ impl RunArgs {
         let (from, to) = match (self.from, self.to) {
             (None, None) if self.replay.is_some() => return Err(ConfigError::ReplayOfWhat),
             (None, None) => return Ok(None),
-            (from, to) => (from, to.unwrap_or_else(Moment::now)),
+            (from, to) => (from, to.unwrap_or_else(Timestamp::now)),
         };
         if let Some(from) = from.filter(|from| *from >= to) {
             return Err(ConfigError::EmptyRange { from, to });

@@ -91,7 +91,7 @@ fn a_replay_of_topics_that_are_not_there_says_what_may_be_meant() {
     stack.produce([Some(b"junk".to_vec())]);
     let ended = |change: &dyn Fn(&mut RunArgs)| {
         let mut args = stack.args(stack.influx.url());
-        args.from = Some(stage::config::Moment(0));
+        args.from = Some(stage::config::Timestamp(0));
         change(&mut args);
         let begun = Instant::now();
         let error = Sink::end(stack.start(&args)).unwrap_err();

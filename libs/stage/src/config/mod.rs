@@ -22,7 +22,7 @@ pub use member::{GroupProtocol, MemberArgs};
 pub use registry::RegistryArgs;
 pub use secret::{Secret, SecretError};
 pub use service::{LogFormat, ServiceArgs, seconds};
-pub use timestamp::{Moment, moment};
+pub use timestamp::{Timestamp, parse_timestamp};
 pub use workers::WorkerArgs;
 
 /// The exit code of a wrong flag, file or environment (`EX_USAGE` of BSD's sysexits).

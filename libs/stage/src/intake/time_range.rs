@@ -14,7 +14,7 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::statistics::Statistics;
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::config::Moment;
+use crate::config::Timestamp;
 use crate::lock;
 
 /// How long one question about offsets may take.
@@ -32,8 +32,8 @@ pub struct TimeRange {
 impl fmt::Display for TimeRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.from {
-            Some(from) => write!(f, "{} to {}", Moment(from), Moment(self.to)),
-            None => write!(f, "the beginning to {}", Moment(self.to)),
+            Some(from) => write!(f, "{} to {}", Timestamp(from), Timestamp(self.to)),
+            None => write!(f, "the beginning to {}", Timestamp(self.to)),
         }
     }
 }
