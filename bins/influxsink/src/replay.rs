@@ -16,7 +16,7 @@ use stage::Printable;
 use stage::intake::{TimeRange, Topics};
 use stage::kafka::{ReachError, reach};
 use stage::nearest::nearest;
-use stage::service::{Part, Shutdown};
+use stage::service::{Dependency, Shutdown};
 use tokio::runtime::Handle;
 
 use crate::config::Config;
@@ -89,7 +89,7 @@ impl Replay {
         config: &Config,
         range: TimeRange,
         client: &ClientConfig,
-        kafka: &Part,
+        kafka: &Dependency,
         shutdown: &Shutdown,
     ) -> Result<Option<Self>, ReplayError> {
         let begun = Instant::now();

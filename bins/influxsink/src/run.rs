@@ -12,7 +12,7 @@ use stage::intake::{Intake, IntakeError, IntakeOptions, run_generations};
 use stage::kafka::Reporter;
 use stage::metrics::{KafkaMetrics, MetricsError};
 use stage::registry::{Grace, Registry, RegistrySetupError};
-use stage::service::{Part, Service, SharedPart, Shutdown};
+use stage::service::{Dependency, Service, SharedDependency, Shutdown};
 use stage::topics;
 use tokio::runtime::Handle;
 
@@ -72,13 +72,13 @@ pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), R
     let args = &config.args;
     let reporter = Reporter::new(
         KafkaMetrics::register(&service.metrics)?,
-        service.readiness.part("kafka"),
+        service.readiness.dependency("kafka"),
     );
     let metrics = SinkMetrics::register(&service.metrics)?;
     let client = args.kafka.client_config(&[("client.id", "influxsink")])?;
     let replay = match config.range {
         Some(range) => {
-            let kafka = service.readiness.part("kafka");
+            let kafka = service.readiness.dependency("kafka");
             match Replay::of(config, range, &client, &kafka, &service.shutdown)? {
                 Some(replay) => Some(replay),
                 None => return Ok(()),
@@ -88,17 +88,17 @@ pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), R
     };
     let has_read_range = Arc::new(AtomicBool::new(false));
     let registry = Arc::new(Registry::new(&args.registry)?);
-    let registry_part = SharedPart::new(service.readiness.part("registry"));
+    let registry_dependency = SharedDependency::new(service.readiness.dependency("registry"));
     let sink = Sink {
         has_read_range: Arc::clone(&has_read_range),
         config: config.clone(),
         dead_letter_topic: config.dead_letter_topic.clone(),
-        schemas: Arc::new(Schemas::new(Arc::clone(&registry), registry_part.clone())),
+        schemas: Arc::new(Schemas::new(Arc::clone(&registry), registry_dependency.clone())),
         grace: Arc::new(Grace::new(args.unknown_schema_grace)),
-        registry_part,
+        registry_dependency,
         destination: destination(config, &metrics, runtime)?,
         overwrites: Arc::new(Overwrites::new(metrics.overwritten.clone())),
-        database: service.readiness.part("database"),
+        database: service.readiness.dependency("database"),
         client: client.clone(),
         reporter,
         metrics: metrics.clone(),
@@ -111,7 +111,7 @@ pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), R
     runtime.spawn(watch(
         registry,
         Arc::clone(&sink.schemas),
-        sink.registry_part.clone(),
+        sink.registry_dependency.clone(),
         (sink.reporter.clone(), sink.client.clone()),
         service.shutdown.clone(),
     ));
@@ -142,10 +142,10 @@ struct Sink {
     dead_letter_topic: String,
     schemas: Arc<Schemas>,
     grace: Arc<Grace<u32>>,
-    registry_part: SharedPart,
+    registry_dependency: SharedDependency,
     destination: Destination,
     overwrites: Arc<Overwrites>,
-    database: Part,
+    database: Dependency,
     runtime: Handle,
     /// Whether all of the range is written that was given to this process.
     has_read_range: Arc<AtomicBool>,
@@ -180,7 +180,7 @@ impl Sink {
                 schemas: Arc::clone(&self.schemas),
                 grace: Arc::clone(&self.grace),
                 mismatch: args.schema_mismatch,
-                readiness: self.registry_part.clone(),
+                readiness: self.registry_dependency.clone(),
                 mapping: config.mapping.clone(),
                 metrics: self.metrics.clone(),
                 runtime: self.runtime.clone(),
@@ -266,13 +266,13 @@ fn destination(config: &Config, metrics: &SinkMetrics, runtime: &Handle) -> Resu
 async fn watch(
     registry: Arc<Registry>,
     schemas: Arc<Schemas>,
-    part: SharedPart,
+    dependency: SharedDependency,
     (reporter, client): (Reporter, ClientConfig),
     shutdown: Shutdown,
 ) {
     let registry = async {
-        registry.wait_until_it_answers(part.part()).await;
-        part.up();
+        registry.wait_until_it_answers(dependency.dependency()).await;
+        dependency.up();
         schemas.watch().await;
     };
     tokio::select! {

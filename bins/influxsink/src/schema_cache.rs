@@ -10,7 +10,7 @@ use std::time::Duration;
 use stage::reason::Reason;
 use stage::registry::{Grace, RegistryError};
 use stage::retry::{Backoff, Verdict};
-use stage::service::{SharedPart, Shutdown};
+use stage::service::{SharedDependency, Shutdown};
 use tokio::runtime::Handle;
 
 use confluent_avro::point::{Mapping, Plan, SchemaError};
@@ -39,7 +39,7 @@ pub(crate) struct SharedSchemaCache {
     pub(crate) schemas: Arc<Schemas>,
     pub(crate) grace: Arc<Grace<u32>>,
     pub(crate) mismatch: SchemaMismatch,
-    pub(crate) readiness: SharedPart,
+    pub(crate) readiness: SharedDependency,
     pub(crate) mapping: Mapping,
     pub(crate) metrics: SinkMetrics,
     pub(crate) runtime: Handle,

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use stage::lock;
 use stage::registry::{Registry, RegistryError, is_same_schema};
-use stage::service::{SharedPart, Wait};
+use stage::service::{SharedDependency, Wait};
 
 use crate::naming;
 
@@ -34,7 +34,7 @@ pub(crate) enum Found {
 #[derive(Debug)]
 pub(crate) struct Schemas {
     registry: Arc<Registry>,
-    part: SharedPart,
+    dependency: SharedDependency,
     known: Mutex<Known>,
     /// How many ids are in doubt; nearly always 0.
     doubts: AtomicUsize,
@@ -57,10 +57,10 @@ struct Schema {
 }
 
 impl Schemas {
-    pub(crate) fn new(registry: Arc<Registry>, part: SharedPart) -> Self {
+    pub(crate) fn new(registry: Arc<Registry>, dependency: SharedDependency) -> Self {
         Self {
             registry,
-            part,
+            dependency,
             known: Mutex::default(),
             doubts: AtomicUsize::new(0),
         }
@@ -117,7 +117,7 @@ impl Schemas {
             let Ok(is_same) = self.check(newest).await else {
                 continue;
             };
-            self.part.up();
+            self.dependency.up();
             let count = if is_same {
                 ids.len().div_ceil(ROUNDS)
             } else {
@@ -173,7 +173,7 @@ impl Schemas {
                 is,
                 "the registry gave a schema id to another schema: it has lost its data; records with it wait, nothing is lost"
             );
-            let doubt = self.part.wait();
+            let doubt = self.dependency.wait();
             doubt.because(why.as_str());
             schema.doubt = Some(doubt);
         }

@@ -63,7 +63,7 @@ pub async fn produce(config: &ProduceConfig, service: &Service) -> Result<Report
     let metrics = SalmockMetrics::register(&service.metrics)?;
     let reporter = Reporter::new(
         KafkaMetrics::register(&service.metrics)?,
-        service.readiness.part("kafka"),
+        service.readiness.dependency("kafka"),
     );
     let topics = source::topics(config, &registry).await?;
     tracing::info!(

@@ -155,7 +155,7 @@ impl SharedSchemaCache {
         };
         match self.look_again(&name, entry).await {
             Ok(()) => {
-                self.part.up();
+                self.dependency.up();
                 true
             }
             Err(error) => {
@@ -284,7 +284,7 @@ impl SharedSchemaCache {
             error = %error,
             "records wait, nothing is lost; restore the registry, or restart to take its ids as they are"
         );
-        let wait = self.part.wait();
+        let wait = self.dependency.wait();
         wait.because(stage::chain(&error));
         state.doubt = Some(Doubt { error, wait });
         drop(state);

@@ -12,7 +12,7 @@ use stage::lock;
 use stage::metrics::{KafkaMetrics, MetricsError};
 use stage::reason::Reason;
 use stage::registry::{Registry, RegistrySetupError};
-use stage::service::{Service, SharedPart, Shutdown};
+use stage::service::{Service, SharedDependency, Shutdown};
 use stage::topics;
 use tokio::runtime::Handle;
 
@@ -74,7 +74,7 @@ impl Stage {
         let metrics = TransformMetrics::register(&service.metrics)?;
         let reporter = Reporter::new(
             KafkaMetrics::register(&service.metrics)?,
-            service.readiness.part("kafka"),
+            service.readiness.dependency("kafka"),
         );
         let group = group(args);
         let consumer = args.kafka.client_config(&[
@@ -125,7 +125,7 @@ impl Stage {
         let surroundings = Surroundings {
             runtime: Handle::current(),
             metrics: metrics.clone(),
-            part: SharedPart::new(service.readiness.part("registry")),
+            dependency: SharedDependency::new(service.readiness.dependency("registry")),
             unacknowledged: reporter.unacknowledged().clone(),
         };
         let schema_cache = SharedSchemaCache::new(registry, naming, args.unknown_schema_grace, surroundings);

@@ -16,7 +16,7 @@ use stage::lock;
 use stage::reason::Reason;
 use stage::registry::{Grace, Registry, RegistryError};
 use stage::retry::Verdict;
-use stage::service::SharedPart;
+use stage::service::SharedDependency;
 use tokio::runtime::Handle;
 
 use crate::entry::{Entry, Target};
@@ -53,7 +53,7 @@ pub(crate) struct SharedSchemaCache {
     runtime: Handle,
     naming: Naming,
     metrics: TransformMetrics,
-    pub(crate) part: SharedPart,
+    pub(crate) dependency: SharedDependency,
     unacknowledged: Unacknowledged,
     grace: Grace<String>,
     pub(crate) grace_period: Duration,
@@ -125,7 +125,7 @@ impl SchemaCache {
 pub(crate) struct Surroundings {
     pub(crate) runtime: Handle,
     pub(crate) metrics: TransformMetrics,
-    pub(crate) part: SharedPart,
+    pub(crate) dependency: SharedDependency,
     pub(crate) unacknowledged: Unacknowledged,
 }
 
@@ -139,7 +139,7 @@ impl SharedSchemaCache {
         let Surroundings {
             runtime,
             metrics,
-            part,
+            dependency,
             unacknowledged,
         } = surroundings;
         Self {
@@ -147,7 +147,7 @@ impl SharedSchemaCache {
             runtime,
             naming,
             metrics,
-            part,
+            dependency,
             unacknowledged,
             grace: Grace::new(grace),
             grace_period: grace,
@@ -180,8 +180,10 @@ impl SharedSchemaCache {
 
     /// Waits until the registry answers at all.
     pub(crate) async fn wait_for_registry(&self) {
-        self.registry.wait_until_it_answers(self.part.part()).await;
-        self.part.up();
+        self.registry
+            .wait_until_it_answers(self.dependency.dependency())
+            .await;
+        self.dependency.up();
     }
 
     pub(crate) fn count(&self, result: &str) {
@@ -235,7 +237,7 @@ impl SharedSchemaCache {
             }
         };
         self.grace.found(input, &subject);
-        self.part.up();
+        self.dependency.up();
         self.report_unusable(topic, &unusable, usable.as_ref());
         let Some(usable) = usable else {
             let error = unusable.into_iter().next().map(|newest| newest.error);

@@ -166,7 +166,7 @@ impl<'m> TransformWorker<'m> {
                     );
                 }
                 Outcome::Wait(error) => {
-                    wait.get_or_insert_with(|| self.shared.schema_cache.part.wait())
+                    wait.get_or_insert_with(|| self.shared.schema_cache.dependency.wait())
                         .because(stage::chain(&error));
                     if !matches!(error, RegistryError::Away { .. } | RegistryError::Denied { .. }) {
                         backoff

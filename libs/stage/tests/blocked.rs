@@ -99,7 +99,7 @@ impl Stage {
         options.workers = 2;
         options.commit_interval = Duration::from_millis(50);
         options.skip_undecodable_batches = skips;
-        let reporter = Reporter::new(self.metrics.clone(), self.service.readiness.part("kafka"));
+        let reporter = Reporter::new(self.metrics.clone(), self.service.readiness.dependency("kafka"));
         let (seen, shutdown) = (self.seen.clone(), self.service.shutdown.clone());
         self.thread = Some(std::thread::spawn(move || {
             let intake = Intake::new(options, reporter).unwrap();

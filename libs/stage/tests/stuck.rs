@@ -58,7 +58,7 @@ impl Stage {
         options.commit_interval = Duration::from_millis(50);
         options.stuck_timeout = stuck_timeout;
         let seen = Seen::default();
-        let reporter = Reporter::new(metrics.clone(), service.readiness.part("kafka"));
+        let reporter = Reporter::new(metrics.clone(), service.readiness.dependency("kafka"));
         let run = {
             let seen = seen.clone();
             move |shutdown: &Shutdown, say: &dyn Fn(Result<(), IntakeError>)| {

@@ -11,7 +11,7 @@
 use bytes::Bytes;
 use stage::reason::Reason;
 use stage::retry::Backoff;
-use stage::service::{Part, Shutdown};
+use stage::service::{Dependency, Shutdown};
 
 use super::suspects::{self, Accused, SentLine};
 use super::{Destination, Group, WriteResult};
@@ -45,7 +45,7 @@ pub enum Ended {
 pub struct Delivery {
     destination: Destination,
     metrics: SinkMetrics,
-    readiness: Part,
+    readiness: Dependency,
     shutdown: Shutdown,
     backoff: Backoff,
     /// Whether the database's last answer was one.
@@ -53,8 +53,13 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// `readiness` is the part `database`: away until the first answer.
-    pub fn new(destination: Destination, metrics: SinkMetrics, readiness: Part, shutdown: Shutdown) -> Self {
+    /// `readiness` is the dependency `database`, unavailable until the first answer.
+    pub fn new(
+        destination: Destination,
+        metrics: SinkMetrics,
+        readiness: Dependency,
+        shutdown: Shutdown,
+    ) -> Self {
         Self {
             destination,
             metrics,

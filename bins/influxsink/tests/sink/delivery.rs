@@ -74,7 +74,7 @@ impl Stage {
             ca_file: None,
         };
         let writer = InfluxWriter::new(&target, self.metrics.clone(), self.runtime.handle().clone()).unwrap();
-        let part = self.readiness.part("database");
+        let part = self.readiness.dependency("database");
         Delivery::new(
             Destination::Influx(writer),
             self.metrics.clone(),

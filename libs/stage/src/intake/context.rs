@@ -179,7 +179,7 @@ impl IntakeContext {
                 .then(|| options.topics.clone()),
             rewound: options.rewind_to_start.then(Default::default),
             blocked: Blocked::new(
-                reporter.part().beside("partitions"),
+                reporter.dependency().beside("partitions"),
                 reporter.metrics().clone(),
                 options.skip_undecodable_batches,
             ),

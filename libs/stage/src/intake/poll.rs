@@ -323,7 +323,9 @@ impl Intake {
             Some(Err(error)) => match error.rdkafka_error_code() {
                 Some(RDKafkaErrorCode::Fatal) => Err(IntakeError::Fatal(Some(error))),
                 Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
-                    self.reporter.part().down("a subscribed topic does not exist yet");
+                    self.reporter
+                        .dependency()
+                        .down("a subscribed topic does not exist yet");
                     Ok(None)
                 }
                 code if self.consumer.context().is_of_batch(code) => Ok(None),

@@ -93,6 +93,6 @@ impl Losses {
     }
 
     fn say(&self, key: &str, text: String) {
-        self.reporter.part().remark(key, text, SAID_FOR);
+        self.reporter.dependency().remark(key, text, SAID_FOR);
     }
 }

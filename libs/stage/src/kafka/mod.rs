@@ -30,7 +30,7 @@ use self::refusal::Refusal;
 use crate::metrics::KafkaMetrics;
 use crate::origin::Origin;
 use crate::reason::Reason;
-use crate::service::Part;
+use crate::service::Dependency;
 
 pub use polled_producer::PolledProducer;
 pub use preflight::{OneShotContext, ReachError, reach};
@@ -87,20 +87,20 @@ macro_rules! reports_to_its_reporter {
 #[derive(Clone)]
 pub struct Reporter {
     metrics: KafkaMetrics,
-    part: Part,
+    dependency: Dependency,
     fatal: Arc<AtomicBool>,
     troubles: Arc<Alerts>,
-    /// Whether the part is down because of a trouble.
+    /// Whether the dependency is down because of an alert.
     shown: Arc<AtomicBool>,
     unacknowledged: Unacknowledged,
 }
 
 impl Reporter {
-    /// Reports to these metrics and to the readiness part `kafka`.
-    pub fn new(metrics: KafkaMetrics, part: Part) -> Self {
+    /// Reports to these metrics and to the dependency `kafka`.
+    pub fn new(metrics: KafkaMetrics, dependency: Dependency) -> Self {
         Self {
             metrics,
-            part,
+            dependency,
             fatal: Arc::default(),
             troubles: Arc::default(),
             shown: Arc::default(),
@@ -122,9 +122,9 @@ impl Reporter {
         &self.metrics
     }
 
-    /// The readiness part `kafka`.
-    pub fn part(&self) -> &Part {
-        &self.part
+    /// The dependency `kafka`.
+    pub fn dependency(&self) -> &Dependency {
+        &self.dependency
     }
 
     /// Whether a client met an error from which librdkafka cannot recover.
@@ -132,16 +132,15 @@ impl Reporter {
         self.fatal.load(Ordering::Relaxed)
     }
 
-    /// Kafka works for us: the part is up, unless something that a working connection does not mend was refused a moment
-    /// ago.
+    /// Kafka works: the dependency is up, unless something that a working connection does not mend was refused recently.
     pub fn connected(&self) {
         self.troubles.connected();
         match self.troubles.now() {
             None => {
                 self.shown.store(false, Ordering::Relaxed);
-                self.part.up();
+                self.dependency.up();
             }
-            Some(trouble) => self.part.down(trouble),
+            Some(trouble) => self.dependency.down(trouble),
         }
     }
 
@@ -227,7 +226,7 @@ impl Reporter {
         let say = self.troubles.note(key, Some(trouble));
         if let Some(now) = self.troubles.now() {
             self.shown.store(true, Ordering::Relaxed);
-            self.part.down(now);
+            self.dependency.down(now);
         }
         say
     }
@@ -304,7 +303,7 @@ mod tests {
     fn dead_letters_of_one_kind_are_said_once_for_all() {
         let said = logged_by("info", LogFormat::Text, false, || {
             let metrics = KafkaMetrics::register(&prometheus::Registry::new()).expect("names are used once");
-            let reporter = Reporter::new(metrics, Readiness::default().part("kafka"));
+            let reporter = Reporter::new(metrics, Readiness::default().dependency("kafka"));
             for offset in 0..100 {
                 let origin = Origin {
                     topic: "Test_telemetry".into(),

@@ -26,7 +26,7 @@ use tokio::sync::OnceCell;
 use crate::config::{RegistryArgs, Secret, SecretError};
 use crate::lock;
 use crate::retry::{Backoff, Verdict};
-use crate::service::Part;
+use crate::service::Dependency;
 use crate::tls::{self, TlsError};
 
 pub use grace::Grace;
@@ -274,13 +274,13 @@ impl Registry {
 
     /// Asks until the registry answers once and then says that it is there, so that `/ready` tells the truth before the
     /// first message needs a schema.
-    pub async fn wait_until_it_answers(&self, part: &Part) {
+    pub async fn wait_until_it_answers(&self, dependency: &Dependency) {
         let mut backoff = Backoff::default();
         while let Err(error) = self.subjects().await {
-            part.down(crate::chain(&error));
+            dependency.down(crate::chain(&error));
             tokio::time::sleep(backoff.next_wait(None)).await;
         }
-        part.up();
+        dependency.up();
     }
 
     /// Sorts an error by the registry's own error code (Confluent's: 404xx missing, 409 and 422xx refused). All else,

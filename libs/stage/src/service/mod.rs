@@ -18,10 +18,10 @@ mod watchdog;
 pub(crate) use logging::tests::logged_by;
 pub use logging::{LogError, Logging, init_logging};
 pub use process::{Ending, StageProcess, failed, invalid, run_command};
-pub use readiness::{Part, Readiness};
+pub use readiness::{Dependency, Readiness};
 pub use server::ServerError;
 pub use shutdown::{Shutdown, wait_for_signal};
-pub use waits::{SharedPart, Wait};
+pub use waits::{SharedDependency, Wait};
 
 use std::net::SocketAddr;
 

@@ -61,7 +61,8 @@ async fn metrics(State(service): State<Service>) -> impl IntoResponse {
     }
 }
 
-/// 200 when every part is there and the process is not ending; else 503 and one line a missing part. Remarks follow in either.
+/// 200 when every dependency is available and the process is not ending; otherwise 503 and one line for each that is
+/// missing. Remarks follow in either case.
 async fn ready(State(service): State<Service>) -> impl IntoResponse {
     let mut missing = service.readiness.missing();
     if service.shutdown.is_set() {
@@ -71,14 +72,16 @@ async fn ready(State(service): State<Service>) -> impl IntoResponse {
         .readiness
         .remarks()
         .iter()
-        .map(|(part, text, age)| format!("{part}: {} ({} s ago)\n", Printable(text), age.as_secs()))
+        .map(|(dependency, text, age)| {
+            format!("{dependency}: {} ({} s ago)\n", Printable(text), age.as_secs())
+        })
         .collect();
     if missing.is_empty() {
         return (StatusCode::OK, format!("ready\n{remarks}"));
     }
     let lines: String = missing
         .iter()
-        .map(|(part, why)| format!("waiting for {part}: {}\n", Printable(why)))
+        .map(|(dependency, why)| format!("waiting for {dependency}: {}\n", Printable(why)))
         .collect();
     (StatusCode::SERVICE_UNAVAILABLE, lines + &remarks)
 }
@@ -100,7 +103,7 @@ mod tests {
     async fn serves_metrics_and_says_what_is_missing() {
         let args = ServiceArgs::default();
         let service = Service::embedded(&args);
-        let kafka = service.readiness.part("kafka");
+        let kafka = service.readiness.dependency("kafka");
         let counter = prometheus::IntCounter::new("lines_total", "lines").unwrap();
         service.metrics.register(Box::new(counter.clone())).unwrap();
         counter.inc_by(3);
@@ -141,7 +144,7 @@ mod tests {
     async fn what_others_wrote_is_shown_escaped() {
         let args = ServiceArgs::default();
         let service = Service::embedded(&args);
-        service.readiness.part("registry").down(HOSTILE);
+        service.readiness.dependency("registry").down(HOSTILE);
         let labels = prometheus::IntGaugeVec::new(prometheus::Opts::new("lag", "lag"), &["topic"]).unwrap();
         service.metrics.register(Box::new(labels.clone())).unwrap();
         labels.with_label_values(&[HOSTILE]).set(7);

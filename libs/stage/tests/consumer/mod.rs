@@ -140,7 +140,7 @@ impl Consumer {
         options.workers = 2;
         options.commit_interval = Duration::from_millis(50);
         change(&mut options);
-        let reporter = Reporter::new(metrics.clone(), service.readiness.part("kafka"));
+        let reporter = Reporter::new(metrics.clone(), service.readiness.dependency("kafka"));
         let (seen, shutdown) = (seen.clone(), service.shutdown.clone());
         let patience = options.stuck_timeout;
         let wait = Mutex::new(Some(wait));

@@ -52,7 +52,7 @@ fn deliver(
     let mut delivery = Delivery::new(
         Destination::Influx(writer),
         metrics.clone(),
-        Readiness::default().part("database"),
+        Readiness::default().dependency("database"),
         Shutdown::new(Duration::from_secs(1)),
     );
     let mut noted = Noted::default();

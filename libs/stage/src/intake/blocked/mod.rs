@@ -31,7 +31,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::assignment::{Assignments, Partition};
 use crate::lock;
 use crate::metrics::KafkaMetrics;
-use crate::service::Part;
+use crate::service::Dependency;
 
 pub(super) use inspector::Inspector;
 pub(super) use orders::Orders;
@@ -79,7 +79,7 @@ pub(super) struct Blocked {
     suspected: Receiver<Suspect>,
     /// Whether all partitions are paused, as downstream sets the pace: then none is expected to get on.
     all_paused: AtomicBool,
-    part: Part,
+    dependency: Dependency,
     metrics: KafkaMetrics,
     /// Whether batches are passed over that cannot be decoded.
     pub(super) skips: bool,
@@ -105,16 +105,16 @@ struct Watched {
 }
 
 impl Blocked {
-    pub(super) fn new(part: Part, metrics: KafkaMetrics, skips: bool) -> Self {
+    pub(super) fn new(dependency: Dependency, metrics: KafkaMetrics, skips: bool) -> Self {
         let (suspects, suspected) = bounded(MAX_SUSPECTS);
-        part.up();
+        dependency.up();
         metrics.blocked.set(0);
         Self {
             assigned: Mutex::default(),
             suspects,
             suspected,
             all_paused: AtomicBool::new(false),
-            part,
+            dependency,
             metrics,
             skips,
         }
@@ -261,12 +261,12 @@ impl Blocked {
         self.metrics.blocked.set(assigned.held.len() as i64);
         let mut names: Vec<String> = assigned.held.iter().take(MAX_NAMED).map(text).collect();
         if names.is_empty() {
-            return self.part.up();
+            return self.dependency.up();
         }
         if assigned.held.len() > names.len() {
             names.push(format!("and {} more", assigned.held.len() - names.len()));
         }
-        self.part.down(names.join("; "));
+        self.dependency.down(names.join("; "));
     }
 }
 

@@ -206,7 +206,7 @@ mod tests {
             .set("bootstrap.servers", broker.bootstrap_servers())
             .set("group.id", "g");
         let metrics = KafkaMetrics::register(&prometheus::Registry::new()).unwrap();
-        let reporter = Reporter::new(metrics, Readiness::default().part("kafka"));
+        let reporter = Reporter::new(metrics, Readiness::default().dependency("kafka"));
         let shutdown = Shutdown::new(Duration::from_secs(1));
         let probe = Probe::new(&config, &("t".to_owned(), 0), reporter).unwrap();
         let read = |offset| probe.read(offset, &shutdown).unwrap();
