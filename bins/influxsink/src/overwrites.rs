@@ -21,7 +21,7 @@ const SETS: usize = 256;
 /// Points of each set; of more with the same place, the oldest is forgotten.
 const WAYS: usize = 4;
 /// The least time between two log lines.
-const SAY_EVERY: Duration = Duration::from_secs(60);
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Why two messages came to one point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +122,7 @@ impl Overwrites {
     fn say(&self, fresh: &Fresh<'_>, overwrite: Overwrite) {
         let mut said = stage::lock(&self.said);
         said.since += 1;
-        if said.last.is_some_and(|last| last.elapsed() < SAY_EVERY) {
+        if said.last.is_some_and(|last| last.elapsed() < LOG_INTERVAL) {
             return;
         }
         said.last = Some(Instant::now());

@@ -25,7 +25,7 @@ use crate::metrics::SinkMetrics;
 /// How long brokers that are away are waited for.
 const BROKER_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long one look for a broker takes.
-const LOOK: Duration = Duration::from_secs(2);
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// How long the removal of the group may take.
 const REMOVE: Duration = Duration::from_secs(15);
 
@@ -94,7 +94,7 @@ impl Replay {
     ) -> Result<Option<Self>, ReplayError> {
         let begun = Instant::now();
         let metadata = loop {
-            match reach(client, LOOK) {
+            match reach(client, POLL_INTERVAL) {
                 Ok(metadata) => break metadata,
                 Err(error) if begun.elapsed() > BROKER_TIMEOUT => return Err(error.into()),
                 Err(_) if shutdown.is_set() => return Ok(None),

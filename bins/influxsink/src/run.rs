@@ -115,11 +115,11 @@ pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), R
         (sink.reporter.clone(), sink.client.clone()),
         service.shutdown.clone(),
     ));
-    let (kafka, patience) = (sink.reporter.metrics().clone(), args.service.stuck_timeout);
+    let (kafka, stuck_timeout) = (sink.reporter.metrics().clone(), args.service.stuck_timeout);
     let ended = run_generations(
         &service.shutdown,
         &kafka,
-        patience,
+        stuck_timeout,
         move |shutdown, say| sink.run(shutdown, say),
         |error: &RunError| match error {
             RunError::Intake(error) => error.remake(),

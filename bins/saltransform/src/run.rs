@@ -154,13 +154,13 @@ impl Stage {
             self.reporter.clone(),
         ));
         let (shutdown, metrics) = (self.service.shutdown.clone(), self.reporter.metrics().clone());
-        let patience = self.args.service.stuck_timeout;
+        let stuck_timeout = self.args.service.stuck_timeout;
         let generation = move |shutdown: &Shutdown, say: &dyn Fn(_)| self.generation(shutdown, say);
         let remake = |error: &RunError| match error {
             RunError::Intake(error) => error.remake(),
             _ => None,
         };
-        let result = run_generations(&shutdown, &metrics, patience, generation, remake);
+        let result = run_generations(&shutdown, &metrics, stuck_timeout, generation, remake);
         background.abort();
         result
     }

@@ -28,7 +28,7 @@ const UNKNOWN_FOR: Duration = Duration::from_secs(5);
 /// The least time between two questions about a topic whose messages do not fit.
 const RENEW_AFTER: Duration = Duration::from_secs(1);
 /// Unknown names that are remembered; a sender of nonsense cannot fill the memory.
-const MOST_UNKNOWN: usize = 1_000;
+const MAX_UNKNOWN: usize = 1_000;
 /// What to do about a record topic that does not exist.
 const MAKE_TOPIC: &str = "saltransform init makes it";
 
@@ -272,7 +272,7 @@ impl SharedSchemaCache {
             detail: stage::chain(error),
         };
         let mut unknown = lock(&self.unknown);
-        if unknown.len() >= MOST_UNKNOWN {
+        if unknown.len() >= MAX_UNKNOWN {
             unknown.clear();
         }
         unknown.insert(topic.into(), (Instant::now(), reason.clone()));

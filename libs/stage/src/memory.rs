@@ -18,18 +18,18 @@ use rdkafka::ClientConfig;
 /// the allocator's gaps take beside the shares.
 const BASE: usize = 46 << 20;
 /// The least allowance that works.
-pub const LEAST_MIB: u32 = 64;
+pub const MIN_MIB: u32 = 64;
 /// One answer is at most this part of the allowance, as it may unpack to a hundred times as much.
 const FETCHED_PART: usize = 1_024;
 /// More in one answer makes nothing quicker.
-const MOST_FETCHED: usize = 4 << 20;
+const MAX_FETCHED: usize = 4 << 20;
 /// What librdkafka unpacks at least of a zstd batch; its own default. Of one that does not say how large it is (Java's do
 /// not), it tries three times as much each time, so that a third of the limit surely fits.
 const UNPACKED: usize = 100_000_000;
 /// And at most: librdkafka's own limit is 2 GiB.
 const MAX_UNPACKED: usize = 1 << 30;
 /// And what is ahead of a slow database by more than this, with what librdkafka keeps beside it, is only in memory.
-const MOST_AHEAD: usize = 12 << 20;
+const MAX_AHEAD: usize = 12 << 20;
 /// What librdkafka 2.12 keeps beside each fetched message, however small it is: an `rd_kafka_op_t` with the one member of
 /// its union that a message has (304 bytes, as gdb says; `rd_kafka_op_new0` allocates no more), with the allocator's share
 /// of it, rdkafka's counted pointer to it and our receipt.
@@ -46,7 +46,7 @@ pub(crate) const FETCH_LIMITS: [&str; 3] = [
     "receive.message.max.bytes",
 ];
 /// How often the resident memory is looked at; a look costs some microseconds.
-const LOOK: Duration = Duration::from_millis(20);
+const SAMPLE_INTERVAL: Duration = Duration::from_millis(20);
 
 /// How an allowance is shared out, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,13 +70,13 @@ pub struct MemoryShares {
 impl MemoryShares {
     /// Shares out `mebibytes`.
     pub fn of(mebibytes: u32) -> Self {
-        let whole = (mebibytes.max(LEAST_MIB) as usize) << 20;
+        let whole = (mebibytes.max(MIN_MIB) as usize) << 20;
         let eighth = (whole - BASE) / 8;
         Self {
             resident: whole / 16 * 15,
             in_flight: 2 * eighth,
-            ahead: eighth.min(MOST_AHEAD),
-            fetch: (whole / FETCHED_PART).min(MOST_FETCHED),
+            ahead: eighth.min(MAX_AHEAD),
+            fetch: (whole / FETCHED_PART).min(MAX_FETCHED),
             unpacked: whole.clamp(UNPACKED, MAX_UNPACKED),
             dead_letters: eighth,
             output: 2 * eighth,
@@ -134,7 +134,7 @@ pub struct Resident {
 impl Resident {
     /// Whether it is above `most` bytes. Where the system does not tell, it is not.
     pub fn exceeds(&self, most: usize) -> bool {
-        let known = self.last.get().filter(|(at, _)| at.elapsed() < LOOK);
+        let known = self.last.get().filter(|(at, _)| at.elapsed() < SAMPLE_INTERVAL);
         let bytes = match known {
             Some((_, bytes)) => bytes,
             None => {
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn librdkafka_takes_the_settings_for_any_allowance() {
-        for mebibytes in [LEAST_MIB, 65, 256, 1_000, 100_000] {
+        for mebibytes in [MIN_MIB, 65, 256, 1_000, 100_000] {
             let mut config = ClientConfig::new();
             MemoryShares::of(mebibytes).limit_consumer(&mut config);
             config.set("group.id", "g");

@@ -7,9 +7,9 @@ use std::borrow::Cow;
 use std::fmt::{self, Display, Write};
 
 /// No text is shown longer than this, in characters: a message of 100,000 bytes makes no log line of as many.
-pub const LONGEST: usize = 2_000;
+pub const MAX_CHARS: usize = 2_000;
 
-/// Displays `T` with all that is not printable escaped, and cut after [`LONGEST`] characters.
+/// Displays `T` with all that is not printable escaped, and cut after [`MAX_CHARS`] characters.
 ///
 /// ```
 /// let topic = "S_telemetry\u{1b}[2J\nerror: \u{202e}lla";
@@ -24,7 +24,7 @@ impl<T: Display> Display for Printable<T> {
         write!(
             Escaping {
                 out: f,
-                left: LONGEST
+                left: MAX_CHARS
             },
             "{}",
             self.0
@@ -111,7 +111,7 @@ mod tests {
     #[test]
     fn long_text_is_cut() {
         let shown = Printable("x".repeat(100_000)).to_string();
-        assert_eq!(shown.chars().count(), LONGEST);
+        assert_eq!(shown.chars().count(), MAX_CHARS);
         assert!(shown.ends_with("x…"));
     }
 

@@ -19,7 +19,7 @@ use stage::metrics::KafkaMetrics;
 use stage::service::Service;
 
 const TOPIC: &str = "in";
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// All values that were taken, in their order.
 #[derive(Clone, Default)]
@@ -129,7 +129,7 @@ impl Stage {
             .unwrap();
         let mut list = TopicPartitionList::new();
         list.add_partition(TOPIC, partition);
-        let committed = consumer.committed_offsets(list, PATIENCE).unwrap();
+        let committed = consumer.committed_offsets(list, TIMEOUT).unwrap();
         committed.elements()[0].offset()
     }
 
@@ -170,7 +170,7 @@ impl Drop for Stage {
 fn wait(state: impl Fn() -> Result<(), String>) {
     let start = Instant::now();
     while let Err(state) = state() {
-        assert!(start.elapsed() < PATIENCE, "waited in vain: {state}");
+        assert!(start.elapsed() < TIMEOUT, "waited in vain: {state}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }

@@ -7,7 +7,7 @@ mod consumer;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 
-use consumer::{BUG, Consumer, PATIENCE, Seen, TOPIC, committed, produce, produce_to, send, wait_until};
+use consumer::{BUG, Consumer, Seen, TIMEOUT, TOPIC, committed, produce, produce_to, send, wait_until};
 use devstack::Broker;
 use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::{ClientConfig, Offset};
@@ -172,7 +172,7 @@ fn a_lane_that_panics_ends_the_process() {
         .create()
         .unwrap();
     send(&producer, TOPIC, BUG);
-    producer.flush(PATIENCE).unwrap();
+    producer.flush(TIMEOUT).unwrap();
     let consumer = Consumer::start(&broker, &Seen::default(), |_| ());
     wait_until("the intake ends", || consumer.thread.is_finished());
     assert!(consumer.service.shutdown.has_failed());

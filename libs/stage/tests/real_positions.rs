@@ -8,7 +8,7 @@ mod consumer;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use consumer::{Consumer, PATIENCE, Seen, wait_until};
+use consumer::{Consumer, Seen, TIMEOUT, wait_until};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
@@ -95,7 +95,7 @@ impl Kafka {
     fn produce(&self, values: std::ops::Range<usize>) {
         let producer: BaseProducer = config(&self.broker).create().unwrap();
         self.send(&producer, values);
-        producer.flush(PATIENCE).unwrap();
+        producer.flush(TIMEOUT).unwrap();
     }
 
     fn send(&self, producer: &BaseProducer, values: std::ops::Range<usize>) {
@@ -132,7 +132,7 @@ impl Kafka {
     fn committed_with(&self) -> (Offset, String) {
         let mut list = TopicPartitionList::new();
         list.add_partition(&self.topic, 0);
-        let committed = self.group().committed_offsets(list, PATIENCE).unwrap();
+        let committed = self.group().committed_offsets(list, TIMEOUT).unwrap();
         let element = &committed.elements()[0];
         (element.offset(), element.metadata().to_owned())
     }
@@ -258,15 +258,15 @@ fn nothing_is_behind_when_everything_of_a_transaction_is_read() {
         .set("transactional.id", &kafka.topic)
         .create()
         .unwrap();
-    producer.init_transactions(PATIENCE).unwrap();
+    producer.init_transactions(TIMEOUT).unwrap();
     for transaction in 0..3 {
         producer.begin_transaction().unwrap();
         kafka.send(&producer, transaction * 10..transaction * 10 + 10);
         if transaction == 1 {
-            producer.flush(PATIENCE).unwrap();
-            producer.abort_transaction(PATIENCE).unwrap();
+            producer.flush(TIMEOUT).unwrap();
+            producer.abort_transaction(TIMEOUT).unwrap();
         } else {
-            producer.commit_transaction(PATIENCE).unwrap();
+            producer.commit_transaction(TIMEOUT).unwrap();
         }
     }
     let seen = Seen::default();

@@ -8,7 +8,7 @@ mod consumer;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use consumer::{PATIENCE, Seen, TOPIC};
+use consumer::{Seen, TIMEOUT, TOPIC};
 use devstack::{Broker, KafkaProxy};
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
@@ -98,7 +98,7 @@ impl Stage {
             .send(BaseRecord::<(), _>::to(TOPIC).payload(value))
             .map_err(|(e, _)| e)
             .unwrap();
-        producer.flush(PATIENCE).unwrap();
+        producer.flush(TIMEOUT).unwrap();
     }
 
     fn has_read(&self, value: &str) -> bool {
@@ -120,7 +120,7 @@ impl Stage {
 fn wait_until(what: &str, is: impl Fn() -> bool) {
     let start = Instant::now();
     while !is() {
-        assert!(start.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
+        assert!(start.elapsed() < TIMEOUT, "not within {TIMEOUT:?}: {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }

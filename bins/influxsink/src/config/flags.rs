@@ -8,7 +8,7 @@ use stage::config::{
     KafkaArgs, MemberArgs, RegistryArgs, ServiceArgs, Timestamp, WorkerArgs, parse_timestamp, seconds,
 };
 use stage::intake::Topics;
-use stage::memory::LEAST_MIB;
+use stage::memory::MIN_MIB;
 
 use confluent_avro::point::Mapping;
 
@@ -287,7 +287,7 @@ pub struct RunArgs {
         env = "MAX_MEMORY",
         default_value_t = 256,
         value_name = "MIB",
-        value_parser = clap::value_parser!(u32).range(i64::from(LEAST_MIB)..)
+        value_parser = clap::value_parser!(u32).range(i64::from(MIN_MIB)..)
     )]
     pub max_memory: u32,
 

@@ -57,7 +57,7 @@ pub(super) struct Reply<'r> {
 
 /// Longer pauses than this are not kept to: a clock or a proxy that asks for days would stop the sink in
 /// silence.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+const MAX_PAUSE: Duration = Duration::from_secs(300);
 
 /// How many characters of a page that is no InfluxDB's are shown.
 const PAGE_SHOWN: usize = 200;
@@ -104,7 +104,7 @@ impl WriteResult {
         let after = || {
             let seconds = reply.retry_after.and_then(|text| text.trim().parse::<f64>().ok());
             let pause = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-            pause.map(|pause| pause.min(LONGEST_PAUSE))
+            pause.map(|pause| pause.min(MAX_PAUSE))
         };
         match status {
             413 => WriteResult::TooLarge { message },
@@ -195,12 +195,12 @@ fn said(body: &str) -> Option<String> {
 
 /// Cut, and without control characters.
 fn short(words: &str) -> String {
-    const LONGEST: usize = 600;
+    const MAX_CHARS: usize = 600;
     match words.trim() {
         "" => "no reason given".to_owned(),
         words => words
             .chars()
-            .take(LONGEST)
+            .take(MAX_CHARS)
             .map(|c| if c.is_control() { ' ' } else { c })
             .collect(),
     }
@@ -298,7 +298,7 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!(after("2"), Some(Duration::from_secs(2)));
-        assert_eq!(after("86400"), Some(LONGEST_PAUSE));
+        assert_eq!(after("86400"), Some(MAX_PAUSE));
         assert_eq!(after("-1"), None);
         assert_eq!(after("Fri, 31 Dec 1999 23:59:59 GMT"), None);
     }

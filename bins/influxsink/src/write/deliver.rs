@@ -19,7 +19,7 @@ use crate::batch::{Batch, BatchedPoint, PendingBatch};
 use crate::metrics::SinkMetrics;
 
 /// How much of the database's words goes with a dead letter, in characters.
-const LONGEST_DETAIL: usize = 600;
+const MAX_DETAIL_CHARS: usize = 600;
 
 /// What happens to points; the sink's own does it to Kafka messages.
 pub trait Outcomes<K> {
@@ -199,7 +199,7 @@ fn reject<K>(
     message: &str,
 ) {
     // A list of a thousand lines is not kept with each of a thousand points.
-    let detail: String = message.chars().take(LONGEST_DETAIL).collect();
+    let detail: String = message.chars().take(MAX_DETAIL_CHARS).collect();
     for point in points {
         outcomes.rejected(
             point,

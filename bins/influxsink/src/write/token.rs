@@ -9,7 +9,7 @@ use stage::config::{Secret, SecretError};
 use stage::lock;
 
 /// How often a file is looked at, by its time and size, whether it has changed.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Where the token comes from.
 #[derive(Clone, Debug)]
@@ -83,7 +83,7 @@ impl Authorization {
     /// The header for the next request.
     pub(super) fn header(&self) -> Option<HeaderValue> {
         let mut current = lock(&self.0);
-        if current.looked.elapsed() >= LOOK_EVERY {
+        if current.looked.elapsed() >= CHECK_INTERVAL {
             current.looked = Instant::now();
             if current.token.version() != current.file {
                 current.read_again();
@@ -168,11 +168,11 @@ mod tests {
             "Token first",
             "the file is not looked at for each request"
         );
-        assert_eq!(sent(LOOK_EVERY), "Token second token");
+        assert_eq!(sent(CHECK_INTERVAL), "Token second token");
         std::fs::remove_file(&path).unwrap();
-        assert_eq!(sent(LOOK_EVERY), "Token second token");
+        assert_eq!(sent(CHECK_INTERVAL), "Token second token");
         std::fs::write(&path, " \n").unwrap();
-        assert_eq!(sent(LOOK_EVERY), "Token second token");
+        assert_eq!(sent(CHECK_INTERVAL), "Token second token");
     }
 
     #[test]

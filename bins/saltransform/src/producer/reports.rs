@@ -65,7 +65,7 @@ mod tests {
     #[test]
     fn reports_of_many_requests_are_served_together() {
         const TOPICS: usize = 100;
-        const PATIENCE: Duration = Duration::from_secs(60);
+        const TIMEOUT: Duration = Duration::from_secs(60);
         let broker = Broker::start().unwrap();
         let producer: BaseProducer<Counting> = ClientConfig::new()
             .set("bootstrap.servers", broker.bootstrap_servers())
@@ -79,16 +79,16 @@ mod tests {
         }
         let start = Instant::now();
         let is_there = |topic: &&String| {
-            let ends = producer.client().fetch_watermarks(topic, 0, PATIENCE);
+            let ends = producer.client().fetch_watermarks(topic, 0, TIMEOUT);
             ends.is_ok_and(|(_, end)| end == 1)
         };
         while topics.iter().filter(is_there).count() < TOPICS {
-            assert!(start.elapsed() < PATIENCE, "the broker does not have all records");
+            assert!(start.elapsed() < TIMEOUT, "the broker does not have all records");
         }
         let reports = &producer.context().0;
         let mut calls = 0;
         while reports.0.load(Ordering::Relaxed) < TOPICS as u64 {
-            assert!(start.elapsed() < 2 * PATIENCE, "{calls} calls");
+            assert!(start.elapsed() < 2 * TIMEOUT, "{calls} calls");
             let before = reports.0.load(Ordering::Relaxed);
             serve(&producer, reports, Duration::ZERO);
             calls += usize::from(reports.0.load(Ordering::Relaxed) != before);

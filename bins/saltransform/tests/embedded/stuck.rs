@@ -12,7 +12,7 @@ use crate::stack::{Running, Stack, message};
 
 const LETTERS: &str = "saltransform_dead_letters_total";
 const STUCK: &str = "kafka_stuck_clients_total";
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Those of the stage, and not the fresh ones that look at the cluster.
 fn is_ours(client: &str) -> bool {
@@ -39,7 +39,7 @@ fn behind(stack: &Stack, proxy: &KafkaProxy, exactly_once: bool) -> RunArgs {
 async fn wait_until(what: &str, mut is: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is() {
-        assert!(start.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
+        assert!(start.elapsed() < TIMEOUT, "not within {TIMEOUT:?}: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

@@ -6,9 +6,9 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 /// The largest message, in bytes and before compression, that our producers hand to a broker: Kafka's brokers take requests
 /// of 100 MiB (`socket.request.max.bytes`), and librdkafka's consumers answers of 100 MB (`receive.message.max.bytes`).
-pub const LARGEST: usize = 32 << 20;
+pub const MAX_MESSAGE_BYTES: usize = 32 << 20;
 
-/// `max.message.bytes` of the dead-letter topics that we make: [`LARGEST`] and the batch around it. A broker's default is
+/// `max.message.bytes` of the dead-letter topics that we make: [`MAX_MESSAGE_BYTES`] and the batch around it. A broker's default is
 /// 1,048,588, and a letter is always larger than the message in it.
 pub const TOPIC_LIMIT: &str = "33555456";
 
@@ -66,7 +66,7 @@ pub fn allow_large(config: &mut ClientConfig) {
     match number("message.max.bytes") {
         None => {
             // librdkafka takes no less than this.
-            let most = LARGEST.min(queue_kib << 10).max(1_000);
+            let most = MAX_MESSAGE_BYTES.min(queue_kib << 10).max(1_000);
             config.set("message.max.bytes", most.to_string());
         }
         Some(most) if most > queue_kib << 10 => {

@@ -6,7 +6,7 @@
 //! | `timestamp` | Kafka's time stamp of the message in milliseconds since 1970; left out if it has none |
 //! | `stage` | the step that refused it: `parse`, `schema`, `encode`, `produce`, `decode`, `line`, `write` |
 //! | `reason` | a few words in snake_case, the metric's label |
-//! | `detail` | the error, for people: printable, and cut where it is longer than [`LONGEST`](crate::sanitize::LONGEST) |
+//! | `detail` | the error, for people: printable, and cut where it is longer than [`MAX_CHARS`](crate::sanitize::MAX_CHARS) |
 //! | `group` | the consumer group that refused it |
 //! | `omitted-value` `omitted-key` `omitted-headers` | only where the topic does not take all of the message: how many bytes of each were left out; they are at the origin |
 //!
@@ -30,7 +30,7 @@ use rdkafka::error::KafkaError;
 
 use crate::service::Shutdown;
 
-pub use extent::{Extent, LARGEST, TOPIC_LIMIT, allow_large, is_too_large, shares_a_batch};
+pub use extent::{Extent, MAX_MESSAGE_BYTES, TOPIC_LIMIT, allow_large, is_too_large, shares_a_batch};
 pub use letter::{
     Letter, OMITTED_HEADERS, OMITTED_KEY, OMITTED_VALUE, ORIGINAL, Parts, REPLAYED_FROM, is_letter,
 };

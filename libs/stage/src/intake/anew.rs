@@ -17,7 +17,7 @@ use crate::service::Shutdown;
 
 /// Generations that may follow the first.
 const MAX_REMAKES: u32 = 3;
-/// Clients made anew that are stuck again within so many times their patience did not help.
+/// Clients made anew that are stuck again within so many times their stuck_timeout did not help.
 const HELPED: u32 = 10;
 /// How long a generation's threads may take to let go of its clients. They only have to look at its shutdown.
 const LET_GO: Duration = Duration::from_secs(30);
@@ -45,11 +45,11 @@ impl IntakeError {
 /// Runs a stage until it ends, with clients that are made anew when they are stuck or stale.
 ///
 /// `run` makes the clients and runs the stage with them until the shutdown that it is given; it says its result before it drops
-/// the clients. `patience` is that of the clients' watch.
+/// the clients. `stuck_timeout` is that of the clients' watch.
 pub fn run_generations<E>(
     shutdown: &Shutdown,
     metrics: &KafkaMetrics,
-    patience: Duration,
+    stuck_timeout: Duration,
     run: impl Fn(&Shutdown, &dyn Fn(Result<(), E>)) + Send + Sync + 'static,
     remake: fn(&E) -> Option<Remake>,
 ) -> Result<(), E>
@@ -92,7 +92,7 @@ where
             tracing::warn!("kafka clients are made anew for a topic that was recreated; nothing is lost");
             continue;
         }
-        if remade == MAX_REMAKES || (remade > 0 && start.elapsed() < patience * HELPED) {
+        if remade == MAX_REMAKES || (remade > 0 && start.elapsed() < stuck_timeout * HELPED) {
             tracing::error!(
                 remade,
                 "a kafka client is stuck though the cluster works, and making it anew does not help; stopping, nothing is lost"
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn what_does_not_help_ends_the_process() {
         let shutdown = Shutdown::new(Duration::from_secs(1));
-        for (patience, expected) in [(Duration::from_secs(60), 2), (Duration::ZERO, MAX_REMAKES + 1)] {
+        for (stuck_timeout, expected) in [(Duration::from_secs(60), 2), (Duration::ZERO, MAX_REMAKES + 1)] {
             let runs = Arc::new(AtomicU32::new(0));
             let counted = Arc::clone(&runs);
             let run = move |generation: &Shutdown, say: &dyn Fn(Result<(), IntakeError>)| {
@@ -182,7 +182,7 @@ mod tests {
                 say(stuck());
             };
             let shutdown = Shutdown::new(Duration::from_secs(1));
-            let error = run_generations(&shutdown, &metrics(), patience, run, REMAKE).unwrap_err();
+            let error = run_generations(&shutdown, &metrics(), stuck_timeout, run, REMAKE).unwrap_err();
             assert!(error.remake() == Some(Remake::Stuck) && shutdown.has_failed());
             assert_eq!(runs.load(Ordering::Relaxed), expected);
         }

@@ -19,9 +19,9 @@ use crate::kafka::native;
 use crate::lock;
 
 /// A commit that is not answered by then is sent again.
-const ANSWER_WAIT: Duration = Duration::from_secs(10);
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the last commit of a partition may take; without it, messages are read twice.
-const LAST_WAIT: Duration = Duration::from_secs(5);
+const LAST_COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The commit that is on its way.
 #[derive(Debug, Default)]
@@ -34,7 +34,7 @@ pub(super) fn send(consumer: &BaseConsumer<IntakeContext>) {
     let unanswered = {
         let mut sent = lock(&context.on_its_way.0);
         match *sent {
-            Some(since) if since.elapsed() < ANSWER_WAIT => return,
+            Some(since) if since.elapsed() < COMMIT_TIMEOUT => return,
             Some(_) => sent.take().is_some(),
             None => false,
         }
@@ -96,7 +96,7 @@ pub(super) fn commit_last(
     if list.count() == 0 {
         return Ok(());
     }
-    let result = native::commit_within(consumer, &list, LAST_WAIT);
+    let result = native::commit_within(consumer, &list, LAST_COMMIT_TIMEOUT);
     count(context, result.is_ok());
     result
 }

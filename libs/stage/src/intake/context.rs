@@ -28,10 +28,10 @@ use super::vitals::Vitals;
 use crate::kafka::{Reporter, native};
 
 /// How long a revoke waits for what is in flight. Longer than any healthy batch, shorter than the group waits for us.
-const REVOKE_WAIT: Duration = Duration::from_secs(5);
+const REVOKE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long the transaction may take that ends with a revoke, even when the drain used up its time.
-const LEAST_PATIENCE: Duration = Duration::from_secs(1);
+const MIN_REVOKE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The consumer's context: a [`Reporter`] that also keeps the assignments in step with the assignment.
 pub(super) struct IntakeContext {
@@ -231,15 +231,15 @@ impl IntakeContext {
             // A full channel holds the same request already.
             let _ = drain.try_send(());
         }
-        let deadline = Instant::now() + REVOKE_WAIT;
+        let deadline = Instant::now() + REVOKE_TIMEOUT;
         while !revoked.iter().all(|partition| partition.is_idle()) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(1));
         }
         if self.is_transactional.load(Ordering::Relaxed) {
-            let patience = deadline
+            let timeout = deadline
                 .saturating_duration_since(Instant::now())
-                .max(LEAST_PATIENCE);
-            if !self.commits.end_transaction(patience) {
+                .max(MIN_REVOKE_TIMEOUT);
+            if !self.commits.end_transaction(timeout) {
                 self.commits.doom();
             }
         } else if let Err(error) = commits::commit_last(consumer, &revoked) {
@@ -322,16 +322,16 @@ impl IntakeContext {
 
 /// `topic[partition]` of each, separated by spaces: at most eight, then how many more.
 fn names(list: &TopicPartitionList) -> String {
-    const MOST: usize = 8;
+    const MAX_NAMED: usize = 8;
     let elements = list.elements();
     let mut text = elements
         .iter()
-        .take(MOST)
+        .take(MAX_NAMED)
         .map(|element| format!("{}[{}]", element.topic(), element.partition()))
         .collect::<Vec<_>>()
         .join(" ");
-    if elements.len() > MOST {
-        text.push_str(&format!(" and {} more", elements.len() - MOST));
+    if elements.len() > MAX_NAMED {
+        text.push_str(&format!(" and {} more", elements.len() - MAX_NAMED));
     }
     text
 }

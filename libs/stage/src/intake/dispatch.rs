@@ -16,7 +16,7 @@ use crate::memory::BESIDE_MESSAGE;
 
 /// How long the poll thread waits at most before it looks again whether there is room: a database that is slow takes a batch
 /// of lines in 50 ms and more, while the workers still have some.
-const FULL_WAIT: Duration = Duration::from_millis(20);
+const FULL_TIMEOUT: Duration = Duration::from_millis(20);
 
 /// Deals messages to the workers, and keeps what does not fit.
 pub(super) struct Dispatcher<'a, 'm> {
@@ -115,7 +115,7 @@ impl<'a, 'm> Dispatcher<'a, 'm> {
         self.waiting.is_empty()
     }
 
-    /// Waits until a worker has room for what waits for it, or [`FULL_WAIT`] where nothing waits for a worker.
+    /// Waits until a worker has room for what waits for it, or [`FULL_TIMEOUT`] where nothing waits for a worker.
     pub(super) fn wait(&self) {
         let mut select = Select::new();
         for (index, queue) in self.queues.iter().enumerate() {
@@ -128,7 +128,7 @@ impl<'a, 'm> Dispatcher<'a, 'm> {
             }
         }
         // Only to know when: what is ready is dealt with the next turn.
-        let _ = select.ready_timeout(FULL_WAIT);
+        let _ = select.ready_timeout(FULL_TIMEOUT);
     }
 }
 

@@ -29,7 +29,7 @@ use super::topic_ids;
 use crate::kafka::native;
 
 /// How long one question about offsets may take when partitions are assigned.
-const WAIT: Duration = Duration::from_secs(5);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What was asked of a list of partitions.
 struct Answers {
@@ -176,7 +176,7 @@ fn starts_at_end(
 
 /// Whether the group has read anything of its topics.
 fn has_read(consumer: &BaseConsumer<IntakeContext>, topics: &Topics) -> KafkaResult<bool> {
-    let metadata = consumer.fetch_metadata(None, WAIT)?;
+    let metadata = consumer.fetch_metadata(None, REQUEST_TIMEOUT)?;
     let mut all = TopicPartitionList::new();
     let is_ours = topics.test();
     for topic in metadata.topics().iter().filter(|topic| is_ours(topic.name())) {
@@ -184,7 +184,7 @@ fn has_read(consumer: &BaseConsumer<IntakeContext>, topics: &Topics) -> KafkaRes
             all.add_partition(topic.name(), partition.id());
         }
     }
-    let committed = consumer.committed_offsets(all, WAIT)?;
+    let committed = consumer.committed_offsets(all, REQUEST_TIMEOUT)?;
     Ok(committed.elements().iter().any(|element| {
         matches!(element.offset(), Offset::Offset(_)) && !OffsetMetadata::parse(element.metadata()).is_start
     }))
@@ -196,10 +196,10 @@ fn ask(consumer: &BaseConsumer<IntakeContext>, list: &TopicPartitionList) -> Kaf
     for (topic, number) in list.to_topic_map().into_keys() {
         plain.add_partition(&topic, number);
     }
-    let committed = consumer.committed_offsets(plain.clone(), WAIT)?;
+    let committed = consumer.committed_offsets(plain.clone(), REQUEST_TIMEOUT)?;
     let topics: std::collections::BTreeSet<String> =
         plain.to_topic_map().into_keys().map(|(topic, _)| topic).collect();
-    let topic_ids = native::topic_ids(consumer.client(), topics, WAIT).unwrap_or_else(|error| {
+    let topic_ids = native::topic_ids(consumer.client(), topics, REQUEST_TIMEOUT).unwrap_or_else(|error| {
         tracing::debug!(error = %crate::chain(&error), "ids of topics unknown");
         HashMap::new()
     });
@@ -241,7 +241,7 @@ fn offsets(
 ) -> KafkaResult<HashMap<(String, i32), i64>> {
     let mut asked = list.clone();
     asked.set_all_offsets(place)?;
-    let found = consumer.offsets_for_times(asked, WAIT)?;
+    let found = consumer.offsets_for_times(asked, REQUEST_TIMEOUT)?;
     let offset = |(key, offset)| match offset {
         Offset::Offset(offset) => Some((key, offset)),
         _ => None,

@@ -41,7 +41,7 @@ const PAUSE_AFTER: Duration = Duration::from_secs(2);
 /// How long the group may leave us without a partition of the range that we are to read.
 const NOTHING_ASSIGNED: Duration = Duration::from_secs(60);
 /// How long seeking back may take: it is local work of librdkafka.
-const SEEK_WAIT: Duration = Duration::from_secs(5);
+const SEEK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A consumer with its assignments.
 pub struct Intake {
@@ -355,7 +355,7 @@ impl Intake {
         self.consumer.context().fetched.forget(AFTER_A_SEEK);
         let sought = self
             .consumer
-            .seek_partitions(list, SEEK_WAIT)
+            .seek_partitions(list, SEEK_TIMEOUT)
             .map_err(IntakeError::Rewind)?;
         for element in sought.elements() {
             element.error().map_err(IntakeError::Rewind)?;

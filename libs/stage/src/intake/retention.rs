@@ -11,7 +11,7 @@ use crate::kafka::Reporter;
 use crate::lock;
 
 /// How long `/ready` speaks of it.
-const SAID_FOR: Duration = Duration::from_secs(3_600);
+const REMARK_DURATION: Duration = Duration::from_secs(3_600);
 
 /// Messages that are gone, by topic since the process started.
 pub(super) struct Losses {
@@ -93,6 +93,6 @@ impl Losses {
     }
 
     fn say(&self, key: &str, text: String) {
-        self.reporter.dependency().remark(key, text, SAID_FOR);
+        self.reporter.dependency().remark(key, text, REMARK_DURATION);
     }
 }

@@ -18,7 +18,7 @@ use crate::config::Timestamp;
 use crate::lock;
 
 /// How long one question about offsets may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The range, in milliseconds since 1970 UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,7 +102,7 @@ impl RangeReader {
         consumer: &BaseConsumer<C>,
         list: &mut TopicPartitionList,
     ) -> KafkaResult<()> {
-        let committed = consumer.committed_offsets(list.clone(), PATIENCE)?;
+        let committed = consumer.committed_offsets(list.clone(), REQUEST_TIMEOUT)?;
         let starts = match self.range.from {
             Some(from) => Some(at(consumer, list, from)?),
             None => None,
@@ -114,7 +114,7 @@ impl RangeReader {
             .map(|element| (element.topic().to_owned(), element.partition()))
             .collect();
         for (topic, partition) in places {
-            let (low, high) = consumer.fetch_watermarks(&topic, partition, PATIENCE)?;
+            let (low, high) = consumer.fetch_watermarks(&topic, partition, REQUEST_TIMEOUT)?;
             let offset = |list: &TopicPartitionList| match list
                 .find_partition(&topic, partition)
                 .map(|element| element.offset())
@@ -198,5 +198,5 @@ fn at<C: ConsumerContext>(
 ) -> KafkaResult<TopicPartitionList> {
     let mut asked = list.clone();
     asked.set_all_offsets(Offset::Offset(time))?;
-    consumer.offsets_for_times(asked, PATIENCE)
+    consumer.offsets_for_times(asked, REQUEST_TIMEOUT)
 }

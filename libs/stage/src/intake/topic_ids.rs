@@ -18,7 +18,7 @@ use crate::kafka::native::{self, TopicId};
 use crate::lock;
 
 /// How long the question may take.
-const WAIT: Duration = Duration::from_secs(5);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Asks at intervals until `over` is closed.
 pub(super) fn watch(
@@ -28,7 +28,11 @@ pub(super) fn watch(
     over: &Receiver<()>,
 ) {
     while over.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
-        match native::topic_ids(consumer.client(), consumer.context().assigned.topics(), WAIT) {
+        match native::topic_ids(
+            consumer.client(),
+            consumer.context().assigned.topics(),
+            REQUEST_TIMEOUT,
+        ) {
             // Full: the poll thread has not come to look at the last ones.
             Ok(ids) if !ids.is_empty() => drop(found.try_send(ids)),
             Ok(_) => {}

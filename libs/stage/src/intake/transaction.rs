@@ -122,11 +122,10 @@ impl Commits {
         (commits, asked)
     }
 
-    /// Ends the transaction; says whether it ended, committed or aborted, within `patience`.
-    pub(super) fn end_transaction(&self, patience: Duration) -> bool {
+    /// Ends the transaction; says whether it ended, committed or aborted, within `timeout`.
+    pub(super) fn end_transaction(&self, timeout: Duration) -> bool {
         let (reply, answer) = bounded(1);
-        self.requests.try_send(Request::EndTransaction(reply)).is_ok()
-            && answer.recv_timeout(patience).is_ok()
+        self.requests.try_send(Request::EndTransaction(reply)).is_ok() && answer.recv_timeout(timeout).is_ok()
     }
 
     /// The transaction must be aborted.

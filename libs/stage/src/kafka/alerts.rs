@@ -6,13 +6,13 @@ use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 /// The least time between two log lines of one complaint.
-const SAY_EVERY: Duration = Duration::from_secs(30);
+const LOG_INTERVAL: Duration = Duration::from_secs(30);
 /// Complaints about connections come at least this often as long as they last: librdkafka keeps quiet for 30 s.
 const CONNECTION_LASTS: Duration = Duration::from_secs(45);
 /// All others come back within seconds: with each record, metadata refresh or question for the coordinator.
 const OTHER_LASTS: Duration = Duration::from_secs(15);
 /// Complaints that are remembered; their texts come from outside.
-const MOST: usize = 64;
+const MAX_ALERTS: usize = 64;
 
 /// A complaint.
 #[derive(Debug, Clone)]
@@ -46,14 +46,14 @@ impl Alerts {
         if let Some(seen) = all.get_mut(key) {
             seen.last = now;
             seen.trouble = trouble;
-            if seen.said.elapsed() < SAY_EVERY {
+            if seen.said.elapsed() < LOG_INTERVAL {
                 seen.unsaid += 1;
                 return None;
             }
             seen.said = now;
             return Some(std::mem::take(&mut seen.unsaid));
         }
-        if all.len() >= MOST {
+        if all.len() >= MAX_ALERTS {
             let oldest = all
                 .iter()
                 .min_by_key(|(_, seen)| seen.last)
@@ -154,6 +154,6 @@ mod tests {
         for number in 0..1_000 {
             troubles.note(&number.to_string(), None);
         }
-        assert_eq!(troubles.lock().len(), MOST);
+        assert_eq!(troubles.lock().len(), MAX_ALERTS);
     }
 }

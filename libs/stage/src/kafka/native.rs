@@ -63,10 +63,10 @@ impl Queue {
     }
 
     /// The next event; none if it does not come in time.
-    fn event(&self, patience: Duration) -> Option<Event> {
-        let patience = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
+    fn event(&self, timeout: Duration) -> Option<Event> {
+        let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
         // SAFETY: the queue is ours and lives; the event that is returned is ours.
-        NonNull::new(unsafe { sys::rd_kafka_queue_poll(self.0.as_ptr(), patience) }).map(Event)
+        NonNull::new(unsafe { sys::rd_kafka_queue_poll(self.0.as_ptr(), timeout_ms) }).map(Event)
     }
 }
 
@@ -139,15 +139,15 @@ pub(crate) fn commit_async<C: ConsumerContext>(
     commit(consumer, offsets, &consumer_queue(consumer)?)
 }
 
-/// Commits and waits for the answer, no longer than `patience`. (`CommitMode::Sync` waits for ever.)
+/// Commits and waits for the answer, no longer than `timeout`. (`CommitMode::Sync` waits for ever.)
 pub(crate) fn commit_within<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     offsets: &TopicPartitionList,
-    patience: Duration,
+    timeout: Duration,
 ) -> KafkaResult<()> {
     let answers = new_queue(consumer.client())?;
     commit(consumer, offsets, &answers)?;
-    match answers.event(patience).map(|event| event.error()) {
+    match answers.event(timeout).map(|event| event.error()) {
         Some(None) => Ok(()),
         Some(Some(code)) => Err(KafkaError::ConsumerCommit(code)),
         None => Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::OperationTimedOut)),
@@ -182,11 +182,11 @@ pub(crate) fn beginning<C: ConsumerContext>(
     (!error.is_error() && low >= 0).then_some(low)
 }
 
-/// The ids of these topics, as far as there are such topics and the brokers have ids. Blocks, no longer than `patience`.
+/// The ids of these topics, as far as there are such topics and the brokers have ids. Blocks, no longer than `timeout`.
 pub(crate) fn topic_ids<C: ClientContext>(
     client: &Client<C>,
     topics: impl IntoIterator<Item = String>,
-    patience: Duration,
+    timeout: Duration,
 ) -> KafkaResult<HashMap<String, TopicId>> {
     let failed = |code| KafkaError::MetadataFetch(code);
     let names: Vec<CString> = topics
@@ -198,13 +198,13 @@ pub(crate) fn topic_ids<C: ClientContext>(
     }
     // Without this, librdkafka waits for the cluster's controller, which is none of the brokers that answer now where one is
     // being elected (and the embedded broker has none). Any broker knows the ids.
-    let metadata = client.fetch_metadata(names.first().and_then(|name| name.to_str().ok()), patience)?;
+    let metadata = client.fetch_metadata(names.first().and_then(|name| name.to_str().ok()), timeout)?;
     let answered = Some(metadata.orig_broker_id()).filter(|broker| *broker >= 0);
     let broker = answered.or_else(|| metadata.brokers().first().map(|broker| broker.id()));
     let mut pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
     let answers = new_queue(client)?;
     let client = client.native_ptr();
-    let timeout = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
+    let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
     // SAFETY: client, names and queue live during the calls; the collection and the options are made, used and destroyed
     // once, here, and librdkafka copies both. A null error text of length 0 is not written to.
     unsafe {
@@ -213,7 +213,7 @@ pub(crate) fn topic_ids<C: ClientContext>(
             client,
             sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS,
         );
-        sys::rd_kafka_AdminOptions_set_request_timeout(options, timeout, ptr::null_mut(), 0);
+        sys::rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, ptr::null_mut(), 0);
         if let Some(broker) = broker {
             sys::rd_kafka_AdminOptions_set_broker(options, broker, ptr::null_mut(), 0);
         }
@@ -222,7 +222,7 @@ pub(crate) fn topic_ids<C: ClientContext>(
         sys::rd_kafka_TopicCollection_destroy(collection);
     }
     let event = answers
-        .event(patience)
+        .event(timeout)
         .ok_or_else(|| failed(RDKafkaErrorCode::OperationTimedOut))?;
     if let Some(code) = event.error() {
         return Err(failed(code));
@@ -266,7 +266,7 @@ mod tests {
 
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_secs(10);
+    const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
     #[test]
     fn topics_are_told_apart_and_commits_are_answered() {
@@ -280,7 +280,7 @@ mod tests {
             .create()
             .unwrap();
         let asked = ["one", "other", "none"].map(str::to_owned);
-        let ids = topic_ids(consumer.client(), asked, PATIENCE).unwrap();
+        let ids = topic_ids(consumer.client(), asked, REQUEST_TIMEOUT).unwrap();
         assert_eq!(ids.len(), 2, "{ids:?}");
         assert_ne!(ids["one"], ids["other"]);
         assert_eq!(
@@ -290,8 +290,8 @@ mod tests {
 
         let mut list = TopicPartitionList::new();
         list.add_partition_offset("one", 0, Offset::Offset(7)).unwrap();
-        commit_within(&consumer, &list, PATIENCE).unwrap();
-        let committed = consumer.committed_offsets(list.clone(), PATIENCE).unwrap();
+        commit_within(&consumer, &list, REQUEST_TIMEOUT).unwrap();
+        let committed = consumer.committed_offsets(list.clone(), REQUEST_TIMEOUT).unwrap();
         assert_eq!(committed.elements()[0].offset(), Offset::Offset(7));
         assert_eq!(waiting(&consumer).unwrap(), 0);
         assert_eq!(beginning(&consumer, "one", 0), None, "nothing was fetched");

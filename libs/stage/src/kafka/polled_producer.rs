@@ -18,7 +18,7 @@ use crate::service::Shutdown;
 
 /// A little longer than whole milliseconds, so that whole ones are left when rdkafka asks librdkafka, which wakes later than
 /// asked by more than this little: then nothing is left.
-const WAIT: Duration = Duration::from_micros(100_020);
+const POLL_TIMEOUT: Duration = Duration::from_micros(100_020);
 
 /// A producer, and the thread that serves its reports until it is dropped.
 pub struct PolledProducer<C: ProducerContext + 'static> {
@@ -42,7 +42,7 @@ impl<C: ProducerContext + 'static> PolledProducer<C> {
         let serve = move || {
             let _guard = shutdown.fail_on_panic();
             while !ends.load(Ordering::Relaxed) {
-                served.poll(WAIT);
+                served.poll(POLL_TIMEOUT);
                 between(&served);
             }
         };

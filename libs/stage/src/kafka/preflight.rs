@@ -95,8 +95,8 @@ impl ProducerContext for OneShotContext {
     fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
 }
 
-/// Waits until a broker says what the cluster has, at most `patience`; a refusal is answered at once. Blocks.
-pub fn reach(config: &ClientConfig, patience: Duration) -> Result<Metadata, ReachError> {
+/// Waits until a broker says what the cluster has, at most `timeout`; a refusal is answered at once. Blocks.
+pub fn reach(config: &ClientConfig, timeout: Duration) -> Result<Metadata, ReachError> {
     /// For one question; events are served in between.
     const QUESTION: Duration = Duration::from_secs(1);
     /// For an event; the one that asks for a token is there at once.
@@ -114,7 +114,7 @@ pub fn reach(config: &ClientConfig, patience: Duration) -> Result<Metadata, Reac
         }
         match client.client().fetch_metadata(None, QUESTION) {
             Ok(metadata) => return Ok(metadata),
-            Err(error) if start.elapsed() >= patience => {
+            Err(error) if start.elapsed() >= timeout => {
                 // It may have come while the last question was open.
                 return Err(refused().unwrap_or_else(|| {
                     let lost = visitor.heard().lost.take();
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_at_the_end_of_patience_is_told() {
+    fn a_refusal_at_the_end_of_the_timeout_is_reported() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let broker = thread::spawn(move || {

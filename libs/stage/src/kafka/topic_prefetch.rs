@@ -12,7 +12,7 @@ use rdkafka::ClientContext;
 use rdkafka::client::Client;
 
 /// How long the question may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+const METADATA_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Whether a producer has asked.
 pub struct TopicPrefetch(Once);
@@ -26,7 +26,7 @@ impl TopicPrefetch {
     /// Asks, the first time; who comes meanwhile waits for the answer. Blocks.
     pub fn learn<C: ClientContext>(&self, client: &Client<C>) {
         self.0.call_once(|| {
-            if let Err(error) = client.fetch_metadata(None, PATIENCE) {
+            if let Err(error) = client.fetch_metadata(None, METADATA_TIMEOUT) {
                 tracing::debug!(%error, "the cluster's topics could not be learnt at once");
             }
         });

@@ -23,7 +23,7 @@ use stage::service::{Service, Shutdown};
 pub(crate) const TOPIC: &str = "in";
 /// A message with which the worker of a test panics.
 pub(crate) const BUG: &[u8] = b"bug";
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// What all workers of a test have finished: how often each message was seen, by its value.
 #[derive(Clone, Default)]
@@ -142,7 +142,7 @@ impl Consumer {
         change(&mut options);
         let reporter = Reporter::new(metrics.clone(), service.readiness.dependency("kafka"));
         let (seen, shutdown) = (seen.clone(), service.shutdown.clone());
-        let patience = options.stuck_timeout;
+        let stuck_timeout = options.stuck_timeout;
         let wait = Mutex::new(Some(wait));
         let run = move |shutdown: &Shutdown, say: &dyn Fn(Result<(), IntakeError>)| {
             let intake = Intake::new(options.clone(), reporter.renewed()).unwrap();
@@ -154,7 +154,14 @@ impl Consumer {
         };
         let of_generations = metrics.clone();
         let thread = std::thread::spawn(move || {
-            run_generations(&shutdown, &of_generations, patience, run, IntakeError::remake).unwrap();
+            run_generations(
+                &shutdown,
+                &of_generations,
+                stuck_timeout,
+                run,
+                IntakeError::remake,
+            )
+            .unwrap();
         });
         Self {
             service,
@@ -183,7 +190,7 @@ pub(crate) fn produce_to(broker: &Broker, topic: &str, values: std::ops::Range<u
         let payload = format!("{value:0bytes$}");
         send(&producer, topic, payload.as_bytes());
     }
-    producer.flush(PATIENCE).unwrap();
+    producer.flush(TIMEOUT).unwrap();
 }
 
 pub(crate) fn send(producer: &BaseProducer, topic: &str, payload: &[u8]) {
@@ -202,14 +209,14 @@ pub(crate) fn committed(broker: &Broker) -> Offset {
         .unwrap();
     let mut list = TopicPartitionList::new();
     list.add_partition(TOPIC, 0);
-    let committed = consumer.committed_offsets(list, PATIENCE).unwrap();
+    let committed = consumer.committed_offsets(list, TIMEOUT).unwrap();
     committed.elements()[0].offset()
 }
 
 pub(crate) fn wait_until(what: &str, condition: impl Fn() -> bool) {
     let start = Instant::now();
     while !condition() {
-        assert!(start.elapsed() < PATIENCE, "waited in vain: {what}");
+        assert!(start.elapsed() < TIMEOUT, "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }

@@ -19,9 +19,9 @@ use crate::service::Shutdown;
 /// How often a held partition is looked into again: a broker may have a copy that can be read, retention may take it.
 const AGAIN: Duration = Duration::from_secs(30);
 /// How often the end of the service is looked for.
-const LOOK: Duration = Duration::from_millis(200);
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 /// How long the question for a committed offset may take.
-const WAIT: Duration = Duration::from_secs(5);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Looks into partitions on a thread of its own.
 pub(in super::super) struct Inspector<'a> {
@@ -38,7 +38,7 @@ impl Inspector<'_> {
         let blocked = &self.consumer.context().blocked;
         let mut looked = Instant::now();
         while !self.shutdown.is_set() {
-            match blocked.suspected.recv_timeout(LOOK) {
+            match blocked.suspected.recv_timeout(LOOK_INTERVAL) {
                 Ok(suspect) => self.look(&suspect),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -121,7 +121,7 @@ impl Inspector<'_> {
     fn committed(&self, (topic, number): &Key) -> KafkaResult<Offset> {
         let mut list = TopicPartitionList::new();
         list.add_partition(topic, *number);
-        let committed = self.consumer.committed_offsets(list, WAIT)?;
+        let committed = self.consumer.committed_offsets(list, REQUEST_TIMEOUT)?;
         let found = committed.elements().first().map(|element| element.offset());
         Ok(match found {
             Some(Offset::Offset(offset)) => Offset::Offset(offset),

@@ -14,7 +14,7 @@ use super::{Blocked, Held, Key, Suspect, Watched};
 use crate::lock;
 
 /// How long seeking may take: it is local work of librdkafka.
-const SEEK_WAIT: Duration = Duration::from_secs(5);
+const SEEK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What the inspector asks for.
 #[derive(Debug)]
@@ -90,7 +90,9 @@ impl Orders<'_> {
     }
 
     fn seek(&self, key: &Key, to: Offset) -> KafkaResult<()> {
-        let sought = self.consumer.seek_partitions(list(key, Some(to))?, SEEK_WAIT)?;
+        let sought = self
+            .consumer
+            .seek_partitions(list(key, Some(to))?, SEEK_TIMEOUT)?;
         for element in sought.elements() {
             element.error()?;
         }

@@ -77,15 +77,15 @@ pub enum GivenUp {
     Stale,
 }
 
-/// Watches clients until `over` is closed or one is of no use any more, and answers why. `patience` is how long a client may get no
+/// Watches clients until `over` is closed or one is of no use any more, and answers why. `stuck_timeout` is how long a client may get no
 /// answer while a fresh one does.
 pub fn watch(
     clients: &[Arc<dyn Watched + '_>],
-    patience: Duration,
+    stuck_timeout: Duration,
     metrics: &KafkaMetrics,
     over: &Receiver<()>,
 ) -> Option<GivenUp> {
-    let turn = (patience / 30).clamp(Duration::from_millis(50), Duration::from_secs(1));
+    let turn = (stuck_timeout / 30).clamp(Duration::from_millis(50), Duration::from_secs(1));
     for client in clients {
         for remedy in ["bootstrap", "given_up"] {
             // It is there from the start, with 0.
@@ -94,7 +94,7 @@ pub fn watch(
     }
     let mut standings: Vec<_> = clients
         .iter()
-        .map(|_| Standing::new(patience, (patience * ANSWERED).max(MIN_ANSWERED)))
+        .map(|_| Standing::new(stuck_timeout, (stuck_timeout * ANSWERED).max(MIN_ANSWERED)))
         .collect();
     loop {
         if over.recv_timeout(turn) != Err(RecvTimeoutError::Timeout) {
@@ -108,7 +108,7 @@ pub fn watch(
                 continue;
             }
             let sight = look::in_a_thread(Look::of(client.as_ref()), over)?;
-            let is_answered = sight.is_reached() && client.client().is_answered(ANSWER.min(patience));
+            let is_answered = sight.is_reached() && client.client().is_answered(ANSWER.min(stuck_timeout));
             if standing.judge(sight, is_answered) {
                 count(metrics, client.name(), "given_up");
                 return Some(GivenUp::Stuck(client.name()));
@@ -132,9 +132,9 @@ fn count(metrics: &KafkaMetrics, client: &str, remedy: &str) {
 /// What is known of a client's standstill.
 struct Standing {
     /// Without answers.
-    patience: Duration,
+    stuck_timeout: Duration,
     /// With answers.
-    answered_patience: Duration,
+    answered_timeout: Duration,
     progress: Progress,
     /// When it last moved.
     moved: Instant,
@@ -146,10 +146,10 @@ struct Standing {
 }
 
 impl Standing {
-    fn new(patience: Duration, answered_patience: Duration) -> Self {
+    fn new(stuck_timeout: Duration, answered_timeout: Duration) -> Self {
         Self {
-            patience,
-            answered_patience,
+            stuck_timeout,
+            answered_timeout,
             progress: Progress::Idle,
             moved: Instant::now(),
             looked: None,
@@ -167,7 +167,7 @@ impl Standing {
             (self.unanswered, self.answered) = (None, None);
         }
         self.progress = progress;
-        let pause = (self.patience / 6).min(Duration::from_secs(10));
+        let pause = (self.stuck_timeout / 6).min(Duration::from_secs(10));
         self.moved.elapsed() >= pause && self.looked.is_none_or(|at| at.elapsed() >= pause)
     }
 
@@ -179,10 +179,11 @@ impl Standing {
         self.unanswered = since(sight.is_reached() && !is_answered, self.unanswered);
         let is_unexplained = sight == Sight::Well && is_answered && self.progress != Progress::Unknown;
         self.answered = since(is_unexplained, self.answered);
-        self.unanswered.is_some_and(|since| now - since >= self.patience)
+        self.unanswered
+            .is_some_and(|since| now - since >= self.stuck_timeout)
             || self
                 .answered
-                .is_some_and(|since| now - since >= self.answered_patience)
+                .is_some_and(|since| now - since >= self.answered_timeout)
     }
 }
 
@@ -190,7 +191,7 @@ impl Standing {
 mod tests {
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_millis(60);
+    const STUCK_TIMEOUT: Duration = Duration::from_millis(60);
 
     fn wait(time: Duration) {
         std::thread::sleep(time);
@@ -198,39 +199,39 @@ mod tests {
 
     #[test]
     fn an_outage_is_no_standstill_of_ours() {
-        let mut standing = Standing::new(PATIENCE, 5 * PATIENCE);
+        let mut standing = Standing::new(STUCK_TIMEOUT, 5 * STUCK_TIMEOUT);
         assert!(!standing.is_due(Progress::At(1)));
-        wait(PATIENCE);
+        wait(STUCK_TIMEOUT);
         assert!(standing.is_due(Progress::At(1)));
         for _ in 0..10 {
             assert!(!standing.judge(Sight::Away, false));
-            wait(PATIENCE / 2);
+            wait(STUCK_TIMEOUT / 2);
         }
     }
 
     #[test]
-    fn a_client_without_answers_is_stuck_after_its_patience() {
-        let mut standing = Standing::new(PATIENCE, 5 * PATIENCE);
+    fn a_client_without_answers_is_stuck_after_the_timeout() {
+        let mut standing = Standing::new(STUCK_TIMEOUT, 5 * STUCK_TIMEOUT);
         standing.is_due(Progress::At(1));
         assert!(!standing.judge(Sight::Reached, false));
-        wait(PATIENCE / 2);
+        wait(STUCK_TIMEOUT / 2);
         // An outage in between begins it anew.
         assert!(!standing.judge(Sight::Away, false));
-        wait(PATIENCE);
+        wait(STUCK_TIMEOUT);
         assert!(!standing.judge(Sight::Reached, false));
-        wait(PATIENCE);
+        wait(STUCK_TIMEOUT);
         assert!(standing.judge(Sight::Reached, false));
     }
 
     #[test]
     fn what_moves_is_not_stuck() {
-        let mut standing = Standing::new(PATIENCE, 5 * PATIENCE);
+        let mut standing = Standing::new(STUCK_TIMEOUT, 5 * STUCK_TIMEOUT);
         standing.is_due(Progress::At(1));
         standing.judge(Sight::Well, false);
-        wait(PATIENCE);
+        wait(STUCK_TIMEOUT);
         assert!(!standing.is_due(Progress::At(2)));
         assert!(!standing.judge(Sight::Well, false));
-        wait(PATIENCE);
+        wait(STUCK_TIMEOUT);
         assert!(!standing.is_due(Progress::Idle));
         assert!(!standing.judge(Sight::Well, false));
     }
@@ -238,23 +239,23 @@ mod tests {
     #[test]
     fn with_answers_it_takes_longer_and_a_cluster_that_is_well() {
         for (sight, is_stuck) in [(Sight::Well, true), (Sight::Reached, false)] {
-            let mut standing = Standing::new(PATIENCE, 5 * PATIENCE);
+            let mut standing = Standing::new(STUCK_TIMEOUT, 5 * STUCK_TIMEOUT);
             standing.is_due(Progress::At(1));
             assert!(!standing.judge(sight, true));
-            wait(PATIENCE);
+            wait(STUCK_TIMEOUT);
             assert!(!standing.judge(sight, true));
-            wait(5 * PATIENCE);
+            wait(5 * STUCK_TIMEOUT);
             assert_eq!(standing.judge(sight, true), is_stuck);
         }
     }
 
     #[test]
     fn what_cannot_be_told_needs_a_client_without_answers() {
-        let mut standing = Standing::new(PATIENCE, 5 * PATIENCE);
-        wait(PATIENCE);
+        let mut standing = Standing::new(STUCK_TIMEOUT, 5 * STUCK_TIMEOUT);
+        wait(STUCK_TIMEOUT);
         assert!(standing.is_due(Progress::Unknown));
         assert!(!standing.judge(Sight::Well, true));
-        wait(5 * PATIENCE);
+        wait(5 * STUCK_TIMEOUT);
         assert!(!standing.judge(Sight::Well, true));
     }
 
