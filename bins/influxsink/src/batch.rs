@@ -108,7 +108,7 @@ impl<K> Batch<K> {
     }
 
     /// The batch as the writer takes it apart.
-    pub(crate) fn unsettled(self) -> PendingBatch<K> {
+    pub(crate) fn pending(self) -> PendingBatch<K> {
         PendingBatch {
             lines: self.lines.into(),
             points: self.points.into_iter().map(Place::from).collect(),
@@ -227,22 +227,19 @@ mod tests {
 
     #[test]
     fn points_leave_with_their_own_lines() {
-        let mut unsettled = batch(&["one\n", "two\n", "three\n"]).unsettled();
+        let mut pending = batch(&["one\n", "two\n", "three\n"]).pending();
         let (ends, middle) = (Group::Chosen(vec![0, 2]), Group::Range(1..2));
-        assert_eq!(unsettled.lines(&unsettled.all()), "one\ntwo\nthree\n");
-        assert_eq!(unsettled.lines(&ends), "one\nthree\n");
-        let taken: Vec<_> = unsettled.settle(&ends).map(|point| point.kept).collect();
-        assert_eq!(taken, [0, 2]);
-        assert_eq!(unsettled.lines(&middle), "two\n");
-        assert_eq!(unsettled.kept().collect::<Vec<_>>(), [&1]);
+        assert_eq!(pending.lines(&pending.all()), "one\ntwo\nthree\n");
+        assert_eq!(pending.lines(&ends), "one\nthree\n");
+        let settled: Vec<_> = pending.settle(&ends).map(|point| point.kept).collect();
+        assert_eq!(settled, [0, 2]);
+        assert_eq!(pending.lines(&middle), "two\n");
+        assert_eq!(pending.kept().collect::<Vec<_>>(), [&1]);
         assert_eq!(
-            unsettled
-                .settle(&unsettled.all())
-                .map(|p| p.kept)
-                .collect::<Vec<_>>(),
+            pending.settle(&pending.all()).map(|p| p.kept).collect::<Vec<_>>(),
             [1]
         );
-        assert_eq!(unsettled.settle(&middle).count(), 0, "once");
-        assert_eq!(batch(&[]).unsettled().lines(&Group::Range(0..0)), Bytes::new());
+        assert_eq!(pending.settle(&middle).count(), 0, "once");
+        assert_eq!(batch(&[]).pending().lines(&Group::Range(0..0)), Bytes::new());
     }
 }

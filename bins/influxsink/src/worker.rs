@@ -141,8 +141,8 @@ impl<'m> Worker<'m> for SinkWorker<'m> {
     fn take(&mut self, batch: Vec<Consumed<'m>>) -> Result<(), WorkerError> {
         self.metrics.consumed.inc_by(batch.len() as u64);
         let mut begun = Instant::now();
-        for taken in batch {
-            match self.add(taken)? {
+        for consumed in batch {
+            match self.add(consumed)? {
                 Added::Encoded => {
                     let done = Instant::now();
                     self.encode_seconds
@@ -195,47 +195,47 @@ enum Added {
 
 impl<'m> SinkWorker<'m> {
     /// Takes one message into the batch, or to its other fate.
-    fn add(&mut self, taken: Consumed<'m>) -> Result<Added, WorkerError> {
-        if self.letters.passes_over(&taken.message) {
-            return Ok(self.skip(taken, "dead_letter"));
+    fn add(&mut self, consumed: Consumed<'m>) -> Result<Added, WorkerError> {
+        if self.letters.passes_over(&consumed.message) {
+            return Ok(self.skip(consumed, "dead_letter"));
         }
-        let frame = match Frame::read(taken.message.payload()) {
+        let frame = match Frame::read(consumed.message.payload()) {
             Ok(frame) => frame,
-            Err(FrameError::Tombstone) => return Ok(self.skip(taken, FrameError::Tombstone.reason())),
+            Err(FrameError::Tombstone) => return Ok(self.skip(consumed, FrameError::Tombstone.reason())),
             Err(error) => {
                 let reason = Reason {
                     step: "frame",
                     reason: error.reason(),
                     detail: error.to_string(),
                 };
-                return Ok(self.refuse(taken, reason));
+                return Ok(self.refuse(consumed, reason));
             }
         };
-        let topic = taken.message.topic();
+        let topic = consumed.message.topic();
         let lookup = match self.plans.known(topic, frame.schema_id) {
             Some(lookup) => lookup,
             None => {
                 // The registry may be away for long: what is gathered goes out before the wait for it.
                 self.flush()?;
                 self.plans
-                    .fetch(topic, frame.schema_id, || taken.receipt.is_revoked())
+                    .fetch(topic, frame.schema_id, || consumed.receipt.is_revoked())
             }
         };
         let plan = match lookup {
             Lookup::Found(plan) => plan,
-            Lookup::Refused(reason) => return Ok(self.refuse(taken, reason)),
+            Lookup::Refused(reason) => return Ok(self.refuse(consumed, reason)),
             // Dropped unfinished: the next process reads it again.
             Lookup::GivenUp => return Ok(Added::Not),
         };
         let kafka_millis = if self.time_from_kafka {
-            taken.message.timestamp().to_millis()
+            consumed.message.timestamp().to_millis()
         } else {
             None
         };
         let source = Source {
             kafka_millis,
-            topic: taken.message.topic(),
-            offset: taken.message.offset(),
+            topic: consumed.message.topic(),
+            offset: consumed.message.offset(),
         };
         let lines = self.batch.lines_mut();
         let start = lines.len();
@@ -249,22 +249,23 @@ impl<'m> SinkWorker<'m> {
                     topic: source.topic,
                 });
                 self.note(&encoded);
-                self.batch.add(taken, encoded.time_micros);
+                self.batch.add(consumed, encoded.time_micros);
                 self.ranges.add(&plan, encoded.time_micros);
                 Ok(Added::Encoded)
             }
-            Err(refusal) => Ok(self.refuse(taken, as_reason(&refusal))),
+            Err(refusal) => Ok(self.refuse(consumed, as_reason(&refusal))),
         }
     }
 
-    fn skip(&self, taken: Consumed<'m>, reason: &'static str) -> Added {
+    fn skip(&self, consumed: Consumed<'m>, reason: &'static str) -> Added {
         self.metrics.skipped.with_label_values(&[reason]).inc();
-        taken.receipt.finish();
+        consumed.receipt.finish();
         Added::Not
     }
 
-    fn refuse(&self, taken: Consumed<'m>, reason: Reason) -> Added {
-        self.dead_letters.send(&taken.message, taken.receipt, reason);
+    fn refuse(&self, consumed: Consumed<'m>, reason: Reason) -> Added {
+        self.dead_letters
+            .send(&consumed.message, consumed.receipt, reason);
         Added::Not
     }
 

@@ -74,8 +74,8 @@ impl<'m> WorkerFactory<'m> for Shared<'m> {
 impl<'m> Worker<'m> for TransformWorker<'m> {
     fn take(&mut self, batch: Vec<Consumed<'m>>) -> Result<(), WorkerError> {
         self.shared.metrics.consumed.inc_by(batch.len() as u64);
-        for taken in batch {
-            self.carry(taken, false);
+        for consumed in batch {
+            self.carry(consumed, false);
         }
         self.shared.producer.poll(Duration::ZERO);
         Ok(())
@@ -95,7 +95,7 @@ impl<'m> Worker<'m> for TransformWorker<'m> {
                 Returned::Refused(sent, error) => {
                     let detail = stage::chain(&error);
                     self.dead_letter(
-                        sent.taken,
+                        sent.consumed,
                         Reason {
                             step: "produce",
                             reason: "refused_by_broker",
@@ -104,8 +104,8 @@ impl<'m> Worker<'m> for TransformWorker<'m> {
                     );
                 }
                 // Transformed anew, as its schema may have changed meanwhile; it was counted as consumed already.
-                Returned::Later(sent, ..) => self.carry(sent.taken, false),
-                Returned::Crowded(sent) => self.carry(sent.taken, true),
+                Returned::Later(sent, ..) => self.carry(sent.consumed, false),
+                Returned::Crowded(sent) => self.carry(sent.consumed, true),
             }
         }
         self.transform_seconds.flush();
@@ -132,9 +132,9 @@ impl<'m> Worker<'m> for TransformWorker<'m> {
 
 impl<'m> TransformWorker<'m> {
     /// Sees one message through as far as this thread can; `is_alone` if its record is to be in no batch with others.
-    fn carry(&mut self, taken: Consumed<'m>, is_alone: bool) {
-        if self.shared.letters.passes_over(&taken.message) {
-            return self.shared.producer.skip(taken, "dead_letter");
+    fn carry(&mut self, consumed: Consumed<'m>, is_alone: bool) {
+        if self.shared.letters.passes_over(&consumed.message) {
+            return self.shared.producer.skip(consumed, "dead_letter");
         }
         let mut backoff = None;
         let mut wait: Option<Wait> = None;
@@ -142,7 +142,7 @@ impl<'m> TransformWorker<'m> {
             let since = Instant::now();
             let outcome = self
                 .transformer
-                .transform(taken.message.payload(), taken.message.topic());
+                .transform(consumed.message.payload(), consumed.message.topic());
             if !matches!(outcome, Outcome::Wait(_))
                 && let Some(wait) = wait.take()
             {
@@ -151,12 +151,13 @@ impl<'m> TransformWorker<'m> {
             match outcome {
                 Outcome::Record(target) if self.shared.producer.takes(&target) => {
                     self.transform_seconds.observe(since.elapsed().as_secs_f64());
-                    let sent = Sent::new(taken, since, &self.counter, target.probe.probe()).alone(is_alone);
+                    let sent =
+                        Sent::new(consumed, since, &self.counter, target.probe.probe()).alone(is_alone);
                     let frame = self.transformer.frame();
                     return self.shared.producer.send(&target.kafka_topic, frame, sent);
                 }
-                Outcome::Skipped(reason) => return self.shared.producer.skip(taken, reason),
-                Outcome::Refused(reason) => return self.dead_letter(taken, reason),
+                Outcome::Skipped(reason) => return self.shared.producer.skip(consumed, reason),
+                Outcome::Refused(reason) => return self.dead_letter(consumed, reason),
                 // Transient is not poison: this worker waits, the intake pauses by itself.
                 Outcome::Record(target) => {
                     let topic = &target.kafka_topic;
@@ -174,7 +175,7 @@ impl<'m> TransformWorker<'m> {
                     }
                 }
             }
-            if taken.receipt.is_revoked()
+            if consumed.receipt.is_revoked()
                 || !backoff
                     .get_or_insert_with(Backoff::default)
                     .wait(None, &self.shared.shutdown)
@@ -184,7 +185,7 @@ impl<'m> TransformWorker<'m> {
         }
     }
 
-    fn dead_letter(&self, taken: Consumed<'m>, reason: Reason) {
-        self.shared.producer.dead_letter(taken, reason, &self.counter);
+    fn dead_letter(&self, consumed: Consumed<'m>, reason: Reason) {
+        self.shared.producer.dead_letter(consumed, reason, &self.counter);
     }
 }

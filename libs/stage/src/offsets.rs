@@ -39,7 +39,7 @@ impl OffsetTracker {
         // Nearly all finish in order: the first is looked at before the others are searched.
         let found = match self.open.front() {
             Some(&(first, _)) if first == offset => Ok(0),
-            _ => self.open.binary_search_by_key(&offset, |&(taken, _)| taken),
+            _ => self.open.binary_search_by_key(&offset, |&(open, _)| open),
         };
         if let Ok(index) = found
             && let Some(entry) = self.open.get_mut(index)

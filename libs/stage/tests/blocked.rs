@@ -38,10 +38,10 @@ impl<'m> WorkerFactory<'m> for Seen {
 
 impl<'m> Worker<'m> for Seen {
     fn take(&mut self, batch: Vec<Consumed<'m>>) -> Result<(), WorkerError> {
-        for taken in batch {
-            let value = String::from_utf8_lossy(taken.message.payload().unwrap()).into_owned();
+        for consumed in batch {
+            let value = String::from_utf8_lossy(consumed.message.payload().unwrap()).into_owned();
             self.0.lock().unwrap().push(value);
-            taken.receipt.finish();
+            consumed.receipt.finish();
         }
         Ok(())
     }

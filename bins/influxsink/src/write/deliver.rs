@@ -89,7 +89,7 @@ impl Delivery {
 
     /// Blocks until every point has its fate, however long the database is away, or the process gives up.
     pub fn deliver<K>(&mut self, batch: Batch<K>, outcomes: &mut impl Outcomes<K>) -> Ended {
-        let mut points = batch.unsettled();
+        let mut points = batch.pending();
         // What is still to be sent, the first on top.
         let mut groups = vec![points.all()];
         while let Some(group) = groups.pop() {

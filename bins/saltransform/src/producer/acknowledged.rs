@@ -101,7 +101,7 @@ impl<'m> Acknowledged<'m> {
         self.topics.learn(self.producer.client());
         // The key outlives the call: it is in librdkafka's own memory, held by the opaque.
         let sent = Box::new(sent);
-        let key = sent.taken.message.key().map(<[u8]>::to_vec);
+        let key = sent.consumed.message.key().map(<[u8]>::to_vec);
         let mut record: Record<'_, 'm> = BaseRecord::with_opaque_to(topic, sent).payload(frame);
         if let Some(key) = &key {
             record = record.key(key);
@@ -127,7 +127,7 @@ impl<'m> Acknowledged<'m> {
         if !record.delivery_opaque.is_alone {
             return self.alone.among_others(|| self.producer.send(record).err());
         }
-        let is_revoked = |record: &Record<'_, 'm>| record.delivery_opaque.taken.receipt.is_revoked();
+        let is_revoked = |record: &Record<'_, 'm>| record.delivery_opaque.consumed.receipt.is_revoked();
         let is_void =
             |record: Option<&Record<'_, 'm>>| self.shutdown.given_up() || record.is_some_and(is_revoked);
         let send = |record| self.producer.send(record).err();
@@ -136,14 +136,15 @@ impl<'m> Acknowledged<'m> {
             .flatten()
     }
 
-    pub(super) fn dead_letter(&self, taken: Consumed<'m>, reason: Reason) {
-        self.dead_letters.send(&taken.message, taken.receipt, reason);
+    pub(super) fn dead_letter(&self, consumed: Consumed<'m>, reason: Reason) {
+        self.dead_letters
+            .send(&consumed.message, consumed.receipt, reason);
     }
 
-    pub(super) fn skip(&self, taken: Consumed<'m>, reason: &'static str) {
+    pub(super) fn skip(&self, consumed: Consumed<'m>, reason: &'static str) {
         let skipped = &self.producer.client().context().metrics.skipped;
         skipped.with_label_values(&[reason]).inc();
-        taken.receipt.finish();
+        consumed.receipt.finish();
     }
 
     /// The dead letters' own client.

@@ -93,18 +93,18 @@ impl<'m> Producer<'m> {
     }
 
     /// Sends a message to the dead-letter topic.
-    pub(crate) fn dead_letter(&self, taken: Consumed<'m>, reason: Reason, counter: &Counter) {
+    pub(crate) fn dead_letter(&self, consumed: Consumed<'m>, reason: Reason, counter: &Counter) {
         match self {
-            Self::Acknowledged(producer) => producer.dead_letter(taken, reason),
-            Self::Transactional(producer) => producer.dead_letter(taken, reason, counter),
+            Self::Acknowledged(producer) => producer.dead_letter(consumed, reason),
+            Self::Transactional(producer) => producer.dead_letter(consumed, reason, counter),
         }
     }
 
     /// Finishes a message that carries nothing.
-    pub(crate) fn skip(&self, taken: Consumed<'m>, reason: &'static str) {
+    pub(crate) fn skip(&self, consumed: Consumed<'m>, reason: &'static str) {
         match self {
-            Self::Acknowledged(producer) => producer.skip(taken, reason),
-            Self::Transactional(producer) => producer.skip(taken, reason),
+            Self::Acknowledged(producer) => producer.skip(consumed, reason),
+            Self::Transactional(producer) => producer.skip(consumed, reason),
         }
     }
 

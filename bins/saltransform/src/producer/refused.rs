@@ -46,28 +46,28 @@ struct Known {
 
 impl Refused {
     /// What is known of a message.
-    pub(super) fn of(&self, taken: &Consumed<'_>) -> Verdict {
+    pub(super) fn of(&self, consumed: &Consumed<'_>) -> Verdict {
         if self.count.load(Ordering::Acquire) == 0 {
             return Verdict::default();
         }
         let known = lock(&self.known);
-        known.verdicts.get(&place(taken)).cloned().unwrap_or_default()
+        known.verdicts.get(&place(consumed)).cloned().unwrap_or_default()
     }
 
     /// Notes what was found out.
-    pub(super) fn learn(&self, taken: &Consumed<'_>, verdict: Verdict) {
+    pub(super) fn learn(&self, consumed: &Consumed<'_>, verdict: Verdict) {
         let mut known = lock(&self.known);
         if known.verdicts.len() >= MAX_REMEMBERED {
             known.verdicts.clear();
         }
-        known.verdicts.insert(place(taken), verdict);
+        known.verdicts.insert(place(consumed), verdict);
         self.count.store(known.verdicts.len(), Ordering::Release);
     }
 
     /// What was made of a message has arrived, in the transaction that is open.
-    pub(super) fn arrived(&self, taken: &Consumed<'_>) {
+    pub(super) fn arrived(&self, consumed: &Consumed<'_>) {
         if self.count.load(Ordering::Acquire) > 0 {
-            lock(&self.known).settled.push(place(taken));
+            lock(&self.known).settled.push(place(consumed));
         }
     }
 
@@ -84,7 +84,7 @@ impl Refused {
     }
 }
 
-fn place(taken: &Consumed<'_>) -> Place {
-    let message = &taken.message;
+fn place(consumed: &Consumed<'_>) -> Place {
+    let message = &consumed.message;
     (message.topic().to_owned(), message.partition(), message.offset())
 }

@@ -9,7 +9,7 @@ use stage::kafka::Probe;
 
 /// A message whose record is on its way.
 pub(crate) struct Sent<'m> {
-    pub(crate) taken: Consumed<'m>,
+    pub(crate) consumed: Consumed<'m>,
     pub(crate) since: Instant,
     /// Whether it shows that its topic's records arrive.
     probe: Option<Probe>,
@@ -39,10 +39,15 @@ impl Drop for Outstanding {
 }
 
 impl<'m> Sent<'m> {
-    pub(crate) fn new(taken: Consumed<'m>, since: Instant, counter: &Counter, probe: Option<Probe>) -> Self {
+    pub(crate) fn new(
+        consumed: Consumed<'m>,
+        since: Instant,
+        counter: &Counter,
+        probe: Option<Probe>,
+    ) -> Self {
         counter.0.fetch_add(1, Ordering::Relaxed);
         Self {
-            taken,
+            consumed,
             since,
             probe,
             is_alone: false,
@@ -55,7 +60,7 @@ impl<'m> Sent<'m> {
         if let Some(probe) = self.probe {
             probe.acknowledged();
         }
-        self.taken
+        self.consumed
     }
 
     /// To be sent by itself, or not.

@@ -8,7 +8,7 @@ use crate::metrics::TransformMetrics;
 
 /// What became of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Fate {
+pub(super) enum Disposition {
     Produced,
     /// Step and reason.
     DeadLetter(&'static str, &'static str),
@@ -17,25 +17,25 @@ pub(super) enum Fate {
 
 /// The fates of one transaction's messages.
 #[derive(Debug, Default)]
-pub(super) struct Tally(HashMap<Fate, u64>);
+pub(super) struct Tally(HashMap<Disposition, u64>);
 
 impl Tally {
-    pub(super) fn count(&mut self, fate: Fate) {
-        *self.0.entry(fate).or_default() += 1;
+    pub(super) fn count(&mut self, disposition: Disposition) {
+        *self.0.entry(disposition).or_default() += 1;
     }
 
     /// They are facts now.
     pub(super) fn publish(&mut self, metrics: &TransformMetrics) {
-        for (fate, count) in self.0.drain() {
-            match fate {
-                Fate::Produced => metrics.produced.inc_by(count),
-                Fate::DeadLetter(step, reason) => {
+        for (disposition, count) in self.0.drain() {
+            match disposition {
+                Disposition::Produced => metrics.produced.inc_by(count),
+                Disposition::DeadLetter(step, reason) => {
                     metrics
                         .dead_letters
                         .with_label_values(&[step, reason])
                         .inc_by(count);
                 }
-                Fate::Skipped(reason) => metrics.skipped.with_label_values(&[reason]).inc_by(count),
+                Disposition::Skipped(reason) => metrics.skipped.with_label_values(&[reason]).inc_by(count),
             }
         }
     }

@@ -26,7 +26,7 @@ use super::alone::Alone;
 use super::refused::{Refused, Verdict};
 use super::reports::{Reports, serve};
 use super::sent::{Counter, Sent};
-use super::tally::{Fate, Tally};
+use super::tally::{Disposition, Tally};
 use super::watched::Calls;
 use crate::entry::Target;
 use crate::metrics::TransformMetrics;
@@ -51,7 +51,7 @@ pub(crate) struct Transactional<'m> {
     gate: Gate,
     topics: TopicPrefetch,
     /// Whether the dead-letter topic was seen.
-    buries: AtomicBool,
+    sees_letters_topic: AtomicBool,
     /// Whether dead letters arrive.
     letters: Arc<TopicProbe>,
     alone: Alone,
@@ -112,7 +112,7 @@ impl<'m> Transactional<'m> {
             identity,
             gate: Gate::default(),
             topics: TopicPrefetch::unknown(),
-            buries: AtomicBool::new(false),
+            sees_letters_topic: AtomicBool::new(false),
             letters,
             alone: Alone::default(),
         })
@@ -124,11 +124,11 @@ impl<'m> Transactional<'m> {
     }
 
     pub(super) fn send(&self, topic: &str, frame: &[u8], sent: Sent<'m>) {
-        let verdict = self.context().refused.of(&sent.taken);
+        let verdict = self.context().refused.of(&sent.consumed);
         if let Some(detail) = verdict.record {
             return self.dead_letter_sent(sent, detail);
         }
-        let key = sent.taken.message.key().map(<[u8]>::to_vec);
+        let key = sent.consumed.message.key().map(<[u8]>::to_vec);
         let on_its_way = OnItsWay {
             sent: sent.alone(verdict.alone),
             letter: None,
@@ -144,25 +144,25 @@ impl<'m> Transactional<'m> {
 
     fn dead_letter_sent(&self, sent: Sent<'m>, detail: String) {
         let counter = sent.counter().clone();
-        self.dead_letter(sent.taken, refused(detail), &counter);
+        self.dead_letter(sent.consumed, refused(detail), &counter);
     }
 
-    pub(super) fn dead_letter(&self, taken: Consumed<'m>, reason: Reason, counter: &Counter) {
+    pub(super) fn dead_letter(&self, consumed: Consumed<'m>, reason: Reason, counter: &Counter) {
         let topic = &self.identity.dead_letter_topic;
         let shutdown = &self.context().shutdown;
         let mut backoff = Backoff::default();
-        while !self.sees(topic, &self.buries, &self.letters) {
-            if taken.receipt.is_revoked() || !backoff.wait(None, shutdown) {
+        while !self.sees(topic, &self.sees_letters_topic, &self.letters) {
+            if consumed.receipt.is_revoked() || !backoff.wait(None, shutdown) {
                 return;
             }
         }
-        let origin = taken.receipt.origin();
+        let origin = consumed.receipt.origin();
         self.context().reporter.dead_letter(&origin, &reason);
-        let letter = Letter::new(&taken.message, origin, reason);
-        let verdict = self.context().refused.of(&taken);
-        let bytes = letter.bytes(taken.message.key_len(), taken.message.payload_len());
+        let letter = Letter::new(&consumed.message, origin, reason);
+        let verdict = self.context().refused.of(&consumed);
+        let bytes = letter.bytes(consumed.message.key_len(), consumed.message.payload_len());
         let mut on_its_way = Box::new(OnItsWay {
-            sent: Sent::new(taken, Instant::now(), counter, self.letters.probe()).alone(verdict.alone),
+            sent: Sent::new(consumed, Instant::now(), counter, self.letters.probe()).alone(verdict.alone),
             letter: Some((letter, verdict.extent)),
             bytes,
         });
@@ -178,7 +178,7 @@ impl<'m> Transactional<'m> {
 
     fn hand_over_letter(&self, on_its_way: Box<OnItsWay<'m>>) -> Option<(KafkaError, Box<OnItsWay<'m>>)> {
         let (letter, extent) = on_its_way.letter.as_ref()?;
-        let parts = letter.parts(&on_its_way.sent.taken.message, &self.identity.group, *extent);
+        let parts = letter.parts(&on_its_way.sent.consumed.message, &self.identity.group, *extent);
         let owned = |part: Option<&[u8]>| part.map(<[u8]>::to_vec);
         let (headers, key, value) = (parts.headers, owned(parts.key), owned(parts.value));
         let topic = &self.identity.dead_letter_topic;
@@ -187,10 +187,10 @@ impl<'m> Transactional<'m> {
         self.hand_over(record)
     }
 
-    pub(super) fn skip(&self, taken: Consumed<'m>, reason: &'static str) {
-        if let Some(_pass) = self.passes(&taken) {
-            self.context().count(Fate::Skipped(reason));
-            taken.receipt.finish();
+    pub(super) fn skip(&self, consumed: Consumed<'m>, reason: &'static str) {
+        if let Some(_pass) = self.passes(&consumed) {
+            self.context().count(Disposition::Skipped(reason));
+            consumed.receipt.finish();
         }
     }
 
@@ -203,16 +203,16 @@ impl<'m> Transactional<'m> {
     }
 
     /// Passes the gate, unless the message is not to be sent any more.
-    fn passes(&self, taken: &Consumed<'m>) -> Option<stage::intake::Pass<'_>> {
+    fn passes(&self, consumed: &Consumed<'m>) -> Option<stage::intake::Pass<'_>> {
         let pass = self.gate.pass(|| self.poll(Duration::from_millis(2)))?;
         // Once given up nothing more is sent: what follows a dropped message must not overtake it.
-        (!taken.receipt.is_revoked() && !self.context().shutdown.given_up()).then_some(pass)
+        (!consumed.receipt.is_revoked() && !self.context().shutdown.given_up()).then_some(pass)
     }
 
     /// Hands a record to librdkafka, which copies it. Answers what librdkafka itself refuses.
     fn hand_over(&self, mut record: Record<'_, 'm>) -> Option<(KafkaError, Box<OnItsWay<'m>>)> {
         loop {
-            let pass = self.passes(&record.delivery_opaque.sent.taken)?;
+            let pass = self.passes(&record.delivery_opaque.sent.consumed)?;
             let refused = if record.delivery_opaque.sent.is_alone {
                 let send = |record| self.producer.send(record).err();
                 self.alone
@@ -234,7 +234,7 @@ impl<'m> Transactional<'m> {
     /// Whether what waits to be sent by itself need not be: its transaction is not committed.
     fn is_void(&self, record: Option<&Record<'_, 'm>>) -> bool {
         let context = self.context();
-        let is_revoked = |record: &Record<'_, 'm>| record.delivery_opaque.sent.taken.receipt.is_revoked();
+        let is_revoked = |record: &Record<'_, 'm>| record.delivery_opaque.sent.consumed.receipt.is_revoked();
         context.failed.load(Ordering::Acquire)
             || context.shutdown.given_up()
             || record.is_some_and(is_revoked)
@@ -294,14 +294,14 @@ impl TransactionalSink for Transactional<'_> {
 }
 
 impl<'m> Context<'m> {
-    fn count(&self, fate: Fate) {
-        lock(&self.tally).count(fate);
+    fn count(&self, disposition: Disposition) {
+        lock(&self.tally).count(disposition);
     }
 
     /// Remembers what the broker does not take, for when its message is read again.
     fn refuse(&self, error: &KafkaError, on_its_way: &OnItsWay<'m>) {
         let sent = &on_its_way.sent;
-        let verdict = self.refused.of(&sent.taken);
+        let verdict = self.refused.of(&sent.consumed);
         let next = if is_too_large(error) && !sent.is_alone && shares_a_batch(on_its_way.bytes) {
             Verdict {
                 alone: true,
@@ -319,14 +319,14 @@ impl<'m> Context<'m> {
                 _ => return dead_letter::fail(&self.shutdown, &self.dead_letter_topic, error),
             }
         };
-        self.refused.learn(&sent.taken, next);
+        self.refused.learn(&sent.consumed, next);
     }
 }
 
 impl OnItsWay<'_> {
     /// How much of the message fits where this letter does not.
     fn shorter(&self) -> Option<Extent> {
-        let message = &self.sent.taken.message;
+        let message = &self.sent.consumed.message;
         let (letter, extent) = self.letter.as_ref()?;
         letter.shorter(*extent, message.key_len(), message.payload_len())
     }
@@ -353,18 +353,18 @@ impl<'m> ProducerContext for Context<'m> {
             };
         }
         let OnItsWay { sent, letter, .. } = *on_its_way;
-        self.refused.arrived(&sent.taken);
+        self.refused.arrived(&sent.consumed);
         match letter {
             None => {
-                self.count(Fate::Produced);
+                self.count(Disposition::Produced);
                 self.metrics
                     .total_seconds
                     .observe(sent.since.elapsed().as_secs_f64());
             }
             Some((letter, extent)) => {
-                self.count(Fate::DeadLetter(letter.reason.step, letter.reason.reason));
+                self.count(Disposition::DeadLetter(letter.reason.step, letter.reason.reason));
                 if extent != Extent::Whole {
-                    lock(&self.shortened).push((sent.taken.receipt.origin(), extent));
+                    lock(&self.shortened).push((sent.consumed.receipt.origin(), extent));
                 }
             }
         }

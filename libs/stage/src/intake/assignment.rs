@@ -38,7 +38,7 @@ pub(super) struct Partition {
     pub(super) number: i32,
     pub(super) worker: usize,
     prefix: Mutex<OffsetTracker>,
-    taken: AtomicUsize,
+    unfinished: AtomicUsize,
     revoked: AtomicBool,
     /// Its log begins anew in another one's name: what was taken of this one is finished, but no offset of it counts.
     superseded: AtomicBool,
@@ -167,7 +167,7 @@ impl Assignments {
             number,
             worker,
             prefix: Mutex::default(),
-            taken: AtomicUsize::new(0),
+            unfinished: AtomicUsize::new(0),
             revoked: AtomicBool::new(false),
             superseded: AtomicBool::new(false),
             next: NONE.into(),
@@ -272,7 +272,7 @@ impl Partition {
         };
         let receipts: Vec<Receipt> = messages.into_iter().map(receipt).collect();
         drop(prefix);
-        self.taken.fetch_add(receipts.len(), Ordering::Relaxed);
+        self.unfinished.fetch_add(receipts.len(), Ordering::Relaxed);
         self.in_flight
             .messages
             .fetch_add(receipts.len(), Ordering::Relaxed);
@@ -285,7 +285,7 @@ impl Partition {
         self.in_flight.bytes.fetch_sub(bytes, Ordering::Relaxed);
         self.in_flight.messages.fetch_sub(messages, Ordering::Relaxed);
         // Last, and after the prefix was written: who sees nothing taken sees the final position.
-        self.taken.fetch_sub(messages, Ordering::Release);
+        self.unfinished.fetch_sub(messages, Ordering::Release);
     }
 
     /// The offset behind the last message that came.
@@ -314,7 +314,7 @@ impl Partition {
 
     /// Whether nothing of it is in flight.
     pub(super) fn is_idle(&self) -> bool {
-        self.taken.load(Ordering::Acquire) == 0
+        self.unfinished.load(Ordering::Acquire) == 0
     }
 
     /// Whether its log begins anew in another one's name.

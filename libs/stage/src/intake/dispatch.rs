@@ -84,7 +84,7 @@ impl<'a, 'm> Dispatcher<'a, 'm> {
     }
 
     /// Hands each worker its share; says whether nothing is left waiting.
-    pub(super) fn deal(&mut self) -> bool {
+    pub(super) fn dispatch(&mut self) -> bool {
         if self.waiting.is_empty() {
             return true;
         }
@@ -142,8 +142,8 @@ fn take<'m>(messages: Vec<(Arc<Partition>, BorrowedMessage<'m>)>) -> Vec<Consume
         })
         .collect();
     let messages = messages.into_iter().map(|(_, message)| message);
-    let taken = messages.zip(receipts);
-    taken
+    let consumed = messages.zip(receipts);
+    consumed
         .map(|(message, receipt)| Consumed { message, receipt })
         .collect()
 }

@@ -241,7 +241,7 @@ impl Intake {
                 self.assignments.publish();
                 committed = Instant::now();
             }
-            if dispatcher.deal() && self.has_room(dispatcher.waiting_bytes(), &resident) {
+            if dispatcher.dispatch() && self.has_room(dispatcher.waiting_bytes(), &resident) {
                 full_since = None;
                 if paused {
                     paused = !self.set_paused(false);

@@ -92,7 +92,7 @@ pub(super) fn run<'m>(
         select! {
             recv(batches) -> batch => match batch {
                 Ok(mut batch) => {
-                    for revoked in batch.extract_if(.., |taken| taken.receipt.is_revoked()) {
+                    for revoked in batch.extract_if(.., |consumed| consumed.receipt.is_revoked()) {
                         revoked.receipt.withdraw();
                     }
                     worker.take(batch)?;

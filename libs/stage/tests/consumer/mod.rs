@@ -59,11 +59,11 @@ impl<'m> Worker<'m> for HeldWorker<'m> {
 
     fn tick(&mut self) -> Result<(), WorkerError> {
         if !self.seen.held.load(Ordering::Relaxed) {
-            for taken in self.waiting.drain(..) {
-                let value = taken.message.payload().unwrap_or_default().to_vec();
+            for consumed in self.waiting.drain(..) {
+                let value = consumed.message.payload().unwrap_or_default().to_vec();
                 assert_ne!(value, BUG, "what a bug in a worker does");
                 *self.seen.counts.lock().unwrap().entry(value).or_default() += 1;
-                taken.receipt.finish();
+                consumed.receipt.finish();
             }
         }
         Ok(())
@@ -71,7 +71,7 @@ impl<'m> Worker<'m> for HeldWorker<'m> {
 
     fn drain(&mut self) -> Result<(), WorkerError> {
         self.tick()?;
-        self.waiting.retain(|taken| !taken.receipt.is_revoked());
+        self.waiting.retain(|consumed| !consumed.receipt.is_revoked());
         Ok(())
     }
 }
