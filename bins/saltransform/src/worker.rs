@@ -149,7 +149,7 @@ impl<'m> TransformWorker<'m> {
                 wait.answered();
             }
             match outcome {
-                Outcome::Record(target) if self.shared.producer.takes(&target) => {
+                Outcome::Record(target) if self.shared.producer.accepts(&target) => {
                     self.transform_seconds.observe(since.elapsed().as_secs_f64());
                     let sent =
                         Sent::new(consumed, since, &self.counter, target.probe.probe()).alone(is_alone);

@@ -77,10 +77,10 @@ pub(crate) enum Producer<'m> {
 impl<'m> Producer<'m> {
     /// Whether a record for this target can be sent now. What fails within a transaction takes all of it along, so
     /// that it asks before; otherwise the broker's answer to the record itself is enough.
-    pub(crate) fn takes(&self, target: &Target) -> bool {
+    pub(crate) fn accepts(&self, target: &Target) -> bool {
         match self {
             Self::Acknowledged(_) => true,
-            Self::Transactional(producer) => producer.takes(target),
+            Self::Transactional(producer) => producer.accepts(target),
         }
     }
 

@@ -59,7 +59,7 @@ struct Context {
     alone: RwLock<()>,
 }
 
-struct OnItsWay {
+struct InFlight {
     receipt: Receipt,
     letter: Letter,
     extent: Extent,
@@ -75,13 +75,13 @@ struct Outstanding(Arc<AtomicUsize>);
 
 /// A letter that was not taken, as it is sent next.
 struct Returned {
-    on_its_way: Box<OnItsWay>,
+    in_flight: Box<InFlight>,
     headers: OwnedHeaders,
     key: Option<Vec<u8>>,
     value: Option<Vec<u8>>,
 }
 
-type Record<'r> = BaseRecord<'r, [u8], [u8], Box<OnItsWay>>;
+type Record<'r> = BaseRecord<'r, [u8], [u8], Box<InFlight>>;
 
 impl DeadLetters {
     /// A producer of its own: dead letters must not wait behind the records of the stage.
@@ -132,7 +132,7 @@ impl DeadLetters {
         context.reporter.dead_letter(&receipt.origin(), &reason);
         let letter = Letter::new(message, receipt.origin(), reason);
         let (key, value) = (message.key_len(), message.payload_len());
-        let mut on_its_way = Box::new(OnItsWay {
+        let mut in_flight = Box::new(InFlight {
             receipt,
             letter,
             extent: Extent::Whole,
@@ -142,12 +142,10 @@ impl DeadLetters {
         });
         // Longer only as long as librdkafka itself refuses it.
         loop {
-            let parts = on_its_way
-                .letter
-                .parts(message, &context.group, on_its_way.extent);
+            let parts = in_flight.letter.parts(message, &context.group, in_flight.extent);
             let (error, mut back) = match self.hand_over(record(
                 &context.topic,
-                on_its_way,
+                in_flight,
                 parts.headers,
                 parts.key,
                 parts.value,
@@ -159,7 +157,7 @@ impl DeadLetters {
                 Some(extent) if is_too_large(&error) => back.extent = extent,
                 _ => return fail(&context.shutdown, &context.topic, &error),
             }
-            on_its_way = back;
+            in_flight = back;
         }
     }
 
@@ -176,7 +174,7 @@ impl DeadLetters {
     }
 
     /// Hands a letter to librdkafka; waits while its queue is full. What librdkafka itself refuses comes back.
-    fn hand_over(&self, mut record: Record<'_>) -> Option<(KafkaError, Box<OnItsWay>)> {
+    fn hand_over(&self, mut record: Record<'_>) -> Option<(KafkaError, Box<InFlight>)> {
         let context = self.context();
         let mut backoff = Backoff::default();
         loop {
@@ -240,11 +238,11 @@ fn send_again(producer: &BaseProducer<Context>) {
         if !settle() {
             return;
         }
-        let mut on_its_way = returned.on_its_way;
-        on_its_way.is_alone = true;
+        let mut in_flight = returned.in_flight;
+        in_flight.is_alone = true;
         let record = record(
             &context.topic,
-            on_its_way,
+            in_flight,
             returned.headers,
             returned.key.as_deref(),
             returned.value.as_deref(),
@@ -260,38 +258,38 @@ fn send_again(producer: &BaseProducer<Context>) {
 
 fn record<'r>(
     topic: &'r str,
-    on_its_way: Box<OnItsWay>,
+    in_flight: Box<InFlight>,
     headers: OwnedHeaders,
     key: Option<&'r [u8]>,
     value: Option<&'r [u8]>,
 ) -> Record<'r> {
-    let mut record: Record<'_> = BaseRecord::with_opaque_to(topic, on_its_way).headers(headers);
+    let mut record: Record<'_> = BaseRecord::with_opaque_to(topic, in_flight).headers(headers);
     (record.key, record.payload) = (key, value);
     record
 }
 
 impl Context {
     /// A letter that the broker did not take because of its size: how it goes on, unless it is as short as letters get.
-    fn take_back(&self, letter: &BorrowedMessage<'_>, mut on_its_way: Box<OnItsWay>) -> Option<Returned> {
+    fn take_back(&self, letter: &BorrowedMessage<'_>, mut in_flight: Box<InFlight>) -> Option<Returned> {
         let (key, value) = (letter.key_len(), letter.payload_len());
         let (kept_key, kept_value) = (letter.key(), letter.payload());
         let owned = |part: Option<&[u8]>| part.map(<[u8]>::to_vec);
-        if !on_its_way.is_alone && shares_a_batch(on_its_way.letter.bytes(key, value)) {
+        if !in_flight.is_alone && shares_a_batch(in_flight.letter.bytes(key, value)) {
             return Some(Returned {
-                on_its_way,
+                in_flight,
                 headers: letter.headers().map(BorrowedHeaders::detach).unwrap_or_default(),
                 key: owned(kept_key),
                 value: owned(kept_value),
             });
         }
-        let extent = on_its_way.letter.shorter(on_its_way.extent, key, value)?;
-        on_its_way.extent = extent;
-        let parts = on_its_way.letter.parts(letter, &self.group, extent);
+        let extent = in_flight.letter.shorter(in_flight.extent, key, value)?;
+        in_flight.extent = extent;
+        let parts = in_flight.letter.parts(letter, &self.group, extent);
         Some(Returned {
             headers: parts.headers,
             key: owned(parts.key),
             value: owned(parts.value),
-            on_its_way,
+            in_flight,
         })
     }
 }
@@ -299,25 +297,25 @@ impl Context {
 crate::reports_to_its_reporter!(Context);
 
 impl ProducerContext for Context {
-    type DeliveryOpaque = Box<OnItsWay>;
+    type DeliveryOpaque = Box<InFlight>;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, on_its_way: Box<OnItsWay>) {
+    fn delivery(&self, result: &DeliveryResult<'_>, in_flight: Box<InFlight>) {
         self.reported.fetch_add(1, Ordering::Relaxed);
         match result {
             Ok(_) => {
                 self.reporter
-                    .shortened(&on_its_way.receipt.origin(), on_its_way.extent.omitted());
-                (self.on_delivered)(&on_its_way.letter.reason);
-                if let Some(probe) = on_its_way.probe {
+                    .shortened(&in_flight.receipt.origin(), in_flight.extent.omitted());
+                (self.on_delivered)(&in_flight.letter.reason);
+                if let Some(probe) = in_flight.probe {
                     probe.acknowledged();
                 }
-                on_its_way.receipt.finish();
+                in_flight.receipt.finish();
             }
             Err((
                 KafkaError::MessageProduction(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight),
                 _,
             )) => {}
-            Err((error, letter)) if is_too_large(error) => match self.take_back(letter, on_its_way) {
+            Err((error, letter)) if is_too_large(error) => match self.take_back(letter, in_flight) {
                 Some(returned) => lock(&self.returned).push_back(returned),
                 None => fail(&self.shutdown, &self.topic, error),
             },

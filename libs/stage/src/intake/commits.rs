@@ -23,16 +23,16 @@ const COMMIT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the last commit of a partition may take; without it, messages are read twice.
 const LAST_COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The commit that is on its way.
+/// The commit that is not answered yet, since when.
 #[derive(Debug, Default)]
-pub(super) struct OnItsWay(Mutex<Option<Instant>>);
+pub(super) struct PendingCommit(Mutex<Option<Instant>>);
 
-/// Sends what the group does not have yet, unless a commit is on its way. With transactions, that is where partitions start
-/// alone.
+/// Sends what the group does not have yet, unless a commit is pending. With transactions, only start offsets are
+/// committed this way.
 pub(super) fn send(consumer: &BaseConsumer<IntakeContext>) {
     let context = consumer.context();
     let unanswered = {
-        let mut sent = lock(&context.on_its_way.0);
+        let mut sent = lock(&context.pending_commit.0);
         match *sent {
             Some(since) if since.elapsed() < COMMIT_TIMEOUT => return,
             Some(_) => sent.take().is_some(),
@@ -59,14 +59,14 @@ pub(super) fn send(consumer: &BaseConsumer<IntakeContext>) {
         return;
     }
     match native::commit_async(consumer, &list) {
-        Ok(()) => *lock(&context.on_its_way.0) = Some(Instant::now()),
+        Ok(()) => *lock(&context.pending_commit.0) = Some(Instant::now()),
         Err(error) => failed(context, &error),
     }
 }
 
 /// The answer to a commit.
 pub(super) fn answered(context: &IntakeContext, result: KafkaResult<()>, offsets: &TopicPartitionList) {
-    lock(&context.on_its_way.0).take();
+    lock(&context.pending_commit.0).take();
     if let Err(error) = result {
         return failed(context, &error);
     }

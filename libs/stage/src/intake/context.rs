@@ -15,7 +15,8 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::assigned::AssignedPartitions;
 use super::assignment::{Assignments, Partition};
 use super::blocked::Blocked;
-use super::commits::{self, OnItsWay};
+use super::commit_thread::CommitThread;
+use super::commits::{self, PendingCommit};
 use super::initial_offsets;
 use super::lag::{self, AFTER_A_REBALANCE, AFTER_A_SEEK, FetchedToEnd};
 use super::options::{IntakeOptions, Topics};
@@ -23,7 +24,6 @@ use super::retention::Losses;
 use super::settings;
 use super::time_range::RangeReader;
 use super::topic_ids::FirstIds;
-use super::transaction::Commits;
 use super::vitals::Vitals;
 use crate::kafka::{Reporter, native};
 
@@ -40,7 +40,7 @@ pub(super) struct IntakeContext {
     /// One for each worker: asks it to finish what it holds.
     pub(super) drains: Vec<Sender<()>>,
     /// The way to the commit thread.
-    pub(super) commits: Commits,
+    pub(super) commit_thread: CommitThread,
     /// Whether there is a commit thread, so that offsets go with the transactions.
     pub(super) is_transactional: AtomicBool,
     /// The stretch of time that is read, if it is not everything.
@@ -48,7 +48,7 @@ pub(super) struct IntakeContext {
     /// What is known of the assigned partitions beside their messages.
     pub(super) assigned: AssignedPartitions,
     /// The commit that is on its way.
-    pub(super) on_its_way: OnItsWay,
+    pub(super) pending_commit: PendingCommit,
     /// Partitions that are fetched to their end.
     pub(super) fetched: FetchedToEnd,
     /// What the group did not get to read.
@@ -160,17 +160,17 @@ impl IntakeContext {
         reporter: &Reporter,
         assignments: Arc<Assignments>,
         drains: Vec<Sender<()>>,
-        commits: Commits,
+        commit_thread: CommitThread,
     ) -> Self {
         Self {
             reporter: reporter.clone(),
             assignments,
             drains,
-            commits,
+            commit_thread,
             is_transactional: AtomicBool::new(false),
             range: options.range.map(RangeReader::new),
             assigned: AssignedPartitions::default(),
-            on_its_way: OnItsWay::default(),
+            pending_commit: PendingCommit::default(),
             fetched: FetchedToEnd::new(),
             losses: Losses::new(reporter.clone()),
             has_read: Arc::clone(&options.has_read),
@@ -239,8 +239,8 @@ impl IntakeContext {
             let timeout = deadline
                 .saturating_duration_since(Instant::now())
                 .max(MIN_REVOKE_TIMEOUT);
-            if !self.commits.end_transaction(timeout) {
-                self.commits.doom();
+            if !self.commit_thread.end_transaction(timeout) {
+                self.commit_thread.doom();
             }
         } else if let Err(error) = commits::commit_last(consumer, &revoked) {
             tracing::warn!(error = %crate::chain(&error), "commit before a revoke failed; some messages are read twice");

@@ -20,6 +20,7 @@ mod anew;
 mod assigned;
 mod assignment;
 mod blocked;
+mod commit_thread;
 mod commits;
 mod context;
 mod dispatch;

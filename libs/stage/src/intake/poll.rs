@@ -10,10 +10,11 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::BorrowedMessage;
-use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
+use rdkafka::{ClientConfig, Message, TopicPartitionList};
 
 use super::assignment::Assignments;
 use super::blocked::{Inspector, Orders};
+use super::commit_thread::{CommitThread, Request};
 use super::commits;
 use super::context::IntakeContext;
 use super::dispatch::Dispatcher;
@@ -23,7 +24,7 @@ use super::options::IntakeOptions;
 use super::settings;
 use super::time_range::{Progress, RangeReader};
 use super::topic_ids;
-use super::transaction::{Commits, Committer, Request};
+use super::transaction::{self, Committer};
 use super::vitals::WatchedConsumer;
 use super::worker::{self, Consumed, WorkerFactory};
 use crate::kafka::Reporter;
@@ -34,14 +35,12 @@ use crate::service::Shutdown;
 /// Messages taken in one go: enough to spread the cost of a hand-over, few enough to be dealt within a millisecond.
 const BATCH: usize = 512;
 /// Batches that may wait in front of a worker.
-const LANE_QUEUE: usize = 8;
+const WORKER_QUEUE: usize = 8;
 /// How long the workers may be full before the partitions are paused. Pausing throws librdkafka's fetched messages away,
 /// so that it is not for hiccups; the group tolerates minutes.
 const PAUSE_AFTER: Duration = Duration::from_secs(2);
 /// How long the group may leave us without a partition of the range that we are to read.
 const NOTHING_ASSIGNED: Duration = Duration::from_secs(60);
-/// How long seeking back may take: it is local work of librdkafka.
-const SEEK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A consumer with its assignments.
 pub struct Intake {
@@ -61,8 +60,8 @@ impl Intake {
     pub fn new(options: IntakeOptions, reporter: Reporter) -> Result<Self, IntakeError> {
         let assignments = Arc::new(Assignments::new(reporter.metrics().clone()));
         let (drains, drain_requests) = (0..options.workers.max(1)).map(|_| bounded(1)).unzip();
-        let (commits, commit_requests) = Commits::new();
-        let context = IntakeContext::new(&options, &reporter, Arc::clone(&assignments), drains, commits);
+        let (thread, commit_requests) = CommitThread::new();
+        let context = IntakeContext::new(&options, &reporter, Arc::clone(&assignments), drains, thread);
         let config = settings::of_consumer(&options);
         let setup = |source| IntakeError::Setup {
             topics: options.topics.subscription().join(" "),
@@ -104,7 +103,7 @@ impl Intake {
             let mut queues = Vec::new();
             let mut workers = Vec::new();
             for (index, drains) in self.drain_requests.iter().enumerate() {
-                let (queue, batches) = bounded(LANE_QUEUE);
+                let (queue, batches) = bounded(WORKER_QUEUE);
                 let mut worker = factory.worker(index, scope)?;
                 queues.push(queue);
                 workers.push(scope.spawn(move || {
@@ -124,7 +123,7 @@ impl Intake {
                 let committer = Committer {
                     producer,
                     consumer: &self.consumer,
-                    commits: &context.commits,
+                    thread: &context.commit_thread,
                     requests: &self.commit_requests,
                     assignments: &self.assignments,
                     rewinds,
@@ -139,12 +138,10 @@ impl Intake {
             let (watched, over) = bounded(0);
             if committer.is_some() {
                 let over = over.clone();
-                scope.spawn(move || context.commits.watch(&over, shutdown));
+                scope.spawn(move || context.commit_thread.watch(&over, shutdown));
             }
-            let (consumer, others) = (
-                WatchedConsumer::new(&self.consumer, &self.options),
-                factory.clients(),
-            );
+            let consumer = WatchedConsumer::new(&self.consumer, &self.options);
+            let others = factory.clients();
             let watching = scope.spawn(move || consumer.watch(others, &over, shutdown));
             let (to_orders, orders) = unbounded();
             let inspector = Inspector {
@@ -177,7 +174,7 @@ impl Intake {
             // All are waited for before any result is looked at, as the commit thread ends only when it is told to.
             let workers: Vec<_> = workers.into_iter().map(|worker| worker.join()).collect();
             let committed = committer.map_or(Ok(()), |committer| {
-                context.commits.end();
+                context.commit_thread.end();
                 committer.join()
             });
             drop(watched);
@@ -222,7 +219,7 @@ impl Intake {
                 return Err(IntakeError::Fatal(None));
             }
             if let Ok(done) = rewinds.try_recv() {
-                self.rewind()?;
+                transaction::seek_back(&self.consumer, &self.assignments)?;
                 let _ = done.send(());
             }
             orders.obey();
@@ -336,32 +333,6 @@ impl Intake {
                 }
             },
         }
-    }
-
-    /// After an aborted transaction: everything since the last commit is read again, and what was taken of it is void.
-    fn rewind(&self) -> Result<(), IntakeError> {
-        let assigned = &self.consumer.context().assigned;
-        let mut list = TopicPartitionList::new();
-        for partition in self.assignments.partitions() {
-            self.assignments.revoke(&partition.topic, partition.number);
-            let restart = partition.restart();
-            assigned.restart_at(&partition.topic, partition.number, restart);
-            list.add_partition_offset(&partition.topic, partition.number, Offset::Offset(restart))
-                .map_err(IntakeError::Rewind)?;
-        }
-        if list.count() == 0 {
-            return Ok(());
-        }
-        self.consumer.context().fetched.forget(AFTER_A_SEEK);
-        let sought = self
-            .consumer
-            .seek_partitions(list, SEEK_TIMEOUT)
-            .map_err(IntakeError::Rewind)?;
-        for element in sought.elements() {
-            element.error().map_err(IntakeError::Rewind)?;
-        }
-        self.consumer.context().blocked.starts(&sought);
-        self.consumer.resume(&sought).map_err(IntakeError::Rewind)
     }
 
     /// Pauses or resumes all assigned partitions, but those that stand still by themselves; says whether it could.
