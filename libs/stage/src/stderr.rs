@@ -5,7 +5,7 @@
 //!  log lines, last words ──▶ at most MAX_PENDING bytes ──▶ one thread ──▶ stderr
 //! ```
 //!
-//! The thread exists from [`initial_offsets`] on, which logging calls. Without it (a command that logs nothing) each text is written
+//! The thread exists from [`start`] on, which logging calls. Without it (a command that logs nothing) each text is written
 //! at once, by whoever has it.
 
 use std::fmt;

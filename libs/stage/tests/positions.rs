@@ -118,7 +118,7 @@ fn a_topic_that_was_made_anew_and_is_longer_than_the_old_one_is_read_from_its_be
     let consumer = Consumer::start(&broker, &seen, latest);
     wait_until("all of it is carried", || seen.distinct() == 10);
     wait_until("and committed", || committed(&broker) == Offset::Offset(10));
-    assert!(ready(&consumer).contains("made anew"));
+    assert!(ready(&consumer).contains("recreated"));
     let recreated = consumer.metrics.recreated.with_label_values(&[TOPIC]).get();
     assert_eq!((recreated, lost(&consumer), seen.twice()), (1, 0, 0));
     consumer.stop();

@@ -1,4 +1,4 @@
-//! A stretch of time that is read once: where each partition starts, where it ends, and which have come to their end.
+//! A time range that is read once: where each partition starts and ends, and which have reached their end.
 //!
 //! Times are those of Kafka's records. A partition's end is the first record at or after the range's end; where there
 //! is none, it is the end of the log when the partition was assigned.
@@ -17,15 +17,15 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::config::Timestamp;
 use crate::lock;
 
-/// How long one question about offsets may take.
+/// The time for one request for offsets.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The range, in milliseconds since 1970 UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeRange {
-    /// The first record's time; from the start of each partition without it.
+    /// The time of the first record; none to read each partition from its start.
     pub from: Option<i64>,
-    /// What is at or after it is left out.
+    /// Records at or after this time are excluded.
     pub to: i64,
 }
 
@@ -50,7 +50,7 @@ pub(super) struct RangeReader {
 #[derive(Debug, Default)]
 struct Assigned {
     partitions: HashMap<(String, i32), Stretch>,
-    /// Partitions could not be located: the intake cannot go on.
+    /// Partitions could not be located: the intake cannot continue.
     failure: Option<KafkaError>,
 }
 
@@ -79,7 +79,7 @@ impl RangeReader {
         }
     }
 
-    /// Notes that what was read is finished, too.
+    /// Notes that everything read is also finished.
     pub(super) fn finish(&self) -> bool {
         self.is_finished.store(true, Ordering::Relaxed);
         true
@@ -95,8 +95,7 @@ impl RangeReader {
         lock(&self.assigned).failure = Some(error);
     }
 
-    /// Gives newly assigned partitions their start (what the group has committed, or the range's start), and notes
-    /// their ends.
+    /// Sets the start of newly assigned partitions (the committed offset or the range's start), and notes their ends.
     pub(super) fn locate<C: ConsumerContext>(
         &self,
         consumer: &BaseConsumer<C>,
@@ -139,7 +138,7 @@ impl RangeReader {
         Ok(())
     }
 
-    /// Partitions that are ours no more.
+    /// Partitions are no longer assigned.
     pub(super) fn forget(&self, list: &TopicPartitionList) {
         let mut assigned = lock(&self.assigned);
         for key in list.to_topic_map().into_keys() {
@@ -147,7 +146,7 @@ impl RangeReader {
         }
     }
 
-    /// Whether the message at `offset` is in the range. The first that is not says that its partition is read.
+    /// Whether the message at `offset` is in the range. The first one after the range shows that its partition is read.
     pub(super) fn takes(&self, topic: &str, partition: i32, offset: i64) -> bool {
         let key = (topic.to_owned(), partition);
         match lock(&self.assigned).partitions.get_mut(&key) {
@@ -160,8 +159,8 @@ impl RangeReader {
         }
     }
 
-    /// Learns from librdkafka how far it has fetched: at the end of a range there may be no message that says so, only
-    /// a transaction's marker or what compaction left.
+    /// Notes how far librdkafka has fetched: the end of a range may hold no message to show it, only a transaction's
+    /// marker or a gap left by compaction.
     pub(super) fn learn(&self, statistics: &Statistics) {
         for ((topic, number), stretch) in &mut lock(&self.assigned).partitions {
             let found = statistics
