@@ -1,7 +1,8 @@
-//! The way to the dead-letter topic, for stages that do not produce in transactions.
+//! The producer of dead letters, for stages that do not produce in transactions.
 //!
-//! A letter that the topic does not take comes back to the thread that serves the reports, which sends it again: first by
-//! itself, as a broker refuses a batch as a whole, then with less of the message ([`Extent`]).
+//! A dead letter that the topic does not accept returns to the thread that serves the delivery reports, which sends it
+//! again: first alone in its batch, because a broker refuses a batch as a whole, then with less of the message
+//! ([`Extent`]).
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -26,21 +27,21 @@ use crate::reason::Reason;
 use crate::retry::Backoff;
 use crate::service::Shutdown;
 
-/// How long one wait for what is on its way lasts, before it is asked again whether the service has given up.
+/// How long one wait for records in flight lasts before the shutdown is checked again.
 const SETTLE: Duration = Duration::from_millis(200);
 
-/// The way to the dead-letter topic. Share it in an `Arc`.
+/// The producer of dead letters. Share it in an `Arc`.
 pub struct DeadLetters {
     producer: PolledProducer<Context>,
     config: ClientConfig,
-    /// Whether letters arrive.
+    /// Whether dead letters are delivered.
     probe: Arc<TopicProbe>,
 }
 
 /// Shared by all workers of a stage.
 pub type SharedDeadLetters = Arc<DeadLetters>;
 
-/// Called once the broker has a dead letter.
+/// Called when a dead letter is delivered.
 pub type OnDelivered = Box<dyn Fn(&Reason) + Send + Sync>;
 
 struct Context {
@@ -49,13 +50,13 @@ struct Context {
     group: String,
     shutdown: Shutdown,
     on_delivered: OnDelivered,
-    /// Letters that arrived or came back.
+    /// The number of delivery reports.
     reported: AtomicU64,
-    /// Letters that have neither arrived nor been given up.
+    /// Dead letters that are neither delivered nor given up.
     outstanding: Arc<AtomicUsize>,
-    /// Too large as they were, to be sent again.
+    /// Dead letters that were too large, to be sent again.
     returned: Mutex<VecDeque<Returned>>,
-    /// Read by those who send, written by who has to send something by itself.
+    /// Read-locked to send, write-locked to send a record alone.
     alone: RwLock<()>,
 }
 
@@ -65,15 +66,15 @@ struct InFlight {
     extent: Extent,
     /// Whether nothing else was in its batch.
     is_alone: bool,
-    /// Whether it shows that letters arrive.
+    /// Whether it is the probe of its topic.
     probe: Option<Probe>,
     _outstanding: Outstanding,
 }
 
-/// Counts a letter as outstanding as long as it exists.
+/// Counts a dead letter as outstanding while it exists.
 struct Outstanding(Arc<AtomicUsize>);
 
-/// A letter that was not taken, as it is sent next.
+/// A dead letter that was refused, in the form that is sent next.
 struct Returned {
     in_flight: Box<InFlight>,
     headers: OwnedHeaders,
@@ -84,9 +85,9 @@ struct Returned {
 type Record<'r> = BaseRecord<'r, [u8], [u8], Box<InFlight>>;
 
 impl DeadLetters {
-    /// A producer of its own: dead letters must not wait behind the records of the stage.
+    /// Creates a separate producer: dead letters must not wait behind the records of the stage.
     ///
-    /// `on_delivered` counts them; the message's receipt is finished right after it.
+    /// `on_delivered` counts them; the message's receipt is finished right afterwards.
     pub fn new(
         config: &ClientConfig,
         group: &str,
@@ -97,7 +98,7 @@ impl DeadLetters {
     ) -> Result<Self, KafkaError> {
         let mut config = config.clone();
         config.extend(SAFE_PRODUCER.map(|(key, value)| (key.to_owned(), value.to_owned())));
-        // Without an end: a broker that is away is waited for, the input's offset stays where it is.
+        // Without limit: an unavailable broker is waited for, and the input's offset does not move.
         config
             .set("message.timeout.ms", "0")
             .set("compression.type", "lz4");
@@ -126,7 +127,7 @@ impl DeadLetters {
         &self.context().topic
     }
 
-    /// Sends a message on its last way. Its receipt is finished when the broker has it; until then the offset holds.
+    /// Sends a message as a dead letter. Its receipt is finished when the broker has it; until then the offset holds.
     pub fn send(&self, message: &BorrowedMessage<'_>, receipt: Receipt, reason: Reason) {
         let context = self.context();
         context.reporter.dead_letter(&receipt.origin(), &reason);
@@ -140,7 +141,7 @@ impl DeadLetters {
             probe: self.probe.probe(),
             _outstanding: Outstanding::of(&context.outstanding),
         });
-        // Longer only as long as librdkafka itself refuses it.
+        // Repeats only while librdkafka itself refuses the letter as too large.
         loop {
             let parts = in_flight.letter.parts(message, &context.group, in_flight.extent);
             let (error, mut back) = match self.hand_over(record(
@@ -161,19 +162,19 @@ impl DeadLetters {
         }
     }
 
-    /// Whether all that was sent has arrived. Waits at most `timeout`.
+    /// Whether everything sent is delivered. Waits at most `timeout`.
     pub fn flush(&self, timeout: Duration) -> bool {
         let deadline = Instant::now() + timeout;
         let is_outstanding = || self.context().outstanding.load(Ordering::Acquire) > 0;
         let _ = self.producer.flush(timeout);
-        // What is to be sent again is with the thread that serves the reports.
+        // Dead letters to send again are with the thread that serves the reports.
         while is_outstanding() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(1));
         }
         !is_outstanding()
     }
 
-    /// Hands a letter to librdkafka; waits while its queue is full. What librdkafka itself refuses comes back.
+    /// Hands a dead letter to librdkafka; waits while its queue is full. Returns what librdkafka itself refuses.
     fn hand_over(&self, mut record: Record<'_>) -> Option<(KafkaError, Box<InFlight>)> {
         let context = self.context();
         let mut backoff = Backoff::default();
@@ -219,7 +220,7 @@ impl Watched for DeadLetters {
     }
 }
 
-/// Sends what came back, one after the other and nothing beside it. On the thread that serves the reports.
+/// Sends refused dead letters again, each alone. On the thread that serves the reports.
 fn send_again(producer: &BaseProducer<Context>) {
     let context = producer.client().context();
     let settle = || {
@@ -269,7 +270,8 @@ fn record<'r>(
 }
 
 impl Context {
-    /// A letter that the broker did not take because of its size: how it goes on, unless it is as short as letters get.
+    /// A dead letter that the broker refused because of its size: the next form to send, unless it is as short as
+    /// possible.
     fn take_back(&self, letter: &BorrowedMessage<'_>, mut in_flight: Box<InFlight>) -> Option<Returned> {
         let (key, value) = (letter.key_len(), letter.payload_len());
         let (kept_key, kept_value) = (letter.key(), letter.payload());

@@ -1,5 +1,5 @@
-//! The calls of librdkafka that rdkafka has no safe form for: commits whose answers come back, ids of topics, and what the
-//! client knows by itself of a partition and of its queue.
+//! Calls of librdkafka for which rdkafka has no safe form: commits with answers, topic ids, and the client's own state
+//! of a partition and its queue.
 
 #![allow(
     unsafe_code,
@@ -20,23 +20,23 @@ use rdkafka::error::{IsError as _, KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{ClientContext, TopicPartitionList};
 use rdkafka_sys as sys;
 
-/// What tells a topic from another one that had its name before (KIP-516), as Kafka's tools print it: 22 characters of
-/// URL-safe base64.
+/// The id of a topic, which distinguishes it from an earlier topic of the same name (KIP-516), as Kafka's tools print
+/// it: 22 characters of URL-safe base64.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct TopicId(String);
 
-/// A broker that has no ids of topics (before 2.8) gives this one to each.
+/// The id that brokers without topic ids (before 2.8) give to each topic.
 const NO_ID: &str = "AAAAAAAAAAAAAAAAAAAAAA";
 
 impl TopicId {
-    /// From its 128 bits; none if the broker has no ids.
+    /// From its 128 bits; none if the broker has no topic ids.
     fn from_bits(most_significant: i64, least_significant: i64) -> Option<Self> {
-        // librdkafka prints them with the other base64, and not at all without its TLS.
+        // librdkafka prints them in standard base64, and not at all without TLS.
         let bits = [most_significant.to_be_bytes(), least_significant.to_be_bytes()].concat();
         Self::parse(&URL_SAFE_NO_PAD.encode(bits))
     }
 
-    /// As it was printed before; none if the text is none.
+    /// Parses a printed id.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let is_of_base64 = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_');
         (text.len() == NO_ID.len() && text != NO_ID && text.bytes().all(is_of_base64))
@@ -50,7 +50,7 @@ impl fmt::Display for TopicId {
     }
 }
 
-/// A queue of librdkafka, owned: destroyed once, when it is dropped.
+/// An owned queue of librdkafka, destroyed when it is dropped.
 struct Queue(NonNull<sys::rd_kafka_queue_t>);
 
 impl Queue {
@@ -62,7 +62,7 @@ impl Queue {
             .ok_or_else(|| KafkaError::ClientCreation("librdkafka gives no queue".to_owned()))
     }
 
-    /// The next event; none if it does not come in time.
+    /// The next event; none if it does not arrive in time.
     fn event(&self, timeout: Duration) -> Option<Event> {
         let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
         // SAFETY: the queue is ours and lives; the event that is returned is ours.
@@ -128,10 +128,9 @@ fn commit<C: ConsumerContext>(
     Ok(())
 }
 
-/// Sends a commit; its answer comes to the context's `commit_callback` when the consumer is polled.
+/// Sends a commit; the answer goes to the context's `commit_callback` when the consumer is polled.
 ///
-/// (`Consumer::commit` with `CommitMode::Async` asks librdkafka for no answer, and gets none: a commit that failed was never
-/// heard of.)
+/// `Consumer::commit` with `CommitMode::Async` requests no answer from librdkafka, so that failed commits go unnoticed.
 pub(crate) fn commit_async<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     offsets: &TopicPartitionList,
@@ -139,7 +138,7 @@ pub(crate) fn commit_async<C: ConsumerContext>(
     commit(consumer, offsets, &consumer_queue(consumer)?)
 }
 
-/// Commits and waits for the answer, no longer than `timeout`. (`CommitMode::Sync` waits for ever.)
+/// Commits and waits for the answer for at most `timeout`. (`CommitMode::Sync` waits without limit.)
 pub(crate) fn commit_within<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     offsets: &TopicPartitionList,
@@ -161,7 +160,7 @@ pub(crate) fn waiting<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> KafkaRe
     Ok(unsafe { sys::rd_kafka_queue_length(queue.0.as_ptr()) })
 }
 
-/// The first offset of a partition, as the last answer to a fetch gave it. Asks nobody.
+/// The first offset of a partition according to the last fetch response. Sends no request.
 pub(crate) fn beginning<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topic: &str,
@@ -182,7 +181,7 @@ pub(crate) fn beginning<C: ConsumerContext>(
     (!error.is_error() && low >= 0).then_some(low)
 }
 
-/// The ids of these topics, as far as there are such topics and the brokers have ids. Blocks, no longer than `timeout`.
+/// The ids of those topics that exist, if the brokers have ids. Blocks for at most `timeout`.
 pub(crate) fn topic_ids<C: ClientContext>(
     client: &Client<C>,
     topics: impl IntoIterator<Item = String>,
@@ -196,8 +195,8 @@ pub(crate) fn topic_ids<C: ClientContext>(
     if names.is_empty() {
         return Ok(HashMap::new());
     }
-    // Without this, librdkafka waits for the cluster's controller, which is none of the brokers that answer now where one is
-    // being elected (and the embedded broker has none). Any broker knows the ids.
+    // Without this, librdkafka waits for the cluster's controller, which is missing during an election (and in the
+    // embedded broker). Any broker knows the ids.
     let metadata = client.fetch_metadata(names.first().and_then(|name| name.to_str().ok()), timeout)?;
     let answered = Some(metadata.orig_broker_id()).filter(|broker| *broker >= 0);
     let broker = answered.or_else(|| metadata.brokers().first().map(|broker| broker.id()));

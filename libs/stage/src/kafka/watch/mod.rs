@@ -1,15 +1,15 @@
-//! The watch: notices a Kafka client that has come to a standstill while the cluster works, which no error says.
+//! The watch: detects a Kafka client that has stalled while the cluster works, which no error reports.
 //!
-//! librdkafka 2.12 can lose all its brokers and never look for one again: a metadata answer with topics and without brokers, as a
-//! broker gives while it is fenced, clears its list (its issue 5301). Other clients then work with the same cluster, and
-//! ours waits for ever. So what counts is progress, and a look with a fresh client tells a client that is stuck from a
-//! cluster that is away: an outage is waited for, however long.
+//! librdkafka 2.12 can lose all its brokers and never look for one again: a metadata response with topics and without
+//! brokers, as a fenced broker gives, clears its list (its issue 5301). Other clients then work with the same cluster,
+//! and this one waits for ever. So progress is what counts, and a fresh client distinguishes a stuck client from an
+//! unavailable cluster: an outage is waited out, however long.
 //!
 //! ```text
-//!  no progress ─▶ does a fresh client find the cluster well? ── no ─▶ an outage: wait
+//!  no progress ─▶ does a fresh client find the cluster healthy? ─ no ─▶ an outage: wait
 //!                                   │ yes
-//!                                   ├─ ours gets no answer ─▶ it starts from its bootstrap brokers again
-//!                                   └─ for too long ────────▶ stuck: whoever runs it makes it anew, or ends
+//!                                   ├─ this client gets no answer ─▶ it starts from its bootstrap brokers again
+//!                                   └─ for too long ───────────────▶ stuck: it is recreated, or the process ends
 //! ```
 
 mod client;
@@ -27,58 +27,58 @@ use self::look::{Look, Sight};
 pub use self::silence::Silence;
 use crate::metrics::KafkaMetrics;
 
-/// How long a client may take to get an answer. A fresh one has a second for each try: on a machine that is overloaded ours is
-/// not to look worse than that.
+/// The time for an answer to the client. A fresh one has a second for each attempt; on an overloaded machine the
+/// watched one must not look worse.
 const ANSWER: Duration = Duration::from_secs(5);
-/// With answers for our client, and a cluster that is wholly well, the standstill may last this many times as long: a
-/// rebalance of a large group takes minutes.
+/// If the client gets answers and the cluster is fully healthy, a stall may last this many times as long: a rebalance
+/// of a large group takes minutes.
 const ANSWERED: u32 = 5;
-/// And at least this long: a consumer's progress is known from its statistics, which come every few seconds.
+/// And at least this long: a consumer's progress is known from its statistics, which arrive every few seconds.
 const MIN_ANSWERED: Duration = Duration::from_secs(60);
 
-/// How far a client has come.
+/// The progress of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
-    /// Nothing is waited for.
+    /// It waits for nothing.
     Idle,
     /// A number that changes with each step.
     At(u64),
-    /// It cannot be told; only whether the client gets answers can.
+    /// Unknown; only the client's answers count.
     Unknown,
 }
 
-/// A client, as its watch sees it.
+/// A client as its watch sees it.
 pub trait Watched: Send + Sync {
-    /// For log lines, and the label of the metric.
+    /// The name for log lines and the label of the metric.
     fn name(&self) -> &'static str;
-    /// How far it has come.
+    /// Its progress.
     fn progress(&self) -> Progress;
     /// The client itself.
     fn client(&self) -> &dyn AnyClient;
-    /// What it was made with; a fresh client looks at the cluster with the same.
+    /// Its configuration, with which a fresh client examines the cluster.
     fn config(&self) -> &ClientConfig;
-    /// Its consumer group, whose coordinator must answer, too.
+    /// Its consumer group, whose coordinator must also answer.
     fn group(&self) -> Option<&str> {
         None
     }
-    /// Whether it works with a topic that was deleted and recreated since it first saw it.
+    /// Whether it uses a topic that was recreated since it first saw it.
     fn is_stale(&self) -> bool {
         false
     }
 }
 
-/// Why a client is of no use any more.
+/// Why a client has become useless.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GivenUp {
-    /// The client of this name makes no progress though the cluster works.
+    /// The client of this name makes no progress although the cluster works.
     Stuck(&'static str),
-    /// A topic was deleted and recreated. librdkafka (2.12.1, `rd_kafka_toppar_leader_update`) takes the new topic's leaders for
-    /// outdated ones as long as the old topic's had a higher epoch, and goes on asking a broker that refuses.
+    /// A topic was deleted and recreated. librdkafka (2.12.1, `rd_kafka_toppar_leader_update`) regards the new topic's
+    /// leaders as outdated while the old topic's had a higher epoch, and keeps asking a broker that refuses.
     Stale,
 }
 
-/// Watches clients until `over` is closed or one is of no use any more, and answers why. `stuck_timeout` is how long a client may get no
-/// answer while a fresh one does.
+/// Watches clients until `over` is closed or one has become useless, and returns why. `stuck_timeout` is how long a
+/// client may get no answer while a fresh one does.
 pub fn watch(
     clients: &[Arc<dyn Watched + '_>],
     stuck_timeout: Duration,
@@ -117,7 +117,7 @@ pub fn watch(
                 count(metrics, client.name(), "bootstrap");
                 tracing::warn!(
                     client = client.name(),
-                    "kafka answers others and not this client; it starts from its bootstrap brokers again"
+                    "kafka answers other clients and not this one; it starts from its bootstrap brokers again"
                 );
                 client.client().bootstrap_again(client.config());
             }
@@ -129,19 +129,19 @@ fn count(metrics: &KafkaMetrics, client: &str, remedy: &str) {
     metrics.stuck.with_label_values(&[client, remedy]).inc();
 }
 
-/// What is known of a client's standstill.
+/// The stall of a client.
 struct Standing {
     /// Without answers.
     stuck_timeout: Duration,
     /// With answers.
     answered_timeout: Duration,
     progress: Progress,
-    /// When it last moved.
+    /// When it last made progress.
     moved: Instant,
     looked: Option<Instant>,
-    /// Since when each look found the cluster there, and our client without an answer.
+    /// Since when each examination found the cluster reachable and the client without an answer.
     unanswered: Option<Instant>,
-    /// The same with answers, and a cluster that is wholly well.
+    /// The same with answers, and a fully healthy cluster.
     answered: Option<Instant>,
 }
 
@@ -158,7 +158,7 @@ impl Standing {
         }
     }
 
-    /// Whether it is time for a look, as nothing has moved for a while.
+    /// Whether it is time to examine the cluster, because there has been no progress for a while.
     fn is_due(&mut self, progress: Progress) -> bool {
         let is_moving =
             progress == Progress::Idle || (progress != self.progress && progress != Progress::Unknown);
@@ -171,7 +171,7 @@ impl Standing {
         self.moved.elapsed() >= pause && self.looked.is_none_or(|at| at.elapsed() >= pause)
     }
 
-    /// Notes a look; says whether the client is stuck.
+    /// Notes an examination. Returns whether the client is stuck.
     fn judge(&mut self, sight: Sight, is_answered: bool) -> bool {
         let now = Instant::now();
         self.looked = Some(now);
@@ -215,7 +215,7 @@ mod tests {
         standing.is_due(Progress::At(1));
         assert!(!standing.judge(Sight::Reached, false));
         wait(STUCK_TIMEOUT / 2);
-        // An outage in between begins it anew.
+        // An outage in between restarts the time.
         assert!(!standing.judge(Sight::Away, false));
         wait(STUCK_TIMEOUT);
         assert!(!standing.judge(Sight::Reached, false));
