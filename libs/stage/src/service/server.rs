@@ -1,4 +1,4 @@
-//! The port that a process is watched by: `/metrics` for Prometheus, `/ready` and `/live` for Kubernetes' probes.
+//! The monitoring port of a process: `/metrics` for Prometheus, `/ready` and `/live` for Kubernetes' probes.
 
 use std::net::SocketAddr;
 
@@ -14,7 +14,7 @@ use super::Service;
 use crate::config::ServiceArgs;
 use crate::sanitize::Printable;
 
-/// The port could not be opened.
+/// The port cannot be opened.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}; is another process there? (--prometheus-port 0 takes a free one)")]
 pub struct ServerError {
@@ -23,7 +23,7 @@ pub struct ServerError {
     source: std::io::Error,
 }
 
-/// Binds and serves until the process ends; answers where.
+/// Binds the port and serves until the process ends. Returns the address.
 pub(super) async fn serve(args: &ServiceArgs, service: &Service) -> Result<SocketAddr, ServerError> {
     let address = SocketAddr::new(args.prometheus_host, args.prometheus_port);
     let failed = |source| ServerError { address, source };
@@ -46,7 +46,7 @@ pub(super) async fn serve(args: &ServiceArgs, service: &Service) -> Result<Socke
 async fn metrics(State(service): State<Service>) -> impl IntoResponse {
     let mut text = Vec::new();
     let mut families = service.metrics.gather();
-    // Topics are labels, and a broker may call them what it likes. The encoder escapes what would end the label only.
+    // Topics are labels, and their names come from the broker. The encoder escapes only what would end the label.
     let metrics = families.iter_mut().flat_map(|family| family.mut_metric());
     for label in metrics.flat_map(|metric| metric.mut_label()) {
         let value = Printable(label.value()).to_string();
@@ -86,7 +86,7 @@ async fn ready(State(service): State<Service>) -> impl IntoResponse {
     (StatusCode::SERVICE_UNAVAILABLE, lines + &remarks)
 }
 
-/// 200 as long as the process is not ending because of an error.
+/// 200 unless the process is ending because of an error.
 async fn live(State(service): State<Service>) -> impl IntoResponse {
     if service.shutdown.has_failed() {
         (StatusCode::SERVICE_UNAVAILABLE, "failed\n")
