@@ -20,10 +20,10 @@ use stage::unix_micros;
 
 use crate::config::{CheckArgs, time_scale};
 
-/// The line that separates messages which hold line ends.
+/// The line that separates messages with line breaks.
 const SEPARATOR: &[u8] = b"----";
 
-/// The check itself cannot be done.
+/// The check cannot be carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
     /// The schemas cannot be read.
@@ -38,7 +38,7 @@ pub enum CheckError {
         #[source]
         source: io::Error,
     },
-    /// Standard output takes no more.
+    /// Standard output cannot be written.
     #[error("cannot write to standard output")]
     Output(#[source] io::Error),
 }
@@ -75,7 +75,7 @@ pub fn main(args: &CheckArgs) -> ExitCode {
     }
 }
 
-/// Writes one JSON object a message to `out`; answers how many failed.
+/// Writes one JSON object per message to `out`. Returns how many failed.
 ///
 /// `{"topic","record"}`, or `{"error","stage","byte","field"}` where byte and field are null if there is none.
 /// Records are as [`confluent_avro::json`] shows them.
@@ -119,7 +119,7 @@ pub fn check(args: &CheckArgs, out: &mut impl Write) -> Result<usize, CheckError
             };
             let line = line.to_string();
             match writeln!(out, "{}", sanitize::json(&line)) {
-                // Who closed the pipe has seen enough.
+                // A reader that closed the pipe needs no more.
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(failed),
                 written => written.map_err(CheckError::Output)?,
             }
@@ -179,8 +179,8 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     std::fs::read(path)
 }
 
-/// The messages of a file: its lines, or, if any line is `----`, the blocks between those, without the comments
-/// (`#`) that a block may begin with.
+/// The messages of a file: its lines, or, if any line is `----`, the blocks between those lines, without leading
+/// comments (`#`).
 fn messages(content: &[u8]) -> Vec<&[u8]> {
     let lines: Vec<&[u8]> = content.split(|byte| *byte == b'\n').collect();
     if !lines.iter().any(|line| line.trim_ascii_end() == SEPARATOR) {

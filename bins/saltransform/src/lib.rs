@@ -1,6 +1,6 @@
 //! saltransform: SAL text from Kafka to Confluent Avro in Kafka.
 //!
-//! The file list tells the data's way:
+//! The file list follows the data flow:
 //!
 //! ```text
 //!  S_telemetry ┐

@@ -1,5 +1,5 @@
-//! A worker: takes messages of its partitions in order, and sees each one through to the broker's acknowledgement, to the
-//! dead-letter topic, or to a named reason for carrying nothing.
+//! A worker: processes the messages of its partitions in order, until each is acknowledged by the broker, in the
+//! dead-letter topic, or skipped for a named reason.
 
 use std::sync::Arc;
 use std::thread::Scope;
@@ -20,10 +20,10 @@ use crate::producer::{Counter, Producer, Returned, Sent};
 use crate::schema_cache::{SchemaCache, SharedSchemaCache};
 use crate::transform::{Outcome, Transformer};
 
-/// The longest wait between two questions to a registry that answers, but not yet with the right schema.
+/// The longest wait between two requests to a registry that answers, but does not have the right schema yet.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(2);
 
-/// How long a drain that is no shutdown (a partition is leaving) waits for the broker.
+/// How long a drain waits for the broker when a partition is revoked.
 const DRAIN: Duration = Duration::from_secs(4);
 
 /// What all workers share.
@@ -31,7 +31,7 @@ const DRAIN: Duration = Duration::from_secs(4);
 pub(crate) struct Shared<'m> {
     pub(crate) schema_cache: Arc<SharedSchemaCache>,
     pub(crate) producer: Producer<'m>,
-    /// What is passed over.
+    /// Messages to skip.
     pub(crate) letters: Arc<LetterFilter>,
     pub(crate) metrics: TransformMetrics,
     pub(crate) shutdown: Shutdown,
@@ -42,7 +42,8 @@ pub(crate) struct TransformWorker<'m> {
     shared: Shared<'m>,
     transformer: Transformer,
     counter: Counter,
-    /// The worker's own, added to the process's with each tick: a message then costs no word with other cores.
+    /// The worker's own histogram, added to the process's with each tick: this avoids a shared-memory write per
+    /// message.
     transform_seconds: LocalHistogram,
 }
 
@@ -103,7 +104,7 @@ impl<'m> Worker<'m> for TransformWorker<'m> {
                         },
                     );
                 }
-                // Transformed anew, as its schema may have changed meanwhile; it was counted as consumed already.
+                // Transformed again, because its schema may have changed; it is already counted as consumed.
                 Returned::Later(sent, ..) => self.carry(sent.consumed, false),
                 Returned::Crowded(sent) => self.carry(sent.consumed, true),
             }
@@ -131,7 +132,7 @@ impl<'m> Worker<'m> for TransformWorker<'m> {
 }
 
 impl<'m> TransformWorker<'m> {
-    /// Sees one message through as far as this thread can; `is_alone` if its record is to be in no batch with others.
+    /// Processes one message as far as this thread can. `is_alone` if its record must not share its batch.
     fn carry(&mut self, consumed: Consumed<'m>, is_alone: bool) {
         if self.shared.letters.passes_over(&consumed.message) {
             return self.shared.producer.skip(consumed, "dead_letter");
@@ -158,7 +159,7 @@ impl<'m> TransformWorker<'m> {
                 }
                 Outcome::Skipped(reason) => return self.shared.producer.skip(consumed, reason),
                 Outcome::Refused(reason) => return self.dead_letter(consumed, reason),
-                // Transient is not poison: this worker waits, the intake pauses by itself.
+                // A transient failure is not a bad message: this worker waits, and the intake pauses by itself.
                 Outcome::Record(target) => {
                     let topic = &target.kafka_topic;
                     tracing::warn!(

@@ -1,30 +1,31 @@
-//! Delivery reports: what the brokers said of each record, on its way back from librdkafka to the workers.
+//! Delivery reports: the brokers' answer to each record, served to the workers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rdkafka::producer::{BaseProducer, ProducerContext};
 
-/// How many reports a context has been given.
+/// The number of reports that a context has received.
 #[derive(Default)]
 pub(super) struct Reports(AtomicU64);
 
 impl Reports {
-    /// One more.
+    /// Counts a report.
     pub(super) fn count(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How many yet.
+    /// The number so far.
     pub(super) fn counted(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// Serves all reports that are there, or those that come within `timeout`.
+/// Serves all available reports, or those that arrive within `timeout`.
 ///
-/// Without a wait, rdkafka's own `poll` serves one event: the reports of one request. Where each record is a request (many
-/// topics, few messages of each) they then come back more slowly than records go out, by seconds within a minute.
+/// Without a wait, rdkafka's own `poll` serves one event: the reports of one request. If each record is a request (many
+/// topics, few messages of each), reports are then served more slowly than records are sent, and fall seconds behind
+/// within a minute.
 pub(super) fn serve<C>(producer: &BaseProducer<C>, reports: &Reports, timeout: Duration)
 where
     C: ProducerContext,

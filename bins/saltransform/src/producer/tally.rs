@@ -1,4 +1,4 @@
-//! What a transaction did, counted: it shows in the metrics once the transaction is committed, and never otherwise.
+//! Counts what a transaction did: the metrics show it once the transaction is committed, and not otherwise.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use stage::metrics::KafkaMetrics;
 
 use crate::metrics::TransformMetrics;
 
-/// What became of a message.
+/// How a message was finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Disposition {
     Produced,
@@ -15,7 +15,7 @@ pub(super) enum Disposition {
     Skipped(&'static str),
 }
 
-/// The fates of one transaction's messages.
+/// The dispositions of one transaction's messages.
 #[derive(Debug, Default)]
 pub(super) struct Tally(HashMap<Disposition, u64>);
 
@@ -24,7 +24,7 @@ impl Tally {
         *self.0.entry(disposition).or_default() += 1;
     }
 
-    /// They are facts now.
+    /// The transaction was committed.
     pub(super) fn publish(&mut self, metrics: &TransformMetrics) {
         for (disposition, count) in self.0.drain() {
             match disposition {
@@ -40,7 +40,7 @@ impl Tally {
         }
     }
 
-    /// They never happened: the messages are read again.
+    /// The transaction was aborted: the messages are read again.
     pub(super) fn void(&mut self, metrics: &KafkaMetrics) {
         metrics
             .released
