@@ -1,5 +1,4 @@
-//! Puts the sink together: client, dead letters, registry, database, workers; and runs it until the service
-//! ends.
+//! Assembles the sink (client, dead letters, registry, database, workers) and runs it until the service ends.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,14 +25,14 @@ use crate::sqlite::SqliteWriter;
 use crate::worker::SinkWorkers;
 use crate::write::{Delivery, Destination, InfluxSetupError, InfluxWriter};
 
-/// The sink cannot start or go on.
+/// The sink cannot start or continue.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// A librdkafka setting.
     #[error("cannot use the Kafka settings")]
     KafkaConfig(#[from] KafkaConfigError),
     /// The dead letters' producer.
-    #[error("cannot make the producer of dead letters")]
+    #[error("cannot create the producer of dead letters")]
     DeadLetters(#[source] KafkaError),
     /// The registry's client.
     #[error(transparent)]
@@ -46,14 +45,14 @@ pub enum RunError {
     Sqlite {
         /// As given.
         path: std::path::PathBuf,
-        /// SQLite's words.
+        /// SQLite's message.
         #[source]
         source: rusqlite::Error,
     },
-    /// What a replay is to read.
+    /// The topics of a replay.
     #[error(transparent)]
     Replay(#[from] ReplayError),
-    /// What a replay has come to cannot be printed.
+    /// The summary of a replay cannot be printed.
     #[error("the replay's summary cannot be written to stdout")]
     Summary(#[source] std::io::Error),
     /// A metric is registered twice: two sinks on one registry.
@@ -64,10 +63,11 @@ pub enum RunError {
     Intake(#[from] IntakeError),
 }
 
-/// Runs the sink until `service` ends; `runtime` does the HTTP. Blocks: not on one of the runtime's threads.
+/// Runs the sink until `service` ends; `runtime` sends the HTTP requests. Blocks, so it must not run on one of the
+/// runtime's threads.
 ///
-/// When it returns without an error, everything that was taken is written, dead-lettered, or was given up at
-/// the drain's deadline and stays uncommitted.
+/// When it returns without an error, every consumed message is written or a dead letter, or was given up at the drain's
+/// deadline and stays uncommitted.
 pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), RunError> {
     let args = &config.args;
     let reporter = Reporter::new(
@@ -133,7 +133,7 @@ pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), R
     told.map_err(RunError::Summary)
 }
 
-/// What all generations of the sink's Kafka clients share.
+/// The state shared by all generations of the sink's Kafka clients.
 struct Sink {
     config: Config,
     client: ClientConfig,
@@ -147,12 +147,12 @@ struct Sink {
     overwrites: Arc<Overwrites>,
     database: Dependency,
     runtime: Handle,
-    /// Whether all of the range is written that was given to this process.
+    /// Whether the whole assigned part of the range is written.
     has_read_range: Arc<AtomicBool>,
 }
 
 impl Sink {
-    /// Runs with clients of its own until `shutdown`, and says how it ended before it closes them.
+    /// Runs with its own clients until `shutdown`, and reports how it ended before it closes them.
     fn run(&self, shutdown: &Shutdown, say: &dyn Fn(Result<(), RunError>)) {
         let reporter = self.reporter.renewed();
         let dead_letters = match self.dead_letters(&reporter, shutdown) {
@@ -194,7 +194,7 @@ impl Sink {
             letters: Arc::new(letters),
             metrics: self.metrics.clone(),
             writers: match config.to {
-                // A SQLite file takes one transaction at a time.
+                // A SQLite file allows one transaction at a time.
                 To::Sqlite(_) => 1,
                 To::Influx(_) => args.requests_in_flight as usize,
             },
@@ -261,8 +261,8 @@ fn destination(config: &Config, metrics: &SinkMetrics, runtime: &Handle) -> Resu
     })
 }
 
-/// What goes on beside the records: the registry is asked until it answers once, as a sink without traffic is ready too, and
-/// then whether its ids mean what they did; dead letters that nobody acknowledges are told.
+/// Background tasks: asks the registry until it answers once, because a sink without traffic has to become ready, and
+/// then whether its ids still mean the same; reports unacknowledged dead letters.
 async fn watch(
     registry: Arc<Registry>,
     schemas: Arc<Schemas>,

@@ -6,9 +6,9 @@
 //!                │                                            │
 //!                └────────────▶ dead letters ◀────────────────┘
 //! ```
-//! One batch fills, and each writer has one on its way. When the database is slow, a due batch goes on filling
-//! instead of waiting in line; when it is full, the worker blocks and the intake pauses. [`InFlight`] says when a
-//! batch may go, and keeps the order of points that overwrite each other.
+//! One batch fills, and each writer has one in flight. When the database is slow, a due batch keeps filling instead of
+//! waiting; when it is full, the worker blocks and the intake pauses. [`InFlight`] decides when a batch may be written,
+//! and keeps the order of points that overwrite each other.
 
 use std::sync::Arc;
 use std::thread::Scope;
@@ -33,10 +33,10 @@ use crate::overwrites::{Fresh, Overwrites};
 use crate::schema_cache::{Lookup, SchemaCache, SharedSchemaCache};
 use crate::write::{Delivery, Outcomes};
 
-/// How often a writer that waits for its first answer asks the database whether it is there.
+/// How often a writer that waits for its first answer asks the database whether it is available.
 const PROBE_INTERVAL: Duration = Duration::from_secs(2);
 
-/// How long a worker with nothing in it rests.
+/// How long an empty worker rests.
 const IDLE: Duration = Duration::from_secs(1);
 
 /// What all workers of a sink share.
@@ -47,12 +47,12 @@ pub(crate) struct SinkWorkers<D> {
     pub(crate) layout: Layout,
     pub(crate) overwrites: Arc<Overwrites>,
     pub(crate) dead_letters: SharedDeadLetters,
-    /// What is passed over.
+    /// Messages to skip.
     pub(crate) letters: Arc<LetterFilter>,
     pub(crate) metrics: SinkMetrics,
     /// Writers of each worker.
     pub(crate) writers: usize,
-    /// Makes the delivery of one writer.
+    /// Creates the delivery of one writer.
     pub(crate) delivery: D,
 }
 
@@ -68,7 +68,7 @@ pub(crate) struct SinkWorker<'m> {
     plans: SchemaCache,
     encoder: LineEncoder,
     batch: Batch<Consumed<'m>>,
-    /// The times in it.
+    /// The times in the batch.
     ranges: TimeRanges,
     limits: BatchLimits,
     time_from_kafka: bool,
@@ -163,7 +163,7 @@ impl<'m> Worker<'m> for SinkWorker<'m> {
     fn rest(&self, tick_interval: Duration) -> Duration {
         match self.batch.due_in(&self.limits) {
             None => IDLE,
-            // It cannot go yet.
+            // It cannot be written yet.
             Some(Duration::ZERO) => tick_interval,
             Some(left) => left,
         }
@@ -181,20 +181,20 @@ impl<'m> Worker<'m> for SinkWorker<'m> {
     fn drain(&mut self) -> Result<(), WorkerError> {
         self.flush()?;
         self.in_flight.wait_until_empty();
-        // Dead letters on their way hold their offsets, too.
+        // Dead letters in flight also hold their offsets.
         while !self.dead_letters.flush(Duration::from_millis(200)) && !self.shutdown.given_up() {}
         Ok(())
     }
 }
 
-/// What became of a message in the worker.
+/// The result for a message in the worker.
 enum Added {
     Encoded,
     Not,
 }
 
 impl<'m> SinkWorker<'m> {
-    /// Takes one message into the batch, or to its other fate.
+    /// Adds one message to the batch, skips it, or makes it a dead letter.
     fn add(&mut self, consumed: Consumed<'m>) -> Result<Added, WorkerError> {
         if self.letters.passes_over(&consumed.message) {
             return Ok(self.skip(consumed, "dead_letter"));
@@ -215,7 +215,7 @@ impl<'m> SinkWorker<'m> {
         let lookup = match self.plans.known(topic, frame.schema_id) {
             Some(lookup) => lookup,
             None => {
-                // The registry may be away for long: what is gathered goes out before the wait for it.
+                // The registry may be unavailable for long: the batch is written before the wait for it.
                 self.flush()?;
                 self.plans
                     .fetch(topic, frame.schema_id, || consumed.receipt.is_revoked())

@@ -1,7 +1,7 @@
 //! InfluxDB over HTTP: `POST /api/v2/write` (2.x, 3.x and 1.8) or `POST /write` (1.x), lines in microseconds,
 //! gzipped if asked to.
 //!
-//! The crate `influxdb2` does not do for this: its write path loses the header `Retry-After`.
+//! The crate `influxdb2` is not suitable: its write path drops the header `Retry-After`.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -21,10 +21,10 @@ use super::token::{Authorization, Token, TokenError};
 use crate::line::Precision;
 use crate::metrics::SinkMetrics;
 
-/// Which InfluxDB, and where in it.
+/// An InfluxDB, and the place in it.
 #[derive(Clone, Debug)]
 pub struct InfluxTarget {
-    /// `http(s)://host:port`, with a path if a proxy wants one.
+    /// `http(s)://host:port`, with a path if a proxy needs one.
     pub base: Url,
     /// The interface and the place in the database.
     pub place: Place,
@@ -32,13 +32,13 @@ pub struct InfluxTarget {
     pub token: Token,
     /// Whether to compress requests.
     pub gzip: bool,
-    /// How long one request may take before the database counts as away.
+    /// The time for one request before the database counts as unavailable.
     pub timeout: Duration,
-    /// The authorities that may have signed its certificate, instead of the system's.
+    /// The authorities that sign its certificate, instead of the system's.
     pub ca_file: Option<PathBuf>,
 }
 
-/// A bucket or database, by the interface that reaches it.
+/// A bucket or database, by its interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
     /// `/api/v2/write`.
@@ -55,7 +55,7 @@ pub enum Place {
     },
 }
 
-/// The client could not be set up.
+/// The client cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum InfluxSetupError {
     /// The token.
@@ -65,7 +65,7 @@ pub enum InfluxSetupError {
     #[error("cannot use --influxdb-ca-file")]
     Tls(#[from] TlsError),
     /// TLS, mostly.
-    #[error("cannot make an HTTP client")]
+    #[error("cannot create an HTTP client")]
     Client(#[from] reqwest::Error),
 }
 
@@ -116,8 +116,7 @@ impl InfluxTarget {
 }
 
 impl InfluxWriter {
-    /// Nothing is sent yet. `runtime` runs the requests; [`InfluxWriter::write`] must be called outside of
-    /// it.
+    /// Sends nothing yet. `runtime` runs the requests; [`InfluxWriter::write`] must be called outside of it.
     pub fn new(
         target: &InfluxTarget,
         metrics: SinkMetrics,
@@ -139,7 +138,7 @@ impl InfluxWriter {
         if precision == Precision::Nanos {
             let pairs: Vec<(String, String)> = self.url.query_pairs().into_owned().collect();
             let others = pairs.iter().filter(|(name, _)| name != "precision");
-            // Both interfaces take "ns" (1.8 since it was 1.0: "n", "ns").
+            // Both interfaces accept "ns" (1.8 since 1.0: "n", "ns").
             self.url
                 .query_pairs_mut()
                 .clear()
@@ -155,7 +154,7 @@ impl InfluxWriter {
         let body = if self.gzip { gzip(&lines).into() } else { lines };
         let authorization = self.authorization.header();
         let answer = self.post(body.clone(), authorization.as_ref());
-        // The token may have been replaced since this request began: then nothing is amiss, and nobody waits.
+        // The token may have been replaced since this request started: then nothing is wrong, and there is no wait.
         if answer.is_unauthorized()
             && let Some(authorization) = self.authorization.instead_of(authorization.as_ref())
         {
@@ -194,8 +193,8 @@ impl InfluxWriter {
     }
 }
 
-/// How much of an answer's body is read. InfluxDB lists each malformed line of a request; the connection of a page that
-/// goes on beyond that is closed.
+/// The maximum of a response's body that is read. InfluxDB lists each malformed line of a request; the connection of a
+/// longer page is closed.
 const MAX_ANSWER_BYTES: usize = 256 << 10;
 
 /// The body up to [`MAX_ANSWER_BYTES`].
