@@ -11,7 +11,7 @@ use devstack::{Broker, KafkaProxy};
 const TOPIC: &str = "lsst.sal.Test.scalars";
 const TIMEOUT: Duration = Duration::from_secs(60);
 const DRAIN: Duration = Duration::from_secs(2);
-/// After it the process is ended from outside, 5 s later; the rest is for a busy machine.
+/// The process is killed 5 s later; the rest is a margin for a busy machine.
 const END: Duration = Duration::from_secs(12);
 
 struct Sink {
@@ -35,7 +35,7 @@ impl Sink {
                 "--prometheus-port",
                 "0",
             ])
-            // The watch would mend what the test needs broken.
+            // The watch would repair what the test needs broken.
             .args([
                 "--stuck-timeout",
                 "86400",
@@ -114,7 +114,7 @@ fn a_stop_ends_in_time_when_the_brokers_are_forgotten() {
 }
 
 #[test]
-fn a_stop_ends_in_time_when_the_broker_says_nothing_any_more() {
+fn a_stop_ends_in_time_when_the_broker_no_longer_answers() {
     let broker = Broker::start().unwrap();
     broker.create_topic(TOPIC, 4).unwrap();
     let proxy = KafkaProxy::start(broker.bootstrap_servers()).unwrap();

@@ -1,5 +1,5 @@
-//! What a sink does with dead letters that are too large for their topic, and with those that come back as its input; and with
-//! a replay of topics that are not there.
+//! Dead letters that are too large for their topic, dead letters that return as input, and replays of topics that do
+//! not exist.
 
 use std::time::{Duration, Instant};
 
@@ -46,7 +46,8 @@ fn junk_larger_than_the_memory_for_dead_letters_is_referred_to() {
     sink.stop();
 }
 
-/// Sinks whose expression takes in their own dead-letter topics, and each other's, under names that only their headers tell.
+/// Sinks whose expression includes their own dead-letter topics, and each other's, under names that only their headers
+/// reveal.
 #[test]
 fn sinks_pass_over_their_own_dead_letters_and_each_others() {
     let stack = Stack::new();

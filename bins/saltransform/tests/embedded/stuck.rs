@@ -85,7 +85,7 @@ async fn all_clients_go_on_after_answers_without_brokers() {
 }
 
 /// Silent to the clients whatever they do, so that only new ones could help.
-async fn loses_nothing_when_clients_are_made_anew(exactly_once: bool) {
+async fn loses_nothing_when_clients_are_recreated(exactly_once: bool) {
     let (stack, proxy, running) = start(exactly_once, Duration::from_secs(2)).await;
     stack.produce((50..100).map(|n| message(n, None)));
     proxy.silence(is_ours);
@@ -110,13 +110,13 @@ async fn loses_nothing_when_clients_are_made_anew(exactly_once: bool) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_lost_when_clients_are_made_anew() {
-    loses_nothing_when_clients_are_made_anew(false).await;
+async fn nothing_is_lost_when_clients_are_recreated() {
+    loses_nothing_when_clients_are_recreated(false).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nor_with_transactions() {
-    loses_nothing_when_clients_are_made_anew(true).await;
+    loses_nothing_when_clients_are_recreated(true).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

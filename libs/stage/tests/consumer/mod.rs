@@ -1,4 +1,4 @@
-//! A consumer group of the tests: an intake whose workers can be held up and note what they see, on any broker.
+//! A consumer group for tests: an intake whose workers can be held up and record what they see, on any broker.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::collections::HashMap;
@@ -25,7 +25,7 @@ pub(crate) const TOPIC: &str = "in";
 pub(crate) const BUG: &[u8] = b"bug";
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What all workers of a test have finished: how often each message was seen, by its value.
+/// What all workers of a test have finished: how often each value was seen.
 #[derive(Clone, Default)]
 pub(crate) struct Seen {
     pub(crate) counts: Arc<Mutex<HashMap<Vec<u8>, u32>>>,
@@ -111,7 +111,7 @@ impl Consumer {
         Self::start_and_close_after(broker, seen, change, || ())
     }
 
-    /// When its run is over, it waits for `wait` before it closes the consumer.
+    /// After its run it waits for `wait` before it closes the consumer.
     pub(crate) fn start_and_close_after(
         broker: &Broker,
         seen: &Seen,
