@@ -35,8 +35,8 @@ struct Seen {
     /// None for messages that are only limited in the log.
     alert: Option<Alert>,
     last: Instant,
-    said: Instant,
-    unsaid: u64,
+    logged: Instant,
+    unlogged: u64,
 }
 
 impl Alerts {
@@ -47,12 +47,12 @@ impl Alerts {
         if let Some(seen) = all.get_mut(key) {
             seen.last = now;
             seen.alert = alert;
-            if seen.said.elapsed() < LOG_INTERVAL {
-                seen.unsaid += 1;
+            if seen.logged.elapsed() < LOG_INTERVAL {
+                seen.unlogged += 1;
                 return None;
             }
-            seen.said = now;
-            return Some(std::mem::take(&mut seen.unsaid));
+            seen.logged = now;
+            return Some(std::mem::take(&mut seen.unlogged));
         }
         if all.len() >= MAX_ALERTS {
             let oldest = all
@@ -64,8 +64,8 @@ impl Alerts {
         let seen = Seen {
             alert,
             last: now,
-            said: now,
-            unsaid: 0,
+            logged: now,
+            unlogged: 0,
         };
         all.insert(key.to_owned(), seen);
         Some(0)
@@ -126,8 +126,8 @@ mod tests {
     #[test]
     fn a_complaint_is_said_once_however_often_it_comes() {
         let alerts = Alerts::default();
-        let said = (0..1_000).filter_map(|_| alerts.note("tls", alert("no", true, true)));
-        assert_eq!(said.collect::<Vec<_>>(), [0]);
+        let logged = (0..1_000).filter_map(|_| alerts.note("tls", alert("no", true, true)));
+        assert_eq!(logged.collect::<Vec<_>>(), [0]);
     }
 
     #[test]
