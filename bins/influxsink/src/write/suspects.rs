@@ -242,7 +242,7 @@ mod tests {
         assert_eq!(
             among(message, &lines[1..4]),
             Accused::All,
-            "three of three, whoever they are"
+            "three of three, whichever they are"
         );
         let lines = ["m v=1i 1\n", "m v=2i 1\n", "m v=3i 1\n", "m v=4i 1\n"];
         assert_eq!(among(message, &lines), Accused::Unknown, "three of these four");

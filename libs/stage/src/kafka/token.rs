@@ -29,7 +29,7 @@ pub(super) enum TokenError {
     #[error("{}", crate::chain(.0))]
     File(#[from] SecretError),
     /// The token has expired.
-    #[error("the token in {path} expired {seconds} s ago: whoever writes it has to renew it")]
+    #[error("the token in {path} expired {seconds} s ago: renew it")]
     Expired {
         /// Its file.
         path: PathBuf,
@@ -120,7 +120,7 @@ mod tests {
         };
         assert_eq!(
             error.to_string(),
-            "the token in /run/token expired 5 s ago: whoever writes it has to renew it"
+            "the token in /run/token expired 5 s ago: renew it"
         );
     }
 
