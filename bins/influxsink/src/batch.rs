@@ -1,6 +1,5 @@
-//! A batch: the fourth step of the data's way. Lines that go to the database together, and with each the
-//! message that it came from, so that a point which the database refuses can be dead-lettered as its original
-//! bytes, and its offset be held until then.
+//! A batch, the fourth step of the data flow: lines that go to the database together, each with the message that it
+//! came from, so that a refused point becomes a dead letter with its original bytes, and its offset is held until then.
 
 use std::time::{Duration, Instant};
 
@@ -8,8 +7,8 @@ use bytes::{Bytes, BytesMut};
 
 use crate::write::Group;
 
-/// When a batch is full or due. M1M3's messages are 50 times those of an event: counting messages alone
-/// bounds nothing.
+/// When a batch is full or due. M1M3's messages are 50 times as large as those of an event, so a number of messages
+/// alone is not a bound.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchLimits {
     /// Bytes of lines.
@@ -20,8 +19,7 @@ pub struct BatchLimits {
     pub interval: Duration,
 }
 
-/// Lines, and what each came from. `K` is what is kept of a message (a [`stage::intake::Consumed`], in tests
-/// anything).
+/// Lines and their messages. `K` is what is kept of a message (a [`stage::intake::Consumed`]; anything in tests).
 #[derive(Debug)]
 pub struct Batch<K> {
     lines: Vec<u8>,
@@ -90,14 +88,14 @@ impl<K> Batch<K> {
         self.lines.len() >= limits.bytes || self.points.len() >= limits.points
     }
 
-    /// When its oldest point will have waited long enough: zero if it has. `None` if there is nothing in it.
+    /// The remaining wait of its oldest point: zero if it is due, `None` if the batch is empty.
     #[must_use]
     pub fn due_in(&self, limits: &BatchLimits) -> Option<Duration> {
         let opened = self.opened?;
         Some(limits.interval.saturating_sub(opened.elapsed()))
     }
 
-    /// Takes what was gathered and leaves an empty batch with room for as much.
+    /// Takes the batch and leaves an empty one with the same capacity.
     pub fn take(&mut self) -> Batch<K> {
         let next = Batch {
             lines: Vec::with_capacity(self.lines.len()),
@@ -107,8 +105,8 @@ impl<K> Batch<K> {
         std::mem::replace(self, next)
     }
 
-    /// The batch as the writer takes it apart.
-    pub(crate) fn unsettled(self) -> PendingBatch<K> {
+    /// The batch in the form from which the writer removes points.
+    pub(crate) fn pending(self) -> PendingBatch<K> {
         PendingBatch {
             lines: self.lines.into(),
             points: self.points.into_iter().map(Place::from).collect(),
@@ -116,14 +114,14 @@ impl<K> Batch<K> {
     }
 }
 
-/// A batch on its way into the database: points leave it, one by one or many at a time, as their fate is known.
+/// A batch being written: points leave it, one or many at a time, as they are written or rejected.
 #[derive(Debug)]
 pub(crate) struct PendingBatch<K> {
     lines: Bytes,
     points: Vec<Place<K>>,
 }
 
-/// A point's place, which stays when the point has left.
+/// A point's place, which remains when the point has left.
 #[derive(Debug)]
 struct Place<K> {
     point: Option<BatchedPoint<K>>,
@@ -142,7 +140,7 @@ impl<K> From<BatchedPoint<K>> for Place<K> {
 }
 
 impl<K> PendingBatch<K> {
-    /// What is kept of the points without a fate.
+    /// The messages of the points that are still pending.
     pub(crate) fn kept(&self) -> impl Iterator<Item = &K> {
         self.points
             .iter()
@@ -154,7 +152,7 @@ impl<K> PendingBatch<K> {
         Group::Range(0..self.points.len())
     }
 
-    /// The group's lines: not a copy, if they stand side by side.
+    /// The group's lines, without a copy if they are adjacent.
     pub(crate) fn lines(&self, group: &Group) -> Bytes {
         match group {
             Group::Range(range) => self.lines.slice(self.start(range.start)..self.start(range.end)),
@@ -227,22 +225,19 @@ mod tests {
 
     #[test]
     fn points_leave_with_their_own_lines() {
-        let mut unsettled = batch(&["one\n", "two\n", "three\n"]).unsettled();
+        let mut pending = batch(&["one\n", "two\n", "three\n"]).pending();
         let (ends, middle) = (Group::Chosen(vec![0, 2]), Group::Range(1..2));
-        assert_eq!(unsettled.lines(&unsettled.all()), "one\ntwo\nthree\n");
-        assert_eq!(unsettled.lines(&ends), "one\nthree\n");
-        let taken: Vec<_> = unsettled.settle(&ends).map(|point| point.kept).collect();
-        assert_eq!(taken, [0, 2]);
-        assert_eq!(unsettled.lines(&middle), "two\n");
-        assert_eq!(unsettled.kept().collect::<Vec<_>>(), [&1]);
+        assert_eq!(pending.lines(&pending.all()), "one\ntwo\nthree\n");
+        assert_eq!(pending.lines(&ends), "one\nthree\n");
+        let settled: Vec<_> = pending.settle(&ends).map(|point| point.kept).collect();
+        assert_eq!(settled, [0, 2]);
+        assert_eq!(pending.lines(&middle), "two\n");
+        assert_eq!(pending.kept().collect::<Vec<_>>(), [&1]);
         assert_eq!(
-            unsettled
-                .settle(&unsettled.all())
-                .map(|p| p.kept)
-                .collect::<Vec<_>>(),
+            pending.settle(&pending.all()).map(|p| p.kept).collect::<Vec<_>>(),
             [1]
         );
-        assert_eq!(unsettled.settle(&middle).count(), 0, "once");
-        assert_eq!(batch(&[]).unsettled().lines(&Group::Range(0..0)), Bytes::new());
+        assert_eq!(pending.settle(&middle).count(), 0, "once");
+        assert_eq!(batch(&[]).pending().lines(&Group::Range(0..0)), Bytes::new());
     }
 }

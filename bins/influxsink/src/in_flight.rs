@@ -1,17 +1,17 @@
-//! What a worker has on its way to the database: between batch and write, the place that says when a batch may go.
+//! Decides when a worker's batch may be written: the place between batch and write.
 //!
-//! As many go at once as there are writers, so that no full batch waits beside them and takes memory. Several requests at
-//! once keep the database busy while the worker's next batch fills, but they may arrive in any order. That changes nothing as
-//! long as no two of them hold points of one series and time, of which the later one must win. So a batch notes the times
-//! of each measurement in it, and waits for those before it whose times overlap. Telemetry comes in the order of its time:
-//! what waits is a replay over itself, or a clock that was set back.
+//! As many batches are in flight as there are writers, so that no full batch waits in memory besides them. Several
+//! concurrent requests keep the database busy while the worker's next batch fills, but they may arrive in any order.
+//! That is harmless as long as no two of them hold points of one series and time, of which the later one must win.
+//! Therefore a batch notes the times of each measurement in it, and waits for earlier ones whose times overlap.
+//! Telemetry arrives in the order of its time; a batch waits only in a repeated replay or after a clock was set back.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use confluent_avro::point::Plan;
 
-/// The times of the points of one measurement, microseconds since 1970 UTC, both included.
+/// The times of the points of one measurement, microseconds since 1970 UTC, inclusive.
 #[derive(Clone, Debug)]
 struct TimeRange {
     plan: Arc<Plan>,
@@ -28,8 +28,8 @@ impl TimeRange {
         }
     }
 
-    /// Whether one must wait for the other. Two schemas of one measurement always do: the database gives a field the type of
-    /// the point that comes first.
+    /// Whether one must wait for the other. Two schemas of one measurement always must, because the database gives a
+    /// field the type of the first point.
     fn meets(&self, other: &TimeRange) -> bool {
         !Arc::ptr_eq(&self.plan, &other.plan) || (self.first <= other.last && other.first <= self.last)
     }
@@ -39,7 +39,7 @@ impl TimeRange {
 #[derive(Debug, Default)]
 pub(crate) struct TimeRanges {
     ranges: HashMap<Arc<str>, TimeRange>,
-    /// The last message's: the next one is often of the same schema, and then needs no search.
+    /// The range of the last message: the next one often has the same schema, and then needs no search.
     current: Option<TimeRange>,
 }
 
@@ -64,7 +64,7 @@ impl TimeRanges {
         }
     }
 
-    /// Takes what was noted and leaves nothing.
+    /// Takes the ranges and leaves none.
     pub(crate) fn take(&mut self) -> TimeRanges {
         if let Some(done) = self.current.take() {
             self.settle(done);
@@ -93,7 +93,7 @@ impl TimeRanges {
     }
 }
 
-/// The batches of one worker that have left it and are not settled.
+/// The batches of one worker that it has handed over and that are not settled.
 #[derive(Debug)]
 pub(crate) struct InFlight {
     sent: Mutex<Sent>,
@@ -107,7 +107,7 @@ struct Sent {
     next: u64,
 }
 
-/// A batch's place on the way, until it is dropped: settled, or lost with its writer.
+/// The permit of a batch in flight, until it is dropped: settled, or lost with its writer.
 #[derive(Debug)]
 #[must_use]
 pub(crate) struct Permit {
@@ -116,7 +116,7 @@ pub(crate) struct Permit {
 }
 
 impl InFlight {
-    /// Has room for `most` batches.
+    /// Allows `most` batches in flight.
     pub(crate) fn new(most: usize) -> Self {
         let sent = Sent {
             batches: Vec::new(),
@@ -129,12 +129,12 @@ impl InFlight {
         }
     }
 
-    /// Whether a batch with these times could go now.
+    /// Whether a batch with these times could be written now.
     pub(crate) fn is_free_for(&self, ranges: &TimeRanges) -> bool {
         stage::lock(&self.sent).is_free_for(ranges)
     }
 
-    /// Blocks until it can.
+    /// Blocks until it could.
     pub(crate) fn enter(self: &Arc<Self>, ranges: TimeRanges) -> Permit {
         let mut sent = self.wait_until(|sent| sent.is_free_for(&ranges));
         let number = sent.next;
@@ -146,7 +146,7 @@ impl InFlight {
         }
     }
 
-    /// Blocks until nothing is on its way.
+    /// Blocks until nothing is in flight.
     pub(crate) fn wait_until_empty(&self) {
         drop(self.wait_until(|sent| sent.batches.is_empty()));
     }
@@ -154,7 +154,7 @@ impl InFlight {
     fn wait_until(&self, mut condition: impl FnMut(&Sent) -> bool) -> std::sync::MutexGuard<'_, Sent> {
         let sent = stage::lock(&self.sent);
         let waited = self.settled.wait_while(sent, |sent| !condition(sent));
-        // A list of numbers is whole after a panic, too.
+        // A list of numbers is also consistent after a panic.
         waited.unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_than_there_are_writers() {
+    fn no_more_are_in_flight_than_there_are_writers() {
         let a = plan("a");
         let in_flight = Arc::new(InFlight::new(2));
         let first = in_flight.enter(ranges([(&a, 1)]).take());
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_is_let_in_when_the_one_before_is_settled() {
+    fn a_batch_may_go_when_the_one_before_is_settled() {
         let a = plan("a");
         let in_flight = Arc::new(InFlight::new(2));
         let first = in_flight.enter(ranges([(&a, 1)]).take());

@@ -1,11 +1,13 @@
-//! Whether a schema can be that of a topic's records: by the record's name, and by the subjects that it is registered under.
+//! Whether a schema can be that of a topic's records, by the record's name and by the subjects that it is registered
+//! under.
 //!
-//! Records of SAL are named after their topics. Other people's need not be, several names may share a topic, and mirrors
-//! rename topics; so a name that says nothing is no reason to refuse a schema, only one that belongs to another topic is.
+//! SAL's records are named after their topics. Others need not be, several names may share a topic, and mirrors rename
+//! topics; therefore an unrelated name is not a reason to refuse a schema, only a name that belongs to another topic
+//! is.
 
 use serde_json::Value;
 
-/// What Confluent's default strategy puts behind a topic's name.
+/// The suffix of Confluent's default strategy after a topic's name.
 const SUFFIX: &str = "-value";
 
 /// The full name of a schema's record.
@@ -20,8 +22,8 @@ pub(crate) fn record_name(schema: &str) -> Option<String> {
     }
 }
 
-/// Whether the record is named after the topic: the same words, of which the one or the other may lack some at its
-/// beginning (a namespace, a mirror's prefix); SAL's second word is each site's own.
+/// Whether the record is named after the topic: the same words, of which either may lack some at the beginning (a
+/// namespace, a mirror's prefix). SAL's second word is specific to each site.
 pub(crate) fn is_named_after(name: &str, topic: &str) -> bool {
     let (name, topic) = (words(name), words(topic));
     if name.is_empty() || topic.is_empty() {
@@ -33,8 +35,8 @@ pub(crate) fn is_named_after(name: &str, topic: &str) -> bool {
     name.ends_with(&topic) || topic.ends_with(&name)
 }
 
-/// Whether a subject says that its schemas are for this topic (TopicNameStrategy, TopicRecordNameStrategy; a mirror adds
-/// words to a topic's name), or for any (RecordNameStrategy).
+/// Whether a subject's schemas are for this topic (TopicNameStrategy, TopicRecordNameStrategy; a mirror adds words to a
+/// topic's name), or for any (RecordNameStrategy).
 pub(crate) fn is_subject_of(subject: &str, topic: &str, name: &str) -> bool {
     let subject = without_context(subject);
     if subject == name || subject == topic {
@@ -65,7 +67,7 @@ pub(crate) fn default_subject(topic: &str) -> String {
     format!("{topic}{SUFFIX}")
 }
 
-/// Confluent's contexts stand before a subject: `:.site:lsst.sal.Test_scalars-value`.
+/// Confluent's contexts precede a subject: `:.site:lsst.sal.Test_scalars-value`.
 fn without_context(subject: &str) -> &str {
     let qualified = subject.strip_prefix(":.").and_then(|rest| rest.split_once(':'));
     qualified.map_or(subject, |(_, subject)| subject)
@@ -102,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subject_tells_whose_it_is() {
+    fn a_subject_identifies_its_topic() {
         let is_of = |subject| is_subject_of(subject, "weather", "com.example.Report");
         for own in [
             "weather-value",

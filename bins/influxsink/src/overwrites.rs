@@ -1,10 +1,10 @@
-//! Notices points that overwrite each other: another message's point has the same series (measurement and tags) and time,
-//! and says something else. The database keeps the later one alone, and tells nobody.
+//! Detects points that overwrite each other: another message's point has the same series (measurement and tags) and
+//! time, but different values. The database keeps only the later one, silently.
 //!
-//! What is remembered is bounded: a key and a digest of 65,536 points for all workers of the process (97 % and more of
-//! its last 20,000), as two topics with one record name may be in two of them. Messages that share a millisecond, or that two sites mirror,
-//! come that close to each other; what other replicas write is not seen. A message that is only repeated has the same
-//! digest, and is none of these.
+//! The memory is bounded: a key and a digest of 65,536 points for all workers of the process (97 % and more of its last
+//! 20,000), because two topics with one record name may belong to two workers. Messages that share a millisecond, or
+//! that two sites mirror, are that close to each other; what other replicas write is not seen. A repeated message has
+//! the same digest and is not counted.
 
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::Mutex;
@@ -14,19 +14,19 @@ use foldhash::quality::FixedState;
 use prometheus::IntCounterVec;
 use stage::Printable;
 
-/// Parts with a lock of their own, so that workers rarely meet.
+/// Shards with their own locks, so that workers rarely contend.
 const SHARDS: usize = 64;
-/// Sets of each part.
+/// Sets per shard.
 const SETS: usize = 256;
-/// Points of each set; of more with the same place, the oldest is forgotten.
+/// Points per set; if more share a place, the oldest is forgotten.
 const WAYS: usize = 4;
-/// The least time between two log lines.
-const SAY_EVERY: Duration = Duration::from_secs(60);
+/// The minimum time between two log lines.
+const LOG_INTERVAL: Duration = Duration::from_secs(60);
 
-/// Why two messages came to one point.
+/// Why two messages became one point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Overwrite {
-    /// Their times may differ by less than what is written of them.
+    /// Their times may differ by less than the written precision.
     Resolution,
     /// They have the same time.
     SameTime,
@@ -43,7 +43,7 @@ pub(crate) struct Fresh<'l> {
     pub(crate) series_bytes: usize,
     /// Its time.
     pub(crate) time_micros: i64,
-    /// Whether different times come out as this one.
+    /// Whether different times are written as this one.
     pub(crate) is_coarse: bool,
     /// Where its message comes from.
     pub(crate) topic: &'l str,
@@ -57,15 +57,15 @@ pub(crate) struct Overwrites {
     said: Mutex<Said>,
 }
 
-/// Newest first; a key of 0 is an empty place.
+/// Newest first; a key of 0 marks an empty place.
 #[derive(Clone, Copy, Default)]
 struct Set([Seen; WAYS]);
 
 #[derive(Clone, Copy, Default)]
 struct Seen {
-    /// Of series and time.
+    /// The hash of series and time.
     key: u64,
-    /// Of the whole line, and in its lowest 16 bits of the topic.
+    /// The hash of the whole line, with that of the topic in the lowest 16 bits.
     digest: u64,
 }
 
@@ -89,7 +89,7 @@ impl Overwrites {
         }
     }
 
-    /// Remembers a point; counts it, and says so at times, if it overwrites another.
+    /// Remembers a point. If it overwrites another, it is counted, and logged from time to time.
     pub(crate) fn note(&self, fresh: &Fresh<'_>) -> Option<Overwrite> {
         let overwrite = self.look(fresh)?;
         self.counted.with_label_values(&[overwrite.reason()]).inc();
@@ -122,7 +122,7 @@ impl Overwrites {
     fn say(&self, fresh: &Fresh<'_>, overwrite: Overwrite) {
         let mut said = stage::lock(&self.said);
         said.since += 1;
-        if said.last.is_some_and(|last| last.elapsed() < SAY_EVERY) {
+        if said.last.is_some_and(|last| last.elapsed() < LOG_INTERVAL) {
             return;
         }
         said.last = Some(Instant::now());
@@ -192,7 +192,7 @@ impl Overwrite {
 
 #[cfg(test)]
 mod tests {
-    use stage::metrics::SinkMetrics;
+    use crate::metrics::SinkMetrics;
 
     use super::*;
 
@@ -224,7 +224,7 @@ mod tests {
             assert_eq!(note(&memory, line, "t", true), None, "{line}");
         }
         assert_eq!(note(&memory, "m v=2 5\n", "t", true), Some(Overwrite::Resolution));
-        // Both are known by now: a redelivery of the two is none.
+        // Both are known by now: a redelivery of the two does not count.
         assert_eq!(note(&memory, "m v=1 5\n", "t", true), None);
         assert_eq!(note(&memory, "m v=2 5\n", "t", true), None);
         assert_eq!(note(&memory, "m v=2 6\n", "t", false), Some(Overwrite::SameTime));

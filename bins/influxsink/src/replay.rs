@@ -1,5 +1,5 @@
-//! What `--from` and `--to` need beside the sink itself: topics that are there before anything is read, a result at the end,
-//! and a group that does not stay behind.
+//! What `--from` and `--to` need besides the sink itself: a check of the topics before anything is read, a summary at
+//! the end, and the removal of the group.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -15,32 +15,32 @@ use rdkafka::metadata::Metadata;
 use stage::Printable;
 use stage::intake::{TimeRange, Topics};
 use stage::kafka::{ReachError, reach};
-use stage::metrics::SinkMetrics;
 use stage::nearest::nearest;
-use stage::service::{Part, Shutdown};
+use stage::service::{Dependency, Shutdown};
 use tokio::runtime::Handle;
 
 use crate::config::Config;
+use crate::metrics::SinkMetrics;
 
-/// How long brokers that are away are waited for.
+/// How long unavailable brokers are waited for.
 const BROKER_TIMEOUT: Duration = Duration::from_secs(60);
-/// How long one look for a broker takes.
-const LOOK: Duration = Duration::from_secs(2);
-/// How long the removal of the group may take.
+/// The time for one attempt to reach a broker.
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
+/// The time for the removal of the group.
 const REMOVE: Duration = Duration::from_secs(15);
 
-/// A replay cannot begin.
+/// A replay cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum ReplayError {
-    /// No broker lets us in.
-    #[error("no broker says which topics there are")]
+    /// No broker can be used.
+    #[error("no broker lists the topics")]
     Kafka(#[from] ReachError),
-    /// Topics that were named are not there, or this user may not see them.
+    /// Named topics do not exist, or this user may not see them.
     #[error("there is no topic {}{}", names.join(", "), did_you_mean(nearest))]
     NoTopic {
-        /// Those.
+        /// The topics.
         names: Vec<String>,
-        /// What may have been meant.
+        /// Similar names.
         nearest: Vec<String>,
     },
     /// No topic's name matches.
@@ -60,7 +60,7 @@ fn did_you_mean(nearest: &[String]) -> String {
     }
 }
 
-/// A replay whose topics are there.
+/// A replay whose topics exist.
 pub(crate) struct Replay {
     range: TimeRange,
     group: String,
@@ -69,7 +69,7 @@ pub(crate) struct Replay {
     partitions: usize,
 }
 
-/// What a replay has come to.
+/// The summary of a replay.
 #[derive(Debug)]
 struct Summary {
     window: String,
@@ -84,17 +84,17 @@ struct Summary {
 }
 
 impl Replay {
-    /// Looks for the topics; waits for brokers that are away. None if the service ends meanwhile.
+    /// Checks the topics; waits for unavailable brokers. None if the service ends meanwhile.
     pub(crate) fn of(
         config: &Config,
         range: TimeRange,
         client: &ClientConfig,
-        kafka: &Part,
+        kafka: &Dependency,
         shutdown: &Shutdown,
     ) -> Result<Option<Self>, ReplayError> {
         let begun = Instant::now();
         let metadata = loop {
-            match reach(client, LOOK) {
+            match reach(client, POLL_INTERVAL) {
                 Ok(metadata) => break metadata,
                 Err(error) if begun.elapsed() > BROKER_TIMEOUT => return Err(error.into()),
                 Err(_) if shutdown.is_set() => return Ok(None),
@@ -111,7 +111,7 @@ impl Replay {
         }))
     }
 
-    /// Removes the group, if nobody can go on with it, and says what was done: as a log line, and on stdout.
+    /// Removes the group, unless it can be resumed, and reports the summary in the log and on stdout.
     pub(crate) fn end(
         self,
         is_read: bool,
@@ -123,7 +123,7 @@ impl Replay {
             match runtime.block_on(remove(client, &self.group)) {
                 Ok(()) => format!("{}, removed", self.group),
                 Err(why) => {
-                    tracing::warn!(group = self.group, why, "group of the replay stays behind");
+                    tracing::warn!(group = self.group, why, "group of the replay cannot be removed");
                     format!(
                         "{} stays ({why}): `kafkaefd groups delete {}` removes it",
                         self.group, self.group
@@ -199,7 +199,7 @@ impl fmt::Display for Summary {
     }
 }
 
-/// The topics that are read, with their partitions.
+/// The topics to read, with their partitions.
 fn topics(
     asked: &Topics,
     metadata: &Metadata,
@@ -243,7 +243,7 @@ fn topics(
     Ok(read)
 }
 
-/// Removes a group; why it stays, if it does.
+/// Removes a group. An error says why it stays.
 async fn remove(client: &ClientConfig, group: &str) -> Result<(), String> {
     use RDKafkaErrorCode as Code;
     if stage::topics::logs_in_with_token(client) {

@@ -1,5 +1,4 @@
-//! Puts the sink together: client, dead letters, registry, database, workers; and runs it until the service
-//! ends.
+//! Assembles the sink (client, dead letters, registry, database, workers) and runs it until the service ends.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,13 +9,14 @@ use stage::config::KafkaConfigError;
 use stage::dead_letter::DeadLetters;
 use stage::intake::{Intake, IntakeError, IntakeOptions, run_generations};
 use stage::kafka::Reporter;
-use stage::metrics::{KafkaMetrics, MetricsError, SinkMetrics};
+use stage::metrics::{KafkaMetrics, MetricsError};
 use stage::registry::{Grace, Registry, RegistrySetupError};
-use stage::service::{Part, Service, SharedPart, Shutdown};
+use stage::service::{Dependency, Service, SharedDependency, Shutdown};
 use stage::topics;
 use tokio::runtime::Handle;
 
 use crate::config::{Config, To};
+use crate::metrics::SinkMetrics;
 use crate::overwrites::Overwrites;
 use crate::replay::{Replay, ReplayError};
 use crate::schema_cache::SharedSchemaCache;
@@ -25,14 +25,14 @@ use crate::sqlite::SqliteWriter;
 use crate::worker::SinkWorkers;
 use crate::write::{Delivery, Destination, InfluxSetupError, InfluxWriter};
 
-/// The sink cannot start or go on.
+/// The sink cannot start or continue.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// A librdkafka setting.
     #[error("cannot use the Kafka settings")]
     KafkaConfig(#[from] KafkaConfigError),
     /// The dead letters' producer.
-    #[error("cannot make the producer of dead letters")]
+    #[error("cannot create the producer of dead letters")]
     DeadLetters(#[source] KafkaError),
     /// The registry's client.
     #[error(transparent)]
@@ -45,14 +45,14 @@ pub enum RunError {
     Sqlite {
         /// As given.
         path: std::path::PathBuf,
-        /// SQLite's words.
+        /// SQLite's message.
         #[source]
         source: rusqlite::Error,
     },
-    /// What a replay is to read.
+    /// The topics of a replay.
     #[error(transparent)]
     Replay(#[from] ReplayError),
-    /// What a replay has come to cannot be printed.
+    /// The summary of a replay cannot be printed.
     #[error("the replay's summary cannot be written to stdout")]
     Summary(#[source] std::io::Error),
     /// A metric is registered twice: two sinks on one registry.
@@ -63,21 +63,22 @@ pub enum RunError {
     Intake(#[from] IntakeError),
 }
 
-/// Runs the sink until `service` ends; `runtime` does the HTTP. Blocks: not on one of the runtime's threads.
+/// Runs the sink until `service` ends; `runtime` sends the HTTP requests. Blocks, so it must not run on one of the
+/// runtime's threads.
 ///
-/// When it returns without an error, everything that was taken is written, dead-lettered, or was given up at
-/// the drain's deadline and stays uncommitted.
+/// When it returns without an error, every consumed message is written or a dead letter, or was given up at the drain's
+/// deadline and stays uncommitted.
 pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), RunError> {
     let args = &config.args;
     let reporter = Reporter::new(
         KafkaMetrics::register(&service.metrics)?,
-        service.readiness.part("kafka"),
+        service.readiness.dependency("kafka"),
     );
     let metrics = SinkMetrics::register(&service.metrics)?;
     let client = args.kafka.client_config(&[("client.id", "influxsink")])?;
     let replay = match config.range {
         Some(range) => {
-            let kafka = service.readiness.part("kafka");
+            let kafka = service.readiness.dependency("kafka");
             match Replay::of(config, range, &client, &kafka, &service.shutdown)? {
                 Some(replay) => Some(replay),
                 None => return Ok(()),
@@ -87,17 +88,17 @@ pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), R
     };
     let has_read_range = Arc::new(AtomicBool::new(false));
     let registry = Arc::new(Registry::new(&args.registry)?);
-    let registry_part = SharedPart::new(service.readiness.part("registry"));
+    let registry_dependency = SharedDependency::new(service.readiness.dependency("registry"));
     let sink = Sink {
         has_read_range: Arc::clone(&has_read_range),
         config: config.clone(),
         dead_letter_topic: config.dead_letter_topic.clone(),
-        schemas: Arc::new(Schemas::new(Arc::clone(&registry), registry_part.clone())),
+        schemas: Arc::new(Schemas::new(Arc::clone(&registry), registry_dependency.clone())),
         grace: Arc::new(Grace::new(args.unknown_schema_grace)),
-        registry_part,
+        registry_dependency,
         destination: destination(config, &metrics, runtime)?,
         overwrites: Arc::new(Overwrites::new(metrics.overwritten.clone())),
-        database: service.readiness.part("database"),
+        database: service.readiness.dependency("database"),
         client: client.clone(),
         reporter,
         metrics: metrics.clone(),
@@ -110,15 +111,15 @@ pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), R
     runtime.spawn(watch(
         registry,
         Arc::clone(&sink.schemas),
-        sink.registry_part.clone(),
+        sink.registry_dependency.clone(),
         (sink.reporter.clone(), sink.client.clone()),
         service.shutdown.clone(),
     ));
-    let (kafka, patience) = (sink.reporter.metrics().clone(), args.service.stuck_timeout);
+    let (kafka, stuck_timeout) = (sink.reporter.metrics().clone(), args.service.stuck_timeout);
     let ended = run_generations(
         &service.shutdown,
         &kafka,
-        patience,
+        stuck_timeout,
         move |shutdown, say| sink.run(shutdown, say),
         |error: &RunError| match error {
             RunError::Intake(error) => error.remake(),
@@ -132,7 +133,7 @@ pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), R
     told.map_err(RunError::Summary)
 }
 
-/// What all generations of the sink's Kafka clients share.
+/// The state shared by all generations of the sink's Kafka clients.
 struct Sink {
     config: Config,
     client: ClientConfig,
@@ -141,17 +142,17 @@ struct Sink {
     dead_letter_topic: String,
     schemas: Arc<Schemas>,
     grace: Arc<Grace<u32>>,
-    registry_part: SharedPart,
+    registry_dependency: SharedDependency,
     destination: Destination,
     overwrites: Arc<Overwrites>,
-    database: Part,
+    database: Dependency,
     runtime: Handle,
-    /// Whether all of the range is written that was given to this process.
+    /// Whether the whole assigned part of the range is written.
     has_read_range: Arc<AtomicBool>,
 }
 
 impl Sink {
-    /// Runs with clients of its own until `shutdown`, and says how it ended before it closes them.
+    /// Runs with its own clients until `shutdown`, and reports how it ended before it closes them.
     fn run(&self, shutdown: &Shutdown, say: &dyn Fn(Result<(), RunError>)) {
         let reporter = self.reporter.renewed();
         let dead_letters = match self.dead_letters(&reporter, shutdown) {
@@ -179,7 +180,7 @@ impl Sink {
                 schemas: Arc::clone(&self.schemas),
                 grace: Arc::clone(&self.grace),
                 mismatch: args.schema_mismatch,
-                readiness: self.registry_part.clone(),
+                readiness: self.registry_dependency.clone(),
                 mapping: config.mapping.clone(),
                 metrics: self.metrics.clone(),
                 runtime: self.runtime.clone(),
@@ -193,7 +194,7 @@ impl Sink {
             letters: Arc::new(letters),
             metrics: self.metrics.clone(),
             writers: match config.to {
-                // A SQLite file takes one transaction at a time.
+                // A SQLite file allows one transaction at a time.
                 To::Sqlite(_) => 1,
                 To::Influx(_) => args.requests_in_flight as usize,
             },
@@ -222,7 +223,7 @@ impl Sink {
             &self.dead_letter_topic,
             reporter.clone(),
             shutdown.clone(),
-            Box::new(move |reason| counted.with_label_values(&[reason.stage, reason.reason]).inc()),
+            Box::new(move |reason| counted.with_label_values(&[reason.step, reason.reason]).inc()),
         )
     }
 
@@ -260,18 +261,18 @@ fn destination(config: &Config, metrics: &SinkMetrics, runtime: &Handle) -> Resu
     })
 }
 
-/// What goes on beside the records: the registry is asked until it answers once, as a sink without traffic is ready too, and
-/// then whether its ids mean what they did; dead letters that nobody acknowledges are told.
+/// Background tasks: asks the registry until it answers once, because a sink without traffic has to become ready, and
+/// then whether its ids still mean the same; reports unacknowledged dead letters.
 async fn watch(
     registry: Arc<Registry>,
     schemas: Arc<Schemas>,
-    part: SharedPart,
+    dependency: SharedDependency,
     (reporter, client): (Reporter, ClientConfig),
     shutdown: Shutdown,
 ) {
     let registry = async {
-        registry.wait_until_it_answers(part.part()).await;
-        part.up();
+        registry.wait_until_it_answers(dependency.dependency()).await;
+        dependency.up();
         schemas.watch().await;
     };
     tokio::select! {

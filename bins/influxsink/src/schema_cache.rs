@@ -1,34 +1,35 @@
-//! From a frame's schema id to its plan: each schema is compiled once a worker. A registry that is away is waited for, however
-//! long, and so is one whose schema cannot be the topic's ([`schemas`](crate::schemas)); an id that it does not know is asked
-//! for again as long as the grace period lasts. What it does not know then, and what cannot become points, makes dead
-//! letters.
+//! From a frame's schema id to its plan: each worker compiles each schema once. An unavailable registry is waited for
+//! without limit, and so is one whose schema cannot be the topic's ([`schemas`](crate::schemas)); an unknown id is
+//! requested again during the grace period. Messages of a schema that stays unknown, or from which points cannot be
+//! made, become dead letters.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use stage::dead_letter::Reason;
-use stage::metrics::SinkMetrics;
+use stage::reason::Reason;
 use stage::registry::{Grace, RegistryError};
 use stage::retry::{Backoff, Verdict};
-use stage::service::{SharedPart, Shutdown};
+use stage::service::{SharedDependency, Shutdown};
 use tokio::runtime::Handle;
 
-use crate::config::SchemaMismatch;
-use crate::schemas::{Found, Schemas};
 use confluent_avro::point::{Mapping, Plan, SchemaError};
 
-/// The longest wait between two questions to a registry that answers, but not yet with the right schema.
+use crate::config::SchemaMismatch;
+use crate::metrics::SinkMetrics;
+use crate::schemas::{Found, Schemas};
+
+/// The longest wait between two requests to a registry that answers, but does not have the right schema yet.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(2);
 
-/// What a look-up gave.
+/// The result of a look-up.
 #[derive(Clone, Debug)]
 pub(crate) enum Lookup {
     /// The plan of the schema.
     Found(Arc<Plan>),
-    /// No point can be made with this schema.
+    /// Points cannot be made with this schema.
     Refused(Reason),
-    /// The process ends, or the partition is another's, before the registry answered.
+    /// The process ended, or the partition was revoked, before the registry answered.
     GivenUp,
 }
 
@@ -38,7 +39,7 @@ pub(crate) struct SharedSchemaCache {
     pub(crate) schemas: Arc<Schemas>,
     pub(crate) grace: Arc<Grace<u32>>,
     pub(crate) mismatch: SchemaMismatch,
-    pub(crate) readiness: SharedPart,
+    pub(crate) readiness: SharedDependency,
     pub(crate) mapping: Mapping,
     pub(crate) metrics: SinkMetrics,
     pub(crate) runtime: Handle,
@@ -50,7 +51,7 @@ pub(crate) struct SharedSchemaCache {
 pub(crate) struct SchemaCache {
     source: SharedSchemaCache,
     known: HashMap<u32, Known>,
-    /// The last one: messages of a partition nearly always have the schema of the one before.
+    /// The last plan: messages of a partition nearly always have the schema of the previous one.
     last: Option<(u32, Box<str>, Arc<Plan>)>,
 }
 
@@ -70,7 +71,7 @@ impl SchemaCache {
         }
     }
 
-    /// The plan of a schema id in a topic, if no request is needed for it.
+    /// The plan of a schema id in a topic, if it needs no request.
     pub(crate) fn known(&mut self, topic: &str, id: u32) -> Option<Lookup> {
         if self.source.schemas.is_in_doubt(id) {
             return None;
@@ -97,7 +98,7 @@ impl SchemaCache {
         })
     }
 
-    /// Asks the registry, until it answers with a schema that can be the topic's, or `is_over`. Blocks.
+    /// Asks the registry until it answers with a schema that can be the topic's, or `is_over`. Blocks.
     pub(crate) fn fetch(&mut self, topic: &str, id: u32, is_over: impl Fn() -> bool) -> Lookup {
         let source = self.source.clone();
         let wait = source.readiness.wait();
@@ -118,7 +119,7 @@ impl SchemaCache {
                     if source.mismatch == SchemaMismatch::DeadLetter {
                         wait.answered();
                         return Lookup::Refused(Reason {
-                            stage: "schema",
+                            step: "schema",
                             reason: "schema_mismatch",
                             detail,
                         });
@@ -139,7 +140,7 @@ impl SchemaCache {
                         .shutdown
                         .wait_unless_given_up(soon.next_wait(None).min(left))
                 }
-                // A look-up changes nothing in the registry, so that nothing it says about one is fatal.
+                // A look-up changes nothing in the registry, so none of its answers is fatal.
                 Err(error) => {
                     source.count("failed");
                     wait.because(stage::chain(&error));
@@ -185,7 +186,7 @@ impl SharedSchemaCache {
 
 fn unknown(what: String) -> Reason {
     Reason {
-        stage: "schema",
+        step: "schema",
         reason: "schema_unknown",
         detail: RegistryError::Missing { what }.to_string(),
     }
@@ -193,7 +194,7 @@ fn unknown(what: String) -> Reason {
 
 fn schema_refused(id: u32, error: &SchemaError) -> Reason {
     Reason {
-        stage: "schema",
+        step: "schema",
         reason: error.reason(),
         detail: format!("schema id {id}: {error}"),
     }

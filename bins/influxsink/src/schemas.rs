@@ -1,9 +1,9 @@
-//! What each schema id means, to the whole process: fetched once, held against the topic that it comes from, and looked at
-//! again while the sink runs.
+//! The meaning of each schema id, for the whole process: fetched once, compared with its topic, and checked again while
+//! the sink runs.
 //!
-//! A registry that has lost its data gives its ids anew, and then an id in an old record means another schema. Two things
-//! show it: the id meant something else to this process, or the schema belongs to another topic. A schema that is new to
-//! this process and named as the topic's records are is believed.
+//! A registry that has lost its data assigns its ids again, and then an id in an old record means another schema. There
+//! are two signs: the id meant something else to this process, or the schema belongs to another topic. A schema that is
+//! new to this process and has the name of the topic's records is accepted.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,13 +12,13 @@ use std::time::Duration;
 
 use stage::lock;
 use stage::registry::{Registry, RegistryError, is_same_schema};
-use stage::service::{SharedPart, Wait};
+use stage::service::{SharedDependency, Wait};
 
 use crate::naming;
 
-/// How often the newest id is looked at again.
+/// How often the newest id is checked again.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
-/// In how many of these times all others are.
+/// All other ids are checked every this many times.
 const ROUNDS: usize = 6;
 
 /// The answer to what an id means in a topic.
@@ -26,15 +26,15 @@ const ROUNDS: usize = 6;
 pub(crate) enum Found {
     /// The schema.
     Schema(Arc<str>),
-    /// It cannot be this topic's, or is not what it was. A later look may find it right again.
+    /// It cannot be this topic's, or has changed. A later check may find it right again.
     Mismatch(String),
 }
 
-/// What is known of all ids.
+/// The known ids.
 #[derive(Debug)]
 pub(crate) struct Schemas {
     registry: Arc<Registry>,
-    part: SharedPart,
+    dependency: SharedDependency,
     known: Mutex<Known>,
     /// How many ids are in doubt; nearly always 0.
     doubts: AtomicUsize,
@@ -52,21 +52,21 @@ struct Schema {
     text: Arc<str>,
     /// Those whose records it is.
     topics: BTreeSet<Box<str>>,
-    /// While it means another schema: shows it in `/ready`.
+    /// Shows in `/ready` that it means another schema, while it does.
     doubt: Option<Wait>,
 }
 
 impl Schemas {
-    pub(crate) fn new(registry: Arc<Registry>, part: SharedPart) -> Self {
+    pub(crate) fn new(registry: Arc<Registry>, dependency: SharedDependency) -> Self {
         Self {
             registry,
-            part,
+            dependency,
             known: Mutex::default(),
             doubts: AtomicUsize::new(0),
         }
     }
 
-    /// Whether the id means another schema now than it did.
+    /// Whether the id now means another schema.
     pub(crate) fn is_in_doubt(&self, id: u32) -> bool {
         self.doubts.load(Ordering::Relaxed) > 0
             && lock(&self.known)
@@ -104,7 +104,7 @@ impl Schemas {
         Ok(Found::Schema(Arc::clone(&schema.text)))
     }
 
-    /// Looks at the ids again, until the future is dropped.
+    /// Checks the ids again, until the future is dropped.
     pub(crate) async fn watch(&self) {
         let mut after = 0;
         loop {
@@ -113,11 +113,11 @@ impl Schemas {
             let Some(newest) = ids.last().copied() else {
                 continue;
             };
-            // A registry whose ids have begun again does not have the newest, or gave it to another schema.
+            // A registry whose ids start again does not have the newest, or gave it to another schema.
             let Ok(is_same) = self.check(newest).await else {
                 continue;
             };
-            self.part.up();
+            self.dependency.up();
             let count = if is_same {
                 ids.len().div_ceil(ROUNDS)
             } else {
@@ -133,14 +133,14 @@ impl Schemas {
         }
     }
 
-    /// Whether the registry says of an id what it said before.
+    /// Whether an id still means the same in the registry.
     async fn check(&self, id: u32) -> Result<bool, RegistryError> {
         match self.registry.schema_by_id_now(id).await {
             Ok(schema) => Ok(self.compare(id, &schema.raw).is_none()),
             Err(RegistryError::Missing { .. }) => {
                 tracing::debug!(
                     id,
-                    "the registry knows a schema id no more; what it meant stays in use"
+                    "the registry no longer knows a schema id; its schema stays in use"
                 );
                 Ok(false)
             }
@@ -148,14 +148,17 @@ impl Schemas {
         }
     }
 
-    /// Holds what the registry says of an id against what it said before; says in which way it differs.
+    /// Compares the registry's answer for an id with the earlier one, and describes the difference.
     fn compare(&self, id: u32, text: &str) -> Option<String> {
         let mut known = lock(&self.known);
         let schema = known.ids.get_mut(&id)?;
         if is_same_schema(&schema.text, text) {
             if let Some(doubt) = schema.doubt.take() {
                 self.doubts.fetch_sub(1, Ordering::Relaxed);
-                tracing::info!(id, "schema id means what it did before; its records go on");
+                tracing::info!(
+                    id,
+                    "schema id means what it did before; its records are written again"
+                );
                 doubt.answered();
             }
             return None;
@@ -173,7 +176,7 @@ impl Schemas {
                 is,
                 "the registry gave a schema id to another schema: it has lost its data; records with it wait, nothing is lost"
             );
-            let doubt = self.part.wait();
+            let doubt = self.dependency.wait();
             doubt.because(why.as_str());
             schema.doubt = Some(doubt);
         }
@@ -194,7 +197,7 @@ impl Schemas {
             return Ok(None);
         }
         let Some(subjects) = self.registry.subjects_of_id(id).await? else {
-            // A registry that cannot say it.
+            // A registry that does not support the request.
             return Ok(None);
         };
         if subjects
@@ -206,7 +209,7 @@ impl Schemas {
         let object = |whose: &str| {
             Ok(Some(format!(
                 "schema id {id} in topic {topic} is record {name}, {whose}: the registry has lost its data, or a producer took \
-                 a wrong id; restore the registry, or pass these records over with --schema-mismatch dead-letter"
+                 a wrong id; restore the registry, or skip these records with --schema-mismatch dead-letter"
             )))
         };
         match self.registry.version(&naming::default_subject(topic), None).await {

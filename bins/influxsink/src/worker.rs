@@ -6,9 +6,9 @@
 //!                │                                            │
 //!                └────────────▶ dead letters ◀────────────────┘
 //! ```
-//! One batch fills, and each writer has one on its way. When the database is slow, a due batch goes on filling
-//! instead of waiting in line; when it is full, the worker blocks and the intake pauses. [`InFlight`] says when a
-//! batch may go, and keeps the order of points that overwrite each other.
+//! One batch fills, and each writer has one in flight. When the database is slow, a due batch keeps filling instead of
+//! waiting; when it is full, the worker blocks and the intake pauses. [`InFlight`] decides when a batch may be written,
+//! and keeps the order of points that overwrite each other.
 
 use std::sync::Arc;
 use std::thread::Scope;
@@ -17,24 +17,26 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use prometheus::local::LocalHistogram;
 use rdkafka::Message;
-use stage::dead_letter::{LetterFilter, Reason, SharedDeadLetters};
+use stage::dead_letter::{LetterFilter, SharedDeadLetters};
 use stage::intake::{Consumed, Receipt, Worker, WorkerError, WorkerFactory};
 use stage::kafka::Watched;
-use stage::metrics::SinkMetrics;
+use stage::reason::Reason;
 use stage::service::Shutdown;
+
+use confluent_avro::frame::{Frame, FrameError};
 
 use crate::batch::{Batch, BatchLimits, BatchedPoint};
 use crate::in_flight::{InFlight, Permit, TimeRanges};
 use crate::line::{Encoded, Layout, LineEncoder, Refusal, Source};
+use crate::metrics::SinkMetrics;
 use crate::overwrites::{Fresh, Overwrites};
 use crate::schema_cache::{Lookup, SchemaCache, SharedSchemaCache};
 use crate::write::{Delivery, Outcomes};
-use confluent_avro::frame::{Frame, FrameError};
 
-/// How often a writer that waits for its first answer asks the database whether it is there.
+/// How often a writer that waits for its first answer asks the database whether it is available.
 const PROBE_INTERVAL: Duration = Duration::from_secs(2);
 
-/// How long a worker with nothing in it rests.
+/// How long an empty worker rests.
 const IDLE: Duration = Duration::from_secs(1);
 
 /// What all workers of a sink share.
@@ -45,12 +47,12 @@ pub(crate) struct SinkWorkers<D> {
     pub(crate) layout: Layout,
     pub(crate) overwrites: Arc<Overwrites>,
     pub(crate) dead_letters: SharedDeadLetters,
-    /// What is passed over.
+    /// Messages to skip.
     pub(crate) letters: Arc<LetterFilter>,
     pub(crate) metrics: SinkMetrics,
     /// Writers of each worker.
     pub(crate) writers: usize,
-    /// Makes the delivery of one writer.
+    /// Creates the delivery of one writer.
     pub(crate) delivery: D,
 }
 
@@ -66,7 +68,7 @@ pub(crate) struct SinkWorker<'m> {
     plans: SchemaCache,
     encoder: LineEncoder,
     batch: Batch<Consumed<'m>>,
-    /// The times in it.
+    /// The times in the batch.
     ranges: TimeRanges,
     limits: BatchLimits,
     time_from_kafka: bool,
@@ -139,8 +141,8 @@ impl<'m> Worker<'m> for SinkWorker<'m> {
     fn take(&mut self, batch: Vec<Consumed<'m>>) -> Result<(), WorkerError> {
         self.metrics.consumed.inc_by(batch.len() as u64);
         let mut begun = Instant::now();
-        for taken in batch {
-            match self.add(taken)? {
+        for consumed in batch {
+            match self.add(consumed)? {
                 Added::Encoded => {
                     let done = Instant::now();
                     self.encode_seconds
@@ -161,7 +163,7 @@ impl<'m> Worker<'m> for SinkWorker<'m> {
     fn rest(&self, tick_interval: Duration) -> Duration {
         match self.batch.due_in(&self.limits) {
             None => IDLE,
-            // It cannot go yet.
+            // It cannot be written yet.
             Some(Duration::ZERO) => tick_interval,
             Some(left) => left,
         }
@@ -179,61 +181,61 @@ impl<'m> Worker<'m> for SinkWorker<'m> {
     fn drain(&mut self) -> Result<(), WorkerError> {
         self.flush()?;
         self.in_flight.wait_until_empty();
-        // Dead letters on their way hold their offsets, too.
+        // Dead letters in flight also hold their offsets.
         while !self.dead_letters.flush(Duration::from_millis(200)) && !self.shutdown.given_up() {}
         Ok(())
     }
 }
 
-/// What became of a message in the worker.
+/// The result for a message in the worker.
 enum Added {
     Encoded,
     Not,
 }
 
 impl<'m> SinkWorker<'m> {
-    /// Takes one message into the batch, or to its other fate.
-    fn add(&mut self, taken: Consumed<'m>) -> Result<Added, WorkerError> {
-        if self.letters.passes_over(&taken.message) {
-            return Ok(self.skip(taken, "dead_letter"));
+    /// Adds one message to the batch, skips it, or makes it a dead letter.
+    fn add(&mut self, consumed: Consumed<'m>) -> Result<Added, WorkerError> {
+        if self.letters.passes_over(&consumed.message) {
+            return Ok(self.skip(consumed, "dead_letter"));
         }
-        let frame = match Frame::read(taken.message.payload()) {
+        let frame = match Frame::read(consumed.message.payload()) {
             Ok(frame) => frame,
-            Err(FrameError::Tombstone) => return Ok(self.skip(taken, FrameError::Tombstone.reason())),
+            Err(FrameError::Tombstone) => return Ok(self.skip(consumed, FrameError::Tombstone.reason())),
             Err(error) => {
                 let reason = Reason {
-                    stage: "frame",
+                    step: "frame",
                     reason: error.reason(),
                     detail: error.to_string(),
                 };
-                return Ok(self.refuse(taken, reason));
+                return Ok(self.refuse(consumed, reason));
             }
         };
-        let topic = taken.message.topic();
+        let topic = consumed.message.topic();
         let lookup = match self.plans.known(topic, frame.schema_id) {
             Some(lookup) => lookup,
             None => {
-                // The registry may be away for long: what is gathered goes out before the wait for it.
+                // The registry may be unavailable for long: the batch is written before the wait for it.
                 self.flush()?;
                 self.plans
-                    .fetch(topic, frame.schema_id, || taken.receipt.is_revoked())
+                    .fetch(topic, frame.schema_id, || consumed.receipt.is_revoked())
             }
         };
         let plan = match lookup {
             Lookup::Found(plan) => plan,
-            Lookup::Refused(reason) => return Ok(self.refuse(taken, reason)),
+            Lookup::Refused(reason) => return Ok(self.refuse(consumed, reason)),
             // Dropped unfinished: the next process reads it again.
             Lookup::GivenUp => return Ok(Added::Not),
         };
         let kafka_millis = if self.time_from_kafka {
-            taken.message.timestamp().to_millis()
+            consumed.message.timestamp().to_millis()
         } else {
             None
         };
         let source = Source {
             kafka_millis,
-            topic: taken.message.topic(),
-            offset: taken.message.offset(),
+            topic: consumed.message.topic(),
+            offset: consumed.message.offset(),
         };
         let lines = self.batch.lines_mut();
         let start = lines.len();
@@ -247,22 +249,23 @@ impl<'m> SinkWorker<'m> {
                     topic: source.topic,
                 });
                 self.note(&encoded);
-                self.batch.add(taken, encoded.time_micros);
+                self.batch.add(consumed, encoded.time_micros);
                 self.ranges.add(&plan, encoded.time_micros);
                 Ok(Added::Encoded)
             }
-            Err(refusal) => Ok(self.refuse(taken, as_reason(&refusal))),
+            Err(refusal) => Ok(self.refuse(consumed, as_reason(&refusal))),
         }
     }
 
-    fn skip(&self, taken: Consumed<'m>, reason: &'static str) -> Added {
+    fn skip(&self, consumed: Consumed<'m>, reason: &'static str) -> Added {
         self.metrics.skipped.with_label_values(&[reason]).inc();
-        taken.receipt.finish();
+        consumed.receipt.finish();
         Added::Not
     }
 
-    fn refuse(&self, taken: Consumed<'m>, reason: Reason) -> Added {
-        self.dead_letters.send(&taken.message, taken.receipt, reason);
+    fn refuse(&self, consumed: Consumed<'m>, reason: Reason) -> Added {
+        self.dead_letters
+            .send(&consumed.message, consumed.receipt, reason);
         Added::Not
     }
 
@@ -295,7 +298,7 @@ impl<'m> SinkWorker<'m> {
 
 fn as_reason(refusal: &Refusal) -> Reason {
     Reason {
-        stage: refusal.stage(),
+        step: refusal.step(),
         reason: refusal.reason(),
         detail: refusal.to_string(),
     }

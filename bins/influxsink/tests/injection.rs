@@ -1,5 +1,5 @@
-//! Names and values that come over the wire stay names and values, in line protocol and in SQL. The judges are a reader
-//! of line protocol that shares nothing with the encoder (fuzz/bodies/line_protocol.rs), and SQLite itself.
+//! Names and values from the network stay names and values, in line protocol and in SQL. This is checked by a reader of
+//! line protocol that is independent of the encoder (fuzz/bodies/line_protocol.rs), and by SQLite itself.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,7 +18,7 @@ use proptest::prelude::*;
 use rusqlite::Connection;
 use sink::line_protocol;
 
-/// Text that means something in line protocol, SQL, a shell or on a terminal.
+/// Text with a meaning in line protocol, SQL, a shell or a terminal.
 fn hostile() -> impl Strategy<Value = String> {
     let pieces = prop_oneof![
         "[a-zA-Z_][a-zA-Z0-9_]{0,5}",
@@ -42,7 +42,7 @@ fn hostile() -> impl Strategy<Value = String> {
     proptest::collection::vec(pieces, 0..4).prop_map(|pieces| pieces.concat())
 }
 
-/// A name: mostly one that a plan admits, so that values are tried, too.
+/// A name, mostly one that a plan accepts, so that values are also tested.
 fn name() -> impl Strategy<Value = String> {
     prop_oneof![3 => "[\\w-]{1,8}", 1 => hostile()]
 }
@@ -117,7 +117,7 @@ fn columns(connection: &Connection, table: &str) -> Vec<String> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
-    /// A plan would admit hardly one of these names; what stands between a name and SQL must hold without it.
+    /// A plan would accept few of these names; the quoting must hold without it.
     #[test]
     fn no_name_and_no_value_is_more_to_sqlite(table in hostile(), tag in hostile(), field in hostile(), text in hostile()) {
         let plain = |name: &str| name.chars().filter(|c| !",= \n".contains(*c)).collect::<String>();
@@ -139,7 +139,7 @@ proptest! {
         prop_assert_eq!(columns(&connection, "kept"), ["time", "v"]);
         let sound: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
         prop_assert_eq!(sound, "ok");
-        // SQL ends at a NUL, so that such a name is refused; every other is taken.
+        // SQL ends at a NUL, so that such a name is refused; all others are accepted.
         let is_possible = ![&table, &tag, &field].iter().any(|name| name.contains('\0'));
         if is_possible {
             prop_assert_eq!(&answer, &WriteResult::Written);

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use devstack::{Broker, KafkaProxy};
 
 const TOPIC: &str = "lsst.sal.Test.scalars";
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 const DRAIN: Duration = Duration::from_secs(2);
-/// After it the process is ended from outside, 5 s later; the rest is for a busy machine.
+/// The process is killed 5 s later; the rest is a margin for a busy machine.
 const END: Duration = Duration::from_secs(12);
 
 struct Sink {
@@ -35,7 +35,7 @@ impl Sink {
                 "--prometheus-port",
                 "0",
             ])
-            // The watch would mend what the test needs broken.
+            // The watch would repair what the test needs broken.
             .args([
                 "--stuck-timeout",
                 "86400",
@@ -60,8 +60,8 @@ impl Sink {
 
     fn says(&self, what: &str) {
         let start = Instant::now();
-        while !self.log.recv_timeout(PATIENCE).unwrap().contains(what) {
-            assert!(start.elapsed() < PATIENCE, "it does not say {what:?}");
+        while !self.log.recv_timeout(TIMEOUT).unwrap().contains(what) {
+            assert!(start.elapsed() < TIMEOUT, "it does not say {what:?}");
         }
     }
 
@@ -80,7 +80,7 @@ impl Sink {
             if let Some(status) = self.process.try_wait().unwrap() {
                 return (status, start.elapsed());
             }
-            assert!(start.elapsed() < PATIENCE, "still stopping");
+            assert!(start.elapsed() < TIMEOUT, "still stopping");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -103,7 +103,7 @@ fn a_stop_ends_in_time_when_the_brokers_are_forgotten() {
     let start = Instant::now();
     let mut answers = (0, Instant::now());
     while answers.0 == 0 || answers.1.elapsed() < Duration::from_secs(3) {
-        assert!(start.elapsed() < PATIENCE, "{} answers", answers.0);
+        assert!(start.elapsed() < TIMEOUT, "{} answers", answers.0);
         if proxy.forgotten() != answers.0 {
             answers = (proxy.forgotten(), Instant::now());
         }
@@ -114,7 +114,7 @@ fn a_stop_ends_in_time_when_the_brokers_are_forgotten() {
 }
 
 #[test]
-fn a_stop_ends_in_time_when_the_broker_says_nothing_any_more() {
+fn a_stop_ends_in_time_when_the_broker_no_longer_answers() {
     let broker = Broker::start().unwrap();
     broker.create_topic(TOPIC, 4).unwrap();
     let proxy = KafkaProxy::start(broker.bootstrap_servers()).unwrap();

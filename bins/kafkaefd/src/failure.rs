@@ -165,7 +165,7 @@ impl Failure {
                 "name the registry with --schema-registry URL or SCHEMAREGISTRY".to_owned()
             }
             Self::Registry(RegistryError::NotLatest { subject, newer }) => delete_newer(subject, newer),
-            Self::Registry(RegistryError::LosesWireExtras { .. }) => {
+            Self::Registry(RegistryError::Objection { .. }) => {
                 "make the schema with --wire-extras, or say --drop-wire-extras if you mean it".to_owned()
             }
             Self::Away { flag, .. } => format!("name it with {flag}"),

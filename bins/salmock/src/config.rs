@@ -6,8 +6,11 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sal::name::Dialect;
 use sal::time::TimeScale;
-use stage::config::{KafkaArgs, RegistryArgs, ServiceArgs, seconds};
-use stage::schema_dir::{SchemaDir, SchemaDirError};
+use schema_dir::{SchemaDir, SchemaDirError};
+use stage::config::{KafkaArgs, KafkaConfigError, RegistryArgs, ServiceArgs, seconds};
+use stage::registry::{Registry, RegistrySetupError};
+
+use crate::produce::PRODUCER;
 
 const EXAMPLE: &str = "\
 Examples:
@@ -146,6 +149,12 @@ pub enum ConfigError {
     /// Nothing would be sent.
     #[error("--{0} 0 mocks nothing")]
     Nothing(&'static str),
+    /// The Kafka settings.
+    #[error("cannot use the kafka settings")]
+    Kafka(#[from] KafkaConfigError),
+    /// The schema registry's settings.
+    #[error("cannot use the schema registry's settings")]
+    Registry(#[from] RegistrySetupError),
 }
 
 /// Where the topics come from.
@@ -221,6 +230,8 @@ impl ProduceArgs {
         if self.count == Some(0) {
             return Err(ConfigError::Nothing("count"));
         }
+        self.kafka.client_config(&PRODUCER)?;
+        Registry::new(&self.registry)?;
         let source = match &self.schemas {
             Some(dir) => Source::Files(SchemaDir::read(dir)?),
             None => Source::Registry,

@@ -5,6 +5,7 @@
 //! (Avro), `text` (SAL text and any other UTF-8), `hex` (all else); with `error` where a record cannot be decoded.
 
 use std::io::{self, Write};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use confluent_avro::frame::{Frame, FrameError};
@@ -14,14 +15,14 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::BorrowedMessage;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use serde_json::{Map, Value};
-use stage::config::KafkaConfigError;
+use stage::config::{KafkaConfigError, ServiceArgs};
 use stage::headers::OwnHeaders;
 use stage::kafka::{self, OneShotContext, ReachError, Silence};
 use stage::readable::{add_headers, add_key, hex, readable};
 use stage::records::RecordDecoder;
 use stage::registry::{Registry, RegistryError, RegistrySetupError};
 use stage::sanitize;
-use stage::service::Shutdown;
+use stage::service::{Shutdown, failed, init_logging, invalid};
 
 use crate::config::{ConsumeArgs, From};
 
@@ -61,6 +62,25 @@ pub enum ConsumeError {
     /// Standard output takes no more.
     #[error("cannot write to standard output")]
     Output(#[from] io::Error),
+}
+
+/// `salmock consume` as a process.
+pub async fn main(args: &ConsumeArgs) -> ExitCode {
+    let service = ServiceArgs {
+        log_level: args.log_level.clone(),
+        ..ServiceArgs::default()
+    };
+    let _logging = match init_logging(&service) {
+        Ok(logging) => logging,
+        Err(error) => return invalid("salmock", &error),
+    };
+    let shutdown = Shutdown::new(service.drain_timeout);
+    shutdown.ask_on_signals();
+    shutdown.end_process_after_deadline();
+    match consume(args, &mut io::stdout(), &shutdown).await {
+        Err(error) => failed("stopped by an error", &error),
+        Ok(_) => ExitCode::SUCCESS,
+    }
 }
 
 /// Prints until the count is reached or `shutdown` is asked for; answers how many messages were printed.

@@ -9,6 +9,7 @@
 pub mod avro;
 pub mod config;
 pub mod consume;
+pub mod metrics;
 pub mod produce;
 pub mod schedule;
 pub mod source;
@@ -23,11 +24,12 @@ pub use produce::Report;
 
 use stage::config::KafkaConfigError;
 use stage::kafka::Reporter;
-use stage::metrics::{KafkaMetrics, MetricsError, SalmockMetrics};
+use stage::metrics::{KafkaMetrics, MetricsError};
 use stage::registry::{Registry, RegistrySetupError};
 use stage::service::Service;
 
 use config::ProduceConfig;
+use metrics::SalmockMetrics;
 use produce::SendError;
 use source::SourceError;
 
@@ -61,7 +63,7 @@ pub async fn produce(config: &ProduceConfig, service: &Service) -> Result<Report
     let metrics = SalmockMetrics::register(&service.metrics)?;
     let reporter = Reporter::new(
         KafkaMetrics::register(&service.metrics)?,
-        service.readiness.part("kafka"),
+        service.readiness.dependency("kafka"),
     );
     let topics = source::topics(config, &registry).await?;
     tracing::info!(

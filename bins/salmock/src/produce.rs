@@ -10,7 +10,7 @@ use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
 use stage::kafka::{Reporter, SAFE_PRODUCER, TopicProbe};
-use stage::service::Shutdown;
+use stage::service::{Ending, Shutdown};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::avro::RecordWriter;
@@ -62,6 +62,15 @@ impl Report {
     /// Acknowledged messages a second.
     pub fn rate(&self) -> f64 {
         self.produced as f64 / self.elapsed.as_secs_f64().max(1e-9)
+    }
+
+    /// How the process ends. Unacknowledged messages count as failed, so that only they decide, and not the deadline.
+    pub fn ending(&self, shutdown: &Shutdown) -> Ending {
+        if self.failed > 0 || shutdown.has_failed() {
+            Ending::Failed
+        } else {
+            Ending::Finished
+        }
     }
 }
 

@@ -70,7 +70,7 @@ pub async fn topics(config: &ProduceConfig, registry: &Registry) -> Result<Vec<M
             for error in &found.errors {
                 tracing::warn!(error = stage::chain(error), "interface is left out");
             }
-            let candidate = |schema: stage::schema_dir::DirSchema| Candidate {
+            let candidate = |schema: schema_dir::DirSchema| Candidate {
                 kafka_topic: schema.kafka_topic,
                 subject: schema.subject,
                 schema: Some(schema.text),

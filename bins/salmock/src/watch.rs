@@ -47,7 +47,7 @@ impl Watched for WatchedProducer {
 pub(crate) fn start(
     producer: &Arc<ThreadedProducer<Context>>,
     config: &ClientConfig,
-    patience: Duration,
+    stuck_timeout: Duration,
     shutdown: &Shutdown,
 ) -> Sender<()> {
     let (end, over) = bounded(0);
@@ -58,7 +58,7 @@ pub(crate) fn start(
     let shutdown = shutdown.clone();
     std::thread::spawn(move || {
         let metrics = watched.producer.client().context().reporter.metrics().clone();
-        match watch(&[Arc::new(watched)], patience, &metrics, &over) {
+        match watch(&[Arc::new(watched)], stuck_timeout, &metrics, &over) {
             None => return,
             Some(GivenUp::Stuck(_)) => {
                 tracing::error!("the producer is stuck though the cluster works; stopping");

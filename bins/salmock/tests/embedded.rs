@@ -14,9 +14,9 @@ use sal::time::TimeScale;
 use sal::wire::Message;
 use salmock::config::{ConsumeArgs, Format, From, ProduceConfig, Source};
 use salmock::{Report, consume, produce};
+use schema_dir::SchemaDir;
 use stage::config::{KafkaArgs, RegistryArgs, ServiceArgs};
 use stage::registry::Registry;
-use stage::schema_dir::SchemaDir;
 use stage::service::{Service, Shutdown};
 
 struct Stack {

@@ -12,18 +12,18 @@ use sal::avro::Options;
 use sal::encode::Encoder;
 use sal::plan::{Plan, PlanError};
 use sal::wire::{Message, WireError};
+use schema_dir::{SchemaDir, SchemaDirError};
 use serde_json::{Value, json};
 use stage::config::EXIT_USAGE;
 use stage::sanitize;
-use stage::schema_dir::{SchemaDir, SchemaDirError};
 use stage::unix_micros;
 
 use crate::config::{CheckArgs, time_scale};
 
-/// The line that separates messages which hold line ends.
+/// The line that separates messages with line breaks.
 const SEPARATOR: &[u8] = b"----";
 
-/// The check itself cannot be done.
+/// The check cannot be carried out.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
     /// The schemas cannot be read.
@@ -38,7 +38,7 @@ pub enum CheckError {
         #[source]
         source: io::Error,
     },
-    /// Standard output takes no more.
+    /// Standard output cannot be written.
     #[error("cannot write to standard output")]
     Output(#[source] io::Error),
 }
@@ -75,7 +75,7 @@ pub fn main(args: &CheckArgs) -> ExitCode {
     }
 }
 
-/// Writes one JSON object a message to `out`; answers how many failed.
+/// Writes one JSON object per message to `out`. Returns how many failed.
 ///
 /// `{"topic","record"}`, or `{"error","stage","byte","field"}` where byte and field are null if there is none.
 /// Records are as [`confluent_avro::json`] shows them.
@@ -119,7 +119,7 @@ pub fn check(args: &CheckArgs, out: &mut impl Write) -> Result<usize, CheckError
             };
             let line = line.to_string();
             match writeln!(out, "{}", sanitize::json(&line)) {
-                // Who closed the pipe has seen enough.
+                // A reader that closed the pipe needs no more.
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(failed),
                 written => written.map_err(CheckError::Output)?,
             }
@@ -161,12 +161,12 @@ impl Checker {
 
 impl Refusal {
     fn json(&self) -> Value {
-        let (stage, byte, field) = match self {
-            Self::Wire(error) => (error.stage(), Some(error.byte()), error.field()),
+        let (step, byte, field) = match self {
+            Self::Wire(error) => (error.step(), Some(error.byte()), error.field()),
             Self::UnknownTopic(_) | Self::Plan(_) | Self::Avro(_) => ("schema", None, None),
             Self::Record(_) | Self::Frame(_) => ("decode", None, None),
         };
-        json!({"error": stage::chain(self), "stage": stage, "byte": byte, "field": field})
+        json!({"error": stage::chain(self), "stage": step, "byte": byte, "field": field})
     }
 }
 
@@ -179,8 +179,8 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     std::fs::read(path)
 }
 
-/// The messages of a file: its lines, or, if any line is `----`, the blocks between those, without the comments
-/// (`#`) that a block may begin with.
+/// The messages of a file: its lines, or, if any line is `----`, the blocks between those lines, without leading
+/// comments (`#`).
 fn messages(content: &[u8]) -> Vec<&[u8]> {
     let lines: Vec<&[u8]> = content.split(|byte| *byte == b'\n').collect();
     if !lines.iter().any(|line| line.trim_ascii_end() == SEPARATOR) {

@@ -33,10 +33,10 @@ pub enum Command {
     /// Transform SAL text from Kafka to Avro in Kafka, until stopped
     #[command(after_help = "Example: saltransform run --subsystem Test --broker localhost:9092")]
     Run(Box<RunArgs>),
-    /// Transform messages from files, without Kafka: one JSON object a message on stdout; exit code 1 if any failed
+    /// Transform messages from files, without Kafka: one JSON object per message on stdout; exit code 1 if any failed
     #[command(
         after_help = "Example: saltransform check --schemas schemas --wire-extras messages.txt\n\n\
-        A file holds one message a line, or, where messages hold line ends, blocks between lines of ----;\n\
+        A file holds one message per line, or, if messages contain line breaks, blocks between lines of ----;\n\
         lines at a block's start that begin with # are comments."
     )]
     Check(CheckArgs),
@@ -57,25 +57,25 @@ pub struct NamingArgs {
 /// Flags of `init`.
 #[derive(Args, Debug, Clone)]
 pub struct InitArgs {
-    /// Subsystems to prepare, by name; all that the schemas hold without it
+    /// Subsystems to prepare, by name; without it, all that have schemas
     #[arg(long, short, env = "SUBSYSTEM", value_name = "S", num_args = 1.., value_delimiter = ',')]
     pub subsystem: Vec<String>,
 
-    /// SAL XML directory to make the schemas from; without it the registry's own subjects are used
+    /// SAL XML directory from which schemas are made; without it, the registry's own subjects are used
     #[arg(long, env = "XML_DIR", value_name = "DIR")]
     pub xml_dir: Option<PathBuf>,
 
-    /// Make schemas that also keep what only the wire carries (index, priority, SAL types)
+    /// Make schemas that also keep what only the text carries (index, priority, SAL types)
     #[arg(long, env = "WIRE_EXTRAS")]
     pub wire_extras: bool,
 
-    /// Register schemas without wire extras although the registry's latest ones have them: the messages of a pipeline that
-    /// runs no longer fit
+    /// Register schemas without wire extras although the registry's latest ones have them: the messages of a running
+    /// pipeline no longer fit
     #[arg(long, env = "DROP_WIRE_EXTRAS", conflicts_with = "wire_extras")]
     pub drop_wire_extras: bool,
 
-    /// Where these schemas are older versions of their subjects: delete the newer ones, softly, so that they are the latest
-    /// again. Records that were written with those can still be read
+    /// If these schemas are older versions of their subjects: delete the newer ones softly, so that these are the
+    /// latest again. Records that were written with the newer ones can still be read
     #[arg(long, env = "MAKE_LATEST")]
     pub make_latest: bool,
 
@@ -83,7 +83,7 @@ pub struct InitArgs {
     #[arg(long, short, env = "PARTITIONS", default_value_t = 1, value_parser = clap::value_parser!(i32).range(1..))]
     pub partitions: i32,
 
-    /// Copies of each new topic
+    /// Replicas of each new topic
     #[arg(long, short, env = "REPLICATION", default_value_t = 3, value_parser = clap::value_parser!(i32).range(1..))]
     pub replication: i32,
 
@@ -102,7 +102,7 @@ impl InitArgs {
     /// What may be done to a subject beyond adding a version to it.
     pub(crate) fn rules(&self) -> PublishRules {
         PublishRules {
-            drop_wire_extras: self.drop_wire_extras,
+            objection: (!self.drop_wire_extras).then_some(sal::avro::lost_wire_extras),
             make_latest: self.make_latest,
         }
     }
@@ -113,7 +113,7 @@ impl InitArgs {
 pub enum OffsetReset {
     /// The oldest message.
     Earliest,
-    /// Only what comes from now on.
+    /// Only new messages.
     Latest,
 }
 
@@ -135,8 +135,8 @@ pub struct RunArgs {
     #[arg(long, env = "GROUP", value_name = "NAME")]
     pub group: Option<String>,
 
-    /// Where a group starts that has read nothing yet; `latest` passes over what is there and logs how much. A group that has
-    /// read before goes on where it was, or at the beginning of what retention left
+    /// Where a group starts that has read nothing yet; `latest` skips existing messages and logs how many. A group that
+    /// has read before continues where it was, or at the beginning of what retention left
     #[arg(long, env = "AUTO_OFFSET_RESET", value_enum, default_value_t = OffsetReset::Earliest)]
     pub auto_offset_reset: OffsetReset,
 
@@ -148,16 +148,16 @@ pub struct RunArgs {
     #[command(flatten)]
     pub workers: WorkerArgs,
 
-    /// Do not wait for the broker's acknowledgements (acks=0): faster, and messages can be lost
+    /// Do not wait for the broker's acknowledgements (acks=0): faster, but messages can be lost
     #[arg(long, env = "DISABLE_PRODUCER_ACKS")]
     pub disable_producer_acks: bool,
 
-    /// Do not check the messages' checksums
+    /// Do not verify the checksums of messages
     #[arg(long, env = "DISABLE_CONSUMER_CHECK_CRCS")]
     pub disable_consumer_check_crcs: bool,
 
-    /// Exactly once: records, dead letters and offsets in Kafka transactions. Readers must read committed (the default
-    /// of librdkafka's consumers); records are visible with their transaction's end
+    /// Exactly once: records, dead letters and offsets in Kafka transactions. Readers must read committed data (the
+    /// default of librdkafka's consumers); records are visible when their transaction ends
     #[arg(
         long,
         env = "EXACTLY_ONCE",
@@ -173,8 +173,9 @@ pub struct RunArgs {
     )]
     pub commit_interval: Duration,
 
-    /// When the brokers give up a transaction whose process is gone, in seconds; until then readers wait behind it,
-    /// unless a process with the same group.instance.id takes over. Brokers that are away longer end the process
+    /// When the brokers abort a transaction whose process is gone, in seconds; until then readers wait behind it,
+    /// unless a process with the same group.instance.id takes over. Brokers that are unavailable for longer end the
+    /// process
     #[arg(
         long, env = "TRANSACTION_TIMEOUT", default_value = "30", value_name = "S", value_parser = seconds,
         help_heading = "Transactions"
@@ -185,20 +186,20 @@ pub struct RunArgs {
     #[arg(long, env = "COMPRESSION", default_value = "lz4", value_parser = ["none", "gzip", "snappy", "lz4", "zstd"])]
     pub compression: String,
 
-    /// Topic for what cannot be carried; by default <group>.dead-letter
+    /// Topic for messages that cannot be carried; by default <group>.dead-letter
     #[arg(long, env = "DEAD_LETTER_TOPIC", value_name = "TOPIC")]
     pub dead_letter_topic: Option<String>,
 
-    /// The clock of the messages' time stamps; by default utc for dialect efd, tai for ts_xml
+    /// The clock of the messages' timestamps; by default utc for dialect efd, tai for ts_xml
     #[arg(long, env = "TIME_SCALE", value_name = "utc|tai")]
     pub time_scale: Option<TimeScale>,
 
-    /// How often newer schema versions are looked for, in seconds
+    /// How often the registry is asked for newer schema versions, in seconds
     #[arg(long, env = "SCHEMA_REFRESH", default_value = "30", value_name = "S", value_parser = seconds)]
     pub schema_refresh: Duration,
 
-    /// How long messages wait for a schema that the registry does not know, in seconds: it may lag for a moment. Then they
-    /// are dead letters
+    /// How long messages wait for a schema that the registry does not know, in seconds: it may lag. Then they become
+    /// dead letters
     #[arg(
         long, env = "UNKNOWN_SCHEMA_GRACE", default_value = "30", value_name = "S", value_parser = seconds
     )]
@@ -222,7 +223,7 @@ pub struct RunArgs {
 }
 
 impl RunArgs {
-    /// For embedded use: the flags' defaults but for these.
+    /// For embedded use: the flags' defaults except for these.
     pub fn new(kafka: KafkaArgs, registry: RegistryArgs, service: ServiceArgs) -> Self {
         Self {
             subsystem: Vec::new(),
@@ -260,7 +261,7 @@ pub struct CheckArgs {
     #[arg(long, value_name = "DIR")]
     pub schemas: PathBuf,
 
-    /// Make schemas that also keep what only the wire carries
+    /// Make schemas that also keep what only the text carries
     #[arg(long)]
     pub wire_extras: bool,
 
@@ -277,7 +278,7 @@ pub struct CheckArgs {
     pub files: Vec<PathBuf>,
 }
 
-/// The wire's clock, where the operator does not say: dialect efd is SAL until May 2019, which wrote UTC.
+/// The default clock of the text: dialect efd is SAL until May 2019, which wrote UTC.
 pub fn time_scale(given: Option<TimeScale>, dialect: Dialect) -> TimeScale {
     given.unwrap_or(match dialect {
         Dialect::Efd => TimeScale::Utc,

@@ -1,9 +1,10 @@
-//! One SAL topic's target, kept fresh: a newer version of its schema replaces the one before, and an id that means another
-//! schema than before holds the topic.
+//! One SAL topic's target, kept up to date: a newer version of its schema replaces the previous one, and an id that now
+//! belongs to another schema blocks the topic.
 //!
-//! A registry that has lost its data gives its ids anew. A record that is written with such an id would be read by another
-//! schema, now or after the registry was restored. So the id in use has to mean what it meant when it was taken; what is
-//! written waits until it does again. A new process takes the ids as they are then: it cannot know what they meant before.
+//! A registry that has lost its data assigns its ids again. A record written with such an id would be read with another
+//! schema, now or after the registry is restored. Therefore the id in use must still mean what it meant when it was
+//! first used; records wait until it does again. A new process takes the ids as they are: it cannot know what they
+//! meant before.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -26,10 +27,10 @@ pub(crate) struct Target {
     pub(crate) kafka_topic: String,
     pub(crate) version: u32,
     pub(crate) schema_id: u32,
-    /// The schema, to be held against what its id means later.
+    /// The schema, for comparison with what its id means later.
     text: Arc<str>,
     pub(crate) plan: Plan,
-    /// Whether the topic's records arrive.
+    /// Whether the topic's records are delivered.
     pub(crate) probe: Arc<TopicProbe>,
     /// Whether a producer has seen the topic.
     pub(crate) seen: AtomicBool,
@@ -56,7 +57,7 @@ impl Target {
     }
 }
 
-/// One topic's target, and a version that tells workers when it has changed.
+/// One topic's target, and a version by which workers notice a change.
 pub(crate) struct Entry {
     state: Mutex<State>,
     version: AtomicU64,
@@ -64,23 +65,23 @@ pub(crate) struct Entry {
 
 struct State {
     target: Arc<Target>,
-    /// When the registry was asked last.
+    /// When the registry was last asked.
     asked: Instant,
-    /// The subject's latest id, where that version cannot be used.
+    /// The subject's latest id if that version cannot be used.
     refused: Option<u32>,
-    /// Since when the registry lacks the id in use, though its ids have come as far.
+    /// Since when the registry lacks the id in use although its ids have advanced as far.
     lost: Option<Instant>,
-    /// Why nothing is written now.
+    /// Why nothing is written at present.
     doubt: Option<Doubt>,
 }
 
 struct Doubt {
     error: RegistryError,
-    /// Shows it in `/ready` as long as it lasts.
+    /// Shows the reason in `/ready` while it lasts.
     wait: Wait,
 }
 
-/// What the id in use means in the registry now.
+/// What the id in use currently means in the registry.
 enum Meaning {
     Same,
     Unknown,
@@ -120,7 +121,7 @@ impl Entry {
         lock(&self.state).doubt.as_ref().map(|doubt| doubt.error.clone())
     }
 
-    /// The id in use means what it should.
+    /// The id in use means what it meant.
     fn trust(&self) {
         let mut state = lock(&self.state);
         state.asked = Instant::now();
@@ -134,7 +135,7 @@ impl Entry {
         }
     }
 
-    /// The registry lacks the id in use: whether it has for so long.
+    /// The registry lacks the id in use. Returns whether it has lacked it for that long.
     fn is_lost_for(&self, period: Duration) -> bool {
         let mut state = lock(&self.state);
         state.asked = Instant::now();
@@ -147,15 +148,15 @@ impl Entry {
 }
 
 impl SharedSchemaCache {
-    /// Replaces a entry's target if the registry has a newer usable version. Any failure leaves the old one in use. Says
-    /// whether the registry answered.
+    /// Replaces the entry's target if the registry has a newer usable version. Any failure leaves the old one in use.
+    /// Returns whether the registry answered.
     pub(crate) async fn refresh(&self, topic: &str, entry: &Entry) -> bool {
         let Ok(name) = TopicName::new(topic) else {
             return true;
         };
         match self.look_again(&name, entry).await {
             Ok(()) => {
-                self.part.up();
+                self.dependency.up();
                 true
             }
             Err(error) => {
@@ -188,10 +189,10 @@ impl SharedSchemaCache {
         }
         match self.meaning(&current).await? {
             Meaning::Same => entry.trust(),
-            // Deleted for ever.
+            // Permanently deleted.
             Meaning::Unknown if latest.id > current.schema_id => entry.trust(),
-            // Ids ascend: what has a smaller one was given it when the ids began again, or is all that a replica of the
-            // registry has that lags.
+            // Ids ascend: a smaller one was assigned after the ids started again, or comes from a registry replica that
+            // lags.
             Meaning::Unknown if !entry.is_lost_for(self.grace_period) => return Ok(()),
             Meaning::Unknown | Meaning::Other => {
                 self.hold(&subject, &current, entry);
@@ -235,7 +236,8 @@ impl SharedSchemaCache {
         Ok(())
     }
 
-    /// The registry forgot the subject, for a moment or for good: its schema stays in use, unless another has its id.
+    /// The registry no longer has the subject, temporarily or permanently: its schema stays in use, unless its id
+    /// belongs to another.
     async fn subject_is_gone(
         &self,
         subject: &str,
@@ -250,7 +252,7 @@ impl SharedSchemaCache {
                 tracing::warn!(
                     subject,
                     id = current.schema_id,
-                    "the registry knows the subject no more; its schema stays in use"
+                    "the registry no longer knows the subject; its schema stays in use"
                 );
                 lock(&entry.state).asked = Instant::now();
             }
@@ -284,7 +286,7 @@ impl SharedSchemaCache {
             error = %error,
             "records wait, nothing is lost; restore the registry, or restart to take its ids as they are"
         );
-        let wait = self.part.wait();
+        let wait = self.dependency.wait();
         wait.because(stage::chain(&error));
         state.doubt = Some(Doubt { error, wait });
         drop(state);

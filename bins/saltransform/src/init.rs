@@ -1,4 +1,4 @@
-//! `saltransform init`: registers schemas and creates the topics that `run` needs. Safe to repeat: what is there stays.
+//! `saltransform init`: registers schemas and creates the topics that `run` needs. Safe to repeat: existing ones stay.
 
 use std::collections::BTreeSet;
 use std::io::IsTerminal;
@@ -10,10 +10,10 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rdkafka::error::KafkaError;
 use sal::avro::Options;
 use sal::name::TopicName;
+use schema_dir::{SchemaDir, SchemaDirError};
 use stage::config::KafkaConfigError;
 use stage::kafka::{self, ReachError};
 use stage::registry::{Registry, RegistryError, RegistrySetupError};
-use stage::schema_dir::{SchemaDir, SchemaDirError};
 use stage::stdout;
 use stage::topics::{self, Created, Shape};
 
@@ -22,10 +22,10 @@ use crate::register::{self, RegisterError, Registered};
 
 /// Topics in one request to the broker.
 const CHUNK: usize = 500;
-/// How long the broker may take for one request: a large cluster makes hundreds of topics in it.
+/// The time for one request to the broker: a large cluster creates hundreds of topics in it.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// The preparation failed; what was done so far stays and does no harm.
+/// The preparation failed; what was done so far stays and is harmless.
 #[derive(Debug, thiserror::Error)]
 pub enum InitError {
     /// The directory cannot be read.
@@ -51,7 +51,7 @@ pub enum InitError {
     /// The Kafka settings cannot be read.
     #[error(transparent)]
     Config(#[from] KafkaConfigError),
-    /// No broker lets us in.
+    /// No broker can be used.
     #[error("cannot reach kafka at {broker}")]
     Unreachable {
         /// Where it should be.
@@ -65,7 +65,7 @@ pub enum InitError {
     Kafka {
         /// Where it should be.
         broker: String,
-        /// librdkafka's words.
+        /// librdkafka's message.
         #[source]
         source: KafkaError,
     },
@@ -84,15 +84,15 @@ pub enum InitError {
 /// What was prepared.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Prepared {
-    /// All subjects that were found or registered.
+    /// All subjects found or registered.
     pub subjects: usize,
-    /// What became of those that a directory has schemas for.
+    /// The results for the schemas of a directory.
     pub registered: Registered,
     /// Topics that are new.
     pub created: usize,
-    /// Topics that were there.
+    /// Topics that existed.
     pub existing: usize,
-    /// Interface files or topics that could not be read: the others were prepared.
+    /// Interface files or topics that could not be read; the others were prepared.
     pub errors: Vec<String>,
 }
 
@@ -104,7 +104,7 @@ pub(crate) struct Wanted {
     pub(crate) schema: Option<String>,
 }
 
-/// Runs `init` and says what it did. Exit code 1 if anything failed or could not be read.
+/// Runs `init` and prints what it did. Exit code 1 if anything failed or could not be read.
 pub async fn main(args: &InitArgs) -> ExitCode {
     match prepare(args).await {
         Ok(prepared) => {
@@ -152,7 +152,7 @@ pub async fn prepare(args: &InitArgs) -> Result<Prepared, InitError> {
     Ok(prepared)
 }
 
-/// The half of it that needs no broker.
+/// The part that needs no broker.
 pub async fn register_schemas(args: &InitArgs) -> Result<Prepared, InitError> {
     Ok(register(args).await?.0)
 }
@@ -211,7 +211,7 @@ async fn from_registry(args: &InitArgs, registry: &Registry) -> Result<Vec<Wante
         let Some(topic) = name.and_then(|name| TopicName::new(name.replacen('.', "_", 1)).ok()) else {
             continue;
         };
-        // The name tells the dialect: only what leads back to the same subject is of ours.
+        // The name implies the dialect: only a name that maps back to the same subject is one of SAL's.
         let is_ours = args.naming.dialect.subject(&topic, &args.naming.subname) == subject;
         if is_ours && (args.subsystem.is_empty() || args.subsystem.iter().any(|s| s == topic.component())) {
             let kafka_topic = args.naming.dialect.kafka_topic(&topic, &args.naming.subname);

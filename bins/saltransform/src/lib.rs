@@ -1,6 +1,6 @@
 //! saltransform: SAL text from Kafka to Confluent Avro in Kafka.
 //!
-//! The file list tells the data's way:
+//! The file list follows the data flow:
 //!
 //! ```text
 //!  S_telemetry ┐
@@ -18,6 +18,8 @@ pub mod check;
 pub mod config;
 mod entry;
 pub mod init;
+mod labels;
+pub mod metrics;
 mod producer;
 pub mod register;
 pub mod run;

@@ -1,5 +1,5 @@
-//! The first half of `init`: schemas become their subjects' latest versions. All are looked at before one is registered, so
-//! that a refusal leaves everything as it is.
+//! The first half of `init`: schemas become their subjects' latest versions. All are checked before one is registered,
+//! so that a refusal changes nothing.
 
 use std::fmt;
 
@@ -8,12 +8,12 @@ use stage::registry::{PublishRules, Published, Registry, RegistryError};
 
 use crate::init::{Wanted, progress};
 
-/// Requests to the registry at a time.
+/// Concurrent requests to the registry.
 const AT_ONCE: usize = 8;
 /// Subjects that an error names; the others are counted.
 const MAX_NAMED: usize = 10;
 
-/// What became of the schemas.
+/// The results for the schemas.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Registered {
     /// Subjects that are new.
@@ -30,7 +30,7 @@ pub enum RegisterError {
     /// The registry does not answer, or refuses a schema.
     #[error(transparent)]
     Registry(#[from] RegistryError),
-    /// The pipeline that runs would no longer understand its messages.
+    /// The running pipeline would no longer understand its messages.
     #[error(
         "nothing was changed: {count} subjects would lose wire extras, as the registry's latest schemas have them and these do \
          not ({first}): say --wire-extras, as when they were registered, or --drop-wire-extras if you mean it"
@@ -65,7 +65,7 @@ impl fmt::Display for Registered {
     }
 }
 
-/// Registers what has a schema.
+/// Registers the schemas.
 pub(crate) async fn register(
     registry: &Registry,
     wanted: &[Wanted],
@@ -111,7 +111,7 @@ async fn look_ahead(
     for outcome in outcomes {
         match outcome {
             Ok(_) => {}
-            Err(error @ RegistryError::LosesWireExtras { .. }) => losers.push(error),
+            Err(error @ RegistryError::Objection { .. }) => losers.push(error),
             Err(RegistryError::NotLatest { subject, newer }) => older.push((subject, newer)),
             Err(error) => return Err(error.into()),
         }

@@ -1,42 +1,44 @@
-//! `saltransform run`: puts the stage together and runs it until the service ends.
+//! `saltransform run`: assembles the stage and runs it until the service ends.
 
 use std::sync::{Arc, Mutex};
 
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
 use stage::config::KafkaConfigError;
-use stage::dead_letter::{self, DeadLetters, FeedsOnItself, LetterFilter, Reason};
+use stage::dead_letter::{self, DeadLetters, FeedsOnItself, LetterFilter};
 use stage::intake::{Intake, IntakeError, IntakeOptions, Topics, run_generations};
 use stage::kafka::Reporter;
 use stage::lock;
-use stage::metrics::{KafkaMetrics, MetricsError, TransformMetrics};
+use stage::metrics::{KafkaMetrics, MetricsError};
+use stage::reason::Reason;
 use stage::registry::{Registry, RegistrySetupError};
-use stage::service::{Service, SharedPart, Shutdown};
+use stage::service::{Service, SharedDependency, Shutdown};
 use stage::topics;
 use tokio::runtime::Handle;
 
 use crate::config::{OffsetReset, RunArgs, time_scale};
+use crate::metrics::TransformMetrics;
 use crate::producer::{self, Acknowledged, Identity, Producer, Transactional};
 use crate::schema_cache::{Naming, SharedSchemaCache, Surroundings};
 use crate::worker::Shared;
 
-/// The names that a subsystem's input topics have had, from the generator and from the services around it.
+/// The names of a subsystem's input topics, from the generator and from the services around it.
 const KINDS: &str = "telemetry|logevents?|events?|commands?";
 
-/// The stage cannot be started or cannot go on.
+/// The stage cannot start or continue.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The Kafka settings cannot be read.
-    #[error("wrong kafka settings")]
+    #[error("invalid kafka settings")]
     Config(#[from] KafkaConfigError),
-    /// A Kafka client cannot be made from the settings.
-    #[error("wrong kafka settings")]
+    /// A Kafka client cannot be created from the settings.
+    #[error("invalid kafka settings")]
     Client(#[from] KafkaError),
-    /// The registry's client cannot be made.
-    #[error("wrong schema registry settings")]
+    /// The registry's client cannot be created.
+    #[error("invalid schema registry settings")]
     Registry(#[from] RegistrySetupError),
-    /// A name that is no SAL subsystem.
-    #[error("{0:?} is no subsystem: expected letters and digits, for example MTM1M3TS")]
+    /// A name that is not a SAL subsystem.
+    #[error("{0:?} is not a subsystem: expected letters and digits, for example MTM1M3TS")]
     Subsystem(String),
     /// The stage's own dead letters would be its input.
     #[error(transparent)]
@@ -44,14 +46,14 @@ pub enum RunError {
     /// The metrics are registered already.
     #[error("cannot register the metrics")]
     Metrics(#[from] MetricsError),
-    /// The intake cannot go on.
+    /// The intake cannot continue.
     #[error(transparent)]
     Intake(#[from] IntakeError),
 }
 
 /// A stage whose configuration has been checked.
 pub struct Stage {
-    /// The first one; others follow when it is stuck.
+    /// The first intake; others follow when it is stuck.
     intake: Mutex<Option<Intake>>,
     options: IntakeOptions,
     producer: ClientConfig,
@@ -65,14 +67,14 @@ pub struct Stage {
 }
 
 impl Stage {
-    /// Checks the whole configuration and makes the clients. Nothing outside needs to be there yet.
+    /// Checks the whole configuration and creates the clients. Nothing outside needs to be available yet.
     ///
     /// Call it on a tokio runtime.
     pub fn new(args: &RunArgs, service: &Service) -> Result<Self, RunError> {
         let metrics = TransformMetrics::register(&service.metrics)?;
         let reporter = Reporter::new(
             KafkaMetrics::register(&service.metrics)?,
-            service.readiness.part("kafka"),
+            service.readiness.dependency("kafka"),
         );
         let group = group(args);
         let consumer = args.kafka.client_config(&[
@@ -123,7 +125,7 @@ impl Stage {
         let surroundings = Surroundings {
             runtime: Handle::current(),
             metrics: metrics.clone(),
-            part: SharedPart::new(service.readiness.part("registry")),
+            dependency: SharedDependency::new(service.readiness.dependency("registry")),
             unacknowledged: reporter.unacknowledged().clone(),
         };
         let schema_cache = SharedSchemaCache::new(registry, naming, args.unknown_schema_grace, surroundings);
@@ -142,7 +144,7 @@ impl Stage {
         })
     }
 
-    /// Runs on this thread (not on the runtime's own) until the service's shutdown, then drains.
+    /// Runs on this thread, which must not be one of the runtime's, until the service's shutdown, then drains.
     pub fn run(self) -> Result<(), RunError> {
         let runtime = self.schema_cache.runtime().clone();
         let background = runtime.spawn(background(
@@ -152,18 +154,18 @@ impl Stage {
             self.reporter.clone(),
         ));
         let (shutdown, metrics) = (self.service.shutdown.clone(), self.reporter.metrics().clone());
-        let patience = self.args.service.stuck_timeout;
+        let stuck_timeout = self.args.service.stuck_timeout;
         let generation = move |shutdown: &Shutdown, say: &dyn Fn(_)| self.generation(shutdown, say);
         let remake = |error: &RunError| match error {
             RunError::Intake(error) => error.remake(),
             _ => None,
         };
-        let result = run_generations(&shutdown, &metrics, patience, generation, remake);
+        let result = run_generations(&shutdown, &metrics, stuck_timeout, generation, remake);
         background.abort();
         result
     }
 
-    /// Runs with clients of its own until `shutdown`, and says how it ended before it closes them.
+    /// Runs with its own clients until `shutdown`, and reports how it ended before it closes them.
     fn generation(&self, shutdown: &Shutdown, say: &dyn Fn(Result<(), RunError>)) {
         let first = lock(&self.intake).take();
         let (intake, reporter) = match first {
@@ -208,15 +210,15 @@ impl Stage {
             &self.identity.dead_letter_topic,
             reporter.clone(),
             shutdown.clone(),
-            Box::new(move |Reason { stage, reason, .. }| counter.with_label_values(&[*stage, *reason]).inc()),
+            Box::new(move |Reason { step, reason, .. }| counter.with_label_values(&[*step, *reason]).inc()),
         )?;
         let producer = Acknowledged::new(&self.producer, letters, reporter, metrics, shutdown)?;
         Ok(Producer::Acknowledged(Arc::new(producer)))
     }
 }
 
-/// What goes on beside the messages: the dead-letter topic is made if it is missing, schemas are
-/// kept fresh, records that nobody acknowledges are told.
+/// Background tasks: creates the dead-letter topic if it is missing, refreshes schemas, and reports unacknowledged
+/// records.
 async fn background(
     schema_cache: Arc<SharedSchemaCache>,
     args: RunArgs,
@@ -250,8 +252,8 @@ fn group(args: &RunArgs) -> String {
     }
 }
 
-/// A replica's name for its transactions. A static member keeps it over restarts, so that what an earlier process left
-/// open ends at once; any other gets a new one, and what it leaves open ends with the transaction's time-out.
+/// A replica's transactional id. A static member keeps it over restarts, so that transactions left open by an earlier
+/// process end at once; any other member gets a new one, and its open transactions end with the transaction's time-out.
 fn transactional_id(args: &RunArgs, group: &str) -> String {
     match &args.member.group_instance_id {
         Some(instance) => format!("{group}-{instance}"),

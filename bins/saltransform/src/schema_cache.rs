@@ -1,9 +1,9 @@
 //! Where a SAL topic's records go: its Kafka topic, its schema's id, and the plan compiled from that schema.
 //!
-//! The registry is asked once for each topic, then again every refresh interval and when a message does not fit its
-//! plan, so that a new schema version is picked up without a restart. What the registry does not know is waited for as long
-//! as the grace period lasts, and then asked for again after a few seconds; a registry that is away is waited for, and so is
-//! one that has given a schema's id to another schema ([`entry`](crate::entry)).
+//! The registry is asked once for each topic, then every refresh interval and when a message does not fit its plan, so
+//! that a new schema version is picked up without a restart. A schema that the registry does not know is waited for
+//! during the grace period, and then requested again after a few seconds; an unavailable registry is waited for, and so
+//! is one that has given a schema's id to another schema ([`entry`](crate::entry)).
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -11,26 +11,26 @@ use std::time::{Duration, Instant};
 
 use sal::name::{Dialect, TopicName};
 use sal::time::TimeScale;
-use stage::dead_letter::Reason;
 use stage::kafka::{TopicProbe, Unacknowledged};
 use stage::lock;
-use stage::metrics::TransformMetrics;
+use stage::reason::Reason;
 use stage::registry::{Grace, Registry, RegistryError};
 use stage::retry::Verdict;
-use stage::service::SharedPart;
+use stage::service::SharedDependency;
 use tokio::runtime::Handle;
 
 use crate::entry::{Entry, Target};
+use crate::metrics::TransformMetrics;
 use crate::versions::{Usable, Versions, newest_usable};
 
-/// How long a topic that has no usable schema counts as such before it is looked at again.
+/// How long a topic counts as having no usable schema before it is checked again.
 const UNKNOWN_FOR: Duration = Duration::from_secs(5);
-/// The least time between two questions about a topic whose messages do not fit.
+/// The minimum time between two requests for a topic whose messages do not fit.
 const RENEW_AFTER: Duration = Duration::from_secs(1);
-/// Unknown names that are remembered; a sender of nonsense cannot fill the memory.
-const MOST_UNKNOWN: usize = 1_000;
+/// The number of unknown names that are remembered, which keeps invalid names from filling the memory.
+const MAX_UNKNOWN: usize = 1_000;
 /// What to do about a record topic that does not exist.
-const MAKE_TOPIC: &str = "saltransform init makes it";
+const MAKE_TOPIC: &str = "saltransform init creates it";
 
 /// How SAL topics are named and timed.
 #[derive(Debug, Clone)]
@@ -47,13 +47,13 @@ pub(crate) enum Lookup {
     Away(RegistryError),
 }
 
-/// What all workers know together.
+/// The schemas that all workers share.
 pub(crate) struct SharedSchemaCache {
     pub(crate) registry: Arc<Registry>,
     runtime: Handle,
     naming: Naming,
     metrics: TransformMetrics,
-    pub(crate) part: SharedPart,
+    pub(crate) dependency: SharedDependency,
     unacknowledged: Unacknowledged,
     grace: Grace<String>,
     pub(crate) grace_period: Duration,
@@ -61,7 +61,7 @@ pub(crate) struct SharedSchemaCache {
     unknown: Mutex<HashMap<Box<str>, (Instant, Reason)>>,
 }
 
-/// A worker's own view: no lock on the way of a message.
+/// A worker's own view, which needs no lock per message.
 pub(crate) struct SchemaCache {
     shared: Arc<SharedSchemaCache>,
     known: HashMap<Box<str>, (u64, Arc<Target>, Arc<Entry>)>,
@@ -75,8 +75,8 @@ impl SchemaCache {
         }
     }
 
-    /// Where the SAL topic of a message of Kafka topic `input` goes. Asks the registry at the first message of a topic; may
-    /// block for as long as one request.
+    /// The target of a SAL topic's messages on Kafka topic `input`. Asks the registry at the first message of a topic;
+    /// may block for as long as one request.
     pub(crate) fn get(&mut self, topic: &str, input: &str) -> Lookup {
         if let Some((version, target, entry)) = self.known.get(topic)
             && *version == entry.version()
@@ -121,11 +121,11 @@ impl SchemaCache {
     }
 }
 
-/// What a process has beside its registry.
+/// What the cache needs besides the registry.
 pub(crate) struct Surroundings {
     pub(crate) runtime: Handle,
     pub(crate) metrics: TransformMetrics,
-    pub(crate) part: SharedPart,
+    pub(crate) dependency: SharedDependency,
     pub(crate) unacknowledged: Unacknowledged,
 }
 
@@ -139,7 +139,7 @@ impl SharedSchemaCache {
         let Surroundings {
             runtime,
             metrics,
-            part,
+            dependency,
             unacknowledged,
         } = surroundings;
         Self {
@@ -147,7 +147,7 @@ impl SharedSchemaCache {
             runtime,
             naming,
             metrics,
-            part,
+            dependency,
             unacknowledged,
             grace: Grace::new(grace),
             grace_period: grace,
@@ -161,7 +161,7 @@ impl SharedSchemaCache {
         &self.runtime
     }
 
-    /// Asks for every known topic's schema anew, each `interval`, until the future is dropped.
+    /// Requests every known topic's schema each `interval`, until the future is dropped.
     pub(crate) async fn keep_fresh(&self, interval: Duration) {
         loop {
             tokio::time::sleep(interval).await;
@@ -170,7 +170,7 @@ impl SharedSchemaCache {
                 .map(|(k, v)| (k.clone(), Arc::clone(v)))
                 .collect();
             for (topic, entry) in entries {
-                // A registry that is away or refuses us is so for all topics: one line of log says it.
+                // A registry that is unavailable or denies access is so for all topics: one log line reports it.
                 if !self.refresh(&topic, &entry).await {
                     break;
                 }
@@ -180,8 +180,10 @@ impl SharedSchemaCache {
 
     /// Waits until the registry answers at all.
     pub(crate) async fn wait_for_registry(&self) {
-        self.registry.wait_until_it_answers(self.part.part()).await;
-        self.part.up();
+        self.registry
+            .wait_until_it_answers(self.dependency.dependency())
+            .await;
+        self.dependency.up();
     }
 
     pub(crate) fn count(&self, result: &str) {
@@ -235,7 +237,7 @@ impl SharedSchemaCache {
             }
         };
         self.grace.found(input, &subject);
-        self.part.up();
+        self.dependency.up();
         self.report_unusable(topic, &unusable, usable.as_ref());
         let Some(usable) = usable else {
             let error = unusable.into_iter().next().map(|newest| newest.error);
@@ -260,24 +262,24 @@ impl SharedSchemaCache {
     fn dead(
         &self,
         topic: &str,
-        stage: &'static str,
+        step: &'static str,
         reason: &'static str,
         error: &dyn std::error::Error,
     ) -> Lookup {
         let reason = Reason {
-            stage,
+            step,
             reason,
             detail: stage::chain(error),
         };
         let mut unknown = lock(&self.unknown);
-        if unknown.len() >= MOST_UNKNOWN {
+        if unknown.len() >= MAX_UNKNOWN {
             unknown.clear();
         }
         unknown.insert(topic.into(), (Instant::now(), reason.clone()));
         Lookup::Refused(reason)
     }
 
-    /// Each refused version is an error in the log: somebody registered what nobody can use.
+    /// Logs each refused version as an error: somebody registered a schema that cannot be used.
     pub(crate) fn report_unusable(
         &self,
         topic: &str,
@@ -290,11 +292,11 @@ impl SharedSchemaCache {
                 Some(usable) => tracing::error!(
                     topic, version = one.version, id = one.id, error = %stage::chain(&one.error),
                     in_use = usable.version, in_use_id = usable.id,
-                    "schema version cannot be used; the newest version that can be is in use"
+                    "schema version cannot be used; the newest usable version is in use"
                 ),
                 None => tracing::error!(
                     topic, version = one.version, id = one.id, error = %stage::chain(&one.error),
-                    "schema version cannot be used, and there is none that can: its messages are dead letters"
+                    "schema version cannot be used, and no other can: its messages are dead letters"
                 ),
             }
         }

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use sal::encode::Encoder;
 use sal::wire::{Message, WireError};
-use stage::dead_letter::Reason;
+use stage::reason::Reason;
 use stage::registry::RegistryError;
 use stage::unix_micros;
 
 use crate::entry::Target;
 use crate::schema_cache::{Lookup, SchemaCache};
 
-/// Turns messages into frames. One for each worker: its buffers are used again and again.
+/// Turns messages into frames. Each worker has one and reuses its buffers.
 pub(crate) struct Transformer {
     schema_cache: SchemaCache,
     encoder: Encoder,
@@ -19,7 +19,7 @@ pub(crate) struct Transformer {
     notes: Vec<(&'static str, u64)>,
 }
 
-/// What became of a message.
+/// The result for a message.
 pub(crate) enum Outcome {
     /// A record for this target; its bytes are [`Transformer::frame`].
     Record(Arc<Target>),
@@ -27,7 +27,7 @@ pub(crate) enum Outcome {
     Skipped(&'static str),
     /// It cannot be carried.
     Refused(Reason),
-    /// The registry is away, or does not have the right schema now: nothing can be said yet.
+    /// The registry is unavailable or does not have the right schema yet: undecided.
     Wait(RegistryError),
 }
 
@@ -71,7 +71,7 @@ impl Transformer {
             Ok(()) => return Outcome::Record(target),
             Err(error) => error,
         };
-        // The sender may know a newer schema than we do: ask, and let the newest decide.
+        // The sender may use a newer schema than this process: ask, and let the newest decide.
         match self.schema_cache.renew(message.topic(), input, target.schema_id) {
             Some(newer) => match self.encode(&message, &newer) {
                 Ok(()) => Outcome::Record(newer),
@@ -90,7 +90,7 @@ impl Transformer {
             &mut self.frame,
         )?;
         for (reason, count) in notes.iter() {
-            // A handful of reasons: a list is quicker than a map.
+            // A list of a few reasons is faster than a map.
             match self.notes.iter_mut().find(|(known, _)| *known == reason) {
                 Some((_, sum)) => *sum += u64::from(count),
                 None => self.notes.push((reason, u64::from(count))),
@@ -102,7 +102,7 @@ impl Transformer {
 
 fn dead(error: &WireError) -> Reason {
     Reason {
-        stage: error.stage(),
+        step: error.step(),
         reason: error.reason(),
         detail: stage::chain(error),
     }

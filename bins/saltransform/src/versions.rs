@@ -1,5 +1,5 @@
-//! Which version of a subject is used: the newest that a plan can be compiled from, for every replica the same, whenever it
-//! started.
+//! Chooses the version of a subject: the newest from which a plan can be compiled, which is the same for every replica,
+//! whenever it started.
 
 use std::sync::Arc;
 
@@ -23,15 +23,15 @@ pub(crate) struct Unusable {
     pub(crate) error: PlanError,
 }
 
-/// What a subject has to offer.
+/// The versions of a subject.
 pub(crate) struct Versions {
     /// The newest version that can be used.
     pub(crate) usable: Option<Usable>,
-    /// Those before which it was found, newest first.
+    /// The newer versions that cannot, newest first.
     pub(crate) unusable: Vec<Unusable>,
 }
 
-/// Looks through a subject's versions, from `latest` backwards.
+/// Searches a subject's versions, from `latest` backwards.
 pub(crate) async fn newest_usable(
     registry: &Registry,
     subject: &str,
@@ -76,7 +76,7 @@ pub(crate) async fn newest_usable(
                 });
             };
             match registry.version(subject, Some(next)).await {
-                // Deleted a moment ago.
+                // Deleted meanwhile.
                 Err(RegistryError::Missing { .. }) => {}
                 found => break found?,
             }

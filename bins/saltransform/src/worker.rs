@@ -1,5 +1,5 @@
-//! A worker: takes messages of its partitions in order, and sees each one through to the broker's acknowledgement, to the
-//! dead-letter topic, or to a named reason for carrying nothing.
+//! A worker: processes the messages of its partitions in order, until each is acknowledged by the broker, in the
+//! dead-letter topic, or skipped for a named reason.
 
 use std::sync::Arc;
 use std::thread::Scope;
@@ -7,22 +7,23 @@ use std::time::{Duration, Instant};
 
 use prometheus::local::LocalHistogram;
 use rdkafka::message::Message;
-use stage::dead_letter::{LetterFilter, Reason};
+use stage::dead_letter::LetterFilter;
 use stage::intake::{Consumed, TransactionalSink, Worker, WorkerError, WorkerFactory};
 use stage::kafka::Watched;
-use stage::metrics::TransformMetrics;
+use stage::reason::Reason;
 use stage::registry::RegistryError;
 use stage::retry::Backoff;
 use stage::service::{Shutdown, Wait};
 
+use crate::metrics::TransformMetrics;
 use crate::producer::{Counter, Producer, Returned, Sent};
 use crate::schema_cache::{SchemaCache, SharedSchemaCache};
 use crate::transform::{Outcome, Transformer};
 
-/// The longest wait between two questions to a registry that answers, but not yet with the right schema.
+/// The longest wait between two requests to a registry that answers, but does not have the right schema yet.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(2);
 
-/// How long a drain that is no shutdown (a partition is leaving) waits for the broker.
+/// How long a drain waits for the broker when a partition is revoked.
 const DRAIN: Duration = Duration::from_secs(4);
 
 /// What all workers share.
@@ -30,7 +31,7 @@ const DRAIN: Duration = Duration::from_secs(4);
 pub(crate) struct Shared<'m> {
     pub(crate) schema_cache: Arc<SharedSchemaCache>,
     pub(crate) producer: Producer<'m>,
-    /// What is passed over.
+    /// Messages to skip.
     pub(crate) letters: Arc<LetterFilter>,
     pub(crate) metrics: TransformMetrics,
     pub(crate) shutdown: Shutdown,
@@ -41,7 +42,8 @@ pub(crate) struct TransformWorker<'m> {
     shared: Shared<'m>,
     transformer: Transformer,
     counter: Counter,
-    /// The worker's own, added to the process's with each tick: a message then costs no word with other cores.
+    /// The worker's own histogram, added to the process's with each tick: this avoids a shared-memory write per
+    /// message.
     transform_seconds: LocalHistogram,
 }
 
@@ -73,8 +75,8 @@ impl<'m> WorkerFactory<'m> for Shared<'m> {
 impl<'m> Worker<'m> for TransformWorker<'m> {
     fn take(&mut self, batch: Vec<Consumed<'m>>) -> Result<(), WorkerError> {
         self.shared.metrics.consumed.inc_by(batch.len() as u64);
-        for taken in batch {
-            self.carry(taken, false);
+        for consumed in batch {
+            self.carry(consumed, false);
         }
         self.shared.producer.poll(Duration::ZERO);
         Ok(())
@@ -94,17 +96,17 @@ impl<'m> Worker<'m> for TransformWorker<'m> {
                 Returned::Refused(sent, error) => {
                     let detail = stage::chain(&error);
                     self.dead_letter(
-                        sent.taken,
+                        sent.consumed,
                         Reason {
-                            stage: "produce",
+                            step: "produce",
                             reason: "refused_by_broker",
                             detail,
                         },
                     );
                 }
-                // Transformed anew, as its schema may have changed meanwhile; it was counted as consumed already.
-                Returned::Later(sent, ..) => self.carry(sent.taken, false),
-                Returned::Crowded(sent) => self.carry(sent.taken, true),
+                // Transformed again, because its schema may have changed; it is already counted as consumed.
+                Returned::Later(sent, ..) => self.carry(sent.consumed, false),
+                Returned::Crowded(sent) => self.carry(sent.consumed, true),
             }
         }
         self.transform_seconds.flush();
@@ -130,10 +132,10 @@ impl<'m> Worker<'m> for TransformWorker<'m> {
 }
 
 impl<'m> TransformWorker<'m> {
-    /// Sees one message through as far as this thread can; `is_alone` if its record is to be in no batch with others.
-    fn carry(&mut self, taken: Consumed<'m>, is_alone: bool) {
-        if self.shared.letters.passes_over(&taken.message) {
-            return self.shared.producer.skip(taken, "dead_letter");
+    /// Processes one message as far as this thread can. `is_alone` if its record must not share its batch.
+    fn carry(&mut self, consumed: Consumed<'m>, is_alone: bool) {
+        if self.shared.letters.passes_over(&consumed.message) {
+            return self.shared.producer.skip(consumed, "dead_letter");
         }
         let mut backoff = None;
         let mut wait: Option<Wait> = None;
@@ -141,22 +143,23 @@ impl<'m> TransformWorker<'m> {
             let since = Instant::now();
             let outcome = self
                 .transformer
-                .transform(taken.message.payload(), taken.message.topic());
+                .transform(consumed.message.payload(), consumed.message.topic());
             if !matches!(outcome, Outcome::Wait(_))
                 && let Some(wait) = wait.take()
             {
                 wait.answered();
             }
             match outcome {
-                Outcome::Record(target) if self.shared.producer.takes(&target) => {
+                Outcome::Record(target) if self.shared.producer.accepts(&target) => {
                     self.transform_seconds.observe(since.elapsed().as_secs_f64());
-                    let sent = Sent::new(taken, since, &self.counter, target.probe.probe()).alone(is_alone);
+                    let sent =
+                        Sent::new(consumed, since, &self.counter, target.probe.probe()).alone(is_alone);
                     let frame = self.transformer.frame();
                     return self.shared.producer.send(&target.kafka_topic, frame, sent);
                 }
-                Outcome::Skipped(reason) => return self.shared.producer.skip(taken, reason),
-                Outcome::Refused(reason) => return self.dead_letter(taken, reason),
-                // Transient is not poison: this worker waits, the intake pauses by itself.
+                Outcome::Skipped(reason) => return self.shared.producer.skip(consumed, reason),
+                Outcome::Refused(reason) => return self.dead_letter(consumed, reason),
+                // A transient failure is not a bad message: this worker waits, and the intake pauses by itself.
                 Outcome::Record(target) => {
                     let topic = &target.kafka_topic;
                     tracing::warn!(
@@ -165,7 +168,7 @@ impl<'m> TransformWorker<'m> {
                     );
                 }
                 Outcome::Wait(error) => {
-                    wait.get_or_insert_with(|| self.shared.schema_cache.part.wait())
+                    wait.get_or_insert_with(|| self.shared.schema_cache.dependency.wait())
                         .because(stage::chain(&error));
                     if !matches!(error, RegistryError::Away { .. } | RegistryError::Denied { .. }) {
                         backoff
@@ -173,7 +176,7 @@ impl<'m> TransformWorker<'m> {
                     }
                 }
             }
-            if taken.receipt.is_revoked()
+            if consumed.receipt.is_revoked()
                 || !backoff
                     .get_or_insert_with(Backoff::default)
                     .wait(None, &self.shared.shutdown)
@@ -183,7 +186,7 @@ impl<'m> TransformWorker<'m> {
         }
     }
 
-    fn dead_letter(&self, taken: Consumed<'m>, reason: Reason) {
-        self.shared.producer.dead_letter(taken, reason, &self.counter);
+    fn dead_letter(&self, consumed: Consumed<'m>, reason: Reason) {
+        self.shared.producer.dead_letter(consumed, reason, &self.counter);
     }
 }

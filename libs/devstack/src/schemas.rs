@@ -5,7 +5,7 @@ use sal::interface::SourceFile;
 /// (path relative to `schemas/`, content), by path; written by `build.rs`.
 const FILES: &[(&str, &[u8])] = &include!(concat!(env!("OUT_DIR"), "/schemas.rs"));
 
-/// Every file of `schemas/sal_interfaces`, as `stage::schema_dir` would read it from that folder.
+/// Every file of `schemas/sal_interfaces`, as `schema-dir` would read it from that folder.
 pub fn schemas() -> Vec<SourceFile> {
     FILES
         .iter()

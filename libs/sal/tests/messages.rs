@@ -24,7 +24,7 @@ fn value_of(avro: &str, text: &str) -> Result<Value, String> {
     let schema = efd("Test_one", r#","sal_indexed":false"#, &[plain(0, "x", avro)]);
     match encode(&schema, &message("Test_one", &format!(" , {text}"))) {
         Ok((record, _)) => Ok(last(record)),
-        Err(error) => Err(format!("{}: {error}", error.stage())),
+        Err(error) => Err(format!("{}: {error}", error.step())),
     }
 }
 
@@ -293,7 +293,7 @@ fn values_that_their_type_cannot_carry_are_refused_and_never_wrapped() {
         "expected UTF-8 in an Avro string at byte 83 (field x), found \"\\xff\\n')\""
     );
     assert_eq!(
-        (error.stage(), error.reason(), error.byte()),
+        (error.step(), error.reason(), error.byte()),
         ("encode", "invalid_utf8", 83)
     );
     let text = b"Test_one:( 'a' , nan , 1.0 , 1 , 1 , 1 , 'x')";
@@ -344,7 +344,7 @@ fn missing_and_surplus_values_and_items_are_counted() {
     ] {
         let error = refused(&event, &message("Test_logevent_e", values));
         assert_eq!(error.to_string(), text);
-        assert_eq!((error.stage(), error.reason()), ("parse", "value_count"));
+        assert_eq!((error.step(), error.reason()), ("parse", "value_count"));
     }
     let array = r#"{"type":"array","items":"int","sal_count":3}"#;
     assert_eq!(

@@ -239,7 +239,7 @@ fn b7_unsigned_integers_are_restored_and_never_wrapped() {
         "expected an integer that fits Avro int at byte 169 (field unsignedInt0), found 4294967295 at \
          \"-1 , -1294967296 , 0\""
     );
-    assert_eq!((error.stage(), error.reason()), ("encode", "out_of_range"));
+    assert_eq!((error.step(), error.reason()), ("encode", "out_of_range"));
 }
 
 #[test]
@@ -329,7 +329,7 @@ fn b9_an_array_of_char_is_one_value_and_one_item_a_byte() {
     };
     let error = refused(&schema, &text);
     assert_eq!(
-        (error.stage(), error.reason(), error.field()),
+        (error.step(), error.reason(), error.field()),
         ("encode", "unclear_bytes", Some("byte0"))
     );
     assert!(

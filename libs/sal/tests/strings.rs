@@ -100,7 +100,7 @@ proptest! {
                 prop_assert_eq!(notes.count("ambiguous_string") > 0, expected.len() > 1);
             }
             // An integer of more digits than Avro's has the right structure all the same.
-            (Err(error), _) if error.stage() == "encode" => {}
+            (Err(error), _) if error.step() == "encode" => {}
             (Err(_), None) => {}
             (result, first) => prop_assert!(false, "{result:?} instead of {first:?}"),
         }

@@ -1,33 +1,33 @@
-//! What the four binaries share: everything between a Kafka broker and a stage's own work.
+//! The runtime that the four binaries share: everything between a Kafka broker and a stage's own work.
 //!
-//! In the order in which a message meets it:
+//! The modules:
 //!
 //! | module | what it is |
 //! |---|---|
 //! | [`config`] | the flags that all binaries have in common, each with an environment variable |
-//! | [`service`] | a process's life: logging, signals, `/metrics` `/ready` `/live`, drain with a deadline |
+//! | [`service`] | the life of a process: logging, signals, `/metrics` `/ready` `/live`, drain with a deadline, exit code |
 //! | [`kafka`] | client configuration and the context that turns librdkafka's callbacks into logs and metrics |
 //! | [`intake`] | the consumer loop: batches to workers, back-pressure, rebalances, commits |
 //! | [`offsets`] | the pure structure that says which offset may be committed |
 //! | [`origin`] | where a message came from |
-//! | [`headers`] | a message's own headers, read with care |
+//! | [`reason`] | why a message cannot be carried |
+//! | [`headers`] | safe access to a message's headers |
 //! | [`readable`] | its key and headers as JSON |
-//! | [`registry`] | schemas by id and by subject: cached, single-flight; waited for while they are unknown |
-//! | [`records`] | records as JSON, by those schemas |
-//! | [`schema_dir`] | the same from a directory |
-//! | [`dead_letter`] | what cannot be carried: the original bytes, with origin, stage and reason |
-//! | [`tls`] | whom the clients of registry and database trust |
-//! | [`retry`] | whether another try can help, and when |
+//! | [`registry`] | schemas by id and by subject: cached, with one request at a time; unknown ones are waited for |
+//! | [`records`] | records as JSON, decoded with those schemas |
+//! | [`dead_letter`] | what cannot be carried: the original bytes, with origin, step and reason |
+//! | [`tls`] | the authorities that the clients of registry and database trust |
+//! | [`retry`] | whether a retry can help, and when |
 //! | [`topics`] | creates topics |
-//! | [`nearest`] | what may have been meant by a name that is not there |
-//! | [`sanitize`] | what others wrote, as it may be shown |
-//! | [`stderr`] | what a process says, without waiting for a reader |
-//! | [`stdout`] | where a command's answer goes |
-//! | [`metrics`] | every metric's name, in one file |
+//! | [`nearest`] | suggestions for a name that does not exist |
+//! | [`sanitize`] | untrusted text, made safe to show |
+//! | [`stderr`] | output to stderr that never blocks |
+//! | [`stdout`] | a command's output |
+//! | [`metrics`] | the metrics of Kafka clients and logging, and helpers to register others |
 //!
-//! An offset is committed only when its message, and each one before it in the partition, has reached the next
-//! system or the dead-letter topic. That is all of the delivery promise; [`offsets`] holds it and nothing else may
-//! move a group forward.
+//! An offset is committed only when its message, and each one before it in the partition, has reached the next system
+//! or the dead-letter topic. That is the whole delivery guarantee: [`offsets`] implements it, and nothing else may
+//! advance a group.
 
 pub mod config;
 pub mod dead_letter;
@@ -41,11 +41,11 @@ pub mod nearest;
 pub mod offsets;
 pub mod origin;
 pub mod readable;
+pub mod reason;
 pub mod records;
 pub mod registry;
 pub mod retry;
 pub mod sanitize;
-pub mod schema_dir;
 pub mod service;
 pub mod stderr;
 pub mod stdout;
@@ -59,8 +59,8 @@ use std::fmt::Write;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// An error and its sources on one line, outermost first, as the binaries print it: [`Printable`], as errors quote what
-/// came over the wire.
+/// An error and its sources on one line, outermost first, as the binaries print it: [`Printable`], because errors quote
+/// what came from the network.
 ///
 /// ```
 /// let inner = std::io::Error::other("connection refused");
@@ -76,13 +76,13 @@ pub fn chain(error: &dyn Error) -> String {
     Printable(text).to_string()
 }
 
-/// Now, in microseconds since 1970 (UTC).
+/// The current time, in microseconds since 1970 (UTC).
 pub fn unix_micros() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(now.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// Locks, whether or not a thread panicked with the lock held: what our locks hold is whole between any two statements.
+/// Locks even if a thread panicked with the lock held: the locked data is consistent between any two statements.
 pub fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

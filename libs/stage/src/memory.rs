@@ -1,89 +1,88 @@
-//! A bound on memory: how an allowance is shared out, and what the process has in fact.
+//! A bound on memory: the distribution of an allowance, and the memory actually in use.
 //!
-//! Most of a stage's memory is librdkafka's: messages fetched ahead, fetches that are being received, messages in flight
-//! (which are never copied), and dead letters on their way. Each gets its share as a setting; what the settings do not
-//! see (the allocator's gaps, decompression) is watched as the process's resident memory.
+//! Most of a stage's memory is librdkafka's: messages fetched ahead, fetches being received, messages in flight (which
+//! are never copied), and dead letters in flight. Each has its share as a setting. Memory that the settings do not
+//! cover (fragmentation, decompression) is watched as the process's resident memory.
 //!
-//! librdkafka unpacks a fetched batch whole, and makes every message in it at once. So one batch a broker is the least
-//! that can be in memory, whatever the allowance: what its records are unpacked, and [`BESIDE_MESSAGE`] for each. Kafka
-//! limits a batch as it is sent (`message.max.bytes`, 1 MiB), not what it unpacks to. A fetch's answer is kept so small
-//! that it is one large batch, or as many small ones as are no more than that.
+//! librdkafka decompresses a fetched batch whole, and creates every message in it at once. One batch per broker is
+//! therefore the minimum in memory, whatever the allowance: its decompressed records, and [`BESIDE_MESSAGE`] for each.
+//! Kafka limits the compressed size of a batch (`message.max.bytes`, 1 MiB), not the decompressed one. A fetch response
+//! is kept so small that it holds one large batch, or as many small ones as fit into the same size.
 
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
 
-/// What a stage needs when nothing flows (code, threads, TLS, metrics: 29 MiB of a debug build), and what requests and
-/// the allocator's gaps take beside the shares.
+/// What an idle stage needs (code, threads, TLS, metrics: 29 MiB for a debug build), plus requests and fragmentation.
 const BASE: usize = 46 << 20;
-/// The least allowance that works.
-pub const LEAST_MIB: u32 = 64;
-/// One answer is at most this part of the allowance, as it may unpack to a hundred times as much.
+/// The smallest allowance that works.
+pub const MIN_MIB: u32 = 64;
+/// A response is at most this fraction of the allowance, as it may decompress to a hundred times its size.
 const FETCHED_PART: usize = 1_024;
-/// More in one answer makes nothing quicker.
-const MOST_FETCHED: usize = 4 << 20;
-/// What librdkafka unpacks at least of a zstd batch; its own default. Of one that does not say how large it is (Java's do
-/// not), it tries three times as much each time, so that a third of the limit surely fits.
+/// Larger responses are not faster.
+const MAX_FETCHED: usize = 4 << 20;
+/// The minimum limit for decompressing a zstd batch, librdkafka's default. For a batch that does not state its size
+/// (Java's do not), librdkafka triples its buffer with each attempt, so that a third of the limit always fits.
 const UNPACKED: usize = 100_000_000;
-/// And at most: librdkafka's own limit is 2 GiB.
+/// The maximum; librdkafka's own limit is 2 GiB.
 const MAX_UNPACKED: usize = 1 << 30;
-/// And what is ahead of a slow database by more than this, with what librdkafka keeps beside it, is only in memory.
-const MOST_AHEAD: usize = 12 << 20;
-/// What librdkafka 2.12 keeps beside each fetched message, however small it is: an `rd_kafka_op_t` with the one member of
-/// its union that a message has (304 bytes, as gdb says; `rd_kafka_op_new0` allocates no more), with the allocator's share
-/// of it, rdkafka's counted pointer to it and our receipt.
+/// Messages further ahead of a slow database than this, including librdkafka's overhead, only occupy memory.
+const MAX_AHEAD: usize = 12 << 20;
+/// The overhead of each fetched message in librdkafka 2.12, however small the message is: an `rd_kafka_op_t` with the
+/// one member of its union that a message has (304 bytes according to gdb; `rd_kafka_op_new0` allocates no more) and
+/// the allocator's overhead, rdkafka's counted pointer to it, and the receipt.
 pub(crate) const BESIDE_MESSAGE: usize = 450;
-/// What librdkafka may take for what it fetches ahead, where nobody says how much.
+/// The memory for messages fetched ahead if no allowance is given.
 pub(crate) const AHEAD: usize = 64 << 20;
-/// librdkafka's own limit of what it fetches ahead counts the messages' bytes alone. So it is set to those that fit into a
-/// share of this many times as much, if the messages are telemetry of some 200 bytes. Smaller ones are limited by number.
+/// librdkafka's own limit for messages fetched ahead counts only their bytes. It is set to the bytes whose memory is
+/// this many times as large, for telemetry messages of about 200 bytes. Smaller messages are limited by number.
 const AHEAD_IN_FACT: usize = 3;
-/// Settings that librdkafka holds against each other: whoever sets one of them sets all.
+/// Settings that librdkafka checks against each other: an operator who sets one of them sets all.
 pub(crate) const FETCH_LIMITS: [&str; 3] = [
     "message.max.bytes",
     "fetch.max.bytes",
     "receive.message.max.bytes",
 ];
-/// How often the resident memory is looked at; a look costs some microseconds.
-const LOOK: Duration = Duration::from_millis(20);
+/// How often the resident memory is read; a read takes some microseconds.
+const SAMPLE_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How an allowance is shared out, in bytes.
+/// The shares of an allowance, in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MemoryShares {
-    /// The resident memory from which on little is taken: just below the whole.
+    /// The resident memory above which consumption is throttled: just below the allowance.
     pub resident: usize,
     /// Messages in flight.
     pub in_flight: usize,
-    /// Messages that librdkafka fetches ahead, with what it keeps beside them.
+    /// Messages that librdkafka fetches ahead, with their overhead.
     pub ahead: usize,
-    /// One fetch's answer, as it is sent.
+    /// One fetch response, compressed.
     pub fetch: usize,
-    /// What one zstd batch may unpack to.
+    /// The decompressed size of one zstd batch.
     pub unpacked: usize,
-    /// Dead letters on their way.
+    /// Dead letters in flight.
     pub dead_letters: usize,
-    /// What the stage makes of the messages.
+    /// The stage's output.
     pub output: usize,
 }
 
 impl MemoryShares {
-    /// Shares out `mebibytes`.
+    /// Distributes `mebibytes`.
     pub fn of(mebibytes: u32) -> Self {
-        let whole = (mebibytes.max(LEAST_MIB) as usize) << 20;
+        let whole = (mebibytes.max(MIN_MIB) as usize) << 20;
         let eighth = (whole - BASE) / 8;
         Self {
             resident: whole / 16 * 15,
             in_flight: 2 * eighth,
-            ahead: eighth.min(MOST_AHEAD),
-            fetch: (whole / FETCHED_PART).min(MOST_FETCHED),
+            ahead: eighth.min(MAX_AHEAD),
+            fetch: (whole / FETCHED_PART).min(MAX_FETCHED),
             unpacked: whole.clamp(UNPACKED, MAX_UNPACKED),
             dead_letters: eighth,
             output: 2 * eighth,
         }
     }
 
-    /// Puts the consumer's shares into its configuration; what the operator set with `-X` stays.
+    /// Sets the consumer's shares in its configuration; the operator's `-X` settings stay.
     pub fn limit_consumer(&self, config: &mut ClientConfig) {
         set_unless_set(
             config,
@@ -95,8 +94,9 @@ impl MemoryShares {
                 ),
             ],
         );
-        // librdkafka holds these against each other, so that all are ours or none: a fetch is to be no smaller than a message
-        // that it would send itself. A single batch that is larger comes all the same: Kafka sends the first one whole.
+        // librdkafka checks these against each other, so either all or none are set here: a fetch must not be smaller
+        // than a message that the client itself would send. A single batch that is larger still arrives: Kafka sends
+        // the first one whole.
         if FETCH_LIMITS.iter().all(|key| config.get(key).is_none()) {
             config
                 .set("message.max.bytes", self.fetch.to_string())
@@ -120,21 +120,21 @@ fn set_unless_set<const N: usize>(config: &mut ClientConfig, pairs: [(&str, Stri
     }
 }
 
-/// `queued.max.messages.kbytes` for a consumer that may have `bytes` of memory for what it fetches ahead.
+/// `queued.max.messages.kbytes` for a consumer that may use `bytes` of memory for messages fetched ahead.
 pub(crate) fn ahead_setting(bytes: usize) -> String {
     ((bytes / AHEAD_IN_FACT) >> 10).to_string()
 }
 
-/// The process's resident memory, looked at from time to time.
+/// The process's resident memory, read from time to time.
 #[derive(Debug, Default)]
 pub struct Resident {
     last: Cell<Option<(Instant, usize)>>,
 }
 
 impl Resident {
-    /// Whether it is above `most` bytes. Where the system does not tell, it is not.
+    /// Whether it is above `most` bytes. False if the system does not report it.
     pub fn exceeds(&self, most: usize) -> bool {
-        let known = self.last.get().filter(|(at, _)| at.elapsed() < LOOK);
+        let known = self.last.get().filter(|(at, _)| at.elapsed() < SAMPLE_INTERVAL);
         let bytes = match known {
             Some((_, bytes)) => bytes,
             None => {
@@ -147,7 +147,7 @@ impl Resident {
     }
 }
 
-/// Resident bytes, from Linux's `/proc/self/statm` (pages; 4 KiB on all that we build for).
+/// Resident bytes, from Linux's `/proc/self/statm` (pages; 4 KiB on all supported systems).
 fn resident() -> Option<usize> {
     let statm = std::fs::read_to_string("/proc/self/statm").ok()?;
     let pages: usize = statm.split(' ').nth(1)?.parse().ok()?;
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn librdkafka_takes_the_settings_for_any_allowance() {
-        for mebibytes in [LEAST_MIB, 65, 256, 1_000, 100_000] {
+        for mebibytes in [MIN_MIB, 65, 256, 1_000, 100_000] {
             let mut config = ClientConfig::new();
             MemoryShares::of(mebibytes).limit_consumer(&mut config);
             config.set("group.id", "g");

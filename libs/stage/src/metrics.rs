@@ -1,28 +1,30 @@
-//! Every metric of the project, by name, in one file. A test holds this file and the README's table together.
+//! The metrics of the Kafka clients and of logging, and the helpers by which each binary registers its own in its
+//! `metrics.rs`. A test holds these files and the README's table together.
 //!
-//! Each binary has one struct of handles, registered on a registry that it owns (so that the demo and tests can run
-//! several stages in one process). Counters end in `_total`, times are histograms in seconds: their `_sum` and
-//! `_count` serve `rate()` as the summaries of the 2019 transformer did, their buckets give quantiles.
+//! Each binary has one struct of handles, registered on a registry that it owns, so that the demo and tests can run
+//! several stages in one process. Counters end in `_total`; durations are histograms in seconds, whose `_sum` and
+//! `_count` serve `rate()` and whose buckets give quantiles.
 //!
-//! Every counter exists from the start, with 0 for each value that its labels can have ([`labels`]): `increase()` sees
-//! the first event, too.
+//! Every counter exists from the start, with 0 for each value that its labels can have (`labels.rs` of the crate), because
+//! `increase()` does not see the first event of a series that starts with it.
 //!
 //! The counts add up at every stage: consumed = produced (or written) + dead-lettered + skipped + in flight.
 
-mod make;
+mod register;
 
 use std::sync::LazyLock;
 
-use prometheus::{Histogram, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry};
+use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry};
 
-use self::make::{counter, counters, gauge, gauges, histogram, way_buckets, work_buckets};
+pub use self::register::{counter, counters, gauge, gauges, histogram, transit_buckets, work_buckets};
 use crate::labels;
 
-/// Names are checked by a test, so registering one can only fail if it is registered twice; that is a programming
-/// error which the caller passes on.
+/// A metric cannot be registered. A test checks the names, so the only cause is a second registration, which is a
+/// programming error.
 pub type MetricsError = prometheus::Error;
 
-/// Log lines that stderr did not take, of the whole process: logging is there before any registry, and each shows the same.
+/// Log lines that stderr did not take. The counter is process-wide, because logging starts before any registry exists;
+/// every registry shows it.
 pub(crate) fn log_lines_dropped() -> Option<&'static IntCounter> {
     static DROPPED: LazyLock<Option<IntCounter>> = LazyLock::new(|| {
         let r = &Registry::new();
@@ -32,7 +34,7 @@ pub(crate) fn log_lines_dropped() -> Option<&'static IntCounter> {
     DROPPED.as_ref()
 }
 
-/// What every binary that consumes or produces shows of its Kafka clients.
+/// Metrics of the Kafka clients, the same in every binary.
 #[derive(Debug, Clone)]
 pub struct KafkaMetrics {
     /// Messages behind the end of each partition, from librdkafka's statistics.
@@ -43,29 +45,29 @@ pub struct KafkaMetrics {
     pub rebalances: IntCounterVec,
     /// Errors of the clients, by code.
     pub errors: IntCounterVec,
-    /// Messages taken and not yet finished.
+    /// Messages consumed and not yet finished.
     pub in_flight: IntGauge,
     /// Their bytes.
     pub in_flight_bytes: IntGauge,
     /// 1 while the consumer is paused because downstream does not keep up.
     pub paused: IntGauge,
-    /// Messages given back unfinished (revoked partitions, an ended drain): another process reads them again.
+    /// Messages released unfinished because their partition was revoked or the drain ended; they are read again.
     pub released: IntCounter,
     /// Offset commits, by result: ok, failed.
     pub commits: IntCounterVec,
-    /// Partitions that stand still in front of a batch which cannot be decoded.
+    /// Partitions blocked by a batch that cannot be decoded.
     pub blocked: IntGauge,
-    /// Batches passed over with --skip-undecodable-batches.
+    /// Batches skipped with --skip-undecodable-batches.
     pub skipped_batches: IntCounter,
     /// Their offsets.
     pub skipped_offsets: IntCounter,
-    /// Clients that stood still though the cluster worked, by client and by what was done: bootstrap, given_up, remade.
+    /// Stuck clients of a working cluster, by client and remedy: bootstrap, given_up, remade.
     pub stuck: IntCounterVec,
-    /// Dead letters that their topic does not take whole, by what was left out: headers, value.
+    /// Dead letters that their topic does not accept whole, by what was omitted: headers, value.
     pub shortened: IntCounterVec,
     /// Messages that the brokers deleted before they were read, by topic.
     pub lost_to_retention: IntCounterVec,
-    /// Partitions whose topic was deleted and made anew, by topic.
+    /// Partitions whose topic was deleted and recreated, by topic.
     pub recreated: IntCounterVec,
 }
 
@@ -145,10 +147,10 @@ impl KafkaMetrics {
                 "kafka_stuck_clients_total",
                 "clients that stood still though the cluster worked, by what was done about it",
                 &["client", "remedy"],
-                // Its watch shows them of each client that there is.
+                // The watch adds the series of each client.
                 &[],
             )?,
-            // Topics are known once they are assigned: then their series begin with 0.
+            // The series of a topic start with 0 when it is assigned.
             lost_to_retention: counters(
                 r,
                 "kafka_messages_lost_to_retention_total",
@@ -169,223 +171,6 @@ impl KafkaMetrics {
                 "dead letters without what does not fit into their topic, by what that is",
                 &["omitted"],
                 labels::SHORTENED,
-            )?,
-        })
-    }
-}
-
-/// salmock's own.
-#[derive(Debug, Clone)]
-pub struct SalmockMetrics {
-    /// Messages that the broker has acknowledged.
-    pub produced: IntCounter,
-}
-
-impl SalmockMetrics {
-    /// Registers them.
-    pub fn register(r: &Registry) -> Result<Self, MetricsError> {
-        Ok(Self {
-            produced: counter(
-                r,
-                "salmock_produced_total",
-                "mock messages acknowledged by the broker",
-            )?,
-        })
-    }
-}
-
-/// saltransform's own.
-#[derive(Debug, Clone)]
-pub struct TransformMetrics {
-    /// Messages taken from the input topics.
-    pub consumed: IntCounter,
-    /// Records acknowledged by the broker.
-    pub produced: IntCounter,
-    /// Messages in the dead-letter topic, by stage and reason.
-    pub dead_letters: IntCounterVec,
-    /// Messages that carry nothing (tombstones, empty values), by reason.
-    pub skipped: IntCounterVec,
-    /// Values skipped, omitted or ambiguous in messages that were carried, by reason.
-    pub notes: IntCounterVec,
-    /// Seconds from taking a message to the broker's acknowledgement of its record.
-    pub total_seconds: Histogram,
-    /// Seconds for parse and encode of one message.
-    pub transform_seconds: Histogram,
-    /// Schema look-ups in the registry, by result: new, unchanged, unusable, missing, reassigned, failed.
-    pub schema_lookups: IntCounterVec,
-}
-
-impl TransformMetrics {
-    /// Registers them.
-    pub fn register(r: &Registry) -> Result<Self, MetricsError> {
-        Ok(Self {
-            consumed: counter(
-                r,
-                "saltransform_consumed_total",
-                "SAL messages taken from the input topics",
-            )?,
-            produced: counter(
-                r,
-                "saltransform_produced_total",
-                "Avro records acknowledged by the broker",
-            )?,
-            dead_letters: counters(
-                r,
-                "saltransform_dead_letters_total",
-                "messages in the dead-letter topic",
-                &["stage", "reason"],
-                labels::TRANSFORM_DEAD_LETTERS,
-            )?,
-            skipped: counters(
-                r,
-                "saltransform_skipped_total",
-                "messages that carry nothing",
-                &["reason"],
-                labels::TRANSFORM_SKIPPED,
-            )?,
-            notes: counters(
-                r,
-                "saltransform_notes_total",
-                "values skipped, omitted or ambiguous in carried messages",
-                &["reason"],
-                &labels::notes(),
-            )?,
-            total_seconds: histogram(
-                r,
-                "saltransform_total_seconds",
-                "from taking a message to the acknowledgement of its record",
-                way_buckets(),
-            )?,
-            transform_seconds: histogram(
-                r,
-                "saltransform_transform_seconds",
-                "parse and encode of one message",
-                work_buckets(),
-            )?,
-            schema_lookups: counters(
-                r,
-                "saltransform_schema_lookups_total",
-                "schema look-ups in the registry by result",
-                &["result"],
-                labels::SCHEMA_LOOKUPS,
-            )?,
-        })
-    }
-}
-
-/// influxsink's own.
-#[derive(Debug, Clone)]
-pub struct SinkMetrics {
-    /// Records taken from the input topics.
-    pub consumed: IntCounter,
-    /// Points that the database has.
-    pub written: IntCounter,
-    /// Messages in the dead-letter topic, by stage and reason.
-    pub dead_letters: IntCounterVec,
-    /// Messages that carry nothing (tombstones), by reason.
-    pub skipped: IntCounterVec,
-    /// Fields left out of written points, by reason: not_finite, reserved_name.
-    pub left_out: IntCounterVec,
-    /// Points of other messages that a point overwrites, by reason: resolution, same_time, topics.
-    pub overwritten: IntCounterVec,
-    /// Points whose time is Kafka's, as the record's own could not be used.
-    pub time_from_kafka: IntCounter,
-    /// Seconds to decode one record and write its line.
-    pub encode_seconds: Histogram,
-    /// Seconds of one request to the database (or one transaction).
-    pub request_seconds: Histogram,
-    /// Requests that were not simply accepted, by reason; each was followed by another one.
-    pub retries: IntCounterVec,
-    /// Bytes of lines sent.
-    pub line_bytes: IntCounter,
-    /// The same after compression.
-    pub sent_bytes: IntCounter,
-    /// Seconds from a point's own time to the database's answer.
-    pub point_age_seconds: Histogram,
-    /// Schema look-ups in the registry, by result: found, missing, mismatch, failed.
-    pub schema_lookups: IntCounterVec,
-}
-
-impl SinkMetrics {
-    /// Registers them.
-    pub fn register(r: &Registry) -> Result<Self, MetricsError> {
-        Ok(Self {
-            consumed: counter(
-                r,
-                "influxsink_consumed_total",
-                "records taken from the input topics",
-            )?,
-            written: counter(r, "influxsink_written_total", "points that the database has")?,
-            dead_letters: counters(
-                r,
-                "influxsink_dead_letters_total",
-                "messages in the dead-letter topic",
-                &["stage", "reason"],
-                labels::SINK_DEAD_LETTERS,
-            )?,
-            skipped: counters(
-                r,
-                "influxsink_skipped_total",
-                "messages that carry nothing",
-                &["reason"],
-                labels::SINK_SKIPPED,
-            )?,
-            left_out: counters(
-                r,
-                "influxsink_left_out_total",
-                "fields left out of written points",
-                &["reason"],
-                labels::LEFT_OUT,
-            )?,
-            overwritten: counters(
-                r,
-                "influxsink_overwritten_total",
-                "points with the series and time of another message's, which they overwrite",
-                &["reason"],
-                labels::OVERWRITTEN,
-            )?,
-            time_from_kafka: counter(
-                r,
-                "influxsink_time_from_kafka_total",
-                "points whose time is Kafka's, as their own could not be used",
-            )?,
-            encode_seconds: histogram(
-                r,
-                "influxsink_encode_seconds",
-                "decode one record and write its line",
-                work_buckets(),
-            )?,
-            request_seconds: histogram(
-                r,
-                "influxsink_request_seconds",
-                "one request to the database",
-                way_buckets(),
-            )?,
-            retries: counters(
-                r,
-                "influxsink_retries_total",
-                "requests that another one followed",
-                &["reason"],
-                labels::RETRIES,
-            )?,
-            line_bytes: counter(r, "influxsink_line_bytes_total", "bytes of lines sent")?,
-            sent_bytes: counter(
-                r,
-                "influxsink_sent_bytes_total",
-                "bytes of lines sent, after compression",
-            )?,
-            point_age_seconds: histogram(
-                r,
-                "influxsink_point_age_seconds",
-                "from a point's own time to the database's answer",
-                way_buckets(),
-            )?,
-            schema_lookups: counters(
-                r,
-                "influxsink_schema_lookups_total",
-                "schema look-ups in the registry by result",
-                &["result"],
-                labels::SINK_SCHEMA_LOOKUPS,
             )?,
         })
     }

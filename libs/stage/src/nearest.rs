@@ -1,10 +1,10 @@
-//! What somebody may have meant by a name that is not there: a typo should cost seconds.
+//! Suggestions for a name that does not exist: a typo should cost seconds.
 
-/// Of `names`, at most three that may have been meant by `wrong`, the nearest first.
+/// At most three of `names` that `wrong` may stand for, the nearest first.
 pub fn nearest<'a>(wrong: &str, names: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-    /// Below it, names have little but their length in common.
+    /// Below this similarity, names have little but their length in common.
     const LIKE: f64 = 0.8;
-    /// For what contains it, and for what is one slip away.
+    /// For names that contain it, and for names that differ by one typo.
     const NEAR: f64 = 0.9;
     let wrong = wrong.to_lowercase();
     let mut found: Vec<(f64, &str)> = names

@@ -1,28 +1,28 @@
 //! The finished prefix: which offset of one partition may be committed.
 //!
-//! Messages are taken in offset order and finish in any order (the producer acknowledges out of order, a batch is
-//! bisected, a dead letter takes longer). Kafka keeps one number a partition, so the only offset that is safe to
-//! commit is that of the first message that has not finished. This structure yields it; it does no I/O, knows no
-//! clock and is checked against a naive model.
+//! Messages are consumed in offset order and finish in any order (the producer acknowledges out of order, a batch is
+//! bisected, a dead letter takes longer). Kafka keeps one number per partition, so the only offset that is safe to
+//! commit is that of the first message that has not finished. This structure yields it. It does no I/O, has no clock,
+//! and is checked against a naive model.
 
 use std::collections::VecDeque;
 
-/// The messages of one partition that were taken, and how far the finished ones reach without a gap.
+/// The consumed messages of one partition, and how far the finished ones reach without a gap.
 ///
 /// Offsets need not be consecutive: compaction and transaction markers leave holes.
 #[derive(Debug, Default)]
 pub struct OffsetTracker {
     /// Consumed and not yet part of the prefix, in offset order, with whether it has finished.
     open: VecDeque<(i64, bool)>,
-    /// The offset to commit: one past the last message of the prefix, or of what is no message behind it.
+    /// The offset to commit: one past the last message of the prefix, or past offsets without a message that follow it.
     position: Option<i64>,
-    /// Before it, nothing is left to be taken.
+    /// Every message before it is consumed.
     reached: Option<i64>,
 }
 
 impl OffsetTracker {
-    /// Notes that the message at `offset` was taken. Offsets rise; one that does not rise (a replay after a seek)
-    /// starts the partition anew from there, as Kafka will deliver all that follows once more.
+    /// Notes that the message at `offset` was consumed. Offsets rise; one that does not (a replay after a seek)
+    /// restarts the partition there, because Kafka delivers all later messages again.
     pub fn begin(&mut self, offset: i64) {
         if self.open.back().is_some_and(|&(last, _)| last >= offset) {
             self.open.clear();
@@ -33,13 +33,13 @@ impl OffsetTracker {
         self.open.push_back((offset, false));
     }
 
-    /// Notes that the message at `offset` has reached the next system. Unknown offsets are ignored: they belong to
-    /// a time before a replay.
+    /// Notes that the message at `offset` has reached the next system. Unknown offsets are ignored: they precede a
+    /// replay.
     pub fn finish(&mut self, offset: i64) {
-        // Nearly all finish in order: the first is looked at before the others are searched.
+        // Nearly all finish in order: the first is checked before the others are searched.
         let found = match self.open.front() {
             Some(&(first, _)) if first == offset => Ok(0),
-            _ => self.open.binary_search_by_key(&offset, |&(taken, _)| taken),
+            _ => self.open.binary_search_by_key(&offset, |&(open, _)| open),
         };
         if let Ok(index) = found
             && let Some(entry) = self.open.get_mut(index)
@@ -53,8 +53,8 @@ impl OffsetTracker {
         self.advance();
     }
 
-    /// Notes that all messages before `offset` were taken: what else is there (markers of transactions, what compaction
-    /// left) is not delivered, and the prefix goes past it once they have finished.
+    /// Notes that all messages before `offset` were consumed. Other offsets (transaction markers, gaps left by
+    /// compaction) are never delivered, and the prefix passes them once those messages have finished.
     pub fn reach(&mut self, offset: i64) {
         self.reached = Some(offset);
         self.advance();
@@ -74,7 +74,7 @@ impl OffsetTracker {
         self.position
     }
 
-    /// How many messages were taken and hold the prefix, finished behind a gap or not.
+    /// How many consumed messages are not in the prefix, finished after a gap or not.
     pub fn open(&self) -> usize {
         self.open.len()
     }
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replay_starts_anew() {
+    fn a_replay_restarts_the_prefix() {
         let mut prefix = OffsetTracker::default();
         prefix.begin(7);
         prefix.begin(8);
@@ -109,7 +109,7 @@ mod tests {
         assert_eq!(
             prefix.position(),
             None,
-            "8 was taken before the replay and says nothing about 7"
+            "8 was consumed before the replay and says nothing about 7"
         );
         prefix.finish(7);
         assert_eq!(prefix.position(), Some(8));
@@ -145,7 +145,7 @@ mod tests {
     }
 
     proptest! {
-        /// Against the naive model: the position is one past the last taken offset below which all have finished.
+        /// The naive model: the position is one past the last consumed offset up to which all have finished.
         #[test]
         fn agrees_with_the_naive_model(
             gaps in proptest::collection::vec(1i64..5, 1..60),

@@ -1,4 +1,4 @@
-//! Where a message came from. Every named type that crosses a hop carries one.
+//! The origin of a message, which accompanies it through every step.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ pub struct Origin {
     pub partition: i32,
     /// The offset in that partition.
     pub offset: i64,
-    /// Kafka's own time stamp in milliseconds since 1970 (UTC), where the broker has one.
+    /// Kafka's timestamp in milliseconds since 1970 (UTC), if the broker has one.
     pub timestamp_ms: Option<i64>,
 }
 

@@ -1,11 +1,10 @@
-//! What Kafka carries beside a message's value, as people and `jq` read it: its key and its headers. `salmock consume`
-//! prints them, and so do the operator's commands.
+//! A message's key and headers as JSON, as `salmock consume` and the operator's commands print them.
 
 use std::fmt::Write as _;
 
 use serde_json::{Map, Value, json};
 
-/// Text if it is text, else hexadecimal digits; and which of them.
+/// Text if the bytes are text, otherwise hexadecimal digits; and which of the two.
 pub fn readable(bytes: &[u8]) -> (&'static str, Value) {
     match std::str::from_utf8(bytes) {
         Ok(text) => ("text", text.into()),
@@ -15,7 +14,7 @@ pub fn readable(bytes: &[u8]) -> (&'static str, Value) {
 
 const HEX: &str = "hex";
 
-/// Two digits a byte, in lower case.
+/// Two digits per byte, in lower case.
 pub fn hex(bytes: &[u8]) -> String {
     bytes
         .iter()
@@ -25,7 +24,7 @@ pub fn hex(bytes: &[u8]) -> String {
         })
 }
 
-/// Adds a message's key as `key`, and `"key_form": "hex"` where its bytes are not text.
+/// Adds a message's key as `key`, and `"key_form": "hex"` if its bytes are not text.
 pub fn add_key(object: &mut Map<String, Value>, key: &[u8]) {
     let (form, value) = readable(key);
     object.insert("key".into(), value);
@@ -34,8 +33,8 @@ pub fn add_key(object: &mut Map<String, Value>, key: &[u8]) {
     }
 }
 
-/// Adds a message's headers, if there are any: as an object `headers`, in which the last of equal names is, and whole, in
-/// their order, as a list `header_list` of `{"key", "value"}`, with `"form": "hex"` where the value's bytes are not text.
+/// Adds a message's headers, if there are any: as an object `headers`, with the last of equal names, and completely, in
+/// their order, as a list `header_list` of `{"key", "value"}`, with `"form": "hex"` if the value's bytes are not text.
 pub fn add_headers<'h>(
     object: &mut Map<String, Value>,
     headers: impl IntoIterator<Item = (&'h str, Option<&'h [u8]>)>,

@@ -1,4 +1,4 @@
-//! Records as JSON by the registry's schemas, as `salmock consume` and the operator's commands show them.
+//! Records as JSON, decoded with the registry's schemas, as `salmock consume` and the operator's commands show them.
 
 use std::collections::HashMap;
 
@@ -8,16 +8,16 @@ use serde_json::Value;
 
 use crate::registry::{Registry, RegistryError};
 
-/// Decodes records by the registry's schemas, which it keeps parsed.
+/// Decodes records with the registry's schemas, which it keeps parsed.
 #[derive(Debug)]
 pub struct RecordDecoder {
     registry: Registry,
-    /// With what is wrong with those that are not read here.
+    /// The parsed schemas, or why they cannot be used.
     schemas: HashMap<u32, Result<Schema, String>>,
 }
 
 impl RecordDecoder {
-    /// Nothing is asked yet.
+    /// Sends no request yet.
     pub fn new(registry: Registry) -> Self {
         Self {
             registry,
@@ -25,12 +25,12 @@ impl RecordDecoder {
         }
     }
 
-    /// The registry that it asks.
+    /// Its registry.
     pub fn registry(&self) -> &Registry {
         &self.registry
     }
 
-    /// The record as JSON ([`confluent_avro::json`]), or what is wrong with it; an error only if a later try could succeed.
+    /// The record as JSON ([`confluent_avro::json`]), or what is wrong with it; an error only if a retry could succeed.
     pub async fn decode(&mut self, frame: &Frame<'_>) -> Result<Result<Value, String>, RegistryError> {
         let id = frame.schema_id;
         if !self.schemas.contains_key(&id) {

@@ -1,4 +1,4 @@
-//! Whether another try can help, and when: the three answers that every error of the pipeline gives.
+//! Whether a retry can help, and when: the three verdicts on every error of the pipeline.
 
 use std::time::Duration;
 
@@ -9,18 +9,18 @@ use crate::service::Shutdown;
 /// What to do about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// Something outside is away or busy: wait (as long as it asked for, if it did) and try again. Never poison.
+    /// Something outside is unavailable or busy: wait (as long as requested, if it was) and retry.
     Retry(Option<Duration>),
-    /// This message can never be carried: keep its bytes in the dead-letter topic and go on.
+    /// This message can never be carried: store its bytes in the dead-letter topic and continue.
     DeadLetter,
-    /// The process cannot go on (wrong configuration, fenced producer): stop, and let the operator act.
+    /// The process cannot continue (invalid configuration, fenced producer): stop, and let the operator act.
     Fatal,
 }
 
-/// Capped exponential waits with jitter (crate `backon`): they double from `first` to `cap`, each plus a random part
-/// of itself.
+/// Capped exponential waits with jitter (crate `backon`): they double from `first` to `cap`, each plus a random part of
+/// itself.
 ///
-/// Jitter (and not a fixed delay) so that replicas that lost the same registry do not return to it together.
+/// The jitter keeps replicas that lost the same registry from returning to it together.
 #[derive(Debug)]
 pub struct Backoff {
     shape: ExponentialBuilder,
@@ -28,7 +28,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Waits of `first`, then twice that, and so on up to `cap`, without an end.
+    /// Waits of `first`, then twice that, and so on up to `cap`, without limit.
     pub fn new(first: Duration, cap: Duration) -> Self {
         let shape = ExponentialBuilder::new()
             .with_min_delay(first)
@@ -41,7 +41,7 @@ impl Backoff {
         }
     }
 
-    /// The next wait; `asked` (a `Retry-After`) is a lower limit that is kept to.
+    /// The next wait; `asked` (a `Retry-After`) is its lower limit.
     pub fn next_wait(&mut self, asked: Option<Duration>) -> Duration {
         let own = self.waits.next().unwrap_or_default();
         asked.map_or(own, |least| least.max(own))
@@ -52,14 +52,14 @@ impl Backoff {
         self.waits = self.shape.build();
     }
 
-    /// Waits on this thread, in small steps, unless the service gives up first; says whether it waited to the end.
+    /// Waits on this thread, in small steps. False if the service gave up first.
     pub fn wait(&mut self, asked: Option<Duration>, shutdown: &Shutdown) -> bool {
         shutdown.wait_unless_given_up(self.next_wait(asked))
     }
 }
 
 impl Default for Backoff {
-    /// 100 ms up to 10 s: quick enough that a restarted registry is noticed, slow enough not to hammer it.
+    /// 100 ms up to 10 s: fast enough to notice a restarted registry, slow enough not to overload it.
     fn default() -> Self {
         Self::new(Duration::from_millis(100), Duration::from_secs(10))
     }

@@ -1,15 +1,16 @@
-//! Text that others wrote, as it may stand in a log line, on a terminal or in an answer of ours. Topic names, registry
-//! answers, a database's errors and messages come over the wire: what in them could begin a line, move a cursor, colour
-//! the screen or turn the order of letters round is shown as `\n` or `\u{1b}`. The bytes themselves are kept where they
-//! are kept on purpose: in dead letters and in databases.
+//! Untrusted text, made safe for log lines, terminals and responses. Topic names, registry answers, a database's errors
+//! and messages come from the network: what could start a line, move a cursor, colour the screen or reverse the order
+//! of letters is shown as `\n` or `\u{1b}`. The bytes themselves are kept only on purpose: in dead letters and in
+//! databases.
 
 use std::borrow::Cow;
 use std::fmt::{self, Display, Write};
 
-/// No text is shown longer than this, in characters: a message of 100,000 bytes makes no log line of as many.
-pub const LONGEST: usize = 2_000;
+/// The maximum length of a shown text, in characters: a message of 100,000 bytes must not become a log line of that
+/// length.
+pub const MAX_CHARS: usize = 2_000;
 
-/// Displays `T` with all that is not printable escaped, and cut after [`LONGEST`] characters.
+/// Displays `T` with unprintable characters escaped, cut after [`MAX_CHARS`] characters.
 ///
 /// ```
 /// let topic = "S_telemetry\u{1b}[2J\nerror: \u{202e}lla";
@@ -24,7 +25,7 @@ impl<T: Display> Display for Printable<T> {
         write!(
             Escaping {
                 out: f,
-                left: LONGEST
+                left: MAX_CHARS
             },
             "{}",
             self.0
@@ -52,13 +53,13 @@ impl Write for Escaping<'_, '_> {
     }
 }
 
-/// Whether a terminal shows the character and does nothing else with it. Combining marks are, as they belong to the
-/// letters of many languages.
+/// Whether a terminal only shows the character. Combining marks are printable, because they belong to the letters of
+/// many languages.
 fn is_printable(c: char) -> bool {
     if c.is_ascii() {
         return !c.is_ascii_control();
     }
-    // Alone, a combining mark would be escaped; after a letter only what has no shape of its own is.
+    // Alone, a combining mark would be escaped; after a letter, only characters without a shape of their own are.
     let mut after_a_letter = [0; 5];
     let length = 1 + c.encode_utf8(&mut after_a_letter[1..]).len();
     after_a_letter[0] = b'a';
@@ -68,8 +69,8 @@ fn is_printable(c: char) -> bool {
     pair.is_some_and(|pair| pair.escape_debug().count() == 2)
 }
 
-/// JSON as text of the same value in which everything that is not printable is escaped: JSON itself asks for that below
-/// U+0020 only. A line break, which is none of a string's, stays.
+/// JSON text of the same value with everything unprintable escaped; JSON itself requires that only below U+0020. Line
+/// breaks, which are never within a string, stay.
 pub fn json(text: &str) -> Cow<'_, str> {
     if text.chars().all(|c| c == '\n' || is_printable(c)) {
         return Cow::Borrowed(text);
@@ -111,7 +112,7 @@ mod tests {
     #[test]
     fn long_text_is_cut() {
         let shown = Printable("x".repeat(100_000)).to_string();
-        assert_eq!(shown.chars().count(), LONGEST);
+        assert_eq!(shown.chars().count(), MAX_CHARS);
         assert!(shown.ends_with("x…"));
     }
 

@@ -1,12 +1,12 @@
-//! stderr, for everything that our processes say there. It may be closed, full, or a pipe that nobody reads: then what is
-//! written is dropped and counted, and no stage waits for it or ends because of it.
+//! Output to stderr, which may be closed, full, or a pipe that nobody reads: then output is dropped and counted, and no
+//! stage waits for it or ends because of it.
 //!
 //! ```text
 //!  log lines, last words ──▶ at most MAX_PENDING bytes ──▶ one thread ──▶ stderr
 //! ```
 //!
-//! The thread exists from [`initial_offsets`] on, which logging calls. Without it (a command that logs nothing) each text is written
-//! at once, by whoever has it.
+//! [`start`] creates the thread; logging calls it. Without it (a command that logs nothing), each text is written at
+//! once by its own thread.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -17,7 +17,7 @@ use prometheus::IntCounter;
 
 use crate::metrics::log_lines_dropped;
 
-/// What may wait for stderr, in bytes: some ten thousand lines.
+/// The queue for stderr, in bytes: about ten thousand lines.
 const MAX_PENDING: usize = 1 << 20;
 /// How long the end of a process waits for a reader of its last lines.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
@@ -40,9 +40,9 @@ macro_rules! stderr_text {
     };
 }
 
-/// What the macros call.
+/// Called by the macros.
 pub fn write(text: fmt::Arguments<'_>) {
-    // One write a text, so that those of several threads do not mix.
+    // One write per text, so that those of several threads do not mix.
     write_bytes(text.to_string().as_bytes());
 }
 
@@ -60,7 +60,7 @@ pub(crate) fn start() {
     }
 }
 
-/// Waits until what was written has left, at most [`FLUSH_TIMEOUT`]: for the end of a process.
+/// Waits until the queue is written, at most [`FLUSH_TIMEOUT`]: for the end of a process.
 pub fn flush() {
     if let Some(queue) = QUEUE.get() {
         queue.flush(FLUSH_TIMEOUT);
@@ -81,7 +81,7 @@ impl Write for Lines {
     }
 }
 
-/// What waits for the thread.
+/// The queue of the thread.
 struct Queue {
     shared: Arc<Shared>,
     dropped: IntCounter,
@@ -98,7 +98,7 @@ struct Pending {
     text: Vec<u8>,
     /// Whether the thread has taken text and not yet written it.
     is_writing: bool,
-    /// Lines that found no room since the last write.
+    /// Lines dropped since the last write.
     dropped: u64,
 }
 
@@ -109,7 +109,7 @@ impl Queue {
         let spawned = std::thread::Builder::new()
             .name("stderr".to_owned())
             .spawn(move || mine.carry(&mut to, &counted));
-        // Without a thread, what is said fills its room and is dropped.
+        // Without a thread, output fills the queue and is dropped.
         drop(spawned);
         Self { shared, dropped }
     }
@@ -173,7 +173,7 @@ mod tests {
 
     use super::*;
 
-    /// A pipe whose reader takes a write only when it is told to.
+    /// A pipe whose reader accepts a write only on request.
     struct Pipe {
         go_on: Receiver<()>,
         written: Sender<String>,
@@ -181,7 +181,7 @@ mod tests {
 
     impl Write for Pipe {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            // An error is a reader that is gone: from then on nothing blocks.
+            // An error means that the reader is gone: from then on nothing blocks.
             let _ = self.go_on.recv();
             let _ = self.written.send(String::from_utf8_lossy(bytes).into_owned());
             Ok(bytes.len())

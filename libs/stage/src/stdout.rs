@@ -1,10 +1,10 @@
-//! Standard output, where a command's answer goes. What cannot be written is an error, as whoever asked has no answer then;
-//! but a reader that has closed the pipe (`| head`) has seen enough.
+//! Standard output, for a command's output. A failed write is an error, because the caller lacks the output; but a
+//! reader that has closed the pipe (`| head`) needs no more.
 
 use std::fmt::Display;
 use std::io::{self, Write};
 
-/// The answer is not written: a full disk, a closed descriptor.
+/// The output cannot be written: a full disk, a closed descriptor.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write to standard output")]
 pub struct StdoutError(#[source] io::Error);
@@ -14,12 +14,12 @@ pub fn line(text: impl Display) -> Result<(), StdoutError> {
     written(writeln!(io::stdout(), "{text}"))
 }
 
-/// Writes what is held back: at the end of a command, as nobody hears of what fails when the process ends.
+/// Flushes the buffer: at the end of a command, because errors at the end of a process are not reported.
 pub fn flush() -> Result<(), StdoutError> {
     written(io::stdout().flush())
 }
 
-/// What a write to standard output means.
+/// The result of a write to standard output.
 pub fn written(result: io::Result<()>) -> Result<(), StdoutError> {
     match result {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(StdoutError(error)),

@@ -1,4 +1,4 @@
-//! Whom an HTTPS client trusts: the system's authorities, or one's own from a file instead of them.
+//! The authorities that an HTTPS client trusts: the system's, or those of a file instead.
 
 use std::path::{Path, PathBuf};
 
@@ -16,12 +16,12 @@ pub enum TlsError {
         #[source]
         source: std::io::Error,
     },
-    /// It holds none.
+    /// It holds no certificate.
     #[error("{path} holds no certificate in PEM form")]
     NoCertificate {
         /// The file.
         path: PathBuf,
-        /// What is wrong in it, if anything is there.
+        /// What is wrong in it, unless it is empty.
         #[source]
         source: Option<reqwest::Error>,
     },
@@ -30,7 +30,7 @@ pub enum TlsError {
     Absent,
 }
 
-/// Makes the client trust the authorities of a PEM file, and no others; without a file it stays as it is.
+/// Makes the client trust only the authorities of a PEM file. Without a file it is unchanged.
 pub fn trusting(builder: ClientBuilder, ca_file: Option<&Path>) -> Result<ClientBuilder, TlsError> {
     let Some(path) = ca_file else {
         return Ok(builder);

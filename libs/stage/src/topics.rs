@@ -1,4 +1,4 @@
-//! Makes topics: the output topics of `saltransform init`, and the dead-letter topic of each stage at its start.
+//! Creates topics: the output topics of `saltransform init`, and the dead-letter topic of each stage when it starts.
 
 use std::time::Duration;
 
@@ -12,30 +12,30 @@ use crate::dead_letter::TOPIC_LIMIT;
 use crate::kafka::OneShotContext;
 use crate::retry::Backoff;
 
-/// How many partitions and copies a new topic gets.
+/// The partitions and replicas of a new topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shape {
     /// Partitions.
     pub partitions: i32,
-    /// Copies of each; -1 leaves it to the broker.
+    /// Replicas of each; -1 leaves it to the broker.
     pub replication: i32,
 }
 
-/// What became of one topic.
+/// The result for one topic.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Created {
     /// It is new.
     New,
-    /// It was there before, and stays as it was.
+    /// It existed before and is unchanged.
     Existing,
-    /// The broker refuses it, in its own words.
+    /// The broker refuses it.
     Refused(RDKafkaErrorCode),
 }
 
-/// Creates those of `names` that do not exist; answers in the order of `names`.
+/// Creates those of `names` that do not exist; the results are in the order of `names`.
 ///
-/// One request carries all of them; the broker is waited for as long as `timeout`. Not with OAUTHBEARER tokens: rdkafka
-/// hands none to its admin client.
+/// One request covers all of them and waits for the broker for at most `timeout`. Not with OAUTHBEARER tokens, which
+/// rdkafka does not pass to its admin client.
 pub async fn create(
     config: &ClientConfig,
     names: &[&str],
@@ -45,7 +45,7 @@ pub async fn create(
 ) -> Result<Vec<Created>, KafkaError> {
     if logs_in_with_token(config) {
         return Err(KafkaError::AdminOpCreation(
-            "topics cannot be made with an OAUTHBEARER token; use a client certificate or SCRAM for this, or Kafka's own \
+            "topics cannot be created with an OAUTHBEARER token; use a client certificate or SCRAM for this, or Kafka's own \
              tools"
                 .to_owned(),
         ));
@@ -74,7 +74,7 @@ pub async fn create(
         .collect())
 }
 
-/// Whether a client logs in with an OAUTHBEARER token, of which rdkafka hands none to its admin client.
+/// Whether a client authenticates with an OAUTHBEARER token, which rdkafka does not pass to its admin client.
 pub fn logs_in_with_token(config: &ClientConfig) -> bool {
     let mechanism = config
         .get("sasl.mechanisms")
@@ -82,7 +82,8 @@ pub fn logs_in_with_token(config: &ClientConfig) -> bool {
     mechanism.is_some_and(|mechanism| mechanism.eq_ignore_ascii_case("OAUTHBEARER"))
 }
 
-/// Whether a topic is there and we may see it. Brokers refuse to make a topic before they look whether it exists.
+/// Whether a topic exists and is visible to this user. Brokers refuse to create a topic before they check whether it
+/// exists.
 fn is_there(config: &ClientConfig, topic: &str) -> bool {
     let Ok(client) = config.create_with_context::<_, BaseProducer<OneShotContext>>(OneShotContext::default())
     else {
@@ -99,12 +100,12 @@ fn is_there(config: &ClientConfig, topic: &str) -> bool {
     })
 }
 
-/// Makes a stage's dead-letter topic if it is missing, and tries again while the broker is away. Runs beside the
-/// messages: a dead letter that comes before its topic waits for it. The topic takes larger messages than others, as a letter
-/// is larger than its message.
+/// Creates a stage's dead-letter topic if it is missing, and retries while the broker is unavailable. Runs beside the
+/// messages: an earlier dead letter waits for the topic. The topic accepts larger messages than others, because a dead
+/// letter is larger than its message.
 ///
-/// Where the broker lets us make no topics, it makes this one itself at the first dead letter, or refuses that one with
-/// a clear error.
+/// If the broker does not allow this user to create topics, it creates this one itself with the first dead letter, or
+/// refuses that with a clear error.
 pub async fn make_dead_letter_topic(config: ClientConfig, topic: String) {
     const TRIES: usize = 20;
     const SHAPE: Shape = Shape {
@@ -114,7 +115,7 @@ pub async fn make_dead_letter_topic(config: ClientConfig, topic: String) {
     if logs_in_with_token(&config) {
         return tracing::info!(
             topic,
-            "dead-letter topic is not made with an OAUTHBEARER token: it has to be there"
+            "dead-letter topic is not created with an OAUTHBEARER token: it has to exist"
         );
     }
     let mut settings = &[("max.message.bytes", TOPIC_LIMIT)][..];
@@ -129,7 +130,7 @@ pub async fn make_dead_letter_topic(config: ClientConfig, topic: String) {
             {
                 tracing::warn!(
                     topic,
-                    "broker refuses a dead-letter topic that takes larger messages than others; making one without that"
+                    "broker refuses a dead-letter topic that accepts larger messages than others; creating one without that"
                 );
                 settings = &[];
                 continue;
@@ -137,22 +138,22 @@ pub async fn make_dead_letter_topic(config: ClientConfig, topic: String) {
             Ok([Created::Refused(code)]) => {
                 let code = *code;
                 let (config, name) = (config.clone(), topic.clone());
-                // Asking blocks.
+                // The request blocks.
                 let found = tokio::task::spawn_blocking(move || is_there(&config, &name)).await;
                 if !found.unwrap_or_default() {
-                    tracing::warn!(topic, %code, "dead-letter topic cannot be made or seen; create it by hand");
+                    tracing::warn!(topic, %code, "dead-letter topic cannot be created or seen; create it by hand");
                 }
                 return;
             }
             Ok(_) => return,
             Err(error) => {
-                tracing::debug!(topic, error = %crate::chain(error), "dead-letter topic not made yet")
+                tracing::debug!(topic, error = %crate::chain(error), "dead-letter topic not created yet")
             }
         }
         tokio::time::sleep(backoff.next_wait(None)).await;
     }
     tracing::info!(
         topic,
-        "dead-letter topic not made: the broker does not answer that request"
+        "dead-letter topic not created: the broker does not answer that request"
     );
 }

@@ -1,5 +1,5 @@
-//! Batches that cannot be decoded, on the embedded broker: their partition stands still and `/ready` names it, or what is
-//! behind them is read if that was asked for. Nothing else is lost, and nothing comes twice.
+//! Batches that cannot be decoded, on the embedded broker: their partition is blocked and `/ready` names it, or later
+//! messages are read if the operator asks for it. Nothing else is lost, and nothing is read twice.
 #![allow(clippy::expect_used, clippy::panic, reason = "a failed step is a failed test")]
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
@@ -19,9 +19,9 @@ use stage::metrics::KafkaMetrics;
 use stage::service::Service;
 
 const TOPIC: &str = "in";
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// All values that were taken, in their order.
+/// All consumed values in order.
 #[derive(Clone, Default)]
 struct Seen(Arc<Mutex<Vec<String>>>);
 
@@ -38,10 +38,10 @@ impl<'m> WorkerFactory<'m> for Seen {
 
 impl<'m> Worker<'m> for Seen {
     fn take(&mut self, batch: Vec<Consumed<'m>>) -> Result<(), WorkerError> {
-        for taken in batch {
-            let value = String::from_utf8_lossy(taken.message.payload().unwrap()).into_owned();
+        for consumed in batch {
+            let value = String::from_utf8_lossy(consumed.message.payload().unwrap()).into_owned();
             self.0.lock().unwrap().push(value);
-            taken.receipt.finish();
+            consumed.receipt.finish();
         }
         Ok(())
     }
@@ -52,7 +52,7 @@ impl<'m> Worker<'m> for Seen {
 }
 
 impl Seen {
-    /// Those of a partition.
+    /// The values of a partition.
     fn of(&self, partition: i32) -> Vec<String> {
         let (seen, prefix) = (self.0.lock().unwrap(), format!("{partition}:"));
         seen.iter()
@@ -99,7 +99,7 @@ impl Stage {
         options.workers = 2;
         options.commit_interval = Duration::from_millis(50);
         options.skip_undecodable_batches = skips;
-        let reporter = Reporter::new(self.metrics.clone(), self.service.readiness.part("kafka"));
+        let reporter = Reporter::new(self.metrics.clone(), self.service.readiness.dependency("kafka"));
         let (seen, shutdown) = (self.seen.clone(), self.service.shutdown.clone());
         self.thread = Some(std::thread::spawn(move || {
             let intake = Intake::new(options, reporter).unwrap();
@@ -107,8 +107,8 @@ impl Stage {
         }));
     }
 
-    /// Each value is a record of one batch. They are long, so that what librdkafka takes for an offset in the middle of a
-    /// batch lies in one of them.
+    /// Each value is a record of one batch. They are long, so that what librdkafka reads as an offset in the middle of
+    /// a batch lies in one of them.
     fn batch(partition: i32, values: &[&str]) -> Batch {
         values.iter().fold(Batch::new(), |batch, value| {
             batch.record(format!("{partition}:{value}{}", ".".repeat(500)).as_bytes(), &[])
@@ -129,11 +129,11 @@ impl Stage {
             .unwrap();
         let mut list = TopicPartitionList::new();
         list.add_partition(TOPIC, partition);
-        let committed = consumer.committed_offsets(list, PATIENCE).unwrap();
+        let committed = consumer.committed_offsets(list, TIMEOUT).unwrap();
         committed.elements()[0].offset()
     }
 
-    /// What `/ready` says of partitions.
+    /// What `/ready` shows for partitions.
     fn said(&self) -> Option<String> {
         let missing = self.service.readiness.missing();
         missing
@@ -170,12 +170,13 @@ impl Drop for Stage {
 fn wait(state: impl Fn() -> Result<(), String>) {
     let start = Instant::now();
     while let Err(state) = state() {
-        assert!(start.elapsed() < PATIENCE, "waited in vain: {state}");
+        assert!(start.elapsed() < TIMEOUT, "waited in vain: {state}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
 
-/// Three kinds that librdkafka meets differently: it goes astray after the first, and stays where it is with the others.
+/// Three kinds that librdkafka handles differently: after the first it continues in the wrong place, with the others it
+/// does not advance.
 fn undecodable(kind: usize, partition: i32) -> Batch {
     let batch = Stage::batch(partition, &["x", "y", "z"]);
     match kind {
@@ -194,7 +195,7 @@ fn stands_still_in_front_of(kind: usize) {
     stage.start(false);
     stage.wait_until_said("in[0] stands still at offset 3, its next batch cannot be decoded (");
     assert_eq!(stage.metrics.blocked.get(), 1);
-    // The other one goes on, and this one does not come again however long it is tried.
+    // The other one continues, and this one is not read however long it is tried.
     for more in 0..20 {
         stage.send(1, &Stage::batch(1, &[&more.to_string()]));
         std::thread::sleep(Duration::from_millis(50));
@@ -217,7 +218,7 @@ fn a_wrong_checksum_holds_its_partition_and_no_other() {
 }
 
 #[test]
-fn what_does_not_unpack_holds_its_partition_and_no_other() {
+fn what_cannot_be_decompressed_holds_its_partition_and_no_other() {
     stands_still_in_front_of(1);
 }
 
@@ -227,7 +228,7 @@ fn an_unknown_codec_holds_its_partition_and_no_other() {
 }
 
 #[test]
-fn what_is_behind_undecodable_batches_is_read_if_that_is_asked_for() {
+fn what_follows_undecodable_batches_is_read_if_that_is_requested() {
     let mut stage = Stage::prepare();
     // The first of a partition, two in a row, one alone, and the last.
     for kind in [0, 0, 1] {
@@ -253,16 +254,16 @@ fn what_is_behind_undecodable_batches_is_read_if_that_is_asked_for() {
         (Offset::Offset(18), Offset::Offset(4), None) => Ok(()),
         other => Err(format!("{other:?}")),
     });
-    // And it goes on as if nothing had been.
+    // And it continues as if nothing had happened.
     stage.send(0, &Stage::batch(0, &["e"]));
     stage.wait_for(0, &["a", "b", "c", "e"]);
     assert_eq!(stage.metrics.blocked.get(), 0);
 }
 
-/// (Of a batch that does not say how large it is, librdkafka tries three times as much each time, and never more than
-/// `receive.message.max.bytes`: this one takes 112 MB of room, more than its own 100 MB.)
+/// For a batch that does not state its size, librdkafka triples its buffer with each attempt, up to
+/// `receive.message.max.bytes`: this one needs 112 MB, more than its default of 100 MB.
 #[test]
-fn a_batch_that_unpacks_to_ninety_megabytes_is_read() {
+fn a_batch_of_ninety_megabytes_decompressed_is_read() {
     let mut stage = Stage::prepare();
     let batch = Batch::new().record(format!("0:large{}", ".".repeat(90_000_000)).as_bytes(), &[]);
     let packed = devstack::raw::zstd(batch.records());
@@ -275,7 +276,7 @@ fn a_batch_that_unpacks_to_ninety_megabytes_is_read() {
 }
 
 #[test]
-fn a_restart_stands_still_in_front_of_the_same_batch() {
+fn a_restart_is_blocked_by_the_same_batch() {
     let mut stage = Stage::prepare();
     stage.send(0, &Stage::batch(0, &["a"]));
     stage.send(0, &undecodable(0, 0));

@@ -1,4 +1,4 @@
-//! The intake on the embedded broker: back-pressure, rebalances and the end, seen by a worker that can be held up.
+//! The intake on the embedded broker: back-pressure, rebalances and the end, with a worker that can be held up.
 #![allow(clippy::expect_used, clippy::panic, reason = "a failed step is a failed test")]
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
@@ -7,14 +7,14 @@ mod consumer;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 
-use consumer::{BUG, Consumer, PATIENCE, Seen, TOPIC, committed, produce, produce_to, send, wait_until};
+use consumer::{BUG, Consumer, Seen, TIMEOUT, TOPIC, committed, produce, produce_to, send, wait_until};
 use devstack::Broker;
 use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::{ClientConfig, Offset};
 use stage::intake::{IntakeOptions, Topics};
 
 #[test]
-fn a_lane_that_is_held_up_pauses_the_intake_within_its_bytes_and_loses_nothing() {
+fn a_worker_that_is_held_up_pauses_the_intake_within_its_bytes_and_loses_nothing() {
     const MESSAGES: usize = 1_000;
     let broker = Broker::start().unwrap();
     broker.create_topic(TOPIC, 2).unwrap();
@@ -24,7 +24,7 @@ fn a_lane_that_is_held_up_pauses_the_intake_within_its_bytes_and_loses_nothing()
     let consumer = Consumer::start(&broker, &seen, |options| options.max_bytes = 100_000);
     wait_until("the intake pauses", || consumer.metrics.paused.get() == 1);
     let in_flight = consumer.metrics.in_flight_bytes.get();
-    // One batch may go over: it was read when there was room.
+    // One batch may exceed the limit: it was read while there was room.
     assert!(
         (100_000..700_000).contains(&in_flight),
         "{in_flight} bytes in flight"
@@ -47,8 +47,8 @@ fn a_second_member_takes_over_without_loss() {
     produce(&broker, 0..EACH, 10);
     wait_until("the first member carries", || seen.distinct() == EACH);
     let second = Consumer::start(&broker, &seen, |_| ());
-    // That nothing is read twice is for the real Kafka to show (tests/faults, "joins and leaves"): while the group is
-    // not at rest the mock broker refuses commits, and then messages are read twice, which at-least-once allows.
+    // That nothing is read twice is tested on a real Kafka (tests/faults, "joins and leaves"): while the group
+    // rebalances, the mock broker refuses commits, and then messages are read twice, which at-least-once allows.
     wait_until("the partitions are shared", || {
         [&first, &second]
             .iter()
@@ -63,7 +63,7 @@ fn a_second_member_takes_over_without_loss() {
 }
 
 #[test]
-fn partitions_that_leave_a_paused_intake_do_not_stand_still_when_they_come_back() {
+fn partitions_that_leave_a_paused_intake_are_read_when_they_return() {
     const EACH: usize = 1_000;
     let broker = Broker::start().unwrap();
     broker.create_topic(TOPIC, 4).unwrap();
@@ -104,8 +104,8 @@ fn what_was_not_finished_is_read_again() {
     next.stop();
 }
 
-/// Whatever librdkafka is doing when the group closes, the intake ends, and knows that it has no partitions any more. (When it
-/// was still asked for its assignment there, one end in 2,500 never came.)
+/// Whatever librdkafka does when the group closes, the intake ends, and knows that it has no partitions. When it was
+/// still asked for its assignment at that time, one stop in 2,500 hung.
 #[test]
 fn intakes_that_come_and_go_end_each_time() {
     eight_at_once(|broker, member| {
@@ -121,8 +121,8 @@ fn intakes_that_come_and_go_end_each_time() {
     });
 }
 
-/// The close of a member finds a rebalance that waits to be answered, and puts another one behind it. (When both were answered,
-/// the second answer went to a group that had ended, and the intake waited for ever.)
+/// A member closes while a rebalance waits for an answer, which adds another one. When both were answered, the second
+/// answer went to a group that had ended, and the intake waited for ever.
 #[test]
 fn a_member_that_closes_within_a_rebalance_ends() {
     eight_at_once(|broker, group| {
@@ -140,7 +140,7 @@ fn a_member_that_closes_within_a_rebalance_ends() {
         });
         first.service.shutdown.ask();
         let second = Consumer::start(broker, &seen, change);
-        // Nothing yet, but that says that the first one knows what it is to give up.
+        // Nothing yet, which shows that the first one knows what to release.
         let answered = second.metrics.rebalances.with_label_values(&["assign"]);
         wait_until("the second member is answered", || answered.get() > 0);
         drop(joined);
@@ -162,9 +162,9 @@ fn eight_at_once(each: impl Fn(&Broker, usize) + Sync) {
     });
 }
 
-/// A process whose worker is gone must not stay in the group and do nothing: it ends, and another takes over.
+/// A process whose worker has ended must not stay idle in the group: it ends, and another takes over.
 #[test]
-fn a_lane_that_panics_ends_the_process() {
+fn a_worker_that_panics_ends_the_process() {
     let broker = Broker::start().unwrap();
     broker.create_topic(TOPIC, 1).unwrap();
     let producer: BaseProducer = ClientConfig::new()
@@ -172,7 +172,7 @@ fn a_lane_that_panics_ends_the_process() {
         .create()
         .unwrap();
     send(&producer, TOPIC, BUG);
-    producer.flush(PATIENCE).unwrap();
+    producer.flush(TIMEOUT).unwrap();
     let consumer = Consumer::start(&broker, &Seen::default(), |_| ());
     wait_until("the intake ends", || consumer.thread.is_finished());
     assert!(consumer.service.shutdown.has_failed());
@@ -193,7 +193,7 @@ fn a_group_that_starts_at_the_end_misses_nothing_once_it_is_ready() {
     wait_until("what came since is carried", || seen.distinct() >= 30);
     consumer.stop();
     assert_eq!(seen.distinct(), 30, "and nothing that came before");
-    // Where it started is committed: what comes while nobody reads is not passed over, though the partition was idle.
+    // The start is committed: messages that arrive while nobody reads are not skipped, although the partition was idle.
     produce(&broker, 40..50, 10);
     let next = Consumer::start(&broker, &seen, latest);
     wait_until("what came in between is carried", || seen.distinct() == 40);

@@ -1,5 +1,5 @@
-//! Where a group goes on reading, what it is told that it has lost, and how far behind it is said to be: on the embedded broker,
-//! which deletes what is older than 5 MiB of a partition, as retention does.
+//! Where a group continues to read, which losses are reported, and its lag: on the embedded broker, which deletes what
+//! is older than 5 MiB of a partition, as retention does.
 #![allow(clippy::expect_used, clippy::panic, reason = "a failed step is a failed test")]
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
@@ -14,14 +14,14 @@ use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use stage::intake::{IntakeOptions, Topics};
 
-/// Messages of which the broker keeps some 4,000 a partition.
+/// Messages of which the broker keeps about 4,000 per partition.
 const LARGE: usize = 1_000;
 
 fn latest(options: &mut IntakeOptions) {
     options.auto_offset_reset = "latest".to_owned();
 }
 
-/// The statistics come often enough for a test.
+/// Statistics frequent enough for a test.
 fn quick(options: &mut IntakeOptions) {
     options.config.set("statistics.interval.ms", "200");
 }
@@ -51,7 +51,7 @@ fn commit(broker: &Broker, offset: i64, metadata: &str) {
 }
 
 #[test]
-fn a_group_whose_offset_retention_overtook_goes_on_at_the_beginning_and_counts_what_is_gone() {
+fn a_group_whose_offset_retention_overtook_continues_at_the_beginning_and_counts_the_loss() {
     for change in [latest, |_: &mut IntakeOptions| ()] {
         let broker = Broker::start().unwrap();
         broker.create_topic(TOPIC, 1).unwrap();
@@ -74,7 +74,7 @@ fn a_group_whose_offset_retention_overtook_goes_on_at_the_beginning_and_counts_w
 }
 
 #[test]
-fn what_retention_takes_from_a_running_stage_is_counted() {
+fn what_retention_deletes_under_a_running_stage_is_counted() {
     let broker = Broker::start().unwrap();
     broker.create_topic(TOPIC, 1).unwrap();
     produce(&broker, 0..100, LARGE);
@@ -94,7 +94,7 @@ fn what_retention_takes_from_a_running_stage_is_counted() {
 }
 
 #[test]
-fn a_group_behind_the_end_of_a_topic_that_was_made_anew_starts_at_its_beginning() {
+fn a_group_beyond_the_end_of_a_recreated_topic_starts_at_its_beginning() {
     let broker = Broker::start().unwrap();
     broker.create_topic(TOPIC, 1).unwrap();
     produce(&broker, 0..10, 10);
@@ -109,7 +109,7 @@ fn a_group_behind_the_end_of_a_topic_that_was_made_anew_starts_at_its_beginning(
 }
 
 #[test]
-fn a_topic_that_was_made_anew_and_is_longer_than_the_old_one_is_read_from_its_beginning() {
+fn a_recreated_topic_that_is_longer_than_the_old_one_is_read_from_its_beginning() {
     let broker = Broker::start().unwrap();
     broker.create_topic(TOPIC, 1).unwrap();
     produce(&broker, 0..10, 10);
@@ -118,7 +118,7 @@ fn a_topic_that_was_made_anew_and_is_longer_than_the_old_one_is_read_from_its_be
     let consumer = Consumer::start(&broker, &seen, latest);
     wait_until("all of it is carried", || seen.distinct() == 10);
     wait_until("and committed", || committed(&broker) == Offset::Offset(10));
-    assert!(ready(&consumer).contains("made anew"));
+    assert!(ready(&consumer).contains("recreated"));
     let recreated = consumer.metrics.recreated.with_label_values(&[TOPIC]).get();
     assert_eq!((recreated, lost(&consumer), seen.twice()), (1, 0, 0));
     consumer.stop();
@@ -130,7 +130,7 @@ fn a_topic_that_was_made_anew_and_is_longer_than_the_old_one_is_read_from_its_be
     assert_eq!(seen.twice(), 0);
 }
 
-/// (librdkafka said `COMMITFAIL`, nobody heard of it, and the lag stayed until another message came.)
+/// librdkafka once reported `COMMITFAIL`, which was ignored, and the lag stayed until another message arrived.
 #[test]
 fn a_commit_that_fails_is_sent_again_without_another_message() {
     let broker = Broker::start().unwrap();
@@ -182,7 +182,7 @@ fn each_assigned_partition_has_a_lag_from_the_start_and_none_once_it_is_given_up
     assert_eq!(lags(), (0, 0.0));
 }
 
-/// (With the group protocol `consumer` the broker matches whole names: `^in` matched none.)
+/// With the group protocol `consumer` the broker matches whole names, so that `^in` matched none.
 #[test]
 fn an_expression_is_found_anywhere_in_a_name() {
     let broker = Broker::start().unwrap();

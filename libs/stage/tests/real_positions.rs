@@ -1,5 +1,5 @@
-//! What the embedded broker cannot show: topics that are deleted and made anew, records that are deleted, transactions' markers,
-//! and a broker that matches expressions itself. On a real Kafka, as `make test` starts it.
+//! What the embedded broker does not offer: recreated topics, deleted records, transaction markers, and a broker that
+//! evaluates expressions itself. On a real Kafka, as `make test` starts it.
 #![allow(clippy::expect_used, clippy::panic, reason = "a failed step is a failed test")]
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
@@ -8,7 +8,7 @@ mod consumer;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use consumer::{Consumer, PATIENCE, Seen, wait_until};
+use consumer::{Consumer, Seen, TIMEOUT, wait_until};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
@@ -25,7 +25,7 @@ struct Kafka {
 }
 
 impl Kafka {
-    /// None where there is none (with CI=true that is a failure).
+    /// None if there is none (with CI=true that is a failure).
     fn with_topic() -> Option<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let is_ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
@@ -68,14 +68,14 @@ impl Kafka {
         made.unwrap().pop().unwrap().unwrap();
     }
 
-    /// Deletes the topic and makes it anew, with no time in between for anybody to notice.
-    fn create_anew(&self) {
+    /// Deletes the topic and recreates it at once, so that nobody notices in between.
+    fn recreate(&self) {
         let deleted = self
             .runtime
             .block_on(self.admin.delete_topics(&[&self.topic], &AdminOptions::new()));
         deleted.unwrap().pop().unwrap().unwrap();
         let topic = NewTopic::new(&self.topic, 1, TopicReplication::Fixed(1));
-        wait_until("the topic is made anew", || {
+        wait_until("the topic is recreated", || {
             let made = self
                 .runtime
                 .block_on(self.admin.create_topics([&topic], &AdminOptions::new()));
@@ -95,7 +95,7 @@ impl Kafka {
     fn produce(&self, values: std::ops::Range<usize>) {
         let producer: BaseProducer = config(&self.broker).create().unwrap();
         self.send(&producer, values);
-        producer.flush(PATIENCE).unwrap();
+        producer.flush(TIMEOUT).unwrap();
     }
 
     fn send(&self, producer: &BaseProducer, values: std::ops::Range<usize>) {
@@ -128,11 +128,11 @@ impl Kafka {
         self.committed_with().0
     }
 
-    /// The group's offset, and what goes with it.
+    /// The group's offset and its metadata.
     fn committed_with(&self) -> (Offset, String) {
         let mut list = TopicPartitionList::new();
         list.add_partition(&self.topic, 0);
-        let committed = self.group().committed_offsets(list, PATIENCE).unwrap();
+        let committed = self.group().committed_offsets(list, TIMEOUT).unwrap();
         let element = &committed.elements()[0];
         (element.offset(), element.metadata().to_owned())
     }
@@ -188,13 +188,13 @@ fn records_that_were_deleted_while_nobody_read_are_counted_and_the_rest_is_read(
 }
 
 #[test]
-fn a_topic_that_is_made_anew_while_it_is_read_is_read_from_its_beginning() {
+fn a_topic_that_is_recreated_while_it_is_read_is_read_from_its_beginning() {
     let Some(kafka) = Kafka::with_topic() else { return };
     kafka.produce(0..10);
     let seen = Seen::default();
     let consumer = kafka.consume(&seen, |_| ());
     wait_until("the old ones are carried", || seen.distinct() == 10);
-    kafka.create_anew();
+    kafka.recreate();
     // More than the old one had: its offset is within the new one.
     kafka.produce(1_000..1_030);
     wait_until("all new ones are carried", || seen.distinct() == 40);
@@ -203,14 +203,14 @@ fn a_topic_that_is_made_anew_while_it_is_read_is_read_from_its_beginning() {
 }
 
 #[test]
-fn a_topic_that_is_made_anew_and_shorter_while_nobody_reads_is_read_from_its_beginning() {
+fn a_topic_that_is_recreated_and_shorter_while_nobody_reads_is_read_from_its_beginning() {
     let Some(kafka) = Kafka::with_topic() else { return };
     kafka.produce(0..100);
     let seen = Seen::default();
     let consumer = kafka.consume(&seen, |_| ());
     wait_until("the old ones are carried", || seen.distinct() == 100);
     consumer.stop();
-    kafka.create_anew();
+    kafka.recreate();
     kafka.produce(1_000..1_030);
     let consumer = kafka.consume(&seen, |_| ());
     wait_until("all new ones are carried", || seen.distinct() == 130);
@@ -232,7 +232,7 @@ fn an_offset_of_a_topic_that_was_deleted_is_not_taken_for_one_of_its_successor()
         committed.0 == Offset::Offset(10) && committed.1.starts_with("id="),
         "{committed:?}"
     );
-    kafka.create_anew();
+    kafka.recreate();
     kafka.produce(1_000..1_030);
     kafka.commit(committed);
     let consumer = kafka.consume(&seen, latest);
@@ -250,7 +250,7 @@ fn an_offset_of_a_topic_that_was_deleted_is_not_taken_for_one_of_its_successor()
     assert_eq!(seen.twice(), 0);
 }
 
-/// The marker at a transaction's end has an offset, too, and nobody gets it: the lag stayed at 1.
+/// The marker at a transaction's end also has an offset, which is never delivered: the lag stayed at 1.
 #[test]
 fn nothing_is_behind_when_everything_of_a_transaction_is_read() {
     let Some(kafka) = Kafka::with_topic() else { return };
@@ -258,15 +258,15 @@ fn nothing_is_behind_when_everything_of_a_transaction_is_read() {
         .set("transactional.id", &kafka.topic)
         .create()
         .unwrap();
-    producer.init_transactions(PATIENCE).unwrap();
+    producer.init_transactions(TIMEOUT).unwrap();
     for transaction in 0..3 {
         producer.begin_transaction().unwrap();
         kafka.send(&producer, transaction * 10..transaction * 10 + 10);
         if transaction == 1 {
-            producer.flush(PATIENCE).unwrap();
-            producer.abort_transaction(PATIENCE).unwrap();
+            producer.flush(TIMEOUT).unwrap();
+            producer.abort_transaction(TIMEOUT).unwrap();
         } else {
-            producer.commit_transaction(PATIENCE).unwrap();
+            producer.commit_transaction(TIMEOUT).unwrap();
         }
     }
     let seen = Seen::default();
@@ -277,7 +277,7 @@ fn nothing_is_behind_when_everything_of_a_transaction_is_read() {
     wait_until("and other tools see that, too", || {
         kafka.committed() == Offset::Offset(33)
     });
-    // What comes then is neither passed over nor read twice.
+    // What arrives then is neither skipped nor read twice.
     kafka.produce(100..110);
     wait_until("the rest is carried", || seen.distinct() == 30);
     wait_until("nothing is behind again", || lag.get() == 0);

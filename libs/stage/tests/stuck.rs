@@ -1,5 +1,5 @@
-//! An intake whose consumer gets stuck while the cluster works, and one whose cluster is away. The embedded broker stands
-//! behind a proxy that answers a client without brokers, or not at all.
+//! An intake whose consumer gets stuck while the cluster works, and one whose cluster is unavailable. The embedded
+//! broker is behind a proxy that answers a client without brokers, or not at all.
 #![allow(clippy::expect_used, clippy::panic, reason = "a failed step is a failed test")]
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
@@ -8,7 +8,7 @@ mod consumer;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use consumer::{PATIENCE, Seen, TOPIC};
+use consumer::{Seen, TIMEOUT, TOPIC};
 use devstack::{Broker, KafkaProxy};
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
@@ -19,7 +19,8 @@ use stage::metrics::KafkaMetrics;
 use stage::service::{Service, Shutdown};
 
 const CLIENT: &str = "intake";
-/// While librdkafka takes in what an answer says of so many, it loses its brokers, and what would have brought them back.
+/// While librdkafka processes a response with this many topics, it loses its brokers, and what would have restored
+/// them.
 const PARTITIONS: i32 = 300;
 const STUCK: Duration = Duration::from_secs(2);
 
@@ -58,7 +59,7 @@ impl Stage {
         options.commit_interval = Duration::from_millis(50);
         options.stuck_timeout = stuck_timeout;
         let seen = Seen::default();
-        let reporter = Reporter::new(metrics.clone(), service.readiness.part("kafka"));
+        let reporter = Reporter::new(metrics.clone(), service.readiness.dependency("kafka"));
         let run = {
             let seen = seen.clone();
             move |shutdown: &Shutdown, say: &dyn Fn(Result<(), IntakeError>)| {
@@ -98,7 +99,7 @@ impl Stage {
             .send(BaseRecord::<(), _>::to(TOPIC).payload(value))
             .map_err(|(e, _)| e)
             .unwrap();
-        producer.flush(PATIENCE).unwrap();
+        producer.flush(TIMEOUT).unwrap();
     }
 
     fn has_read(&self, value: &str) -> bool {
@@ -120,13 +121,13 @@ impl Stage {
 fn wait_until(what: &str, is: impl Fn() -> bool) {
     let start = Instant::now();
     while !is() {
-        assert!(start.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
+        assert!(start.elapsed() < TIMEOUT, "not within {TIMEOUT:?}: {what}");
         std::thread::sleep(Duration::from_millis(10));
     }
 }
 
-/// A fenced broker answers so. After one to some ten such answers librdkafka 2.12 has forgotten all brokers and looks for none
-/// again (its issue 5301).
+/// A fenced broker answers this way. After one to about ten such answers librdkafka 2.12 has forgotten all brokers and
+/// looks for none again (its issue 5301).
 fn reads_on_after_answers_without_brokers(settings: &[(&str, &str)]) {
     // Long enough that the watch does nothing while the brokers are being forgotten.
     let stage = Stage::start(settings, 30 * STUCK);
@@ -148,23 +149,23 @@ fn reads_on_after_answers_without_brokers(settings: &[(&str, &str)]) {
 }
 
 #[test]
-fn a_consumer_that_was_told_of_no_brokers_reads_on() {
+fn a_consumer_that_gets_answers_without_brokers_continues() {
     reads_on_after_answers_without_brokers(&[]);
 }
 
 #[test]
-fn and_so_does_one_that_the_broker_assigns() {
+fn a_consumer_that_the_broker_assigns_also_continues() {
     reads_on_after_answers_without_brokers(&[("group.protocol", "consumer")]);
 }
 
 #[test]
-fn a_consumer_that_gets_no_answer_while_others_do_is_made_anew() {
+fn a_consumer_that_gets_no_answer_while_others_do_is_recreated() {
     let stage = Stage::start(&[], STUCK);
     stage.proxy.silence(|client| client == CLIENT);
     stage.produce("while it is stuck");
-    wait_until("it is made anew", || stage.remedies("all", "remade") == 1);
+    wait_until("it is recreated", || stage.remedies("all", "remade") == 1);
     assert!(!stage.has_read("while it is stuck"));
-    // The first one comes back to life together with the second, and must be in nobody's way.
+    // The first one recovers together with the second, and must not interfere.
     stage.proxy.silence(|_| false);
     wait_until("the message is read", || stage.has_read("while it is stuck"));
     stage.reads("afterwards");
@@ -172,7 +173,7 @@ fn a_consumer_that_gets_no_answer_while_others_do_is_made_anew() {
 }
 
 #[test]
-fn what_is_not_helped_by_new_clients_ends_with_an_error() {
+fn a_stall_that_new_clients_do_not_end_is_an_error() {
     let stage = Stage::start(&[], STUCK);
     stage.proxy.silence(|client| client == CLIENT);
     wait_until("the stage ends", || stage.thread.is_finished());
@@ -185,7 +186,7 @@ fn what_is_not_helped_by_new_clients_ends_with_an_error() {
 }
 
 #[test]
-fn an_outage_is_waited_for_whatever_it_takes() {
+fn an_outage_is_waited_out() {
     let stage = Stage::start(&[], STUCK);
     stage.broker.down().unwrap();
     std::thread::sleep(4 * STUCK);

@@ -9,8 +9,8 @@ use clap::ValueEnum as _;
 use devstack::KafkaProxy;
 use sal::avro::Options;
 use salmock::topic_schema::TopicShape;
+use schema_dir::SchemaDir;
 use stage::lock;
-use stage::schema_dir::SchemaDir;
 
 use crate::allowed::AllowedEnds;
 use crate::answers::Answers;

@@ -14,9 +14,9 @@ use processes::{Moments, Process};
 use rusqlite::{Connection, OpenFlags};
 use sal::avro::Options;
 use salmock::config::{ProduceConfig, Source};
+use schema_dir::SchemaDir;
 use stage::config::{KafkaArgs, RegistryArgs, ServiceArgs};
 use stage::registry::Registry;
-use stage::schema_dir::SchemaDir;
 use stage::service::Service;
 
 const SUBSYSTEM: &str = "ATMCS";

@@ -6,8 +6,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use sal::avro::Options;
+use schema_dir::SchemaDir;
 use serde_json::{Value, json};
-use stage::schema_dir::SchemaDir;
 
 use crate::bench::Bench;
 use crate::config::RunArgs;

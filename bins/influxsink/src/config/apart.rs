@@ -1,4 +1,4 @@
-//! What keeps points of different messages apart that have one series and time.
+//! Flags that keep points of different messages with the same series and time apart.
 
 use clap::Args;
 
@@ -11,10 +11,10 @@ const KAFKA_OFFSET: &str = "kafka.offset";
 /// The flags.
 #[derive(Args, Clone, Debug, Default)]
 pub struct ApartArgs {
-    /// An integer field that tells points of one series and time apart; of several, the first that a record has. Its last
-    /// digits become those of the time that are finer than the record's own: the microseconds of sal_created, three
-    /// nanoseconds of a time in microseconds (with --time-precision ns). A sequence number is best: sal_sequence,
-    /// private_seqNum. kafka.offset is always there; with it, a message that was produced twice is two points
+    /// An integer field that distinguishes points of one series and time; of several, the first that a record has. Its
+    /// last digits become those of the time that are finer than the record's own: the microseconds of sal_created,
+    /// three nanoseconds of a time in microseconds (with --time-precision ns). A sequence number is best: sal_sequence,
+    /// private_seqNum. kafka.offset always exists; with it, a message that was produced twice becomes two points
     #[arg(
         long,
         env = "TIEBREAKERS",
@@ -24,12 +24,12 @@ pub struct ApartArgs {
     )]
     pub tiebreaker: Vec<String>,
 
-    /// A tag of this name that holds the Kafka topic, to keep apart what several topics have under one record name (mirrored
+    /// A tag of this name that holds the Kafka topic, which keeps records of one name in several topics apart (mirrored
     /// sites)
     #[arg(long, env = "TOPIC_TAG", value_name = "TAG", help_heading = "Points")]
     pub topic_tag: Option<String>,
 
-    /// Unit of the times that are written to InfluxDB
+    /// Unit of the times written to InfluxDB
     #[arg(
         long,
         env = "TIME_PRECISION",
@@ -47,7 +47,7 @@ impl ApartArgs {
         fields.cloned().collect()
     }
 
-    /// What lines have beyond their records; refuses what `is_sqlite` cannot hold.
+    /// What lines contain besides their records. An error if `is_sqlite` and SQLite cannot hold it.
     pub(super) fn layout(&self, is_sqlite: bool) -> Result<Layout, ConfigError> {
         if is_sqlite && self.time_precision == Precision::Nanos {
             return Err(ConfigError::NanosInSqlite);

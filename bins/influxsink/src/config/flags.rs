@@ -4,9 +4,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use stage::config::{KafkaArgs, MemberArgs, Moment, RegistryArgs, ServiceArgs, WorkerArgs, moment, seconds};
+use stage::config::{
+    KafkaArgs, MemberArgs, RegistryArgs, ServiceArgs, Timestamp, WorkerArgs, parse_timestamp, seconds,
+};
 use stage::intake::Topics;
-use stage::memory::LEAST_MIB;
+use stage::memory::MIN_MIB;
 
 use confluent_avro::point::Mapping;
 
@@ -41,7 +43,7 @@ pub enum Command {
     Run(Box<RunArgs>),
 }
 
-/// Which write interface of InfluxDB.
+/// The write interface of InfluxDB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Api {
     /// /api/v2/write: InfluxDB 2, 3 and 1.8
@@ -50,7 +52,7 @@ pub enum Api {
     V1,
 }
 
-/// What becomes of a record whose schema cannot be that of its topic.
+/// What happens to a record whose schema cannot be that of its topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum SchemaMismatch {
     /// Its partition waits until the registry has the right schema.
@@ -71,8 +73,8 @@ pub struct RunArgs {
     )]
     pub topics: Vec<String>,
 
-    /// Write all topics whose name matches, new ones included; anchored only where it says ^ or $. Dead letters are
-    /// never among them: topics named *.dead-letter, this sink's own, and messages with a dead letter's headers
+    /// Write all topics whose name matches, including new ones; anchored only by ^ and $. Dead letters are never
+    /// included: topics named *.dead-letter, this sink's own, and messages with a dead letter's headers
     #[arg(long, env = "TOPIC_REGEX", value_name = "REGEX", conflicts_with = "topics")]
     pub topic_regex: Option<String>,
 
@@ -80,8 +82,8 @@ pub struct RunArgs {
     #[arg(long, env = "GROUP", default_value = "influxsink", value_name = "NAME")]
     pub group: String,
 
-    /// Where a group starts that has read nothing yet; `latest` passes over what is there and logs how much. A group that has
-    /// read before goes on where it was, or at the beginning of what retention left
+    /// Where a group starts that has read nothing yet; `latest` skips existing messages and logs how many. A group that
+    /// has read before continues where it was, or at the beginning of what retention left
     #[arg(
         long,
         env = "AUTO_OFFSET_RESET",
@@ -90,7 +92,7 @@ pub struct RunArgs {
     )]
     pub auto_offset_reset: String,
 
-    /// Topic for what cannot be written [default: <group>.dead-letter]
+    /// Topic for messages that cannot be written [default: <group>.dead-letter]
     #[arg(long, env = "DEAD_LETTER_TOPIC", value_name = "TOPIC")]
     pub dead_letter_topic: Option<String>,
 
@@ -145,8 +147,8 @@ pub struct RunArgs {
     )]
     pub database: String,
 
-    /// File that holds the token (for InfluxDB 1: user:password), read again when it changes; or put it
-    /// into the environment: INFLUXDB_TOKEN
+    /// File that holds the token (for InfluxDB 1: user:password), read again when it changes; or set INFLUXDB_TOKEN in
+    /// the environment
     #[arg(
         long,
         env = "INFLUXDB_TOKEN_FILE",
@@ -155,7 +157,7 @@ pub struct RunArgs {
     )]
     pub token_file: Option<PathBuf>,
 
-    /// PEM file of the authorities that may have signed InfluxDB's certificate, instead of the system's
+    /// PEM file of the authorities that sign InfluxDB's certificate, instead of the system's
     #[arg(
         long,
         env = "INFLUXDB_CA_FILE",
@@ -175,12 +177,12 @@ pub struct RunArgs {
     )]
     pub request_timeout: Duration,
 
-    /// Compress requests: a quarter of the bytes for twice the CPU time, for a database that is far away
+    /// Compress requests: a quarter of the bytes for twice the CPU time, for a remote database
     #[arg(long, env = "INFLUXDB_GZIP", help_heading = "Database")]
     pub gzip: bool,
 
-    /// Requests that a worker may have on their way at once. Points that overwrite each other never are: those
-    /// of one measurement whose times overlap go one after the other
+    /// Requests that a worker may have in flight at once. Points that overwrite each other never are: batches of one
+    /// measurement whose times overlap are written one after the other
     #[arg(
         long,
         env = "REQUESTS_IN_FLIGHT",
@@ -224,8 +226,8 @@ pub struct RunArgs {
     )]
     pub flush_interval: Duration,
 
-    /// A field that becomes a tag, as often as needed. Instances of an indexed component need salIndex here
-    /// to be kept apart
+    /// A field that becomes a tag; can be repeated. Instances of an indexed component are only kept apart with salIndex
+    /// here
     #[arg(
         long,
         env = "TAG_FIELDS",
@@ -247,8 +249,7 @@ pub struct RunArgs {
     )]
     pub time_field: Vec<String>,
 
-    /// Take Kafka's time stamp where a record's own time is missing, zero or out of range, instead of
-    /// refusing the record
+    /// Use Kafka's timestamp if a record's own time is missing, zero or out of range, instead of refusing the record
     #[arg(long, env = "TIME_FROM_KAFKA", help_heading = "Points")]
     pub time_from_kafka: bool,
 
@@ -256,41 +257,40 @@ pub struct RunArgs {
     #[command(flatten)]
     pub apart: ApartArgs,
 
-    /// Write only records from this moment on (their time in Kafka), up to --to, and end with a summary on stdout: to
+    /// Write only records from this time on (their time in Kafka), up to --to, and end with a summary on stdout: to
     /// repair a database.
-    /// 2026-11-21T10:00:00Z, 2026-11-21 (UTC) or -90m before now
     #[arg(
-        long, env = "FROM", value_name = "TIME", value_parser = moment, allow_hyphen_values = true,
+        long, env = "FROM", value_name = "TIME", value_parser = parse_timestamp, allow_hyphen_values = true,
         help_heading = "Replay"
     )]
-    pub from: Option<Moment>,
+    pub from: Option<Timestamp>,
 
-    /// Where that ends; what is at this moment is left out. Now, without it
+    /// Where that ends, exclusive; by default now
     #[arg(
-        long, env = "TO", value_name = "TIME", value_parser = moment, allow_hyphen_values = true,
+        long, env = "TO", value_name = "TIME", value_parser = parse_timestamp, allow_hyphen_values = true,
         help_heading = "Replay"
     )]
-    pub to: Option<Moment>,
+    pub to: Option<Timestamp>,
 
-    /// Name of a replay that several replicas share, or that goes on after a restart: they are the group
-    /// <group>.replay-NAME, which stays. Without it each replay is a group of its own, removed at its end; the live
-    /// group is never touched
+    /// Name of a replay that several replicas share, or that continues after a restart: they are the group
+    /// <group>.replay-NAME, which is kept. Without it each replay has its own group, removed at its end; the live group
+    /// is never touched
     #[arg(long, env = "REPLAY", value_name = "NAME", help_heading = "Replay")]
     pub replay: Option<String>,
 
-    /// Memory that the process may take, in MiB: when InfluxDB is away, consuming pauses before that. One batch of each
-    /// broker is unpacked whole, whatever that takes
+    /// Memory of the process, in MiB: while InfluxDB is unavailable, consumption pauses below this. One batch of each
+    /// broker is decompressed whole, whatever that takes
     #[arg(
         long,
         env = "MAX_MEMORY",
         default_value_t = 256,
         value_name = "MIB",
-        value_parser = clap::value_parser!(u32).range(i64::from(LEAST_MIB)..)
+        value_parser = clap::value_parser!(u32).range(i64::from(MIN_MIB)..)
     )]
     pub max_memory: u32,
 
-    /// How long records wait for a schema id that the registry does not know, in seconds: it may lag for a moment. Then they
-    /// are dead letters
+    /// How long records wait for a schema id that the registry does not know, in seconds: it may lag. Then they become
+    /// dead letters
     #[arg(
         long,
         env = "UNKNOWN_SCHEMA_GRACE",
@@ -301,8 +301,8 @@ pub struct RunArgs {
     )]
     pub unknown_schema_grace: Duration,
 
-    /// What becomes of a record whose schema id belongs to another topic, or means another schema than before: a registry
-    /// that has lost its data gives its ids anew
+    /// What happens to a record whose schema id belongs to another topic, or means another schema than before: a
+    /// registry that has lost its data assigns its ids again
     #[arg(
         long,
         env = "SCHEMA_MISMATCH",
@@ -328,13 +328,13 @@ pub struct RunArgs {
     #[command(flatten)]
     pub registry: RegistryArgs,
 
-    /// Logs, metrics, life and end.
+    /// Logging, monitoring and shutdown.
     #[command(flatten)]
     pub service: ServiceArgs,
 }
 
 impl RunArgs {
-    /// For embedded use: the flags' defaults but for these.
+    /// For embedded use: the flags' defaults except for these.
     pub fn new(
         topics: Topics,
         into: impl Into<String>,

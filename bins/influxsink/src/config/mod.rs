@@ -6,17 +6,18 @@ mod flags;
 use std::path::PathBuf;
 
 use reqwest::Url;
-use stage::config::{Moment, Secret, SecretError};
+use stage::config::{KafkaConfigError, Secret, SecretError, Timestamp};
 use stage::dead_letter::{self, FeedsOnItself, LetterFilter};
 use stage::intake::{TimeRange, Topics};
 use stage::memory::MemoryShares;
+use stage::registry::{Registry, RegistrySetupError};
 
 pub use apart::ApartArgs;
 pub use flags::{Api, Cli, Command, RunArgs, SchemaMismatch};
 
 use crate::batch::BatchLimits;
 use crate::line::Layout;
-use crate::write::{InfluxTarget, Place, Token};
+use crate::write::{InfluxSetupError, InfluxTarget, Place, Token};
 use confluent_avro::point::Mapping;
 
 /// A flag or file that cannot be used.
@@ -32,7 +33,7 @@ pub enum ConfigError {
     #[error("cannot use --token-file")]
     TokenFile(#[from] SecretError),
     /// `--topic-regex`.
-    #[error("--topic-regex {regex:?} is no regular expression")]
+    #[error("--topic-regex {regex:?} is not a regular expression")]
     Regex {
         /// As given.
         regex: String,
@@ -44,23 +45,32 @@ pub enum ConfigError {
     #[error("nothing is between --from {from} and --to {to}")]
     EmptyRange {
         /// As understood.
-        from: Moment,
+        from: Timestamp,
         /// As understood.
-        to: Moment,
+        to: Timestamp,
     },
     /// The sink's own dead letters would be its input.
     #[error(transparent)]
     FeedsOnItself(#[from] FeedsOnItself),
     /// `--replay` alone.
-    #[error("--replay names a replay of a time range: say --from, --to or both")]
+    #[error("--replay names a replay of a time range: give --from, --to or both")]
     ReplayOfWhat,
     /// `--time-precision ns` into SQLite.
     #[error("--time-precision ns: the column time of a SQLite file has microseconds")]
     NanosInSqlite,
+    /// A librdkafka setting.
+    #[error("cannot use the Kafka settings")]
+    Kafka(#[from] KafkaConfigError),
+    /// The registry's client.
+    #[error(transparent)]
+    Registry(#[from] RegistrySetupError),
+    /// InfluxDB's client.
+    #[error(transparent)]
+    Influx(#[from] InfluxSetupError),
     /// `--topic-tag`.
     #[error("--topic-tag {0:?}: expected a name of letters, digits, '_' and '-' other than time")]
     TopicTag(String),
-    /// Names that are one too many times there or empty.
+    /// The name of a field is empty or contains white space.
     #[error("--{flag} has {name:?}, expected a field's name")]
     FieldName {
         /// The flag.
@@ -79,7 +89,7 @@ pub enum To {
     Sqlite(PathBuf),
 }
 
-/// What the flags say, checked; nothing has been opened yet.
+/// The checked configuration; nothing has been opened yet.
 #[derive(Clone, Debug)]
 pub struct Config {
     pub(crate) topics: Topics,
@@ -87,7 +97,7 @@ pub struct Config {
     pub(crate) letters: LetterFilter,
     pub(crate) group: String,
     pub(crate) range: Option<TimeRange>,
-    /// Whether the group is of no use once this process has ended: a replay that has no name.
+    /// Whether the group is useless once this process has ended: a replay without a name.
     pub(crate) is_passing: bool,
     pub(crate) memory: MemoryShares,
     pub(crate) workers: usize,
@@ -99,7 +109,7 @@ pub struct Config {
 }
 
 impl RunArgs {
-    /// Checks everything that can be checked without opening a port or asking anyone.
+    /// Checks everything that can be checked without opening a port or a connection.
     pub fn check(&self) -> Result<Config, ConfigError> {
         let topics = match &self.topic_regex {
             Some(regex) => {
@@ -127,6 +137,8 @@ impl RunArgs {
                 });
             }
         }
+        self.kafka.client_config(&[])?;
+        Registry::new(&self.registry)?;
         let range = self.range()?;
         let memory = MemoryShares::of(self.max_memory);
         let workers = self.workers.count();
@@ -148,7 +160,7 @@ impl RunArgs {
             workers,
             to,
             limits: BatchLimits {
-                // Of each worker's: one that fills, those on their way, and these compressed.
+                // Per worker: one that fills, those in flight, and these compressed.
                 bytes: (self.batch_bytes as usize)
                     .min(memory.output / ((1 + 2 * self.requests_in_flight as usize) * workers)),
                 points: self.batch_points as usize,
@@ -169,7 +181,7 @@ impl RunArgs {
         let (from, to) = match (self.from, self.to) {
             (None, None) if self.replay.is_some() => return Err(ConfigError::ReplayOfWhat),
             (None, None) => return Ok(None),
-            (from, to) => (from, to.unwrap_or_else(Moment::now)),
+            (from, to) => (from, to.unwrap_or_else(Timestamp::now)),
         };
         if let Some(from) = from.filter(|from| *from >= to) {
             return Err(ConfigError::EmptyRange { from, to });
@@ -221,14 +233,16 @@ impl RunArgs {
                 database: self.database.clone(),
             },
         };
-        Ok(To::Influx(InfluxTarget {
+        let target = InfluxTarget {
             base,
             place,
             token,
             gzip: self.gzip,
             timeout: self.request_timeout,
             ca_file: self.influxdb_ca_file.clone(),
-        }))
+        };
+        target.check()?;
+        Ok(To::Influx(target))
     }
 }
 
@@ -279,7 +293,7 @@ mod tests {
             parse(&["--topic-regex", "x"]).unwrap().check().unwrap().topics,
             Topics::Matching(_)
         ));
-        assert!(error(&["--topic-regex", "("]).contains("no regular expression"));
+        assert!(error(&["--topic-regex", "("]).contains("not a regular expression"));
     }
 
     #[test]
@@ -334,7 +348,7 @@ mod tests {
         let named = check(&["t", "--from", "-1h", "--replay", "night", "--group", "efd"]);
         assert_eq!(named.group, "efd.replay-night");
         assert!(error(&["t", "--from", "2026-01-02", "--to", "2026-01-01"]).contains("nothing is between"));
-        assert!(error(&["t", "--replay", "night"]).contains("say --from"));
+        assert!(error(&["t", "--replay", "night"]).contains("give --from"));
         assert!(
             parse(&["t", "--from", "noon"])
                 .unwrap_err()

@@ -1,17 +1,17 @@
-//! Escaping in line protocol (InfluxData's line protocol reference, "Special characters"), and the refusal of
-//! what no escape helps: InfluxDB has none for line breaks in tags, nor for a backslash that ends one.
+//! Escaping in line protocol (InfluxData's line protocol reference, "Special characters"), and the refusal of what
+//! cannot be escaped: line breaks in tags, and a backslash at the end of a tag.
 
 use super::Refusal;
 
-/// Writes a string field's value without its quotes: `"` and `\` get a backslash; all else stands for itself,
-/// line breaks too.
+/// Writes a string field's value without its quotes: `"` and `\` get a backslash; everything else, including line
+/// breaks, is unchanged.
 pub(super) fn text(value: &str, out: &mut Vec<u8>) {
     let mut rest = value.as_bytes();
     while let Some(at) = rest.iter().position(|byte| matches!(byte, b'"' | b'\\')) {
         let (plain, special) = rest.split_at(at);
         out.extend_from_slice(plain);
         out.push(b'\\');
-        // The special character itself, so that the search goes on after it.
+        // The special character itself, so that the search continues after it.
         let (one, after) = special.split_at(1);
         out.extend_from_slice(one);
         rest = after;
@@ -21,9 +21,9 @@ pub(super) fn text(value: &str, out: &mut Vec<u8>) {
 
 /// Writes a tag's value: comma, equals sign and space get a backslash.
 ///
-/// Refused are: an empty value (InfluxDB takes the line for malformed), control characters (a line break
-/// would begin another line, under another measurement), and a backslash at the end or before one of the
-/// three (parsers disagree on what it means).
+/// Refused are: an empty value (InfluxDB rejects the line as malformed), control characters (a line break would start
+/// another line, under another measurement), and a backslash at the end or before one of the three (parsers disagree on
+/// its meaning).
 pub(super) fn tag(tag: &str, value: &str, out: &mut Vec<u8>) -> Result<(), Refusal> {
     let refuse = |refusal: fn(String) -> Refusal| Err(refusal(tag.to_owned()));
     if value.is_empty() {

@@ -1,15 +1,15 @@
-//! What a line has beyond its record: the tag of the Kafka topic, and digits of the time that keep apart what would
-//! otherwise be one point.
+//! What a line contains besides its record: the tag of the Kafka topic, and digits of the time that keep apart what
+//! would otherwise be one point.
 //!
 //! A database holds one point for a series (measurement and tags) and time: of two messages with the same, the later
-//! one stays. Where a record's time is coarser than what is written (`sal_created` has milliseconds), the free digits
-//! can hold a number that the *message* has: a sequence number, which a message that is produced twice has twice, or
-//! its offset in Kafka. They never depend on what was seen before, so that a replay, another replica and the process
-//! after a crash put the same message at the same place.
+//! one remains. If a record's time is coarser than the written one (`sal_created` has milliseconds), the free digits
+//! can hold a number of the *message*: a sequence number, which a message that is produced twice has twice, or its
+//! offset in Kafka. They never depend on earlier messages, so that a replay, another replica and the process after a
+//! crash place the same message at the same time.
 
 use confluent_avro::point::time::{LAST_MICROS, TimeFault, TimeUnit};
 
-/// The unit of the times that are written.
+/// The unit of the written times.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Precision {
     /// Microseconds
@@ -21,21 +21,21 @@ pub enum Precision {
     Nanos,
 }
 
-/// What the operator chose; the same for all lines.
+/// The operator's choice, the same for all lines.
 #[derive(Clone, Debug, Default)]
 pub struct Layout {
     /// The unit of times.
     pub precision: Precision,
     /// The tag that holds the Kafka topic.
     pub topic_tag: Option<String>,
-    /// Whether the offset stands in where a record has no tiebreaker of its own.
+    /// Whether the offset is used if a record has no tiebreaker of its own.
     pub offset_is_tiebreaker: bool,
 }
 
-/// What the line's message has beside its record.
+/// What a line needs from its message besides the record.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Source<'m> {
-    /// The time stamp to use where the record has none that is usable; `None` refuses such records.
+    /// The timestamp to use if the record has no usable one; `None` refuses such records.
     pub kafka_millis: Option<i64>,
     /// The topic.
     pub topic: &'m str,
@@ -43,7 +43,7 @@ pub struct Source<'m> {
     pub offset: i64,
 }
 
-/// A point's time in all its detail.
+/// A point's time in full precision.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Time {
     pub(super) micros: i64,
@@ -54,7 +54,7 @@ pub(super) struct Time {
 }
 
 impl Time {
-    /// The number that is written, of `precision`, with the tiebreaker in the digits that the time leaves free.
+    /// The written number in `precision`, with the tiebreaker in the digits that the time leaves free.
     pub(super) fn written(self, precision: Precision, tiebreaker: Option<i64>) -> Result<i64, TimeFault> {
         let free_micros = if self.unit == TimeUnit::Millis { 1_000 } else { 1 };
         let digits = |free: i64| tiebreaker.map_or(0, |number| number.rem_euclid(free));

@@ -1,7 +1,7 @@
-//! Line protocol: the third step of the data's way. [`LineEncoder`] runs a schema's [`Plan`] over a record's
-//! bytes and writes the values into a batch's buffer as they are read: one pass, no value in between.
+//! Line protocol, the third step of the data flow. [`LineEncoder`] runs a schema's [`Plan`] over a record's bytes and
+//! writes the values into a batch's buffer as they are read: one pass, without intermediate values.
 //!
-//! What the line protocol cannot carry is never written wrongly:
+//! What line protocol cannot carry is never written incorrectly:
 //! - NaN and ±Inf: the field is left out and counted, the point stays;
 //! - a record without a field that is left, a tag that is empty or holds a line break, a time that is
 //!   missing: the point is refused, with a reason, and its message goes to the dead-letter topic.
@@ -21,8 +21,7 @@ use layout::Time;
 use confluent_avro::point::time::{self, TimeFault, TimeUnit};
 use confluent_avro::point::{Key, Name, Plan, PointSink};
 
-/// The longest line that is written. The largest SAL topic makes one of about 600 kB; InfluxDB 1 takes
-/// requests of 25 MB.
+/// The maximum length of a line. The largest SAL topic makes one of about 600 kB; InfluxDB 1 accepts requests of 25 MB.
 pub const MAX_LINE_BYTES: usize = 4 << 20;
 
 /// A point that was written.
@@ -30,13 +29,13 @@ pub const MAX_LINE_BYTES: usize = 4 << 20;
 pub struct Encoded {
     /// The point's time, microseconds since 1970 UTC.
     pub time_micros: i64,
-    /// Whether that is Kafka's time stamp, as the record's own could not be used.
+    /// Whether that is Kafka's timestamp because the record's own is not usable.
     pub time_from_kafka: bool,
     /// Fields left out of it.
     pub left_out: LeftOut,
     /// Bytes of measurement and tags, with which its line begins.
     pub series_bytes: usize,
-    /// Whether messages of different times may have this one, as it is coarser in the record, or cut.
+    /// Whether messages of different times may have this one, because the record's time is coarser, or is truncated.
     pub is_coarse: bool,
 }
 
@@ -49,7 +48,7 @@ pub struct LeftOut {
     pub reserved_name: u64,
 }
 
-/// Writes records as lines. Reuse one: it keeps its buffers.
+/// Writes records as lines. It keeps its buffers, so reuse it.
 #[derive(Debug, Default)]
 pub struct LineEncoder {
     tags: Vec<u8>,
@@ -57,7 +56,7 @@ pub struct LineEncoder {
 }
 
 impl LineEncoder {
-    /// Of lines with this layout; the default has microseconds and nothing added.
+    /// An encoder of lines with this layout; the default has microseconds and nothing added.
     #[must_use]
     pub fn new(layout: Layout) -> Self {
         Self {
@@ -81,7 +80,7 @@ impl LineEncoder {
         self.encode_from(plan, avro, &source, lines)
     }
 
-    /// Appends the record's line, with its newline, to `lines`; after a refusal `lines` is as it was.
+    /// Appends the record's line, with its newline, to `lines`. After a refusal, `lines` is unchanged.
     pub fn encode_from(
         &mut self,
         plan: &Plan,
@@ -120,7 +119,7 @@ impl LineEncoder {
             limit,
             too_long: false,
             time: Err(TimeFault::Missing),
-            // Of a double; microseconds are all that it holds.
+            // From a double, which holds only microseconds.
             unit: TimeUnit::Seconds,
             nanos: 0,
             tiebreaker: None,
@@ -144,7 +143,7 @@ impl LineEncoder {
         if too_long {
             return Err(Refusal::TooLong);
         }
-        // Each field began with a comma; the first one's is where the space belongs.
+        // Each field starts with a comma; the first one's is replaced by the space.
         match lines.get_mut(fields_start) {
             Some(first) => *first = b' ',
             None => return Err(Refusal::NoFields),
@@ -176,7 +175,7 @@ impl LineEncoder {
     }
 }
 
-/// A line that is being written: fields go to their place, tags wait aside, as they may come after fields.
+/// A line being written: fields are appended, tags are kept apart, because they may follow fields.
 struct Line<'b> {
     lines: &'b mut Vec<u8>,
     tags: &'b mut Vec<u8>,
@@ -214,7 +213,7 @@ impl Line<'_> {
             self.lines.push(b'=');
         }
         if let Some(index) = name.index {
-            // In place of the equals sign.
+            // Replaces the equals sign.
             self.lines.pop();
             self.index(index);
         }
@@ -252,7 +251,7 @@ impl PointSink for Line<'_> {
         }
     }
 
-    /// Shortest for a `float`: 0.1 stays 0.1, and reading it as a `float` gives the same one back.
+    /// The shortest form of a `float`: 0.1 stays 0.1, and parsing it as a `float` returns the same value.
     #[inline]
     fn float(&mut self, name: Name<'_>, value: f32) {
         if value.is_finite() {

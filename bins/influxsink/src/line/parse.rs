@@ -1,9 +1,9 @@
-//! Reads the lines that [`super::LineEncoder`] wrote: the SQLite destination stores points by the same text
-//! that InfluxDB gets, so that both hold the same values under the same names.
+//! Parses the lines of [`super::LineEncoder`]: the SQLite destination stores points from the same text that InfluxDB
+//! gets, so that both hold the same values under the same names.
 
 use std::borrow::Cow;
 
-/// A point as its line says it.
+/// A point in its line.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Point<'l> {
     /// The measurement.
@@ -29,17 +29,17 @@ pub enum FieldValue<'l> {
     Text(Cow<'l, str>),
 }
 
-/// Text that is no line of ours.
+/// The text is not a line of the encoder.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("expected {expected} before {found:?}")]
 pub struct ParseError {
-    /// What should have come.
+    /// What was expected.
     pub expected: &'static str,
-    /// The start of what came.
+    /// The start of the remaining text.
     pub found: String,
 }
 
-/// Reads one line, and returns what follows its newline.
+/// Parses one line, and returns what follows its newline.
 pub fn line(text: &str) -> Result<(Point<'_>, &str), ParseError> {
     let end = text
         .find([',', ' '])

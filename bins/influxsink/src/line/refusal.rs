@@ -11,7 +11,7 @@ pub enum Refusal {
     #[error(transparent)]
     Decode(#[from] DecodeError),
     /// It has no usable time.
-    #[error("{0}; --time-field names the field, --time-from-kafka takes Kafka's time stamp instead")]
+    #[error("{0}; --time-field names the field, --time-from-kafka uses Kafka's timestamp instead")]
     Time(TimeFault),
     /// All of its fields are null, NaN, infinite, or tags.
     #[error("no field is left: all are null, not finite, or tags")]
@@ -56,7 +56,7 @@ impl Refusal {
 
     /// The step of the sink that refused it.
     #[must_use]
-    pub fn stage(&self) -> &'static str {
+    pub fn step(&self) -> &'static str {
         match self {
             Refusal::Decode(_) => "decode",
             _ => "line",

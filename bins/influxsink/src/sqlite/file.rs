@@ -1,9 +1,9 @@
-//! The file under a SQLite connection. A process that holds a file open writes to it for ever, though somebody removed it or
-//! put another in its place: commits succeed and nobody can read them. So device and inode of what is at the path are looked
-//! at before and after each transaction.
+//! The file under a SQLite connection. A process that holds a file open keeps writing to it even if the file was
+//! removed or replaced: commits succeed and nobody can read them. Therefore the device and inode at the path are
+//! checked before and after each transaction.
 //!
-//! The file's write-ahead log counts, too: what is committed is in it alone, until a checkpoint. Only metadata is read: closing
-//! a second descriptor of the file would drop SQLite's locks on it (fcntl, POSIX).
+//! The same applies to the file's write-ahead log, which alone holds commits until a checkpoint. Only metadata is read:
+//! closing a second descriptor of the file would drop SQLite's locks on it (fcntl, POSIX).
 
 use std::ffi::OsString;
 use std::fs::Metadata;
@@ -27,7 +27,7 @@ impl Identity {
     }
 }
 
-/// A connection, and the file that it had at its path when it was opened.
+/// A connection, and the file that was at its path when it was opened.
 #[derive(Debug)]
 pub(super) struct OpenFile {
     /// `None` only while it is closed.
@@ -35,7 +35,7 @@ pub(super) struct OpenFile {
     path: PathBuf,
     log_path: PathBuf,
     file: Identity,
-    /// Known once the first transaction has made it.
+    /// Known once the first transaction has created it.
     log: Option<Identity>,
     bytes: u64,
 }
@@ -44,7 +44,7 @@ pub(super) struct OpenFile {
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Lost {
     #[error(
-        "{0:?} was removed while it was written to: put it back, or make an empty file there to go on with a new database"
+        "{0:?} was removed while it was written to: put it back, or create an empty file there to continue with a new database"
     )]
     Removed(PathBuf),
     #[error("{0:?} was replaced by another file while it was written to")]
@@ -67,7 +67,7 @@ pub(super) enum OpenError {
 }
 
 impl OpenFile {
-    /// Opens the file, or makes it.
+    /// Opens the file, or creates it.
     pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
         let removed = || Lost::Removed(path.to_owned());
         let before = Identity::at(path);
@@ -95,7 +95,7 @@ impl OpenFile {
         })
     }
 
-    /// Opens a file that must be there; one that is `suspect` is looked through.
+    /// Opens a file that must exist; one that is `suspect` is checked.
     pub(super) fn open_again(path: &Path, suspect: bool) -> Result<Self, OpenError> {
         if !path.exists() {
             return Err(Lost::Removed(path.to_owned()).into());
@@ -117,7 +117,7 @@ impl OpenFile {
         self.connection.as_mut()
     }
 
-    /// Whether what the connection writes to is what is at the path.
+    /// Whether the connection writes to the file at the path.
     pub(super) fn check(&mut self) -> Result<(), Lost> {
         let found = self
             .path
@@ -140,11 +140,11 @@ impl OpenFile {
 }
 
 impl Drop for OpenFile {
-    /// What is left in the log goes into the file that it belongs to, wherever that is now, and the log is emptied: SQLite
-    /// leaves both alone where the file has moved, and would take the log for a part of the next file at this path.
+    /// Writes the rest of the log into its file, wherever that is now, and empties the log: SQLite leaves both alone if
+    /// the file has moved, and would take the log for a part of the next file at this path.
     ///
-    /// Then the last connection to a file removes its log, by its *name*. Where that is the log of another database by
-    /// now, the connection is left open instead.
+    /// Then the last connection to a file removes its log, by *name*. If that is the log of another database by now,
+    /// the connection is left open instead.
     fn drop(&mut self) {
         let Some(connection) = self.connection.take() else {
             return;

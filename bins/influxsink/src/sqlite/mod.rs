@@ -1,16 +1,16 @@
-//! SQLite as the embedded alternative to InfluxDB: one table a measurement, one column a field, by the same
-//! lines and the same rules.
+//! SQLite as the embedded alternative to InfluxDB: one table per measurement, one column per field, from the same lines
+//! and by the same rules.
 //!
 //! - The key is InfluxDB's: `PRIMARY KEY (time, tags…)`, `time` in microseconds since 1970 UTC. A point that
 //!   comes again merges its fields into the row: new values win, others stay.
-//! - Columns are added as fields appear, and keep the type that a field had first (`REAL`, `INTEGER`,
-//!   `BOOLEAN`, `TEXT`); a point that brings another type is rejected, as InfluxDB does.
-//! - One transaction a request: a rejected point leaves nothing of the others. If several are rejected, the answer says
-//!   which (`line 2: …`), and the others are written without them.
-//! - Names are quoted, so that none of them can be anything but a name. SQLite ignores their case: `Temp`
-//!   beside `temp` is rejected, column or table.
-//! - A file that is removed, replaced or cut while it is open is a database that is away ([`file`]). The sink goes on
-//!   with what is at the path then, and makes no file itself: what is mounted there may come back.
+//! - Columns are added as fields appear, and keep the type of a field's first value (`REAL`, `INTEGER`, `BOOLEAN`,
+//!   `TEXT`); a point with another type is rejected, as InfluxDB does.
+//! - One transaction per request: if a point is rejected, none of the others is stored. The answer names all rejected
+//!   ones (`line 2: …`), and the others are written without them.
+//! - Names are quoted, so that they can only be names. SQLite ignores their case: `Temp` beside `temp` is rejected,
+//!   column or table.
+//! - A file that is removed, replaced or truncated while it is open counts as an unavailable database ([`file`]). The
+//!   sink continues with the file at the path, and does not create one itself: a lost mount may return.
 
 mod file;
 mod table;
@@ -36,20 +36,20 @@ pub struct SqliteWriter {
 #[derive(Debug)]
 struct Store {
     path: PathBuf,
-    /// None while the file is away.
+    /// None while the file is unavailable.
     file: Option<OpenFile>,
-    /// Whether the file is to be looked through before it is used again.
+    /// Whether the file has to be checked before it is used again.
     suspect: bool,
     tables: HashMap<String, Table>,
 }
 
 impl SqliteWriter {
-    /// Opens the file, or makes it.
+    /// Opens the file, or creates it.
     pub fn open(path: &Path) -> Result<Self, rusqlite::Error> {
         let file = match OpenFile::open(path) {
             Ok(file) => Some(file),
             Err(OpenError::Sqlite(error)) => return Err(error),
-            // Somebody is at it just now.
+            // Another process is using it.
             Err(OpenError::Lost(_) | OpenError::Damaged { .. }) => None,
         };
         let store = Store {
@@ -77,7 +77,7 @@ impl Store {
         }
         let known = !self.tables.is_empty();
         let mut stored = self.write(lines);
-        // What was noted of tables is of the transaction, and may be older than what others did to them.
+        // The known tables belong to the transaction, and may be older than changes by other processes.
         if matches!(&stored, Err(error) if known && matches!(error.answer(), WriteResult::Rejected { .. })) {
             self.tables.clear();
             stored = self.write(lines);
@@ -85,12 +85,12 @@ impl Store {
         if let Err(error) = &stored {
             self.tables.clear();
             if error.is_damage() {
-                // What is at the path may be mended or replaced by the next time.
+                // The file at the path may be repaired or replaced by the next time.
                 self.file = None;
                 self.suspect = true;
             }
         }
-        // A commit to a file that is not there any more is none.
+        // A commit to a removed file does not count.
         if let Err(lost) = self.check() {
             return away(&lost.into());
         }
@@ -100,7 +100,7 @@ impl Store {
         }
     }
 
-    /// The file that is at the path, opened.
+    /// Opens the file at the path.
     fn open_again(&mut self) -> Result<(), OpenError> {
         if self.file.is_some() && self.check().is_ok() {
             return Ok(());
@@ -112,7 +112,7 @@ impl Store {
         Ok(())
     }
 
-    /// Closes a file that is lost, and says so.
+    /// Closes a lost file, and logs it.
     fn check(&mut self) -> Result<(), Lost> {
         let Some(file) = &mut self.file else {
             return Ok(());
@@ -123,7 +123,7 @@ impl Store {
         tracing::error!(
             path = ?self.path,
             reason = %lost,
-            "database file is lost: points that were written to it are where it went; write them again with --from --to if they \
+            "database file is lost: the points written to it are wherever it is now; write them again with --from --to if they \
              are gone"
         );
         self.suspect |= matches!(lost, Lost::Shorter(_));
@@ -147,13 +147,13 @@ impl Store {
     }
 }
 
-/// Stores the lines, or none of them.
+/// Stores all lines or none.
 fn write(
     connection: &mut Connection,
     tables: &mut HashMap<String, Table>,
     mut rest: &str,
 ) -> Result<(), StoreError> {
-    // At once a writer: a reader that became one could only fail.
+    // A writer from the start: a reader could only fail to become one.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut refused = Vec::new();
     let mut number = 0;
@@ -177,7 +177,7 @@ fn write(
         match store() {
             Ok(()) => {}
             Err(error) if error.is_of_the_point() => {
-                // It may have noted columns that it did not make.
+                // It may have noted columns that it did not create.
                 tables.remove(point.measurement);
                 refused.push((number, error));
             }
@@ -191,7 +191,7 @@ fn write(
     }
 }
 
-/// The first one's words, then each with its line, as a writer reads them (`write::suspects`).
+/// The first message, then each with its line, in the form that a writer interprets (`write::suspects`).
 fn several(refused: &[(usize, StoreError)]) -> StoreError {
     let mut words = refused
         .first()
@@ -203,7 +203,7 @@ fn several(refused: &[(usize, StoreError)]) -> StoreError {
     StoreError::Several(words)
 }
 
-/// The file is not there, or not usable; nothing is wrong with the points.
+/// The file is missing or unusable; nothing is wrong with the points.
 fn away(error: &OpenError) -> WriteResult {
     if let OpenError::Sqlite(error) = error
         && matches!(

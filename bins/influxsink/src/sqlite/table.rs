@@ -1,4 +1,4 @@
-//! One measurement's table: made and widened as its points need it, and rows put into it.
+//! One measurement's table: created and extended as its points need it, and rows inserted into it.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use rusqlite::{ErrorCode, OptionalExtension as _, ToSql, Transaction};
 use crate::line::parse::{self, FieldValue, Point};
 use crate::write::WriteResult;
 
-/// SQLite's limit as it is compiled by default (`SQLITE_MAX_COLUMN`).
+/// SQLite's default limit (`SQLITE_MAX_COLUMN`).
 const MAX_COLUMNS: usize = 2_000;
 
 /// A table as it is in the file, or will be once the transaction is committed.
@@ -46,7 +46,7 @@ pub(super) enum StoreError {
 }
 
 impl StoreError {
-    /// Whether the point alone is at fault, and others of its request are not.
+    /// Whether only this point is the cause, and others of its request are not.
     pub(super) fn is_of_the_point(&self) -> bool {
         match self {
             StoreError::CaseOfTable(..)
@@ -58,7 +58,7 @@ impl StoreError {
         }
     }
 
-    /// Whether the file's content is no database, or not a whole one.
+    /// Whether the file's content is not a complete database.
     pub(super) fn is_damage(&self) -> bool {
         let StoreError::Sqlite(error) = self else {
             return false;
@@ -104,7 +104,7 @@ impl StoreError {
 }
 
 impl Table {
-    /// What the file says of it; nothing if it is not there yet.
+    /// The table in the file; empty if it does not exist yet.
     pub(super) fn read(transaction: &Transaction<'_>, name: &str) -> Result<Table, StoreError> {
         let sql = "SELECT name FROM sqlite_schema WHERE name = ?1 COLLATE NOCASE AND name <> ?1";
         let other: Option<String> = transaction
@@ -131,10 +131,10 @@ impl Table {
         Ok(table)
     }
 
-    /// Makes the table, and adds columns, as the point needs them.
+    /// Creates the table and adds columns, as the point needs them.
     ///
-    /// A new table is made with all its columns in one statement: SQLite parses the whole file's schema again at each,
-    /// which at one statement a column took a minute for the first second of 100 topics.
+    /// A new table is created with all its columns in one statement: SQLite parses the whole file's schema again for
+    /// each, which with one statement per column took a minute for the first second of 100 topics.
     pub(super) fn fit(&mut self, transaction: &Transaction<'_>, point: &Point<'_>) -> Result<(), StoreError> {
         let is_new = self.columns.is_empty();
         let tags: Vec<String> = point.tags.iter().map(|(tag, _)| (*tag).to_owned()).collect();
@@ -174,7 +174,7 @@ impl Table {
         Ok(())
     }
 
-    /// Notes the columns that the point brings; answers the declarations of those that are new.
+    /// Notes the point's columns, and returns the declarations of new ones.
     fn add_columns(&mut self, point: &Point<'_>) -> Result<Vec<String>, StoreError> {
         let mut added = Vec::new();
         for (field, value) in &point.fields {
@@ -219,8 +219,7 @@ pub(super) fn insert(transaction: &Transaction<'_>, point: &Point<'_>) -> Result
         .iter()
         .map(|field| format!("{field}=excluded.{field}"))
         .collect();
-    // A tag that this point lacks takes part in the key by its default, so that the conflict is left to the
-    // primary key.
+    // A tag that this point lacks is in the key by its default, so that the primary key resolves the conflict.
     let sql = format!(
         "INSERT INTO {} (\"time\"{all}) VALUES (?{marks}) ON CONFLICT DO UPDATE SET {}",
         quoted(point.measurement),
@@ -255,7 +254,7 @@ fn declared(value: &FieldValue<'_>) -> &'static str {
     }
 }
 
-/// An SQL identifier that can be nothing but a name.
+/// An SQL identifier that can only be a name.
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }

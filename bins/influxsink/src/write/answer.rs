@@ -1,6 +1,5 @@
-//! What a database's answer means for the points that it was given. The table is InfluxDB's own (API
-//! reference of 1.8, 2.7 and 3), read as a writer that must lose nothing has to: only what says "this data is
-//! bad" may ever cost a point its place.
+//! What a database's answer means for its points. The table is InfluxDB's own (API reference of 1.8, 2.7 and 3),
+//! interpreted so that nothing is lost: only an answer that the data is invalid may cost a point.
 
 use std::time::Duration;
 
@@ -11,9 +10,9 @@ use stage::Printable;
 pub enum WriteResult {
     /// All points are stored.
     Written,
-    /// At least one point is bad; others may be stored already, which makes writing them again harmless.
+    /// At least one point is invalid; others may already be stored, and writing them again is harmless.
     Rejected {
-        /// The database's own words.
+        /// The database's message.
         message: String,
     },
     /// The request is too large; none of it is stored.
@@ -21,26 +20,25 @@ pub enum WriteResult {
         /// The database's own words.
         message: String,
     },
-    /// The database cannot take anything: it is not there, or not set up for us yet. Nothing is wrong with
-    /// the points.
+    /// The database cannot store anything: it is unavailable, or not set up yet. Nothing is wrong with the points.
     Away {
         /// A few words for a metric's label.
         reason: &'static str,
         /// For people.
         message: String,
     },
-    /// The database is there and asks for a pause.
+    /// The database is available and asks for a pause.
     Busy {
         /// A few words for a metric's label.
         reason: &'static str,
-        /// How long it asks for, if it says.
+        /// The requested time, if there is one.
         after: Option<Duration>,
         /// For people.
         message: String,
     },
 }
 
-/// An HTTP answer as it came.
+/// An HTTP response.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reply<'r> {
     /// The status.
@@ -51,33 +49,32 @@ pub(super) struct Reply<'r> {
     pub(super) location: Option<&'r str>,
     /// `Retry-After`.
     pub(super) retry_after: Option<&'r str>,
-    /// Its body, or the beginning of a long one.
+    /// The body, or the beginning of a long one.
     pub(super) body: &'r str,
 }
 
-/// Longer pauses than this are not kept to: a clock or a proxy that asks for days would stop the sink in
-/// silence.
-const LONGEST_PAUSE: Duration = Duration::from_secs(300);
+/// The maximum pause: a wrong clock or a proxy that asks for days would silently stop the sink.
+const MAX_PAUSE: Duration = Duration::from_secs(300);
 
-/// How many characters of a page that is no InfluxDB's are shown.
+/// The shown characters of a page that is not InfluxDB's.
 const PAGE_SHOWN: usize = 200;
 
 const UNAUTHORIZED: &str = "unauthorized";
 
 impl WriteResult {
-    /// Whether the token is what the database refuses.
+    /// Whether the database refuses the token.
     pub(super) fn is_unauthorized(&self) -> bool {
         matches!(self, WriteResult::Away { reason, .. } if *reason == UNAUTHORIZED)
     }
 
-    /// Reads an HTTP answer.
+    /// Interprets an HTTP response.
     ///
-    /// Only 204 is a write: InfluxDB 1.x to 3, its clouds, and what speaks its protocol (Telegraf, VictoriaMetrics,
-    /// QuestDB) answer nothing else when all points are stored. 201 is Cloud Dedicated's word for a part of them. 200
-    /// comes from `/health`, from a proxy's page, and from InfluxDB 0.9 for a write that failed.
+    /// Only 204 is a write: InfluxDB 1.x to 3, its clouds, and compatible databases (Telegraf, VictoriaMetrics,
+    /// QuestDB) answer nothing else when all points are stored. 201 is Cloud Dedicated's answer for a part of them. 200
+    /// comes from `/health`, from a proxy's page, and from InfluxDB 0.9 for a failed write.
     ///
-    /// In the same way only what carries InfluxDB's error object is believed about the points: a web server that
-    /// is spoken to without TLS says 400, too.
+    /// Likewise, only a response with InfluxDB's error object counts as a judgement of the points: a web server that
+    /// receives a request without TLS also answers 400.
     pub(super) fn of_http(reply: &Reply<'_>) -> WriteResult {
         let status = reply.status;
         let said = said(reply.body);
@@ -104,7 +101,7 @@ impl WriteResult {
         let after = || {
             let seconds = reply.retry_after.and_then(|text| text.trim().parse::<f64>().ok());
             let pause = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-            pause.map(|pause| pause.min(LONGEST_PAUSE))
+            pause.map(|pause| pause.min(MAX_PAUSE))
         };
         match status {
             413 => WriteResult::TooLarge { message },
@@ -134,7 +131,7 @@ impl WriteResult {
                 reason: "server_error",
                 message,
             },
-            // The data is not at fault.
+            // The data is not the cause.
             _ => WriteResult::Away {
                 reason: "unexpected_status",
                 message,
@@ -144,7 +141,7 @@ impl WriteResult {
 }
 
 impl Reply<'_> {
-    /// What came back, for who has to find out what is at this address.
+    /// The response, for an operator who has to find out what is at this address.
     fn not_a_write_endpoint(&self) -> String {
         let body: String = self.body.trim().chars().take(PAGE_SHOWN).collect();
         let content = match self.location {
@@ -153,7 +150,7 @@ impl Reply<'_> {
             None => Printable(body).to_string(),
         };
         format!(
-            "this is not the write endpoint of an InfluxDB, which answers 204 to a write: check --into, --api and what stands \
+            "this is not the write endpoint of an InfluxDB, which answers 204 to a write: check --into, --api and what is \
              in between; the answer was {}, {}: {content}",
             self.status,
             Printable(self.content_type.unwrap_or("no content type")),
@@ -161,8 +158,8 @@ impl Reply<'_> {
     }
 }
 
-/// The words of InfluxDB's error object: `message` (v2) or `error` (v1 and 3), and what 3 says of single lines.
-/// Nothing, if the body is none. Without control characters: it goes to logs and headers.
+/// The message of InfluxDB's error object: `message` (v2) or `error` (v1 and 3), and what 3 reports of single lines.
+/// None if the body is not one. Without control characters, because it goes to logs and headers.
 fn said(body: &str) -> Option<String> {
     let json: serde_json::Value = serde_json::from_str(body).ok()?;
     let text = (json.get("error").or_else(|| json.get("code")).is_some())
@@ -193,14 +190,14 @@ fn said(body: &str) -> Option<String> {
     })
 }
 
-/// Cut, and without control characters.
+/// Truncated, and without control characters.
 fn short(words: &str) -> String {
-    const LONGEST: usize = 600;
+    const MAX_CHARS: usize = 600;
     match words.trim() {
         "" => "no reason given".to_owned(),
         words => words
             .chars()
-            .take(LONGEST)
+            .take(MAX_CHARS)
             .map(|c| if c.is_control() { ' ' } else { c })
             .collect(),
     }
@@ -298,7 +295,7 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!(after("2"), Some(Duration::from_secs(2)));
-        assert_eq!(after("86400"), Some(LONGEST_PAUSE));
+        assert_eq!(after("86400"), Some(MAX_PAUSE));
         assert_eq!(after("-1"), None);
         assert_eq!(after("Fri, 31 Dec 1999 23:59:59 GMT"), None);
     }

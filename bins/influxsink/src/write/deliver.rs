@@ -1,42 +1,42 @@
-//! Delivery of one batch: retries while the database is away, bisects while it rejects, and gives each point
-//! its fate exactly once.
+//! Delivery of one batch: retries while the database is unavailable, bisects while it rejects, and writes or rejects
+//! each point exactly once.
 //!
-//! After a rejected request, the points that the database's words accuse ([`super::suspects`]) and the others are sent
-//! apart; where the words do not tell, it is cut in halves. A point that is rejected alone, or in a request of which
-//! all were rejected, goes to the dead-letter topic with the database's own words. A thousand points beyond a bucket's
-//! retention among others cost two more requests; one bad line among 5,000 that nothing names, about 25. Halves are
-//! sent in order; points of one series and time stay in order, too, as what is said of one is said of the other. Points
-//! that a partial write had stored already are written again, which changes nothing.
+//! After a rejected request, the points that the database's message names ([`super::suspects`]) and the others are sent
+//! separately; if the message names none, the request is bisected. A point that is rejected alone, or in a request of
+//! which all were rejected, goes to the dead-letter topic with the database's message. A thousand points beyond a
+//! bucket's retention among others cost two more requests; one bad line among 5,000 that nothing names, about 25.
+//! Halves are sent in order; points of one series and time also stay in order, because a message about one applies to
+//! the other. Points that a partial write has already stored are written again, which changes nothing.
 
 use bytes::Bytes;
-use stage::dead_letter::Reason;
-use stage::metrics::SinkMetrics;
+use stage::reason::Reason;
 use stage::retry::Backoff;
-use stage::service::{Part, Shutdown};
+use stage::service::{Dependency, Shutdown};
 
 use super::suspects::{self, Accused, SentLine};
 use super::{Destination, Group, WriteResult};
 use crate::batch::{Batch, BatchedPoint, PendingBatch};
+use crate::metrics::SinkMetrics;
 
-/// How much of the database's words goes with a dead letter, in characters.
-const LONGEST_DETAIL: usize = 600;
+/// The length of the database's message in a dead letter, in characters.
+const MAX_DETAIL_CHARS: usize = 600;
 
-/// What happens to points; the sink's own does it to Kafka messages.
+/// What happens to points; the sink's implementation does it to Kafka messages.
 pub trait Outcomes<K> {
     /// The points are in the database.
     fn written(&mut self, points: impl Iterator<Item = BatchedPoint<K>>);
-    /// The database can never take it.
+    /// The database can never store it.
     fn rejected(&mut self, point: BatchedPoint<K>, reason: Reason);
-    /// Whether nobody waits for the point any more: its partition is another process's now.
+    /// Whether the point is no longer wanted: its partition belongs to another process now.
     fn is_abandoned(&self, kept: &K) -> bool;
 }
 
 /// How a delivery ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// Every point has its fate.
+    /// Every point is written or rejected.
     Settled,
-    /// The process ends, or all points that are left are abandoned; they were dropped unfinished.
+    /// The process ends, or all remaining points are abandoned; they were dropped unfinished.
     GivenUp,
 }
 
@@ -45,16 +45,21 @@ pub enum Ended {
 pub struct Delivery {
     destination: Destination,
     metrics: SinkMetrics,
-    readiness: Part,
+    readiness: Dependency,
     shutdown: Shutdown,
     backoff: Backoff,
-    /// Whether the database's last answer was one.
+    /// Whether the database answered last time.
     is_up: bool,
 }
 
 impl Delivery {
-    /// `readiness` is the part `database`: away until the first answer.
-    pub fn new(destination: Destination, metrics: SinkMetrics, readiness: Part, shutdown: Shutdown) -> Self {
+    /// `readiness` is the dependency `database`, unavailable until the first answer.
+    pub fn new(
+        destination: Destination,
+        metrics: SinkMetrics,
+        readiness: Dependency,
+        shutdown: Shutdown,
+    ) -> Self {
         Self {
             destination,
             metrics,
@@ -65,9 +70,9 @@ impl Delivery {
         }
     }
 
-    /// Asks a database that has not answered yet, or was away, whether it would take points: an empty write
-    /// is refused for the same reasons as any, so that `/ready` knows of a wrong token or a missing bucket
-    /// before there is data.
+    /// Asks a database that has not answered yet, or was unavailable, whether it would accept points: an empty write is
+    /// refused for the same reasons as any, so that `/ready` shows a wrong token or a missing bucket before there is
+    /// data.
     pub fn probe(&mut self) {
         if self.is_up {
             return;
@@ -75,17 +80,18 @@ impl Delivery {
         match self.destination.write(Bytes::new()) {
             WriteResult::Away { message, .. } => self.readiness.down(message),
             WriteResult::Busy { .. } => {}
-            // Some versions call an empty write bad; they have looked at token and bucket before.
+            // Some versions reject an empty write, but only after checking token and bucket.
             WriteResult::Written | WriteResult::Rejected { .. } | WriteResult::TooLarge { .. } => {
                 self.answered()
             }
         }
     }
 
-    /// Blocks until every point has its fate, however long the database is away, or the process gives up.
+    /// Blocks until every point is written or rejected, however long the database is unavailable, or the process gives
+    /// up.
     pub fn deliver<K>(&mut self, batch: Batch<K>, outcomes: &mut impl Outcomes<K>) -> Ended {
-        let mut points = batch.unsettled();
-        // What is still to be sent, the first on top.
+        let mut points = batch.pending();
+        // The groups to send, the first on top.
         let mut groups = vec![points.all()];
         while let Some(group) = groups.pop() {
             if group.len() == 0 {
@@ -133,20 +139,20 @@ impl Delivery {
         Ended::Settled
     }
 
-    /// The database is there and has refused something.
+    /// The database has answered and refused something.
     fn refused(&mut self, reason: &'static str) {
         self.answered();
         self.metrics.retries.with_label_values(&[reason]).inc();
     }
 
-    /// The database is there and has judged.
+    /// The database has answered with a judgement.
     fn answered(&mut self) {
         self.is_up = true;
         self.readiness.up();
         self.backoff.reset();
     }
 
-    /// Waits before the next try; says whether there is to be one.
+    /// Waits before the next attempt. False if there is none.
     fn wait(&mut self, answer: &WriteResult) -> bool {
         let (reason, after, message) = match answer {
             WriteResult::Away { reason, message } => {
@@ -167,13 +173,13 @@ impl Delivery {
         tracing::debug!(
             reason,
             message,
-            "database cannot take a batch now; it is kept and sent again"
+            "database cannot store a batch now; it is kept and sent again"
         );
         self.backoff.wait(after, &self.shutdown)
     }
 }
 
-/// Whom the words of a refusal mean.
+/// The points that a refusal names.
 fn accused<K>(message: &str, points: &PendingBatch<K>, group: &Group) -> Accused {
     let lines: Vec<_> = group.places().map(|place| (points.line(place), place)).collect();
     let sent: Vec<_> = lines
@@ -186,20 +192,20 @@ fn accused<K>(message: &str, points: &PendingBatch<K>, group: &Group) -> Accused
     suspects::accused(message, &sent)
 }
 
-/// These points end as dead letters.
+/// These points become dead letters.
 fn reject<K>(
     outcomes: &mut impl Outcomes<K>,
     points: impl Iterator<Item = BatchedPoint<K>>,
     reason: &'static str,
     message: &str,
 ) {
-    // A list of a thousand lines is not kept with each of a thousand points.
-    let detail: String = message.chars().take(LONGEST_DETAIL).collect();
+    // A list of a thousand lines is not stored with each of a thousand points.
+    let detail: String = message.chars().take(MAX_DETAIL_CHARS).collect();
     for point in points {
         outcomes.rejected(
             point,
             Reason {
-                stage: "write",
+                step: "write",
                 reason,
                 detail: detail.clone(),
             },

@@ -1,18 +1,18 @@
-//! Points of one batch that are sent together: at first all of them, then parts, after the database refused some.
+//! Points of one batch that are sent together: first all of them, then parts, after the database refused some.
 
 use std::ops::Range;
 
-/// Which points, by their place in the batch, in its order.
+/// Points by their place in the batch, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Group {
     /// Neighbours: their lines are a slice of the batch's.
     Range(Range<usize>),
-    /// Single ones, ascending.
+    /// Single places, ascending.
     Chosen(Vec<usize>),
 }
 
 impl Group {
-    /// How many.
+    /// The number of points.
     pub(crate) fn len(&self) -> usize {
         match self {
             Group::Range(range) => range.len(),
@@ -29,7 +29,7 @@ impl Group {
         range.chain(chosen.iter().copied())
     }
 
-    /// The first half and the second; the second is no smaller.
+    /// The first half and the second, which is not smaller.
     pub(super) fn halves(self) -> [Group; 2] {
         let middle = self.len() / 2;
         match self {

@@ -1,7 +1,7 @@
 //! InfluxDB over HTTP: `POST /api/v2/write` (2.x, 3.x and 1.8) or `POST /write` (1.x), lines in microseconds,
 //! gzipped if asked to.
 //!
-//! The crate `influxdb2` does not do for this: its write path loses the header `Retry-After`.
+//! The crate `influxdb2` is not suitable: its write path drops the header `Retry-After`.
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -14,16 +14,17 @@ use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue
 use reqwest::{Client, Response, Url, redirect};
 use tokio::runtime::Handle;
 
+use stage::tls::{self, TlsError};
+
 use super::answer::{Reply, WriteResult};
 use super::token::{Authorization, Token, TokenError};
 use crate::line::Precision;
-use stage::metrics::SinkMetrics;
-use stage::tls::{self, TlsError};
+use crate::metrics::SinkMetrics;
 
-/// Which InfluxDB, and where in it.
+/// An InfluxDB, and the place in it.
 #[derive(Clone, Debug)]
 pub struct InfluxTarget {
-    /// `http(s)://host:port`, with a path if a proxy wants one.
+    /// `http(s)://host:port`, with a path if a proxy needs one.
     pub base: Url,
     /// The interface and the place in the database.
     pub place: Place,
@@ -31,13 +32,13 @@ pub struct InfluxTarget {
     pub token: Token,
     /// Whether to compress requests.
     pub gzip: bool,
-    /// How long one request may take before the database counts as away.
+    /// The time for one request before the database counts as unavailable.
     pub timeout: Duration,
-    /// The authorities that may have signed its certificate, instead of the system's.
+    /// The authorities that sign its certificate, instead of the system's.
     pub ca_file: Option<PathBuf>,
 }
 
-/// A bucket or database, by the interface that reaches it.
+/// A bucket or database, by its interface.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Place {
     /// `/api/v2/write`.
@@ -54,7 +55,7 @@ pub enum Place {
     },
 }
 
-/// The client could not be set up.
+/// The client cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum InfluxSetupError {
     /// The token.
@@ -64,7 +65,7 @@ pub enum InfluxSetupError {
     #[error("cannot use --influxdb-ca-file")]
     Tls(#[from] TlsError),
     /// TLS, mostly.
-    #[error("cannot make an HTTP client")]
+    #[error("cannot create an HTTP client")]
     Client(#[from] reqwest::Error),
 }
 
@@ -94,26 +95,35 @@ impl InfluxTarget {
         url.query_pairs_mut().clear().extend_pairs(pairs);
         url
     }
+
+    /// Checks the certificates and the token without a connection.
+    pub(crate) fn check(&self) -> Result<(), InfluxSetupError> {
+        self.client()?;
+        Authorization::new(self.token.clone())?;
+        Ok(())
+    }
+
+    fn client(&self) -> Result<Client, InfluxSetupError> {
+        let builder = tls::trusting(Client::builder(), self.ca_file.as_deref())?
+            .timeout(self.timeout)
+            // A redirected POST arrives as a GET, whose answer would look like success.
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .tcp_nodelay(true)
+            .user_agent(concat!("influxsink/", env!("CARGO_PKG_VERSION")));
+        Ok(builder.build()?)
+    }
 }
 
 impl InfluxWriter {
-    /// Nothing is sent yet. `runtime` runs the requests; [`InfluxWriter::write`] must be called outside of
-    /// it.
+    /// Sends nothing yet. `runtime` runs the requests; [`InfluxWriter::write`] must be called outside of it.
     pub fn new(
         target: &InfluxTarget,
         metrics: SinkMetrics,
         runtime: Handle,
     ) -> Result<Self, InfluxSetupError> {
-        let client = tls::trusting(Client::builder(), target.ca_file.as_deref())?
-            .timeout(target.timeout)
-            // A redirected POST arrives as a GET, whose answer would look like success.
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .tcp_nodelay(true)
-            .user_agent(concat!("influxsink/", env!("CARGO_PKG_VERSION")))
-            .build()?;
         Ok(Self {
-            client,
+            client: target.client()?,
             url: target.url(),
             authorization: Authorization::new(target.token.clone())?,
             gzip: target.gzip,
@@ -128,7 +138,7 @@ impl InfluxWriter {
         if precision == Precision::Nanos {
             let pairs: Vec<(String, String)> = self.url.query_pairs().into_owned().collect();
             let others = pairs.iter().filter(|(name, _)| name != "precision");
-            // Both interfaces take "ns" (1.8 since it was 1.0: "n", "ns").
+            // Both interfaces accept "ns" (1.8 since 1.0: "n", "ns").
             self.url
                 .query_pairs_mut()
                 .clear()
@@ -144,7 +154,7 @@ impl InfluxWriter {
         let body = if self.gzip { gzip(&lines).into() } else { lines };
         let authorization = self.authorization.header();
         let answer = self.post(body.clone(), authorization.as_ref());
-        // The token may have been replaced since this request began: then nothing is amiss, and nobody waits.
+        // The token may have been replaced since this request started: then nothing is wrong, and there is no wait.
         if answer.is_unauthorized()
             && let Some(authorization) = self.authorization.instead_of(authorization.as_ref())
         {
@@ -183,8 +193,8 @@ impl InfluxWriter {
     }
 }
 
-/// How much of an answer's body is read. InfluxDB lists each malformed line of a request; the connection of a page that
-/// goes on beyond that is closed.
+/// The maximum of a response's body that is read. InfluxDB lists each malformed line of a request; the connection of a
+/// longer page is closed.
 const MAX_ANSWER_BYTES: usize = 256 << 10;
 
 /// The body up to [`MAX_ANSWER_BYTES`].

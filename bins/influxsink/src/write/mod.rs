@@ -1,7 +1,6 @@
-//! Writing: the last step of the data's way. A [`Destination`] takes lines and gives an [`WriteResult`];
-//! [`deliver`](Delivery::deliver) does what the answer asks for, until every point of a batch has a fate:
-//! written, dead-lettered, or given up at the end of the process (then its offset is not committed, and the
-//! next process reads it again).
+//! Writing, the last step of the data flow. A [`Destination`] accepts lines and returns a [`WriteResult`];
+//! [`deliver`](Delivery::deliver) acts on it until every point of a batch is written, a dead letter, or given up at the
+//! end of the process (then its offset is not committed, and the next process reads it again).
 
 mod answer;
 mod deliver;
@@ -30,7 +29,7 @@ pub enum Destination {
 }
 
 impl Destination {
-    /// Writes whole lines, in one request or one transaction. Blocks until it has been answered.
+    /// Writes whole lines, in one request or one transaction. Blocks until it is answered.
     pub fn write(&self, lines: Bytes) -> WriteResult {
         match self {
             Destination::Influx(influx) => influx.write(lines),

@@ -1,12 +1,12 @@
-//! Which points of a refused request the database's own words accuse, so that a thousand refused points cost three
+//! Which points of a refused request the database's message names, so that a thousand refused points cost three
 //! requests instead of two thousand.
 //!
-//! Only a guess, but for the two answers that leave no other reading: as many points dropped, or as many lines
-//! named, as were sent. Whatever is guessed, the accused and the others are sent again apart, and each answer is
-//! judged anew: a point is written when its request was answered 204, and refused when its own request says so of
-//! all in it. What the databases say (2.7.12 and 1.8.10 were run, 3 is from its documentation):
+//! This is a guess, except for the two unambiguous answers: as many points dropped, or as many lines named, as were
+//! sent. Whatever is guessed, the suspects and the others are sent again separately, and each answer is judged
+//! independently: a point is written when its request was answered 204, and refused when its own request reports that
+//! for all its points. The databases' messages (2.7.12 and 1.8.10 were run, 3 is from its documentation):
 //!
-//! | words | who is meant |
+//! | message | points |
 //! |---|---|
 //! | `points beyond retention policy dropped=3` (1.8), `dropped 3 points outside retention policy of …` (2.7) | the oldest three |
 //! | `input field "v" on measurement "m" is type integer, already exists as type float` | points of `m` whose `v` is an integer |
@@ -30,18 +30,18 @@ pub(super) struct SentLine<'l> {
     pub(super) time_micros: i64,
 }
 
-/// Who is meant.
+/// The suspects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Accused {
-    /// Every point of the request, beyond doubt.
+    /// Certainly every point of the request.
     All,
     /// These positions, ascending; neither none nor all.
     Some(Vec<usize>),
-    /// The words do not tell.
+    /// The message names none.
     Unknown,
 }
 
-/// Reads the words of a refusal.
+/// Interprets the message of a refusal.
 pub(super) fn accused(message: &str, sent: &[SentLine<'_>]) -> Accused {
     let dropped = dropped(message);
     if sent.len() == 1 || dropped == Some(sent.len()) {
@@ -80,7 +80,7 @@ fn dropped(message: &str) -> Option<usize> {
     digits.parse().ok()
 }
 
-/// `unable to parse 'LINE': reason`, as often as there are such lines. Control characters in the words were replaced.
+/// `unable to parse 'LINE': reason` for each such line. Control characters in the message were replaced.
 fn malformed<'m>(message: &'m str, sent: &'m [SentLine<'m>]) -> impl Iterator<Item = usize> + 'm {
     let pieces = message.split("unable to parse '").skip(1);
     let quoted: HashSet<&str> = pieces
@@ -97,7 +97,7 @@ fn malformed<'m>(message: &'m str, sent: &'m [SentLine<'m>]) -> impl Iterator<It
         .map(|(position, _)| position)
 }
 
-/// `; line 2: reason`, as often as there are such lines.
+/// `; line 2: reason` for each such line.
 fn numbered(message: &str, sent: usize) -> impl Iterator<Item = usize> {
     let numbers = message.split("; line ").skip(1);
     numbers
@@ -105,7 +105,7 @@ fn numbered(message: &str, sent: usize) -> impl Iterator<Item = usize> {
         .filter(move |position| *position < sent)
 }
 
-/// The field that the words name, and what is wrong with it.
+/// The field that the message names, and what is wrong with it.
 struct FieldAtFault<'m> {
     field: &'m str,
     measurement: &'m str,
@@ -242,7 +242,7 @@ mod tests {
         assert_eq!(
             among(message, &lines[1..4]),
             Accused::All,
-            "three of three, whoever they are"
+            "three of three, whichever they are"
         );
         let lines = ["m v=1i 1\n", "m v=2i 1\n", "m v=3i 1\n", "m v=4i 1\n"];
         assert_eq!(among(message, &lines), Accused::Unknown, "three of these four");

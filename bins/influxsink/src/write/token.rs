@@ -8,8 +8,8 @@ use reqwest::header::HeaderValue;
 use stage::config::{Secret, SecretError};
 use stage::lock;
 
-/// How often a file is looked at, by its time and size, whether it has changed.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How often a file is checked for changes, by its time and size.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Where the token comes from.
 #[derive(Clone, Debug)]
@@ -49,8 +49,8 @@ impl Token {
     }
 }
 
-/// The header that is sent now, kept in step with the token's file. Its clones are one: once a log line says that a new
-/// token is in use, it is all writers'.
+/// The current header, updated with the token's file. Its clones share it: once the log reports a new token, all
+/// writers use it.
 #[derive(Clone, Debug)]
 pub(super) struct Authorization(Arc<Mutex<Current>>);
 
@@ -63,8 +63,8 @@ struct Current {
     complained: bool,
 }
 
-/// What tells one content of a file from another without reading it. A secret that Kubernetes mounts is a link that
-/// then leads to another file.
+/// Identifies a version of a file without reading it. A secret that Kubernetes mounts is a link, which then leads to
+/// another file.
 type Version = (SystemTime, u64, PathBuf);
 
 impl Authorization {
@@ -83,7 +83,7 @@ impl Authorization {
     /// The header for the next request.
     pub(super) fn header(&self) -> Option<HeaderValue> {
         let mut current = lock(&self.0);
-        if current.looked.elapsed() >= LOOK_EVERY {
+        if current.looked.elapsed() >= CHECK_INTERVAL {
             current.looked = Instant::now();
             if current.token.version() != current.file {
                 current.read_again();
@@ -92,7 +92,7 @@ impl Authorization {
         current.header.clone()
     }
 
-    /// InfluxDB has refused this header: the one to send instead, if the file has another by now.
+    /// InfluxDB has refused this header. Returns the one to send instead, if the file has changed.
     pub(super) fn instead_of(&self, refused: Option<&HeaderValue>) -> Option<HeaderValue> {
         let mut current = lock(&self.0);
         if current.header.as_ref() == refused {
@@ -105,7 +105,7 @@ impl Authorization {
 impl Current {
     /// If the file cannot be read, the old token stays: the database's answer is what counts.
     fn read_again(&mut self) {
-        // Looked at first: what is written after that is another version, and is read, too.
+        // Checked first: what is written afterwards is another version, and is read as well.
         let file = self.token.version();
         match self.token.header() {
             Ok(header) => {
@@ -168,11 +168,11 @@ mod tests {
             "Token first",
             "the file is not looked at for each request"
         );
-        assert_eq!(sent(LOOK_EVERY), "Token second token");
+        assert_eq!(sent(CHECK_INTERVAL), "Token second token");
         std::fs::remove_file(&path).unwrap();
-        assert_eq!(sent(LOOK_EVERY), "Token second token");
+        assert_eq!(sent(CHECK_INTERVAL), "Token second token");
         std::fs::write(&path, " \n").unwrap();
-        assert_eq!(sent(LOOK_EVERY), "Token second token");
+        assert_eq!(sent(CHECK_INTERVAL), "Token second token");
     }
 
     #[test]

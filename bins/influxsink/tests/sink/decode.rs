@@ -17,7 +17,7 @@ fn refused(fields: &str) -> SchemaError {
     Plan::compile(&schema(fields), &Mapping::default()).unwrap_err()
 }
 
-/// A type with one of its values, and what must come out of it under which names.
+/// A type with one of its values, and the expected fields.
 #[derive(Clone, Debug)]
 struct Sample {
     of: String,
@@ -116,7 +116,7 @@ proptest! {
         prop_assert_eq!(format!("{:?}", notes.fields), format!("{expected:?}"));
         prop_assert_eq!(notes.time, None);
 
-        // A record that is cut anywhere, or goes on, is an error and never a shorter record.
+        // A record that is truncated anywhere, or too long, is an error and never a shorter record.
         let plan = Plan::compile(&schema, &Mapping::default()).unwrap();
         for end in 0..bytes.len() {
             prop_assert!(plan.decode(&bytes[..end], &mut Notes::default()).is_err());
@@ -228,7 +228,7 @@ fn blocks_of_arrays_follow_each_other_and_may_tell_their_size() {
         values,
         [1, 2, 3].map(|i: i64| (format!("a{}", i - 1), Given::Integer(i)))
     );
-    // A count far beyond the bytes that are left is found before anything is done for it.
+    // A count far beyond the remaining bytes is detected before anything is done for it.
     let huge = [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01];
     assert_eq!(decode(&schema, &huge).unwrap_err().fault, Fault::Truncated);
 }
@@ -288,7 +288,7 @@ fn the_time_is_found_by_dialect() {
         &[("private_efdStamp", Value::Union(0, Box::new(Value::Null)))],
     );
     assert_eq!(null.time, None);
-    // A plain long says nothing of its unit: nothing is guessed.
+    // A plain long has no unit: nothing is guessed.
     let plain = refused(&field("sal_created", r#""long""#));
     assert!(
         matches!(&plain, SchemaError::Unsupported { field, .. } if field == "sal_created"),

@@ -1,15 +1,15 @@
-//! Delivery to a database that misbehaves in all the ways that writers must survive. Each point is a number;
-//! what became of it is noted.
+//! Delivery to a database that fails in all the ways that writers must survive. Each point is a number; how it ended is
+//! recorded.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use devstack::influx::{Answer, InfluxServer};
 use influxsink::batch::{Batch, BatchedPoint};
+use influxsink::metrics::SinkMetrics;
 use influxsink::write::{Delivery, Destination, Ended, InfluxTarget, InfluxWriter, Outcomes, Place, Token};
 use stage::config::Secret;
-use stage::dead_letter::Reason;
-use stage::metrics::SinkMetrics;
+use stage::reason::Reason;
 use stage::service::{Readiness, Shutdown};
 use tokio::runtime::{Builder, Runtime};
 
@@ -37,7 +37,7 @@ impl Outcomes<usize> for Noted {
         assert_eq!(
             self.rejected.insert(point.kept, (reason.reason, reason.detail)),
             None,
-            "one fate a point"
+            "each point ends once"
         );
     }
     fn is_abandoned(&self, _: &usize) -> bool {
@@ -74,7 +74,7 @@ impl Stage {
             ca_file: None,
         };
         let writer = InfluxWriter::new(&target, self.metrics.clone(), self.runtime.handle().clone()).unwrap();
-        let part = self.readiness.part("database");
+        let part = self.readiness.dependency("database");
         Delivery::new(
             Destination::Influx(writer),
             self.metrics.clone(),
@@ -257,7 +257,7 @@ fn many_refused_points_cost_a_few_requests() {
     }
 }
 
-/// Delivers, and looks at who was refused, with what words, and after how many requests.
+/// Delivers, and checks which points were refused, with which message, and after how many requests.
 fn check(
     stage: &Stage,
     place: Place,
@@ -297,8 +297,8 @@ fn a_whole_batch_beyond_retention_is_one_request() {
 }
 
 #[test]
-fn words_that_are_wrong_cost_requests_and_no_point() {
-    // As of a proxy that tells of a partial write, stored nothing, and gives the wrong number.
+fn wrong_messages_cost_requests_and_no_point() {
+    // As from a proxy that reports a partial write, stored nothing, and gives the wrong number.
     let body = r#"{"error":"partial write: points beyond retention policy dropped=7"}"#;
     let stage = Stage::new();
     stage.server.answer_next(Answer::status(400).body(body));
@@ -341,7 +341,7 @@ fn a_busy_database_is_given_the_time_it_asks_for() {
 }
 
 #[test]
-fn server_errors_timeouts_and_nonsense_are_tried_again() {
+fn server_errors_timeouts_and_invalid_answers_are_retried() {
     let stage = Stage::new();
     for status in [500, 502, 504, 302, 405] {
         stage.server.answer_next(Answer::status(status));
@@ -394,7 +394,7 @@ fn only_what_a_write_endpoint_answers_is_a_write() {
             "redirects to https://portal.example/login",
         ),
         (Answer::status(307), "307"),
-        // Not about the points either: a web server that is spoken to in the wrong way.
+        // Not about the points either: a web server that receives an unexpected request.
         (page(400), "400, text/html"),
         (
             Answer::status(400).body("Client sent an HTTP request to an HTTPS server.\n"),
@@ -440,7 +440,7 @@ fn a_page_without_an_end_is_read_only_at_its_beginning() {
 }
 
 #[test]
-fn a_request_that_was_stored_in_part_is_no_write() {
+fn a_request_that_was_stored_in_part_is_not_a_write() {
     // InfluxDB Cloud Dedicated, where partial writes are switched on.
     let body = r#"{"error":"partial write of line protocol occurred","data":[{"original_line":"m v=0i 1","line_number":1,"error_message":"invalid column type"}]}"#;
     let stage = Stage::new();
@@ -487,7 +487,7 @@ fn a_bucket_or_token_that_is_not_there_yet_is_waited_for() {
 }
 
 #[test]
-fn a_token_revoked_right_after_it_was_replaced_in_its_file_makes_nobody_wait() {
+fn a_token_revoked_right_after_it_was_replaced_in_its_file_causes_no_wait() {
     let stage = Stage::new();
     stage.server.require_token("first");
     let folder = tempfile::tempdir().unwrap();
@@ -496,7 +496,7 @@ fn a_token_revoked_right_after_it_was_replaced_in_its_file_makes_nobody_wait() {
     let mut delivery = stage.delivery_to(v2(), Token::File(file.clone()));
     let mut noted = Noted::default();
     delivery.deliver(good(3), &mut noted);
-    // Sooner than the file is looked at again.
+    // Before the file is checked again.
     std::fs::write(&file, "second\n").unwrap();
     stage.server.require_token("second");
     delivery.deliver(good(3), &mut noted);

@@ -1,5 +1,5 @@
-//! The whole sink behind an embedded broker and registry: every message is in the database or in the
-//! dead-letter topic, the counts add up, and nothing that is away makes it lose or skip anything.
+//! The whole sink with an embedded broker and registry: every message is in the database or in the dead-letter topic,
+//! the counts add up, and no outage makes it lose or skip anything.
 
 use std::time::Duration;
 
@@ -92,7 +92,7 @@ fn a_point_that_the_database_refuses_is_a_dead_letter_and_the_others_are_written
 }
 
 #[test]
-fn what_is_away_is_waited_for_and_a_restart_goes_on() {
+fn an_outage_is_waited_for_and_a_restart_continues() {
     let mut stack = Stack::new();
     let id = stack.register(&scalars());
     stack.runtime.block_on(stack.registry.down());

@@ -1,5 +1,5 @@
-//! Several requests of one worker on their way at once: the database gets the next ones while one is slow, but never two points
-//! of one series and time out of their order.
+//! Several concurrent requests of one worker: the database gets the next ones while one is slow, but never two points
+//! of one series and time out of order.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ fn a_slow_request_does_not_hold_up_the_next() {
     (args.workers, args.batch_points) = (WorkerArgs::of(1), 1);
     let sent = stack.produce((0..10).map(|at| frame(id, scalar(at)))) as u64;
     let sink = stack.start(&args);
-    sink.wait("the others are written while the first is on its way", |sink| {
+    sink.wait("the others are written while the first is in flight", |sink| {
         let others = sink.count("influxsink_written_total");
         let is_slow_there = stack
             .influx
@@ -30,7 +30,7 @@ fn a_slow_request_does_not_hold_up_the_next() {
         assert!(!is_slow_there || others == sent, "{others} only");
         others == sent - 1
     });
-    // A drain waits for all that is on its way.
+    // A drain waits for everything in flight.
     sink.stop();
     assert_eq!(stack.influx.points().len() as u64, sent);
 }

@@ -1,5 +1,5 @@
-//! What a sink does with dead letters that are too large for their topic, and with those that come back as its input; and with
-//! a replay of topics that are not there.
+//! Dead letters that are too large for their topic, dead letters that return as input, and replays of topics that do
+//! not exist.
 
 use std::time::{Duration, Instant};
 
@@ -46,7 +46,8 @@ fn junk_larger_than_the_memory_for_dead_letters_is_referred_to() {
     sink.stop();
 }
 
-/// Sinks whose expression takes in their own dead-letter topics, and each other's, under names that only their headers tell.
+/// Sinks whose expression includes their own dead-letter topics, and each other's, under names that only their headers
+/// reveal.
 #[test]
 fn sinks_pass_over_their_own_dead_letters_and_each_others() {
     let stack = Stack::new();
@@ -91,7 +92,7 @@ fn a_replay_of_topics_that_are_not_there_says_what_may_be_meant() {
     stack.produce([Some(b"junk".to_vec())]);
     let ended = |change: &dyn Fn(&mut RunArgs)| {
         let mut args = stack.args(stack.influx.url());
-        args.from = Some(stage::config::Moment(0));
+        args.from = Some(stage::config::Timestamp(0));
         change(&mut args);
         let begun = Instant::now();
         let error = Sink::end(stack.start(&args)).unwrap_err();

@@ -1,5 +1,5 @@
-//! Lines: whatever is written is read back to equal values, by our own parser (which SQLite stands on) and by
-//! devstack's, which was written apart from the encoder; and what cannot be written is refused by name.
+//! Lines: whatever is written is read back to equal values, by the sink's own parser (which SQLite uses) and by
+//! devstack's, which is independent of the encoder; and what cannot be written is refused with a reason.
 
 use apache_avro::types::Value;
 use confluent_avro::point::time::TimeFault;
@@ -167,7 +167,7 @@ fn a_time_is_never_invented() {
         Refusal::Time(TimeFault::OutOfRange)
     );
 
-    // Kafka's time stamp only on request, and only if there is one that can be used.
+    // Kafka's timestamp only on request, and only if there is a usable one.
     let plan = Plan::compile(&without, &Mapping::default()).unwrap();
     let bytes = avro(&without, record(&[("v", Value::Int(1))]));
     let mut lines = Vec::new();

@@ -1,6 +1,6 @@
-//! The sink's tests, along the data's way: records against apache-avro's own encoder, lines against a parser
-//! written by another hand, deliveries against a faulty InfluxDB, SQLite files, and all of it together behind
-//! an embedded broker and registry.
+//! The sink's tests, along the data flow: records against apache-avro's own encoder, lines against an independent
+//! parser, deliveries against a faulty InfluxDB, SQLite files, and all of it together with an embedded broker and
+//! registry.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

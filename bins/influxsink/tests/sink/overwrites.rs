@@ -1,5 +1,5 @@
-//! Different messages of one series and time: what is overwritten is counted by reason, and the options keep all of them,
-//! at the same place however often they come.
+//! Different messages of one series and time: overwritten ones are counted by reason, and the options keep all of them,
+//! at the same place however often they arrive.
 
 use std::collections::BTreeSet;
 
@@ -155,7 +155,7 @@ fn nanoseconds_of_one_microsecond_are_kept_on_request() {
 }
 
 #[test]
-fn a_record_name_in_two_topics_is_told_and_tagged_on_request() {
+fn a_record_name_in_two_topics_is_counted_and_tagged_on_request() {
     let stack = Stack::new();
     let id = stack.register(&efd());
     let of = |site: f64, at: usize| {

@@ -1,4 +1,4 @@
-//! A registry that lags, or has lost its data: records wait for their schemas, and none is written by another's.
+//! A registry that lags, or has lost its data: records wait for their schemas, and none is written with another's.
 
 use std::time::{Duration, Instant};
 
@@ -62,7 +62,7 @@ fn records_from_before_the_registry_lost_its_data_wait_until_it_is_restored() {
     let id = stack.register(&scalars());
     let sent = stack.produce((0..100).map(|at| frame(id, scalar(at)))) as u64;
     let backup = stack.registry.lose_data();
-    // Registered anew, in another order.
+    // Registered again, in another order.
     assert_eq!(stack.register_under("lsst.sal.Test_others-value", &others()), id);
     stack.register(&scalars());
 
@@ -159,7 +159,7 @@ fn a_flood_of_made_up_ids_does_not_hold_a_partition_for_hours() {
 }
 
 #[test]
-fn topics_of_other_people_may_have_any_names_and_several() {
+fn other_topics_may_have_any_names_and_several() {
     let stack = Stack::new();
     let named = |name: &str| {
         scalars()

@@ -192,7 +192,7 @@ fn all_points_at_fault_are_named_at_once() {
 }
 
 #[test]
-fn a_table_that_somebody_dropped_is_made_again() {
+fn a_dropped_table_is_created_again() {
     let mut file = File::new();
     file.write("m v=1i 1\n");
     let other = Connection::open(file.folder.path().join("efd.db")).unwrap();
@@ -211,7 +211,7 @@ impl File {
         self.folder.path().join("efd.db-wal")
     }
 
-    /// Writes, and answers why the file is away.
+    /// Writes, and returns why the file is unavailable.
     fn away(&mut self, lines: &str) -> String {
         match self.write(lines) {
             WriteResult::Away { reason, message } => {
@@ -224,7 +224,7 @@ impl File {
 }
 
 #[test]
-fn a_file_that_was_removed_is_away_until_there_is_one() {
+fn a_removed_file_is_unavailable_until_there_is_one() {
     for logs_too in [false, true] {
         let mut file = File::new();
         assert_eq!(file.write("m v=1i 1\n"), WriteResult::Written);
@@ -251,7 +251,7 @@ fn a_file_that_was_removed_is_away_until_there_is_one() {
 }
 
 #[test]
-fn a_file_that_was_moved_away_and_back_goes_on_with_all_that_was_in_it() {
+fn a_file_that_was_moved_away_and_back_keeps_all_its_points() {
     let mut file = File::new();
     file.write("m v=1i 1\n");
     let aside = file.folder.path().join("aside.db");
@@ -266,7 +266,7 @@ fn a_file_that_was_moved_away_and_back_goes_on_with_all_that_was_in_it() {
 }
 
 #[test]
-fn another_file_in_its_place_is_gone_on_with_and_is_not_harmed() {
+fn another_file_in_its_place_is_used_and_not_damaged() {
     let mut file = File::new();
     file.write("m v=1i 1\n");
     // Another database, whole, that was written elsewhere; the old one's log is still beside it.
@@ -319,7 +319,7 @@ fn a_folder_that_vanished_is_waited_for() {
 }
 
 #[test]
-fn a_file_that_was_cut_or_overwritten_is_away_until_it_is_whole() {
+fn a_truncated_or_overwritten_file_is_unavailable_until_it_is_whole() {
     let whole = |file: &mut File| {
         let lines: String = (0..5_000)
             .map(|at| format!("m v={at}i,s=\"{at:01000}\" {at}\n"))

@@ -1,5 +1,5 @@
-//! The whole sink behind an embedded broker and registry, for tests: its parts can be taken away, and its counters be waited
-//! for.
+//! The whole sink with an embedded broker and registry, for tests, which can stop its dependencies and wait for its
+//! counters.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -217,7 +217,7 @@ impl Sink {
         self.service.count(name)
     }
 
-    /// Messages with a fate.
+    /// Finished messages.
     pub(crate) fn settled(&self) -> u64 {
         ["written", "dead_letters", "skipped"]
             .iter()

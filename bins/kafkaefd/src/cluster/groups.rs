@@ -9,7 +9,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::groups::{GroupInfo, GroupMemberInfo};
 use rdkafka::{Offset, TopicPartitionList};
 use serde::Serialize;
-use stage::config::Moment;
+use stage::config::Timestamp;
 use stage::kafka::OneShotContext;
 
 use super::{Cluster, PATIENCE, SeenGaps};
@@ -271,7 +271,7 @@ impl Cluster {
     pub fn offsets_of(
         &self,
         places: &BTreeSet<Place>,
-        moment: Moment,
+        moment: Timestamp,
     ) -> Result<BTreeMap<Place, i64>, Failure> {
         times(&self.consumer(&[])?, places, Offset::Offset(moment.0))
     }

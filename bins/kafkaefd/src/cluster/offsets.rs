@@ -3,7 +3,7 @@
 use rdkafka::consumer::Consumer;
 use rdkafka::{Offset, TopicPartitionList};
 use serde::Serialize;
-use stage::config::Moment;
+use stage::config::Timestamp;
 
 use super::{Cluster, PATIENCE, Topic};
 use crate::failure::Failure;
@@ -58,7 +58,7 @@ impl Cluster {
     }
 
     /// The first offset at or after `moment` of each partition of a topic.
-    pub fn offsets_at(&self, topic: &Topic, moment: Moment) -> Result<Vec<TimeOffset>, Failure> {
+    pub fn offsets_at(&self, topic: &Topic, moment: Timestamp) -> Result<Vec<TimeOffset>, Failure> {
         let asking = || Failure::kafka(format!("asking for the offsets of {} at {moment}", topic.name));
         let mut asked = TopicPartitionList::new();
         for partition in topic.numbers() {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 
 use clap::Args;
 use serde::Serialize;
-use stage::config::{KafkaArgs, Moment};
+use stage::config::{KafkaArgs, Timestamp};
 
 use super::lineage::Lineage;
 use super::replay_log::Marks;
@@ -132,7 +132,7 @@ fn table(rows: &[Row]) -> Table {
 fn time(millis: Option<i64>) -> Cell {
     match millis {
         // To the second: what is looked for is when it began and whether it goes on.
-        Some(millis) => Cell::text(Moment(millis.div_euclid(1_000) * 1_000)),
+        Some(millis) => Cell::text(Timestamp(millis.div_euclid(1_000) * 1_000)),
         None => Cell::text("-"),
     }
 }

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use stage::config::Moment;
+use stage::config::Timestamp;
 use stage::dead_letter::REPLAYED_SUFFIX;
 use stage::topics::{Created, Shape, create};
 
@@ -76,7 +76,7 @@ pub(super) fn of(letter: &Letter, original: &str) -> (String, String) {
     let mark = Mark {
         letter_timestamp: letter.message.timestamp,
         topic: letter.topic().to_owned(),
-        replayed_at: Moment::now().0,
+        replayed_at: Timestamp::now().0,
         original: Some(original.to_owned()),
     };
     let value = serde_json::to_string(&mark).unwrap_or_default();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use stage::config::{Moment, moment};
+use stage::config::{Timestamp, parse_timestamp};
 use stage::dead_letter::SUFFIX;
 
 use super::dead_letter::Letter;
@@ -32,11 +32,11 @@ pub(super) struct ChoiceArgs {
     #[arg(long, value_name = "TOPIC")]
     topic: Option<String>,
     /// Only those of this moment or later (2026-11-21T10:00:00Z, 2026-11-21, -2h): when they became dead letters
-    #[arg(long, value_name = "WHEN", value_parser = moment, allow_hyphen_values = true)]
-    from: Option<Moment>,
+    #[arg(long, value_name = "WHEN", value_parser = parse_timestamp, allow_hyphen_values = true)]
+    from: Option<Timestamp>,
     /// Only those before this moment
-    #[arg(long, value_name = "WHEN", value_parser = moment, allow_hyphen_values = true)]
-    to: Option<Moment>,
+    #[arg(long, value_name = "WHEN", value_parser = parse_timestamp, allow_hyphen_values = true)]
+    to: Option<Timestamp>,
 }
 
 impl ChoiceArgs {
@@ -80,7 +80,7 @@ impl ChoiceArgs {
 
     fn means(&self, letter: &Letter) -> bool {
         let is = |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
-        let time = letter.message.timestamp.map(Moment);
+        let time = letter.message.timestamp.map(Timestamp);
         is(&self.stage, letter.said("stage"))
             && is(&self.reason, letter.said("reason"))
             && is(&self.topic, letter.topic())
@@ -152,22 +152,22 @@ mod tests {
             ),
             (
                 ChoiceArgs {
-                    from: Some(Moment(1_000)),
-                    to: Some(Moment(1_001)),
+                    from: Some(Timestamp(1_000)),
+                    to: Some(Timestamp(1_001)),
                     ..all.clone()
                 },
                 true,
             ),
             (
                 ChoiceArgs {
-                    from: Some(Moment(1_001)),
+                    from: Some(Timestamp(1_001)),
                     ..all.clone()
                 },
                 false,
             ),
             (
                 ChoiceArgs {
-                    to: Some(Moment(1_000)),
+                    to: Some(Timestamp(1_000)),
                     ..all.clone()
                 },
                 false,

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use clap::Args;
 use serde_json::{Map, Value, json};
 use stage::Printable;
-use stage::config::{KafkaArgs, Moment, RegistryArgs};
+use stage::config::{KafkaArgs, RegistryArgs, Timestamp};
 
 use super::dead_letter::{Letter, Omitted};
 use super::replay_log::Marks;
@@ -113,7 +113,7 @@ fn for_programs(letter: &Letter, decoded: &Decoded, replayed: bool) -> Value {
 fn for_people(letter: &Letter, decoded: &Decoded, replayed: bool) -> String {
     let message = &letter.message;
     let time =
-        |millis: Option<i64>| millis.map_or_else(|| "-".to_owned(), |millis| Moment(millis).to_string());
+        |millis: Option<i64>| millis.map_or_else(|| "-".to_owned(), |millis| Timestamp(millis).to_string());
     let mut text = strong(Printable(letter.address()));
     let _ = write!(
         text,

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use devstack::{Broker, RegistryServer};
 use sal::avro::Options;
 use sal::name::Kind;
+use schema_dir::{DirSchema, SchemaDir};
 use stage::config::{KafkaArgs, RegistryArgs};
 use stage::registry::{Registry, RegistryError, RegistrySetupError};
-use stage::schema_dir::{DirSchema, SchemaDir};
 use stage::topics::{self, Shape};
 
 use super::DemoArgs;

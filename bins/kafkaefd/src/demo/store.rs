@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use rusqlite::{Connection, OpenFlags};
 use sal::name::Kind;
+use schema_dir::DirSchema;
 use serde_json::Value;
 use stage::config::Secret;
-use stage::schema_dir::DirSchema;
 
 use super::DemoArgs;
 use super::services::Parts;

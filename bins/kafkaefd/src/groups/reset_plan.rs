@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use serde::Serialize;
-use stage::config::{Moment, moment};
+use stage::config::{Timestamp, parse_timestamp};
 
 use crate::cluster::Position;
 
@@ -17,7 +17,7 @@ pub(super) enum Target {
     /// At this offset of each partition.
     Offset(i64),
     /// At the first message of this moment or later.
-    Datetime(Moment),
+    Datetime(Timestamp),
     /// So many messages later, or earlier.
     Shift(i64),
 }
@@ -53,7 +53,7 @@ impl FromStr for Target {
                 offset if offset < 0 => Err("an offset is 0 or more".to_owned()),
                 offset => Ok(Self::Offset(offset)),
             },
-            Some(("datetime", text)) => moment(text).map(Self::Datetime),
+            Some(("datetime", text)) => parse_timestamp(text).map(Self::Datetime),
             Some(("shift", by)) => number(by).map(Self::Shift),
             _ => Err(
                 "expected earliest, latest, offset=120, datetime=2026-11-21T10:00:00Z (or datetime=-90m), or shift=-100"
@@ -109,7 +109,7 @@ mod tests {
         assert_eq!(read("offset=5"), Ok(Target::Offset(5)));
         assert_eq!(
             read("datetime=1970-01-02"),
-            Ok(Target::Datetime(Moment(86_400_000)))
+            Ok(Target::Datetime(Timestamp(86_400_000)))
         );
         assert_eq!(read("shift=-5"), Ok(Target::Shift(-5)));
         assert_eq!(read("shift=+5"), Ok(Target::Shift(5)));
@@ -140,7 +140,7 @@ mod tests {
         assert_eq!(to(Target::Shift(-7)), (13, None, 17));
         assert_eq!(to(Target::Shift(i64::MIN)), (10, Some(20 + i64::MIN), 20));
         assert_eq!(to(Target::Shift(i64::MAX)), (30, Some(i64::MAX), 0));
-        let moment = Target::Datetime(Moment(0));
+        let moment = Target::Datetime(Timestamp(0));
         assert_eq!(moment.of(&position(), Some(12)).unwrap().to, 12);
         assert_eq!(to(moment), (30, None, 0), "nothing is that late");
     }

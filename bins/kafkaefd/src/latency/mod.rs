@@ -21,7 +21,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use regex::Regex;
-use stage::config::{KafkaArgs, Moment, RegistryArgs, moment};
+use stage::config::{KafkaArgs, RegistryArgs, Timestamp, parse_timestamp};
 use stage::registry::Registry;
 
 use crate::cluster::{Cluster, Topic};
@@ -45,11 +45,11 @@ pub struct LatencyArgs {
     #[arg(long, value_name = "REGEX")]
     filter: Option<Regex>,
     /// Records from this moment on: 2026-11-21T10:00:00Z, 2026-11-21, or -90m before now
-    #[arg(long, default_value = "-5m", value_name = "MOMENT", value_parser = moment, allow_hyphen_values = true)]
-    from: Moment,
+    #[arg(long, default_value = "-5m", value_name = "MOMENT", value_parser = parse_timestamp, allow_hyphen_values = true)]
+    from: Timestamp,
     /// Records before this moment; now, if it is not given
-    #[arg(long, value_name = "MOMENT", value_parser = moment, allow_hyphen_values = true)]
-    to: Option<Moment>,
+    #[arg(long, value_name = "MOMENT", value_parser = parse_timestamp, allow_hyphen_values = true)]
+    to: Option<Timestamp>,
     /// Do not read the text topics: less to read, and the two steps beside them stay unknown
     #[arg(long)]
     no_text: bool,
@@ -71,7 +71,7 @@ pub struct LatencyArgs {
 impl LatencyArgs {
     /// Reads the window and shows it.
     pub async fn run(self) -> Result<Done, Failure> {
-        let to = self.to.unwrap_or_else(Moment::now);
+        let to = self.to.unwrap_or_else(Timestamp::now);
         if to <= self.from {
             return Err(Failure::Usage(format!(
                 "--from {} is not before --to {to}",

@@ -10,7 +10,7 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset, TopicPartitionList};
-use stage::config::Moment;
+use stage::config::Timestamp;
 use stage::registry::{Registry, RegistryError};
 use tokio::runtime::Handle;
 
@@ -43,8 +43,8 @@ pub(super) struct Window {
 pub(super) struct Reader<'c> {
     pub(super) cluster: &'c Cluster,
     pub(super) registry: &'c Registry,
-    pub(super) from: Moment,
-    pub(super) to: Moment,
+    pub(super) from: Timestamp,
+    pub(super) to: Timestamp,
 }
 
 impl Reader<'_> {
@@ -53,7 +53,7 @@ impl Reader<'_> {
         let mut window = Window::default();
         let mut known = Texts::default();
         let earlier = i64::try_from(EARLIER.as_millis()).unwrap_or_default();
-        let from = Moment(self.from.0.saturating_sub(earlier));
+        let from = Timestamp(self.from.0.saturating_sub(earlier));
         window.unread += self.scan(texts, from, "texts", |message| {
             if let (Some(payload), Some(millis)) = (message.payload(), message.timestamp().to_millis()) {
                 known.add(payload, millis * 1_000);
@@ -88,7 +88,7 @@ impl Reader<'_> {
     fn scan(
         &self,
         topics: &[&Topic],
-        from: Moment,
+        from: Timestamp,
         unit: &str,
         mut each: impl FnMut(&BorrowedMessage<'_>) -> Result<(), Failure>,
     ) -> Result<usize, Failure> {
@@ -152,7 +152,7 @@ impl Reader<'_> {
     }
 
     /// Where each partition's window begins and ends; without those in which nothing is.
-    fn range(&self, topics: &[&Topic], from: Moment) -> Result<BTreeMap<Place, (i64, i64)>, Failure> {
+    fn range(&self, topics: &[&Topic], from: Timestamp) -> Result<BTreeMap<Place, (i64, i64)>, Failure> {
         let places: BTreeSet<Place> = topics
             .iter()
             .flat_map(|topic| topic.numbers().map(|number| (topic.name.clone(), number)))

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::str::FromStr;
 
 use serde_json::{Map, Value};
-use stage::config::Moment;
+use stage::config::Timestamp;
 use stage::readable::{add_headers, add_key};
 use stage::sanitize::{self, Printable};
 
@@ -180,7 +180,7 @@ pub fn json(message: &Message, decoded: &Decoded) -> Value {
 fn line(message: &Message, decoded: &Decoded, medium: Medium) -> String {
     let time = message
         .timestamp
-        .map_or_else(|| "-".to_owned(), |millis| Moment(millis).to_string());
+        .map_or_else(|| "-".to_owned(), |millis| Timestamp(millis).to_string());
     let mut head = format!(
         "{time} {}[{}]@{}",
         message.topic, message.partition, message.offset

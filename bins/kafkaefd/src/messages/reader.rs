@@ -7,7 +7,7 @@ use std::time::Duration;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
-use stage::config::{Moment, moment};
+use stage::config::{Timestamp, parse_timestamp};
 use stage::kafka::{OneShotContext, Silence};
 
 use super::last;
@@ -28,7 +28,7 @@ pub enum Start {
     /// An offset.
     At(i64),
     /// The first message of that time or later.
-    Since(Moment),
+    Since(Timestamp),
 }
 
 /// Where reading ends.
@@ -79,7 +79,7 @@ impl FromStr for Start {
             _ if digits(text) => number(text).map(Self::At),
             _ => match text.strip_prefix('-') {
                 Some(last) if digits(last) => number(last).map(Self::Last),
-                _ => moment(text).map(Self::Since).map_err(|error| {
+                _ => parse_timestamp(text).map(Self::Since).map_err(|error| {
                     format!("expected beginning, end, an offset, -N for the last N, or a moment: {error}")
                 }),
             },
@@ -246,7 +246,7 @@ mod tests {
         assert_eq!("end".parse(), Ok(Start::End));
         assert_eq!("-100".parse(), Ok(Start::Last(100)));
         assert_eq!("100".parse(), Ok(Start::At(100)));
-        assert_eq!("1970-01-02".parse(), Ok(Start::Since(Moment(86_400_000))));
+        assert_eq!("1970-01-02".parse(), Ok(Start::Since(Timestamp(86_400_000))));
         assert!(matches!("-5m".parse(), Ok(Start::Since(_))));
         for wrong in ["", "-", "last", "99999999999999999999", "-99999999999999999999"] {
             assert!(wrong.parse::<Start>().is_err(), "{wrong}");

@@ -43,7 +43,7 @@ impl UploadArgs {
         let schema = schema_file::read(&self.file)?;
         let registry = super::client(&self.registry)?;
         let rules = PublishRules {
-            drop_wire_extras: self.drop_wire_extras,
+            objection: (!self.drop_wire_extras).then_some(sal::avro::lost_wire_extras),
             make_latest: false,
         };
         let published = registry.publish(&self.subject, &schema, rules).await;

@@ -112,7 +112,7 @@ impl ConvertArgs {
 
     pub(super) fn rules(&self) -> PublishRules {
         PublishRules {
-            drop_wire_extras: self.drop_wire_extras,
+            objection: (!self.drop_wire_extras).then_some(sal::avro::lost_wire_extras),
             make_latest: false,
         }
     }

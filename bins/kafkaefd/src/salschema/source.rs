@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use sal::interface::SourceFile;
-use stage::schema_dir::{SchemaDir, SchemaDirError};
+use schema_dir::{SchemaDir, SchemaDirError};
 
 use super::github::{Github, GithubArgs};
 use crate::failure::Failure;

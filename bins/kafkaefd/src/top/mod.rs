@@ -27,7 +27,7 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
 use regex::Regex;
-use stage::config::{KafkaArgs, Moment, seconds};
+use stage::config::{KafkaArgs, Timestamp, seconds};
 use stage::lock;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -109,7 +109,7 @@ impl TopArgs {
             view.stages.push(stage.look().await);
         }
         view.kafka = kafka.await.ok();
-        view.at = Moment::now().to_string();
+        view.at = Timestamp::now().to_string();
         if self.json {
             json(&view)?;
         } else {
@@ -159,7 +159,12 @@ fn show(shared: &Mutex<View>, stop: &AtomicBool) -> Result<Done, Failure> {
     let mut each = || -> std::io::Result<bool> {
         if !state.paused || view.at.is_empty() {
             view.clone_from(&lock(shared));
-            view.at = Moment::now().to_string().chars().take(19).chain(['Z']).collect();
+            view.at = Timestamp::now()
+                .to_string()
+                .chars()
+                .take(19)
+                .chain(['Z'])
+                .collect();
         }
         terminal.draw(|frame| draw::draw(frame, &view, &state))?;
         if event::poll(KEYS)?

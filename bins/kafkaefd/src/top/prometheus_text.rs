@@ -157,7 +157,7 @@ nan NaN
     #[test]
     fn what_the_binaries_show_is_read() {
         let registry = prometheus::Registry::new();
-        let own = stage::metrics::SinkMetrics::register(&registry).unwrap();
+        let own = influxsink::metrics::SinkMetrics::register(&registry).unwrap();
         own.written.inc_by(12);
         own.dead_letters.with_label_values(&["decode", "x"]).inc();
         own.point_age_seconds.observe(0.3);

@@ -1,6 +1,5 @@
-//! At least once: records to Kafka with an idempotent producer. A message's receipt is finished when the broker has
-//! acknowledged its record; until then the message itself is kept, so that a refused record becomes a dead letter with
-//! the original bytes.
+//! At least once: an idempotent producer. A message's receipt is finished when the broker has acknowledged its record;
+//! until then the message is kept, so that a refused record becomes a dead letter with the original bytes.
 
 use std::collections::BTreeSet;
 use std::mem;
@@ -11,32 +10,33 @@ use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
-use stage::dead_letter::{DeadLetters, Reason, is_too_large, shares_a_batch};
+use stage::dead_letter::{DeadLetters, is_too_large, shares_a_batch};
 use stage::intake::{Consumed, Receipt};
 use stage::kafka::{AnyClient, Progress, Reporter, TopicPrefetch, Watched};
 use stage::lock;
-use stage::metrics::TransformMetrics;
+use stage::reason::Reason;
 use stage::service::Shutdown;
 
 use super::alone::Alone;
 use super::reports::{Reports, serve};
 use super::sent::Sent;
+use crate::metrics::TransformMetrics;
 
-/// A record that the broker refused waits this long before it is tried again.
+/// How long a refused record waits before it is sent again.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-/// How long one question about a topic may take.
+/// The time for one metadata request.
 const METADATA: Duration = Duration::from_secs(2);
-/// Topics that are asked about in one go.
+/// Topics that are requested at once.
 const MAX_ASKED: usize = 8;
 
-/// What the broker did not take.
+/// A record that the broker refused.
 pub(crate) enum Returned<'m> {
-    /// It never will: too large, or refused by a policy.
+    /// Permanently: too large, or against a policy.
     Refused(Sent<'m>, KafkaError),
-    /// Its batch was too large; by itself it may not be.
+    /// Its batch was too large; alone it may not be.
     Crowded(Sent<'m>),
-    /// It may later: no right yet, or the topic, which is named then, does not exist.
+    /// Temporarily: a missing permission, or the named topic does not exist.
     Later(Sent<'m>, Instant, Option<String>),
 }
 
@@ -47,7 +47,7 @@ pub(crate) struct Acknowledged<'m> {
     dead_letters: Arc<DeadLetters>,
     shutdown: Shutdown,
     topics: TopicPrefetch,
-    /// When a topic that records came back from was asked for.
+    /// When the topics of returned records were last requested.
     asked: Mutex<Option<Instant>>,
     alone: Alone,
 }
@@ -55,14 +55,14 @@ pub(crate) struct Acknowledged<'m> {
 struct Context<'m> {
     reporter: Reporter,
     metrics: TransformMetrics,
-    /// Whose records the broker has, to be finished together.
+    /// Acknowledged messages, to be finished together.
     arrived: Mutex<Vec<Sent<'m>>>,
     returned: Mutex<Vec<Returned<'m>>>,
     warned: Mutex<Option<Instant>>,
     reports: Reports,
 }
 
-/// Records of a topic that wait for so long are no progress, whatever moves beside them.
+/// Records of one topic that wait for this long count as a stall, even if others advance.
 const STALLED_AFTER: Duration = Duration::from_secs(60);
 
 type Record<'r, 'm> = BaseRecord<'r, [u8], [u8], Box<Sent<'m>>>;
@@ -94,13 +94,13 @@ impl<'m> Acknowledged<'m> {
         })
     }
 
-    /// Hands a record to librdkafka, which copies it. A full queue is waited for, until the service gives up; the
+    /// Hands a record to librdkafka, which copies it. Waits while the queue is full, unless the service gives up; the
     /// message is then read again by the next process.
     pub(super) fn send(&self, topic: &str, frame: &[u8], sent: Sent<'m>) {
         self.topics.learn(self.producer.client());
         // The key outlives the call: it is in librdkafka's own memory, held by the opaque.
         let sent = Box::new(sent);
-        let key = sent.taken.message.key().map(<[u8]>::to_vec);
+        let key = sent.consumed.message.key().map(<[u8]>::to_vec);
         let mut record: Record<'_, 'm> = BaseRecord::with_opaque_to(topic, sent).payload(frame);
         if let Some(key) = &key {
             record = record.key(key);
@@ -121,12 +121,13 @@ impl<'m> Acknowledged<'m> {
         }
     }
 
-    /// Gives librdkafka a record, which comes back where it is refused. One that is sent by itself waits for all others first, unless its message is void by then.
+    /// Gives librdkafka a record and returns it if it is refused. One that is sent alone waits for all others first,
+    /// unless its message is void by then.
     fn hand_over<'r>(&self, record: Record<'r, 'm>) -> Option<(KafkaError, Record<'r, 'm>)> {
         if !record.delivery_opaque.is_alone {
             return self.alone.among_others(|| self.producer.send(record).err());
         }
-        let is_revoked = |record: &Record<'_, 'm>| record.delivery_opaque.taken.receipt.is_revoked();
+        let is_revoked = |record: &Record<'_, 'm>| record.delivery_opaque.consumed.receipt.is_revoked();
         let is_void =
             |record: Option<&Record<'_, 'm>>| self.shutdown.given_up() || record.is_some_and(is_revoked);
         let send = |record| self.producer.send(record).err();
@@ -135,14 +136,15 @@ impl<'m> Acknowledged<'m> {
             .flatten()
     }
 
-    pub(super) fn dead_letter(&self, taken: Consumed<'m>, reason: Reason) {
-        self.dead_letters.send(&taken.message, taken.receipt, reason);
+    pub(super) fn dead_letter(&self, consumed: Consumed<'m>, reason: Reason) {
+        self.dead_letters
+            .send(&consumed.message, consumed.receipt, reason);
     }
 
-    pub(super) fn skip(&self, taken: Consumed<'m>, reason: &'static str) {
+    pub(super) fn skip(&self, consumed: Consumed<'m>, reason: &'static str) {
         let skipped = &self.producer.client().context().metrics.skipped;
         skipped.with_label_values(&[reason]).inc();
-        taken.receipt.finish();
+        consumed.receipt.finish();
     }
 
     /// The dead letters' own client.
@@ -161,7 +163,7 @@ impl<'m> Acknowledged<'m> {
         context.finish_arrived();
     }
 
-    /// What came back and is due.
+    /// Returned records that are due.
     pub(super) fn take_returned(&self) -> Vec<Returned<'m>> {
         let mut returned = lock(&self.producer.client().context().returned);
         let is_due = |one: &Returned<'m>| match one {
@@ -178,7 +180,7 @@ impl<'m> Acknowledged<'m> {
         due
     }
 
-    /// librdkafka refuses records for a topic that was gone until it asks for it again, which may take minutes.
+    /// librdkafka refuses records for a topic that was missing until it requests it again, which may take minutes.
     fn look_for_topics(&self, due: &[Returned<'m>]) {
         let gone: BTreeSet<&str> = due
             .iter()
@@ -191,7 +193,7 @@ impl<'m> Acknowledged<'m> {
         if !gone.is_empty() && asked.is_none_or(|at| at.elapsed() >= RETRY_AFTER) {
             for topic in gone.into_iter().take(MAX_ASKED) {
                 if let Err(error) = self.producer.client().fetch_metadata(Some(topic), METADATA) {
-                    tracing::debug!(topic, %error, "topic could not be asked for");
+                    tracing::debug!(topic, %error, "topic could not be requested");
                     break;
                 }
             }
@@ -206,11 +208,11 @@ impl Watched for Acknowledged<'_> {
     }
 
     fn progress(&self) -> Progress {
-        // Workers that wait for the registry serve no reports.
+        // Workers that wait for the registry do not serve reports.
         self.poll(Duration::ZERO);
         let context = self.producer.client().context();
         if let Some(since) = context.reporter.unacknowledged().in_flight_since(STALLED_AFTER) {
-            // Others may move, and this one is to be looked at.
+            // Others may advance while this one needs attention.
             return Progress::At(since);
         }
         match self.producer.in_flight_count() {
@@ -229,8 +231,8 @@ impl Watched for Acknowledged<'_> {
 }
 
 impl<'m> Context<'m> {
-    /// Counts and finishes the messages whose records have arrived: with a few writes to what other threads look at, too, in
-    /// place of a dozen for each message.
+    /// Counts and finishes the acknowledged messages, with a few writes to shared memory instead of a dozen per
+    /// message.
     fn finish_arrived(&self) {
         let arrived = mem::take(&mut *lock(&self.arrived));
         if arrived.is_empty() {
@@ -248,7 +250,7 @@ impl<'m> Context<'m> {
     fn return_it(&self, error: KafkaError, topic: &str, bytes: usize, sent: Sent<'m>) {
         use RDKafkaErrorCode::{PurgeInflight, PurgeQueue};
         let back = match error.rdkafka_error_code() {
-            // The producer is going away; the next process reads the message again.
+            // The producer is closing; the next process reads the message again.
             Some(PurgeQueue | PurgeInflight) => return,
             _ if is_too_large(&error) && !sent.is_alone && shares_a_batch(bytes) => Returned::Crowded(sent),
             _ if is_refusal(&error) => Returned::Refused(sent, error),
@@ -261,7 +263,7 @@ impl<'m> Context<'m> {
                     *warned = Some(Instant::now());
                     tracing::warn!(
                         error = %stage::chain(&error),
-                        "broker does not take a record; trying again every second (does its topic exist? see saltransform init)"
+                        "broker refuses a record; retrying every second (does its topic exist? see saltransform init)"
                     );
                 }
                 let gone = is_unknown_topic(&error).then(|| topic.to_owned());
@@ -296,7 +298,7 @@ fn is_unknown_topic(error: &KafkaError) -> bool {
     )
 }
 
-/// Whether the broker will never take the record: too large, or against a policy.
+/// Whether the broker refuses the record permanently: too large, or against a policy.
 pub(super) fn is_refusal(error: &KafkaError) -> bool {
     use RDKafkaErrorCode::{InvalidMessage, InvalidRecord, PolicyViolation};
     let code = error.rdkafka_error_code();

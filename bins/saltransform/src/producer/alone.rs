@@ -1,27 +1,27 @@
-//! A record sent with nothing beside it. A broker that finds a batch too large refuses all of it, and does not say of what: a
-//! record that fits is told from one that does not by sending it by itself.
+//! Sends a record alone in its batch. A broker that finds a batch too large refuses all of it and does not say which
+//! record is the cause; sending a record alone shows whether it fits.
 
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
 
-/// How long one wait for what is on its way lasts, before it is asked again whether it is worth it.
+/// How long one wait for records in flight lasts before the record is checked again.
 const SETTLE: Duration = Duration::from_millis(100);
 
-/// Read by those who send, written by who has to send something by itself.
+/// Read-locked to send, write-locked to send a record alone.
 #[derive(Default)]
 pub(super) struct Alone(RwLock<()>);
 
 impl Alone {
-    /// Sends among others, but not beside what is sent by itself.
+    /// Sends together with others, but not while a record is sent alone.
     pub(super) fn among_others<T>(&self, send: impl FnOnce() -> T) -> T {
         let _among_others = self.0.read().unwrap_or_else(PoisonError::into_inner);
         send()
     }
 
-    /// Sends once all else has arrived, and waits until this has, too. Serves reports. Nothing is sent, or waited for any more,
-    /// when `is_void`; the record is none once it is sent.
+    /// Waits until all other records are delivered, sends, and waits until this one is delivered. Serves reports. Stops
+    /// when `is_void`, which receives no record once it is sent.
     pub(super) fn by_itself<C: ProducerContext, R, T>(
         &self,
         producer: &BaseProducer<C>,

@@ -1,4 +1,4 @@
-//! The way out, in one of two kinds: each record acknowledged by itself (at least once, the default), or records, dead
+//! The producer, in one of two kinds: each record acknowledged by itself (at least once, the default), or records, dead
 //! letters and offsets together in transactions (exactly once).
 
 mod acknowledged;
@@ -15,9 +15,10 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use stage::config::KafkaConfigError;
-use stage::dead_letter::{Reason, allow_large};
+use stage::dead_letter::allow_large;
 use stage::intake::{Consumed, TransactionalSink};
 use stage::kafka::{SAFE_PRODUCER, Watched};
+use stage::reason::Reason;
 
 pub(crate) use acknowledged::{Acknowledged, Returned};
 pub(crate) use sent::{Counter, Sent};
@@ -44,19 +45,19 @@ pub(crate) fn config(args: &RunArgs) -> Result<ClientConfig, KafkaConfigError> {
         ("enable.idempotence", idempotence),
         ("acks", acks),
         ("compression.type", &args.compression),
-        // 5 ms of patience fill batches at the observatory's rates and cost nothing that a reader would notice.
+        // A linger of 5 ms fills batches at the observatory's rates without a noticeable delay.
         ("linger.ms", "5"),
         // A full queue is the back-pressure: 32 MiB, then the workers wait.
         ("queue.buffering.max.kbytes", "32768"),
     ];
     if args.exactly_once {
-        // A record may not outlive its transaction.
+        // A record must not outlive its transaction.
         config.push(("transaction.timeout.ms", &transaction_timeout));
-        // librdkafka 2.12 waits without end for a group's coordinator that the cluster no longer lists, until any
-        // broker's connection changes (its issues 5456 and 5511). Connections that idle meanwhile are made to.
+        // librdkafka 2.12 waits without limit for a group coordinator that the cluster no longer lists, until any
+        // broker's connection changes (its issues 5456 and 5511). Closing idle connections makes them change.
         config.push(("connections.max.idle.ms", "2000"));
     } else {
-        // Without an end: a broker that is away is waited for; the input's offset stays where it is.
+        // Without limit: an unavailable broker is waited for, and the input's offset does not move.
         config.push(("message.timeout.ms", "0"));
     }
     let mut config = args.kafka.client_config(&config)?;
@@ -74,16 +75,16 @@ pub(crate) enum Producer<'m> {
 }
 
 impl<'m> Producer<'m> {
-    /// Whether a record for this target can be sent now. What fails within a transaction takes all of it along, so
-    /// that it asks before; otherwise the broker's answer to the record itself is enough.
-    pub(crate) fn takes(&self, target: &Target) -> bool {
+    /// Whether a record for this target can be sent now. A failure within a transaction aborts all of it, so the
+    /// transactional producer checks beforehand; otherwise the broker's answer to the record is enough.
+    pub(crate) fn accepts(&self, target: &Target) -> bool {
         match self {
             Self::Acknowledged(_) => true,
-            Self::Transactional(producer) => producer.takes(target),
+            Self::Transactional(producer) => producer.accepts(target),
         }
     }
 
-    /// Sends a record, and waits where the queue is full: that is the back-pressure.
+    /// Sends a record, and waits while the queue is full, which is the back-pressure.
     pub(crate) fn send(&self, topic: &str, frame: &[u8], sent: Sent<'m>) {
         match self {
             Self::Acknowledged(producer) => producer.send(topic, frame, sent),
@@ -92,18 +93,18 @@ impl<'m> Producer<'m> {
     }
 
     /// Sends a message to the dead-letter topic.
-    pub(crate) fn dead_letter(&self, taken: Consumed<'m>, reason: Reason, counter: &Counter) {
+    pub(crate) fn dead_letter(&self, consumed: Consumed<'m>, reason: Reason, counter: &Counter) {
         match self {
-            Self::Acknowledged(producer) => producer.dead_letter(taken, reason),
-            Self::Transactional(producer) => producer.dead_letter(taken, reason, counter),
+            Self::Acknowledged(producer) => producer.dead_letter(consumed, reason),
+            Self::Transactional(producer) => producer.dead_letter(consumed, reason, counter),
         }
     }
 
     /// Finishes a message that carries nothing.
-    pub(crate) fn skip(&self, taken: Consumed<'m>, reason: &'static str) {
+    pub(crate) fn skip(&self, consumed: Consumed<'m>, reason: &'static str) {
         match self {
-            Self::Acknowledged(producer) => producer.skip(taken, reason),
-            Self::Transactional(producer) => producer.skip(taken, reason),
+            Self::Acknowledged(producer) => producer.skip(consumed, reason),
+            Self::Transactional(producer) => producer.skip(consumed, reason),
         }
     }
 
@@ -115,7 +116,7 @@ impl<'m> Producer<'m> {
         }
     }
 
-    /// What came back and is to be tried again or buried.
+    /// Returned records, to be sent again or as dead letters.
     pub(crate) fn take_returned(&self) -> Vec<Returned<'m>> {
         match self {
             Self::Acknowledged(producer) => producer.take_returned(),
@@ -123,14 +124,14 @@ impl<'m> Producer<'m> {
         }
     }
 
-    /// Waits for dead letters that go a way of their own.
+    /// Waits for dead letters that have their own producer.
     pub(crate) fn flush_letters(&self, timeout: Duration) {
         if let Self::Acknowledged(producer) = self {
             producer.flush_letters(timeout);
         }
     }
 
-    /// For the intake, which watches them.
+    /// The clients, which the intake watches.
     pub(crate) fn clients(&self) -> Vec<Arc<dyn Watched + 'm>> {
         match self {
             Self::Acknowledged(producer) => {
@@ -140,7 +141,7 @@ impl<'m> Producer<'m> {
         }
     }
 
-    /// For the intake, which ends the transactions.
+    /// The transactional producer, whose transactions the intake ends.
     pub(crate) fn transaction(&self) -> Option<Arc<dyn TransactionalSink + 'm>> {
         match self {
             Self::Acknowledged(_) => None,

@@ -1,7 +1,7 @@
-//! What is known of messages of which the broker refused something within a transaction, so that it is done differently when
-//! they are read again: the record by itself, then a dead letter in place of it; the letter by itself, then with less of the
-//! message. It is known until a transaction with them is committed: forgotten earlier, two of them could take turns at
-//! aborting each other's transaction without an end.
+//! Remembers messages whose records the broker refused within a transaction, so that they are treated differently when
+//! they are read again: the record alone, then a dead letter instead; the dead letter alone, then with less of the
+//! message. This is remembered until a transaction with them is committed: otherwise two of them could abort each
+//! other's transaction in turn, without end.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -12,7 +12,7 @@ use stage::dead_letter::Extent;
 use stage::intake::Consumed;
 use stage::lock;
 
-/// More are not remembered; what is forgotten is found out again.
+/// The maximum number; what is forgotten is found out again.
 const MAX_REMEMBERED: usize = 100_000;
 
 /// A message's place in Kafka.
@@ -21,57 +21,57 @@ type Place = (String, i32, i64);
 /// What is known of one message.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Verdict {
-    /// Why its record is never taken, if it is not.
+    /// Why its record is refused, if it is.
     pub(super) record: Option<String>,
-    /// Whether what is made of it is sent by itself.
+    /// Whether its record or dead letter is sent alone.
     pub(super) alone: bool,
-    /// How much of it the dead-letter topic takes.
+    /// How much of it the dead-letter topic accepts.
     pub(super) extent: Extent,
 }
 
-/// The messages of which something was refused.
+/// The messages with refused records.
 #[derive(Default)]
 pub(super) struct Refused {
     known: Mutex<Known>,
-    /// Nearly always 0: then no message is looked up.
+    /// Nearly always 0, which avoids a look-up per message.
     count: AtomicUsize,
 }
 
 #[derive(Default)]
 struct Known {
     verdicts: HashMap<Place, Verdict>,
-    /// What arrived in the transaction that is open, of those.
+    /// Those of them that are delivered in the open transaction.
     settled: Vec<Place>,
 }
 
 impl Refused {
     /// What is known of a message.
-    pub(super) fn of(&self, taken: &Consumed<'_>) -> Verdict {
+    pub(super) fn of(&self, consumed: &Consumed<'_>) -> Verdict {
         if self.count.load(Ordering::Acquire) == 0 {
             return Verdict::default();
         }
         let known = lock(&self.known);
-        known.verdicts.get(&place(taken)).cloned().unwrap_or_default()
+        known.verdicts.get(&place(consumed)).cloned().unwrap_or_default()
     }
 
     /// Notes what was found out.
-    pub(super) fn learn(&self, taken: &Consumed<'_>, verdict: Verdict) {
+    pub(super) fn learn(&self, consumed: &Consumed<'_>, verdict: Verdict) {
         let mut known = lock(&self.known);
         if known.verdicts.len() >= MAX_REMEMBERED {
             known.verdicts.clear();
         }
-        known.verdicts.insert(place(taken), verdict);
+        known.verdicts.insert(place(consumed), verdict);
         self.count.store(known.verdicts.len(), Ordering::Release);
     }
 
-    /// What was made of a message has arrived, in the transaction that is open.
-    pub(super) fn arrived(&self, taken: &Consumed<'_>) {
+    /// The record or dead letter of a message is delivered, in the open transaction.
+    pub(super) fn arrived(&self, consumed: &Consumed<'_>) {
         if self.count.load(Ordering::Acquire) > 0 {
-            lock(&self.known).settled.push(place(taken));
+            lock(&self.known).settled.push(place(consumed));
         }
     }
 
-    /// That transaction has ended.
+    /// The open transaction has ended.
     pub(super) fn settle(&self, committed: bool) {
         let mut known = lock(&self.known);
         let settled = std::mem::take(&mut known.settled);
@@ -84,7 +84,7 @@ impl Refused {
     }
 }
 
-fn place(taken: &Consumed<'_>) -> Place {
-    let message = &taken.message;
+fn place(consumed: &Consumed<'_>) -> Place {
+    let message = &consumed.message;
     (message.topic().to_owned(), message.partition(), message.offset())
 }

@@ -1,30 +1,31 @@
-//! Delivery reports: what the brokers said of each record, on its way back from librdkafka to the workers.
+//! Delivery reports: the brokers' answer to each record, served to the workers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rdkafka::producer::{BaseProducer, ProducerContext};
 
-/// How many reports a context has been given.
+/// The number of reports that a context has received.
 #[derive(Default)]
 pub(super) struct Reports(AtomicU64);
 
 impl Reports {
-    /// One more.
+    /// Counts a report.
     pub(super) fn count(&self) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// How many yet.
+    /// The number so far.
     pub(super) fn counted(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
 
-/// Serves all reports that are there, or those that come within `timeout`.
+/// Serves all available reports, or those that arrive within `timeout`.
 ///
-/// Without a wait, rdkafka's own `poll` serves one event: the reports of one request. Where each record is a request (many
-/// topics, few messages of each) they then come back more slowly than records go out, by seconds within a minute.
+/// Without a wait, rdkafka's own `poll` serves one event: the reports of one request. If each record is a request (many
+/// topics, few messages of each), reports are then served more slowly than records are sent, and fall seconds behind
+/// within a minute.
 pub(super) fn serve<C>(producer: &BaseProducer<C>, reports: &Reports, timeout: Duration)
 where
     C: ProducerContext,
@@ -65,7 +66,7 @@ mod tests {
     #[test]
     fn reports_of_many_requests_are_served_together() {
         const TOPICS: usize = 100;
-        const PATIENCE: Duration = Duration::from_secs(60);
+        const TIMEOUT: Duration = Duration::from_secs(60);
         let broker = Broker::start().unwrap();
         let producer: BaseProducer<Counting> = ClientConfig::new()
             .set("bootstrap.servers", broker.bootstrap_servers())
@@ -79,16 +80,16 @@ mod tests {
         }
         let start = Instant::now();
         let is_there = |topic: &&String| {
-            let ends = producer.client().fetch_watermarks(topic, 0, PATIENCE);
+            let ends = producer.client().fetch_watermarks(topic, 0, TIMEOUT);
             ends.is_ok_and(|(_, end)| end == 1)
         };
         while topics.iter().filter(is_there).count() < TOPICS {
-            assert!(start.elapsed() < PATIENCE, "the broker does not have all records");
+            assert!(start.elapsed() < TIMEOUT, "the broker does not have all records");
         }
         let reports = &producer.context().0;
         let mut calls = 0;
         while reports.0.load(Ordering::Relaxed) < TOPICS as u64 {
-            assert!(start.elapsed() < 2 * PATIENCE, "{calls} calls");
+            assert!(start.elapsed() < 2 * TIMEOUT, "{calls} calls");
             let before = reports.0.load(Ordering::Relaxed);
             serve(&producer, reports, Duration::ZERO);
             calls += usize::from(reports.0.load(Ordering::Relaxed) != before);

@@ -1,4 +1,4 @@
-//! A message whose record is on its way, and how many of a worker's are.
+//! A message whose record is in flight, and the number of them per worker.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,26 +7,26 @@ use std::time::Instant;
 use stage::intake::Consumed;
 use stage::kafka::Probe;
 
-/// A message whose record is on its way.
+/// A message whose record is in flight.
 pub(crate) struct Sent<'m> {
-    pub(crate) taken: Consumed<'m>,
+    pub(crate) consumed: Consumed<'m>,
     pub(crate) since: Instant,
-    /// Whether it shows that its topic's records arrive.
+    /// Set if it is the probe of its topic.
     probe: Option<Probe>,
-    /// Whether nothing else is to be in its batch.
+    /// Whether it must not share its batch.
     pub(crate) is_alone: bool,
-    /// Counts it as outstanding for its worker as long as it exists.
+    /// Counts it as outstanding for its worker while it exists.
     outstanding: Outstanding,
 }
 
-/// How many records of one worker are on their way.
+/// The number of a worker's records in flight.
 #[derive(Clone, Default)]
 pub(crate) struct Counter(Arc<AtomicUsize>);
 
 struct Outstanding(Counter);
 
 impl Counter {
-    /// Records on their way.
+    /// Records in flight.
     pub(crate) fn outstanding(&self) -> usize {
         self.0.load(Ordering::Acquire)
     }
@@ -39,10 +39,15 @@ impl Drop for Outstanding {
 }
 
 impl<'m> Sent<'m> {
-    pub(crate) fn new(taken: Consumed<'m>, since: Instant, counter: &Counter, probe: Option<Probe>) -> Self {
+    pub(crate) fn new(
+        consumed: Consumed<'m>,
+        since: Instant,
+        counter: &Counter,
+        probe: Option<Probe>,
+    ) -> Self {
         counter.0.fetch_add(1, Ordering::Relaxed);
         Self {
-            taken,
+            consumed,
             since,
             probe,
             is_alone: false,
@@ -55,15 +60,15 @@ impl<'m> Sent<'m> {
         if let Some(probe) = self.probe {
             probe.acknowledged();
         }
-        self.taken
+        self.consumed
     }
 
-    /// To be sent by itself, or not.
+    /// Sets whether it is sent alone.
     pub(crate) fn alone(self, is_alone: bool) -> Self {
         Self { is_alone, ..self }
     }
 
-    /// The worker's.
+    /// The counter of its worker.
     pub(crate) fn counter(&self) -> &Counter {
         &self.outstanding.0
     }

@@ -1,44 +1,46 @@
-//! What a transaction did, counted: it shows in the metrics once the transaction is committed, and never otherwise.
+//! Counts what a transaction did: the metrics show it once the transaction is committed, and not otherwise.
 
 use std::collections::HashMap;
 
-use stage::metrics::{KafkaMetrics, TransformMetrics};
+use stage::metrics::KafkaMetrics;
 
-/// What became of a message.
+use crate::metrics::TransformMetrics;
+
+/// How a message was finished.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Fate {
+pub(super) enum Disposition {
     Produced,
-    /// Stage and reason.
+    /// Step and reason.
     DeadLetter(&'static str, &'static str),
     Skipped(&'static str),
 }
 
-/// The fates of one transaction's messages.
+/// The dispositions of one transaction's messages.
 #[derive(Debug, Default)]
-pub(super) struct Tally(HashMap<Fate, u64>);
+pub(super) struct Tally(HashMap<Disposition, u64>);
 
 impl Tally {
-    pub(super) fn count(&mut self, fate: Fate) {
-        *self.0.entry(fate).or_default() += 1;
+    pub(super) fn count(&mut self, disposition: Disposition) {
+        *self.0.entry(disposition).or_default() += 1;
     }
 
-    /// They are facts now.
+    /// The transaction was committed.
     pub(super) fn publish(&mut self, metrics: &TransformMetrics) {
-        for (fate, count) in self.0.drain() {
-            match fate {
-                Fate::Produced => metrics.produced.inc_by(count),
-                Fate::DeadLetter(stage, reason) => {
+        for (disposition, count) in self.0.drain() {
+            match disposition {
+                Disposition::Produced => metrics.produced.inc_by(count),
+                Disposition::DeadLetter(step, reason) => {
                     metrics
                         .dead_letters
-                        .with_label_values(&[stage, reason])
+                        .with_label_values(&[step, reason])
                         .inc_by(count);
                 }
-                Fate::Skipped(reason) => metrics.skipped.with_label_values(&[reason]).inc_by(count),
+                Disposition::Skipped(reason) => metrics.skipped.with_label_values(&[reason]).inc_by(count),
             }
         }
     }
 
-    /// They never happened: the messages are read again.
+    /// The transaction was aborted: the messages are read again.
     pub(super) fn void(&mut self, metrics: &KafkaMetrics) {
         metrics
             .released

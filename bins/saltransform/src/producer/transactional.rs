@@ -1,7 +1,17 @@
-//! Exactly once: records and dead letters in transactions, which the intake ends together with the input's offsets.
+//! Exactly once, from the side of the records: a reader with `read_committed` sees each message's record once, whichever
+//! process is killed.
 //!
-//! What a reader with `read_committed` sees is each message's record once, whatever is killed. A record that the broker
-//! refuses aborts its transaction; read again, its message goes to the dead-letter topic instead.
+//! One transaction, in the order of this file. Begin, commit and abort are calls of the intake's commit thread
+//! (`libs/stage/src/intake/transaction.rs`), which also sends the offsets:
+//!
+//! 1. *begin* opens the gate.
+//! 2. *produce*: `send`, `dead_letter` and `skip` pass the gate with each message; `hand_over` gives the record to librdkafka.
+//! 3. *flush*: the gate is shut, and `delivery` is called for each record. A record that fails marks the transaction as
+//!    failed; if the broker refuses it, `refuse` remembers how to treat its message next time (`refused.rs`).
+//! 4. *send offsets*: those of the messages whose receipts `delivery` and `skip` have finished.
+//! 5. *commit*: `settle(true)` publishes the counts (`tally.rs`).
+//! 6. *abort*, if the transaction has failed: `settle(false)` voids the counts, and the messages are read again. A refused
+//!    record is then a dead letter.
 
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,12 +22,12 @@ use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
-use stage::dead_letter::{self, Extent, Letter, Reason, is_too_large, shares_a_batch};
+use stage::dead_letter::{self, Extent, Letter, is_too_large, shares_a_batch};
 use stage::intake::{Consumed, Gate, TransactionalProducer, TransactionalSink};
 use stage::kafka::{Reporter, TopicPrefetch, TopicProbe};
 use stage::lock;
-use stage::metrics::TransformMetrics;
 use stage::origin::Origin;
+use stage::reason::Reason;
 use stage::retry::Backoff;
 use stage::service::Shutdown;
 
@@ -26,14 +36,15 @@ use super::alone::Alone;
 use super::refused::{Refused, Verdict};
 use super::reports::{Reports, serve};
 use super::sent::{Counter, Sent};
-use super::tally::{Fate, Tally};
+use super::tally::{Disposition, Tally};
 use super::watched::Calls;
 use crate::entry::Target;
+use crate::metrics::TransformMetrics;
 
-/// How long one question about a topic may take.
-const METADATA: Duration = Duration::from_secs(5);
+/// The time for one metadata request.
+const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Who buries, and where.
+/// What identifies the stage in its dead letters, and their topic.
 #[derive(Debug, Clone)]
 pub(crate) struct Identity {
     pub(crate) group: String,
@@ -44,14 +55,14 @@ pub(crate) struct Identity {
 pub(crate) struct Transactional<'m> {
     pub(super) producer: BaseProducer<Context<'m>>,
     pub(super) config: ClientConfig,
-    /// How the last calls went.
+    /// The results of the last calls.
     pub(super) calls: Calls,
     identity: Identity,
     gate: Gate,
     topics: TopicPrefetch,
-    /// Whether the dead-letter topic was seen.
-    buries: AtomicBool,
-    /// Whether dead letters arrive.
+    /// Whether the dead-letter topic has been seen.
+    letters_topic_seen: AtomicBool,
+    /// Whether dead letters are delivered.
     letters: Arc<TopicProbe>,
     alone: Alone,
 }
@@ -64,22 +75,22 @@ pub(super) struct Context<'m> {
     tally: Mutex<Tally>,
     failed: AtomicBool,
     refused: Refused,
-    /// Letters that are not whole, in the transaction that is open.
+    /// Shortened dead letters of the open transaction.
     shortened: Mutex<Vec<(Origin, Extent)>>,
     pub(super) reports: Reports,
     lifetime: PhantomData<&'m ()>,
 }
 
-/// A record or a dead letter on its way.
-pub(crate) struct OnItsWay<'m> {
+/// A record or a dead letter that is not delivered yet.
+pub(crate) struct InFlight<'m> {
     sent: Sent<'m>,
-    /// What it is a dead letter of, if it is one, and how much of that.
+    /// The dead letter, if it is one, and how much of its message it holds.
     letter: Option<(Letter, Extent)>,
-    /// What was handed over, without headers of ours.
+    /// The bytes handed over, without the headers of dead letters.
     bytes: usize,
 }
 
-type Record<'r, 'm> = BaseRecord<'r, [u8], [u8], Box<OnItsWay<'m>>>;
+type Record<'r, 'm> = BaseRecord<'r, [u8], [u8], Box<InFlight<'m>>>;
 
 impl<'m> Transactional<'m> {
     pub(crate) fn new(
@@ -111,30 +122,30 @@ impl<'m> Transactional<'m> {
             identity,
             gate: Gate::default(),
             topics: TopicPrefetch::unknown(),
-            buries: AtomicBool::new(false),
+            letters_topic_seen: AtomicBool::new(false),
             letters,
             alone: Alone::default(),
         })
     }
 
-    /// Whether the target's topic is there; asks until it is.
-    pub(super) fn takes(&self, target: &Target) -> bool {
+    /// Whether the target's topic exists.
+    pub(super) fn accepts(&self, target: &Target) -> bool {
         self.sees(&target.kafka_topic, &target.seen, &target.probe)
     }
 
     pub(super) fn send(&self, topic: &str, frame: &[u8], sent: Sent<'m>) {
-        let verdict = self.context().refused.of(&sent.taken);
+        let verdict = self.context().refused.of(&sent.consumed);
         if let Some(detail) = verdict.record {
             return self.dead_letter_sent(sent, detail);
         }
-        let key = sent.taken.message.key().map(<[u8]>::to_vec);
-        let on_its_way = OnItsWay {
+        let key = sent.consumed.message.key().map(<[u8]>::to_vec);
+        let in_flight = InFlight {
             sent: sent.alone(verdict.alone),
             letter: None,
             bytes: frame.len(),
         };
         let mut record: Record<'_, 'm> =
-            BaseRecord::with_opaque_to(topic, Box::new(on_its_way)).payload(frame);
+            BaseRecord::with_opaque_to(topic, Box::new(in_flight)).payload(frame);
         record.key = key.as_deref();
         if let Some((error, back)) = self.hand_over(record) {
             self.dead_letter_sent(back.sent, stage::chain(&error));
@@ -143,53 +154,53 @@ impl<'m> Transactional<'m> {
 
     fn dead_letter_sent(&self, sent: Sent<'m>, detail: String) {
         let counter = sent.counter().clone();
-        self.dead_letter(sent.taken, refused(detail), &counter);
+        self.dead_letter(sent.consumed, refused(detail), &counter);
     }
 
-    pub(super) fn dead_letter(&self, taken: Consumed<'m>, reason: Reason, counter: &Counter) {
+    pub(super) fn dead_letter(&self, consumed: Consumed<'m>, reason: Reason, counter: &Counter) {
         let topic = &self.identity.dead_letter_topic;
         let shutdown = &self.context().shutdown;
         let mut backoff = Backoff::default();
-        while !self.sees(topic, &self.buries, &self.letters) {
-            if taken.receipt.is_revoked() || !backoff.wait(None, shutdown) {
+        while !self.sees(topic, &self.letters_topic_seen, &self.letters) {
+            if consumed.receipt.is_revoked() || !backoff.wait(None, shutdown) {
                 return;
             }
         }
-        let origin = taken.receipt.origin();
-        self.context().reporter.buried(&origin, &reason);
-        let letter = Letter::new(&taken.message, origin, reason);
-        let verdict = self.context().refused.of(&taken);
-        let bytes = letter.bytes(taken.message.key_len(), taken.message.payload_len());
-        let mut on_its_way = Box::new(OnItsWay {
-            sent: Sent::new(taken, Instant::now(), counter, self.letters.probe()).alone(verdict.alone),
+        let origin = consumed.receipt.origin();
+        self.context().reporter.dead_letter(&origin, &reason);
+        let letter = Letter::new(&consumed.message, origin, reason);
+        let verdict = self.context().refused.of(&consumed);
+        let bytes = letter.bytes(consumed.message.key_len(), consumed.message.payload_len());
+        let mut in_flight = Box::new(InFlight {
+            sent: Sent::new(consumed, Instant::now(), counter, self.letters.probe()).alone(verdict.alone),
             letter: Some((letter, verdict.extent)),
             bytes,
         });
-        // Longer only as long as librdkafka itself refuses it.
-        while let Some((error, mut back)) = self.hand_over_letter(on_its_way) {
+        // Repeats only while librdkafka itself refuses the letter as too large.
+        while let Some((error, mut back)) = self.hand_over_letter(in_flight) {
             match back.shorter() {
                 Some(shorter) if is_too_large(&error) => back.shorten(shorter),
                 _ => return dead_letter::fail(shutdown, topic, &error),
             }
-            on_its_way = back;
+            in_flight = back;
         }
     }
 
-    fn hand_over_letter(&self, on_its_way: Box<OnItsWay<'m>>) -> Option<(KafkaError, Box<OnItsWay<'m>>)> {
-        let (letter, extent) = on_its_way.letter.as_ref()?;
-        let parts = letter.parts(&on_its_way.sent.taken.message, &self.identity.group, *extent);
+    fn hand_over_letter(&self, in_flight: Box<InFlight<'m>>) -> Option<(KafkaError, Box<InFlight<'m>>)> {
+        let (letter, extent) = in_flight.letter.as_ref()?;
+        let parts = letter.parts(&in_flight.sent.consumed.message, &self.identity.group, *extent);
         let owned = |part: Option<&[u8]>| part.map(<[u8]>::to_vec);
         let (headers, key, value) = (parts.headers, owned(parts.key), owned(parts.value));
         let topic = &self.identity.dead_letter_topic;
-        let mut record: Record<'_, 'm> = BaseRecord::with_opaque_to(topic, on_its_way).headers(headers);
+        let mut record: Record<'_, 'm> = BaseRecord::with_opaque_to(topic, in_flight).headers(headers);
         (record.key, record.payload) = (key.as_deref(), value.as_deref());
         self.hand_over(record)
     }
 
-    pub(super) fn skip(&self, taken: Consumed<'m>, reason: &'static str) {
-        if let Some(_pass) = self.passes(&taken) {
-            self.context().count(Fate::Skipped(reason));
-            taken.receipt.finish();
+    pub(super) fn skip(&self, consumed: Consumed<'m>, reason: &'static str) {
+        if let Some(_pass) = self.passes(&consumed) {
+            self.context().count(Disposition::Skipped(reason));
+            consumed.receipt.finish();
         }
     }
 
@@ -201,17 +212,17 @@ impl<'m> Transactional<'m> {
         self.producer.client().context()
     }
 
-    /// Passes the gate, unless the message is not to be sent any more.
-    fn passes(&self, taken: &Consumed<'m>) -> Option<stage::intake::Pass<'_>> {
+    /// Passes the gate. `None` if the message must no longer be sent.
+    fn passes(&self, consumed: &Consumed<'m>) -> Option<stage::intake::Pass<'_>> {
         let pass = self.gate.pass(|| self.poll(Duration::from_millis(2)))?;
-        // Once given up nothing more is sent: what follows a dropped message must not overtake it.
-        (!taken.receipt.is_revoked() && !self.context().shutdown.given_up()).then_some(pass)
+        // After the deadline nothing is sent: what follows a dropped message must not overtake it.
+        (!consumed.receipt.is_revoked() && !self.context().shutdown.given_up()).then_some(pass)
     }
 
-    /// Hands a record to librdkafka, which copies it. Answers what librdkafka itself refuses.
-    fn hand_over(&self, mut record: Record<'_, 'm>) -> Option<(KafkaError, Box<OnItsWay<'m>>)> {
+    /// Hands a record to librdkafka, which copies it. Returns what librdkafka itself refuses.
+    fn hand_over(&self, mut record: Record<'_, 'm>) -> Option<(KafkaError, Box<InFlight<'m>>)> {
         loop {
-            let pass = self.passes(&record.delivery_opaque.sent.taken)?;
+            let pass = self.passes(&record.delivery_opaque.sent.consumed)?;
             let refused = if record.delivery_opaque.sent.is_alone {
                 let send = |record| self.producer.send(record).err();
                 self.alone
@@ -224,29 +235,32 @@ impl<'m> Transactional<'m> {
             if is_refusal(&error) {
                 return Some((error, back.delivery_opaque));
             }
-            // The queue is full, or the transaction has failed: it ends soon, and then the message is void.
+            // The queue is full, or the transaction has failed and ends soon, which voids the message.
             self.poll(Duration::from_millis(10));
             record = back;
         }
     }
 
-    /// Whether what waits to be sent by itself need not be: its transaction is not committed.
+    /// Whether a record that waits to be sent alone is void, because its transaction will not be committed.
     fn is_void(&self, record: Option<&Record<'_, 'm>>) -> bool {
         let context = self.context();
-        let is_revoked = |record: &Record<'_, 'm>| record.delivery_opaque.sent.taken.receipt.is_revoked();
+        let is_revoked = |record: &Record<'_, 'm>| record.delivery_opaque.sent.consumed.receipt.is_revoked();
         context.failed.load(Ordering::Acquire)
             || context.shutdown.given_up()
             || record.is_some_and(is_revoked)
     }
 
-    /// Whether a topic is there: it was seen, and its records have not stopped arriving because it is gone.
+    /// Whether a topic exists: it has been seen, and its records have not stopped arriving because it was deleted.
     fn sees(&self, topic: &str, seen: &AtomicBool, probe: &TopicProbe) -> bool {
         if seen.load(Ordering::Relaxed) && !probe.is_missing() {
             return true;
         }
         probe.waits();
         self.topics.learn(self.producer.client());
-        let found = self.producer.client().fetch_metadata(Some(topic), METADATA);
+        let found = self
+            .producer
+            .client()
+            .fetch_metadata(Some(topic), METADATA_TIMEOUT);
         self.calls.answered(found.is_ok());
         let is_there = found.is_ok_and(|metadata| {
             let mut topics = metadata.topics().iter();
@@ -256,9 +270,73 @@ impl<'m> Transactional<'m> {
             seen.store(true, Ordering::Relaxed);
             probe.is_seen();
         } else {
-            tracing::debug!(topic, "waiting for a topic that is not there");
+            tracing::debug!(topic, "waiting for a topic that does not exist");
         }
         is_there
+    }
+}
+
+stage::reports_to_its_reporter!(Context<'_>);
+
+impl<'m> ProducerContext for Context<'m> {
+    type DeliveryOpaque = Box<InFlight<'m>>;
+
+    fn delivery(&self, result: &DeliveryResult<'_>, in_flight: Box<InFlight<'m>>) {
+        self.reports.count();
+        if let Err((error, _)) = result {
+            self.failed.store(true, Ordering::Release);
+            // Any other failure aborts the transaction, and the message is read again.
+            return if is_refusal(error) {
+                self.refuse(error, &in_flight);
+            };
+        }
+        let InFlight { sent, letter, .. } = *in_flight;
+        self.refused.arrived(&sent.consumed);
+        match letter {
+            None => {
+                self.count(Disposition::Produced);
+                self.metrics
+                    .total_seconds
+                    .observe(sent.since.elapsed().as_secs_f64());
+            }
+            Some((letter, extent)) => {
+                self.count(Disposition::DeadLetter(letter.reason.step, letter.reason.reason));
+                if extent != Extent::Whole {
+                    lock(&self.shortened).push((sent.consumed.receipt.origin(), extent));
+                }
+            }
+        }
+        sent.acknowledged().receipt.finish();
+    }
+}
+
+impl<'m> Context<'m> {
+    fn count(&self, disposition: Disposition) {
+        lock(&self.tally).count(disposition);
+    }
+
+    /// Remembers what the broker refuses, for when the message is read again.
+    fn refuse(&self, error: &KafkaError, in_flight: &InFlight<'m>) {
+        let sent = &in_flight.sent;
+        let verdict = self.refused.of(&sent.consumed);
+        let next = if is_too_large(error) && !sent.is_alone && shares_a_batch(in_flight.bytes) {
+            Verdict {
+                alone: true,
+                ..verdict
+            }
+        } else if in_flight.letter.is_none() {
+            Verdict {
+                record: Some(stage::chain(error)),
+                alone: false,
+                ..verdict
+            }
+        } else {
+            match in_flight.shorter() {
+                Some(extent) if is_too_large(error) => Verdict { extent, ..verdict },
+                _ => return dead_letter::fail(&self.shutdown, &self.dead_letter_topic, error),
+            }
+        };
+        self.refused.learn(&sent.consumed, next);
     }
 }
 
@@ -282,7 +360,7 @@ impl TransactionalSink for Transactional<'_> {
         let mut tally = lock(&context.tally);
         if committed {
             for (origin, extent) in shortened {
-                context.reporter.shortened(&origin, extent);
+                context.reporter.shortened(&origin, extent.omitted());
             }
             tally.publish(&context.metrics);
         } else {
@@ -292,40 +370,10 @@ impl TransactionalSink for Transactional<'_> {
     }
 }
 
-impl<'m> Context<'m> {
-    fn count(&self, fate: Fate) {
-        lock(&self.tally).count(fate);
-    }
-
-    /// Remembers what the broker does not take, for when its message is read again.
-    fn refuse(&self, error: &KafkaError, on_its_way: &OnItsWay<'m>) {
-        let sent = &on_its_way.sent;
-        let verdict = self.refused.of(&sent.taken);
-        let next = if is_too_large(error) && !sent.is_alone && shares_a_batch(on_its_way.bytes) {
-            Verdict {
-                alone: true,
-                ..verdict
-            }
-        } else if on_its_way.letter.is_none() {
-            Verdict {
-                record: Some(stage::chain(error)),
-                alone: false,
-                ..verdict
-            }
-        } else {
-            match on_its_way.shorter() {
-                Some(extent) if is_too_large(error) => Verdict { extent, ..verdict },
-                _ => return dead_letter::fail(&self.shutdown, &self.dead_letter_topic, error),
-            }
-        };
-        self.refused.learn(&sent.taken, next);
-    }
-}
-
-impl OnItsWay<'_> {
-    /// How much of the message fits where this letter does not.
+impl InFlight<'_> {
+    /// The next smaller extent of this letter.
     fn shorter(&self) -> Option<Extent> {
-        let message = &self.sent.taken.message;
+        let message = &self.sent.consumed.message;
         let (letter, extent) = self.letter.as_ref()?;
         letter.shorter(*extent, message.key_len(), message.payload_len())
     }
@@ -337,43 +385,9 @@ impl OnItsWay<'_> {
     }
 }
 
-stage::reports_to_its_reporter!(Context<'_>);
-
-impl<'m> ProducerContext for Context<'m> {
-    type DeliveryOpaque = Box<OnItsWay<'m>>;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, on_its_way: Box<OnItsWay<'m>>) {
-        self.reports.count();
-        if let Err((error, _)) = result {
-            self.failed.store(true, Ordering::Release);
-            // Otherwise its transaction is aborted, and the message read again.
-            return if is_refusal(error) {
-                self.refuse(error, &on_its_way);
-            };
-        }
-        let OnItsWay { sent, letter, .. } = *on_its_way;
-        self.refused.arrived(&sent.taken);
-        match letter {
-            None => {
-                self.count(Fate::Produced);
-                self.metrics
-                    .total_seconds
-                    .observe(sent.since.elapsed().as_secs_f64());
-            }
-            Some((letter, extent)) => {
-                self.count(Fate::DeadLetter(letter.reason.stage, letter.reason.reason));
-                if extent != Extent::Whole {
-                    lock(&self.shortened).push((sent.taken.receipt.origin(), extent));
-                }
-            }
-        }
-        sent.acknowledged().receipt.finish();
-    }
-}
-
 fn refused(detail: String) -> Reason {
     Reason {
-        stage: "produce",
+        step: "produce",
         reason: "refused_by_broker",
         detail,
     }

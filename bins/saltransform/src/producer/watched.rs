@@ -1,4 +1,4 @@
-//! The transactional producer, as its watch sees it: it waits while records are on their way, and while its calls fail.
+//! The transactional producer as its watch sees it: it waits while records are in flight or its calls fail.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
@@ -12,13 +12,13 @@ use stage::kafka::{AnyClient, Progress, Watched};
 
 use super::transactional::Transactional;
 
-/// How a producer's calls go.
+/// The results of a producer's calls.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
     succeeded: AtomicU64,
-    /// Whether the last one of the transaction's failed.
+    /// Whether the last call of the transaction failed.
     is_failing: AtomicBool,
-    /// Whether the last question for a topic had no answer; workers ask it, beside the transaction.
+    /// Whether the last metadata request of a worker had no answer.
     is_unanswered: AtomicBool,
 }
 
@@ -35,7 +35,7 @@ impl Calls {
         self.flushed(result)
     }
 
-    /// No step by itself: with nothing to send it succeeds whatever the brokers do.
+    /// Not progress by itself: with nothing to send, it succeeds whatever the brokers do.
     fn flushed(&self, result: KafkaResult<()>) -> KafkaResult<()> {
         self.is_failing.store(result.is_err(), Ordering::Relaxed);
         result

@@ -23,7 +23,7 @@ pub(crate) const OUTPUT: &str = "lsst.sal.Mock_state";
 pub(crate) const SUBJECT: &str = "lsst.sal.Mock_state-value";
 pub(crate) const GROUP: &str = "test-group";
 pub(crate) const DEAD: &str = "test-group.dead-letter";
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 pub(crate) struct Stack {
     pub(crate) broker: Broker,
@@ -119,7 +119,7 @@ impl Stack {
                 .map_err(|(e, _)| e)
                 .unwrap();
         }
-        self.producer.flush(PATIENCE).unwrap();
+        self.producer.flush(TIMEOUT).unwrap();
     }
 
     pub(crate) fn produce_tombstone(&self) {
@@ -131,7 +131,7 @@ impl Stack {
         let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(INPUT);
         (record.key, record.payload, record.headers) = (key, value, headers);
         self.producer.send(record).map_err(|(e, _)| e).unwrap();
-        self.producer.flush(PATIENCE).unwrap();
+        self.producer.flush(TIMEOUT).unwrap();
     }
 
     /// The first `count` messages of a topic, from its start.
@@ -149,7 +149,7 @@ impl Stack {
         let mut messages = Vec::new();
         while messages.len() < count {
             assert!(
-                start.elapsed() < PATIENCE,
+                start.elapsed() < TIMEOUT,
                 "{} of {count} messages in {topic}",
                 messages.len()
             );
@@ -187,7 +187,7 @@ impl Running {
         let start = Instant::now();
         while self.count(name) < at_least {
             assert!(
-                start.elapsed() < PATIENCE,
+                start.elapsed() < TIMEOUT,
                 "{name} is {} of {at_least}",
                 self.count(name)
             );
@@ -212,7 +212,7 @@ impl Running {
         };
         while count() < at_least {
             assert!(
-                start.elapsed() < PATIENCE,
+                start.elapsed() < TIMEOUT,
                 "{name} {label} is {} of {at_least}",
                 count()
             );
@@ -232,7 +232,7 @@ impl Running {
                 return why.clone();
             }
             assert!(
-                start.elapsed() < PATIENCE,
+                start.elapsed() < TIMEOUT,
                 "ready waits for {missing:?}, expected {part}: {because}"
             );
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -244,7 +244,7 @@ impl Running {
         let start = Instant::now();
         while !self.service.readiness.is_ready() {
             assert!(
-                start.elapsed() < PATIENCE,
+                start.elapsed() < TIMEOUT,
                 "ready waits for {:?}",
                 self.service.readiness.missing()
             );
@@ -254,7 +254,7 @@ impl Running {
 
     /// Waits until it has ended by itself, with a failure.
     pub(crate) async fn fails(self) {
-        let ended = tokio::time::timeout(PATIENCE, self.task).await.unwrap();
+        let ended = tokio::time::timeout(TIMEOUT, self.task).await.unwrap();
         assert!(ended.unwrap().is_err() || self.service.shutdown.has_failed());
     }
 

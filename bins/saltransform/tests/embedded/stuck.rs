@@ -12,7 +12,7 @@ use crate::stack::{Running, Stack, message};
 
 const LETTERS: &str = "saltransform_dead_letters_total";
 const STUCK: &str = "kafka_stuck_clients_total";
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Those of the stage, and not the fresh ones that look at the cluster.
 fn is_ours(client: &str) -> bool {
@@ -39,7 +39,7 @@ fn behind(stack: &Stack, proxy: &KafkaProxy, exactly_once: bool) -> RunArgs {
 async fn wait_until(what: &str, mut is: impl FnMut() -> bool) {
     let start = Instant::now();
     while !is() {
-        assert!(start.elapsed() < PATIENCE, "not within {PATIENCE:?}: {what}");
+        assert!(start.elapsed() < TIMEOUT, "not within {TIMEOUT:?}: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -85,7 +85,7 @@ async fn all_clients_go_on_after_answers_without_brokers() {
 }
 
 /// Silent to the clients whatever they do, so that only new ones could help.
-async fn loses_nothing_when_clients_are_made_anew(exactly_once: bool) {
+async fn loses_nothing_when_clients_are_recreated(exactly_once: bool) {
     let (stack, proxy, running) = start(exactly_once, Duration::from_secs(2)).await;
     stack.produce((50..100).map(|n| message(n, None)));
     proxy.silence(is_ours);
@@ -110,13 +110,13 @@ async fn loses_nothing_when_clients_are_made_anew(exactly_once: bool) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_lost_when_clients_are_made_anew() {
-    loses_nothing_when_clients_are_made_anew(false).await;
+async fn nothing_is_lost_when_clients_are_recreated() {
+    loses_nothing_when_clients_are_recreated(false).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nor_with_transactions() {
-    loses_nothing_when_clients_are_made_anew(true).await;
+    loses_nothing_when_clients_are_recreated(true).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

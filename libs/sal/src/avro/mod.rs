@@ -12,6 +12,8 @@ use serde_json::Value;
 use crate::interface::{Component, InterfaceError, Interfaces};
 use crate::name::{Dialect, Kind, TopicName};
 
+pub use wire_extras::lost_wire_extras;
+
 /// What schemas are wanted.
 #[derive(Debug, Clone)]
 pub struct Options {

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::has_wire_extras;
 use crate::interface::{Component, SalType, Topic};
 use crate::name::{Dialect, Kind};
 
@@ -66,4 +67,30 @@ pub(super) fn fields(component: &Component, topic: &Topic, dialect: Dialect) -> 
 /// Whether SAL's generator leaves values of that type out of its messages.
 pub(super) fn is_omitted(sal_type: SalType) -> bool {
     matches!(sal_type, SalType::Byte | SalType::Octet)
+}
+
+/// The objection to a schema without wire extras that would replace one with them: what it loses. `None` if it loses
+/// nothing, or if either text is not JSON.
+pub fn lost_wire_extras(latest: &str, new: &str) -> Option<String> {
+    let latest: Value = serde_json::from_str(latest).ok()?;
+    let new: Value = serde_json::from_str(new).ok()?;
+    if !has_wire_extras(&latest) || has_wire_extras(&new) {
+        return None;
+    }
+    let names = |schema: &Value| -> Vec<String> {
+        let fields = schema.get("fields").and_then(Value::as_array);
+        let names = fields
+            .into_iter()
+            .flatten()
+            .filter_map(|field| field.get("name")?.as_str());
+        names.map(str::to_owned).collect()
+    };
+    let kept = names(&new);
+    let mut lost = names(&latest);
+    lost.retain(|name| !kept.contains(name));
+    lost.push("the SAL types of its fields".to_owned());
+    Some(format!(
+        "has wire extras, and this one would lose them ({}): messages no longer fit it",
+        lost.join(", ")
+    ))
 }

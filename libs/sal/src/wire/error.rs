@@ -112,7 +112,7 @@ pub enum Problem {
 impl Problem {
     /// Where the problem shows: `parse` when the bytes are no SAL text of the topic, `encode` when they are, but
     /// Avro cannot carry a value.
-    pub fn stage(&self) -> &'static str {
+    pub fn step(&self) -> &'static str {
         use Problem::*;
         match self {
             Utf8
@@ -200,9 +200,9 @@ impl WireError {
         self.problem
     }
 
-    /// `parse` or `encode`, see [`Problem::stage`].
-    pub fn stage(&self) -> &'static str {
-        self.problem.stage()
+    /// `parse` or `encode`, see [`Problem::step`].
+    pub fn step(&self) -> &'static str {
+        self.problem.step()
     }
 
     /// A few words in snake_case, as a metric's label.

@@ -141,7 +141,7 @@ mod tests {
         ] {
             let error = Message::parse(input.as_bytes()).unwrap_err();
             assert_eq!(error.to_string(), text);
-            assert_eq!((error.stage(), error.reason()), ("parse", "bad_header"));
+            assert_eq!((error.step(), error.reason()), ("parse", "bad_header"));
         }
     }
 

@@ -1,4 +1,4 @@
-//! How to reach Kafka: `--broker`, `-X key=value` and a file of the same pairs for what must not be seen.
+//! The Kafka connection: `--broker`, `-X key=value`, and a file of such pairs for secrets.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use clap::Args;
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 
-/// Settings whose values are secrets. The list is short on purpose: what librdkafka itself treats so.
+/// Settings whose values are secrets: those that librdkafka itself treats as sensitive.
 const SECRETS: &[&str] = &[
     "sasl.password",
     "sasl.oauthbearer.client.secret",
@@ -20,6 +20,9 @@ const SECRETS: &[&str] = &[
     "ssl.keystore.password",
     "ssl.truststore.password",
 ];
+
+/// What precedes the path of a token's file in librdkafka's setting `sasl.oauthbearer.config`.
+pub(crate) const TOKEN_FILE_PREFIX: &str = "token-file=";
 
 /// The Kafka connection's flags.
 #[derive(Args, Debug, Clone)]
@@ -55,8 +58,8 @@ pub struct KafkaArgs {
     pub kafka_token_file: Option<PathBuf>,
 }
 
-/// What was given to `-X`: a pair, or not. It is not checked while the command line is read, as whoever refuses it there
-/// prints it, and it may be a secret.
+/// The argument of `-X`, a pair or not. It is not checked during parsing, because an error there would print it, and it
+/// may be a secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Setting(String);
 
@@ -99,7 +102,7 @@ impl fmt::Debug for Setting {
 /// The Kafka settings cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KafkaConfigError {
-    /// The settings' file cannot be read.
+    /// The settings file cannot be read.
     #[error("cannot read the Kafka settings in {path}")]
     Unreadable {
         /// The file.
@@ -108,7 +111,7 @@ pub enum KafkaConfigError {
         #[source]
         source: std::io::Error,
     },
-    /// A line of it is not a pair. The line's text is left out: it may hold a secret.
+    /// A line of the file is not a pair. Its text is omitted because it may hold a secret.
     #[error("line {line} of {path} is not of the form key=value")]
     NotAPair {
         /// The file.
@@ -116,14 +119,13 @@ pub enum KafkaConfigError {
         /// The line, from 1.
         line: usize,
     },
-    /// A `-X` is not a pair. Its text is left out, too.
+    /// The argument of `-X` is not a pair. Its text is omitted as well.
     #[error("-X number {0} is not of the form key=value, for example -X linger.ms=5")]
     NotASetting(usize),
-    /// librdkafka does not know the key, or not with this value; the value is left out unless its key is known to need
-    /// no hiding.
+    /// librdkafka rejects the key or the value; the value is omitted unless its key is known not to be secret.
     #[error("{reason}; see --help for where settings come from")]
     Refused {
-        /// librdkafka's words.
+        /// librdkafka's message.
         reason: String,
     },
     /// A file that a setting names cannot be read.
@@ -140,7 +142,7 @@ pub enum KafkaConfigError {
 }
 
 impl KafkaArgs {
-    /// For embedded use: a broker's address and nothing else.
+    /// For embedded use: only a broker's address.
     pub fn at(broker: impl Into<String>) -> Self {
         Self {
             broker: broker.into(),
@@ -150,14 +152,14 @@ impl KafkaArgs {
         }
     }
 
-    /// The client configuration that all clients of a process start from: `base` (our defaults), overridden by the
-    /// file, overridden by `-X`.
+    /// The basic configuration of all clients of a process: `base` (the defaults), overridden by the file, overridden
+    /// by `-X`.
     pub fn client_config(&self, base: &[(&str, &str)]) -> Result<ClientConfig, KafkaConfigError> {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.broker);
-        // Named brokers and refused connections are ours to log; librdkafka's own clock of it is too coarse to steer.
-        // The waits between connections grow only as long as none is made: a handshake that fails begins with the first
-        // wait again, which with librdkafka's own 100 ms were ten connections a second of each client.
+        // librdkafka limits its log of connections too coarsely to rely on it; the clients' context logs them instead.
+        // The waits between connection attempts grow only until a connection is made: a handshake that fails starts
+        // again with the first wait, which with librdkafka's default of 100 ms meant ten connections a second per client.
         config
             .set("socket.keepalive.enable", "true")
             .set("reconnect.backoff.ms", "1200")
@@ -169,7 +171,10 @@ impl KafkaArgs {
             config.set(key, value);
         }
         if let Some(path) = &self.kafka_token_file {
-            config.set("sasl.oauthbearer.config", crate::kafka::token_setting(path));
+            config.set(
+                "sasl.oauthbearer.config",
+                format!("{TOKEN_FILE_PREFIX}{}", path.display()),
+            );
             if config.get("sasl.mechanism").is_none() && config.get("sasl.mechanisms").is_none() {
                 config.set("sasl.mechanisms", "OAUTHBEARER");
             }
@@ -181,7 +186,7 @@ impl KafkaArgs {
         Ok(config)
     }
 
-    /// The pairs of `-X`. An empty one is none: so KAFKA_CONFIG may be empty, or end with a semicolon.
+    /// The pairs of `-X`. Empty ones are ignored, so that KAFKA_CONFIG may be empty or end with a semicolon.
     fn pairs(&self) -> Result<Vec<(String, String)>, KafkaConfigError> {
         let numbered = self.settings.iter().enumerate();
         numbered
@@ -190,7 +195,7 @@ impl KafkaArgs {
             .collect()
     }
 
-    /// Keys of secrets that `arguments` (a process's own) hold, where everybody on the machine can read them.
+    /// The keys of secrets among `arguments`, the process's own, which every user of the machine can read.
     pub(super) fn exposed_secrets<'a>(arguments: impl Iterator<Item = &'a str>) -> Vec<String> {
         arguments
             .flat_map(|argument| {
@@ -229,7 +234,8 @@ fn pair(text: &str) -> Option<(String, String)> {
     (!key.trim().is_empty()).then(|| (key.trim().to_owned(), value.trim().to_owned()))
 }
 
-/// What can be said better here than by librdkafka, which prints values in its errors and does not say which file.
+/// Errors that are reported better here than by librdkafka, which prints values in its errors and does not name the
+/// file.
 fn check(config: &ClientConfig) -> Result<(), KafkaConfigError> {
     if let Err(KafkaError::ClientConfig(_, reason, _, _)) = config.create_native_config() {
         return Err(KafkaConfigError::Refused { reason });
@@ -247,7 +253,7 @@ fn check(config: &ClientConfig) -> Result<(), KafkaConfigError> {
             continue;
         };
         if let Err(source) = std::fs::metadata(path).and_then(|found| {
-            // A folder of authorities is as good as a file of them.
+            // A folder of authorities is also accepted.
             if found.is_dir() {
                 Ok(())
             } else {
@@ -269,7 +275,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flag_overrides_our_default() {
+    fn a_flag_overrides_the_default() {
         let mut args = KafkaArgs::at("here:1");
         args.settings.push("linger.ms = 7".into());
         let config = args
@@ -294,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_setting_says_what_was_expected() {
+    fn an_invalid_setting_says_what_was_expected() {
         assert_eq!(
             error(&["acks=all", "linger.ms"]),
             "-X number 2 is not of the form key=value, for example -X linger.ms=5"

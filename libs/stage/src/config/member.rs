@@ -1,4 +1,4 @@
-//! How a process is a member of its consumer group.
+//! Membership in the consumer group.
 
 use clap::{Args, ValueEnum};
 use rdkafka::ClientConfig;
@@ -7,17 +7,17 @@ use rdkafka::ClientConfig;
 #[derive(Args, Debug, Clone, Default)]
 #[command(next_help_heading = "Kafka")]
 pub struct MemberArgs {
-    /// How the group shares its partitions out
+    /// How the group distributes its partitions
     #[arg(long, env = "GROUP_PROTOCOL", value_enum, default_value_t = GroupProtocol::Classic)]
     pub group_protocol: GroupProtocol,
 
-    /// Static membership: a name that is this replica's alone and survives its restarts, such as a StatefulSet's pod
-    /// name. A replica that is back within the session time-out then finds its partitions as it left them
+    /// Static membership: a name that is unique to this replica and survives its restarts, such as a StatefulSet's pod
+    /// name. A replica that returns within the session time-out keeps its partitions
     #[arg(long, env = "GROUP_INSTANCE_ID", value_name = "NAME")]
     pub group_instance_id: Option<String>,
 
-    /// Go on behind a batch that cannot be decoded (a wrong checksum, or it does not unpack), and count and log what is
-    /// passed over. Without it, its partition stands still and /ready names it
+    /// Skip a batch that cannot be decoded (a wrong checksum, or it cannot be decompressed), and count and log the
+    /// skipped messages. Without it, the partition is blocked and /ready names it
     #[arg(long, env = "SKIP_UNDECODABLE_BATCHES")]
     pub skip_undecodable_batches: bool,
 }
@@ -33,7 +33,7 @@ pub enum GroupProtocol {
 }
 
 impl MemberArgs {
-    /// Puts the membership into a consumer's configuration; what the operator set with `-X` stays.
+    /// Sets the membership in a consumer's configuration; the operator's `-X` settings stay.
     pub fn apply(&self, config: &mut ClientConfig) {
         if self.group_protocol == GroupProtocol::Consumer && config.get("group.protocol").is_none() {
             config.set("group.protocol", "consumer");

@@ -1,7 +1,7 @@
 //! The flags that all binaries have in common, each with an environment variable.
 //!
-//! There is no other way to configure: no file formats, no defaults by host name. Secrets are taken from the
-//! environment or from a file, never from a flag, so that they show in no process list.
+//! There is no other configuration: no file formats, no defaults by host name. Secrets come from the environment or
+//! from a file, never from a flag, so that process lists do not show them.
 
 mod kafka;
 mod member;
@@ -16,29 +16,30 @@ use std::process::ExitCode;
 
 use crate::stdout;
 
+pub(crate) use kafka::TOKEN_FILE_PREFIX;
 pub use kafka::{KafkaArgs, KafkaConfigError, Setting};
 pub use member::{GroupProtocol, MemberArgs};
 pub use registry::RegistryArgs;
 pub use secret::{Secret, SecretError};
 pub use service::{LogFormat, ServiceArgs, seconds};
-pub use timestamp::{Moment, moment};
+pub use timestamp::{Timestamp, parse_timestamp};
 pub use workers::WorkerArgs;
 
-/// The exit code of a wrong flag, file or environment (`EX_USAGE` of BSD's sysexits).
+/// The exit code for an invalid flag, file or environment variable (`EX_USAGE` of BSD's sysexits).
 pub const EXIT_USAGE: u8 = 64;
 
-/// Reads the command line. What clap has to show (help, or what is wrong) is printed, and the exit code answered. Secrets
-/// on it are warned of.
+/// Parses the command line. Help and errors are printed, and their exit code is returned. Secrets among the arguments
+/// cause a warning.
 pub fn parse_cli<C: clap::Parser>() -> Result<C, std::process::ExitCode> {
     parse_cli_from(std::env::args_os().collect())
 }
 
-/// The same of other arguments than the process's, the program's name among them.
+/// The same for given arguments, which start with the program's name.
 pub fn parse_cli_from<C: clap::Parser>(arguments: Vec<OsString>) -> Result<C, std::process::ExitCode> {
     let texts = arguments.iter().skip(1).filter_map(|argument| argument.to_str());
     for key in KafkaArgs::exposed_secrets(texts) {
         crate::stderr_line!(
-            "warning: {key} is an argument, which process lists show to everybody here: use --kafka-config-file"
+            "warning: {key} is an argument, which process lists show to every user of this machine: use --kafka-config-file"
         );
     }
     C::try_parse_from(arguments).map_err(|shown| {
@@ -46,7 +47,7 @@ pub fn parse_cli_from<C: clap::Parser>(arguments: Vec<OsString>) -> Result<C, st
         if shown.use_stderr() {
             return EXIT_USAGE.into();
         }
-        // Help, or the version: an answer like any other.
+        // Help or the version: output like any other.
         match stdout::written(printed).and_then(|()| stdout::flush()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {

@@ -1,4 +1,4 @@
-//! How to reach the schema registry.
+//! The connection to the schema registry.
 
 use std::path::PathBuf;
 
@@ -24,17 +24,17 @@ pub struct RegistryArgs {
     #[arg(long, env = "SCHEMAREGISTRY_USER", value_name = "NAME")]
     pub schema_registry_user: Option<String>,
 
-    /// File that holds that user's password (or put it into the environment: SCHEMAREGISTRY_PASSWORD)
+    /// File that holds that user's password (or set SCHEMAREGISTRY_PASSWORD in the environment)
     #[arg(long, env = "SCHEMAREGISTRY_PASSWORD_FILE", value_name = "FILE")]
     pub schema_registry_password_file: Option<PathBuf>,
 
-    /// PEM file of the authorities that may have signed the registry's certificate, instead of the system's
+    /// PEM file of the authorities that sign the registry's certificate, instead of the system's
     #[arg(long, env = "SCHEMAREGISTRY_CA_FILE", value_name = "FILE")]
     pub schema_registry_ca_file: Option<PathBuf>,
 }
 
 impl RegistryArgs {
-    /// For embedded use: an address and nothing else.
+    /// For embedded use: only an address.
     pub fn at(url: impl Into<String>) -> Self {
         Self {
             schema_registry: url.into(),

@@ -1,13 +1,13 @@
-//! A secret that shows nowhere: `Debug` hides it and there is no `Display`.
+//! A secret that is never printed: `Debug` hides it and there is no `Display`.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// A password or token. Its text is reached by [`Secret::reveal`] alone.
+/// A password or token. Its text is only accessible through [`Secret::reveal`].
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
-/// A secret's file could not be used.
+/// A secret's file cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// It cannot be read.
@@ -19,18 +19,18 @@ pub enum SecretError {
         #[source]
         source: std::io::Error,
     },
-    /// It holds nothing but white space.
+    /// It holds only white space.
     #[error("the secret's file {0} is empty")]
     Empty(PathBuf),
 }
 
 impl Secret {
-    /// Wraps a text that came from the environment.
+    /// Wraps a text from the environment.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
 
-    /// Reads a file, as Kubernetes and Docker mount secrets; white space at its end is dropped.
+    /// Reads a file as Kubernetes and Docker mount secrets; trailing white space is removed.
     pub fn from_file(path: &Path) -> Result<Self, SecretError> {
         let text = std::fs::read_to_string(path).map_err(|source| SecretError::Unreadable {
             path: path.to_owned(),
@@ -42,7 +42,7 @@ impl Secret {
         }
     }
 
-    /// The text itself, for the place that needs it.
+    /// The secret text.
     pub fn reveal(&self) -> &str {
         &self.0
     }

@@ -1,11 +1,11 @@
-//! How a process logs, is watched and is stopped.
+//! Logging, monitoring and stopping of a process.
 
 use std::net::IpAddr;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-/// The flags of a process's life.
+/// The flags of a service.
 #[derive(Args, Debug, Clone)]
 #[command(next_help_heading = "Service")]
 pub struct ServiceArgs {
@@ -13,7 +13,7 @@ pub struct ServiceArgs {
     #[arg(long, env = "PROMETHEUS_PORT", default_value_t = 9092, value_name = "PORT")]
     pub prometheus_port: u16,
 
-    /// Address that port is bound to; in a container say 0.0.0.0
+    /// Address that the port is bound to; in a container, 0.0.0.0
     #[arg(long, env = "PROMETHEUS_HOST", default_value = "127.0.0.1", value_name = "IP")]
     pub prometheus_host: IpAddr,
 
@@ -21,8 +21,9 @@ pub struct ServiceArgs {
     #[arg(long, env = "DRAIN_TIMEOUT", default_value = "20", value_name = "S", value_parser = seconds)]
     pub drain_timeout: Duration,
 
-    /// How long a Kafka client may get no answer from a cluster that answers other clients, in seconds, before the process makes
-    /// its clients anew; if that does not help, it ends with an error. A cluster that is away is waited for without an end
+    /// How long a Kafka client may get no answer from a cluster that answers other clients, in seconds, before the
+    /// process recreates its clients; if that does not help, it ends with an error. An unavailable cluster is waited
+    /// for without limit
     #[arg(long, env = "STUCK_TIMEOUT", default_value = "60", value_name = "S", value_parser = seconds)]
     pub stuck_timeout: Duration,
 
@@ -30,17 +31,17 @@ pub struct ServiceArgs {
     #[arg(long, env = "LOG_LEVEL", default_value = "info", value_name = "FILTER")]
     pub log_level: String,
 
-    /// How a log line looks
+    /// Format of log lines
     #[arg(long, env = "LOG_FORMAT", value_enum, default_value_t = LogFormat::Text)]
     pub log_format: LogFormat,
 }
 
-/// The form of log lines.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     Text,
-    /// One JSON object a line, for log collectors.
+    /// One JSON object per line, for log collectors.
     Json,
 }
 
@@ -58,7 +59,7 @@ impl Default for ServiceArgs {
     }
 }
 
-/// Reads a time in seconds, whole or not, of 1 ms to 1 day: the parser of every such flag.
+/// Parses a duration in seconds from 1 ms to 1 day; every flag that takes one uses this parser.
 pub fn seconds(text: &str) -> Result<Duration, String> {
     match text.parse::<f64>() {
         Ok(value) if (0.001..=86_400.0).contains(&value) => Ok(Duration::from_secs_f64(value)),

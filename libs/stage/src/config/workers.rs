@@ -1,4 +1,4 @@
-//! How many threads of a stage work on its partitions: one flag for all stages.
+//! The number of worker threads: one flag for all stages.
 
 use std::ops::RangeInclusive;
 
@@ -9,7 +9,7 @@ const ALLOWED: RangeInclusive<i64> = 1..=256;
 /// The number of workers.
 #[derive(Args, Debug, Clone, Default)]
 pub struct WorkerArgs {
-    /// How many workers share the partitions, each a thread [default: one a core]
+    /// Number of worker threads that share the partitions [default: one per core]
     #[arg(long, env = "WORKERS", value_name = "N", value_parser = clap::value_parser!(u32).range(ALLOWED))]
     pub workers: Option<u32>,
 
@@ -23,7 +23,7 @@ pub struct WorkerArgs {
 }
 
 impl WorkerArgs {
-    /// So many, and no choice.
+    /// A fixed number.
     #[must_use]
     pub fn of(workers: u32) -> Self {
         Self {
@@ -32,7 +32,7 @@ impl WorkerArgs {
         }
     }
 
-    /// What was asked for, under any name.
+    /// The requested number, under any name.
     #[must_use]
     pub fn count(&self) -> usize {
         match self.workers.or(self.tasks).or(self.lanes) {

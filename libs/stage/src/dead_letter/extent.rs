@@ -1,21 +1,21 @@
-//! How much of its message a dead letter holds. All of it where the dead-letter topic takes that; what does not fit is left
-//! out, and stays at the message's origin for as long as that topic's retention keeps it.
+//! How much of its message a dead letter holds: all of it if the dead-letter topic accepts that. What does not fit is
+//! omitted, and remains at the message's origin for as long as that topic's retention keeps it.
 
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-/// The largest message, in bytes and before compression, that our producers hand to a broker: Kafka's brokers take requests
-/// of 100 MiB (`socket.request.max.bytes`), and librdkafka's consumers answers of 100 MB (`receive.message.max.bytes`).
-pub const LARGEST: usize = 32 << 20;
+/// The largest message, in bytes before compression, that the producers send: Kafka's brokers accept requests of 100
+/// MiB (`socket.request.max.bytes`), and librdkafka's consumers responses of 100 MB (`receive.message.max.bytes`).
+pub const MAX_MESSAGE_BYTES: usize = 32 << 20;
 
-/// `max.message.bytes` of the dead-letter topics that we make: [`LARGEST`] and the batch around it. A broker's default is
-/// 1,048,588, and a letter is always larger than the message in it.
+/// `max.message.bytes` of dead-letter topics: [`MAX_MESSAGE_BYTES`] and the batch around it. A broker's default is
+/// 1,048,588, and a dead letter is always larger than its message.
 pub const TOPIC_LIMIT: &str = "33555456";
 
-/// librdkafka's `batch.size`: what is at least this large has a batch of its own.
+/// librdkafka's `batch.size`: a record of at least this size has its own batch.
 const BATCH_SIZE: usize = 1_000_000;
 
-/// What a letter keeps of its message.
+/// What a dead letter keeps of its message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Extent {
     /// Key, value and all headers.
@@ -23,12 +23,12 @@ pub enum Extent {
     Whole,
     /// Key and value.
     WithoutHeaders,
-    /// Key and value where they are short; otherwise only their lengths.
+    /// Key and value if they are short; otherwise only their lengths.
     Reference,
 }
 
 impl Extent {
-    /// What is left out, as the metric's label has it; nothing of a whole message.
+    /// What is omitted, as the metric's label; none for a whole message.
     pub fn omitted(self) -> Option<&'static str> {
         match self {
             Self::Whole => None,
@@ -38,7 +38,8 @@ impl Extent {
     }
 }
 
-/// Whether a message was not taken because of its size: by the client, or by the broker, which then refused all of its batch.
+/// Whether a message was refused because of its size: by the client, or by the broker, which then refused its whole
+/// batch.
 pub fn is_too_large(error: &KafkaError) -> bool {
     use RDKafkaErrorCode::{InvalidMessageSize, MessageBatchTooLarge, MessageSizeTooLarge};
     matches!(
@@ -47,13 +48,14 @@ pub fn is_too_large(error: &KafkaError) -> bool {
     )
 }
 
-/// Whether a message of `bytes` can have been in a batch with others.
+/// Whether a message of `bytes` may have shared its batch.
 pub fn shares_a_batch(bytes: usize) -> bool {
     bytes < BATCH_SIZE
 }
 
-/// Lets a producer hand on whatever a topic may take, instead of librdkafka's 1,000,000 bytes: so the broker decides. What
-/// the operator set stays; but the producer's queue must hold the largest message, or that would wait for room for ever.
+/// Raises the producer's limit from librdkafka's 1,000,000 bytes to what a topic may accept, so that the broker
+/// decides. The operator's own setting stays; but the producer's queue must hold the largest message, which would
+/// otherwise wait for room for ever.
 pub fn allow_large(config: &mut ClientConfig) {
     /// librdkafka's `queue.buffering.max.kbytes`.
     const QUEUE_KIB: usize = 1 << 20;
@@ -65,8 +67,8 @@ pub fn allow_large(config: &mut ClientConfig) {
     let queue_kib = number("queue.buffering.max.kbytes").unwrap_or(QUEUE_KIB);
     match number("message.max.bytes") {
         None => {
-            // librdkafka takes no less than this.
-            let most = LARGEST.min(queue_kib << 10).max(1_000);
+            // librdkafka rejects smaller values.
+            let most = MAX_MESSAGE_BYTES.min(queue_kib << 10).max(1_000);
             config.set("message.max.bytes", most.to_string());
         }
         Some(most) if most > queue_kib << 10 => {

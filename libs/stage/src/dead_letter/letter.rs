@@ -1,66 +1,66 @@
-//! What a dead letter is made of: the message's own bytes, as far as they fit, and headers that say where it came from first,
-//! who refused it and why.
+//! The contents of a dead letter: the message's own bytes, as far as they fit, and headers with its first origin, the
+//! group that refused it and the reason.
 
 use rdkafka::Message;
 use rdkafka::message::{BorrowedMessage, Header, Headers, OwnedHeaders};
 
-use super::Reason;
 use super::extent::Extent;
 use crate::headers::OwnHeaders;
 use crate::origin::Origin;
+use crate::reason::Reason;
 use crate::sanitize::Printable;
 
-/// What stands before the names of the original's own headers.
+/// The prefix of the original's own headers.
 pub const ORIGINAL: &str = "original.";
-/// Headers with the length, in bytes, of what a letter had to leave out.
+/// The header with the length, in bytes, of an omitted value.
 pub const OMITTED_VALUE: &str = "omitted-value";
 /// The same for the key.
 pub const OMITTED_KEY: &str = "omitted-key";
 /// The same for all of the original's own headers, names and values.
 pub const OMITTED_HEADERS: &str = "omitted-headers";
 
-/// The header of a message that was replayed: the letter that it was, `topic/partition/offset`.
+/// The header of a replayed message: the dead letter that it was, `topic/partition/offset`.
 pub const REPLAYED_FROM: &str = "replayed-from";
 
-/// How many headers of ours a whole letter has at most.
+/// The maximum number of own headers in a whole dead letter.
 const OURS: usize = 8;
-/// Characters of the detail in a letter that is not whole.
+/// Characters of the detail in a shortened dead letter.
 const SHORT_DETAIL: usize = 200;
-/// Keys and values up to this length, in bytes, are never left out.
+/// Keys and values up to this length, in bytes, are never omitted.
 const SHORT: usize = 1_024;
 
-/// A message's way into the dead-letter topic, without the message.
+/// A dead letter without its message.
 #[derive(Debug)]
 pub struct Letter {
     /// Why.
     pub reason: Reason,
-    /// Where the message came from first: of a letter that is refused again, where that says so.
+    /// The first origin of the message; for a dead letter that is refused again, the one that it records.
     origin: Origin,
     /// The length of the original's own headers.
     header_bytes: usize,
-    /// Of a letter that is refused again: what that had to leave out.
+    /// For a dead letter that is refused again: what it had omitted.
     omitted: Vec<(String, String)>,
-    /// Of a replay: the letter that it was. It stays where the original's other headers do not fit, as the same letter would
-    /// else be replayed again and again.
+    /// For a replay: the dead letter that it was. It stays even if the original's other headers do not fit, because the
+    /// same dead letter would otherwise be replayed again and again.
     replayed_from: Option<Vec<u8>>,
 }
 
-/// A letter as it is sent.
+/// A dead letter as it is sent.
 #[derive(Debug)]
 pub struct Parts<'m> {
-    /// Ours and, in a whole letter, the original's.
+    /// Its own headers and, in a whole dead letter, the original's.
     pub headers: OwnedHeaders,
-    /// The key, if it has one that is not left out.
+    /// The key, unless it is omitted.
     pub key: Option<&'m [u8]>,
-    /// The value, if it has one that is not left out.
+    /// The value, unless it is omitted.
     pub value: Option<&'m [u8]>,
 }
 
 impl Letter {
-    /// Of a message that came from `origin`.
+    /// The dead letter of a message from `origin`.
     pub fn new(message: &BorrowedMessage<'_>, origin: Origin, reason: Reason) -> Self {
         let own = OwnHeaders::of(message);
-        // What was noted of it when it was taken is without its time.
+        // The origin noted at consumption has no timestamp.
         let origin = Origin {
             timestamp_ms: message.timestamp().to_millis(),
             ..origin
@@ -82,7 +82,7 @@ impl Letter {
                     |header: &Header<'_, &[u8]>| header.key.len() + header.value.map_or(0, <[u8]>::len);
                 (first.unwrap_or(origin), own.iter().map(length).sum())
             }
-            // Nobody reads them; that they are there has to be enough.
+            // They are not readable; their number stands for their length.
             OwnHeaders::Unreadable(own) => (origin, own.count()),
         };
         Self {
@@ -94,7 +94,7 @@ impl Letter {
         }
     }
 
-    /// What is sent in place of `message`: the original, or a letter of a larger extent.
+    /// What is sent for `message`, which is the original or a dead letter of a larger extent.
     pub fn parts<'m>(&self, message: &'m BorrowedMessage<'_>, group: &str, extent: Extent) -> Parts<'m> {
         let (key, value) = (message.key(), message.payload());
         if extent == Extent::Whole {
@@ -130,7 +130,7 @@ impl Letter {
         }
     }
 
-    /// What fits where a letter of this extent, with this key and value, does not. A reference is as short as letters get.
+    /// The next smaller extent for this key and value. A reference is the smallest.
     pub fn shorter(&self, extent: Extent, key: usize, value: usize) -> Option<Extent> {
         let has_long_part = key > SHORT || value > SHORT;
         let has_headers = self.header_bytes > 0 || self.reason.detail.len() > SHORT_DETAIL;
@@ -141,7 +141,7 @@ impl Letter {
         }
     }
 
-    /// The length of a whole letter without what is ours, in bytes.
+    /// The length in bytes of a whole dead letter without its own headers.
     pub fn bytes(&self, key: usize, value: usize) -> usize {
         key + value + self.header_bytes
     }
@@ -149,14 +149,14 @@ impl Letter {
     fn whole_headers(&self, message: &BorrowedMessage<'_>, group: &str) -> OwnedHeaders {
         let own = match OwnHeaders::of(message) {
             OwnHeaders::Readable(own) => own,
-            // Names that are no text cannot be given another one: ours stand behind them, once.
+            // Names that are not text cannot be prefixed: the own headers follow them, once.
             OwnHeaders::Unreadable(own) if is_letter(message) => return own.detach(),
             OwnHeaders::Unreadable(own) => return self.add_ours(own.detach(), group, usize::MAX),
         };
         let mut headers = self.ours(group, usize::MAX);
         let is_letter = first_origin(&own).is_some();
         for header in own {
-            // Of a letter that is refused again only the original's headers are of interest, and they have their prefix.
+            // Of a dead letter that is refused again, only the original's headers matter, and they have their prefix.
             match (is_letter, header.key.starts_with(ORIGINAL)) {
                 (true, false) => continue,
                 (true, true) => headers = headers.insert(header),
@@ -191,7 +191,7 @@ impl Letter {
             ("partition", Some(&partition.to_string())),
             ("offset", Some(&offset.to_string())),
             ("timestamp", timestamp.as_deref()),
-            ("stage", Some(self.reason.stage)),
+            ("stage", Some(self.reason.step)),
             ("reason", Some(self.reason.reason)),
             ("detail", Some(&detail)),
             ("group", Some(group)),
@@ -214,7 +214,7 @@ pub fn is_letter(message: &BorrowedMessage<'_>) -> bool {
     };
     match OwnHeaders::of(message) {
         OwnHeaders::Readable(own) => first_origin(&own).is_some(),
-        // Ours are the last ones there, and have names that are text.
+        // The own headers are the last ones, and their names are text.
         OwnHeaders::Unreadable(_) => {
             let ours = (headers.count().saturating_sub(OURS)..headers.count())
                 .filter_map(|at| crate::headers::readable(headers, at))
@@ -224,7 +224,7 @@ pub fn is_letter(message: &BorrowedMessage<'_>) -> bool {
     }
 }
 
-/// Where a letter's message came from first, if these are a letter's headers.
+/// The first origin of a dead letter's message, if these are the headers of a dead letter.
 fn first_origin(headers: &[Header<'_, &[u8]>]) -> Option<Origin> {
     if headers.len() < OURS - 1 {
         return None;

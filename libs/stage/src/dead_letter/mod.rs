@@ -1,23 +1,24 @@
-//! Dead letters: what cannot be carried, kept as the original bytes with where, why and since when.
+//! Dead letters: messages that cannot be carried, kept as their original bytes with their origin, the step and the
+//! reason.
 //!
 //! | header | value |
 //! |---|---|
 //! | `topic` `partition` `offset` | the message's origin |
 //! | `timestamp` | Kafka's time stamp of the message in milliseconds since 1970; left out if it has none |
-//! | `stage` | the stage that refused it: `parse`, `schema`, `encode`, `produce`, `decode`, `line`, `write` |
+//! | `stage` | the step that refused it: `parse`, `schema`, `encode`, `produce`, `decode`, `line`, `write` |
 //! | `reason` | a few words in snake_case, the metric's label |
-//! | `detail` | the error, for people: printable, and cut where it is longer than [`LONGEST`](crate::sanitize::LONGEST) |
+//! | `detail` | the error, for people: printable, and cut where it is longer than [`MAX_CHARS`](crate::sanitize::MAX_CHARS) |
 //! | `group` | the consumer group that refused it |
-//! | `omitted-value` `omitted-key` `omitted-headers` | only where the topic does not take all of the message: how many bytes of each were left out; they are at the origin |
+//! | `omitted-value` `omitted-key` `omitted-headers` | only if the topic does not accept the whole message: the number of bytes that remain only at the origin |
 //!
-//! Key, value and the original's own headers (each with `original.` before its name) are untouched, so that a replay
-//! can put the message back where it came from. Where a name among those is no UTF-8, all of them stand before ours,
-//! under their own names. A letter that is refused again, by a stage that was told to read it, keeps its origin and its
-//! `original.` headers: they do not nest.
+//! Key, value and the original's own headers (each prefixed with `original.`) are unchanged, so that a replay can put
+//! the message back where it came from. If a header's name is not UTF-8, all original headers precede those of the dead
+//! letter under their own names. A dead letter that is refused again, by a stage that reads it on purpose, keeps its
+//! origin and its `original.` headers: they do not nest.
 //!
 //! ```text
 //!  message ─▶ letter ─▶ producer ──▶ <group>.dead-letter
-//!                ▲          │ too large: by itself, then without headers, then as a reference (extent)
+//!                ▲          │ too large: alone in its batch, then without headers, then as a reference (extent)
 //!                └──────────┘
 //! ```
 
@@ -30,7 +31,7 @@ use rdkafka::error::KafkaError;
 
 use crate::service::Shutdown;
 
-pub use extent::{Extent, LARGEST, TOPIC_LIMIT, allow_large, is_too_large, shares_a_batch};
+pub use extent::{Extent, MAX_MESSAGE_BYTES, TOPIC_LIMIT, allow_large, is_too_large, shares_a_batch};
 pub use letter::{
     Letter, OMITTED_HEADERS, OMITTED_KEY, OMITTED_VALUE, ORIGINAL, Parts, REPLAYED_FROM, is_letter,
 };
@@ -39,20 +40,9 @@ pub use topics::{FeedsOnItself, LetterFilter, REPLAYED_SUFFIX, SUFFIX, topic_of}
 
 /// What to do about a dead-letter topic that does not exist.
 pub const MAKE_TOPIC: &str =
-    "a stage makes it when it starts: restart it, or make it with kafkaefd admin topics create";
+    "a stage creates it when it starts: restart it, or create it with kafkaefd admin topics create";
 
-/// Why a message is a dead letter.
-#[derive(Debug, Clone)]
-pub struct Reason {
-    /// The stage that refused it.
-    pub stage: &'static str,
-    /// A few words in snake_case, bounded in number: a metric's label.
-    pub reason: &'static str,
-    /// The whole error, for people.
-    pub detail: String,
-}
-
-/// A dead letter that cannot be kept must not be passed over: the process ends, and its successor tries again.
+/// A dead letter that cannot be stored must not be skipped: the process ends, and its successor tries again.
 pub fn fail(shutdown: &Shutdown, topic: &str, error: &KafkaError) {
     tracing::error!(
         topic,

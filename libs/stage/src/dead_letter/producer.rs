@@ -1,7 +1,8 @@
-//! The way to the dead-letter topic, for stages that do not produce in transactions.
+//! The producer of dead letters, for stages that do not produce in transactions.
 //!
-//! A letter that the topic does not take comes back to the thread that serves the reports, which sends it again: first by
-//! itself, as a broker refuses a batch as a whole, then with less of the message ([`Extent`]).
+//! A dead letter that the topic does not accept returns to the thread that serves the delivery reports, which sends it
+//! again: first alone in its batch, because a broker refuses a batch as a whole, then with less of the message
+//! ([`Extent`]).
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -16,30 +17,31 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, Prod
 
 use super::extent::{Extent, allow_large, is_too_large, shares_a_batch};
 use super::letter::Letter;
-use super::{MAKE_TOPIC, Reason, fail};
+use super::{MAKE_TOPIC, fail};
 use crate::intake::Receipt;
 use crate::kafka::{
     AnyClient, PolledProducer, Probe, Progress, Reporter, SAFE_PRODUCER, TopicProbe, Watched,
 };
 use crate::lock;
+use crate::reason::Reason;
 use crate::retry::Backoff;
 use crate::service::Shutdown;
 
-/// How long one wait for what is on its way lasts, before it is asked again whether the service has given up.
+/// How long one wait for records in flight lasts before the shutdown is checked again.
 const SETTLE: Duration = Duration::from_millis(200);
 
-/// The way to the dead-letter topic. Share it in an `Arc`.
+/// The producer of dead letters. Share it in an `Arc`.
 pub struct DeadLetters {
     producer: PolledProducer<Context>,
     config: ClientConfig,
-    /// Whether letters arrive.
+    /// Whether dead letters are delivered.
     probe: Arc<TopicProbe>,
 }
 
 /// Shared by all workers of a stage.
 pub type SharedDeadLetters = Arc<DeadLetters>;
 
-/// Called once the broker has a dead letter.
+/// Called when a dead letter is delivered.
 pub type OnDelivered = Box<dyn Fn(&Reason) + Send + Sync>;
 
 struct Context {
@@ -48,44 +50,44 @@ struct Context {
     group: String,
     shutdown: Shutdown,
     on_delivered: OnDelivered,
-    /// Letters that arrived or came back.
+    /// The number of delivery reports.
     reported: AtomicU64,
-    /// Letters that have neither arrived nor been given up.
+    /// Dead letters that are neither delivered nor given up.
     outstanding: Arc<AtomicUsize>,
-    /// Too large as they were, to be sent again.
+    /// Dead letters that were too large, to be sent again.
     returned: Mutex<VecDeque<Returned>>,
-    /// Read by those who send, written by who has to send something by itself.
+    /// Read-locked to send, write-locked to send a record alone.
     alone: RwLock<()>,
 }
 
-struct OnItsWay {
+struct InFlight {
     receipt: Receipt,
     letter: Letter,
     extent: Extent,
     /// Whether nothing else was in its batch.
     is_alone: bool,
-    /// Whether it shows that letters arrive.
+    /// Whether it is the probe of its topic.
     probe: Option<Probe>,
     _outstanding: Outstanding,
 }
 
-/// Counts a letter as outstanding as long as it exists.
+/// Counts a dead letter as outstanding while it exists.
 struct Outstanding(Arc<AtomicUsize>);
 
-/// A letter that was not taken, as it is sent next.
+/// A dead letter that was refused, in the form that is sent next.
 struct Returned {
-    on_its_way: Box<OnItsWay>,
+    in_flight: Box<InFlight>,
     headers: OwnedHeaders,
     key: Option<Vec<u8>>,
     value: Option<Vec<u8>>,
 }
 
-type Record<'r> = BaseRecord<'r, [u8], [u8], Box<OnItsWay>>;
+type Record<'r> = BaseRecord<'r, [u8], [u8], Box<InFlight>>;
 
 impl DeadLetters {
-    /// A producer of its own: dead letters must not wait behind the records of the stage.
+    /// Creates a separate producer: dead letters must not wait behind the records of the stage.
     ///
-    /// `on_delivered` counts them; the message's receipt is finished right after it.
+    /// `on_delivered` counts them; the message's receipt is finished right afterwards.
     pub fn new(
         config: &ClientConfig,
         group: &str,
@@ -96,7 +98,7 @@ impl DeadLetters {
     ) -> Result<Self, KafkaError> {
         let mut config = config.clone();
         config.extend(SAFE_PRODUCER.map(|(key, value)| (key.to_owned(), value.to_owned())));
-        // Without an end: a broker that is away is waited for, the input's offset stays where it is.
+        // Without limit: an unavailable broker is waited for, and the input's offset does not move.
         config
             .set("message.timeout.ms", "0")
             .set("compression.type", "lz4");
@@ -125,13 +127,13 @@ impl DeadLetters {
         &self.context().topic
     }
 
-    /// Sends a message on its last way. Its receipt is finished when the broker has it; until then the offset holds.
+    /// Sends a message as a dead letter. Its receipt is finished when the broker has it; until then the offset holds.
     pub fn send(&self, message: &BorrowedMessage<'_>, receipt: Receipt, reason: Reason) {
         let context = self.context();
-        context.reporter.buried(&receipt.origin(), &reason);
+        context.reporter.dead_letter(&receipt.origin(), &reason);
         let letter = Letter::new(message, receipt.origin(), reason);
         let (key, value) = (message.key_len(), message.payload_len());
-        let mut on_its_way = Box::new(OnItsWay {
+        let mut in_flight = Box::new(InFlight {
             receipt,
             letter,
             extent: Extent::Whole,
@@ -139,14 +141,12 @@ impl DeadLetters {
             probe: self.probe.probe(),
             _outstanding: Outstanding::of(&context.outstanding),
         });
-        // Longer only as long as librdkafka itself refuses it.
+        // Repeats only while librdkafka itself refuses the letter as too large.
         loop {
-            let parts = on_its_way
-                .letter
-                .parts(message, &context.group, on_its_way.extent);
+            let parts = in_flight.letter.parts(message, &context.group, in_flight.extent);
             let (error, mut back) = match self.hand_over(record(
                 &context.topic,
-                on_its_way,
+                in_flight,
                 parts.headers,
                 parts.key,
                 parts.value,
@@ -158,24 +158,24 @@ impl DeadLetters {
                 Some(extent) if is_too_large(&error) => back.extent = extent,
                 _ => return fail(&context.shutdown, &context.topic, &error),
             }
-            on_its_way = back;
+            in_flight = back;
         }
     }
 
-    /// Whether all that was sent has arrived. Waits at most `timeout`.
+    /// Whether everything sent is delivered. Waits at most `timeout`.
     pub fn flush(&self, timeout: Duration) -> bool {
         let deadline = Instant::now() + timeout;
         let is_outstanding = || self.context().outstanding.load(Ordering::Acquire) > 0;
         let _ = self.producer.flush(timeout);
-        // What is to be sent again is with the thread that serves the reports.
+        // Dead letters to send again are with the thread that serves the reports.
         while is_outstanding() && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(1));
         }
         !is_outstanding()
     }
 
-    /// Hands a letter to librdkafka; waits while its queue is full. What librdkafka itself refuses comes back.
-    fn hand_over(&self, mut record: Record<'_>) -> Option<(KafkaError, Box<OnItsWay>)> {
+    /// Hands a dead letter to librdkafka; waits while its queue is full. Returns what librdkafka itself refuses.
+    fn hand_over(&self, mut record: Record<'_>) -> Option<(KafkaError, Box<InFlight>)> {
         let context = self.context();
         let mut backoff = Backoff::default();
         loop {
@@ -220,7 +220,7 @@ impl Watched for DeadLetters {
     }
 }
 
-/// Sends what came back, one after the other and nothing beside it. On the thread that serves the reports.
+/// Sends refused dead letters again, each alone. On the thread that serves the reports.
 fn send_again(producer: &BaseProducer<Context>) {
     let context = producer.client().context();
     let settle = || {
@@ -239,11 +239,11 @@ fn send_again(producer: &BaseProducer<Context>) {
         if !settle() {
             return;
         }
-        let mut on_its_way = returned.on_its_way;
-        on_its_way.is_alone = true;
+        let mut in_flight = returned.in_flight;
+        in_flight.is_alone = true;
         let record = record(
             &context.topic,
-            on_its_way,
+            in_flight,
             returned.headers,
             returned.key.as_deref(),
             returned.value.as_deref(),
@@ -259,38 +259,39 @@ fn send_again(producer: &BaseProducer<Context>) {
 
 fn record<'r>(
     topic: &'r str,
-    on_its_way: Box<OnItsWay>,
+    in_flight: Box<InFlight>,
     headers: OwnedHeaders,
     key: Option<&'r [u8]>,
     value: Option<&'r [u8]>,
 ) -> Record<'r> {
-    let mut record: Record<'_> = BaseRecord::with_opaque_to(topic, on_its_way).headers(headers);
+    let mut record: Record<'_> = BaseRecord::with_opaque_to(topic, in_flight).headers(headers);
     (record.key, record.payload) = (key, value);
     record
 }
 
 impl Context {
-    /// A letter that the broker did not take because of its size: how it goes on, unless it is as short as letters get.
-    fn take_back(&self, letter: &BorrowedMessage<'_>, mut on_its_way: Box<OnItsWay>) -> Option<Returned> {
+    /// A dead letter that the broker refused because of its size: the next form to send, unless it is as short as
+    /// possible.
+    fn take_back(&self, letter: &BorrowedMessage<'_>, mut in_flight: Box<InFlight>) -> Option<Returned> {
         let (key, value) = (letter.key_len(), letter.payload_len());
         let (kept_key, kept_value) = (letter.key(), letter.payload());
         let owned = |part: Option<&[u8]>| part.map(<[u8]>::to_vec);
-        if !on_its_way.is_alone && shares_a_batch(on_its_way.letter.bytes(key, value)) {
+        if !in_flight.is_alone && shares_a_batch(in_flight.letter.bytes(key, value)) {
             return Some(Returned {
-                on_its_way,
+                in_flight,
                 headers: letter.headers().map(BorrowedHeaders::detach).unwrap_or_default(),
                 key: owned(kept_key),
                 value: owned(kept_value),
             });
         }
-        let extent = on_its_way.letter.shorter(on_its_way.extent, key, value)?;
-        on_its_way.extent = extent;
-        let parts = on_its_way.letter.parts(letter, &self.group, extent);
+        let extent = in_flight.letter.shorter(in_flight.extent, key, value)?;
+        in_flight.extent = extent;
+        let parts = in_flight.letter.parts(letter, &self.group, extent);
         Some(Returned {
             headers: parts.headers,
             key: owned(parts.key),
             value: owned(parts.value),
-            on_its_way,
+            in_flight,
         })
     }
 }
@@ -298,25 +299,25 @@ impl Context {
 crate::reports_to_its_reporter!(Context);
 
 impl ProducerContext for Context {
-    type DeliveryOpaque = Box<OnItsWay>;
+    type DeliveryOpaque = Box<InFlight>;
 
-    fn delivery(&self, result: &DeliveryResult<'_>, on_its_way: Box<OnItsWay>) {
+    fn delivery(&self, result: &DeliveryResult<'_>, in_flight: Box<InFlight>) {
         self.reported.fetch_add(1, Ordering::Relaxed);
         match result {
             Ok(_) => {
                 self.reporter
-                    .shortened(&on_its_way.receipt.origin(), on_its_way.extent);
-                (self.on_delivered)(&on_its_way.letter.reason);
-                if let Some(probe) = on_its_way.probe {
+                    .shortened(&in_flight.receipt.origin(), in_flight.extent.omitted());
+                (self.on_delivered)(&in_flight.letter.reason);
+                if let Some(probe) = in_flight.probe {
                     probe.acknowledged();
                 }
-                on_its_way.receipt.finish();
+                in_flight.receipt.finish();
             }
             Err((
                 KafkaError::MessageProduction(RDKafkaErrorCode::PurgeQueue | RDKafkaErrorCode::PurgeInflight),
                 _,
             )) => {}
-            Err((error, letter)) if is_too_large(error) => match self.take_back(letter, on_its_way) {
+            Err((error, letter)) if is_too_large(error) => match self.take_back(letter, in_flight) {
                 Some(returned) => lock(&self.returned).push_back(returned),
                 None => fail(&self.shutdown, &self.topic, error),
             },

@@ -1,5 +1,5 @@
-//! The topics of dead letters, which no stage reads by an expression: a stage whose dead letters are its input makes another
-//! of each, without an end, and so do two stages that read each other's.
+//! Dead-letter topics, which no stage reads by an expression: a stage whose dead letters are its input would produce
+//! another of each without end, and so would two stages that read each other's.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,9 +10,9 @@ use rdkafka::message::BorrowedMessage;
 use super::letter::is_letter;
 use crate::intake::Topics;
 
-/// What a dead-letter topic's name ends with, unless a stage was told another name.
+/// The default suffix of dead-letter topics.
 pub const SUFFIX: &str = ".dead-letter";
-/// What the topic of the letters that were replayed has behind its dead-letter topic's name.
+/// The suffix of the topic that records which dead letters were replayed, after the dead-letter topic's name.
 pub const REPLAYED_SUFFIX: &str = ".replayed";
 
 /// A stage would read its own dead letters.
@@ -25,17 +25,17 @@ pub struct FeedsOnItself {
     topic: String,
 }
 
-/// The dead-letter topic of a group: the one that was asked for, or `<group>.dead-letter`.
+/// The dead-letter topic of a group: the given one, or `<group>.dead-letter`.
 pub fn topic_of(group: &str, asked: Option<&str>) -> String {
     asked.map_or_else(|| format!("{group}{SUFFIX}"), str::to_owned)
 }
 
-/// What a stage with this dead-letter topic passes over among its inputs.
+/// What a stage with this dead-letter topic skips among its inputs.
 #[derive(Debug, Clone)]
 pub struct LetterFilter {
-    /// None where the inputs are named: what an operator asks for by name is read.
+    /// None if the inputs are given by name: what an operator names is read.
     own: Option<String>,
-    /// Whether topics are looked at, beside headers.
+    /// Whether topics are checked in addition to headers.
     looks_at_topics: bool,
     has_warned: Arc<AtomicBool>,
 }
@@ -48,8 +48,8 @@ impl FeedsOnItself {
 }
 
 impl LetterFilter {
-    /// For these inputs; refused if the stage's own dead-letter topic is named among them. An expression that matches it is
-    /// fine, as it is passed over, unless it is nothing but that name.
+    /// The filter for these inputs. An error if the stage's own dead-letter topic is among their names, or an
+    /// expression is nothing but its name; an expression that also matches it is allowed, because the filter skips it.
     pub fn new(topics: &Topics, dead_letter_topic: &str) -> Result<Self, FeedsOnItself> {
         let is_named = match topics {
             Topics::Named(names) => names
@@ -71,7 +71,8 @@ impl LetterFilter {
         })
     }
 
-    /// Looks at the messages' topics, too: a broker that looks for matches itself (KIP-848) gives us all that match.
+    /// Also checks the messages' topics: a broker that evaluates the expression itself (KIP-848) assigns all topics
+    /// that match.
     pub fn looks_at_topics(self, looks_at_topics: bool) -> Self {
         Self {
             looks_at_topics,
@@ -79,7 +80,7 @@ impl LetterFilter {
         }
     }
 
-    /// Whether no message of this topic is for the stage.
+    /// Whether messages of this topic are not meant for the stage.
     pub fn has(&self, topic: &str) -> bool {
         self.own.as_deref().is_some_and(|own| {
             topic == own
@@ -91,7 +92,8 @@ impl LetterFilter {
         })
     }
 
-    /// Those topics as librdkafka's `topic.blacklist` has them: expressions, separated by commas. None if there are none.
+    /// Those topics in the form of librdkafka's `topic.blacklist`: expressions, separated by commas. None if there are
+    /// none.
     pub fn blacklist(&self) -> Option<String> {
         let own = regex::escape(self.own.as_deref()?);
         let [suffix, replayed] = [SUFFIX, REPLAYED_SUFFIX].map(regex::escape);
@@ -100,8 +102,8 @@ impl LetterFilter {
         ))
     }
 
-    /// Whether the stage passes a message over: a letter, by its headers, as dead-letter topics can have any name; or whatever
-    /// is in such a topic.
+    /// Whether the stage skips a message: a dead letter, by its headers, because dead-letter topics can have any name;
+    /// or any message in such a topic.
     pub fn passes_over(&self, message: &BorrowedMessage<'_>) -> bool {
         let is_of_them = || is_letter(message) || (self.looks_at_topics && self.has(message.topic()));
         if self.own.is_none() || !is_of_them() {
@@ -112,14 +114,14 @@ impl LetterFilter {
                 topic = message.topic(),
                 partition = message.partition(),
                 offset = message.offset(),
-                "dead letters of a stage are among the topics that match: passed over, as all that come"
+                "dead letters of a stage are among the topics that match: all of them are skipped"
             );
         }
         true
     }
 }
 
-/// Whether `topic` is that of the letters of `dead_letters` that were replayed.
+/// Whether `topic` records the replayed letters of `dead_letters`.
 fn is_marks_of(dead_letters: &str, topic: &str) -> bool {
     topic.strip_suffix(REPLAYED_SUFFIX) == Some(dead_letters)
 }
@@ -133,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn an_expression_never_takes_in_dead_letters() {
+    fn an_expression_never_includes_dead_letters() {
         let filter = matching("^sink", "sink.refused").unwrap();
         for topic in [
             "sink.refused",
@@ -161,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_by_name_is_read_unless_it_is_ones_own() {
+    fn a_named_topic_is_read_unless_it_is_ones_own() {
         let named = |names: &[&str]| {
             let names = names.iter().map(|name| (*name).to_owned()).collect();
             LetterFilter::new(&Topics::Named(names), "g.dead-letter")

@@ -1,5 +1,5 @@
-//! What is known of each assigned partition beside its messages: where it starts, what the group has committed, which topic
-//! it belongs to and where it ends.
+//! State of each assigned partition apart from its messages: where it starts and ends, what the group has committed,
+//! and which topic it belongs to.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Mutex;
@@ -9,24 +9,24 @@ use rdkafka::TopicPartitionList;
 use crate::kafka::native::TopicId;
 use crate::lock;
 
-/// The metadata of an offset that says where a new group began, and not how far it has read: another member that starts in the
-/// same moment must not take the group for an old one.
+/// The metadata of an offset that marks where a new group started, as opposed to how far it has read. Another member
+/// that starts at the same time must not mistake the group for an old one.
 const BEGAN: &str = "began";
-/// Before the topic's id, in the metadata of an offset.
+/// The prefix of the topic's id in the metadata of an offset.
 const ID: &str = "id=";
 
-/// What goes with an offset that is committed, in the string that Kafka keeps beside it: `began`, `id=<topic id>`, or both
-/// with a space between them.
+/// What is committed with an offset, in Kafka's metadata string: `began`, `id=<topic id>`, or both separated by a
+/// space.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct OffsetMetadata {
-    /// Whether the offset is where a new group began.
+    /// Whether the offset is where a new group started.
     pub(super) is_start: bool,
-    /// The topic that the offset belongs to: one that was deleted and made anew has another id.
+    /// The topic that the offset belongs to; a recreated topic has another id.
     pub(super) topic_id: Option<TopicId>,
 }
 
 impl OffsetMetadata {
-    /// Reads what was written by [`OffsetMetadata::text`]; anything else (another program's) says nothing.
+    /// Parses the text of [`OffsetMetadata::text`]. Any other text, from another program, yields nothing.
     pub(super) fn parse(text: &str) -> Self {
         let mut words = text.split(' ').peekable();
         Self {
@@ -45,7 +45,7 @@ impl OffsetMetadata {
     }
 }
 
-/// Of one partition.
+/// The state of one partition.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Known {
     /// The offset of the first message that is to be read.
@@ -76,7 +76,6 @@ impl AssignedPartitions {
         }
     }
 
-    /// All of them.
     pub(super) fn list(&self) -> TopicPartitionList {
         let mut list = TopicPartitionList::new();
         for (topic, number) in lock(&self.0).keys() {
@@ -89,19 +88,19 @@ impl AssignedPartitions {
         lock(&self.0).get(&(topic.to_owned(), number)).cloned()
     }
 
-    /// Changes what is known of a partition, if it is ours.
+    /// Changes the state of a partition, if it is assigned.
     pub(super) fn update(&self, topic: &str, number: i32, change: impl FnOnce(&mut Known)) {
         if let Some(known) = lock(&self.0).get_mut(&(topic.to_owned(), number)) {
             change(known);
         }
     }
 
-    /// A partition is read from this offset again.
+    /// The partition is read from this offset again.
     pub(super) fn restart_at(&self, topic: &str, number: i32, offset: i64) {
         self.update(topic, number, |known| known.start = Some(offset));
     }
 
-    /// Looks at each, and may change it.
+    /// Visits each partition and may change its state.
     pub(super) fn each(&self, mut look: impl FnMut(&str, i32, &mut Known)) {
         for ((topic, number), known) in &mut *lock(&self.0) {
             look(topic, *number, known);
@@ -113,7 +112,7 @@ impl AssignedPartitions {
         lock(&self.0).keys().map(|(topic, _)| topic.clone()).collect()
     }
 
-    /// What goes with a committed offset of the partition.
+    /// The metadata to commit with an offset of the partition.
     pub(super) fn metadata(&self, topic: &str, number: i32) -> OffsetMetadata {
         OffsetMetadata {
             is_start: false,
@@ -127,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_goes_with_an_offset_is_read_as_it_was_written() {
+    fn metadata_is_read_as_it_was_written() {
         let id = TopicId::parse("xtzWWN4bTjitpL3kfd9s5g");
         assert!(id.is_some());
         for is_start in [false, true] {

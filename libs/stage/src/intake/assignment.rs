@@ -1,5 +1,5 @@
-//! The assignments: every assigned partition, its finished prefix and what of it is in flight. Receipts write to it from any
-//! thread, the poll thread reads it.
+//! The assigned partitions, each with its finished prefix and its messages in flight. Receipts write to them from any
+//! thread, the poll thread reads them.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
@@ -22,31 +22,32 @@ pub(super) struct Assignments {
     in_flight: Arc<InFlight>,
 }
 
-/// One lock for both: a transaction that ends at any moment sees a partition in the one or in the other.
+/// One lock for both, so that a transaction that ends at any time sees a partition in one of the two.
 #[derive(Debug, Default)]
 struct Assigned {
     ours: HashMap<(String, i32), Arc<Partition>>,
-    /// Consumed from us, but their positions go out with the transactions that hold their records.
+    /// No longer assigned, but their positions are still committed with the transactions that hold their records.
     leaving: Vec<Arc<Partition>>,
 }
 
-/// One assignment of one partition. A later assignment of the same partition is another one, so that receipts of the
-/// earlier cannot move it.
+/// One assignment of one partition. A later assignment of the same partition is a separate one, which receipts of the
+/// earlier cannot move.
 #[derive(Debug)]
 pub(super) struct Partition {
     pub(super) topic: Arc<str>,
     pub(super) number: i32,
     pub(super) worker: usize,
     prefix: Mutex<OffsetTracker>,
-    taken: AtomicUsize,
+    unfinished: AtomicUsize,
     revoked: AtomicBool,
-    /// Its log begins anew in another one's name: what was taken of this one is finished, but no offset of it counts.
+    /// Another assignment has taken over because the log starts again: messages of this one finish, but their offsets
+    /// do not count.
     superseded: AtomicBool,
-    /// The offset that the group has, as far as its coordinator said so.
+    /// The group's offset, as confirmed by its coordinator.
     committed: Mutex<Option<i64>>,
-    /// Where to read again after an aborted transaction: the last committed offset, or the first that was taken.
+    /// Where to read again after an aborted transaction: the last committed offset, or the first consumed one.
     restart: AtomicI64,
-    /// The offset behind the last message that librdkafka gave; [`NONE`] while any may come.
+    /// The offset after the last message that librdkafka delivered; [`NONE`] while any may follow.
     next: AtomicI64,
     in_flight: Arc<InFlight>,
 }
@@ -58,23 +59,24 @@ struct InFlight {
     metrics: KafkaMetrics,
 }
 
-/// The right and the duty to say when a message is safe. Dropped unfinished, it holds its partition's offset.
+/// The obligation to report when a message is safe. Dropped unfinished, it holds its partition's offset.
 #[derive(Debug)]
 pub struct Receipt {
     partition: Arc<Partition>,
     offset: i64,
     bytes: usize,
-    /// Whether it is finished or withdrawn, so that its end frees nothing any more.
+    /// Whether it is finished or withdrawn, so that dropping it has no effect.
     settled: bool,
 }
 
 impl Receipt {
-    /// The message has reached the next system (or the dead-letter topic, or carries nothing).
+    /// The message has reached the next system or the dead-letter topic, or is skipped.
     pub fn finish(self) {
         Self::settle(&mut [self]);
     }
 
-    /// All of these messages have. What other threads look at, too, is written once for each run of one partition's.
+    /// The same for many messages. State shared with other threads is written once for each run of one partition's
+    /// receipts.
     pub fn finish_all(mut receipts: Vec<Self>) {
         Self::settle(&mut receipts);
     }
@@ -95,20 +97,19 @@ impl Receipt {
         }
     }
 
-    /// The message is not given to its worker, as its partition was taken from us: what nobody has consumed is not counted as
-    /// released.
+    /// The message is not given to its worker because its partition was revoked. What no worker received does not count
+    /// as released.
     pub(super) fn withdraw(mut self) {
         self.settled = true;
         self.partition.let_go(1, self.bytes);
     }
 
-    /// Whether the partition was taken from us: another process reads the message again, so that work on it that has
-    /// not begun is wasted.
+    /// Whether the partition was revoked: another process reads the message again, so that work on it is wasted.
     pub fn is_revoked(&self) -> bool {
         self.partition.revoked.load(Ordering::Relaxed)
     }
 
-    /// The origin of the message, without its time stamp.
+    /// The origin of the message, without its timestamp.
     pub fn origin(&self) -> Origin {
         Origin {
             topic: Arc::clone(&self.partition.topic),
@@ -141,8 +142,8 @@ impl Assignments {
         }
     }
 
-    /// The current assignment of a partition, made when its first message (the one at `offset`) comes; workers are dealt
-    /// in turn.
+    /// The current assignment of a partition, created when its first message (the one at `offset`) arrives. Workers are
+    /// assigned in turn.
     pub(super) fn partition(&self, topic: &str, number: i32, offset: i64, workers: usize) -> Arc<Partition> {
         let ours = &mut lock(&self.assigned).ours;
         let next_worker = ours.len() % workers.max(1);
@@ -152,7 +153,7 @@ impl Assignments {
         Arc::clone(partition)
     }
 
-    /// The same partition, whose log begins anew: with another offset to commit, on the same worker.
+    /// Replaces the assignment of a partition whose log starts again: other offsets, the same worker.
     pub(super) fn supersede(&self, old: &Partition, offset: i64) -> Arc<Partition> {
         old.superseded.store(true, Ordering::Relaxed);
         let new = self.new_partition(&old.topic, old.number, old.worker, offset);
@@ -167,7 +168,7 @@ impl Assignments {
             number,
             worker,
             prefix: Mutex::default(),
-            taken: AtomicUsize::new(0),
+            unfinished: AtomicUsize::new(0),
             revoked: AtomicBool::new(false),
             superseded: AtomicBool::new(false),
             next: NONE.into(),
@@ -177,30 +178,30 @@ impl Assignments {
         })
     }
 
-    /// The offset of the next message of a partition, if one of it has come.
+    /// The offset of the next message of a partition, if one has arrived.
     pub(super) fn next_offset(&self, topic: &str, number: i32) -> Option<Offset> {
         self.find(topic, number)?.next().map(Offset::Offset)
     }
 
-    /// Any message of a partition may be the next one.
+    /// Any message of the partition may be the next one.
     pub(super) fn expect_any(&self, topic: &str, number: i32) {
         if let Some(partition) = self.find(topic, number) {
             partition.expect(None);
         }
     }
 
-    /// A partition that has sent a message since it was assigned.
+    /// An assigned partition from which a message has arrived.
     pub(super) fn find(&self, topic: &str, number: i32) -> Option<Arc<Partition>> {
         let key = (topic.to_owned(), number);
         lock(&self.assigned).ours.get(&key).cloned()
     }
 
-    /// Takes a partition off the assignments; its receipts from now on say that it is revoked.
+    /// Removes a partition; its receipts report from now on that it is revoked.
     pub(super) fn revoke(&self, topic: &str, number: i32) -> Option<Arc<Partition>> {
         lock(&self.assigned).revoke(topic, number)
     }
 
-    /// The same, but transactions go on taking its position along, until [`Assignments::forget_leaving`].
+    /// The same, but transactions still commit its position until [`Assignments::forget_leaving`].
     pub(super) fn leave(&self, topic: &str, number: i32) -> Option<Arc<Partition>> {
         let mut assigned = lock(&self.assigned);
         let partition = assigned.revoke(topic, number)?;
@@ -208,23 +209,23 @@ impl Assignments {
         Some(partition)
     }
 
-    /// The transaction with the last records of those that left has ended.
+    /// The transaction with the last records of the leaving partitions has ended.
     pub(super) fn forget_leaving(&self) {
         lock(&self.assigned).leaving.clear();
     }
 
-    /// Takes all partitions off the assignments.
+    /// Removes all partitions.
     pub(super) fn clear(&self) {
         lock(&self.assigned).ours.clear();
     }
 
-    /// Partitions whose positions a transaction takes along: ours, and those that are leaving.
+    /// Partitions whose positions a transaction commits: the assigned and the leaving ones.
     pub(super) fn in_transaction(&self) -> Vec<Arc<Partition>> {
         let assigned = lock(&self.assigned);
         assigned.ours.values().chain(&assigned.leaving).cloned().collect()
     }
 
-    /// All partitions that have sent a message since they were assigned.
+    /// All assigned partitions from which a message has arrived.
     pub(super) fn partitions(&self) -> Vec<Arc<Partition>> {
         lock(&self.assigned).ours.values().cloned().collect()
     }
@@ -234,12 +235,12 @@ impl Assignments {
         self.in_flight.bytes.load(Ordering::Relaxed)
     }
 
-    /// Messages in flight, those of revoked partitions included.
+    /// Messages in flight, including those of revoked partitions.
     pub(super) fn messages(&self) -> usize {
         self.in_flight.messages.load(Ordering::Acquire)
     }
 
-    /// Shows what is in flight as metrics.
+    /// Publishes what is in flight as metrics.
     pub(super) fn publish(&self) {
         let as_i64 = |value: usize| i64::try_from(value).unwrap_or(i64::MAX);
         self.in_flight.metrics.in_flight.set(as_i64(self.messages()));
@@ -256,7 +257,7 @@ impl Assigned {
 }
 
 impl Partition {
-    /// Notes messages as taken: of each the offset and what it takes in memory.
+    /// Notes consumed messages, each with its offset and its size in memory.
     pub(super) fn take(self: &Arc<Self>, messages: impl IntoIterator<Item = (i64, usize)>) -> Vec<Receipt> {
         let mut all = 0;
         let mut prefix = lock(&self.prefix);
@@ -272,7 +273,7 @@ impl Partition {
         };
         let receipts: Vec<Receipt> = messages.into_iter().map(receipt).collect();
         drop(prefix);
-        self.taken.fetch_add(receipts.len(), Ordering::Relaxed);
+        self.unfinished.fetch_add(receipts.len(), Ordering::Relaxed);
         self.in_flight
             .messages
             .fetch_add(receipts.len(), Ordering::Relaxed);
@@ -280,25 +281,25 @@ impl Partition {
         receipts
     }
 
-    /// So many messages are in flight no more.
+    /// This many messages are no longer in flight.
     fn let_go(&self, messages: usize, bytes: usize) {
         self.in_flight.bytes.fetch_sub(bytes, Ordering::Relaxed);
         self.in_flight.messages.fetch_sub(messages, Ordering::Relaxed);
-        // Last, and after the prefix was written: who sees nothing taken sees the final position.
-        self.taken.fetch_sub(messages, Ordering::Release);
+        // Last, after the prefix was written: a thread that sees no unfinished message sees the final position.
+        self.unfinished.fetch_sub(messages, Ordering::Release);
     }
 
-    /// The offset behind the last message that came.
+    /// The offset after the last message that arrived.
     pub(super) fn next(&self) -> Option<i64> {
         Some(self.next.load(Ordering::Relaxed)).filter(|next| *next != NONE)
     }
 
-    /// The next message is due at this offset or behind it; without one, anywhere.
+    /// The next message is expected at this offset or later; without one, anywhere.
     pub(super) fn expect(&self, next: Option<i64>) {
         self.next.store(next.unwrap_or(NONE), Ordering::Relaxed);
     }
 
-    /// Nothing in front of `to` comes any more: it counts as finished.
+    /// Nothing before `to` will arrive: it counts as finished.
     pub(super) fn pass_over(&self, to: i64) {
         let mut prefix = lock(&self.prefix);
         prefix.begin(to - 1);
@@ -307,22 +308,22 @@ impl Partition {
         self.expect(Some(to));
     }
 
-    /// Whether it was taken from us.
+    /// Whether the partition was revoked.
     pub(super) fn is_revoked(&self) -> bool {
         self.revoked.load(Ordering::Relaxed)
     }
 
     /// Whether nothing of it is in flight.
     pub(super) fn is_idle(&self) -> bool {
-        self.taken.load(Ordering::Acquire) == 0
+        self.unfinished.load(Ordering::Acquire) == 0
     }
 
-    /// Whether its log begins anew in another one's name.
+    /// Whether another assignment has taken over because the log starts again.
     pub(super) fn is_superseded(&self) -> bool {
         self.superseded.load(Ordering::Relaxed)
     }
 
-    /// All messages before `offset` were taken; answers which one was expected, if any was.
+    /// All messages before `offset` are consumed. Returns the expected offset, if there was one.
     pub(super) fn reach(&self, offset: i64) -> Option<i64> {
         lock(&self.prefix).reach(offset);
         let expected = self.next();
@@ -335,7 +336,7 @@ impl Partition {
         lock(&self.prefix).position()
     }
 
-    /// The offset to commit, if it is not the one that the group has.
+    /// The offset to commit, unless the group already has it.
     pub(super) fn uncommitted(&self) -> Option<i64> {
         let position = self.position();
         position.filter(|_| position != *lock(&self.committed))
@@ -382,7 +383,7 @@ mod tests {
         assert!(partition.is_idle());
     }
 
-    /// (It was released without having been consumed, and the counts did not add up.)
+    /// Such a message was once counted as released without having been consumed, so that the counts did not add up.
     #[test]
     fn what_is_withdrawn_is_neither_finished_nor_released() {
         let assignments = assignments();
@@ -441,7 +442,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_taken_before_a_log_began_anew_moves_nothing() {
+    fn what_was_consumed_before_a_log_started_again_moves_nothing() {
         let assignments = assignments();
         let old = assignments.partition("t", 0, 500, 4);
         let [receipt] = take(&old, [(500, 1)]);
@@ -472,8 +473,8 @@ mod tests {
         assert_eq!(new.uncommitted(), Some(10));
     }
 
-    /// (It was out of sight while what is in flight was waited for: a transaction that ended then held its records without its
-    /// offset, and the next member repeated them.)
+    /// It was once invisible while messages in flight were waited for: a transaction that ended then held its records
+    /// without its offset, and the next member repeated them.
     #[test]
     fn a_transaction_never_loses_sight_of_a_partition_that_leaves() {
         let assignments = assignments();
@@ -496,7 +497,7 @@ mod tests {
     }
 
     #[test]
-    fn partitions_are_dealt_to_the_lanes_in_turn() {
+    fn partitions_are_assigned_to_the_workers_in_turn() {
         let assignments = assignments();
         let workers: Vec<_> = (0..4)
             .map(|number| assignments.partition("t", number, 0, 2).worker)

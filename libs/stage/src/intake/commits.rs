@@ -1,8 +1,8 @@
-//! Commits of finished prefixes: sent once an interval, answered, and sent again until the group has them.
+//! Commits of finished prefixes: sent once per interval, and repeated until the group has them.
 //!
-//! What a partition still has to commit is told by what its coordinator has confirmed, not by what was sent: a commit that
-//! fails, that is answered late or never, or that is overtaken by an older one is followed by another within seconds. One is
-//! on its way at a time, so that they arrive in the order in which they are sent.
+//! What a partition still has to commit follows from what its coordinator has confirmed, not from what was sent: a
+//! commit that fails, is answered late or never, or is overtaken by an older one is followed by another within seconds.
+//! Only one is pending at a time, so that they arrive in the order in which they are sent.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -18,23 +18,23 @@ use super::context::IntakeContext;
 use crate::kafka::native;
 use crate::lock;
 
-/// A commit that is not answered by then is sent again.
-const ANSWER_WAIT: Duration = Duration::from_secs(10);
-/// How long the last commit of a partition may take; without it, messages are read twice.
-const LAST_WAIT: Duration = Duration::from_secs(5);
+/// A commit without an answer is sent again after this time.
+const COMMIT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The time for the last commit of a partition; without it, messages are read twice.
+const LAST_COMMIT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The commit that is on its way.
+/// When the pending commit was sent.
 #[derive(Debug, Default)]
-pub(super) struct OnItsWay(Mutex<Option<Instant>>);
+pub(super) struct PendingCommit(Mutex<Option<Instant>>);
 
-/// Sends what the group does not have yet, unless a commit is on its way. With transactions, that is where partitions start
-/// alone.
+/// Sends what the group does not have yet, unless a commit is pending. With transactions, only start offsets are
+/// committed this way.
 pub(super) fn send(consumer: &BaseConsumer<IntakeContext>) {
     let context = consumer.context();
     let unanswered = {
-        let mut sent = lock(&context.on_its_way.0);
+        let mut sent = lock(&context.pending_commit.0);
         match *sent {
-            Some(since) if since.elapsed() < ANSWER_WAIT => return,
+            Some(since) if since.elapsed() < COMMIT_TIMEOUT => return,
             Some(_) => sent.take().is_some(),
             None => false,
         }
@@ -59,14 +59,14 @@ pub(super) fn send(consumer: &BaseConsumer<IntakeContext>) {
         return;
     }
     match native::commit_async(consumer, &list) {
-        Ok(()) => *lock(&context.on_its_way.0) = Some(Instant::now()),
+        Ok(()) => *lock(&context.pending_commit.0) = Some(Instant::now()),
         Err(error) => failed(context, &error),
     }
 }
 
 /// The answer to a commit.
 pub(super) fn answered(context: &IntakeContext, result: KafkaResult<()>, offsets: &TopicPartitionList) {
-    lock(&context.on_its_way.0).take();
+    lock(&context.pending_commit.0).take();
     if let Err(error) = result {
         return failed(context, &error);
     }
@@ -86,7 +86,7 @@ pub(super) fn answered(context: &IntakeContext, result: KafkaResult<()>, offsets
     }
 }
 
-/// Commits how far partitions came that are given up, and waits for the answer.
+/// Commits the positions of released partitions, and waits for the answer.
 pub(super) fn commit_last(
     consumer: &BaseConsumer<IntakeContext>,
     partitions: &[Arc<Partition>],
@@ -96,12 +96,12 @@ pub(super) fn commit_last(
     if list.count() == 0 {
         return Ok(());
     }
-    let result = native::commit_within(consumer, &list, LAST_WAIT);
+    let result = native::commit_within(consumer, &list, LAST_COMMIT_TIMEOUT);
     count(context, result.is_ok());
     result
 }
 
-/// Puts a partition's offset into a list, with what goes with it.
+/// Adds a partition's offset and its metadata to a list.
 pub(super) fn add(
     context: &IntakeContext,
     list: &mut TopicPartitionList,
@@ -122,7 +122,8 @@ fn uncommitted(context: &IntakeContext, partitions: &[Arc<Partition>]) -> KafkaR
     Ok(list)
 }
 
-/// Where partitions start that nothing was read of yet: what comes while nobody reads is not passed over after a restart.
+/// Adds the start offsets of partitions from which nothing has been read, so that messages that arrive while no member
+/// reads are not skipped after a restart.
 fn pinned(context: &IntakeContext, list: &mut TopicPartitionList) {
     context.assigned.each(|topic, number, known| {
         let has_moved = || {
@@ -171,7 +172,7 @@ fn confirm(context: &IntakeContext, topic: &str, number: i32, offset: i64) {
     });
 }
 
-/// Nothing is lost: the positions stand on the assignments and go out with the next round.
+/// Nothing is lost: the positions are committed with the next round.
 fn failed(context: &IntakeContext, error: &KafkaError) {
     count(context, false);
     match error.rdkafka_error_code() {

@@ -1,4 +1,4 @@
-//! What librdkafka tells the intake: partitions come and go, commits succeed or fail.
+//! The consumer's callbacks: rebalances and the results of commits.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,7 +15,8 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::assigned::AssignedPartitions;
 use super::assignment::{Assignments, Partition};
 use super::blocked::Blocked;
-use super::commits::{self, OnItsWay};
+use super::commit_thread::CommitThread;
+use super::commits::{self, PendingCommit};
 use super::initial_offsets;
 use super::lag::{self, AFTER_A_REBALANCE, AFTER_A_SEEK, FetchedToEnd};
 use super::options::{IntakeOptions, Topics};
@@ -23,35 +24,33 @@ use super::retention::Losses;
 use super::settings;
 use super::time_range::RangeReader;
 use super::topic_ids::FirstIds;
-use super::transaction::Commits;
 use super::vitals::Vitals;
 use crate::kafka::{Reporter, native};
 
-/// How long a revoke waits for what is in flight. Longer than any healthy batch, shorter than the group waits for us.
-const REVOKE_WAIT: Duration = Duration::from_secs(5);
+/// How long a revoke waits for messages in flight: longer than any healthy batch takes, shorter than the group waits.
+const REVOKE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long the transaction may take that ends with a revoke, even when the drain used up its time.
-const LEAST_PATIENCE: Duration = Duration::from_secs(1);
+/// The minimum time for the transaction that ends with a revoke, even if the drain used up its time.
+const MIN_REVOKE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The consumer's context: a [`Reporter`] that also keeps the assignments in step with the assignment.
+/// The consumer's context: a [`Reporter`] that also maintains the assignments.
 pub(super) struct IntakeContext {
     pub(super) reporter: Reporter,
     pub(super) assignments: Arc<Assignments>,
-    /// One for each worker: asks it to finish what it holds.
+    /// One for each worker; asks it to finish the messages that it holds.
     pub(super) drains: Vec<Sender<()>>,
-    /// The way to the commit thread.
-    pub(super) commits: Commits,
-    /// Whether there is a commit thread, so that offsets go with the transactions.
+    /// The handle of the commit thread.
+    pub(super) commit_thread: CommitThread,
+    /// Whether a commit thread commits the offsets in transactions.
     pub(super) is_transactional: AtomicBool,
-    /// The stretch of time that is read, if it is not everything.
+    /// The time range that is read, if it is limited.
     pub(super) range: Option<RangeReader>,
-    /// What is known of the assigned partitions beside their messages.
+    /// The state of the assigned partitions apart from their messages.
     pub(super) assigned: AssignedPartitions,
-    /// The commit that is on its way.
-    pub(super) on_its_way: OnItsWay,
+    pub(super) pending_commit: PendingCommit,
     /// Partitions that are fetched to their end.
     pub(super) fetched: FetchedToEnd,
-    /// What the group did not get to read.
+    /// Messages that were deleted before the group read them.
     pub(super) losses: Losses,
     /// Whether this process has read anything.
     pub(super) has_read: Arc<AtomicBool>,
@@ -60,13 +59,13 @@ pub(super) struct IntakeContext {
     pub(super) starts_at_latest: Option<Topics>,
     /// With `--rewind-to-start`: the partitions that were rewound already, as each is rewound once.
     pub(super) rewound: Option<Mutex<HashSet<(String, i32)>>>,
-    /// Partitions that stand still in front of a batch.
+    /// Partitions blocked by a batch.
     pub(super) blocked: Blocked,
-    /// What the watch looks at.
+    /// What the watch of stuck clients examines.
     pub(super) vitals: Vitals,
     /// Set before the consumer closes.
     pub(super) is_closing: AtomicBool,
-    /// Whether all partitions were given back since then.
+    /// Whether all partitions were released since then.
     pub(super) has_left: AtomicBool,
 }
 
@@ -109,7 +108,7 @@ impl ConsumerContext for IntakeContext {
             }
             RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS => {
                 self.release(consumer, list);
-                // librdkafka keeps a pause beyond the assignment: a partition that comes back would stand still.
+                // librdkafka keeps a pause beyond the assignment: a partition that returns would not be read.
                 if let Err(error) = consumer.resume(list) {
                     tracing::warn!(error = %crate::chain(&error), "revoked partitions could not be resumed");
                 }
@@ -127,8 +126,8 @@ impl ConsumerContext for IntakeContext {
         };
         let metrics = self.reporter.metrics();
         metrics.rebalances.with_label_values(&[kind]).inc();
-        // Counted, not asked for: with what was called above a group that closes may have ended, and then librdkafka (2.12.1,
-        // `rd_kafka_cgrp_op_serve`) lets a question lie for ever. One stop in 2,500 hung so on a busy machine.
+        // Counted, not requested: the calls above may have ended a group that closes, and then librdkafka (2.12.1,
+        // `rd_kafka_cgrp_op_serve`) never answers a request. One stop in 2,500 hung this way on a busy machine.
         if result.is_ok() {
             let count = list.count() as i64;
             match (kind, cooperative) {
@@ -154,23 +153,23 @@ impl ConsumerContext for IntakeContext {
 }
 
 impl IntakeContext {
-    /// Of a consumer that has nothing assigned yet.
+    /// The context of a consumer without an assignment.
     pub(super) fn new(
         options: &IntakeOptions,
         reporter: &Reporter,
         assignments: Arc<Assignments>,
         drains: Vec<Sender<()>>,
-        commits: Commits,
+        commit_thread: CommitThread,
     ) -> Self {
         Self {
             reporter: reporter.clone(),
             assignments,
             drains,
-            commits,
+            commit_thread,
             is_transactional: AtomicBool::new(false),
             range: options.range.map(RangeReader::new),
             assigned: AssignedPartitions::default(),
-            on_its_way: OnItsWay::default(),
+            pending_commit: PendingCommit::default(),
             fetched: FetchedToEnd::new(),
             losses: Losses::new(reporter.clone()),
             has_read: Arc::clone(&options.has_read),
@@ -179,7 +178,7 @@ impl IntakeContext {
                 .then(|| options.topics.clone()),
             rewound: options.rewind_to_start.then(Default::default),
             blocked: Blocked::new(
-                reporter.part().beside("partitions"),
+                reporter.dependency().beside("partitions"),
                 reporter.metrics().clone(),
                 options.skip_undecodable_batches,
             ),
@@ -189,9 +188,10 @@ impl IntakeContext {
         }
     }
 
-    /// Gives all partitions back, once. While it closes, librdkafka takes every answer to a rebalance as that, and then the group
-    /// ends. A second rebalance may wait behind the first (the close adds its own, `rd_kafka_cgrp_revoke_all_rejoin` of
-    /// 2.12.1), and what it asked of the group would never be answered (`rd_kafka_cgrp_op_serve`).
+    /// Releases all partitions, once. While it closes, librdkafka takes every answer to a rebalance as that, and then
+    /// the group ends. A second rebalance may wait behind the first (the close adds its own,
+    /// `rd_kafka_cgrp_revoke_all_rejoin` of 2.12.1), and its request to the group would never be answered
+    /// (`rd_kafka_cgrp_op_serve`).
     fn leave(&self, consumer: &BaseConsumer<Self>) {
         if self.has_left.swap(true, Ordering::Relaxed) {
             return;
@@ -206,11 +206,11 @@ impl IntakeContext {
         }
         tracing::info!(kind = "revoke", partitions = %names(&list), "rebalance");
         if let Err(error) = result {
-            tracing::warn!(error = %crate::chain(&error), "partitions could not be given back; the group gives them away");
+            tracing::warn!(error = %crate::chain(&error), "partitions could not be released; the group reassigns them");
         }
     }
 
-    /// Drains the partitions that we lose, commits how far they came, and takes them off the assignments.
+    /// Drains revoked partitions, commits their positions, and removes them from the assignments.
     fn release(&self, consumer: &BaseConsumer<Self>, list: &TopicPartitionList) {
         if let Some(range) = &self.range {
             range.forget(list);
@@ -231,16 +231,16 @@ impl IntakeContext {
             // A full channel holds the same request already.
             let _ = drain.try_send(());
         }
-        let deadline = Instant::now() + REVOKE_WAIT;
+        let deadline = Instant::now() + REVOKE_TIMEOUT;
         while !revoked.iter().all(|partition| partition.is_idle()) && Instant::now() < deadline {
             std::thread::sleep(Duration::from_millis(1));
         }
         if self.is_transactional.load(Ordering::Relaxed) {
-            let patience = deadline
+            let timeout = deadline
                 .saturating_duration_since(Instant::now())
-                .max(LEAST_PATIENCE);
-            if !self.commits.end_transaction(patience) {
-                self.commits.doom();
+                .max(MIN_REVOKE_TIMEOUT);
+            if !self.commit_thread.end_transaction(timeout) {
+                self.commit_thread.doom();
             }
         } else if let Err(error) = commits::commit_last(consumer, &revoked) {
             tracing::warn!(error = %crate::chain(&error), "commit before a revoke failed; some messages are read twice");
@@ -249,7 +249,7 @@ impl IntakeContext {
         self.assigned.forget(list);
     }
 
-    /// The current assignment of a partition, made when its first message (the one at `offset`) comes.
+    /// The current assignment of a partition, created when its first message (the one at `offset`) arrives.
     pub(super) fn partition(&self, topic: &str, number: i32, offset: i64, workers: usize) -> Arc<Partition> {
         if let Some(partition) = self.assignments.find(topic, number) {
             return partition;
@@ -263,7 +263,8 @@ impl IntakeContext {
         partition
     }
 
-    /// Whether an error of the consumer is about a batch. Its partition's position may be any then, the end among them.
+    /// Whether an error of the consumer is about a batch. The position of its partition is then unreliable, also as the
+    /// end.
     pub(super) fn is_of_batch(&self, code: Option<RDKafkaErrorCode>) -> bool {
         let is_of_batch = self.blocked.notes(code);
         if is_of_batch {
@@ -272,8 +273,8 @@ impl IntakeContext {
         is_of_batch
     }
 
-    /// The message at `offset` is not the one that was expected: some before it are no messages, or gone, or the log begins anew.
-    /// Answers where the message belongs to.
+    /// The message at `offset` is not the expected one: the offsets before it are not messages, or are deleted, or the
+    /// log starts again. Returns the assignment that the message belongs to.
     pub(super) fn unexpected(
         &self,
         consumer: &BaseConsumer<Self>,
@@ -283,7 +284,7 @@ impl IntakeContext {
     ) -> Arc<Partition> {
         let (topic, number) = (&partition.topic, partition.number);
         if offset < expected {
-            // librdkafka found its offset out of range. Which topic this is shows with the next look at the ids.
+            // librdkafka found its offset out of range. The next check of topic ids shows which topic this is.
             self.begins_anew(topic, number);
             let new = self.assignments.find(topic, number).unwrap_or(partition);
             new.expect(Some(offset + 1));
@@ -296,7 +297,7 @@ impl IntakeContext {
         partition
     }
 
-    /// What comes of the partition from now on is of another log than what was taken.
+    /// From now on, messages of the partition belong to another log than those already consumed.
     fn begins_anew(&self, topic: &str, number: i32) {
         if let Some(old) = self.assignments.find(topic, number) {
             self.assignments.supersede(&old, 0);
@@ -320,18 +321,18 @@ impl IntakeContext {
     }
 }
 
-/// `topic[partition]` of each, separated by spaces: at most eight, then how many more.
+/// `topic[partition]` of each, separated by spaces: at most eight, then the number of the others.
 fn names(list: &TopicPartitionList) -> String {
-    const MOST: usize = 8;
+    const MAX_NAMED: usize = 8;
     let elements = list.elements();
     let mut text = elements
         .iter()
-        .take(MOST)
+        .take(MAX_NAMED)
         .map(|element| format!("{}[{}]", element.topic(), element.partition()))
         .collect::<Vec<_>>()
         .join(" ");
-    if elements.len() > MOST {
-        text.push_str(&format!(" and {} more", elements.len() - MOST));
+    if elements.len() > MAX_NAMED {
+        text.push_str(&format!(" and {} more", elements.len() - MAX_NAMED));
     }
     text
 }

@@ -1,4 +1,4 @@
-//! Between the poll thread and the workers: each message goes to its partition's worker, and waits where there is no room.
+//! Hands each message from the poll thread to the worker of its partition; messages wait here while the worker is full.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,18 +14,19 @@ use super::context::IntakeContext;
 use super::worker::Consumed;
 use crate::memory::BESIDE_MESSAGE;
 
-/// How long the poll thread waits at most before it looks again whether there is room: a database that is slow takes a batch
-/// of lines in 50 ms and more, while the workers still have some.
-const FULL_WAIT: Duration = Duration::from_millis(20);
+/// The maximum time before the poll thread checks again for room. A slow database takes 50 ms or more for a batch of
+/// lines, while the workers still have some.
+const FULL_TIMEOUT: Duration = Duration::from_millis(20);
 
-/// Deals messages to the workers, and keeps what does not fit.
+/// Dispatches messages to the workers, and keeps those that do not fit.
 pub(super) struct Dispatcher<'a, 'm> {
     consumer: &'a BaseConsumer<IntakeContext>,
     queues: &'a [Sender<Vec<Consumed<'m>>>],
-    /// Consumed from librdkafka, not yet dealt: without receipts, so that a revoke need not wait for them.
+    /// Consumed from librdkafka and not yet dispatched. They have no receipts, so that a revoke need not wait for them.
     waiting: VecDeque<(Arc<Partition>, BorrowedMessage<'m>)>,
     waiting_bytes: usize,
-    /// The last message's partition: fetches come partition by partition, so that it is nearly always the next one's.
+    /// The partition of the last message. Fetches arrive partition by partition, so it is nearly always that of the
+    /// next.
     last: Option<Arc<Partition>>,
 }
 
@@ -43,7 +44,7 @@ impl<'a, 'm> Dispatcher<'a, 'm> {
         }
     }
 
-    /// Messages that wait for room in a worker.
+    /// Messages that wait for a worker with room.
     pub(super) fn waiting(&self) -> usize {
         self.waiting.len()
     }
@@ -83,8 +84,8 @@ impl<'a, 'm> Dispatcher<'a, 'm> {
         self.waiting.push_back((partition, message));
     }
 
-    /// Hands each worker its share; says whether nothing is left waiting.
-    pub(super) fn deal(&mut self) -> bool {
+    /// Hands each worker its messages. True if none is left waiting.
+    pub(super) fn dispatch(&mut self) -> bool {
         if self.waiting.is_empty() {
             return true;
         }
@@ -105,7 +106,7 @@ impl<'a, 'm> Dispatcher<'a, 'm> {
             self.waiting.extend(others);
             match queue.try_send(take(mine)) {
                 Ok(()) => {}
-                // This thread alone sends, and it saw room.
+                // Only this thread sends, and there was room.
                 Err(TrySendError::Full(_)) => unreachable!("a queue filled up by itself"),
                 // The worker has ended with an error, which its own thread reports.
                 Err(TrySendError::Disconnected(_)) => return false,
@@ -115,7 +116,7 @@ impl<'a, 'm> Dispatcher<'a, 'm> {
         self.waiting.is_empty()
     }
 
-    /// Waits until a worker has room for what waits for it, or [`FULL_WAIT`] where nothing waits for a worker.
+    /// Waits until a worker has room for a message that waits for it, or for [`FULL_TIMEOUT`] if no message waits.
     pub(super) fn wait(&self) {
         let mut select = Select::new();
         for (index, queue) in self.queues.iter().enumerate() {
@@ -127,12 +128,12 @@ impl<'a, 'm> Dispatcher<'a, 'm> {
                 select.send(queue);
             }
         }
-        // Only to know when: what is ready is dealt with the next turn.
-        let _ = select.ready_timeout(FULL_WAIT);
+        // Only the time matters: the next turn dispatches what is ready.
+        let _ = select.ready_timeout(FULL_TIMEOUT);
     }
 }
 
-/// Notes messages as taken, each run of one partition's at once.
+/// Notes messages as consumed, each run of one partition's messages at once.
 fn take<'m>(messages: Vec<(Arc<Partition>, BorrowedMessage<'m>)>) -> Vec<Consumed<'m>> {
     let runs = messages.chunk_by(|(one, _), (next, _)| Arc::ptr_eq(one, next));
     let receipts: Vec<Receipt> = runs
@@ -142,13 +143,13 @@ fn take<'m>(messages: Vec<(Arc<Partition>, BorrowedMessage<'m>)>) -> Vec<Consume
         })
         .collect();
     let messages = messages.into_iter().map(|(_, message)| message);
-    let taken = messages.zip(receipts);
-    taken
+    let consumed = messages.zip(receipts);
+    consumed
         .map(|(message, receipt)| Consumed { message, receipt })
         .collect()
 }
 
-/// What a message takes in memory: its bytes, which are librdkafka's own, and what is kept beside them.
+/// The memory of a message: its bytes, which are librdkafka's own, and the overhead.
 fn size(message: &BorrowedMessage<'_>) -> usize {
     message.payload_len() + message.key_len() + BESIDE_MESSAGE
 }

@@ -1,49 +1,49 @@
-//! Why an intake ends before it is asked to.
+//! Why an intake ends by itself.
 
 use rdkafka::error::KafkaError;
 
 use super::worker::WorkerError;
 use crate::kafka::GivenUp;
 
-/// The intake cannot go on.
+/// The intake cannot continue.
 #[derive(Debug, thiserror::Error)]
 pub enum IntakeError {
-    /// The consumer cannot be made or subscribed: a wrong setting or expression.
+    /// The consumer cannot be created or subscribed: an invalid setting or expression.
     #[error("cannot consume {topics}")]
     Setup {
         /// What was to be consumed.
         topics: String,
-        /// librdkafka's words.
+        /// librdkafka's message.
         #[source]
         source: KafkaError,
     },
-    /// librdkafka cannot recover; the log says of what, just before.
-    #[error("a kafka client cannot go on")]
+    /// librdkafka cannot recover; the preceding log line has the cause.
+    #[error("a kafka client cannot continue")]
     Fatal(#[source] Option<KafkaError>),
-    /// Where the range starts and ends cannot be found out.
+    /// The start and end of the range cannot be determined.
     #[error("cannot find the range's offsets")]
     Range(#[source] KafkaError),
     /// Nothing to read in the range.
     #[error(
-        "no partition of {topics} was given to us within a minute: wrong names, or more replicas than partitions"
+        "no partition of {topics} was assigned within a minute: wrong names, or more replicas than partitions"
     )]
     NothingAssigned {
         /// What was to be consumed.
         topics: String,
     },
-    /// After an aborted transaction, the consumer cannot be set back.
+    /// The consumer cannot seek back after an aborted transaction.
     #[error("cannot go back to the committed offsets")]
     Rewind(#[source] KafkaError),
-    /// A client makes no progress though the cluster works. Another one may.
+    /// A client makes no progress although the cluster works. Another one may.
     #[error("kafka client is stuck: {client}")]
     Stuck {
         /// Its name.
         client: &'static str,
     },
-    /// A topic was deleted and recreated, which the clients take for the old one. Others do not.
+    /// A topic was deleted and recreated, and the clients still use the old one. New clients do not.
     #[error("a topic was deleted and recreated")]
     Stale,
-    /// A worker cannot go on.
+    /// A worker cannot continue.
     #[error(transparent)]
     Worker(#[from] WorkerError),
 }

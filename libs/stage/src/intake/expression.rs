@@ -1,20 +1,20 @@
-//! Regular expressions of topics, in the form that means the same to everybody who reads them.
+//! Regular expressions of topics, in a form that means the same to all their readers.
 //!
-//! Three do: librdkafka (POSIX extended expressions, found anywhere in a name), a broker with the group protocol `consumer`
-//! (RE2, KIP-848, which must match the whole name) and we ourselves (the crate `regex`, found anywhere). What an operator
-//! writes is read as the crate's syntax and written anew with what all three share: literals, sets, groups, repetitions, and an
-//! expression for the whole name. So `^lsst\.sal\.` becomes `^(lsst\.sal\..*)$`, and `\d`, which POSIX does not know, becomes
-//! `[0-9]`.
+//! There are three: librdkafka (POSIX extended expressions, found anywhere in a name), a broker with the group protocol
+//! `consumer` (RE2, KIP-848, which must match the whole name) and this process (the crate `regex`, found anywhere). An
+//! operator's expression is read in the crate's syntax and rewritten with what all three share: literals, sets, groups,
+//! repetitions, and an expression for the whole name. So `^lsst\.sal\.` becomes `^(lsst\.sal\..*)$`, and `\d`, which
+//! POSIX does not know, becomes `[0-9]`.
 
 use regex_syntax::hir::{Class, Hir, HirKind, Look, Repetition};
 
-/// What the name of a topic can have, apart from letters and digits.
+/// The characters of topic names other than letters and digits.
 const OTHERS: &str = "._-";
-/// The most repetitions that all libraries count to.
+/// The highest repetition count that all libraries support.
 const MAX_REPETITIONS: u32 = 255;
 
-/// The expression for whole names that start with `^`, which is how librdkafka knows an expression from a name; none if it
-/// cannot be said in what all share.
+/// The expression for whole names. It starts with `^`, by which librdkafka distinguishes an expression from a name;
+/// none if it cannot be expressed with what all share.
 pub(super) fn whole_name(expression: &str) -> Option<String> {
     let parsed = regex_syntax::parse(expression).ok()?;
     let mut top = &parsed;
@@ -83,7 +83,7 @@ fn atoms(hir: &Hir) -> Option<String> {
     })
 }
 
-/// As the inside of a group.
+/// As the content of a group.
 fn inside(hir: &Hir) -> Option<String> {
     let HirKind::Alternation(alternatives) = hir.kind() else {
         return atoms(hir);
@@ -111,7 +111,7 @@ fn escaped(c: char) -> String {
     if is_plain { c.to_string() } else { format!("\\{c}") }
 }
 
-/// The characters of topics' names that are in a set. A hyphen comes last, where it stands for itself.
+/// The characters of topic names in a set. A hyphen comes last, where it stands for itself.
 fn set(contains: impl Fn(char) -> bool) -> String {
     let all = ('0'..='9')
         .chain('A'..='Z')
@@ -119,7 +119,7 @@ fn set(contains: impl Fn(char) -> bool) -> String {
         .chain(OTHERS.chars());
     let (inside, outside): (Vec<char>, Vec<char>) = all.partition(|c| contains(*c));
     match inside.as_slice() {
-        // No name has a character before its start.
+        // A name has no character before its start.
         [] => "(a^)".to_owned(),
         [one] => escaped(*one),
         _ if outside.is_empty() => ".".to_owned(),
@@ -154,7 +154,7 @@ mod tests {
     }
 
     proptest! {
-        /// The whole name matches what is written if, and only if, the expression is found in it.
+        /// The rewritten expression matches the whole name if and only if the original is found in it.
         #[test]
         fn means_the_same(
             expression in r"(\^|)(a|b|_|\.|\\\.|[a-c]|\[ab\]|\[\^a\]|\(a\|bc\)|\(\^b\|c\)|\\d|\\w|\(\?i\)A|b\?|c\*|a\{2\}|\||x\$){0,6}(\$|)",

@@ -1,4 +1,5 @@
-//! The gate of transactions: workers pass it with each message that they send, the commit thread shuts it while one ends.
+//! The gate of transactions: workers pass it with each message that they send; the commit thread shuts it while a
+//! transaction ends.
 
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
@@ -14,7 +15,7 @@ pub struct Pass<'a>(#[allow(dead_code, reason = "held, not read")] RwLockReadGua
 pub(super) enum State {
     Shut,
     Open,
-    /// There will be no other transaction.
+    /// No transaction will follow.
     Ended,
 }
 
@@ -26,11 +27,11 @@ impl Default for Gate {
 }
 
 impl Gate {
-    /// Passes when the gate is open; calls `wait` as long as it is shut. `None` when it will not open again: the
-    /// message is to be dropped unfinished.
+    /// Passes when the gate is open, and calls `wait` while it is shut. `None` if it will not open again: the message
+    /// is dropped unfinished.
     pub fn pass(&self, wait: impl Fn()) -> Option<Pass<'_>> {
         loop {
-            // Not `read`: whoever waits has delivery reports to serve, without which the gate never opens.
+            // Not `read`: a waiting worker has delivery reports to serve, without which the gate never opens.
             if let Ok(state) = self.0.try_read() {
                 match *state {
                     State::Open => return Some(Pass(state)),
@@ -54,7 +55,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_shut_gate_lets_nobody_pass_and_an_ended_one_sends_them_home() {
+    fn a_shut_gate_makes_workers_wait_and_an_ended_one_rejects_them() {
         let gate = Gate::default();
         let waits = AtomicUsize::new(0);
         let pass = gate.pass(|| match waits.fetch_add(1, Ordering::Relaxed) {

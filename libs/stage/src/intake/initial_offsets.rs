@@ -1,17 +1,17 @@
-//! Where assigned partitions start, and what the group has missed of them.
+//! Where assigned partitions start, and which messages the group has missed.
 //!
 //! | the group has committed | it starts |
 //! |---|---|
-//! | an offset that is there | there |
-//! | an offset before the first message: retention took the rest | at the beginning, and what is missing is counted |
-//! | an offset behind the last message, or of a topic that was deleted and made anew since | at the beginning |
+//! | an offset in the log | there |
+//! | an offset before the first message: retention deleted the rest | at the beginning, and the missing messages are counted |
+//! | an offset after the last message, or of a topic that was recreated since | at the beginning |
 //! | nothing for this partition | at the beginning; with `--auto-offset-reset latest`, a group that has read nothing at all starts at the end |
 //!
-//! To a group that has read anything before, a partition without an offset is new (a topic has come into being, or got more
-//! partitions), and everything in it came after the group: read from the end, what was produced before it was noticed would
-//! be passed over. Kafka's own `auto.offset.reset` knows no such difference, so that it is always `earliest` here.
+//! For a group that has read anything before, a partition without an offset is new (a topic was created, or got more
+//! partitions), and all its messages are newer than the group. Read from the end, those produced before it was noticed
+//! would be skipped. Kafka's own `auto.offset.reset` does not make this distinction, so it is always `earliest` here.
 //!
-//! All partitions are asked about at once: an observatory has thousands of them.
+//! One request covers all partitions: an observatory has thousands of them.
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -28,10 +28,10 @@ use super::options::Topics;
 use super::topic_ids;
 use crate::kafka::native;
 
-/// How long one question about offsets may take when partitions are assigned.
-const WAIT: Duration = Duration::from_secs(5);
+/// The time for one request for offsets when partitions are assigned.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What was asked of a list of partitions.
+/// The answers for a list of partitions.
 struct Answers {
     committed: HashMap<(String, i32), (i64, OffsetMetadata)>,
     topic_ids: HashMap<String, native::TopicId>,
@@ -39,7 +39,7 @@ struct Answers {
     ends: HashMap<(String, i32), i64>,
 }
 
-/// Sets the start of each newly assigned partition that is not to start where the group is, notes what is known of all of
+/// Sets the start of each newly assigned partition that does not start at the group's offset, notes the state of all of
 /// them, and counts what they have lost.
 pub(super) fn find(
     context: &IntakeContext,
@@ -81,7 +81,7 @@ pub(super) fn find(
             .find_partition(topic, number)
             .is_some_and(|element| element.offset() != Offset::Invalid);
         match answers.committed.get(&key) {
-            // Rewound, or a stretch of time.
+            // Rewound, or a time range.
             committed if is_set => {
                 known.committed = committed.map(|(committed, _)| *committed);
                 let set = list.find_partition(topic, number).map(|element| element.offset());
@@ -96,7 +96,7 @@ pub(super) fn find(
                     (&metadata.topic_id, &known.topic_id),
                     (Some(then), Some(now)) if then != now
                 );
-                // A topic's id that is not known now is compared when it is.
+                // An unknown topic id is compared once it is known.
                 known.topic_id = known.topic_id.or_else(|| metadata.topic_id.clone());
                 known.start = Some(*committed);
                 let lost = beginning.map_or(0, |beginning| beginning - committed);
@@ -138,7 +138,7 @@ pub(super) fn find(
     if passed_over > 0 {
         tracing::warn!(
             passed_over,
-            "the group is new and starts at the end, as was asked for: it passes over the messages that are there; \
+            "the group is new and starts at the end, as requested: it skips the existing messages; \
              without --auto-offset-reset latest it reads them"
         );
     }
@@ -152,7 +152,7 @@ fn insert(context: &IntakeContext, topic: &str, number: i32, known: Known) {
     context.assigned.insert(topic, number, known);
 }
 
-/// Whether partitions without an offset start at their end: asked for, and the group has read nothing yet.
+/// Whether partitions without an offset start at their end: it is requested, and the group has read nothing yet.
 fn starts_at_end(
     context: &IntakeContext,
     consumer: &BaseConsumer<IntakeContext>,
@@ -176,7 +176,7 @@ fn starts_at_end(
 
 /// Whether the group has read anything of its topics.
 fn has_read(consumer: &BaseConsumer<IntakeContext>, topics: &Topics) -> KafkaResult<bool> {
-    let metadata = consumer.fetch_metadata(None, WAIT)?;
+    let metadata = consumer.fetch_metadata(None, REQUEST_TIMEOUT)?;
     let mut all = TopicPartitionList::new();
     let is_ours = topics.test();
     for topic in metadata.topics().iter().filter(|topic| is_ours(topic.name())) {
@@ -184,22 +184,22 @@ fn has_read(consumer: &BaseConsumer<IntakeContext>, topics: &Topics) -> KafkaRes
             all.add_partition(topic.name(), partition.id());
         }
     }
-    let committed = consumer.committed_offsets(all, WAIT)?;
+    let committed = consumer.committed_offsets(all, REQUEST_TIMEOUT)?;
     Ok(committed.elements().iter().any(|element| {
         matches!(element.offset(), Offset::Offset(_)) && !OffsetMetadata::parse(element.metadata()).is_start
     }))
 }
 
-/// Asks for all partitions at once. Without the group's offsets nothing can be said; the rest may be missing.
+/// Asks for all partitions at once. The group's offsets are indispensable; the rest may be missing.
 fn ask(consumer: &BaseConsumer<IntakeContext>, list: &TopicPartitionList) -> KafkaResult<Answers> {
     let mut plain = TopicPartitionList::new();
     for (topic, number) in list.to_topic_map().into_keys() {
         plain.add_partition(&topic, number);
     }
-    let committed = consumer.committed_offsets(plain.clone(), WAIT)?;
+    let committed = consumer.committed_offsets(plain.clone(), REQUEST_TIMEOUT)?;
     let topics: std::collections::BTreeSet<String> =
         plain.to_topic_map().into_keys().map(|(topic, _)| topic).collect();
-    let topic_ids = native::topic_ids(consumer.client(), topics, WAIT).unwrap_or_else(|error| {
+    let topic_ids = native::topic_ids(consumer.client(), topics, REQUEST_TIMEOUT).unwrap_or_else(|error| {
         tracing::debug!(error = %crate::chain(&error), "ids of topics unknown");
         HashMap::new()
     });
@@ -207,7 +207,7 @@ fn ask(consumer: &BaseConsumer<IntakeContext>, list: &TopicPartitionList) -> Kaf
         offsets(consumer, &plain, place).unwrap_or_else(|error| {
             tracing::warn!(
                 error = %crate::chain(&error), ?place,
-                "first or last offsets unknown; what retention took shows with the next message"
+                "first or last offsets unknown; what retention deleted shows with the next message"
             );
             HashMap::new()
         })
@@ -233,7 +233,7 @@ fn ask(consumer: &BaseConsumer<IntakeContext>, list: &TopicPartitionList) -> Kaf
     })
 }
 
-/// The beginning or the end of each partition: to Kafka, they are two more time stamps that an offset can be asked for by.
+/// The beginning or the end of each partition, which Kafka treats as special timestamps.
 fn offsets(
     consumer: &BaseConsumer<IntakeContext>,
     list: &TopicPartitionList,
@@ -241,7 +241,7 @@ fn offsets(
 ) -> KafkaResult<HashMap<(String, i32), i64>> {
     let mut asked = list.clone();
     asked.set_all_offsets(place)?;
-    let found = consumer.offsets_for_times(asked, WAIT)?;
+    let found = consumer.offsets_for_times(asked, REQUEST_TIMEOUT)?;
     let offset = |(key, offset)| match offset {
         Offset::Offset(offset) => Some((key, offset)),
         _ => None,

@@ -1,9 +1,9 @@
-//! How far each assigned partition is read, from librdkafka's statistics: the metric of the lag, and what is read that is no
-//! message.
+//! How far each assigned partition is read, from librdkafka's statistics: the metric of the lag, and offsets without
+//! messages.
 //!
-//! A transaction ends with a marker, and compaction leaves holes: offsets that no message has. They are never delivered, so
-//! that the position after the last message stays before them, and with it the lag at 1. When librdkafka has fetched to a
-//! partition's end, and nothing that it fetched waits to be taken, everything before that end has been taken.
+//! A transaction ends with a marker, and compaction leaves gaps: offsets without a message. They are never delivered,
+//! so that the position after the last message stays before them and the lag stays at 1. When librdkafka has fetched to
+//! a partition's end, and no fetched message waits to be consumed, everything before that end has been consumed.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -16,10 +16,10 @@ use super::context::IntakeContext;
 use crate::kafka::native;
 use crate::lock;
 
-/// After partitions were paused, resumed or sought in, the statistics may speak of messages that librdkafka threw away, to
-/// fetch them again, until its thread for the broker comes by, which it does each second.
+/// After a pause, resume or seek, the statistics may include messages that librdkafka discarded and fetches again,
+/// until its broker thread runs, once a second.
 pub(super) const AFTER_A_SEEK: Duration = Duration::from_secs(60);
-/// An assignment is librdkafka's to carry out, too, but until then it says that the partition is not fetched.
+/// After an assignment, the statistics report that a partition is not fetched until librdkafka has carried it out.
 pub(super) const AFTER_A_REBALANCE: Duration = Duration::from_secs(2);
 
 /// A partition that is fetched to its end.
@@ -34,7 +34,7 @@ struct Fetched {
 /// Partitions that are fetched to their end.
 #[derive(Debug)]
 pub(super) struct FetchedToEnd {
-    /// Not after the client was.
+    /// None before the client was created.
     created: Instant,
     state: Mutex<State>,
 }
@@ -42,12 +42,12 @@ pub(super) struct FetchedToEnd {
 #[derive(Debug, Default)]
 struct State {
     partitions: Vec<Fetched>,
-    /// The client's least age in statistics that are believed.
+    /// Statistics of a younger client are ignored.
     believed_from: Duration,
 }
 
 impl FetchedToEnd {
-    /// For a client that is made after this.
+    /// For a client that is created after this.
     pub(super) fn new() -> Self {
         Self {
             created: Instant::now(),
@@ -55,7 +55,7 @@ impl FetchedToEnd {
         }
     }
 
-    /// What is known of fetched messages is not so any more, nor what the statistics say for `stale`.
+    /// Invalidates what is known of fetched messages, and the statistics of the next `stale`.
     pub(super) fn forget(&self, stale: Duration) {
         let mut state = lock(&self.state);
         state.partitions.clear();
@@ -71,7 +71,7 @@ impl FetchedToEnd {
         };
     }
 
-    /// Takes note, on the poll thread and when it has nothing in hand, that these partitions are read to their end.
+    /// Notes that these partitions are read to their end. Called on the poll thread when it holds no message.
     pub(super) fn settle(
         &self,
         consumer: &BaseConsumer<IntakeContext>,
@@ -79,7 +79,7 @@ impl FetchedToEnd {
         workers: usize,
     ) {
         let mut state = lock(&self.state);
-        // What was fetched before the statistics were made has been taken once nothing waits.
+        // What was fetched before the statistics has been consumed once no message waits.
         if state.partitions.is_empty() || native::waiting(consumer).map_or(true, |waiting| waiting > 0) {
             return;
         }
@@ -98,7 +98,7 @@ impl FetchedToEnd {
     }
 }
 
-/// Looks at the statistics: shows the lag of each assigned partition, and notes which are fetched to their end.
+/// Reads the statistics: publishes the lag of each assigned partition, and notes which are fetched to their end.
 pub(super) fn learn(context: &IntakeContext, statistics: &All) {
     let mut fetched = Vec::new();
     context.assigned.each(|topic, number, known| {
@@ -133,27 +133,27 @@ pub(super) fn learn(context: &IntakeContext, statistics: &All) {
     context.fetched.replace(fetched, age);
 }
 
-/// Shows how far a partition is behind.
+/// Publishes the lag of a partition.
 pub(super) fn show(context: &IntakeContext, topic: &str, number: i32, lag: i64) {
     let lags = &context.reporter.metrics().lag;
     lags.with_label_values(&[topic, &number.to_string()])
         .set(lag.max(0));
 }
 
-/// The partitions are another member's.
+/// Removes the lag of partitions that another member has.
 pub(super) fn hide(context: &IntakeContext, list: &TopicPartitionList) {
     let lags = &context.reporter.metrics().lag;
     for (topic, number) in list.to_topic_map().into_keys() {
-        // Not ours any more: the clients that took the place of these show it.
+        // These clients have been replaced: their successors publish it.
         if context.assigned.get(&topic, number).is_some() {
-            // It is not there if the brokers never said where the partition ends.
+            // It does not exist if the brokers never reported the end of the partition.
             let _ = lags.remove_label_values(&[topic.as_str(), &number.to_string()]);
         }
     }
 }
 
-/// One past the last message that can be read: the last stable offset, which is the high watermark where the consumer reads
-/// what is uncommitted.
+/// One past the last readable message: the last stable offset, which is the high watermark for a consumer that reads
+/// uncommitted messages.
 fn end(state: &Statistics) -> Option<i64> {
     [state.ls_offset, state.hi_offset]
         .into_iter()

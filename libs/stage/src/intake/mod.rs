@@ -8,24 +8,27 @@
 //! ```
 //!
 //! - Payloads are not copied: a [`Consumed`] borrows librdkafka's message until downstream has it.
-//! - When workers are full, or more than the allowed bytes are in flight, the loop first waits; if that lasts it
-//!   pauses the partitions and goes on polling, so that the group membership is kept however long downstream is away.
-//! - A partition that is revoked is drained first (bounded), then its offset is committed, then it is given up.
-//! - Where a partition starts is decided when it is assigned (`start.rs`). What retention deleted before it was read is
-//!   counted, and a topic that was made anew is read from its beginning.
-//! - A stage that produces in transactions says so ([`WorkerFactory::transaction`]): then offsets are committed within
-//!   them, by a thread of their own (`transaction.rs`), and after an aborted one the consumer seeks back.
+//! - When workers are full, or more than the allowed bytes are in flight, the loop first waits. If that lasts, it
+//!   pauses the partitions and keeps polling, so that the group membership is kept however long downstream is
+//!   unavailable.
+//! - A revoked partition is drained first, for a limited time; then its offset is committed and it is released.
+//! - The start of a partition is decided when it is assigned (`initial_offsets.rs`). What retention deleted before it
+//!   was read is counted, and a recreated topic is read from its beginning.
+//! - A stage that produces in transactions returns its producer from [`WorkerFactory::transaction`]. Offsets are then
+//!   committed within the transactions, by a separate thread (`transaction.rs`), and after an abort the consumer seeks
+//!   back.
 
-mod anew;
 mod assigned;
 mod assignment;
 mod blocked;
+mod commit_thread;
 mod commits;
 mod context;
 mod dispatch;
 mod error;
 mod expression;
 mod gate;
+mod generations;
 mod initial_offsets;
 mod lag;
 mod options;
@@ -38,10 +41,10 @@ mod transaction;
 mod vitals;
 mod worker;
 
-pub use anew::{Remake, run_generations};
 pub use assignment::Receipt;
 pub use error::IntakeError;
 pub use gate::{Gate, Pass};
+pub use generations::{Remake, run_generations};
 pub use options::{IntakeOptions, Topics};
 pub use poll::Intake;
 pub use time_range::TimeRange;

@@ -12,14 +12,14 @@ use super::time_range::TimeRange;
 /// The topics of an intake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Topics {
-    /// These.
+    /// Topics by name.
     Named(Vec<String>),
-    /// All whose name matches this regular expression, as they come into being.
+    /// All topics whose name matches this regular expression, also those created later.
     Matching(String),
 }
 
 impl Topics {
-    /// The form that librdkafka subscribes to: an expression starts with `^`, and is one for the whole name.
+    /// The subscription for librdkafka: an expression starts with `^` and matches the whole name.
     pub(super) fn subscription(&self) -> Vec<String> {
         match self {
             Self::Named(names) => names.clone(),
@@ -38,7 +38,7 @@ impl Topics {
         self.test()(topic)
     }
 
-    /// The question whether a topic is among them. An expression that only librdkafka understands matches none.
+    /// A predicate for topics. An expression that only librdkafka understands matches none.
     pub(super) fn test(&self) -> Box<dyn Fn(&str) -> bool + '_> {
         match self {
             Self::Named(names) => Box::new(|topic| names.iter().any(|name| name == topic)),
@@ -53,44 +53,44 @@ impl Topics {
 /// How an intake reads.
 #[derive(Debug, Clone)]
 pub struct IntakeOptions {
-    /// The client's configuration: brokers, security, the operator's own settings. The intake sets what its promises
-    /// stand on (no automatic commit) over it.
+    /// The client's configuration: brokers, security, the operator's own settings. The intake overrides what its
+    /// guarantees depend on (no automatic commit).
     pub config: ClientConfig,
     /// The consumer group.
     pub group: String,
     /// What to read.
     pub topics: Topics,
-    /// Expressions, separated by commas, of the topics that an expression does not take in.
+    /// Expressions, separated by commas, of the topics that an expression excludes.
     pub except: Option<String>,
     /// `earliest` or `latest`, for a group without a committed offset.
     pub auto_offset_reset: String,
-    /// Read each partition from its start, whatever was committed.
+    /// Read each partition from its start, whatever is committed.
     pub rewind_to_start: bool,
-    /// Read only this stretch of time, then end.
+    /// Read only this time range, then end.
     pub range: Option<TimeRange>,
     /// How many workers work in parallel.
     pub workers: usize,
-    /// The memory, in bytes, that messages in flight may take before the intake stops taking more.
+    /// The memory, in bytes, of messages in flight above which the intake stops consuming.
     pub max_bytes: usize,
     /// The process's resident memory, in bytes, above which an eighth of `max_bytes` is the limit.
     pub max_resident: Option<usize>,
-    /// Go on behind a batch that cannot be decoded, instead of standing still in front of it.
+    /// Continue after a batch that cannot be decoded instead of blocking the partition.
     pub skip_undecodable_batches: bool,
-    /// How often finished prefixes are committed, or transactions ended.
+    /// How often finished prefixes are committed or transactions end.
     pub commit_interval: Duration,
-    /// How long a client may get no answer from a cluster that answers others, before it is stuck.
+    /// How long a client may get no answer from a cluster that answers other clients before it counts as stuck.
     pub stuck_timeout: Duration,
-    /// How often the ids of the topics are asked for, to notice those that were deleted and made anew.
+    /// How often topic ids are requested, to notice recreated topics.
     pub topic_ids_interval: Duration,
-    /// Whether the process has read anything: its next clients begin no topic at the end, even if Kafka has deleted the group's
-    /// offsets with the topics.
+    /// Whether the process has read anything. Its next clients then start no topic at the end, even if Kafka has
+    /// deleted the group's offsets with the topics.
     pub has_read: Arc<AtomicBool>,
     /// How often a worker is ticked; see [`Worker::rest`](super::Worker::rest).
     pub tick_interval: Duration,
 }
 
 impl IntakeOptions {
-    /// The usual: one worker a core, 64 MiB in flight, a commit a second, ticks of 5 ms.
+    /// The defaults: one worker per core, 64 MiB in flight, a commit per second, ticks of 5 ms.
     pub fn new(config: ClientConfig, group: impl Into<String>, topics: Topics) -> Self {
         Self {
             config,

@@ -1,4 +1,4 @@
-//! The poll thread: takes messages, deals them to the workers, and commits what has finished.
+//! The poll thread: consumes messages, dispatches them to the workers, and commits what has finished.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,10 +10,11 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::BorrowedMessage;
-use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
+use rdkafka::{ClientConfig, Message, TopicPartitionList};
 
 use super::assignment::Assignments;
 use super::blocked::{Inspector, Orders};
+use super::commit_thread::{CommitThread, Request};
 use super::commits;
 use super::context::IntakeContext;
 use super::dispatch::Dispatcher;
@@ -23,7 +24,7 @@ use super::options::IntakeOptions;
 use super::settings;
 use super::time_range::{Progress, RangeReader};
 use super::topic_ids;
-use super::transaction::{Commits, Committer, Request};
+use super::transaction::{self, Committer};
 use super::vitals::WatchedConsumer;
 use super::worker::{self, Consumed, WorkerFactory};
 use crate::kafka::Reporter;
@@ -31,17 +32,16 @@ use crate::kafka::native::TopicId;
 use crate::memory::Resident;
 use crate::service::Shutdown;
 
-/// Messages taken in one go: enough to spread the cost of a hand-over, few enough to be dealt within a millisecond.
+/// Messages consumed at once: enough to spread the cost of a hand-over, few enough to be dispatched within a
+/// millisecond.
 const BATCH: usize = 512;
-/// Batches that may wait in front of a worker.
-const LANE_QUEUE: usize = 8;
-/// How long the workers may be full before the partitions are paused. Pausing throws librdkafka's fetched messages away,
-/// so that it is not for hiccups; the group tolerates minutes.
+/// Batches that may be queued for a worker.
+const WORKER_QUEUE: usize = 8;
+/// How long the workers may be full before the partitions are paused. Pausing discards librdkafka's fetched messages,
+/// so it is not meant for short delays; the group tolerates minutes.
 const PAUSE_AFTER: Duration = Duration::from_secs(2);
-/// How long the group may leave us without a partition of the range that we are to read.
+/// How long a time range may be read without an assigned partition.
 const NOTHING_ASSIGNED: Duration = Duration::from_secs(60);
-/// How long seeking back may take: it is local work of librdkafka.
-const SEEK_WAIT: Duration = Duration::from_secs(5);
 
 /// A consumer with its assignments.
 pub struct Intake {
@@ -49,7 +49,7 @@ pub struct Intake {
     assignments: Arc<Assignments>,
     drain_requests: Vec<Receiver<()>>,
     commit_requests: Receiver<Request>,
-    /// As the consumer's, for clients that look into a partition.
+    /// The configuration of the consumer, also for clients that inspect a partition.
     config: ClientConfig,
     options: IntakeOptions,
     reporter: Reporter,
@@ -57,12 +57,12 @@ pub struct Intake {
 }
 
 impl Intake {
-    /// Makes the consumer and subscribes. Brokers need not be there yet.
+    /// Creates the consumer and subscribes. Brokers need not be available yet.
     pub fn new(options: IntakeOptions, reporter: Reporter) -> Result<Self, IntakeError> {
         let assignments = Arc::new(Assignments::new(reporter.metrics().clone()));
         let (drains, drain_requests) = (0..options.workers.max(1)).map(|_| bounded(1)).unzip();
-        let (commits, commit_requests) = Commits::new();
-        let context = IntakeContext::new(&options, &reporter, Arc::clone(&assignments), drains, commits);
+        let (thread, commit_requests) = CommitThread::new();
+        let context = IntakeContext::new(&options, &reporter, Arc::clone(&assignments), drains, thread);
         let config = settings::of_consumer(&options);
         let setup = |source| IntakeError::Setup {
             topics: options.topics.subscription().join(" "),
@@ -84,15 +84,15 @@ impl Intake {
         })
     }
 
-    /// Whether it has ended because all of its range that was given to it is read and finished.
+    /// Whether it has ended because its whole assigned part of the range is read and finished.
     pub fn has_read_range(&self) -> bool {
         let range = self.consumer.context().range.as_ref();
         range.is_some_and(RangeReader::is_finished)
     }
 
-    /// Consumes on this thread until the service ends; workers work on threads of their own.
+    /// Consumes on this thread until the service ends; workers have their own threads.
     ///
-    /// When it returns, every worker has drained (or given up at the deadline) and the finished prefixes are committed.
+    /// When it returns, every worker has drained or given up at the deadline, and the finished prefixes are committed.
     pub fn run<'m, F: WorkerFactory<'m>>(
         &'m self,
         factory: &F,
@@ -104,7 +104,7 @@ impl Intake {
             let mut queues = Vec::new();
             let mut workers = Vec::new();
             for (index, drains) in self.drain_requests.iter().enumerate() {
-                let (queue, batches) = bounded(LANE_QUEUE);
+                let (queue, batches) = bounded(WORKER_QUEUE);
                 let mut worker = factory.worker(index, scope)?;
                 queues.push(queue);
                 workers.push(scope.spawn(move || {
@@ -124,7 +124,7 @@ impl Intake {
                 let committer = Committer {
                     producer,
                     consumer: &self.consumer,
-                    commits: &context.commits,
+                    thread: &context.commit_thread,
                     requests: &self.commit_requests,
                     assignments: &self.assignments,
                     rewinds,
@@ -139,12 +139,10 @@ impl Intake {
             let (watched, over) = bounded(0);
             if committer.is_some() {
                 let over = over.clone();
-                scope.spawn(move || context.commits.watch(&over, shutdown));
+                scope.spawn(move || context.commit_thread.watch(&over, shutdown));
             }
-            let (consumer, others) = (
-                WatchedConsumer::new(&self.consumer, &self.options),
-                factory.clients(),
-            );
+            let consumer = WatchedConsumer::new(&self.consumer, &self.options);
+            let others = factory.clients();
             let watching = scope.spawn(move || consumer.watch(others, &over, shutdown));
             let (to_orders, orders) = unbounded();
             let inspector = Inspector {
@@ -174,10 +172,10 @@ impl Intake {
             }
             drop(asking);
             drop(queues);
-            // All are waited for before any result is looked at, as the commit thread ends only when it is told to.
+            // All are joined before any result is examined, because the commit thread ends only on request.
             let workers: Vec<_> = workers.into_iter().map(|worker| worker.join()).collect();
             let committed = committer.map_or(Ok(()), |committer| {
-                context.commits.end();
+                context.commit_thread.end();
                 committer.join()
             });
             drop(watched);
@@ -192,10 +190,10 @@ impl Intake {
         });
         self.assignments.publish();
         if matches!(result, Err(IntakeError::Stuck { .. } | IntakeError::Stale)) {
-            // A commit might not return; the next consumer reads again what was not committed.
+            // A commit might not return; the next consumer reads uncommitted messages again.
             context.abandon();
         } else if context.is_transactional.load(Ordering::Relaxed) {
-            // Committed already; what is left here must not be, by the close of the consumer.
+            // Already committed; what remains must not be committed when the consumer closes.
             self.assignments.clear();
         } else if let Err(error) = commits::commit_last(&self.consumer, &self.assignments.partitions()) {
             tracing::warn!(error = %crate::chain(&error), "last commit failed; some messages are read twice");
@@ -222,7 +220,7 @@ impl Intake {
                 return Err(IntakeError::Fatal(None));
             }
             if let Ok(done) = rewinds.try_recv() {
-                self.rewind()?;
+                transaction::seek_back(&self.consumer, &self.assignments)?;
                 let _ = done.send(());
             }
             orders.obey();
@@ -241,7 +239,7 @@ impl Intake {
                 self.assignments.publish();
                 committed = Instant::now();
             }
-            if dispatcher.deal() && self.has_room(dispatcher.waiting_bytes(), &resident) {
+            if dispatcher.dispatch() && self.has_room(dispatcher.waiting_bytes(), &resident) {
                 full_since = None;
                 if paused {
                     paused = !self.set_paused(false);
@@ -262,7 +260,7 @@ impl Intake {
                 if !paused {
                     paused = self.set_paused(true);
                 }
-                // Serves rebalances; a message that was on its way all the same just waits with the others.
+                // Serves rebalances; a message that arrives nevertheless waits with the others.
                 if let Some(message) = self.poll(Duration::from_millis(20))? {
                     dispatcher.push(message);
                 }
@@ -271,8 +269,8 @@ impl Intake {
         Ok(())
     }
 
-    /// Whether more may be taken, beside what is in flight and what waits for a worker. With too much memory in use a
-    /// fraction still flows: allocators give back late, and a sink that stands still gives back nothing.
+    /// Whether more may be consumed, in addition to what is in flight and what waits for a worker. When too much memory
+    /// is in use, a fraction still flows: allocators return memory late, and a sink that stops returns none.
     fn has_room(&self, waiting: usize, resident: &Resident) -> bool {
         let is_over = self
             .options
@@ -286,7 +284,7 @@ impl Intake {
         self.assignments.bytes() + waiting < most
     }
 
-    /// Whether there is a range, and all of it has been read and is finished.
+    /// Whether there is a range, and all of it is read and finished.
     fn is_range_read(&self) -> Result<bool, IntakeError> {
         let context = self.consumer.context();
         let Some(range) = &context.range else {
@@ -315,7 +313,7 @@ impl Intake {
                 let mut behind = TopicPartitionList::new();
                 behind.add_partition(message.topic(), message.partition());
                 if let Err(error) = self.consumer.pause(&behind) {
-                    tracing::debug!(error = %crate::chain(&error), "partition behind the range goes on being fetched");
+                    tracing::debug!(error = %crate::chain(&error), "partition beyond the range is still fetched");
                 }
                 Ok(None)
             }
@@ -323,46 +321,22 @@ impl Intake {
             Some(Err(error)) => match error.rdkafka_error_code() {
                 Some(RDKafkaErrorCode::Fatal) => Err(IntakeError::Fatal(Some(error))),
                 Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
-                    self.reporter.part().down("a subscribed topic does not exist yet");
+                    self.reporter
+                        .dependency()
+                        .down("a subscribed topic does not exist yet");
                     Ok(None)
                 }
                 code if self.consumer.context().is_of_batch(code) => Ok(None),
-                // Said by the client's context, which hears the reason too.
+                // Logged by the client's context, which also receives the reason.
                 _ => {
-                    tracing::debug!(error = %crate::chain(&error), "consumer reports an error; it goes on trying");
+                    tracing::debug!(error = %crate::chain(&error), "consumer reports an error and keeps trying");
                     Ok(None)
                 }
             },
         }
     }
 
-    /// After an aborted transaction: everything since the last commit is read again, and what was taken of it is void.
-    fn rewind(&self) -> Result<(), IntakeError> {
-        let assigned = &self.consumer.context().assigned;
-        let mut list = TopicPartitionList::new();
-        for partition in self.assignments.partitions() {
-            self.assignments.revoke(&partition.topic, partition.number);
-            let restart = partition.restart();
-            assigned.restart_at(&partition.topic, partition.number, restart);
-            list.add_partition_offset(&partition.topic, partition.number, Offset::Offset(restart))
-                .map_err(IntakeError::Rewind)?;
-        }
-        if list.count() == 0 {
-            return Ok(());
-        }
-        self.consumer.context().fetched.forget(AFTER_A_SEEK);
-        let sought = self
-            .consumer
-            .seek_partitions(list, SEEK_WAIT)
-            .map_err(IntakeError::Rewind)?;
-        for element in sought.elements() {
-            element.error().map_err(IntakeError::Rewind)?;
-        }
-        self.consumer.context().blocked.starts(&sought);
-        self.consumer.resume(&sought).map_err(IntakeError::Rewind)
-    }
-
-    /// Pauses or resumes all assigned partitions, but those that stand still by themselves; says whether it could.
+    /// Pauses or resumes all assigned partitions except blocked ones. False if that failed.
     fn set_paused(&self, pause: bool) -> bool {
         self.consumer.context().fetched.forget(AFTER_A_SEEK);
         let blocked = &self.consumer.context().blocked;

@@ -1,7 +1,7 @@
-//! What a group did not get to read: counted, logged, and said by `/ready` for a while.
+//! Messages that were deleted before the group read them: counted, logged, and shown by `/ready` for a while.
 //!
-//! `/ready` stays 200: the stage works, and a 503 would hold up a rollout and mend nothing. Its body says what is gone for as
-//! long as an operator who was called may take to look; what is to call him is the metric.
+//! `/ready` stays 200: the stage works, and a 503 would block a rollout without helping. Its body reports the loss long
+//! enough for an operator to look; alerts are based on the metric.
 
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -10,10 +10,10 @@ use std::time::Duration;
 use crate::kafka::Reporter;
 use crate::lock;
 
-/// How long `/ready` speaks of it.
-const SAID_FOR: Duration = Duration::from_secs(3_600);
+/// How long `/ready` shows a loss.
+const REMARK_DURATION: Duration = Duration::from_secs(3_600);
 
-/// Messages that are gone, by topic since the process started.
+/// Lost messages since the process started, by topic.
 pub(super) struct Losses {
     reporter: Reporter,
     lost: Mutex<HashMap<String, u64>>,
@@ -27,14 +27,14 @@ impl Losses {
         }
     }
 
-    /// A topic is read: what it loses is counted from 0.
+    /// A topic is assigned: its losses are counted from 0.
     pub(super) fn watch(&self, topic: &str) {
         let metrics = self.reporter.metrics();
         metrics.lost_to_retention.with_label_values(&[topic]);
         metrics.recreated.with_label_values(&[topic]);
     }
 
-    /// The brokers have deleted so many offsets of a partition before they were read.
+    /// The brokers have deleted this many offsets of a partition before they were read.
     pub(super) fn lost(&self, topic: &str, partition: i32, offsets: i64) {
         let Some(offsets) = u64::try_from(offsets).ok().filter(|offsets| *offsets > 0) else {
             return;
@@ -54,7 +54,7 @@ impl Losses {
             topic,
             partition,
             lost = offsets,
-            "retention deleted messages before they were read; reading goes on with the first that is left"
+            "retention deleted messages before they were read; reading continues with the first that is left"
         );
         self.say(
             &format!("retention {topic}"),
@@ -62,14 +62,14 @@ impl Losses {
         );
     }
 
-    /// The topic was deleted and made anew.
+    /// The topic was deleted and recreated.
     pub(super) fn recreated(&self, topic: &str, partition: i32) {
         tracing::warn!(
             topic,
             partition,
-            "topic was deleted and made anew: read from its beginning; what was not read of the old one is gone"
+            "topic was deleted and recreated: read from its beginning; unread messages of the old one are lost"
         );
-        self.begins_again(topic, "was deleted and made anew");
+        self.begins_again(topic, "was deleted and recreated");
     }
 
     /// The log ends before the group's offset.
@@ -78,7 +78,7 @@ impl Losses {
             topic,
             partition,
             committed,
-            "partition ends before the group's offset: its topic was made anew, or brokers lost messages; read from its beginning"
+            "partition ends before the group's offset: its topic was recreated, or brokers lost messages; read from its beginning"
         );
         self.begins_again(topic, "ended before the group's offset");
     }
@@ -93,6 +93,6 @@ impl Losses {
     }
 
     fn say(&self, key: &str, text: String) {
-        self.reporter.part().remark(key, text, SAID_FOR);
+        self.reporter.dependency().remark(key, text, REMARK_DURATION);
     }
 }

@@ -1,4 +1,5 @@
-//! The consumer's librdkafka settings: what the promises stand on, and our defaults, which the operator's own override.
+//! The consumer's librdkafka settings: those that the guarantees depend on, and defaults that the operator can
+//! override.
 
 use rdkafka::ClientConfig;
 
@@ -10,60 +11,61 @@ pub(super) fn of_consumer(options: &IntakeOptions) -> ClientConfig {
     let mut config = options.config.clone();
     let ahead = ahead_setting(AHEAD);
     let mut defaults = vec![
-        // With a range, they also say when it is read.
+        // With a range, they also show when it is read.
         (
             "statistics.interval.ms",
             if options.range.is_some() { "500" } else { "5000" },
         ),
-        // New topics are seen within seconds: those of a regular expression, and those that init makes later.
+        // New topics are noticed within seconds: those that match a regular expression, and those that init creates
+        // later.
         ("topic.metadata.refresh.interval.ms", "10000"),
         ("fetch.wait.max.ms", "100"),
         ("queued.max.messages.kbytes", &ahead),
-        // When all of that waits for us, librdkafka asks for more only after this long. Its own second is longer than we need
-        // for them: we stood still until it was over.
+        // When all of that waits to be consumed, librdkafka fetches more only after this time. Its default of a second
+        // is longer than it takes to consume them, so that the consumer was idle until it was over.
         ("fetch.queue.backoff.ms", "20"),
-        // An answer that has not come by then does not come: a commit to a coordinator that was killed a moment
-        // before held up what was sent behind it for librdkafka's own 60 s, and the group went on without us.
+        // An answer that is later than this does not arrive: a commit to a coordinator that had just been killed
+        // blocked later requests for librdkafka's default of 60 s, and the group continued without this member.
         ("socket.timeout.ms", "15000"),
         // A flipped bit must not become a value.
         ("check.crcs", "true"),
     ];
     if FETCH_LIMITS.iter().all(|key| config.get(key).is_none()) {
-        // Batches are unpacked whole, all of an answer at once, and more than this makes nothing quicker.
+        // Batches are decompressed whole, all of a response at once, and more than this makes nothing faster.
         defaults.push(("fetch.max.bytes", "1048576"));
-        // What a zstd batch may unpack to, where no memory is bounded.
+        // The decompressed size of a zstd batch if memory is not limited.
         defaults.push(("receive.message.max.bytes", "268435456"));
     }
     let broker_assigns = config.get("group.protocol") == Some("consumer");
     if !broker_assigns {
-        // With the protocol `consumer` the broker assigns, and librdkafka refuses to be told how.
+        // With the protocol `consumer` the broker assigns, and librdkafka rejects a local assignment strategy.
         defaults.push(("partition.assignment.strategy", "cooperative-sticky"));
     }
-    // With it, librdkafka would wait for what it knows of a topic that it is told to ignore; whoever takes the messages passes
-    // them over.
+    // With it, librdkafka would wait for metadata of a topic that it is told to ignore; such messages are skipped on
+    // arrival instead.
     if let Some(except) = options.except.as_deref().filter(|_| !broker_assigns) {
         let operators = config.get("topic.blacklist").map(|list| format!("{list},"));
         let all = format!("{}{except}", operators.unwrap_or_default());
         config.set("topic.blacklist", all);
     }
-    // Ours unless the operator says otherwise with -X.
+    // Defaults, which -X overrides.
     for (key, value) in defaults {
         if config.get(key).is_none() {
             config.set(key, value);
         }
     }
-    // What the promises stand on cannot be set from outside: only finished prefixes are committed, by us.
+    // What the guarantees depend on cannot be overridden: only finished prefixes are committed, by the intake itself.
     config.set("group.id", &options.group);
     config
-        // Where a new group starts is decided when partitions are assigned; an offset that is out of range is never a reason
-        // to pass anything over.
+        // The start of a new group is decided when partitions are assigned; an offset that is out of range never causes
+        // messages to be skipped.
         .set("auto.offset.reset", "earliest")
         .set("enable.auto.commit", "false")
         .set("enable.auto.offset.store", "false");
     config
 }
 
-/// Whether a group that has read nothing starts at the end: by our own option, or by the setting that it stands for.
+/// Whether a group that has read nothing starts at the end: by the stage's option or librdkafka's equivalent.
 pub(super) fn starts_at_latest(options: &IntakeOptions) -> bool {
     let setting = options.config.get("auto.offset.reset");
     matches!(
@@ -79,7 +81,7 @@ mod tests {
     use super::super::options::Topics;
     use super::*;
 
-    /// Producers share the operator's settings: a larger `message.max.bytes` is meant for them.
+    /// Producers share the operator's settings; a larger `message.max.bytes` is meant for them.
     #[test]
     fn librdkafka_takes_our_settings_beside_the_operators() {
         for (key, value) in [

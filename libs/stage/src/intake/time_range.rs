@@ -1,4 +1,4 @@
-//! A stretch of time that is read once: where each partition starts, where it ends, and which have come to their end.
+//! A time range that is read once: where each partition starts and ends, and which have reached their end.
 //!
 //! Times are those of Kafka's records. A partition's end is the first record at or after the range's end; where there
 //! is none, it is the end of the log when the partition was assigned.
@@ -14,26 +14,26 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::statistics::Statistics;
 use rdkafka::{Offset, TopicPartitionList};
 
-use crate::config::Moment;
+use crate::config::Timestamp;
 use crate::lock;
 
-/// How long one question about offsets may take.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// The time for one request for offsets.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The range, in milliseconds since 1970 UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimeRange {
-    /// The first record's time; from the start of each partition without it.
+    /// The time of the first record; none to read each partition from its start.
     pub from: Option<i64>,
-    /// What is at or after it is left out.
+    /// Records at or after this time are excluded.
     pub to: i64,
 }
 
 impl fmt::Display for TimeRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.from {
-            Some(from) => write!(f, "{} to {}", Moment(from), Moment(self.to)),
-            None => write!(f, "the beginning to {}", Moment(self.to)),
+            Some(from) => write!(f, "{} to {}", Timestamp(from), Timestamp(self.to)),
+            None => write!(f, "the beginning to {}", Timestamp(self.to)),
         }
     }
 }
@@ -50,7 +50,7 @@ pub(super) struct RangeReader {
 #[derive(Debug, Default)]
 struct Assigned {
     partitions: HashMap<(String, i32), Stretch>,
-    /// Partitions could not be located: the intake cannot go on.
+    /// Partitions could not be located: the intake cannot continue.
     failure: Option<KafkaError>,
 }
 
@@ -79,7 +79,7 @@ impl RangeReader {
         }
     }
 
-    /// Notes that what was read is finished, too.
+    /// Notes that everything read is also finished.
     pub(super) fn finish(&self) -> bool {
         self.is_finished.store(true, Ordering::Relaxed);
         true
@@ -95,14 +95,13 @@ impl RangeReader {
         lock(&self.assigned).failure = Some(error);
     }
 
-    /// Gives newly assigned partitions their start (what the group has committed, or the range's start), and notes
-    /// their ends.
+    /// Sets the start of newly assigned partitions (the committed offset or the range's start), and notes their ends.
     pub(super) fn locate<C: ConsumerContext>(
         &self,
         consumer: &BaseConsumer<C>,
         list: &mut TopicPartitionList,
     ) -> KafkaResult<()> {
-        let committed = consumer.committed_offsets(list.clone(), PATIENCE)?;
+        let committed = consumer.committed_offsets(list.clone(), REQUEST_TIMEOUT)?;
         let starts = match self.range.from {
             Some(from) => Some(at(consumer, list, from)?),
             None => None,
@@ -114,7 +113,7 @@ impl RangeReader {
             .map(|element| (element.topic().to_owned(), element.partition()))
             .collect();
         for (topic, partition) in places {
-            let (low, high) = consumer.fetch_watermarks(&topic, partition, PATIENCE)?;
+            let (low, high) = consumer.fetch_watermarks(&topic, partition, REQUEST_TIMEOUT)?;
             let offset = |list: &TopicPartitionList| match list
                 .find_partition(&topic, partition)
                 .map(|element| element.offset())
@@ -139,7 +138,7 @@ impl RangeReader {
         Ok(())
     }
 
-    /// Partitions that are ours no more.
+    /// Partitions are no longer assigned.
     pub(super) fn forget(&self, list: &TopicPartitionList) {
         let mut assigned = lock(&self.assigned);
         for key in list.to_topic_map().into_keys() {
@@ -147,7 +146,7 @@ impl RangeReader {
         }
     }
 
-    /// Whether the message at `offset` is in the range. The first that is not says that its partition is read.
+    /// Whether the message at `offset` is in the range. The first one after the range shows that its partition is read.
     pub(super) fn takes(&self, topic: &str, partition: i32, offset: i64) -> bool {
         let key = (topic.to_owned(), partition);
         match lock(&self.assigned).partitions.get_mut(&key) {
@@ -160,8 +159,8 @@ impl RangeReader {
         }
     }
 
-    /// Learns from librdkafka how far it has fetched: at the end of a range there may be no message that says so, only
-    /// a transaction's marker or what compaction left.
+    /// Notes how far librdkafka has fetched: the end of a range may hold no message to show it, only a transaction's
+    /// marker or a gap left by compaction.
     pub(super) fn learn(&self, statistics: &Statistics) {
         for ((topic, number), stretch) in &mut lock(&self.assigned).partitions {
             let found = statistics
@@ -198,5 +197,5 @@ fn at<C: ConsumerContext>(
 ) -> KafkaResult<TopicPartitionList> {
     let mut asked = list.clone();
     asked.set_all_offsets(Offset::Offset(time))?;
-    consumer.offsets_for_times(asked, PATIENCE)
+    consumer.offsets_for_times(asked, REQUEST_TIMEOUT)
 }

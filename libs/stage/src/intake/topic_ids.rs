@@ -1,9 +1,9 @@
-//! Notices that a topic was deleted and made anew while it is read.
+//! Notices that a topic was deleted and recreated while it is read.
 //!
-//! To librdkafka (2.12) it is the same topic: it goes on at its offset, or at the beginning if the new topic is not as long
-//! as that, and it may never learn the new leaders ([`GivenUp::Stale`](crate::kafka::GivenUp)). The brokers tell the topics apart
-//! by their ids, which are asked for at intervals on a thread of its own, as the question blocks. Then the clients are made
-//! anew, and the next ones begin at the new topic's beginning.
+//! To librdkafka (2.12) it is the same topic: it continues at its offset, or at the beginning if the new topic is
+//! shorter, and it may never learn the new leaders ([`GivenUp::Stale`](crate::kafka::GivenUp)). The brokers distinguish
+//! the topics by their ids, which a separate thread requests at intervals, because the request blocks. The clients are
+//! then recreated, and their successors read the new topic from its beginning.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Mutex;
@@ -17,10 +17,10 @@ use super::context::IntakeContext;
 use crate::kafka::native::{self, TopicId};
 use crate::lock;
 
-/// How long the question may take.
-const WAIT: Duration = Duration::from_secs(5);
+/// The time for one request.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Asks at intervals until `over` is closed.
+/// Requests the ids at intervals until `over` is closed.
 pub(super) fn watch(
     consumer: &BaseConsumer<IntakeContext>,
     interval: Duration,
@@ -28,8 +28,12 @@ pub(super) fn watch(
     over: &Receiver<()>,
 ) {
     while over.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
-        match native::topic_ids(consumer.client(), consumer.context().assigned.topics(), WAIT) {
-            // Full: the poll thread has not come to look at the last ones.
+        match native::topic_ids(
+            consumer.client(),
+            consumer.context().assigned.topics(),
+            REQUEST_TIMEOUT,
+        ) {
+            // Full: the poll thread has not read the last ones yet.
             Ok(ids) if !ids.is_empty() => drop(found.try_send(ids)),
             Ok(_) => {}
             Err(error) => tracing::debug!(error = %crate::chain(&error), "ids of topics unknown"),
@@ -37,13 +41,13 @@ pub(super) fn watch(
     }
 }
 
-/// The topics as the client first saw them: what librdkafka keeps of their partitions it keeps while they are assigned to others,
-/// too.
+/// The topics as the client first saw them. librdkafka keeps their state even while their partitions are assigned to
+/// other members.
 #[derive(Debug, Default)]
 pub(super) struct FirstIds(Mutex<HashMap<String, TopicId>>);
 
 impl FirstIds {
-    /// Notes ids; answers a topic that is another one than it was.
+    /// Notes ids. Returns a topic whose id has changed.
     fn note(&self, ids: &HashMap<String, TopicId>) -> Option<String> {
         let mut first = lock(&self.0);
         let mut other = None;
@@ -58,7 +62,8 @@ impl FirstIds {
     }
 }
 
-/// The brokers have told ids: if a topic is another one than the client first saw, the clients are made anew.
+/// The brokers have reported ids. If a topic's id differs from the one that the client first saw, the clients are
+/// recreated.
 pub(super) fn note(context: &IntakeContext, ids: &HashMap<String, TopicId>) {
     if let Some(topic) = context.topic_ids.note(ids)
         && !context.vitals.is_stale.swap(true, Ordering::Relaxed)
@@ -67,7 +72,7 @@ pub(super) fn note(context: &IntakeContext, ids: &HashMap<String, TopicId>) {
     }
 }
 
-/// Has the clients made anew if a topic is another one than before. On the poll thread.
+/// Has the clients recreated if a topic's id has changed. On the poll thread.
 pub(super) fn compare(context: &IntakeContext, ids: &HashMap<String, TopicId>) {
     let mut recreated = BTreeSet::new();
     context

@@ -1,61 +1,75 @@
-//! Transactions: what a stage produces, and the offsets of what it was made from, become visible together or not at all.
+//! Exactly once, from the side of the offsets: a stage's records, and the offsets of the messages that they were made from,
+//! become visible together or not at all.
 //!
-//! ```text
-//!  commit thread, every interval and before a partition is given up:
-//!    gate shut ─▶ all that was sent has arrived ─▶ offsets join the transaction ─▶ commit ─▶ begin ─▶ gate open
-//!  when that fails:
-//!    abort ─▶ the poll thread seeks back to what was last committed ─▶ begin ─▶ gate open
-//! ```
+//! The steps of one transaction, in the order of this file's functions. The commit thread runs them every interval, and
+//! before a partition is given up:
 //!
-//! Each worker works in offset order and the gate is shut at message boundaries, so that the finished prefixes cover
-//! exactly what the transaction holds. The commit thread waits for brokers, and the poll thread goes on polling
-//! meanwhile: the group membership is kept however long that takes.
+//! | step | what happens | where |
+//! |---|---|---|
+//! | init | earlier producers of the same id are fenced | `Committer::work` |
+//! | begin | the gate opens | `Committer::begin` |
+//! | produce | workers pass the gate (`gate.rs`) with each message and send its record | the stage: `producer/transactional.rs` of saltransform |
+//! | end | the interval has passed, or a revoke asks for it (`commit_thread.rs`); the gate shuts | `Committer::wait_for_end` |
+//! | flush | every record is delivered, or the transaction fails | `Committer::flush` |
+//! | send offsets | the finished prefixes (`offsets.rs`) join the transaction | `Committer::send_offsets` |
+//! | commit | records and offsets are visible; the next transaction begins | `Committer::commit` |
+//! | abort | if a step fails: the records are discarded | `Committer::abort` |
+//! | rewind | and the poll thread seeks back to the last committed offsets | `Committer::rewind`, `seek_back` |
+//!
+//! Each worker works in offset order and the gate shuts between messages, so that the finished prefixes cover exactly what
+//! the transaction holds. The commit thread waits for brokers while the poll thread keeps polling: the group membership is
+//! kept however long that takes.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
-use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::producer::{BaseProducer, Producer, ProducerContext};
+use rdkafka::{Offset, TopicPartitionList};
 
-use super::assignment::Assignments;
+use super::assignment::{Assignments, Partition};
+use super::commit_thread::{CALL_TIMEOUT, CommitThread, Request};
 use super::commits;
 use super::context::IntakeContext;
+use super::error::IntakeError;
 use super::gate::{Gate, State};
-use crate::lock;
+use super::lag::AFTER_A_SEEK;
 use crate::retry::Backoff;
 use crate::service::Shutdown;
 
-/// How long one call to librdkafka may take; each is repeated until it succeeds or the service gives up.
-const CALL: Duration = Duration::from_secs(1);
+/// The stage's side: what its workers produce to.
+pub trait TransactionalSink: Send + Sync {
+    /// The producer.
+    fn producer(&self) -> &dyn TransactionalProducer;
+    /// The gate that workers pass with each message.
+    fn gate(&self) -> &Gate;
+    /// Whether a record was not delivered, so that the transaction can no longer be committed.
+    fn has_failed(&self) -> bool;
+    /// The transaction has ended: what was done in it counts if it was committed.
+    fn settle(&self, committed: bool);
+}
 
-/// A call that takes this long will not return.
-const STUCK: Duration = Duration::from_secs(30);
-/// The same when the service has given up.
-const STUCK_AT_THE_END: Duration = Duration::from_secs(5);
-
-/// A producer that was made with a `transactional.id`, without its context's type.
+/// A producer with a `transactional.id`, without the type of its context. Each call may be repeated.
 pub trait TransactionalProducer: Sync {
-    /// Fences earlier producers of the same id and ends what they left open.
+    /// Fences earlier producers of the same id and aborts their open transactions.
     fn init(&self) -> KafkaResult<()>;
     /// Begins a transaction.
     fn begin(&self) -> KafkaResult<()>;
-    /// Waits until everything that was sent has arrived or failed.
+    /// Waits until every record that was sent is delivered or has failed.
     fn flush(&self) -> KafkaResult<()>;
-    /// Puts offsets of the consumer's group into the transaction.
+    /// Adds offsets of the consumer's group to the transaction.
     fn send_offsets(&self, offsets: &TopicPartitionList, group: &ConsumerGroupMetadata) -> KafkaResult<()>;
     /// Makes the transaction's records and offsets visible.
     fn commit(&self) -> KafkaResult<()>;
-    /// Takes the transaction back, and serves the reports of what it throws away.
+    /// Discards the transaction, and serves the delivery reports of its records.
     fn abort(&self) -> KafkaResult<()>;
 }
 
 impl<C: ProducerContext> TransactionalProducer for BaseProducer<C> {
     fn init(&self) -> KafkaResult<()> {
-        self.init_transactions(CALL)
+        self.init_transactions(CALL_TIMEOUT)
     }
 
     fn begin(&self) -> KafkaResult<()> {
@@ -63,122 +77,32 @@ impl<C: ProducerContext> TransactionalProducer for BaseProducer<C> {
     }
 
     fn flush(&self) -> KafkaResult<()> {
-        Producer::flush(self, CALL)
+        Producer::flush(self, CALL_TIMEOUT)
     }
 
     fn send_offsets(&self, offsets: &TopicPartitionList, group: &ConsumerGroupMetadata) -> KafkaResult<()> {
-        self.send_offsets_to_transaction(offsets, group, CALL)
+        self.send_offsets_to_transaction(offsets, group, CALL_TIMEOUT)
     }
 
     fn commit(&self) -> KafkaResult<()> {
-        self.commit_transaction(CALL)
+        self.commit_transaction(CALL_TIMEOUT)
     }
 
     fn abort(&self) -> KafkaResult<()> {
-        let result = self.abort_transaction(CALL);
+        let result = self.abort_transaction(CALL_TIMEOUT);
         self.poll(Duration::ZERO);
         result
     }
 }
 
-/// Where a stage's workers send to in transactions.
-pub trait TransactionalSink: Send + Sync {
-    /// The producer.
-    fn producer(&self) -> &dyn TransactionalProducer;
-    /// What the workers pass for each message.
-    fn gate(&self) -> &Gate;
-    /// Whether something that was sent did not arrive: the transaction cannot be committed any more.
-    fn has_failed(&self) -> bool;
-    /// The transaction's end: what was done in it counts, or never happened.
-    fn settle(&self, committed: bool);
-}
-
-/// What the commit thread is asked for.
-pub(super) enum Request {
-    /// Answered when the transaction has ended.
-    EndTransaction(Sender<()>),
-    /// No more messages come: commit a last time and end the thread.
-    End,
-}
-
-/// The context's side of the commit thread.
-pub(super) struct Commits {
-    requests: Sender<Request>,
-    /// Partitions have left without their offsets: the transaction that holds their records must not be committed.
-    doomed: AtomicBool,
-    /// Since when the commit thread is in a call to librdkafka.
-    calling: Mutex<Option<Instant>>,
-}
-
-impl Commits {
-    /// And the thread's side.
-    pub(super) fn new() -> (Self, Receiver<Request>) {
-        let (requests, asked) = bounded(4);
-        let commits = Self {
-            requests,
-            doomed: AtomicBool::new(false),
-            calling: Mutex::default(),
-        };
-        (commits, asked)
-    }
-
-    /// Ends the transaction; says whether it ended, committed or aborted, within `patience`.
-    pub(super) fn end_transaction(&self, patience: Duration) -> bool {
-        let (reply, answer) = bounded(1);
-        self.requests.try_send(Request::EndTransaction(reply)).is_ok()
-            && answer.recv_timeout(patience).is_ok()
-    }
-
-    /// The transaction must be aborted.
-    pub(super) fn doom(&self) {
-        self.doomed.store(true, Ordering::Release);
-    }
-
-    /// Watches the commit thread until `over` is closed, and ends the process when it hangs.
-    ///
-    /// Seen with librdkafka 2.12: after the group's coordinator was lost, a call never came back, whatever its time-out
-    /// (librdkafka's issues 5456 and 5511; saltransform's producer has a setting against it). No thread can be taken out
-    /// of that. A new process aborts the transaction and reads its messages again.
-    pub(super) fn watch(&self, over: &Receiver<()>, shutdown: &Shutdown) {
-        while over.recv_timeout(CALL) == Err(RecvTimeoutError::Timeout) {
-            if shutdown.is_abandoned() {
-                // Whoever makes the next clients waits for these with a bound of its own.
-                return;
-            }
-            let since = *lock(&self.calling);
-            let Some(time) = since.map(|since| since.elapsed()) else {
-                continue;
-            };
-            if is_stuck(time, shutdown.given_up()) {
-                let seconds = time.as_secs();
-                tracing::error!(
-                    seconds,
-                    "a call of librdkafka does not return; ending at once, nothing is lost"
-                );
-                crate::stderr::flush();
-                std::process::exit(1);
-            }
-        }
-    }
-
-    fn call(&self, call: impl Fn() -> KafkaResult<()>) -> KafkaResult<()> {
-        *lock(&self.calling) = Some(Instant::now());
-        let result = call();
-        *lock(&self.calling) = None;
-        result
-    }
-
-    /// Ends the commit thread once it has served what was asked before.
-    pub(super) fn end(&self) {
-        let _ = self.requests.send(Request::End);
-    }
-}
+/// The time for seeking back, which is local work of librdkafka.
+const SEEK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The commit thread.
 pub(super) struct Committer<'a> {
     pub(super) producer: Arc<dyn TransactionalSink + 'a>,
     pub(super) consumer: &'a BaseConsumer<IntakeContext>,
-    pub(super) commits: &'a Commits,
+    pub(super) thread: &'a CommitThread,
     pub(super) requests: &'a Receiver<Request>,
     pub(super) assignments: &'a Assignments,
     /// Asks the poll thread to seek back; it answers when it has.
@@ -187,18 +111,29 @@ pub(super) struct Committer<'a> {
     pub(super) shutdown: &'a Shutdown,
 }
 
-/// Why a step of a transaction does not succeed.
+/// Why a step does not succeed.
 enum Failure {
     /// This transaction cannot be committed; the next one may.
     Abort(String),
-    /// The producer cannot go on.
+    /// The producer cannot continue.
     Fatal(KafkaError),
     /// The service gave up first.
     GivenUp,
 }
 
+/// Why a transaction ends.
+struct End {
+    /// For the revoke that waits for it.
+    reply: Option<Sender<()>>,
+    /// No more messages come.
+    is_last: bool,
+}
+
+/// Partitions whose offsets are in the transaction, each with its offset.
+type Moved = Vec<(Arc<Partition>, i64)>;
+
 impl Committer<'_> {
-    /// Runs until it is told to end, or cannot go on.
+    /// Runs until the intake ends or the producer cannot continue.
     pub(super) fn run(self) {
         if let Err(failure) = self.work() {
             match failure {
@@ -206,7 +141,7 @@ impl Committer<'_> {
                 Failure::Fatal(error) => {
                     tracing::error!(
                         error = %crate::chain(&error),
-                        "transactions cannot go on: another process has the same transactional id, this one was away for \
+                        "transactions cannot continue: another process has the same transactional id, this one was away for \
                          longer than its transaction's time-out, a topic of the transaction was deleted, or its user lacks the \
                          right to the id; stopping, nothing is lost"
                     );
@@ -231,31 +166,19 @@ impl Committer<'_> {
         self.begin()?;
         let mut backoff = Backoff::default();
         loop {
-            let mut is_last = false;
-            let reply = match self.requests.recv_timeout(self.interval) {
-                Ok(Request::EndTransaction(reply)) => Some(reply),
-                Ok(Request::End) | Err(RecvTimeoutError::Disconnected) => {
-                    is_last = true;
-                    None
-                }
-                Err(RecvTimeoutError::Timeout) => None,
-            };
+            let end = self.wait_for_end();
             self.producer.gate().set(State::Shut);
             match self.commit() {
-                Ok(()) if is_last => return Ok(()),
+                Ok(()) if end.is_last => return Ok(()),
                 Ok(()) => {
                     backoff.reset();
-                    reply.map(|reply| reply.send(()));
+                    end.answer();
                     self.producer.gate().set(State::Open);
                 }
                 Err(Failure::Abort(why)) => {
-                    tracing::warn!(why, "transaction aborted; its messages are read again");
-                    commits::count(self.consumer.context(), false);
-                    self.attempt(|| producer.abort(), || false)?;
-                    self.producer.settle(false);
-                    self.commits.doomed.store(false, Ordering::Release);
-                    reply.map(|reply| reply.send(()));
-                    // Without a pause, a lasting cause (a right that is missing) would make a storm of transactions.
+                    self.abort(&why)?;
+                    end.answer();
+                    // Without a pause, a lasting cause such as a missing right would produce transactions without end.
                     if !backoff.wait(None, self.shutdown) || !self.rewind() {
                         return Err(Failure::GivenUp);
                     }
@@ -266,39 +189,40 @@ impl Committer<'_> {
         }
     }
 
+    /// Begins a transaction and lets the workers produce.
     fn begin(&self) -> Result<(), Failure> {
         self.producer.producer().begin().map_err(Failure::Fatal)?;
         self.producer.gate().set(State::Open);
         Ok(())
     }
 
-    /// Ends the transaction, if anything was done in it, and begins the next one. The gate is shut.
+    fn wait_for_end(&self) -> End {
+        match self.requests.recv_timeout(self.interval) {
+            Ok(Request::EndTransaction(reply)) => End {
+                reply: Some(reply),
+                is_last: false,
+            },
+            Ok(Request::End) | Err(RecvTimeoutError::Disconnected) => End {
+                reply: None,
+                is_last: true,
+            },
+            Err(RecvTimeoutError::Timeout) => End {
+                reply: None,
+                is_last: false,
+            },
+        }
+    }
+
+    /// Commits the transaction, if anything was done in it, and begins the next one. The gate is shut.
     fn commit(&self) -> Result<(), Failure> {
         let producer = self.producer.producer();
-        let is_doomed = || self.commits.doomed.load(Ordering::Acquire);
-        self.attempt(|| producer.flush(), is_doomed)?;
-        if self.producer.has_failed() {
-            return Err(Failure::Abort("a record did not arrive".to_owned()));
-        }
-        let mut offsets = TopicPartitionList::new();
-        let mut moved = Vec::new();
-        for partition in self.assignments.in_transaction() {
-            if let Some(position) = partition.uncommitted() {
-                commits::add(self.consumer.context(), &mut offsets, &partition, position)
-                    .map_err(Failure::Fatal)?;
-                moved.push((partition, position));
-            }
+        self.flush()?;
+        let moved = self.send_offsets()?;
+        if self.thread.is_doomed() {
+            return Err(doomed());
         }
         if moved.is_empty() {
-            return if is_doomed() { Err(doomed()) } else { Ok(()) };
-        }
-        let group = self
-            .consumer
-            .group_metadata()
-            .ok_or_else(|| Failure::Abort("the consumer is in no group".to_owned()))?;
-        self.attempt(|| producer.send_offsets(&offsets, &group), is_doomed)?;
-        if is_doomed() {
-            return Err(doomed());
+            return Ok(());
         }
         self.attempt(|| producer.commit(), || false)?;
         for (partition, position) in moved {
@@ -310,14 +234,79 @@ impl Committer<'_> {
         producer.begin().map_err(Failure::Fatal)
     }
 
-    /// Repeats a call that can be repeated, until the service gives up or `is_doomed`.
+    /// Waits until every record of the transaction is delivered.
+    fn flush(&self) -> Result<(), Failure> {
+        let producer = self.producer.producer();
+        self.attempt(|| producer.flush(), || self.thread.is_doomed())?;
+        if self.producer.has_failed() {
+            return Err(Failure::Abort("a record did not arrive".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// Adds the offsets that have moved to the transaction. Nothing is sent if none has.
+    fn send_offsets(&self) -> Result<Moved, Failure> {
+        let producer = self.producer.producer();
+        let mut offsets = TopicPartitionList::new();
+        let mut moved = Vec::new();
+        for partition in self.assignments.in_transaction() {
+            if let Some(position) = partition.uncommitted() {
+                commits::add(self.consumer.context(), &mut offsets, &partition, position)
+                    .map_err(Failure::Fatal)?;
+                moved.push((partition, position));
+            }
+        }
+        if moved.is_empty() {
+            return Ok(moved);
+        }
+        let group = self
+            .consumer
+            .group_metadata()
+            .ok_or_else(|| Failure::Abort("the consumer is in no group".to_owned()))?;
+        self.attempt(
+            || producer.send_offsets(&offsets, &group),
+            || self.thread.is_doomed(),
+        )?;
+        Ok(moved)
+    }
+
+    /// Discards the transaction; its messages are read again.
+    fn abort(&self, why: &str) -> Result<(), Failure> {
+        tracing::warn!(why, "transaction aborted; its messages are read again");
+        commits::count(self.consumer.context(), false);
+        let producer = self.producer.producer();
+        self.attempt(|| producer.abort(), || false)?;
+        self.producer.settle(false);
+        self.thread.clear_doomed();
+        Ok(())
+    }
+
+    /// Has the poll thread seek back. False if it no longer polls.
+    fn rewind(&self) -> bool {
+        let (reply, done) = bounded(1);
+        if self.rewinds.send(reply).is_err() {
+            return false;
+        }
+        loop {
+            select! {
+                recv(done) -> done => return done.is_ok(),
+                // The poll thread itself may be waiting for this one, within a rebalance.
+                recv(self.requests) -> request => match request {
+                    Ok(Request::EndTransaction(reply)) => drop(reply.send(())),
+                    Ok(Request::End) | Err(_) => return false,
+                },
+            }
+        }
+    }
+
+    /// Repeats a call until it succeeds, cannot succeed, the service gives up or `is_doomed`.
     fn attempt(
         &self,
         call: impl Fn() -> KafkaResult<()>,
         is_doomed: impl Fn() -> bool,
     ) -> Result<(), Failure> {
         loop {
-            match self.commits.call(&call) {
+            match self.thread.call(&call) {
                 Ok(()) => return Ok(()),
                 Err(_) if self.shutdown.given_up() => return Err(Failure::GivenUp),
                 Err(error) => match &error {
@@ -338,61 +327,48 @@ impl Committer<'_> {
             self.shutdown.wait_unless_given_up(Duration::from_millis(20));
         }
     }
-
-    /// Has the poll thread seek back; says whether it did. It does not any more once it has stopped polling.
-    fn rewind(&self) -> bool {
-        let (reply, done) = bounded(1);
-        if self.rewinds.send(reply).is_err() {
-            return false;
-        }
-        loop {
-            select! {
-                recv(done) -> done => return done.is_ok(),
-                // The poll thread itself may be waiting for us, within a rebalance.
-                recv(self.requests) -> request => match request {
-                    Ok(Request::EndTransaction(reply)) => drop(reply.send(())),
-                    Ok(Request::End) | Err(_) => return false,
-                },
-            }
-        }
-    }
 }
 
-fn is_stuck(time: Duration, given_up: bool) -> bool {
-    time > if given_up { STUCK_AT_THE_END } else { STUCK }
+/// The poll thread's part of a rewind: everything since the last committed offsets is read again, and what was consumed
+/// since is void.
+pub(super) fn seek_back(
+    consumer: &BaseConsumer<IntakeContext>,
+    assignments: &Assignments,
+) -> Result<(), IntakeError> {
+    let context = consumer.context();
+    let mut list = TopicPartitionList::new();
+    for partition in assignments.partitions() {
+        assignments.revoke(&partition.topic, partition.number);
+        let restart = partition.restart();
+        context
+            .assigned
+            .restart_at(&partition.topic, partition.number, restart);
+        list.add_partition_offset(&partition.topic, partition.number, Offset::Offset(restart))
+            .map_err(IntakeError::Rewind)?;
+    }
+    if list.count() == 0 {
+        return Ok(());
+    }
+    context.fetched.forget(AFTER_A_SEEK);
+    let sought = consumer
+        .seek_partitions(list, SEEK_TIMEOUT)
+        .map_err(IntakeError::Rewind)?;
+    for element in sought.elements() {
+        element.error().map_err(IntakeError::Rewind)?;
+    }
+    context.blocked.starts(&sought);
+    consumer.resume(&sought).map_err(IntakeError::Rewind)
+}
+
+impl End {
+    fn answer(self) {
+        if let Some(reply) = self.reply {
+            // The revoke may have stopped waiting.
+            let _ = reply.send(());
+        }
+    }
 }
 
 fn doomed() -> Failure {
     Failure::Abort("partitions were lost before their offsets were committed".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_a_call_that_outlives_its_time_out_by_far_is_stuck() {
-        assert!(!is_stuck(CALL * 5, false) && is_stuck(STUCK * 2, false));
-        assert!(!is_stuck(CALL, true) && is_stuck(STUCK, true));
-        let (commits, _requests) = Commits::new();
-        commits
-            .call(|| {
-                assert!(lock(&commits.calling).is_some());
-                Ok(())
-            })
-            .unwrap();
-        assert_eq!(*lock(&commits.calling), None);
-    }
-
-    /// It would end this process.
-    #[test]
-    fn a_call_of_clients_that_are_given_up_ends_nothing() {
-        let (commits, _requests) = Commits::new();
-        *lock(&commits.calling) = Instant::now().checked_sub(2 * STUCK);
-        assert!(lock(&commits.calling).is_some());
-        let shutdown = Shutdown::new(Duration::ZERO).generation();
-        shutdown.abandon();
-        let (_open, over) = bounded(0);
-        commits.watch(&over, &shutdown);
-    }
 }

@@ -1,4 +1,4 @@
-//! The intake's consumer, as its watch sees it: librdkafka's statistics say how far it is in its group, and whether brokers
+//! The intake's consumer as its watch sees it: librdkafka's statistics show its state in the group, and whether brokers
 //! answer it.
 
 use std::sync::Arc;
@@ -15,17 +15,17 @@ use super::options::IntakeOptions;
 use crate::kafka::{AnyClient, GivenUp, Progress, Watched, watch};
 use crate::service::Shutdown;
 
-/// Statistics that come less often, in milliseconds, are of no use to the watch.
+/// Less frequent statistics, in milliseconds, are useless to the watch.
 const MAX_STATISTICS_INTERVAL_MS: u32 = 20_000;
 
-/// What the statistics say.
+/// Values from the statistics.
 #[derive(Debug, Default)]
 pub(super) struct Vitals {
-    /// Answers of brokers, as long as there is a coordinator: a consumer in its group gets some with each heartbeat.
+    /// Answers of brokers while there is a coordinator: a consumer in its group gets some with each heartbeat.
     answers: AtomicU64,
     /// A topic that is read was deleted and recreated.
     pub(super) is_stale: AtomicBool,
-    /// The consumer is stuck: what it says of its assignment is no news of the stage's.
+    /// The consumer is stuck: its assignment no longer matters to the stage.
     pub(super) is_abandoned: AtomicBool,
 }
 
@@ -39,7 +39,7 @@ impl Vitals {
 }
 
 impl IntakeContext {
-    /// What is on the assignments belongs to the next consumer. A commit before it closes might not return.
+    /// The assignments now belong to the next consumer. A commit before this one closes might not return.
     pub(super) fn abandon(&self) {
         self.vitals.is_abandoned.store(true, Ordering::Relaxed);
         self.assignments.clear();
@@ -63,8 +63,8 @@ impl<'m> WatchedConsumer<'m> {
         Self { consumer, options }
     }
 
-    /// Watches it and the stage's other clients until `over` is closed. If one is of no use any more, the generation is over:
-    /// answers why.
+    /// Watches it and the stage's other clients until `over` is closed. If one has become useless, the generation ends,
+    /// and the reason is returned.
     pub(super) fn watch(
         self,
         others: Vec<Arc<dyn Watched + 'm>>,
@@ -87,7 +87,7 @@ impl Watched for WatchedConsumer<'_> {
     }
 
     fn progress(&self) -> Progress {
-        // Where the operator has switched statistics off, or has them seldom, nothing is known.
+        // Nothing is known if the operator has disabled statistics or made them rare.
         let interval = self.options.config.get("statistics.interval.ms");
         let interval = interval.and_then(|interval| interval.parse::<u32>().ok());
         if interval.is_some_and(|interval| interval == 0 || interval > MAX_STATISTICS_INTERVAL_MS) {

@@ -11,41 +11,41 @@ use super::Receipt;
 use super::transaction::TransactionalSink;
 use crate::kafka::Watched;
 
-/// A message that was taken from Kafka and must be accounted for.
+/// A message from Kafka that must be accounted for.
 #[derive(Debug)]
 pub struct Consumed<'m> {
     /// The message, in librdkafka's own memory.
     pub message: BorrowedMessage<'m>,
-    /// To be finished once the message is safe.
+    /// Finished once the message is safe.
     pub receipt: Receipt,
 }
 
 /// A stage's work on the messages of some partitions.
 pub trait Worker<'m> {
-    /// Works on messages of one or several partitions, each partition's in offset order. May block: the intake pauses
+    /// Processes messages of one or several partitions, each partition's in offset order. May block: the intake pauses
     /// by itself. Receipts may be finished later, from any thread.
     fn take(&mut self, batch: Vec<Consumed<'m>>) -> Result<(), WorkerError>;
 
-    /// How long it may be left alone while nothing comes, until the next [`Worker::tick`].
+    /// The time until the next [`Worker::tick`] while no message arrives.
     fn rest(&self, tick_interval: Duration) -> Duration {
         tick_interval
     }
 
-    /// Called at least every tick interval while messages come, and after a rest: for what is due by time.
+    /// Called at least every tick interval while messages arrive, and after a rest: for work that is due by time.
     fn tick(&mut self) -> Result<(), WorkerError> {
         Ok(())
     }
 
-    /// Finishes everything taken so far, or gives it up if the service has given up.
+    /// Finishes everything consumed so far, or releases it if the service has given up.
     fn drain(&mut self) -> Result<(), WorkerError>;
 }
 
-/// Makes the workers of an intake.
+/// Creates the workers of an intake.
 pub trait WorkerFactory<'m> {
-    /// What it makes.
+    /// The type of its workers.
     type Worker: Worker<'m> + Send + 'm;
 
-    /// Makes worker `index`, which may spawn helpers of its own on `scope`; those must end when the worker is dropped.
+    /// Creates worker `index`, which may spawn helpers on `scope`; they must end when the worker is dropped.
     fn worker<'scope>(
         &self,
         index: usize,
@@ -54,8 +54,7 @@ pub trait WorkerFactory<'m> {
     where
         'm: 'scope;
 
-    /// Where the workers send to in transactions, which the intake then ends with the offsets in them. Without it,
-    /// finished prefixes are committed by themselves.
+    /// The transactional producer of the workers, if there is one; the intake then commits offsets in its transactions.
     fn transaction(&self) -> Option<Arc<dyn TransactionalSink + 'm>> {
         None
     }
@@ -66,9 +65,9 @@ pub trait WorkerFactory<'m> {
     }
 }
 
-/// A worker cannot go on. Everything it has not finished is read again by the next process.
+/// A worker cannot continue. Everything it has not finished is read again by the next process.
 #[derive(Debug, thiserror::Error)]
-#[error("worker cannot go on")]
+#[error("worker cannot continue")]
 pub struct WorkerError(#[source] Box<dyn std::error::Error + Send + Sync>);
 
 impl WorkerError {
@@ -78,8 +77,8 @@ impl WorkerError {
     }
 }
 
-/// Runs a worker until its batches end, then drains it. A word on `drains` makes it finish what it holds, so that a
-/// partition can be given up.
+/// Runs a worker until its batches end, then drains it. A message on `drains` makes it finish what it holds, so that a
+/// partition can be released.
 pub(super) fn run<'m>(
     worker: &mut impl Worker<'m>,
     batches: &Receiver<Vec<Consumed<'m>>>,
@@ -92,7 +91,7 @@ pub(super) fn run<'m>(
         select! {
             recv(batches) -> batch => match batch {
                 Ok(mut batch) => {
-                    for revoked in batch.extract_if(.., |taken| taken.receipt.is_revoked()) {
+                    for revoked in batch.extract_if(.., |consumed| consumed.receipt.is_revoked()) {
                         revoked.receipt.withdraw();
                     }
                     worker.take(batch)?;
@@ -115,7 +114,7 @@ mod tests {
 
     use super::*;
 
-    /// Says when it is ticked.
+    /// Reports its ticks.
     struct Resting(Sender<()>);
 
     impl Worker<'_> for Resting {
@@ -135,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lane_is_ticked_after_the_rest_that_it_asks_for() {
+    fn a_worker_is_ticked_after_the_rest_that_it_asks_for() {
         let (ticks, ticked) = bounded(1);
         let (queue, batches) = bounded(0);
         let (_drain, drains) = bounded(0);

@@ -1,9 +1,9 @@
-//! One client context for all Kafka clients of a process: librdkafka's callbacks become log lines, metrics and what
-//! `/ready` says of Kafka.
+//! One client context for all Kafka clients of a process: librdkafka's callbacks become log lines, metrics and the
+//! state of Kafka in `/ready`.
 //!
-//! librdkafka recovers by itself from nearly everything it reports here, so that these lines are for the operator
-//! and never steer the pipeline; errors that do are returned by the calls that they belong to. The one exception is a
-//! client that says it cannot go on ([`Reporter::has_met_fatal`]).
+//! librdkafka recovers by itself from nearly everything that it reports here, so these lines are for the operator and
+//! never steer the pipeline; errors that do are returned by the calls that they belong to. The one exception is a
+//! client that cannot continue ([`Reporter::has_met_fatal`]).
 
 mod alerts;
 pub(crate) mod native;
@@ -27,30 +27,29 @@ use rdkafka::statistics::Statistics;
 
 use self::alerts::{Alert, Alerts};
 use self::refusal::Refusal;
-use crate::dead_letter::{Extent, Reason};
 use crate::metrics::KafkaMetrics;
 use crate::origin::Origin;
-use crate::service::Part;
+use crate::reason::Reason;
+use crate::service::Dependency;
 
 pub use polled_producer::PolledProducer;
 pub use preflight::{OneShotContext, ReachError, reach};
-pub(crate) use token::setting as token_setting;
 pub use topic_prefetch::TopicPrefetch;
 pub use unacknowledged::{Probe, TopicProbe, Unacknowledged};
 pub use watch::{AnyClient, GivenUp, Progress, Silence, Watched, watch};
 
-/// What every producer of ours starts from: a retry sends nothing twice, and nothing is lost on a new partition.
+/// Basic settings of every producer: a retry sends nothing twice, and nothing is lost on a new partition.
 ///
-/// With more than one request in flight, records were lost on Kafka 4.1: the first batch of a partition that is not
-/// there yet is refused, the second, already on its way, is taken (to the broker it is the producer's first), and the
+/// With more than one request in flight, records were lost on Kafka 4.1: the first batch of a partition that does not
+/// exist yet is refused, the second, already sent, is accepted (to the broker it is the producer's first), and the
 /// retry of the first then looks like a duplicate, which librdkafka reports as delivered.
 pub const SAFE_PRODUCER: [(&str, &str); 2] = [
     ("enable.idempotence", "true"),
     ("max.in.flight.requests.per.connection", "1"),
 ];
 
-/// Implements `ClientContext` for a context by handing each callback to its field `reporter`; a function given beside it
-/// looks at the statistics first.
+/// Implements `ClientContext` for a context by passing each callback to its field `reporter`. An optional function sees
+/// the statistics first.
 #[macro_export]
 macro_rules! reports_to_its_reporter {
     ($context:ty) => {
@@ -84,32 +83,32 @@ macro_rules! reports_to_its_reporter {
     };
 }
 
-/// What all clients of a process report to.
+/// Receives the reports of all clients of a process.
 #[derive(Clone)]
 pub struct Reporter {
     metrics: KafkaMetrics,
-    part: Part,
+    dependency: Dependency,
     fatal: Arc<AtomicBool>,
-    troubles: Arc<Alerts>,
-    /// Whether the part is down because of a trouble.
+    alerts: Arc<Alerts>,
+    /// Whether the dependency is down because of an alert.
     shown: Arc<AtomicBool>,
     unacknowledged: Unacknowledged,
 }
 
 impl Reporter {
-    /// Reports to these metrics and to the readiness part `kafka`.
-    pub fn new(metrics: KafkaMetrics, part: Part) -> Self {
+    /// Reports to these metrics and to the dependency `kafka`.
+    pub fn new(metrics: KafkaMetrics, dependency: Dependency) -> Self {
         Self {
             metrics,
-            part,
+            dependency,
             fatal: Arc::default(),
-            troubles: Arc::default(),
+            alerts: Arc::default(),
             shown: Arc::default(),
             unacknowledged: Unacknowledged::default(),
         }
     }
 
-    /// The same for clients that take the place of those that it was for: what was fatal to them is not to these.
+    /// A reporter for clients that replace the current ones: fatal errors of those do not count for these.
     pub fn renewed(&self) -> Self {
         self.unacknowledged.forget();
         Self {
@@ -123,9 +122,9 @@ impl Reporter {
         &self.metrics
     }
 
-    /// The readiness part `kafka`.
-    pub fn part(&self) -> &Part {
-        &self.part
+    /// The dependency `kafka`.
+    pub fn dependency(&self) -> &Dependency {
+        &self.dependency
     }
 
     /// Whether a client met an error from which librdkafka cannot recover.
@@ -133,33 +132,32 @@ impl Reporter {
         self.fatal.load(Ordering::Relaxed)
     }
 
-    /// Kafka works for us: the part is up, unless something that a working connection does not mend was refused a moment
-    /// ago.
+    /// Kafka works: the dependency is up, unless something that a working connection does not mend was refused recently.
     pub fn connected(&self) {
-        self.troubles.connected();
-        match self.troubles.now() {
+        self.alerts.connected();
+        match self.alerts.now() {
             None => {
                 self.shown.store(false, Ordering::Relaxed);
-                self.part.up();
+                self.dependency.up();
             }
-            Some(trouble) => self.part.down(trouble),
+            Some(alert) => self.dependency.down(alert),
         }
     }
 
-    /// Notes an error of a client or of a call, such as a record that was not taken; `about` says of which topic or group.
-    /// Said at most twice a minute; refusals are shown by `/ready` until they have not come back for a while.
+    /// Notes an error of a client or a call, such as a record that was not accepted; `about` names the topic or group.
+    /// It is logged at most twice a minute; `/ready` shows refusals until they have not recurred for a while.
     pub fn note(&self, code: RDKafkaErrorCode, about: &str) {
-        // The same complaint of another client, or after another time, is the same.
+        // Errors that differ only in client or duration are the same.
         let about = about.split(" (after ").next().unwrap_or_default();
         let key = format!("{code:?} {about}");
         if let Some(refusal) = Refusal::of(code, about) {
             let (refused_by, advice) = (refusal.layer(), refusal.advice());
-            let trouble = Alert {
+            let alert = Alert {
                 text: format!("{refused_by}: {advice} ({about})"),
                 is_refusal: true,
                 is_of_connections: refusal.is_of_connections(),
             };
-            match self.show(&key, trouble) {
+            match self.show(&key, alert) {
                 Some(repeated) if refusal.is_sure() => tracing::error!(
                     refused_by,
                     advice,
@@ -173,54 +171,49 @@ impl Reporter {
                         advice,
                         about,
                         repeated,
-                        "a broker hangs up; librdkafka goes on trying"
+                        "a broker closes the connection; librdkafka keeps trying"
                     );
                 }
                 None => {}
             }
         } else if code == RDKafkaErrorCode::AllBrokersDown {
-            let trouble = Alert {
+            let alert = Alert {
                 text: "no broker answers".to_owned(),
                 is_refusal: false,
                 is_of_connections: true,
             };
-            if let Some(repeated) = self.show("AllBrokersDown", trouble) {
-                tracing::warn!(about, repeated, "no broker answers; librdkafka goes on trying");
+            if let Some(repeated) = self.show("AllBrokersDown", alert) {
+                tracing::warn!(about, repeated, "no broker answers; librdkafka keeps trying");
             }
-        } else if let Some(repeated) = self.troubles.note(&key, None) {
+        } else if let Some(repeated) = self.alerts.note(&key, None) {
             tracing::warn!(
                 ?code,
                 about,
                 repeated,
-                "kafka client reports an error; it goes on trying"
+                "kafka client reports an error and keeps trying"
             );
         }
     }
 
-    /// A message becomes a dead letter: said at most twice a minute for each stage and reason, as somebody is to look at them.
-    pub fn buried(
-        &self,
-        origin: &Origin,
-        Reason {
-            stage,
-            reason,
-            detail,
-        }: &Reason,
-    ) {
-        tracing::debug!(%origin, stage, reason, detail, "dead letter");
-        if let Some(repeated) = self.troubles.note(&format!("buried {stage} {reason}"), None) {
+    /// A message becomes a dead letter. Logged at most twice a minute for each step and reason, because someone has to look
+    /// at them.
+    pub fn dead_letter(&self, origin: &Origin, why: &Reason) {
+        let Reason { step, reason, detail } = why;
+        tracing::debug!(%origin, stage = step, reason, detail, "dead letter");
+        if let Some(repeated) = self.alerts.note(&format!("dead letter {step} {reason}"), None) {
             tracing::warn!(
-                %origin, stage, reason, detail, repeated,
+                %origin, stage = step, reason, detail, repeated,
                 "message is not carried, its bytes are kept; `kafkaefd dead-letters show` shows all of them"
             );
         }
     }
 
-    /// A dead letter of this extent has arrived: counted and said if it is not whole, as its topic should take more.
-    pub fn shortened(&self, origin: &Origin, extent: Extent) {
-        let Some(omitted) = extent.omitted() else { return };
+    /// A dead letter is stored. If part of the message was omitted from it, it is counted and logged, because its topic should
+    /// accept more.
+    pub fn shortened(&self, origin: &Origin, omitted: Option<&'static str>) {
+        let Some(omitted) = omitted else { return };
         self.metrics.shortened.with_label_values(&[omitted]).inc();
-        if let Some(repeated) = self.troubles.note(&format!("shortened {omitted}"), None) {
+        if let Some(repeated) = self.alerts.note(&format!("shortened {omitted}"), None) {
             tracing::warn!(
                 %origin, omitted, repeated,
                 "dead letter does not fit into its topic whole: what is left out is only at its origin, as long as that topic \
@@ -229,11 +222,11 @@ impl Reporter {
         }
     }
 
-    fn show(&self, key: &str, trouble: Alert) -> Option<u64> {
-        let say = self.troubles.note(key, Some(trouble));
-        if let Some(now) = self.troubles.now() {
+    fn show(&self, key: &str, alert: Alert) -> Option<u64> {
+        let say = self.alerts.note(key, Some(alert));
+        if let Some(now) = self.alerts.now() {
             self.shown.store(true, Ordering::Relaxed);
-            self.part.down(now);
+            self.dependency.down(now);
         }
         say
     }
@@ -242,19 +235,19 @@ impl Reporter {
 impl ClientContext for Reporter {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
         use RDKafkaLogLevel::{Alert, Critical, Debug, Emerg, Info, Notice};
-        // Each lost connection is said three times, `error` below says it once, at the right level; as all clients of a
-        // process share the operator's settings, some get those that are not for them; and a broker that has just come
-        // up makes producers wait for their id (librdkafka tries again by itself).
+        // Each lost connection is reported three times, and `error` below logs it once, at the right level. As all
+        // clients of a process share the operator's settings, some receive settings that do not apply to them. A broker
+        // that has just started makes producers wait for their id, which librdkafka retries.
         if matches!(facility, "FAIL" | "ERROR" | "CONFWARN" | "GETPID") {
-            // But this is said nowhere else: a broker that hangs up on whom it does not understand.
+            // Only this line reports a broker that closes the connection because it does not understand the client.
             if facility == "FAIL" && refusal::is_hung_up_on(message) {
                 let about = message.split_once(": ").map_or(message, |(_thread, about)| about);
                 self.note(RDKafkaErrorCode::BrokerTransportFailure, about);
             }
             return tracing::debug!(target: "librdkafka", facility, message);
         }
-        // The event of a fatal error carries the error's own code, by which it cannot be told from one that passes. This
-        // line comes for fatal errors only.
+        // The event of a fatal error carries the code of its cause, which does not distinguish it from a transient one.
+        // This line is for fatal errors only.
         if facility == "FATAL" {
             self.fatal.store(true, Ordering::Relaxed);
         }
@@ -266,7 +259,7 @@ impl ClientContext for Reporter {
             Debug => return tracing::debug!(target: "librdkafka", facility, message),
             _ => {}
         }
-        let Some(repeated) = self.troubles.note(&format!("{facility} {message}"), None) else {
+        let Some(repeated) = self.alerts.note(&format!("{facility} {message}"), None) else {
             return;
         };
         match level {
@@ -276,7 +269,7 @@ impl ClientContext for Reporter {
     }
 
     fn stats(&self, statistics: Statistics) {
-        // A consumer in its group has a broker that takes our credentials; without partitions, it may lack its topics.
+        // A member of a group has a broker that accepts its credentials; without partitions, its topics may be missing.
         if statistics.cgrp.is_some_and(|group| {
             let is_member = group.state == "up" && group.join_state == "steady";
             is_member && (group.assignment_size > 0 || self.shown.load(Ordering::Relaxed))
@@ -307,10 +300,10 @@ mod tests {
 
     /// Ten thousand refused messages a second must not become as many lines.
     #[test]
-    fn dead_letters_of_one_kind_are_said_once_for_all() {
+    fn dead_letters_of_one_kind_are_logged_once() {
         let said = logged_by("info", LogFormat::Text, false, || {
             let metrics = KafkaMetrics::register(&prometheus::Registry::new()).expect("names are used once");
-            let reporter = Reporter::new(metrics, Readiness::default().part("kafka"));
+            let reporter = Reporter::new(metrics, Readiness::default().dependency("kafka"));
             for offset in 0..100 {
                 let origin = Origin {
                     topic: "Test_telemetry".into(),
@@ -320,10 +313,10 @@ mod tests {
                 };
                 for reason in ["bad_header", "bad_value"] {
                     let detail = "expected a header".to_owned();
-                    reporter.buried(
+                    reporter.dead_letter(
                         &origin,
                         &Reason {
-                            stage: "parse",
+                            step: "parse",
                             reason,
                             detail,
                         },

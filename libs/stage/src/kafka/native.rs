@@ -1,5 +1,5 @@
-//! The calls of librdkafka that rdkafka has no safe form for: commits whose answers come back, ids of topics, and what the
-//! client knows by itself of a partition and of its queue.
+//! Calls of librdkafka for which rdkafka has no safe form: commits with answers, topic ids, and the client's own state
+//! of a partition and its queue.
 
 #![allow(
     unsafe_code,
@@ -20,23 +20,23 @@ use rdkafka::error::{IsError as _, KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::{ClientContext, TopicPartitionList};
 use rdkafka_sys as sys;
 
-/// What tells a topic from another one that had its name before (KIP-516), as Kafka's tools print it: 22 characters of
-/// URL-safe base64.
+/// The id of a topic, which distinguishes it from an earlier topic of the same name (KIP-516), as Kafka's tools print
+/// it: 22 characters of URL-safe base64.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct TopicId(String);
 
-/// A broker that has no ids of topics (before 2.8) gives this one to each.
+/// The id that brokers without topic ids (before 2.8) give to each topic.
 const NO_ID: &str = "AAAAAAAAAAAAAAAAAAAAAA";
 
 impl TopicId {
-    /// From its 128 bits; none if the broker has no ids.
+    /// From its 128 bits; none if the broker has no topic ids.
     fn from_bits(most_significant: i64, least_significant: i64) -> Option<Self> {
-        // librdkafka prints them with the other base64, and not at all without its TLS.
+        // librdkafka prints them in standard base64, and not at all without TLS.
         let bits = [most_significant.to_be_bytes(), least_significant.to_be_bytes()].concat();
         Self::parse(&URL_SAFE_NO_PAD.encode(bits))
     }
 
-    /// As it was printed before; none if the text is none.
+    /// Parses a printed id.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let is_of_base64 = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'-' | b'_');
         (text.len() == NO_ID.len() && text != NO_ID && text.bytes().all(is_of_base64))
@@ -50,7 +50,7 @@ impl fmt::Display for TopicId {
     }
 }
 
-/// A queue of librdkafka, owned: destroyed once, when it is dropped.
+/// An owned queue of librdkafka, destroyed when it is dropped.
 struct Queue(NonNull<sys::rd_kafka_queue_t>);
 
 impl Queue {
@@ -62,11 +62,11 @@ impl Queue {
             .ok_or_else(|| KafkaError::ClientCreation("librdkafka gives no queue".to_owned()))
     }
 
-    /// The next event; none if it does not come in time.
-    fn event(&self, patience: Duration) -> Option<Event> {
-        let patience = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
+    /// The next event; none if it does not arrive in time.
+    fn event(&self, timeout: Duration) -> Option<Event> {
+        let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
         // SAFETY: the queue is ours and lives; the event that is returned is ours.
-        NonNull::new(unsafe { sys::rd_kafka_queue_poll(self.0.as_ptr(), patience) }).map(Event)
+        NonNull::new(unsafe { sys::rd_kafka_queue_poll(self.0.as_ptr(), timeout_ms) }).map(Event)
     }
 }
 
@@ -128,10 +128,9 @@ fn commit<C: ConsumerContext>(
     Ok(())
 }
 
-/// Sends a commit; its answer comes to the context's `commit_callback` when the consumer is polled.
+/// Sends a commit; the answer goes to the context's `commit_callback` when the consumer is polled.
 ///
-/// (`Consumer::commit` with `CommitMode::Async` asks librdkafka for no answer, and gets none: a commit that failed was never
-/// heard of.)
+/// `Consumer::commit` with `CommitMode::Async` requests no answer from librdkafka, so that failed commits go unnoticed.
 pub(crate) fn commit_async<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     offsets: &TopicPartitionList,
@@ -139,15 +138,15 @@ pub(crate) fn commit_async<C: ConsumerContext>(
     commit(consumer, offsets, &consumer_queue(consumer)?)
 }
 
-/// Commits and waits for the answer, no longer than `patience`. (`CommitMode::Sync` waits for ever.)
+/// Commits and waits for the answer for at most `timeout`. (`CommitMode::Sync` waits without limit.)
 pub(crate) fn commit_within<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     offsets: &TopicPartitionList,
-    patience: Duration,
+    timeout: Duration,
 ) -> KafkaResult<()> {
     let answers = new_queue(consumer.client())?;
     commit(consumer, offsets, &answers)?;
-    match answers.event(patience).map(|event| event.error()) {
+    match answers.event(timeout).map(|event| event.error()) {
         Some(None) => Ok(()),
         Some(Some(code)) => Err(KafkaError::ConsumerCommit(code)),
         None => Err(KafkaError::ConsumerCommit(RDKafkaErrorCode::OperationTimedOut)),
@@ -161,7 +160,7 @@ pub(crate) fn waiting<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> KafkaRe
     Ok(unsafe { sys::rd_kafka_queue_length(queue.0.as_ptr()) })
 }
 
-/// The first offset of a partition, as the last answer to a fetch gave it. Asks nobody.
+/// The first offset of a partition according to the last fetch response. Sends no request.
 pub(crate) fn beginning<C: ConsumerContext>(
     consumer: &BaseConsumer<C>,
     topic: &str,
@@ -182,11 +181,11 @@ pub(crate) fn beginning<C: ConsumerContext>(
     (!error.is_error() && low >= 0).then_some(low)
 }
 
-/// The ids of these topics, as far as there are such topics and the brokers have ids. Blocks, no longer than `patience`.
+/// The ids of those topics that exist, if the brokers have ids. Blocks for at most `timeout`.
 pub(crate) fn topic_ids<C: ClientContext>(
     client: &Client<C>,
     topics: impl IntoIterator<Item = String>,
-    patience: Duration,
+    timeout: Duration,
 ) -> KafkaResult<HashMap<String, TopicId>> {
     let failed = |code| KafkaError::MetadataFetch(code);
     let names: Vec<CString> = topics
@@ -196,15 +195,15 @@ pub(crate) fn topic_ids<C: ClientContext>(
     if names.is_empty() {
         return Ok(HashMap::new());
     }
-    // Without this, librdkafka waits for the cluster's controller, which is none of the brokers that answer now where one is
-    // being elected (and the embedded broker has none). Any broker knows the ids.
-    let metadata = client.fetch_metadata(names.first().and_then(|name| name.to_str().ok()), patience)?;
+    // Without this, librdkafka waits for the cluster's controller, which is missing during an election (and in the
+    // embedded broker). Any broker knows the ids.
+    let metadata = client.fetch_metadata(names.first().and_then(|name| name.to_str().ok()), timeout)?;
     let answered = Some(metadata.orig_broker_id()).filter(|broker| *broker >= 0);
     let broker = answered.or_else(|| metadata.brokers().first().map(|broker| broker.id()));
     let mut pointers: Vec<*const c_char> = names.iter().map(|name| name.as_ptr()).collect();
     let answers = new_queue(client)?;
     let client = client.native_ptr();
-    let timeout = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
+    let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
     // SAFETY: client, names and queue live during the calls; the collection and the options are made, used and destroyed
     // once, here, and librdkafka copies both. A null error text of length 0 is not written to.
     unsafe {
@@ -213,7 +212,7 @@ pub(crate) fn topic_ids<C: ClientContext>(
             client,
             sys::rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS,
         );
-        sys::rd_kafka_AdminOptions_set_request_timeout(options, timeout, ptr::null_mut(), 0);
+        sys::rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, ptr::null_mut(), 0);
         if let Some(broker) = broker {
             sys::rd_kafka_AdminOptions_set_broker(options, broker, ptr::null_mut(), 0);
         }
@@ -222,7 +221,7 @@ pub(crate) fn topic_ids<C: ClientContext>(
         sys::rd_kafka_TopicCollection_destroy(collection);
     }
     let event = answers
-        .event(patience)
+        .event(timeout)
         .ok_or_else(|| failed(RDKafkaErrorCode::OperationTimedOut))?;
     if let Some(code) = event.error() {
         return Err(failed(code));
@@ -266,7 +265,7 @@ mod tests {
 
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_secs(10);
+    const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
     #[test]
     fn topics_are_told_apart_and_commits_are_answered() {
@@ -280,7 +279,7 @@ mod tests {
             .create()
             .unwrap();
         let asked = ["one", "other", "none"].map(str::to_owned);
-        let ids = topic_ids(consumer.client(), asked, PATIENCE).unwrap();
+        let ids = topic_ids(consumer.client(), asked, REQUEST_TIMEOUT).unwrap();
         assert_eq!(ids.len(), 2, "{ids:?}");
         assert_ne!(ids["one"], ids["other"]);
         assert_eq!(
@@ -290,8 +289,8 @@ mod tests {
 
         let mut list = TopicPartitionList::new();
         list.add_partition_offset("one", 0, Offset::Offset(7)).unwrap();
-        commit_within(&consumer, &list, PATIENCE).unwrap();
-        let committed = consumer.committed_offsets(list.clone(), PATIENCE).unwrap();
+        commit_within(&consumer, &list, REQUEST_TIMEOUT).unwrap();
+        let committed = consumer.committed_offsets(list.clone(), REQUEST_TIMEOUT).unwrap();
         assert_eq!(committed.elements()[0].offset(), Offset::Offset(7));
         assert_eq!(waiting(&consumer).unwrap(), 0);
         assert_eq!(beginning(&consumer, "one", 0), None, "nothing was fetched");

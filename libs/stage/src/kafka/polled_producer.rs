@@ -1,8 +1,8 @@
-//! A producer whose reports are served by a thread of its own: for what is sent seldom, as dead letters are.
+//! A producer whose delivery reports are served by its own thread, for records that are rare, such as dead letters.
 //!
-//! rdkafka has one, `ThreadedProducer`. Its thread waits 100 ms at a time, and rdkafka asks librdkafka for what is left of
-//! them in whole milliseconds, rounded down: for the last part of a millisecond it asks again and again. That was 1 % of a
-//! core in every process, for a producer that hardly ever sends (`perf record`, rdkafka 0.39).
+//! rdkafka has such a producer, `ThreadedProducer`. Its thread waits 100 ms at a time, and rdkafka passes the remaining
+//! time to librdkafka in whole milliseconds, rounded down: during the last part of a millisecond it polls in a busy
+//! loop. That took 1 % of a core in every process, for a producer that hardly ever sends (`perf record`, rdkafka 0.39).
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -16,9 +16,9 @@ use rdkafka::producer::{BaseProducer, ProducerContext};
 
 use crate::service::Shutdown;
 
-/// A little longer than whole milliseconds, so that whole ones are left when rdkafka asks librdkafka, which wakes later than
-/// asked by more than this little: then nothing is left.
-const WAIT: Duration = Duration::from_micros(100_020);
+/// Slightly more than whole milliseconds, so that whole ones remain when rdkafka calls librdkafka, whose wake-up is
+/// later by more than this excess: then no time is left.
+const POLL_TIMEOUT: Duration = Duration::from_micros(100_020);
 
 /// A producer, and the thread that serves its reports until it is dropped.
 pub struct PolledProducer<C: ProducerContext + 'static> {
@@ -28,8 +28,8 @@ pub struct PolledProducer<C: ProducerContext + 'static> {
 }
 
 impl<C: ProducerContext + 'static> PolledProducer<C> {
-    /// Makes the producer and starts its thread, which calls `between` after each wait for reports; if it panics, the service
-    /// ends.
+    /// Creates the producer and starts its thread, which calls `between` after each wait for reports. If the thread
+    /// panics, the service ends.
     pub fn new(
         config: &ClientConfig,
         context: C,
@@ -42,7 +42,7 @@ impl<C: ProducerContext + 'static> PolledProducer<C> {
         let serve = move || {
             let _guard = shutdown.fail_on_panic();
             while !ends.load(Ordering::Relaxed) {
-                served.poll(WAIT);
+                served.poll(POLL_TIMEOUT);
                 between(&served);
             }
         };

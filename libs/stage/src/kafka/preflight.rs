@@ -1,5 +1,5 @@
-//! One look whether a broker lets us in, for commands that do one thing and end: what they call next would only say that
-//! it took too long.
+//! Checks whether a broker grants access, for commands that do one thing and end: their next call would only report a
+//! time-out.
 
 use std::error::Error;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -15,40 +15,40 @@ use rdkafka::producer::{BaseProducer, DeliveryResult, Producer, ProducerContext}
 
 use super::{Refusal, token};
 
-/// A broker lets us not in.
+/// A broker cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ReachError {
-    /// It, or we it, by TLS or SASL.
+    /// One side refuses the other, by TLS or SASL.
     #[error("{layer}: {advice} ({reason})")]
     Refused {
         /// TLS or SASL.
         layer: &'static str,
-        /// What to look at.
+        /// What to check.
         advice: &'static str,
-        /// The library's words.
+        /// The library's message.
         reason: String,
     },
-    /// There is none.
+    /// No broker answers.
     #[error("no broker answers: {reason}")]
     Away {
-        /// What became of the last connection, in the library's words: the name, the port, the time.
+        /// The error of the last connection in the library's words: the name, the port, the time.
         reason: String,
     },
-    /// No client can be made with these settings.
-    #[error("wrong kafka settings")]
+    /// No client can be created with these settings.
+    #[error("invalid kafka settings")]
     Client(#[from] KafkaError),
 }
 
-/// The context of short-lived clients: reads tokens, keeps what was said of connections.
+/// The context of short-lived clients: reads tokens and records the errors of connections.
 #[derive(Clone, Default)]
 pub struct OneShotContext(Arc<Mutex<Heard>>);
 
-/// What was said of connections.
+/// The errors of connections.
 #[derive(Default)]
 struct Heard {
     /// The first refusal.
     refused: Option<ReachError>,
-    /// The last connection that was not made.
+    /// The last connection that failed.
     lost: Option<String>,
 }
 
@@ -95,11 +95,11 @@ impl ProducerContext for OneShotContext {
     fn delivery(&self, _: &DeliveryResult<'_>, (): ()) {}
 }
 
-/// Waits until a broker says what the cluster has, at most `patience`; a refusal is answered at once. Blocks.
-pub fn reach(config: &ClientConfig, patience: Duration) -> Result<Metadata, ReachError> {
-    /// For one question; events are served in between.
+/// Waits for the cluster's metadata for at most `timeout`; a refusal is returned at once. Blocks.
+pub fn reach(config: &ClientConfig, timeout: Duration) -> Result<Metadata, ReachError> {
+    /// The time for one request; events are served in between.
     const QUESTION: Duration = Duration::from_secs(1);
-    /// For an event; the one that asks for a token is there at once.
+    /// The time for an event; the request for a token is there at once.
     const EVENTS: Duration = Duration::from_millis(1);
     let visitor = OneShotContext::default();
     let client: BaseProducer<OneShotContext> = config.create_with_context(visitor.clone())?;
@@ -114,8 +114,8 @@ pub fn reach(config: &ClientConfig, patience: Duration) -> Result<Metadata, Reac
         }
         match client.client().fetch_metadata(None, QUESTION) {
             Ok(metadata) => return Ok(metadata),
-            Err(error) if start.elapsed() >= patience => {
-                // It may have come while the last question was open.
+            Err(error) if start.elapsed() >= timeout => {
+                // It may have arrived during the last request.
                 return Err(refused().unwrap_or_else(|| {
                     let lost = visitor.heard().lost.take();
                     let reason = lost.unwrap_or_else(|| error.to_string());
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_refusal_at_the_end_of_patience_is_told() {
+    fn a_refusal_at_the_end_of_the_timeout_is_reported() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let broker = thread::spawn(move || {

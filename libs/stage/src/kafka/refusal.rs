@@ -1,26 +1,27 @@
-//! Who refuses us, and what to do about it: the words of librdkafka and of the broker, sorted into TLS, SASL, rights
-//! (ACLs) and connections that end without a word. For people alone: nothing but a log line and `/ready` depends on it.
+//! Classifies refusals and says what to do about them: the messages of librdkafka and of the broker, sorted into TLS,
+//! SASL, permissions (ACLs) and connections that close without a reason. For operators only: nothing but a log line and
+//! `/ready` depends on it.
 
 use rdkafka::error::RDKafkaErrorCode;
 
 const HANG_UP: &str = "the broker ends the connection: if it is not just starting or stopping, check security.protocol and the \
                        port (it may want TLS or a login)";
 
-/// What refuses us.
+/// The layer that refuses access.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refusal {
-    /// The connection ended without a word: the broker stops or starts, or does not understand us.
+    /// The connection closed without a reason: the broker stops or starts, or does not understand the client.
     HangUp(&'static str),
-    /// Certificates: ours or the broker's.
+    /// A certificate, the client's or the broker's.
     Tls(&'static str),
-    /// User and password, or a token.
+    /// The user and password, or a token.
     Sasl(&'static str),
-    /// Logged in, and without a right that we need.
+    /// The user is authenticated but lacks a permission.
     Right(&'static str),
 }
 
 impl Refusal {
-    /// Sorts an error; none if it is about something else.
+    /// Classifies an error; none if it is not a refusal.
     pub(super) fn of(code: RDKafkaErrorCode, reason: &str) -> Option<Self> {
         use RDKafkaErrorCode as Code;
         match code {
@@ -48,7 +49,7 @@ impl Refusal {
         }
     }
 
-    /// The layer that refuses, as `/ready` and the log name it.
+    /// The name of the layer in `/ready` and the log.
     pub(super) fn layer(self) -> &'static str {
         match self {
             Self::HangUp(_) => "hang-up",
@@ -58,25 +59,25 @@ impl Refusal {
         }
     }
 
-    /// What is wrong or what to look at.
+    /// What is wrong or what to check.
     pub(super) fn advice(self) -> &'static str {
         match self {
             Self::HangUp(advice) | Self::Tls(advice) | Self::Sasl(advice) | Self::Right(advice) => advice,
         }
     }
 
-    /// Whether it is sure that nobody but an operator can end it: whose broker restarts sees hang-ups, too.
+    /// Whether only an operator can end it; closed connections also occur when a broker restarts.
     pub(super) fn is_sure(self) -> bool {
         !matches!(self, Self::HangUp(_))
     }
 
-    /// Whether a connection that works shows that it is over. A right can be missing on one that does.
+    /// Whether a working connection shows that it is over. A permission can be missing on a working connection.
     pub(super) fn is_of_connections(self) -> bool {
         !matches!(self, Self::Right(_))
     }
 }
 
-/// The handshake failed on our side: it is about the broker's certificate, or there is no TLS at all.
+/// The handshake failed on the client's side: the broker's certificate is wrong, or the port has no TLS.
 fn broker_side(reason: &str) -> &'static str {
     if reason.contains("PLAINTEXT broker listener") || reason.contains("wrong version number") {
         "the broker's port speaks no TLS: check security.protocol and the port"
@@ -87,7 +88,7 @@ fn broker_side(reason: &str) -> &'static str {
     }
 }
 
-/// The broker hung up in or after the handshake: it is about our certificate, or about the protocol.
+/// The broker closed the connection during or after the handshake: the client's certificate or the protocol is wrong.
 fn client_side(reason: &str) -> Option<&'static str> {
     const OURS: &str = "the broker refuses our certificate: check that ssl.certificate.location is signed by an authority that the \
                         broker trusts, and that it has not expired";
@@ -113,8 +114,8 @@ fn client_side(reason: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether librdkafka's line about a lost connection is about one that did not get beyond its beginning: with the wrong
-/// protocol, brokers hang up without a word.
+/// Whether librdkafka's line about a lost connection is about one that closed right after it opened: with the wrong
+/// protocol, brokers close it without a reason.
 pub(super) fn is_hung_up_on(line: &str) -> bool {
     let state = line
         .split_once("(after ")
@@ -148,7 +149,7 @@ mod tests {
 
     /// Reasons as librdkafka 2.12 and Kafka 4.1 gave them.
     #[test]
-    fn real_refusals_are_told_apart() {
+    fn real_refusals_are_distinguished() {
         let wrong_password = "sasl_ssl://127.0.0.1:1/bootstrap: SASL authentication error: Authentication failed during \
                               authentication due to invalid credentials with SASL mechanism SCRAM-SHA-512 (after 234ms)";
         let advice = |code, reason| Refusal::of(code, reason).unwrap().advice();

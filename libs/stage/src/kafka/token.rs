@@ -1,8 +1,9 @@
-//! OAUTHBEARER tokens from a file that somebody else keeps fresh: a sidecar, or Kubernetes itself, whose projected
-//! service-account tokens are of this form. librdkafka asks again before a token expires; the file is read each time.
+//! OAUTHBEARER tokens from a file that another program keeps fresh: a sidecar, or Kubernetes, whose projected
+//! service-account tokens have this form. librdkafka requests a token again before it expires; the file is read each
+//! time.
 //!
-//! The file's path travels in librdkafka's own setting for such callbacks, `sasl.oauthbearer.config`, so that every client
-//! of a process finds it.
+//! The file's path is passed in librdkafka's setting for such callbacks, `sasl.oauthbearer.config`, so that every
+//! client of a process finds it.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -13,14 +14,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rdkafka::client::OAuthToken;
 use serde::Deserialize;
 
-use crate::config::{Secret, SecretError};
+use crate::config::{Secret, SecretError, TOKEN_FILE_PREFIX};
 
-/// What stands before the path in `sasl.oauthbearer.config`.
-const KEY: &str = "token-file=";
 /// The file is read again at least this often, as a token can be replaced long before it expires.
 const READ_AGAIN: Duration = Duration::from_secs(60);
 
-/// There is no token. Its text is in none of these.
+/// There is no token. No variant contains its text.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TokenError {
     /// No file is named.
@@ -29,8 +28,8 @@ pub(super) enum TokenError {
     /// The file.
     #[error("{}", crate::chain(.0))]
     File(#[from] SecretError),
-    /// It is over.
-    #[error("the token in {path} expired {seconds} s ago: whoever writes it has to renew it")]
+    /// The token has expired.
+    #[error("the token in {path} expired {seconds} s ago: renew it")]
     Expired {
         /// Its file.
         path: PathBuf,
@@ -39,15 +38,10 @@ pub(super) enum TokenError {
     },
 }
 
-/// The setting that names a file.
-pub(crate) fn setting(path: &Path) -> String {
-    format!("{KEY}{}", path.display())
-}
-
 /// Reads the token that `sasl.oauthbearer.config` names.
 pub(super) fn read(config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
     let path = config
-        .and_then(|config| config.trim().strip_prefix(KEY))
+        .and_then(|config| config.trim().strip_prefix(TOKEN_FILE_PREFIX))
         .ok_or(TokenError::NoFile)?;
     let secret = Secret::from_file(Path::new(path)).map_err(TokenError::File)?;
     Ok(of(path.as_ref(), secret.reveal(), crate::unix_micros() / 1_000)?)
@@ -66,7 +60,7 @@ fn of(path: &Path, token: &str, now_ms: i64) -> Result<OAuthToken, TokenError> {
     }
     Ok(OAuthToken {
         token: token.to_owned(),
-        // librdkafka wants one and only shows it in its own logs; the broker looks into the token.
+        // librdkafka requires a name and only shows it in its own logs; the broker reads the token.
         principal_name: claims
             .sub
             .filter(|name| !name.contains('\0'))
@@ -75,7 +69,7 @@ fn of(path: &Path, token: &str, now_ms: i64) -> Result<OAuthToken, TokenError> {
     })
 }
 
-/// What a JSON web token says of itself. Checking it is the broker's work; other tokens say nothing.
+/// The claims of a JSON web token. The broker verifies it; other tokens have no claims.
 #[derive(Default, Deserialize)]
 struct Claims {
     #[serde(default)]
@@ -126,7 +120,7 @@ mod tests {
         };
         assert_eq!(
             error.to_string(),
-            "the token in /run/token expired 5 s ago: whoever writes it has to renew it"
+            "the token in /run/token expired 5 s ago: renew it"
         );
     }
 

@@ -1,9 +1,10 @@
-//! Schemas that the registry does not know: for how long they are asked for again before their messages are dead letters.
+//! Schemas that the registry does not know: how long they are requested again before their messages become dead
+//! letters.
 //!
-//! A replica of a registry that lags, or a registry that is still reading its data, answers for a moment that it knows no
-//! such id or subject. So does every registry about a frame that somebody made up. What is unknown is therefore waited for
-//! once, for the grace period, and its topic stands still meanwhile. To keep a sender of made-up ids from holding a topic
-//! for ever, each topic has an allowance: twice the grace period, of which a tenth of the time that passes comes back.
+//! A registry replica that lags, or a registry that is still loading its data, temporarily answers that it does not
+//! know an id or subject. So does every registry for an invented id. An unknown schema is therefore waited for once,
+//! for the grace period, and its topic is blocked meanwhile. To keep a sender of invented ids from blocking a topic for
+//! ever, each topic has an allowance: twice the grace period, which refills with a tenth of the time that passes.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -12,16 +13,16 @@ use std::time::{Duration, Instant};
 
 use crate::lock;
 
-/// What is given up is asked for again after this long, when a message needs it.
+/// What is given up is requested again after this time, when a message needs it.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// Unknown schemas that are remembered, about a megabyte.
 const MAX_UNKNOWN: usize = 10_000;
 /// Topics whose allowance is remembered.
 const MAX_TOPICS: usize = 100_000;
-/// Of an allowance that is used up, less than this is not worth a wait.
+/// A remaining allowance smaller than this is not worth a wait.
 const MIN_WAIT: Duration = Duration::from_millis(100);
 
-/// The grace period of a process, shared by all that look schemas up. `K` is what is looked up: an id, a subject.
+/// The grace period of a process, shared by all look-ups. `K` is what is looked up: an id, a subject.
 #[derive(Debug)]
 pub struct Grace<K> {
     period: Duration,
@@ -36,13 +37,13 @@ struct State<K> {
 
 #[derive(Debug)]
 struct Unknown {
-    /// When it is given up.
+    /// When the key is given up.
     until: Instant,
     granted: Duration,
     asked: Instant,
 }
 
-/// How much of its allowance a topic has used.
+/// The used allowance of a topic.
 #[derive(Debug)]
 struct Spent {
     time: Duration,
@@ -50,7 +51,7 @@ struct Spent {
 }
 
 impl<K: Hash + Eq + Clone> Grace<K> {
-    /// Nothing is unknown yet.
+    /// Starts with nothing unknown.
     pub fn new(period: Duration) -> Self {
         let state = State {
             unknown: HashMap::new(),
@@ -62,13 +63,13 @@ impl<K: Hash + Eq + Clone> Grace<K> {
         }
     }
 
-    /// The registry does not know `key`, which a message of `topic` needs: for how long it is to be asked again. If it is not,
-    /// the message is a dead letter.
+    /// The registry does not know `key`, which a message of `topic` needs. Returns how long it is to be requested
+    /// again; none if the message is a dead letter.
     pub fn waits_for(&self, topic: &str, key: &K) -> Option<Duration> {
         self.waits_at(topic, key, Instant::now())
     }
 
-    /// The registry knows `key`: what was waited for it was not in vain.
+    /// The registry knows `key`: the wait for it was successful.
     pub fn found(&self, topic: &str, key: &K) {
         let mut state = lock(&self.state);
         if let Some(unknown) = state.unknown.remove(key)
@@ -78,7 +79,7 @@ impl<K: Hash + Eq + Clone> Grace<K> {
         }
     }
 
-    /// Whether `key` was given up, and asked for a moment ago: its messages are dead letters without another question.
+    /// Whether `key` was given up and requested recently: its messages are dead letters without another request.
     pub fn has_given_up(&self, key: &K) -> bool {
         let state = lock(&self.state);
         let now = Instant::now();
@@ -110,7 +111,7 @@ impl<K: Hash + Eq + Clone> Grace<K> {
 }
 
 impl<K: Hash + Eq + Clone> State<K> {
-    /// Takes as much of the topic's allowance as there is, at most one grace period.
+    /// Takes from the topic's allowance, at most one grace period.
     fn grant(&mut self, topic: &str, period: Duration, now: Instant) -> Duration {
         if self.spent.len() >= MAX_TOPICS && !self.spent.contains_key(topic) {
             self.spent.clear();
@@ -129,7 +130,7 @@ impl<K: Hash + Eq + Clone> State<K> {
         granted
     }
 
-    /// Forgets those that were given up, then those that were asked for longest ago, before there are too many.
+    /// Forgets those that were given up, then the oldest, before there are too many.
     fn make_room(&mut self, now: Instant) {
         if self.unknown.len() < MAX_UNKNOWN {
             return;
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_given_up_is_asked_for_again_after_a_moment() {
+    fn what_was_given_up_is_requested_again_later() {
         let grace = Grace::new(Duration::from_millis(1));
         assert!(!grace.has_given_up(&7));
         let long_ago = Instant::now() - seconds(10);

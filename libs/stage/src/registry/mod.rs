@@ -1,8 +1,8 @@
 //! The schema registry, as the binaries use it: schemas by id and by subject.
 //!
-//! A schema's id never changes its meaning, so that what was read once is kept. Concurrent look-ups of one id share
-//! one request. Failures are not kept: the next message asks again. The requests themselves are
-//! `schema_registry_converter`'s; what operators ask beyond them is in `operate.rs`.
+//! A schema's id never changes its meaning, so schemas are cached. Concurrent look-ups of one id share one request.
+//! Failures are not cached: the next message asks again. `schema_registry_converter` sends these requests; requests for
+//! operators are in `operate.rs`.
 
 mod grace;
 mod operate;
@@ -26,12 +26,12 @@ use tokio::sync::OnceCell;
 use crate::config::{RegistryArgs, Secret, SecretError};
 use crate::lock;
 use crate::retry::{Backoff, Verdict};
-use crate::service::Part;
+use crate::service::Dependency;
 use crate::tls::{self, TlsError};
 
 pub use grace::Grace;
 pub use operate::{Judgement, VersionedSchema};
-pub use publish::{PublishRules, Published};
+pub use publish::{Objection, PublishRules, Published};
 
 /// A schema as the registry holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,7 +51,7 @@ pub enum RegistryError {
         /// What was looked for: `subject lsst.sal.Test_scalars-value`, `schema id 7`.
         what: String,
     },
-    /// The registry is away, busy, or answers nonsense: a later try may succeed.
+    /// The registry is unavailable, busy, or its answer is invalid: a retry may succeed.
     #[error("the schema registry at {url} does not answer for {what}")]
     Away {
         /// Where it should be.
@@ -62,19 +62,19 @@ pub enum RegistryError {
         #[source]
         source: Arc<dyn std::error::Error + Send + Sync>,
     },
-    /// The registry is there, and it and we do not trust each other: wrong password, missing right, unknown certificate.
-    /// A later try may succeed, once that is mended.
+    /// The registry answers, but access is denied: wrong password, missing permission, untrusted certificate. A retry
+    /// may succeed once that is corrected.
     #[error("the schema registry at {url} {advice}")]
     Denied {
         /// Where it is.
         url: String,
-        /// What is wrong, and what to look at.
+        /// What is wrong, and what to check.
         advice: &'static str,
-        /// In its own words.
+        /// The underlying error.
         #[source]
         source: Arc<dyn std::error::Error + Send + Sync>,
     },
-    /// It gave an id that was in use to another schema.
+    /// An id that was in use now belongs to another schema.
     #[error(
         "the schema registry gave schema id {id}, which was {was}, to another schema: it has lost its data; restore it, or \
          restart to take its ids as they are"
@@ -93,26 +93,23 @@ pub enum RegistryError {
     NotLatest {
         /// The subject.
         subject: String,
-        /// The versions that stand in front of it, ascending.
+        /// The newer versions, ascending.
         newer: Vec<u32>,
     },
-    /// The subject's latest schema was made with wire extras, and the new one was not.
-    #[error(
-        "the latest schema of subject {subject} has wire extras, and this one would lose them ({lost}): messages no longer \
-         fit it"
-    )]
-    LosesWireExtras {
+    /// The caller's own rule forbids replacing the subject's latest schema.
+    #[error("the latest schema of subject {subject} {objection}")]
+    Objection {
         /// The subject.
         subject: String,
-        /// What would be lost.
-        lost: String,
+        /// The rest of the sentence.
+        objection: String,
     },
     /// The registry refuses what was sent (an incompatible schema).
     #[error("the schema registry refuses {what}: {reason}")]
     Refused {
         /// What was sent.
         what: String,
-        /// The registry's own words.
+        /// The registry's message.
         reason: String,
     },
 }
@@ -123,19 +120,19 @@ impl RegistryError {
         match self {
             Self::Missing { .. } => Verdict::DeadLetter,
             Self::Away { .. } | Self::Denied { .. } | Self::Reassigned { .. } => Verdict::Retry(None),
-            Self::Refused { .. } | Self::NotLatest { .. } | Self::LosesWireExtras { .. } => Verdict::Fatal,
+            Self::Refused { .. } | Self::NotLatest { .. } | Self::Objection { .. } => Verdict::Fatal,
         }
     }
 }
 
 type Slots<K> = Mutex<HashMap<K, Arc<OnceCell<Arc<RegisteredSchema>>>>>;
 
-/// How long one request may take before the registry counts as away.
+/// The time for one request before the registry counts as unavailable.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How often a command asks a registry that does not answer.
+/// How often a command retries a registry that does not answer.
 const TRIES: usize = 3;
-/// The first wait in between, twice as long each time.
+/// The first wait between attempts, doubled each time.
 const TRY_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// A client of the registry. Share it by reference or in an `Arc`.
@@ -163,7 +160,7 @@ pub enum RegistrySetupError {
     /// The authorities' file cannot be used.
     #[error("cannot use --schema-registry-ca-file")]
     Tls(#[from] TlsError),
-    /// The address is none, or TLS cannot be started.
+    /// The address is invalid, or TLS cannot be initialised.
     #[error("cannot make a client of the schema registry at {url}: {reason}")]
     Client {
         /// The address as given.
@@ -182,7 +179,7 @@ impl std::fmt::Debug for Registry {
 }
 
 impl Registry {
-    /// A client of the registry that the flags name. Nothing is asked yet.
+    /// A client of the registry that the flags name. Sends no request yet.
     pub fn new(args: &RegistryArgs) -> Result<Self, RegistrySetupError> {
         let url = args.schema_registry.trim_end_matches('/').to_owned();
         let failed = |reason: String| RegistrySetupError::Client {
@@ -224,17 +221,17 @@ impl Registry {
         })
     }
 
-    /// Where it is, without its secrets.
+    /// Its address, without secrets.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// The schema that a record's frame names. Kept once read; concurrent calls share one request.
+    /// The schema that a record's frame names. Cached; concurrent calls share one request.
     pub async fn schema_by_id(&self, id: u32) -> Result<Arc<RegisteredSchema>, RegistryError> {
         once(&self.by_id, id, || self.schema_by_id_now(id)).await
     }
 
-    /// The same, asked for anew at each call: for who wants to know whether the id still means what it did.
+    /// The same without the cache, to check whether the id still means the same.
     pub async fn schema_by_id_now(&self, id: u32) -> Result<RegisteredSchema, RegistryError> {
         let schema = get_schema_by_id(id, &self.settings)
             .await
@@ -245,12 +242,12 @@ impl Registry {
         })
     }
 
-    /// A subject's schema, the newest at the first call. Kept once read; concurrent calls share one request.
+    /// A subject's schema, the newest at the first call. Cached; concurrent calls share one request.
     pub async fn schema_by_subject(&self, subject: &str) -> Result<Arc<RegisteredSchema>, RegistryError> {
         once(&self.by_subject, subject.to_owned(), || self.latest(subject)).await
     }
 
-    /// The newest schema of a subject, asked for anew at each call: the caller decides how often.
+    /// The newest schema of a subject, requested at each call.
     pub async fn latest(&self, subject: &str) -> Result<RegisteredSchema, RegistryError> {
         let strategy = SubjectNameStrategy::RecordNameStrategy(subject.to_owned());
         let schema = get_schema_by_subject(&self.settings, &strategy)
@@ -262,8 +259,8 @@ impl Registry {
         })
     }
 
-    /// Registers a schema under a subject and answers its id; the same text again answers the same id, so that a registry
-    /// that is busy for a moment is asked again, and does not end the registration of an observatory's thousands.
+    /// Registers a schema under a subject and returns its id. Registering the same text again returns the same id, so a
+    /// busy registry is asked again, which keeps it from ending the registration of thousands of schemas.
     pub async fn register(&self, subject: &str, schema: &str) -> Result<u32, RegistryError> {
         insist(|| async {
             let supplied = SuppliedSchema::new(None, SchemaType::Avro, schema.to_owned());
@@ -275,26 +272,25 @@ impl Registry {
         .await
     }
 
-    /// Asks until the registry answers once and then says that it is there, so that `/ready` tells the truth before the
-    /// first message needs a schema.
-    pub async fn wait_until_it_answers(&self, part: &Part) {
+    /// Asks until the registry answers once, so that `/ready` is correct before the first message needs a schema.
+    pub async fn wait_until_it_answers(&self, dependency: &Dependency) {
         let mut backoff = Backoff::default();
         while let Err(error) = self.subjects().await {
-            part.down(crate::chain(&error));
+            dependency.down(crate::chain(&error));
             tokio::time::sleep(backoff.next_wait(None)).await;
         }
-        part.up();
+        dependency.up();
     }
 
-    /// Sorts an error by the registry's own error code (Confluent's: 404xx missing, 409 and 422xx refused). All else,
-    /// a refused login included, is waited for: that loses nothing, skipping would.
+    /// Classifies an error by the registry's own error code (Confluent's: 404xx missing, 409 and 422xx refused).
+    /// Everything else, including a refused login, is waited for: that loses nothing, skipping would.
     fn classify(&self, error: SRCError, what: String) -> RegistryError {
         let raw = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<RawError>());
         match raw.map(|raw| (raw.error_code, raw.message.clone())) {
             Some((40401..=40403, _)) => RegistryError::Missing { what },
             Some((409 | 42201..=42299, reason)) => RegistryError::Refused { what, reason },
             raw => {
-                // Registries say 401 or 40101.
+                // Registries answer 401 or 40101.
                 let code = raw.map(|(code, _)| if code > 9_999 { code / 100 } else { code });
                 let status = [401, 403].into_iter().find(|status| {
                     code == Some(*status) || error.error.contains(&format!("status {status}"))
@@ -304,7 +300,7 @@ impl Registry {
         }
     }
 
-    /// An error that may pass, sorted by who has to act.
+    /// An error that may be transient, classified by who has to act.
     fn unreachable(
         &self,
         status: Option<u32>,
@@ -338,7 +334,7 @@ impl Registry {
     }
 }
 
-/// Whether two texts are the same schema: registries keep white space and the order of keys, or do not.
+/// Whether two texts are the same schema: some registries change white space and the order of keys.
 pub fn is_same_schema(one: &str, other: &str) -> bool {
     if one == other {
         return true;
@@ -347,7 +343,7 @@ pub fn is_same_schema(one: &str, other: &str) -> bool {
     matches!((parsed(one), parsed(other)), (Some(one), Some(other)) if one == other)
 }
 
-/// Asks a registry that does not answer a few times: it may be busy for a moment.
+/// Retries a few times if the registry does not answer: it may be busy.
 async fn insist<T, F>(ask: impl FnMut() -> F) -> Result<T, RegistryError>
 where
     F: Future<Output = Result<T, RegistryError>>,
@@ -361,8 +357,8 @@ where
         .await
 }
 
-/// What is in its slot, or what `fetch` answers: one call fetches, the others wait for it. A failure leaves no trace,
-/// so that the next call asks again and made-up names take no memory.
+/// The cached value, or the result of `fetch`: one call fetches, the others wait for it. A failure is not cached, so
+/// that the next call tries again and invented names take no memory.
 async fn once<K, F>(
     slots: &Slots<K>,
     key: K,

@@ -1,6 +1,6 @@
-//! What operators ask of a registry beyond what the stages need: subjects, versions, compatibility, deletion. Confluent's
-//! API as its documentation has it, with what registries are free in: `null` for an empty list, no reasons beside
-//! "incompatible", a subject without a level of its own answered as missing.
+//! Requests for operators, beyond those of the stages: subjects, versions, compatibility, deletion. They follow
+//! Confluent's API documentation, and tolerate where registries differ: `null` for an empty list, no reasons for
+//! "incompatible", a subject without its own level answered as missing.
 
 use std::sync::Arc;
 
@@ -25,13 +25,13 @@ pub struct VersionedSchema {
     pub schema: String,
 }
 
-/// What the registry says of a schema beside the one that is there.
+/// The registry's judgement of a schema against an existing one.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Judgement {
-    /// Whether the subject's level lets it follow.
+    /// Whether it is compatible at the subject's level.
     #[serde(rename = "is_compatible")]
     pub compatible: bool,
-    /// Why not; some registries keep that to themselves.
+    /// Why not; some registries give no reasons.
     #[serde(default, rename = "messages", deserialize_with = "or_none")]
     pub reasons: Vec<String>,
 }
@@ -50,7 +50,7 @@ struct Refusal {
     message: String,
 }
 
-/// An answer that is none.
+/// An unexpected answer.
 #[derive(Debug, thiserror::Error)]
 enum Odd {
     #[error("it answers {0}")]
@@ -59,7 +59,7 @@ enum Odd {
     NoRegistry,
     #[error("it answers {status}: {message}")]
     Refusal { status: StatusCode, message: String },
-    #[error("its address {0} takes no path")]
+    #[error("its address {0} cannot have a path")]
     Address(String),
 }
 
@@ -73,7 +73,8 @@ where
 }
 
 impl Registry {
-    /// All subjects, sorted. Asked for directly: some registries answer `null` for none, which the crate refuses.
+    /// All subjects, sorted. Requested directly, because some registries answer `null` for none, which the crate
+    /// rejects.
     pub async fn subjects(&self) -> Result<Vec<String>, RegistryError> {
         let found: Option<Vec<String>> = self
             .ask(
@@ -89,7 +90,7 @@ impl Registry {
         Ok(subjects)
     }
 
-    /// A subject's versions, in ascending order; with `deleted` also those that are softly deleted.
+    /// A subject's versions, ascending; with `deleted`, including those that are softly deleted.
     pub async fn versions(&self, subject: &str, deleted: bool) -> Result<Vec<u32>, RegistryError> {
         let query: &[_] = if deleted { &[("deleted", "true")] } else { &[] };
         let what = format!("subject {subject}");
@@ -101,7 +102,7 @@ impl Registry {
         Ok(versions)
     }
 
-    /// A version of a subject; the newest without a number.
+    /// A version of a subject; without a number, the newest.
     pub async fn version(
         &self,
         subject: &str,
@@ -112,8 +113,8 @@ impl Registry {
             .await
     }
 
-    /// The subjects that an id is registered under, deleted ones included; none if the registry cannot say it (the request is
-    /// younger than Confluent's 5.5).
+    /// The subjects that use an id, including deleted ones; none if the registry does not support the request
+    /// (Confluent does since 5.5).
     pub async fn subjects_of_id(&self, id: u32) -> Result<Option<Vec<String>>, RegistryError> {
         #[derive(Deserialize)]
         struct Use {
@@ -159,7 +160,8 @@ impl Registry {
         }
     }
 
-    /// Whether a schema may follow a version of the subject (the newest without a number), by the subject's level.
+    /// Whether a schema is compatible with a version of the subject (without a number, the newest), at the subject's
+    /// level.
     pub async fn judge(
         &self,
         subject: &str,
@@ -180,8 +182,8 @@ impl Registry {
         .await
     }
 
-    /// Deletes a subject with all its versions, and answers which those were. Softly, which leaves the ids to whoever
-    /// reads old records; `forever` takes them, too, from a subject that is softly deleted already.
+    /// Deletes a subject with all its versions, and returns them. A soft deletion keeps the ids for readers of old
+    /// records; `forever` also removes them, from a subject that is already softly deleted.
     pub async fn delete_subject(&self, subject: &str, forever: bool) -> Result<Vec<u32>, RegistryError> {
         let what = format!("subject {subject}");
         let deleted: Option<Vec<u32>> = self
@@ -209,8 +211,8 @@ impl Registry {
             .await
     }
 
-    /// The compatibility level of the registry, or of a subject; none if the subject has none of its own. Some registries
-    /// answer their own level for such a subject, which cannot be told apart.
+    /// The compatibility level of the registry, or of a subject; none if the subject has none of its own. Some
+    /// registries answer their own level for such a subject, which is indistinguishable.
     pub async fn level(&self, subject: Option<&str>) -> Result<Option<String>, RegistryError> {
         let path: Vec<&str> = ["config"].into_iter().chain(subject).collect();
         match self
@@ -262,14 +264,14 @@ impl Registry {
         Err(self.refusal(status, refusal, what))
     }
 
-    /// Each name is one part of the path, whatever characters it has.
+    /// Each name is one segment of the path, whatever its characters.
     fn address(&self, path: &[&str]) -> Option<reqwest::Url> {
         let mut url = reqwest::Url::parse(&self.url).ok()?;
         url.path_segments_mut().ok()?.pop_if_empty().extend(path);
         Some(url)
     }
 
-    /// Sorted as in [`Registry::classify`]; what a later try cannot mend is refused.
+    /// Classified as in [`Registry::classify`]; what a retry cannot fix is refused.
     fn refusal(&self, status: StatusCode, refusal: Option<Refusal>, what: String) -> RegistryError {
         match (status.as_u16(), refusal) {
             (

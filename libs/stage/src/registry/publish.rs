@@ -1,11 +1,8 @@
-//! A schema becomes a subject's latest version, and is checked to be it.
+//! Makes a schema the latest version of its subject, and checks that it is.
 //!
-//! A registry that finds a schema among a subject's older versions answers that version's id and changes nothing: the
-//! registration succeeds, and everybody goes on with the version that is the latest. So the latest is looked at before and
-//! after. A latest version that was made with `--wire-extras` is not replaced by one without them unless that was asked for:
-//! messages of SAL no longer fit such a schema.
-
-use serde_json::Value;
+//! A registry that finds a schema among a subject's older versions returns that version's id and changes nothing: the
+//! registration succeeds, and clients keep using the version that is the latest. Therefore the latest version is read
+//! before and after. The caller can object to a change ([`PublishRules::objection`]).
 
 use super::{Registry, RegistryError, insist, is_same_schema};
 
@@ -20,12 +17,16 @@ pub enum Published {
     Unchanged,
 }
 
+/// An objection to replacing the latest schema (first text) with a new one (second text). It completes the sentence "the
+/// latest schema of subject S …"; `None` allows the change.
+pub type Objection = fn(&str, &str) -> Option<String>;
+
 /// What may be done to a subject beyond adding a version to it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct PublishRules {
-    /// Replace a schema with wire extras by one without.
-    pub drop_wire_extras: bool,
-    /// Where the schema is an older version: delete the newer ones softly, so that it is the latest again. Records that
+    /// Refuses changes that the registry itself would accept.
+    pub objection: Option<Objection>,
+    /// If the schema is an older version, delete the newer ones softly, so that it becomes the latest again. Records that
     /// were written with those can still be read.
     pub make_latest: bool,
 }
@@ -50,11 +51,10 @@ impl Registry {
         if newer.as_ref().is_some_and(Vec::is_empty) {
             return Ok(Published::Unchanged);
         }
-        let lost = lost_wire_extras(&latest.schema, schema);
-        if !lost.is_empty() && !rules.drop_wire_extras {
-            return Err(RegistryError::LosesWireExtras {
+        if let Some(objection) = rules.objection.and_then(|object| object(&latest.schema, schema)) {
+            return Err(RegistryError::Objection {
                 subject: subject.to_owned(),
-                lost: lost.join(", "),
+                objection,
             });
         }
         match newer {
@@ -128,30 +128,4 @@ fn not_latest(subject: &str, newer: Vec<u32>) -> RegistryError {
         subject: subject.to_owned(),
         newer,
     }
-}
-
-/// What only wire extras keep of the latest schema's, if the new one has none.
-fn lost_wire_extras(latest: &str, new: &str) -> Vec<String> {
-    let (Ok(latest), Ok(new)) = (
-        serde_json::from_str::<Value>(latest),
-        serde_json::from_str::<Value>(new),
-    ) else {
-        return Vec::new();
-    };
-    if !sal::avro::has_wire_extras(&latest) || sal::avro::has_wire_extras(&new) {
-        return Vec::new();
-    }
-    let names = |schema: &Value| -> Vec<String> {
-        let fields = schema.get("fields").and_then(Value::as_array);
-        let names = fields
-            .into_iter()
-            .flatten()
-            .filter_map(|field| field.get("name")?.as_str());
-        names.map(str::to_owned).collect()
-    };
-    let kept = names(&new);
-    let mut lost = names(&latest);
-    lost.retain(|name| !kept.contains(name));
-    lost.push("the SAL types of its fields".to_owned());
-    lost
 }

@@ -1,5 +1,5 @@
-//! Log lines: lower case, fields instead of interpolation, to stderr, so that stdout stays a program's output. Whatever
-//! is logged, a line stays one line, and no value reaches a terminal's controls (see [`crate::sanitize`]).
+//! Log lines: lower case, fields instead of interpolation, to stderr, so that stdout stays a program's output. A log
+//! line is always one line, and no value controls a terminal (see [`crate::sanitize`]).
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::fmt;
@@ -21,7 +21,7 @@ use crate::stderr;
 /// The log filter cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "--log-level {filter:?} is no filter; expected one of error, warn, info, debug, trace or target=level pairs"
+    "--log-level {filter:?} is not a filter; expected one of error, warn, info, debug, trace or target=level pairs"
 )]
 pub struct LogError {
     filter: String,
@@ -29,7 +29,7 @@ pub struct LogError {
     source: tracing_subscriber::filter::ParseError,
 }
 
-/// Held until the process ends; then its last lines leave.
+/// Held until the process ends; dropping it writes the last lines.
 #[derive(Debug)]
 #[must_use = "dropped at the end of main, it waits for the last lines"]
 pub struct Logging(());
@@ -54,8 +54,8 @@ pub fn init_logging(args: &ServiceArgs) -> Result<Logging, LogError> {
     Ok(Logging(()))
 }
 
-/// A panic is a line like others: the standard library's own report would wait for a pipe that nobody reads, and the
-/// process with it.
+/// Logs a panic like any other line: the standard library's own report would wait for a pipe that nobody reads, and so
+/// would the process.
 fn log_panic(panic: &PanicHookInfo<'_>) {
     let thread = std::thread::current();
     let place = panic.location().map(ToString::to_string);
@@ -93,8 +93,8 @@ where
     }
 }
 
-/// Fields as `tracing_subscriber` writes them, `name=value`, but [`Printable`]: of itself it writes a displayed value as
-/// it is, line breaks included.
+/// Fields as `tracing_subscriber` writes them, `name=value`, but [`Printable`]: it writes displayed values unchanged,
+/// including line breaks.
 struct PrintableFields;
 
 impl<'w> FormatFields<'w> for PrintableFields {
@@ -140,7 +140,7 @@ impl Visit for Line<'_> {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        // Where a line of the crate `log` came from.
+        // The origin of a line of the crate `log`.
         if field.name().starts_with("log.") || self.written.is_err() {
             return;
         }
@@ -148,7 +148,7 @@ impl Visit for Line<'_> {
     }
 }
 
-/// Escapes in JSON what JSON itself does not ask for. Each event is one write.
+/// Escapes in JSON what JSON itself does not require. Each event is one write.
 struct PrintableJson<W>(W);
 
 impl<W: io::Write> io::Write for PrintableJson<W> {

@@ -1,12 +1,13 @@
-//! A process's life: logging, signals, the port that it is watched by, and the drain at its end.
+//! The life of a process: logging, signals, the monitoring port, and the drain at the end. `process.rs` goes through it:
 //!
 //! ```text
-//! Service::embedded → configuration checked → open binds the port → the stage runs → SIGTERM or SIGINT sets Shutdown
-//!   → workers drain → after the deadline Shutdown gives up → exit code says whether it was graceful
-//!   → what still hangs a few seconds later is ended from outside (`watchdog.rs`)
+//! logging → Service::embedded → configuration checked → open binds the port → the stage runs
+//!   → SIGTERM or SIGINT sets Shutdown → workers drain → after the deadline Shutdown gives up → exit code
+//!   → what still hangs a few seconds later is killed (`watchdog.rs`)
 //! ```
 
 mod logging;
+mod process;
 mod readiness;
 mod server;
 mod shutdown;
@@ -16,31 +17,32 @@ mod watchdog;
 #[cfg(test)]
 pub(crate) use logging::tests::logged_by;
 pub use logging::{LogError, Logging, init_logging};
-pub use readiness::{Part, Readiness};
+pub use process::{Ending, StageProcess, failed, invalid, run_command};
+pub use readiness::{Dependency, Readiness};
 pub use server::ServerError;
 pub use shutdown::{Shutdown, wait_for_signal};
-pub use waits::{SharedPart, Wait};
+pub use waits::{SharedDependency, Wait};
 
 use std::net::SocketAddr;
 
 use crate::config::ServiceArgs;
 use crate::metrics::log_lines_dropped;
 
-/// What a running stage shares with the outside.
+/// The interface of a running stage to its process.
 #[derive(Debug, Clone)]
 pub struct Service {
-    /// Set when the process is to end.
+    /// Set when the process has to end.
     pub shutdown: Shutdown,
-    /// What `/ready` answers.
+    /// The state shown by `/ready`.
     pub readiness: Readiness,
-    /// What `/metrics` shows.
+    /// The metrics shown by `/metrics`.
     pub metrics: prometheus::Registry,
-    /// Where the three paths are served; `None` when embedded.
+    /// The address of the three paths; `None` when embedded.
     pub address: Option<SocketAddr>,
 }
 
 impl Service {
-    /// The sum of a counter over its labels, for who runs a stage in its own process. Zero where there is none of that name.
+    /// The sum of a counter over its labels, for programs that embed a stage. Zero if there is none of that name.
     pub fn count(&self, name: &str) -> u64 {
         let families = self.metrics.gather();
         let family = families.iter().find(|family| family.name() == name);
@@ -51,7 +53,7 @@ impl Service {
             .sum()
     }
 
-    /// Binds the port, serves the three paths on it, turns SIGTERM and SIGINT into a drain, and sees to it that the process
+    /// Binds the port, serves the three paths, turns SIGTERM and SIGINT into a drain, and makes sure that the process
     /// ends soon after the drain's deadline.
     ///
     /// Call it on a tokio runtime, after the whole configuration has been checked.
@@ -64,18 +66,18 @@ impl Service {
         Ok(())
     }
 
-    /// An embedded service, opened at once: for stages that check their whole configuration before.
+    /// An embedded service, opened at once: for stages that have checked their whole configuration.
     pub async fn start(args: &ServiceArgs) -> Result<Self, ServerError> {
         let mut service = Self::embedded(args);
         service.open(args).await?;
         Ok(service)
     }
 
-    /// A service without a port and without signals yet: the demo and tests leave it at that.
+    /// A service without a port or signals, as the demo and tests use it.
     pub fn embedded(args: &ServiceArgs) -> Self {
         let metrics = prometheus::Registry::new();
         if let Some(dropped) = log_lines_dropped() {
-            // The registry is new: nothing in it has the name.
+            // The registry is new, so that the name is not taken.
             let _ = metrics.register(Box::new(dropped.clone()));
         }
         Self {

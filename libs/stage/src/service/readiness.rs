@@ -1,24 +1,24 @@
-//! What `/ready` answers: ready once every named part is, and else which one is missing and why; beside it remarks, of what
-//! works and should be looked at all the same.
+//! The answer of `/ready`: ready once every dependency is available, otherwise which one is missing and why. Remarks add
+//! what works but needs attention.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-/// The least time between two log lines about a part that stays away for another reason than before.
-const SAY_EVERY: Duration = Duration::from_secs(30);
+/// The minimum time between two log lines about a dependency whose reason changes while it is unavailable.
+const MIN_LOG_INTERVAL: Duration = Duration::from_secs(30);
 
-/// The parts that a stage waits for: broker, registry, database.
+/// The dependencies of a stage: broker, registry, database.
 #[derive(Debug, Clone, Default)]
 pub struct Readiness {
-    parts: Arc<Mutex<BTreeMap<&'static str, State>>>,
+    dependencies: Arc<Mutex<BTreeMap<&'static str, State>>>,
     remarks: Arc<Mutex<BTreeMap<(&'static str, String), Remark>>>,
 }
 
-/// The most remarks that are kept: their texts come from outside.
+/// The number of remarks is limited because their texts come from outside.
 const MAX_REMARKS: usize = 64;
 
-/// Of a part, by what tells it from its others.
+/// A remark on a dependency, which its key tells from the others.
 #[derive(Debug)]
 struct Remark {
     text: String,
@@ -26,42 +26,42 @@ struct Remark {
     lasts: Duration,
 }
 
-/// Of a part.
+/// The state of a dependency.
 #[derive(Debug)]
 struct State {
-    /// Why it is missing; none while it is there.
+    /// Why it is missing; none while it is available.
     why: Option<String>,
-    /// When the log said so last.
-    said: Option<Instant>,
+    /// When that was last logged.
+    logged: Option<Instant>,
 }
 
-/// One part, held by the code that knows its state.
+/// A dependency, held by the code that knows its state.
 #[derive(Debug, Clone)]
-pub struct Part {
+pub struct Dependency {
     readiness: Readiness,
     name: &'static str,
 }
 
 impl Readiness {
-    /// Names a part; it is missing until it says otherwise.
-    pub fn part(&self, name: &'static str) -> Part {
+    /// Adds a dependency. It is missing until [`Dependency::up`].
+    pub fn dependency(&self, name: &'static str) -> Dependency {
         let unseen = State {
             why: Some("not yet seen".to_owned()),
-            said: None,
+            logged: None,
         };
         self.lock().insert(name, unseen);
-        Part {
+        Dependency {
             readiness: self.clone(),
             name,
         }
     }
 
-    /// Whether all parts are there.
+    /// Whether all dependencies are available.
     pub fn is_ready(&self) -> bool {
         self.lock().values().all(|state| state.why.is_none())
     }
 
-    /// Each missing part and why, in the order of their names.
+    /// Each missing dependency and why, in the order of their names.
     pub fn missing(&self) -> Vec<(&'static str, String)> {
         self.lock()
             .iter()
@@ -69,31 +69,31 @@ impl Readiness {
             .collect()
     }
 
-    /// The remarks that last, each with its part and its age.
+    /// The current remarks, each with its dependency and its age.
     pub fn remarks(&self) -> Vec<(&'static str, String, Duration)> {
         let mut remarks = crate::lock(&self.remarks);
         remarks.retain(|_, remark| remark.since.elapsed() < remark.lasts);
         remarks
             .iter()
-            .map(|((part, _), remark)| (*part, remark.text.clone(), remark.since.elapsed()))
+            .map(|((dependency, _), remark)| (*dependency, remark.text.clone(), remark.since.elapsed()))
             .collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, State>> {
-        crate::lock(&self.parts)
+        crate::lock(&self.dependencies)
     }
 }
 
-impl Part {
-    /// Another part of the same process, which is there until it says otherwise.
-    pub fn beside(&self, name: &'static str) -> Part {
-        let part = self.readiness.part(name);
-        part.up();
-        part
+impl Dependency {
+    /// Another dependency of the same process, available until [`Dependency::down`].
+    pub fn beside(&self, name: &'static str) -> Dependency {
+        let dependency = self.readiness.dependency(name);
+        dependency.up();
+        dependency
     }
 
-    /// Something to be looked at though the part works: `/ready` says it for so long, and stays ready. A later remark with
-    /// the same key takes the place of the earlier.
+    /// Notes something that needs attention although the dependency works: `/ready` shows it for the time `lasts`, and stays
+    /// ready. A later remark with the same key replaces the earlier one.
     pub fn remark(&self, key: &str, text: String, lasts: Duration) {
         let remark = Remark {
             text,
@@ -111,36 +111,36 @@ impl Part {
         }
     }
 
-    /// The part answers.
+    /// It answers.
     pub fn up(&self) {
         let up = State {
             why: None,
-            said: None,
+            logged: None,
         };
         let before = self.readiness.lock().insert(self.name, up);
         if before.is_some_and(|before| before.why.is_some()) {
-            tracing::info!(part = self.name, "part is there");
+            tracing::info!(part = self.name, "dependency is available");
         }
     }
 
-    /// The part is away; `why` is shown by `/ready`.
+    /// It is unavailable; `/ready` shows why.
     pub fn down(&self, why: impl Into<String>) {
         let why = why.into();
-        let mut parts = self.readiness.lock();
-        let before = parts.remove(self.name);
+        let mut dependencies = self.readiness.lock();
+        let before = dependencies.remove(self.name);
         let is_news = before
             .as_ref()
             .is_none_or(|before| before.why.as_ref() != Some(&why));
-        let said = before.and_then(|before| before.said);
-        let say = is_news && said.is_none_or(|said| said.elapsed() >= SAY_EVERY);
+        let logged = before.and_then(|before| before.logged);
+        let is_logged = is_news && logged.is_none_or(|logged| logged.elapsed() >= MIN_LOG_INTERVAL);
         let state = State {
             why: Some(why.clone()),
-            said: if say { Some(Instant::now()) } else { said },
+            logged: if is_logged { Some(Instant::now()) } else { logged },
         };
-        parts.insert(self.name, state);
-        drop(parts);
-        if say {
-            tracing::warn!(part = self.name, why, "part is away");
+        dependencies.insert(self.name, state);
+        drop(dependencies);
+        if is_logged {
+            tracing::warn!(part = self.name, why, "dependency is unavailable");
         }
     }
 }
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn a_remark_lasts_for_its_time_and_is_no_reason_to_be_missing() {
         let readiness = Readiness::default();
-        let kafka = readiness.part("kafka");
+        let kafka = readiness.dependency("kafka");
         kafka.up();
         kafka.remark("retention t", "3 messages".to_owned(), Duration::from_secs(60));
         kafka.remark("retention t", "5 messages".to_owned(), Duration::from_secs(60));
@@ -167,9 +167,9 @@ mod tests {
     }
 
     #[test]
-    fn ready_when_every_part_is_up() {
+    fn ready_when_every_dependency_is_up() {
         let readiness = Readiness::default();
-        let (kafka, registry) = (readiness.part("kafka"), readiness.part("registry"));
+        let (kafka, registry) = (readiness.dependency("kafka"), readiness.dependency("registry"));
         kafka.up();
         assert!(!readiness.is_ready());
         assert_eq!(readiness.missing(), [("registry", "not yet seen".to_owned())]);

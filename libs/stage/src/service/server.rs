@@ -1,4 +1,4 @@
-//! The port that a process is watched by: `/metrics` for Prometheus, `/ready` and `/live` for Kubernetes' probes.
+//! The monitoring port of a process: `/metrics` for Prometheus, `/ready` and `/live` for Kubernetes' probes.
 
 use std::net::SocketAddr;
 
@@ -14,7 +14,7 @@ use super::Service;
 use crate::config::ServiceArgs;
 use crate::sanitize::Printable;
 
-/// The port could not be opened.
+/// The port cannot be opened.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}; is another process there? (--prometheus-port 0 takes a free one)")]
 pub struct ServerError {
@@ -23,7 +23,7 @@ pub struct ServerError {
     source: std::io::Error,
 }
 
-/// Binds and serves until the process ends; answers where.
+/// Binds the port and serves until the process ends. Returns the address.
 pub(super) async fn serve(args: &ServiceArgs, service: &Service) -> Result<SocketAddr, ServerError> {
     let address = SocketAddr::new(args.prometheus_host, args.prometheus_port);
     let failed = |source| ServerError { address, source };
@@ -46,7 +46,7 @@ pub(super) async fn serve(args: &ServiceArgs, service: &Service) -> Result<Socke
 async fn metrics(State(service): State<Service>) -> impl IntoResponse {
     let mut text = Vec::new();
     let mut families = service.metrics.gather();
-    // Topics are labels, and a broker may call them what it likes. The encoder escapes what would end the label only.
+    // Topics are labels, and their names come from the broker. The encoder escapes only what would end the label.
     let metrics = families.iter_mut().flat_map(|family| family.mut_metric());
     for label in metrics.flat_map(|metric| metric.mut_label()) {
         let value = Printable(label.value()).to_string();
@@ -61,7 +61,8 @@ async fn metrics(State(service): State<Service>) -> impl IntoResponse {
     }
 }
 
-/// 200 when every part is there and the process is not ending; else 503 and one line a missing part. Remarks follow in either.
+/// 200 when every dependency is available and the process is not ending; otherwise 503 and one line for each that is
+/// missing. Remarks follow in either case.
 async fn ready(State(service): State<Service>) -> impl IntoResponse {
     let mut missing = service.readiness.missing();
     if service.shutdown.is_set() {
@@ -71,19 +72,21 @@ async fn ready(State(service): State<Service>) -> impl IntoResponse {
         .readiness
         .remarks()
         .iter()
-        .map(|(part, text, age)| format!("{part}: {} ({} s ago)\n", Printable(text), age.as_secs()))
+        .map(|(dependency, text, age)| {
+            format!("{dependency}: {} ({} s ago)\n", Printable(text), age.as_secs())
+        })
         .collect();
     if missing.is_empty() {
         return (StatusCode::OK, format!("ready\n{remarks}"));
     }
     let lines: String = missing
         .iter()
-        .map(|(part, why)| format!("waiting for {part}: {}\n", Printable(why)))
+        .map(|(dependency, why)| format!("waiting for {dependency}: {}\n", Printable(why)))
         .collect();
     (StatusCode::SERVICE_UNAVAILABLE, lines + &remarks)
 }
 
-/// 200 as long as the process is not ending because of an error.
+/// 200 unless the process is ending because of an error.
 async fn live(State(service): State<Service>) -> impl IntoResponse {
     if service.shutdown.has_failed() {
         (StatusCode::SERVICE_UNAVAILABLE, "failed\n")
@@ -100,7 +103,7 @@ mod tests {
     async fn serves_metrics_and_says_what_is_missing() {
         let args = ServiceArgs::default();
         let service = Service::embedded(&args);
-        let kafka = service.readiness.part("kafka");
+        let kafka = service.readiness.dependency("kafka");
         let counter = prometheus::IntCounter::new("lines_total", "lines").unwrap();
         service.metrics.register(Box::new(counter.clone())).unwrap();
         counter.inc_by(3);
@@ -141,7 +144,7 @@ mod tests {
     async fn what_others_wrote_is_shown_escaped() {
         let args = ServiceArgs::default();
         let service = Service::embedded(&args);
-        service.readiness.part("registry").down(HOSTILE);
+        service.readiness.dependency("registry").down(HOSTILE);
         let labels = prometheus::IntGaugeVec::new(prometheus::Opts::new("lag", "lag"), &["topic"]).unwrap();
         service.metrics.register(Box::new(labels.clone())).unwrap();
         labels.with_label_values(&[HOSTILE]).set(7);

@@ -1,4 +1,4 @@
-//! The end of a process: asked for once, drained within a deadline, then given up.
+//! The shutdown of a process: requested once, drained within a deadline, then given up.
 
 use std::io;
 use std::sync::Arc;
@@ -10,18 +10,18 @@ use tokio::sync::watch;
 
 use super::watchdog;
 
-/// Whether the process is to end. Cheap to clone; every thread and task holds one.
+/// Whether the process has to end. Cheap to clone; every thread and task holds one.
 #[derive(Debug, Clone)]
 pub struct Shutdown {
     asked: Arc<watch::Sender<Option<Instant>>>,
     failed: Arc<AtomicBool>,
     drain: Duration,
-    /// Of a generation: whether it is over. The process goes on then.
+    /// For a generation: whether it is over. The process continues.
     abandoned: Option<Arc<watch::Sender<bool>>>,
 }
 
 impl Shutdown {
-    /// Nothing asked yet; a drain may take `drain`.
+    /// Not requested yet; a drain may take `drain`.
     pub fn new(drain: Duration) -> Self {
         Self {
             asked: Arc::new(watch::Sender::new(None)),
@@ -31,8 +31,8 @@ impl Shutdown {
         }
     }
 
-    /// For clients and threads that may end before the process does, and be followed by others. What it is told, the process is
-    /// told, except for [`Shutdown::abandon`].
+    /// For clients and threads that may end before the process and be replaced. Everything except [`Shutdown::abandon`]
+    /// applies to the whole process.
     pub fn generation(&self) -> Self {
         Self {
             abandoned: Some(Arc::new(watch::Sender::new(false))),
@@ -40,7 +40,7 @@ impl Shutdown {
         }
     }
 
-    /// Ends a generation without a drain. What is no generation ends the process, with an error.
+    /// Ends a generation without a drain. Outside a generation, the process ends with an error.
     pub fn abandon(&self) {
         match &self.abandoned {
             Some(abandoned) => drop(abandoned.send_replace(true)),
@@ -48,53 +48,53 @@ impl Shutdown {
         }
     }
 
-    /// Whether the generation was given up.
+    /// Whether the generation was abandoned.
     pub fn is_abandoned(&self) -> bool {
         self.abandoned
             .as_ref()
             .is_some_and(|abandoned| *abandoned.borrow())
     }
 
-    /// Asks the process to drain and end. The first call sets the deadline.
+    /// Requests the process to drain and end. The first call sets the deadline.
     pub fn ask(&self) {
         self.asked
             .send_if_modified(|at| at.is_none() && at.replace(Instant::now()).is_none());
     }
 
-    /// The same because of an error: the exit code will say so.
+    /// The same because of an error, which the exit code shows.
     pub fn fail(&self) {
         self.failed.store(true, Ordering::Relaxed);
         self.ask();
     }
 
-    /// Held by a thread that others wait for: a panic in it ends the process, which would otherwise stay in its group and do
-    /// nothing.
+    /// Held by a thread that others wait for: a panic in it ends the process, which would otherwise stay in its group
+    /// and do nothing.
     pub fn fail_on_panic(&self) -> FailOnPanic<'_> {
         FailOnPanic(self)
     }
 
-    /// Whether the end was asked for because of an error.
+    /// Whether the shutdown was requested because of an error.
     pub fn has_failed(&self) -> bool {
         self.failed.load(Ordering::Relaxed)
     }
 
-    /// Whether the end was asked for.
+    /// Whether the shutdown was requested.
     pub fn is_set(&self) -> bool {
         self.is_abandoned() || self.asked.borrow().is_some()
     }
 
-    /// Whether the drain has passed its deadline: what has not finished now stays uncommitted and is read again by
-    /// the next process.
+    /// Whether the drain has passed its deadline: unfinished messages stay uncommitted and are read again by the next
+    /// process.
     pub fn given_up(&self) -> bool {
         self.is_abandoned() || self.asked.borrow().is_some_and(|at| at.elapsed() >= self.drain)
     }
 
-    /// When the drain is given up; none as long as no end was asked for.
+    /// The drain's deadline; none before the shutdown is requested.
     pub(super) fn deadline(&self) -> Option<Instant> {
         (*self.asked.borrow()).and_then(|at| at.checked_add(self.drain))
     }
 
-    /// Resolves when the end is asked for.
+    /// Resolves when the shutdown is requested.
     pub async fn wait(&self) {
         let mut asked = self.asked.subscribe();
         let abandoned = async {
@@ -109,9 +109,9 @@ impl Shutdown {
         }
     }
 
-    /// Blocks this thread for `time`, or until the drain is given up; says whether it waited to the end.
+    /// Blocks this thread for `time`. False if the drain was given up first.
     pub fn wait_unless_given_up(&self, time: Duration) -> bool {
-        // Short steps: a drain's deadline is seconds away, and waits are rare and long.
+        // Short steps suffice: a drain's deadline is seconds away, and waits are rare and long.
         const STEP: Duration = Duration::from_millis(20);
         let end = Instant::now() + time;
         loop {
@@ -125,7 +125,7 @@ impl Shutdown {
         }
     }
 
-    /// From this call on, an end that was asked for ends the process (exit code 1) a few seconds after the drain's deadline,
+    /// From this call on, a requested shutdown ends the process (exit code 1) a few seconds after the drain's deadline,
     /// even if its threads hang. For a process of its own, not for a service within another program.
     pub fn end_process_after_deadline(&self) {
         if let Err(error) = watchdog::watch(self, watchdog::GRACE) {
@@ -133,7 +133,8 @@ impl Shutdown {
         }
     }
 
-    /// SIGTERM and SIGINT ask for the end, from this call on; a second signal ends the process at once. Within a runtime.
+    /// From this call on, SIGTERM and SIGINT request the shutdown; a second signal ends the process at once. Call it
+    /// within a runtime.
     pub fn ask_on_signals(&self) {
         let shutdown = self.clone();
         let mut signals = match Signals::listen() {
@@ -176,12 +177,12 @@ impl Drop for FailOnPanic<'_> {
 pub async fn wait_for_signal() {
     match Signals::listen() {
         Ok(mut signals) => signals.next().await,
-        // Then they end the process by themselves.
+        // Then the signals end the process by default.
         Err(_) => std::future::pending().await,
     }
 }
 
-/// SIGTERM and SIGINT. None is lost between two waits for the next one, as it would be with a listener for each.
+/// SIGTERM and SIGINT. None is lost between two waits, as would happen with a listener for each wait.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,

@@ -1,16 +1,16 @@
-//! A part of `/ready` that several threads wait for, each for a reason of its own: it is there again when none of them
-//! waits any more, and not when one of them got its answer.
+//! A dependency that several threads wait for, each for its own reason. It is available again when none of them waits,
+//! not when the first of them got its answer.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
-use super::Part;
+use super::Dependency;
 use crate::lock;
 
-/// The part, shared by all who wait for it.
+/// A dependency, shared by all that wait for it.
 #[derive(Debug, Clone)]
-pub struct SharedPart {
-    part: Part,
+pub struct SharedDependency {
+    dependency: Dependency,
     reasons: Arc<Mutex<Reasons>>,
 }
 
@@ -21,29 +21,28 @@ struct Reasons {
     waiting: BTreeMap<u64, String>,
 }
 
-/// One that waits. Dropped, it waits no more; the part stays as it is until somebody says that it is
-/// [up](SharedPart::up).
+/// One wait. It ends when it is dropped; the dependency keeps its state until it is [up](SharedDependency::up).
 #[derive(Debug)]
 pub struct Wait {
-    shared: SharedPart,
+    shared: SharedDependency,
     number: u64,
 }
 
-impl SharedPart {
-    /// Nobody waits for the part yet.
-    pub fn new(part: Part) -> Self {
+impl SharedDependency {
+    /// Nothing waits for it yet.
+    pub fn new(dependency: Dependency) -> Self {
         Self {
-            part,
+            dependency,
             reasons: Arc::default(),
         }
     }
 
-    /// The part itself.
-    pub fn part(&self) -> &Part {
-        &self.part
+    /// The dependency itself.
+    pub fn dependency(&self) -> &Dependency {
+        &self.dependency
     }
 
-    /// Somebody begins to wait.
+    /// Begins a wait.
     pub fn wait(&self) -> Wait {
         let mut reasons = lock(&self.reasons);
         reasons.next += 1;
@@ -53,32 +52,32 @@ impl SharedPart {
         }
     }
 
-    /// The part answers. It is there, unless somebody waits for something else of it.
+    /// It answers: it is available, unless something else waits for it.
     pub fn up(&self) {
         self.show(&lock(&self.reasons));
     }
 
-    /// Under the lock, so that two threads show their states in the order in which they changed them.
+    /// Called under the lock, so that two threads publish their changes in the order in which they made them.
     fn show(&self, reasons: &Reasons) {
         match reasons.waiting.values().next() {
-            None => self.part.up(),
-            Some(first) if reasons.waiting.len() == 1 => self.part.down(first.as_str()),
+            None => self.dependency.up(),
+            Some(first) if reasons.waiting.len() == 1 => self.dependency.down(first.as_str()),
             Some(first) => self
-                .part
+                .dependency
                 .down(format!("{first} (and {} more)", reasons.waiting.len() - 1)),
         }
     }
 }
 
 impl Wait {
-    /// It waits because of this.
+    /// Gives the reason of the wait.
     pub fn because(&self, why: impl Into<String>) {
         let mut reasons = lock(&self.shared.reasons);
         reasons.waiting.insert(self.number, why.into());
         self.shared.show(&reasons);
     }
 
-    /// It has its answer: the part is there, unless others wait.
+    /// Ends the wait with an answer: the dependency is available, unless others wait.
     pub fn answered(self) {
         let shared = self.shared.clone();
         drop(self);
@@ -103,16 +102,16 @@ mod tests {
     #[test]
     fn one_answer_does_not_end_the_wait_of_another() {
         let readiness = Readiness::default();
-        let part = SharedPart::new(readiness.part("registry"));
-        part.up();
-        let (first, second) = (part.wait(), part.wait());
+        let dependency = SharedDependency::new(readiness.dependency("registry"));
+        dependency.up();
+        let (first, second) = (dependency.wait(), dependency.wait());
         first.because("id 1");
         second.because("id 2");
         assert_eq!(
             readiness.missing(),
             [("registry", "id 1 (and 1 more)".to_owned())]
         );
-        part.up();
+        dependency.up();
         assert!(!readiness.is_ready());
         first.answered();
         assert_eq!(readiness.missing(), [("registry", "id 2".to_owned())]);
@@ -121,14 +120,14 @@ mod tests {
     }
 
     #[test]
-    fn who_gives_up_leaves_the_part_as_it_is_until_it_answers() {
+    fn giving_up_leaves_the_dependency_unavailable_until_it_answers() {
         let readiness = Readiness::default();
-        let part = SharedPart::new(readiness.part("registry"));
-        let wait = part.wait();
+        let dependency = SharedDependency::new(readiness.dependency("registry"));
+        let wait = dependency.wait();
         wait.because("away");
         drop(wait);
         assert!(!readiness.is_ready());
-        part.up();
+        dependency.up();
         assert!(readiness.is_ready());
     }
 }

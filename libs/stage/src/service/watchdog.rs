@@ -1,6 +1,6 @@
-//! The deadline of a stop, kept by a thread of its own: a process that is told to end does end, whatever its other threads
-//! wait for. A call into librdkafka can wait for ever (a consumer's close, a client's destruction), and no thread can be taken
-//! out of that.
+//! The deadline of a stop, enforced by a separate thread: a process that has to end does end, whatever its other
+//! threads wait for. A call into librdkafka can hang (a consumer's close, a client's destruction), and a thread cannot
+//! be taken out of it.
 
 use std::io;
 use std::thread;
@@ -10,25 +10,24 @@ use tokio::runtime::Builder;
 
 use super::Shutdown;
 
-/// What a process has after its drain's deadline, for the last commit and for closing its clients. With the default
+/// The time after the drain's deadline for the last commit and for closing the clients. With the default
 /// `--drain-timeout` it stays below the 30 s that Kubernetes waits.
 pub(super) const GRACE: Duration = Duration::from_secs(5);
-/// For the last log line; stderr itself may be what hangs.
+/// The time for the last log line; stderr itself may be what hangs.
 const LAST_WORDS: Duration = Duration::from_millis(500);
-/// For what libraries do at a process's exit.
+/// The time for libraries' exit handlers.
 const EXIT: Duration = Duration::from_secs(2);
 
-/// Ends this process with exit code 1 if it is still there `grace` after the drain's deadline.
+/// Ends this process with exit code 1 if it is still running `grace` after the drain's deadline.
 ///
-/// For a process that is nothing but this service: whoever runs stages inside a process of its own waits for them by
-/// itself.
+/// For a process that only runs this service: a program that embeds stages waits for them itself.
 pub(super) fn watch(shutdown: &Shutdown, grace: Duration) -> io::Result<()> {
-    // Without drivers and workers: it depends on no other thread.
+    // Without drivers and workers, it does not depend on other threads.
     let runtime = Builder::new_current_thread().build()?;
     let shutdown = shutdown.clone();
     let watch = move || {
         runtime.block_on(shutdown.wait());
-        // Without an end in sight there is nothing to watch.
+        // Without a deadline there is nothing to watch.
         let Some(end) = shutdown.deadline().and_then(|at| at.checked_add(grace)) else {
             return;
         };
@@ -42,7 +41,7 @@ pub(super) fn watch(shutdown: &Shutdown, grace: Duration) -> io::Result<()> {
 }
 
 fn end_process() -> ! {
-    // Threads of their own: neither a log that nobody reads nor a library's hook may hold this one.
+    // In separate threads: neither a log that nobody reads nor a library's hook may block this one.
     let _ = thread::Builder::new().spawn(|| {
         tracing::error!(
             "still stopping after the drain's deadline; ending at once, what was not committed is read again"
@@ -64,7 +63,7 @@ mod tests {
 
     const CHILD: &str = "WATCHDOG_TEST_CHILD";
 
-    /// Not a test by itself: what the test below runs as a process that hangs while it stops.
+    /// Not a test by itself: the test below runs it as a process that hangs while it stops.
     #[test]
     fn hangs_when_it_is_a_child() {
         let Ok(drain) = std::env::var(CHILD) else { return };

@@ -1,4 +1,4 @@
-//! A consumer group of the tests: an intake whose workers can be held up and note what they see, on any broker.
+//! A consumer group for tests: an intake whose workers can be held up and record what they see, on any broker.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 use std::collections::HashMap;
@@ -23,9 +23,9 @@ use stage::service::{Service, Shutdown};
 pub(crate) const TOPIC: &str = "in";
 /// A message with which the worker of a test panics.
 pub(crate) const BUG: &[u8] = b"bug";
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What all workers of a test have finished: how often each message was seen, by its value.
+/// What all workers of a test have finished: how often each value was seen.
 #[derive(Clone, Default)]
 pub(crate) struct Seen {
     pub(crate) counts: Arc<Mutex<HashMap<Vec<u8>, u32>>>,
@@ -59,11 +59,11 @@ impl<'m> Worker<'m> for HeldWorker<'m> {
 
     fn tick(&mut self) -> Result<(), WorkerError> {
         if !self.seen.held.load(Ordering::Relaxed) {
-            for taken in self.waiting.drain(..) {
-                let value = taken.message.payload().unwrap_or_default().to_vec();
+            for consumed in self.waiting.drain(..) {
+                let value = consumed.message.payload().unwrap_or_default().to_vec();
                 assert_ne!(value, BUG, "what a bug in a worker does");
                 *self.seen.counts.lock().unwrap().entry(value).or_default() += 1;
-                taken.receipt.finish();
+                consumed.receipt.finish();
             }
         }
         Ok(())
@@ -71,7 +71,7 @@ impl<'m> Worker<'m> for HeldWorker<'m> {
 
     fn drain(&mut self) -> Result<(), WorkerError> {
         self.tick()?;
-        self.waiting.retain(|taken| !taken.receipt.is_revoked());
+        self.waiting.retain(|consumed| !consumed.receipt.is_revoked());
         Ok(())
     }
 }
@@ -111,7 +111,7 @@ impl Consumer {
         Self::start_and_close_after(broker, seen, change, || ())
     }
 
-    /// When its run is over, it waits for `wait` before it closes the consumer.
+    /// After its run it waits for `wait` before it closes the consumer.
     pub(crate) fn start_and_close_after(
         broker: &Broker,
         seen: &Seen,
@@ -140,9 +140,9 @@ impl Consumer {
         options.workers = 2;
         options.commit_interval = Duration::from_millis(50);
         change(&mut options);
-        let reporter = Reporter::new(metrics.clone(), service.readiness.part("kafka"));
+        let reporter = Reporter::new(metrics.clone(), service.readiness.dependency("kafka"));
         let (seen, shutdown) = (seen.clone(), service.shutdown.clone());
-        let patience = options.stuck_timeout;
+        let stuck_timeout = options.stuck_timeout;
         let wait = Mutex::new(Some(wait));
         let run = move |shutdown: &Shutdown, say: &dyn Fn(Result<(), IntakeError>)| {
             let intake = Intake::new(options.clone(), reporter.renewed()).unwrap();
@@ -154,7 +154,14 @@ impl Consumer {
         };
         let of_generations = metrics.clone();
         let thread = std::thread::spawn(move || {
-            run_generations(&shutdown, &of_generations, patience, run, IntakeError::remake).unwrap();
+            run_generations(
+                &shutdown,
+                &of_generations,
+                stuck_timeout,
+                run,
+                IntakeError::remake,
+            )
+            .unwrap();
         });
         Self {
             service,
@@ -183,7 +190,7 @@ pub(crate) fn produce_to(broker: &Broker, topic: &str, values: std::ops::Range<u
         let payload = format!("{value:0bytes$}");
         send(&producer, topic, payload.as_bytes());
     }
-    producer.flush(PATIENCE).unwrap();
+    producer.flush(TIMEOUT).unwrap();
 }
 
 pub(crate) fn send(producer: &BaseProducer, topic: &str, payload: &[u8]) {
@@ -202,14 +209,14 @@ pub(crate) fn committed(broker: &Broker) -> Offset {
         .unwrap();
     let mut list = TopicPartitionList::new();
     list.add_partition(TOPIC, 0);
-    let committed = consumer.committed_offsets(list, PATIENCE).unwrap();
+    let committed = consumer.committed_offsets(list, TIMEOUT).unwrap();
     committed.elements()[0].offset()
 }
 
 pub(crate) fn wait_until(what: &str, condition: impl Fn() -> bool) {
     let start = Instant::now();
     while !condition() {
-        assert!(start.elapsed() < PATIENCE, "waited in vain: {what}");
+        assert!(start.elapsed() < TIMEOUT, "waited in vain: {what}");
         std::thread::sleep(Duration::from_millis(5));
     }
 }

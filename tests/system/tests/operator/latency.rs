@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use influxsink::metrics::SinkMetrics;
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use serde_json::{Value as Json, json};
 use stage::config::ServiceArgs;
-use stage::metrics::SinkMetrics;
 use stage::service::Service;
 
 use super::kafkaefd;

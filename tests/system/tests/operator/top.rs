@@ -5,9 +5,9 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
+use saltransform::metrics::TransformMetrics;
 use serde_json::Value as Json;
 use stage::config::ServiceArgs;
-use stage::metrics::TransformMetrics;
 use stage::service::Service;
 
 use super::kafkaefd;

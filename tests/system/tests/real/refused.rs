@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use influxsink::batch::{Batch, BatchedPoint};
+use influxsink::metrics::SinkMetrics;
 use influxsink::write::{Delivery, Destination, Ended, InfluxTarget, InfluxWriter, Outcomes, Place, Token};
 use stage::config::Secret;
-use stage::dead_letter::Reason;
-use stage::metrics::SinkMetrics;
+use stage::reason::Reason;
 use stage::service::{Readiness, Shutdown};
 
 use super::influx::{Influx1, Influx2};
@@ -52,7 +52,7 @@ fn deliver(
     let mut delivery = Delivery::new(
         Destination::Influx(writer),
         metrics.clone(),
-        Readiness::default().part("database"),
+        Readiness::default().dependency("database"),
         Shutdown::new(Duration::from_secs(1)),
     );
     let mut noted = Noted::default();

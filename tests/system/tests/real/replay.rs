@@ -37,7 +37,7 @@ async fn a_stretch_of_time_is_written_again_by_a_group_of_its_own() {
     let committed = committed(&services, &topic, &name);
 
     // Another database is one that has lost everything.
-    let time = |n: usize| stage::config::Moment(second(n)).to_string();
+    let time = |n: usize| stage::config::Timestamp(second(n)).to_string();
     let repaired = InfluxServer::start().await.unwrap();
     let minute = ["--from", &time(100), "--to", &time(200), "--replay", "minute"];
     run_to_its_end(&services, &topic, &name, &repaired, &minute).await;

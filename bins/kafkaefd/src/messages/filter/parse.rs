@@ -11,7 +11,7 @@ use nom::multi::{fold_many0, many0, many0_count};
 use nom::sequence::{delimited, preceded};
 use nom::{IResult, Parser};
 use regex::Regex;
-use stage::config::moment;
+use stage::config::parse_timestamp;
 
 use super::{Comparison, Expression, Filter, FilterError, Literal, Operator, Root, Step, Test};
 
@@ -185,7 +185,7 @@ fn comparison(input: &str) -> Parsed<'_, Comparison> {
             Err(error) => return wrong(format!("a regular expression: {}", last_line(&error))),
         },
         (None, _) => return wrong("a regular expression in quotes".to_owned()),
-        (Some(operator), Literal::Text(text)) if root == Root::Timestamp => match moment(&text) {
+        (Some(operator), Literal::Text(text)) if root == Root::Timestamp => match parse_timestamp(&text) {
             Ok(moment) => Test::Is(operator, Literal::Integer(moment.0)),
             Err(error) => return wrong(error.trim_start_matches("expected ").to_owned()),
         },

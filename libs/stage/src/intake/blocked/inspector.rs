@@ -1,4 +1,5 @@
-//! The thread that looks into suspects, and again into held partitions: it waits for brokers, which the poll thread must not.
+//! The thread that inspects suspected partitions, and held ones again: it waits for brokers, which the poll thread must
+//! not.
 
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -16,14 +17,14 @@ use super::{Held, Key, Suspect};
 use crate::kafka::Reporter;
 use crate::service::Shutdown;
 
-/// How often a held partition is looked into again: a broker may have a copy that can be read, retention may take it.
+/// How often a held partition is inspected again: a broker may have a readable copy, or retention may delete the batch.
 const AGAIN: Duration = Duration::from_secs(30);
-/// How often the end of the service is looked for.
-const LOOK: Duration = Duration::from_millis(200);
-/// How long the question for a committed offset may take.
-const WAIT: Duration = Duration::from_secs(5);
+/// How often the shutdown is checked.
+const LOOK_INTERVAL: Duration = Duration::from_millis(200);
+/// The time for a request for a committed offset.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Looks into partitions on a thread of its own.
+/// Inspects partitions on its own thread.
 pub(in super::super) struct Inspector<'a> {
     pub(in super::super) consumer: &'a BaseConsumer<IntakeContext>,
     pub(in super::super) config: &'a ClientConfig,
@@ -33,12 +34,12 @@ pub(in super::super) struct Inspector<'a> {
 }
 
 impl Inspector<'_> {
-    /// Runs until the service is to end.
+    /// Runs until the service ends.
     pub(in super::super) fn run(self) {
         let blocked = &self.consumer.context().blocked;
         let mut looked = Instant::now();
         while !self.shutdown.is_set() {
-            match blocked.suspected.recv_timeout(LOOK) {
+            match blocked.suspected.recv_timeout(LOOK_INTERVAL) {
                 Ok(suspect) => self.look(&suspect),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -77,12 +78,12 @@ impl Inspector<'_> {
                 let vitals = &self.consumer.context().vitals;
                 vitals.is_stale.store(true, Ordering::Relaxed);
             }
-            // It was thrown back from where it can be read: another copy of the batch is well.
+            // It was reset from a readable position: another copy of the batch is intact.
             Ok((_, Found::Readable)) => self.send(Order::Reread(suspect.clone())),
             Ok((_, Found::OutOfRange)) => self.send(Order::Restart(suspect.clone())),
             Ok((_, Found::NoAnswer)) => self.consumer.context().blocked.drop_suspects(),
             Err(error) => {
-                tracing::warn!(topic = key.0, partition = key.1, error = %crate::chain(&error), "partition cannot be looked into");
+                tracing::warn!(topic = key.0, partition = key.1, error = %crate::chain(&error), "partition cannot be inspected");
             }
         }
     }
@@ -121,7 +122,7 @@ impl Inspector<'_> {
     fn committed(&self, (topic, number): &Key) -> KafkaResult<Offset> {
         let mut list = TopicPartitionList::new();
         list.add_partition(topic, *number);
-        let committed = self.consumer.committed_offsets(list, WAIT)?;
+        let committed = self.consumer.committed_offsets(list, REQUEST_TIMEOUT)?;
         let found = committed.elements().first().map(|element| element.offset());
         Ok(match found {
             Some(Offset::Offset(offset)) => Offset::Offset(offset),
@@ -129,7 +130,7 @@ impl Inspector<'_> {
         })
     }
 
-    /// Finds the end of the batch, and has reading go on there.
+    /// Finds the end of the batch, and orders reading to continue there.
     fn skip(&self, probe: &Probe, key: &Key, held: &Held) {
         let end = end_of_batch(held.from, |offset| {
             match probe.read(Offset::Offset(offset), self.shutdown) {
@@ -150,7 +151,7 @@ impl Inspector<'_> {
                 topic = key.0,
                 partition = key.1,
                 why,
-                "the end of a batch was not found; it is looked for again"
+                "the end of a batch was not found; trying again"
             ),
         }
     }

@@ -1,17 +1,18 @@
-//! Partitions that stand still because a batch in them cannot be decoded: its checksum is wrong, or it does not unpack
-//! (librdkafka unpacks zstd up to `receive.message.max.bytes` only). librdkafka fetches such a batch again and again, and
-//! says neither which partition nor which batch its error is about.
+//! Partitions that are blocked because a batch in them cannot be decoded: its checksum is wrong, or it cannot be
+//! decompressed (librdkafka decompresses zstd only up to `receive.message.max.bytes`). librdkafka fetches such a batch
+//! again and again, and reports neither the partition nor the batch that its error is about.
 //!
 //! ```text
 //!  statistics, errors, ─▶ Blocked ──suspect──▶ inspector ──▶ Probe reads the partition with a client of its own
 //!  repeated messages                               │
 //!  poll thread ◀──hold: paused, named by /ready────┤
-//!              ◀──go on: behind the batch if the operator said so, or where it was once it can be read
+//!              ◀──continue: after the batch with --skip-undecodable-batches, or in place once it can be read
 //! ```
 //!
-//! One more reason to hold the partition: after a wrong checksum librdkafka (2.12.1, `rd_kafka_msgset_reader_v2`) goes on
-//! in the middle of the batch. What it takes for an offset there may be any number; the partition's position is then out
-//! of range, and reset to the beginning. So messages that come again after an error are not taken.
+//! There is another reason to hold the partition. After a wrong checksum, librdkafka (2.12.1,
+//! `rd_kafka_msgset_reader_v2`) continues in the middle of the batch and may read any number as an offset; the
+//! partition's position is then out of range and is reset to the beginning. Messages that arrive again after such an
+//! error are therefore ignored.
 
 mod inspector;
 mod orders;
@@ -31,37 +32,37 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::assignment::{Assignments, Partition};
 use crate::lock;
 use crate::metrics::KafkaMetrics;
-use crate::service::Part;
+use crate::service::Dependency;
 
 pub(super) use inspector::Inspector;
 pub(super) use orders::Orders;
 
-/// Statistics in a row (one each 5 s) in which a partition that has more to read stands still before it is suspected. One
-/// is enough where librdkafka complains of batches.
+/// The number of successive statistics (one every 5 s) in which a partition with unread messages does not advance
+/// before it is suspected. One is enough while librdkafka reports errors of batches.
 const LOOKS: u32 = 2;
-/// A position that was found readable is not looked into again for so long.
+/// How long a position that was found readable is not inspected again.
 const TRUST: Duration = Duration::from_secs(60);
-/// How long after an error a message that comes again is due to it.
+/// How long after an error a repeated message is attributed to it.
 const ERROR_LASTS: Duration = Duration::from_secs(30);
-/// Suspects that wait for the inspector; others are suspected again.
+/// The queue of suspects; others are suspected again later.
 const MAX_SUSPECTS: usize = 64;
 /// Partitions that `/ready` names.
 const MAX_NAMED: usize = 3;
 
-/// A topic and the number of a partition.
+/// A topic and a partition number.
 pub(super) type Key = (String, i32);
 
-/// A partition that does not get on, and the offset from which it is read. `Invalid`: what the group has committed, or the
-/// beginning.
+/// A partition that does not advance, and the offset from which it is read. `Invalid` stands for the committed offset
+/// or the beginning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Suspect {
     pub(super) key: Key,
     pub(super) at: Offset,
-    /// No broker has answered a fetch of it: where it can be read, this client asks the wrong one.
+    /// No broker has answered a fetch of it: if it is readable, this client asks the wrong one.
     pub(super) is_unanswered: bool,
 }
 
-/// A partition that is paused in front of a batch.
+/// A partition that is paused before a batch.
 #[derive(Debug, Clone)]
 pub(super) struct Held {
     pub(super) at: Offset,
@@ -72,16 +73,16 @@ pub(super) struct Held {
     pub(super) reason: String,
 }
 
-/// What is known of the assigned partitions.
+/// The state of the assigned partitions.
 pub(super) struct Blocked {
     assigned: Mutex<Assigned>,
     suspects: Sender<Suspect>,
     suspected: Receiver<Suspect>,
-    /// Whether all partitions are paused, as downstream sets the pace: then none is expected to get on.
+    /// Whether all partitions are paused because downstream is slow: then none is expected to advance.
     all_paused: AtomicBool,
-    part: Part,
+    dependency: Dependency,
     metrics: KafkaMetrics,
-    /// Whether batches are passed over that cannot be decoded.
+    /// Whether batches that cannot be decoded are skipped.
     pub(super) skips: bool,
 }
 
@@ -94,27 +95,27 @@ struct Assigned {
 
 /// An assigned partition.
 struct Watched {
-    /// Where it is read from while no message of it has come.
+    /// Where it is read from until its first message arrives.
     start: Offset,
     seen_at: Offset,
     looks: u32,
-    /// Found readable, or not to be asked.
+    /// The position that was found readable or could not be inspected, and since when.
     trusted: Option<(Offset, Instant)>,
-    /// Where a client of its own could read it, and this one did not.
+    /// Where another client could read it and this one did not.
     readable_at: Option<Offset>,
 }
 
 impl Blocked {
-    pub(super) fn new(part: Part, metrics: KafkaMetrics, skips: bool) -> Self {
+    pub(super) fn new(dependency: Dependency, metrics: KafkaMetrics, skips: bool) -> Self {
         let (suspects, suspected) = bounded(MAX_SUSPECTS);
-        part.up();
+        dependency.up();
         metrics.blocked.set(0);
         Self {
             assigned: Mutex::default(),
             suspects,
             suspected,
             all_paused: AtomicBool::new(false),
-            part,
+            dependency,
             metrics,
             skips,
         }
@@ -131,7 +132,7 @@ impl Blocked {
         self.show(&assigned);
     }
 
-    /// Partitions are ours no more.
+    /// Partitions are no longer assigned.
     pub(super) fn forget(&self, list: &TopicPartitionList) {
         let mut assigned = lock(&self.assigned);
         for key in list.to_topic_map().into_keys() {
@@ -141,12 +142,12 @@ impl Blocked {
         self.show(&assigned);
     }
 
-    /// All partitions are paused, or no more.
+    /// All partitions are paused, or resumed.
     pub(super) fn pause_all(&self, paused: bool) {
         self.all_paused.store(paused, Ordering::Relaxed);
     }
 
-    /// The partitions that are resumed with all others.
+    /// The partitions to resume with all others: those that are not held.
     pub(super) fn without_held(&self, list: &TopicPartitionList) -> TopicPartitionList {
         let held = &lock(&self.assigned).held;
         let mut others = TopicPartitionList::new();
@@ -168,8 +169,8 @@ impl Blocked {
         is_of_batch
     }
 
-    /// Whether a message at an offset in front of `next`, the one that is due, came because of such an error. It is not to
-    /// be taken then: it was taken before.
+    /// Whether a message at an offset before the expected one, `next`, arrived because of such an error. It was
+    /// consumed before and is ignored.
     pub(super) fn is_thrown_back(&self, partition: &Partition, next: i64) -> bool {
         let mut assigned = lock(&self.assigned);
         if assigned.erred.is_none_or(|at| at.elapsed() >= ERROR_LASTS) {
@@ -185,7 +186,7 @@ impl Blocked {
         true
     }
 
-    /// Looks for partitions that do not get on.
+    /// Looks for partitions that do not advance.
     pub(super) fn learn(&self, statistics: &Statistics, assignments: &Assignments) {
         let mut assigned = lock(&self.assigned);
         let has_erred = assigned.erred.is_some_and(|at| at.elapsed() < ERROR_LASTS);
@@ -204,7 +205,7 @@ impl Blocked {
                 state.hi_offset
             };
             let waits = state.fetchq_cnt == 0 && (0..end).contains(&state.next_offset);
-            // After a wrong checksum the position may be any.
+            // After a wrong checksum the position is unreliable.
             let is_lost = has_erred && state.next_offset != end && at.to_raw().is_none_or(|next| next < end);
             let is_unanswered = end < 0 && state.fetch_state == "active";
             let is_behind = end > 0 && (waits || is_lost);
@@ -232,7 +233,7 @@ impl Blocked {
         }
     }
 
-    /// Has the inspector look into a partition, unless it has a moment ago.
+    /// Asks the inspector to look into a partition, unless it has done so recently.
     fn suspect(&self, assigned: &mut Assigned, suspect: Suspect) {
         let at = suspect.at;
         let Some(watched) = assigned.partitions.get_mut(&suspect.key) else {
@@ -246,8 +247,8 @@ impl Blocked {
         }
     }
 
-    /// A client of its own reads a partition where ours does not: whether ours never will, as it asks a broker that does not lead
-    /// it. That is so where it has had no answer at all, or stands there still after it was sent back.
+    /// Another client reads a partition where this one does not. Returns whether this one never will, because it asks a
+    /// broker that does not lead the partition: it has had no answer at all, or does not advance even after a seek.
     pub(super) fn is_read_by_others(&self, suspect: &Suspect) -> bool {
         let mut assigned = lock(&self.assigned);
         let Some(watched) = assigned.partitions.get_mut(&suspect.key) else {
@@ -256,24 +257,24 @@ impl Blocked {
         suspect.is_unanswered || watched.readable_at.replace(suspect.at) == Some(suspect.at)
     }
 
-    /// Says how things stand.
+    /// Publishes the state.
     fn show(&self, assigned: &Assigned) {
         self.metrics.blocked.set(assigned.held.len() as i64);
         let mut names: Vec<String> = assigned.held.iter().take(MAX_NAMED).map(text).collect();
         if names.is_empty() {
-            return self.part.up();
+            return self.dependency.up();
         }
         if assigned.held.len() > names.len() {
             names.push(format!("and {} more", assigned.held.len() - names.len()));
         }
-        self.part.down(names.join("; "));
+        self.dependency.down(names.join("; "));
     }
 }
 
 fn text(((topic, number), held): (&Key, &Held)) -> String {
     format!(
         "{topic}[{number}] stands still at offset {}, its next batch cannot be decoded ({}); \
-         --skip-undecodable-batches goes on behind it",
+         --skip-undecodable-batches continues after it",
         held.from, held.reason
     )
 }
@@ -290,7 +291,7 @@ impl From<Offset> for Watched {
     }
 }
 
-/// Errors that are about one batch, and come back with each try: a wrong checksum, what does not unpack, an unknown codec.
+/// Errors about one batch, which every retry repeats: a wrong checksum, failed decompression, an unknown codec.
 fn is_of_batch(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode::{BadCompression, BadMessage, NotImplemented};
     matches!(code, BadCompression | BadMessage | NotImplemented)

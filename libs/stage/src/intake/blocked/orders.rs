@@ -1,5 +1,5 @@
-//! What the poll thread does with a partition that the inspector has looked into. It alone pauses, seeks and resumes, and
-//! only where the partition is still read from where the inspector looked.
+//! What the poll thread does with a partition after its inspection. Only this thread pauses, seeks and resumes, and
+//! only while the partition is still read from the inspected offset.
 
 use std::time::Duration;
 
@@ -13,24 +13,24 @@ use super::super::context::IntakeContext;
 use super::{Blocked, Held, Key, Suspect, Watched};
 use crate::lock;
 
-/// How long seeking may take: it is local work of librdkafka.
-const SEEK_WAIT: Duration = Duration::from_secs(5);
+/// The time for seeking, which is local work of librdkafka.
+const SEEK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What the inspector asks for.
+/// An order of the inspector.
 #[derive(Debug)]
 pub(in super::super) enum Order {
-    /// Pause the partition in front of its batch, and say so.
+    /// Pause the partition before its batch, and report it.
     Hold(Key, Held),
-    /// Go on at `to`; what is from `from` to there is passed over, if anything is.
+    /// Continue at `to`; what lies between `from` and `to` is skipped.
     GoOn {
         key: Key,
         at: Offset,
         from: i64,
         to: i64,
     },
-    /// The position can be read after all.
+    /// The position is readable after all.
     Reread(Suspect),
-    /// The position is not in the log any more: go on at the beginning of what is there.
+    /// The position is no longer in the log: continue at its beginning.
     Restart(Suspect),
 }
 
@@ -43,11 +43,11 @@ pub(in super::super) struct Orders<'a> {
 }
 
 impl Orders<'_> {
-    /// Does what has been asked for since the last call.
+    /// Carries out the orders since the last call.
     pub(in super::super) fn obey(&self) {
         for order in self.orders.try_iter() {
             if let Err(error) = self.act(&order) {
-                tracing::warn!(?order, error = %crate::chain(&error), "partition that stands still could not be moved");
+                tracing::warn!(?order, error = %crate::chain(&error), "blocked partition could not be moved");
             }
         }
     }
@@ -83,14 +83,16 @@ impl Orders<'_> {
                 self.seek(key, Offset::Beginning)?;
                 blocked.let_go(key, Offset::Beginning);
             }
-            // It got on, or is ours no more.
+            // It has advanced, or is no longer assigned.
             _ => {}
         }
         Ok(())
     }
 
     fn seek(&self, key: &Key, to: Offset) -> KafkaResult<()> {
-        let sought = self.consumer.seek_partitions(list(key, Some(to))?, SEEK_WAIT)?;
+        let sought = self
+            .consumer
+            .seek_partitions(list(key, Some(to))?, SEEK_TIMEOUT)?;
         for element in sought.elements() {
             element.error()?;
         }
@@ -111,7 +113,7 @@ fn list((topic, number): &Key, offset: Option<Offset>) -> KafkaResult<TopicParti
 }
 
 impl Blocked {
-    /// Whether the partition is ours and is still read from there.
+    /// Whether the partition is assigned and still read from there.
     fn is_at(&self, key: &Key, at: Offset, assignments: &Assignments) -> bool {
         let assigned = lock(&self.assigned);
         assigned
@@ -135,12 +137,12 @@ impl Blocked {
         lock(&self.assigned).held.contains_key(key)
     }
 
-    /// Nobody answers: what else is suspected stands still for the same reason.
+    /// No broker answers, so that the other suspects do not advance for the same reason.
     pub(super) fn drop_suspects(&self) {
         self.suspected.try_iter().for_each(drop);
     }
 
-    /// Whether there were errors, which are over now.
+    /// Whether there were errors, which have ended.
     fn forget_errors(&self) -> bool {
         lock(&self.assigned).erred.take().is_some()
     }
@@ -154,7 +156,7 @@ impl Blocked {
                 offset = held.from,
                 reason = held.reason,
                 "a batch cannot be decoded: its partition stands still, the others go on; \
-                 --skip-undecodable-batches goes on behind it"
+                 --skip-undecodable-batches continues after it"
             );
         }
         self.show(&assigned);
@@ -181,7 +183,7 @@ impl Blocked {
         if let Some(watched) = assigned.partitions.get_mut(key) {
             *watched = Watched::from(start);
         }
-        tracing::info!(topic = key.0, partition = key.1, at = ?start, "partition that stood still goes on");
+        tracing::info!(topic = key.0, partition = key.1, at = ?start, "blocked partition continues");
         self.show(&assigned);
     }
 }

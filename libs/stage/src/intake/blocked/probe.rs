@@ -1,6 +1,6 @@
-//! Reads one partition from an offset with a client of its own: whether anything can be read there, and if not, which
-//! batch is in the way and why. `rdkafka` keeps neither the offset nor the text of such an error, so that librdkafka is
-//! asked itself.
+//! Reads one partition from an offset with a separate client: whether anything can be read there, and if not, which
+//! batch is in the way and why. `rdkafka` keeps neither the offset nor the text of such an error, so librdkafka is
+//! called directly.
 
 use std::ffi::{CStr, CString};
 use std::ptr::NonNull;
@@ -18,21 +18,21 @@ use super::{Key, is_of_batch};
 use crate::kafka::Reporter;
 use crate::service::Shutdown;
 
-/// How long the answer to one question may take.
+/// The time for one request.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long one look into the queue waits, in milliseconds.
+/// How long one poll of the queue waits, in milliseconds.
 const LOOK_MS: i32 = 50;
 
-/// What there is at an offset.
+/// What is at an offset.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Found {
     /// A message, or the partition's end.
     Readable,
-    /// A batch that cannot be decoded: its first offset, and librdkafka's words.
+    /// A batch that cannot be decoded: its first offset, and librdkafka's message.
     Undecodable { batch: i64, reason: String },
-    /// Nothing: the offset is not in the log, or not any more.
+    /// Nothing: the offset is not, or no longer, in the log.
     OutOfRange,
-    /// Nobody answered in time.
+    /// No broker answered in time.
     NoAnswer,
 }
 
@@ -53,7 +53,7 @@ crate::reports_to_its_reporter!(ProbeContext);
 impl ConsumerContext for ProbeContext {}
 
 impl Probe {
-    /// A client like that of `config`, for one partition. It is in no group and commits nothing.
+    /// A client with the settings of `config` for one partition. It joins no group and commits nothing.
     pub(super) fn new(config: &ClientConfig, key: &Key, reporter: Reporter) -> KafkaResult<Self> {
         let mut config = config.clone();
         config.remove("group.instance.id");
@@ -63,10 +63,10 @@ impl Probe {
             ("statistics.interval.ms", "0"),
             ("enable.partition.eof", "true"),
             ("auto.offset.reset", "error"),
-            // The batch's own offset is known only where its checksum is looked at.
+            // The batch's own offset is known only if checksums are verified.
             ("check.crcs", "true"),
             ("fetch.error.backoff.ms", "0"),
-            // One batch an answer: Kafka sends the first whole, however large, and no other.
+            // One batch per response: Kafka sends the first whole, however large, and no other.
             ("message.max.bytes", "1000"),
             ("fetch.max.bytes", "1000"),
             ("fetch.message.max.bytes", "1000"),
@@ -82,7 +82,7 @@ impl Probe {
         })
     }
 
-    /// What there is at `offset`.
+    /// What is at `offset`.
     pub(super) fn read(&self, offset: Offset, shutdown: &Shutdown) -> KafkaResult<Found> {
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(&self.key.0, self.key.1, offset)?;
@@ -95,7 +95,7 @@ impl Probe {
     fn answer(&self, shutdown: &Shutdown) -> Found {
         let end = Instant::now() + PROBE_TIMEOUT;
         while Instant::now() < end && !shutdown.is_set() {
-            // Serves the client's callbacks. Messages and errors of the partition come through its own queue.
+            // Serves the client's callbacks. Messages and errors of the partition have their own queue.
             let _ = self.consumer.poll(Duration::ZERO);
             let Some((error, offset, reason)) = self.queue.next() else {
                 continue;
@@ -109,9 +109,9 @@ impl Probe {
                 Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
                     Found::OutOfRange
                 }
-                // A leader that moves, a right that is missing.
+                // A moving leader, a missing permission.
                 Some(code) => {
-                    tracing::debug!(?code, reason, "partition could not be looked into");
+                    tracing::debug!(?code, reason, "partition could not be inspected");
                     continue;
                 }
             };
@@ -145,7 +145,7 @@ impl PartitionQueue {
             .ok_or_else(|| rdkafka::error::KafkaError::Subscription("partition has no queue".to_owned()))
     }
 
-    /// The next message's or error's code (none for a message), offset and words.
+    /// The code (none for a message), offset and text of the next message or error.
     #[allow(unsafe_code, reason = "rdkafka's own poll drops what an error says")]
     fn next(&self) -> Option<(Option<RDKafkaErrorCode>, i64, String)> {
         // SAFETY: the queue is a reference of ours, released by drop alone, and the consumer outlives it (it is the field
@@ -206,7 +206,7 @@ mod tests {
             .set("bootstrap.servers", broker.bootstrap_servers())
             .set("group.id", "g");
         let metrics = KafkaMetrics::register(&prometheus::Registry::new()).unwrap();
-        let reporter = Reporter::new(metrics, Readiness::default().part("kafka"));
+        let reporter = Reporter::new(metrics, Readiness::default().dependency("kafka"));
         let shutdown = Shutdown::new(Duration::from_secs(1));
         let probe = Probe::new(&config, &("t".to_owned(), 0), reporter).unwrap();
         let read = |offset| probe.read(offset, &shutdown).unwrap();

@@ -1,7 +1,7 @@
-//! Where a batch ends that cannot be decoded. Kafka answers a fetch from any offset within a batch with all of it, so that
-//! reading from an offset says whether it lies in the same batch; and of one batch, the offsets that do are one stretch.
+//! Finds the end of a batch that cannot be decoded. Kafka answers a fetch from any offset within a batch with the whole
+//! batch, so a read shows whether an offset lies in the same batch; those that do are contiguous.
 
-/// The first offset behind the batch that `inside` lies in. `is_inside` says whether an offset lies in it, or fails.
+/// The first offset after the batch that contains `inside`. `is_inside` tests an offset, or fails.
 pub(super) fn end_of_batch<E>(
     inside: i64,
     mut is_inside: impl FnMut(i64) -> Result<bool, E>,

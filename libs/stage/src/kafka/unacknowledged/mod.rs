@@ -1,9 +1,10 @@
-//! Records that nobody acknowledges: what `/ready` says when a topic's records are on their way and none arrives.
+//! Unacknowledged records: what `/ready` reports while records of a topic are in flight and none is delivered.
 //!
-//! librdkafka says little about a topic that is gone, or whose broker refuses for a reason that may pass: it tries again,
-//! without an end. So each topic's progress itself is watched. One record of a topic at a time is its probe; as long as it
-//! is on its way the topic waits, and once that has lasted too long the cluster is asked whether the topic is there at all, and
-//! whether it is the one that it was: the producer may not find a recreated topic's leaders ([`GivenUp::Stale`](super::GivenUp)).
+//! librdkafka reports little about a topic that does not exist, or whose broker refuses for a transient reason: it
+//! retries without limit. Therefore each topic's progress is watched. One record of a topic at a time is its probe;
+//! while it is in flight the topic waits, and if that lasts too long the cluster is asked whether the topic exists, and
+//! whether it is still the same one: the producer may not find a recreated topic's leaders
+//! ([`GivenUp::Stale`](super::GivenUp)).
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -15,11 +16,11 @@ use crate::lock;
 
 mod watch;
 
-/// A record that is on its way for so long makes us ask whether its topic exists.
+/// If a record is in flight for this long, the cluster is asked whether its topic exists.
 const SUSPICIOUS_AFTER: Duration = Duration::from_secs(3);
-/// A record that came back is sent again within this time, or not at all.
+/// A returned record is sent again within this time, or not at all.
 const RETRIED_WITHIN: Duration = Duration::from_secs(15);
-/// How often the id of a topic is asked for that the cluster did not tell.
+/// How often an unknown topic id is requested again.
 const IDENTIFY_INTERVAL: Duration = Duration::from_secs(30);
 
 /// The topics that a process's producers write to, and a clock.
@@ -31,13 +32,13 @@ pub struct Unacknowledged {
     is_stale: Arc<AtomicBool>,
 }
 
-/// Whether records of one topic arrive.
+/// Whether records of one topic are delivered.
 #[derive(Debug)]
 pub struct TopicProbe {
     start: Instant,
     /// What to do if it does not exist.
     hint: &'static str,
-    /// Whether a record is the probe now.
+    /// Whether a record is currently the probe.
     probed: AtomicBool,
     /// Milliseconds since the start: since when records wait, and when one was last sent as a probe. 0 while none waits.
     since: AtomicU64,
@@ -61,7 +62,7 @@ struct Waiting {
     probe: Arc<TopicProbe>,
 }
 
-/// A record that is its topic's probe. Dropped, it came back: it is sent again, or somewhere else.
+/// A record that is its topic's probe. If it is dropped, the record came back: it is sent again, or goes elsewhere.
 #[derive(Debug)]
 pub struct Probe(Arc<TopicProbe>);
 
@@ -86,7 +87,7 @@ impl TopicProbe {
 
     /// The same without a guard: whether it is the probe, and then one of [`Self::arrived`] and [`Self::came_back`] follows.
     pub fn begin(&self) -> bool {
-        // Nearly always there is one: then this costs no write to what other threads look at.
+        // Nearly always there is one, and this avoids a write to shared memory.
         if self.probed.load(Ordering::Relaxed) || self.probed.swap(true, Ordering::Acquire) {
             return false;
         }
@@ -94,7 +95,7 @@ impl TopicProbe {
         true
     }
 
-    /// A record waits to be sent, as its topic is not there.
+    /// A record waits to be sent because its topic does not exist.
     pub fn waits(&self) {
         let now = self.now();
         self.sent.store(now, Ordering::Relaxed);
@@ -103,7 +104,7 @@ impl TopicProbe {
             .compare_exchange(0, now, Ordering::Relaxed, Ordering::Relaxed);
     }
 
-    /// The probe arrived.
+    /// The probe was delivered.
     pub fn arrived(&self) {
         self.since.store(0, Ordering::Relaxed);
         self.missing.store(false, Ordering::Relaxed);
@@ -115,7 +116,7 @@ impl TopicProbe {
         self.probed.store(false, Ordering::Release);
     }
 
-    /// Whether the cluster said that the topic does not exist, and nothing has arrived since.
+    /// Whether the cluster reported that the topic does not exist, and nothing has been delivered since.
     pub fn is_missing(&self) -> bool {
         self.missing.load(Ordering::Relaxed)
     }
@@ -134,7 +135,7 @@ impl TopicProbe {
         let is_retried =
             now.saturating_sub(self.sent.load(Ordering::Relaxed)) < RETRIED_WITHIN.as_millis() as u64;
         if !self.probed.load(Ordering::Acquire) && !is_retried {
-            // What came back was not sent again: it became a dead letter, or belongs to another process now.
+            // The returned record was not sent again: it became a dead letter, or belongs to another process now.
             self.since.store(0, Ordering::Relaxed);
             self.missing.store(false, Ordering::Relaxed);
             return None;
@@ -186,7 +187,7 @@ impl Unacknowledged {
         probe
     }
 
-    /// The records on their way are another client's now, or nobody's: what was waited for is sent again.
+    /// The client was replaced, and records in flight are sent again.
     pub(super) fn forget(&self) {
         for probe in lock(&self.topics).values() {
             probe.arrived();
@@ -207,7 +208,8 @@ impl Unacknowledged {
         topics.values().find_map(|probe| probe.in_flight_since(time))
     }
 
-    /// Topics whose id is to be asked for: at once while the producer is new to them, as it knows them from then on.
+    /// Topics whose id has to be requested: at once while the producer is new to them, because it knows them from then
+    /// on.
     fn unidentified(&self) -> Vec<Arc<str>> {
         let is_due = |probe: &TopicProbe| {
             let mut identity = lock(&probe.identity);
@@ -225,7 +227,7 @@ impl Unacknowledged {
         due.map(|(name, _)| Arc::clone(name)).collect()
     }
 
-    /// Notes what the cluster says of topics; answers one that is another one than before.
+    /// Notes the ids of topics. Returns one whose id has changed.
     fn compare(&self, ids: &HashMap<String, TopicId>) -> Option<Arc<str>> {
         let topics = lock(&self.topics);
         let mut recreated = None;
@@ -243,7 +245,7 @@ impl Unacknowledged {
         recreated
     }
 
-    /// Topics whose records wait for long, the longest first.
+    /// Topics whose records have waited for long, the longest first.
     fn waiting(&self) -> Vec<Waiting> {
         let topics = lock(&self.topics);
         let waits = |(name, probe): (&Arc<str>, &Arc<TopicProbe>)| {

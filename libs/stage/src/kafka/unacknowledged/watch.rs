@@ -1,4 +1,4 @@
-//! Looks at the topics whose records wait: whether they are there, and which they are.
+//! Checks the topics whose records wait: whether they exist, and whether they are still the same.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,16 +12,16 @@ use super::super::alerts::Alert;
 use super::super::{OneShotContext, Reporter, native};
 use super::{Unacknowledged, Waiting};
 
-/// How often the topics are looked at.
+/// How often the topics are checked.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
-/// A record of a topic that exists may be on its way for so long: brokers may elect a leader meanwhile.
+/// How long a record of an existing topic may be in flight: brokers may be electing a leader.
 const STALLED_AFTER: Duration = Duration::from_secs(10);
-/// How long the cluster may take to say whether a topic exists.
+/// The time for the request whether a topic exists.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
-/// Topics that the cluster is asked about in one round; they are named one by one.
+/// Topics that are requested in one round, one by one.
 const MAX_ASKED: usize = 3;
-/// What tells this trouble from others.
-const TROUBLE: &str = "records do not arrive";
+/// The key of this alert.
+const ALERT: &str = "records do not arrive";
 
 impl Reporter {
     /// The topics that this process's producers write to.
@@ -29,7 +29,8 @@ impl Reporter {
         &self.unacknowledged
     }
 
-    /// Looks at those topics until the future is dropped, and has `/ready` say which of them do not get their records.
+    /// Checks those topics until the future is dropped, and has `/ready` report which of them do not receive their
+    /// records.
     pub async fn watch_records(self, config: ClientConfig) {
         loop {
             tokio::time::sleep(CHECK_INTERVAL).await;
@@ -45,7 +46,7 @@ impl Reporter {
                 let missing = tokio::task::spawn_blocking(move || missing(&config, &asked));
                 missing.await.unwrap_or_default()
             };
-            // What arrived meanwhile is not complained of.
+            // Records that were delivered meanwhile are not reported.
             let still: Vec<Arc<str>> = self
                 .unacknowledged
                 .waiting()
@@ -59,7 +60,7 @@ impl Reporter {
         }
     }
 
-    /// Asks which topics these are.
+    /// Requests the ids of the topics.
     async fn identify(&self, config: &ClientConfig, topics: Vec<Arc<str>>) {
         if topics.is_empty() {
             return;
@@ -80,36 +81,36 @@ impl Reporter {
         {
             tracing::warn!(
                 topic = &*topic,
-                "topic was deleted and recreated while records for it were on their way"
+                "topic was deleted and recreated while records for it were in flight"
             );
             self.metrics.recreated.with_label_values(&[&topic]).inc();
         }
     }
 
     fn records_do_not_arrive(&self, text: String) {
-        let trouble = Alert {
+        let alert = Alert {
             text: text.clone(),
             is_refusal: false,
             is_of_connections: false,
         };
-        if let Some(repeated) = self.show(TROUBLE, trouble) {
+        if let Some(repeated) = self.show(ALERT, alert) {
             tracing::warn!(
                 why = text,
                 repeated,
-                "records do not arrive; they are waited for, nothing is lost"
+                "records are not acknowledged; they are waited for, nothing is lost"
             );
         }
     }
 
     fn records_arrive(&self) {
-        if self.troubles.end(TROUBLE) {
-            tracing::info!("records arrive again");
+        if self.alerts.end(ALERT) {
+            tracing::info!("records are acknowledged again");
             self.connected();
         }
     }
 }
 
-/// Of the topics that wait longest, those that the cluster does not have; none while it does not answer.
+/// Those of the longest waiting topics that the cluster does not have; none while it does not answer.
 fn missing(config: &ClientConfig, waiting: &[Waiting]) -> Vec<Arc<str>> {
     let Ok(client) = config.create_with_context::<_, BaseProducer<OneShotContext>>(OneShotContext::default())
     else {
@@ -137,7 +138,7 @@ fn missing(config: &ClientConfig, waiting: &[Waiting]) -> Vec<Arc<str>> {
     asked.map(|one| Arc::clone(&one.name)).collect()
 }
 
-/// What `/ready` says.
+/// The text for `/ready`.
 fn describe(waiting: &[Waiting], missing: &[Arc<str>], still: &dyn Fn(&str) -> bool) -> Option<String> {
     let mut waits = waiting.iter().filter(|one| still(&one.name));
     if let Some(gone) = waits.clone().find(|one| missing.contains(&one.name)) {

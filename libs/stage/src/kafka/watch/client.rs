@@ -1,5 +1,5 @@
-//! What the watch does with a client, whatever its context: it asks whether a broker answers it, and gives it the brokers
-//! again that it was made with.
+//! What the watch does with a client of any context: it checks whether a broker answers the client, and gives the
+//! client its bootstrap brokers again.
 
 use std::ffi::CString;
 use std::time::Duration;
@@ -11,8 +11,8 @@ use rdkafka::{ClientConfig, ClientContext};
 pub trait AnyClient {
     /// Whether a broker answers it. Blocks for at most `timeout`.
     fn is_answered(&self, timeout: Duration) -> bool;
-    /// Adds the brokers of `config`, from which the client was made. A client that has them loses nothing: librdkafka adds none
-    /// twice, and forgets them again with the next metadata answer that names brokers.
+    /// Adds the brokers of `config`, with which the client was created. This is harmless if it has them: librdkafka
+    /// adds none twice, and drops them with the next metadata response that names brokers.
     fn bootstrap_again(&self, config: &ClientConfig);
 }
 

@@ -1,4 +1,4 @@
-//! A look at the cluster with a fresh client of the same settings: whether it is there, and whether it is wholly well.
+//! Examines the cluster with a fresh client of the same settings: whether it answers, and whether it is fully healthy.
 
 use std::collections::BTreeMap;
 use std::thread;
@@ -13,31 +13,31 @@ use rdkafka::metadata::Metadata;
 use super::Watched;
 use crate::kafka::OneShotContext;
 
-/// For the cluster's metadata. As long as it takes, a client that waits is explained.
+/// The time for the cluster's metadata. While it lasts, a client has a reason to wait.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(8);
-/// For one question; events, such as the one that asks for a token, are served in between.
+/// The time for one request; events, such as the request for a token, are served in between.
 const QUESTION: Duration = Duration::from_secs(1);
-/// For a question to one broker of a cluster that is there.
+/// The time for a request to one broker of a reachable cluster.
 const ANSWER: Duration = Duration::from_secs(5);
 
-/// What a fresh client is to find out.
+/// What a fresh client examines.
 #[derive(Debug, Clone)]
 pub(super) struct Look {
     /// The settings of the client that is watched.
     config: ClientConfig,
-    /// Its consumer group, whose coordinator must answer, too.
+    /// Its consumer group, whose coordinator must also answer.
     group: Option<String>,
 }
 
 /// What it found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sight {
-    /// No broker answers, or none lets us in, or none knows of a broker.
+    /// No broker answers, grants access or names brokers.
     Away,
     /// A broker answers and names brokers.
     Reached,
-    /// And each partition has a leader that answers and all its replicas, and the group has its coordinator: there is
-    /// nothing that a client could be waiting for.
+    /// In addition, each partition has a leader that answers and all its replicas, and the group has its coordinator: a
+    /// client has no reason to wait.
     Well,
 }
 
@@ -47,7 +47,8 @@ impl Sight {
     }
 }
 
-/// Looks on a thread of its own, as the fresh client may get stuck in its turn; none when `over` is closed meanwhile.
+/// Examines the cluster on a separate thread, because the fresh client may get stuck too; none if `over` is closed
+/// meanwhile.
 pub(super) fn in_a_thread(look: Look, over: &Receiver<()>) -> Option<Sight> {
     let (answer, answered) = bounded(1);
     let looking = thread::Builder::new().name("look".to_owned()).spawn(move || {
@@ -73,7 +74,7 @@ impl Look {
         }
     }
 
-    /// Says what it sees before the client is closed, which may take its time.
+    /// Reports the result before the client is closed, which may take long.
     fn look(&self, say: impl FnOnce(Sight)) {
         let mut config = self.config.clone();
         config
@@ -89,7 +90,7 @@ impl Look {
                 say(self.sight(&client));
             }
             Err(error) => {
-                tracing::debug!(error = %crate::chain(&error), "no fresh client to look at the cluster with");
+                tracing::debug!(error = %crate::chain(&error), "no fresh client to examine the cluster with");
                 say(Sight::Away);
             }
         }
@@ -139,7 +140,7 @@ impl Look {
     }
 }
 
-/// Whether the group's coordinator says how far some partition was read.
+/// Whether the group's coordinator answers for some partition's offset.
 fn has_coordinator(client: &BaseConsumer<OneShotContext>, partition: Option<&(&str, i32)>) -> bool {
     let mut asked = TopicPartitionList::new();
     if let Some((topic, partition)) = partition {

@@ -1,15 +1,15 @@
-//! The watch: notices a Kafka client that has come to a standstill while the cluster works, which no error says.
+//! The watch: detects a Kafka client that has stalled while the cluster works, which no error reports.
 //!
-//! librdkafka 2.12 can lose all its brokers and never look for one again: a metadata answer with topics and without brokers, as a
-//! broker gives while it is fenced, clears its list (its issue 5301). Other clients then work with the same cluster, and
-//! ours waits for ever. So what counts is progress, and a look with a fresh client tells a client that is stuck from a
-//! cluster that is away: an outage is waited for, however long.
+//! librdkafka 2.12 can lose all its brokers and never look for one again: a metadata response with topics and without
+//! brokers, as a fenced broker gives, clears its list (its issue 5301). Other clients then work with the same cluster,
+//! and this one waits for ever. So progress is what counts, and a fresh client distinguishes a stuck client from an
+//! unavailable cluster: an outage is waited out, however long.
 //!
 //! ```text
-//!  no progress ─▶ does a fresh client find the cluster well? ── no ─▶ an outage: wait
+//!  no progress ─▶ does a fresh client find the cluster healthy? ─ no ─▶ an outage: wait
 //!                                   │ yes
-//!                                   ├─ ours gets no answer ─▶ it starts from its bootstrap brokers again
-//!                                   └─ for too long ────────▶ stuck: whoever runs it makes it anew, or ends
+//!                                   ├─ this client gets no answer ─▶ it starts from its bootstrap brokers again
+//!                                   └─ for too long ───────────────▶ stuck: it is recreated, or the process ends
 //! ```
 
 mod client;
@@ -27,65 +27,65 @@ use self::look::{Look, Sight};
 pub use self::silence::Silence;
 use crate::metrics::KafkaMetrics;
 
-/// How long a client may take to get an answer. A fresh one has a second for each try: on a machine that is overloaded ours is
-/// not to look worse than that.
+/// The time for an answer to the client. A fresh one has a second for each attempt; on an overloaded machine the
+/// watched one must not look worse.
 const ANSWER: Duration = Duration::from_secs(5);
-/// With answers for our client, and a cluster that is wholly well, the standstill may last this many times as long: a
-/// rebalance of a large group takes minutes.
+/// If the client gets answers and the cluster is fully healthy, a stall may last this many times as long: a rebalance
+/// of a large group takes minutes.
 const ANSWERED: u32 = 5;
-/// And at least this long: a consumer's progress is known from its statistics, which come every few seconds.
+/// And at least this long: a consumer's progress is known from its statistics, which arrive every few seconds.
 const MIN_ANSWERED: Duration = Duration::from_secs(60);
 
-/// How far a client has come.
+/// The progress of a client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress {
-    /// Nothing is waited for.
+    /// It waits for nothing.
     Idle,
     /// A number that changes with each step.
     At(u64),
-    /// It cannot be told; only whether the client gets answers can.
+    /// Unknown; only the client's answers count.
     Unknown,
 }
 
-/// A client, as its watch sees it.
+/// A client as its watch sees it.
 pub trait Watched: Send + Sync {
-    /// For log lines, and the label of the metric.
+    /// The name for log lines and the label of the metric.
     fn name(&self) -> &'static str;
-    /// How far it has come.
+    /// Its progress.
     fn progress(&self) -> Progress;
     /// The client itself.
     fn client(&self) -> &dyn AnyClient;
-    /// What it was made with; a fresh client looks at the cluster with the same.
+    /// Its configuration, with which a fresh client examines the cluster.
     fn config(&self) -> &ClientConfig;
-    /// Its consumer group, whose coordinator must answer, too.
+    /// Its consumer group, whose coordinator must also answer.
     fn group(&self) -> Option<&str> {
         None
     }
-    /// Whether it works with a topic that was deleted and recreated since it first saw it.
+    /// Whether it uses a topic that was recreated since it first saw it.
     fn is_stale(&self) -> bool {
         false
     }
 }
 
-/// Why a client is of no use any more.
+/// Why a client has become useless.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GivenUp {
-    /// The client of this name makes no progress though the cluster works.
+    /// The client of this name makes no progress although the cluster works.
     Stuck(&'static str),
-    /// A topic was deleted and recreated. librdkafka (2.12.1, `rd_kafka_toppar_leader_update`) takes the new topic's leaders for
-    /// outdated ones as long as the old topic's had a higher epoch, and goes on asking a broker that refuses.
+    /// A topic was deleted and recreated. librdkafka (2.12.1, `rd_kafka_toppar_leader_update`) regards the new topic's
+    /// leaders as outdated while the old topic's had a higher epoch, and keeps asking a broker that refuses.
     Stale,
 }
 
-/// Watches clients until `over` is closed or one is of no use any more, and answers why. `patience` is how long a client may get no
-/// answer while a fresh one does.
+/// Watches clients until `over` is closed or one has become useless, and returns why. `stuck_timeout` is how long a
+/// client may get no answer while a fresh one does.
 pub fn watch(
     clients: &[Arc<dyn Watched + '_>],
-    patience: Duration,
+    stuck_timeout: Duration,
     metrics: &KafkaMetrics,
     over: &Receiver<()>,
 ) -> Option<GivenUp> {
-    let turn = (patience / 30).clamp(Duration::from_millis(50), Duration::from_secs(1));
+    let turn = (stuck_timeout / 30).clamp(Duration::from_millis(50), Duration::from_secs(1));
     for client in clients {
         for remedy in ["bootstrap", "given_up"] {
             // It is there from the start, with 0.
@@ -94,7 +94,7 @@ pub fn watch(
     }
     let mut standings: Vec<_> = clients
         .iter()
-        .map(|_| Standing::new(patience, (patience * ANSWERED).max(MIN_ANSWERED)))
+        .map(|_| Standing::new(stuck_timeout, (stuck_timeout * ANSWERED).max(MIN_ANSWERED)))
         .collect();
     loop {
         if over.recv_timeout(turn) != Err(RecvTimeoutError::Timeout) {
@@ -108,7 +108,7 @@ pub fn watch(
                 continue;
             }
             let sight = look::in_a_thread(Look::of(client.as_ref()), over)?;
-            let is_answered = sight.is_reached() && client.client().is_answered(ANSWER.min(patience));
+            let is_answered = sight.is_reached() && client.client().is_answered(ANSWER.min(stuck_timeout));
             if standing.judge(sight, is_answered) {
                 count(metrics, client.name(), "given_up");
                 return Some(GivenUp::Stuck(client.name()));
@@ -117,7 +117,7 @@ pub fn watch(
                 count(metrics, client.name(), "bootstrap");
                 tracing::warn!(
                     client = client.name(),
-                    "kafka answers others and not this client; it starts from its bootstrap brokers again"
+                    "kafka answers other clients and not this one; it starts from its bootstrap brokers again"
                 );
                 client.client().bootstrap_again(client.config());
             }
@@ -129,27 +129,27 @@ fn count(metrics: &KafkaMetrics, client: &str, remedy: &str) {
     metrics.stuck.with_label_values(&[client, remedy]).inc();
 }
 
-/// What is known of a client's standstill.
+/// The stall of a client.
 struct Standing {
     /// Without answers.
-    patience: Duration,
+    stuck_timeout: Duration,
     /// With answers.
-    answered_patience: Duration,
+    answered_timeout: Duration,
     progress: Progress,
-    /// When it last moved.
+    /// When it last made progress.
     moved: Instant,
     looked: Option<Instant>,
-    /// Since when each look found the cluster there, and our client without an answer.
+    /// Since when each examination found the cluster reachable and the client without an answer.
     unanswered: Option<Instant>,
-    /// The same with answers, and a cluster that is wholly well.
+    /// The same with answers, and a fully healthy cluster.
     answered: Option<Instant>,
 }
 
 impl Standing {
-    fn new(patience: Duration, answered_patience: Duration) -> Self {
+    fn new(stuck_timeout: Duration, answered_timeout: Duration) -> Self {
         Self {
-            patience,
-            answered_patience,
+            stuck_timeout,
+            answered_timeout,
             progress: Progress::Idle,
             moved: Instant::now(),
             looked: None,
@@ -158,7 +158,7 @@ impl Standing {
         }
     }
 
-    /// Whether it is time for a look, as nothing has moved for a while.
+    /// Whether it is time to examine the cluster, because there has been no progress for a while.
     fn is_due(&mut self, progress: Progress) -> bool {
         let is_moving =
             progress == Progress::Idle || (progress != self.progress && progress != Progress::Unknown);
@@ -167,11 +167,11 @@ impl Standing {
             (self.unanswered, self.answered) = (None, None);
         }
         self.progress = progress;
-        let pause = (self.patience / 6).min(Duration::from_secs(10));
+        let pause = (self.stuck_timeout / 6).min(Duration::from_secs(10));
         self.moved.elapsed() >= pause && self.looked.is_none_or(|at| at.elapsed() >= pause)
     }
 
-    /// Notes a look; says whether the client is stuck.
+    /// Notes an examination. Returns whether the client is stuck.
     fn judge(&mut self, sight: Sight, is_answered: bool) -> bool {
         let now = Instant::now();
         self.looked = Some(now);
@@ -179,10 +179,11 @@ impl Standing {
         self.unanswered = since(sight.is_reached() && !is_answered, self.unanswered);
         let is_unexplained = sight == Sight::Well && is_answered && self.progress != Progress::Unknown;
         self.answered = since(is_unexplained, self.answered);
-        self.unanswered.is_some_and(|since| now - since >= self.patience)
+        self.unanswered
+            .is_some_and(|since| now - since >= self.stuck_timeout)
             || self
                 .answered
-                .is_some_and(|since| now - since >= self.answered_patience)
+                .is_some_and(|since| now - since >= self.answered_timeout)
     }
 }
 
@@ -190,7 +191,7 @@ impl Standing {
 mod tests {
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_millis(60);
+    const STUCK_TIMEOUT: Duration = Duration::from_millis(60);
 
     fn wait(time: Duration) {
         std::thread::sleep(time);
@@ -198,39 +199,39 @@ mod tests {
 
     #[test]
     fn an_outage_is_no_standstill_of_ours() {
-        let mut standing = Standing::new(PATIENCE, 5 * PATIENCE);
+        let mut standing = Standing::new(STUCK_TIMEOUT, 5 * STUCK_TIMEOUT);
         assert!(!standing.is_due(Progress::At(1)));
-        wait(PATIENCE);
+        wait(STUCK_TIMEOUT);
         assert!(standing.is_due(Progress::At(1)));
         for _ in 0..10 {
             assert!(!standing.judge(Sight::Away, false));
-            wait(PATIENCE / 2);
+            wait(STUCK_TIMEOUT / 2);
         }
     }
 
     #[test]
-    fn a_client_without_answers_is_stuck_after_its_patience() {
-        let mut standing = Standing::new(PATIENCE, 5 * PATIENCE);
+    fn a_client_without_answers_is_stuck_after_the_timeout() {
+        let mut standing = Standing::new(STUCK_TIMEOUT, 5 * STUCK_TIMEOUT);
         standing.is_due(Progress::At(1));
         assert!(!standing.judge(Sight::Reached, false));
-        wait(PATIENCE / 2);
-        // An outage in between begins it anew.
+        wait(STUCK_TIMEOUT / 2);
+        // An outage in between restarts the time.
         assert!(!standing.judge(Sight::Away, false));
-        wait(PATIENCE);
+        wait(STUCK_TIMEOUT);
         assert!(!standing.judge(Sight::Reached, false));
-        wait(PATIENCE);
+        wait(STUCK_TIMEOUT);
         assert!(standing.judge(Sight::Reached, false));
     }
 
     #[test]
     fn what_moves_is_not_stuck() {
-        let mut standing = Standing::new(PATIENCE, 5 * PATIENCE);
+        let mut standing = Standing::new(STUCK_TIMEOUT, 5 * STUCK_TIMEOUT);
         standing.is_due(Progress::At(1));
         standing.judge(Sight::Well, false);
-        wait(PATIENCE);
+        wait(STUCK_TIMEOUT);
         assert!(!standing.is_due(Progress::At(2)));
         assert!(!standing.judge(Sight::Well, false));
-        wait(PATIENCE);
+        wait(STUCK_TIMEOUT);
         assert!(!standing.is_due(Progress::Idle));
         assert!(!standing.judge(Sight::Well, false));
     }
@@ -238,23 +239,23 @@ mod tests {
     #[test]
     fn with_answers_it_takes_longer_and_a_cluster_that_is_well() {
         for (sight, is_stuck) in [(Sight::Well, true), (Sight::Reached, false)] {
-            let mut standing = Standing::new(PATIENCE, 5 * PATIENCE);
+            let mut standing = Standing::new(STUCK_TIMEOUT, 5 * STUCK_TIMEOUT);
             standing.is_due(Progress::At(1));
             assert!(!standing.judge(sight, true));
-            wait(PATIENCE);
+            wait(STUCK_TIMEOUT);
             assert!(!standing.judge(sight, true));
-            wait(5 * PATIENCE);
+            wait(5 * STUCK_TIMEOUT);
             assert_eq!(standing.judge(sight, true), is_stuck);
         }
     }
 
     #[test]
     fn what_cannot_be_told_needs_a_client_without_answers() {
-        let mut standing = Standing::new(PATIENCE, 5 * PATIENCE);
-        wait(PATIENCE);
+        let mut standing = Standing::new(STUCK_TIMEOUT, 5 * STUCK_TIMEOUT);
+        wait(STUCK_TIMEOUT);
         assert!(standing.is_due(Progress::Unknown));
         assert!(!standing.judge(Sight::Well, true));
-        wait(5 * PATIENCE);
+        wait(5 * STUCK_TIMEOUT);
         assert!(!standing.judge(Sight::Well, true));
     }
 

@@ -1,5 +1,5 @@
-//! What a command that reads does where a stage has a watch: when nothing has come for a while, it asks whether a broker answers its
-//! client, and gives the client its bootstrap brokers again where none does.
+//! The counterpart of the watch for commands that read: after a silence, it checks whether a broker answers the client,
+//! and otherwise gives the client its bootstrap brokers again.
 
 use std::time::{Duration, Instant};
 
@@ -7,19 +7,19 @@ use rdkafka::ClientConfig;
 
 use super::AnyClient;
 
-/// How long nothing may come before the client is asked.
+/// How long nothing may arrive before the client is checked.
 const MAX_SILENCE: Duration = Duration::from_secs(10);
 /// How long an answer may take.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// How long a reader has heard nothing.
+/// How long a reader has received nothing.
 #[derive(Debug)]
 pub struct Silence {
     since: Instant,
 }
 
 impl Silence {
-    /// It begins now.
+    /// Starts now.
     #[must_use]
     pub fn new() -> Self {
         Self {
@@ -27,13 +27,13 @@ impl Silence {
         }
     }
 
-    /// Something has come.
+    /// Something has arrived.
     pub fn end(&mut self) {
         self.since = Instant::now();
     }
 
-    /// Looks after the client if nothing has come for a while; answers whether no broker answered it. Blocks for two seconds at most,
-    /// once in ten seconds of silence.
+    /// Checks the client if nothing has arrived for a while. True if no broker answered it. Blocks for two seconds at
+    /// most, once in ten seconds of silence.
     pub fn look(&mut self, client: &dyn AnyClient, config: &ClientConfig) -> bool {
         if self.since.elapsed() < MAX_SILENCE {
             return false;

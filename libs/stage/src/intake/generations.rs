@@ -1,8 +1,8 @@
-//! Makes a stage's clients anew, within the process, when they are stuck: the stage runs in generations, each with clients
-//! and threads of its own. What a generation has not finished is read again by the next one, as after a restart.
+//! Recreates a stage's clients within the process when they are stuck. The stage runs in generations, each with its own
+//! clients and threads. What a generation has not finished is read again by the next one, as after a restart.
 //!
-//! A client that is stuck may never return from its destruction. So a generation that is over is left to its own thread, and
-//! their number is bounded: after that the process ends, and its supervisor starts it again.
+//! The destructor of a stuck client may never return. A generation that is over is therefore left to its own thread,
+//! and the number of such generations is limited: then the process ends, and its supervisor restarts it.
 
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -17,22 +17,22 @@ use crate::service::Shutdown;
 
 /// Generations that may follow the first.
 const MAX_REMAKES: u32 = 3;
-/// Clients made anew that are stuck again within so many times their patience did not help.
+/// If recreated clients are stuck again within this multiple of the stuck timeout, recreating them did not help.
 const HELPED: u32 = 10;
-/// How long a generation's threads may take to let go of its clients. They only have to look at its shutdown.
+/// How long a generation's threads may take to release its clients. They only have to check its shutdown.
 const LET_GO: Duration = Duration::from_secs(30);
 
 /// Why a generation is followed by another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Remake {
-    /// A client was stuck, and the next one may be, too: not again and again.
+    /// A client was stuck, and the next one may be too: a limited number of times.
     Stuck,
-    /// A topic was recreated: as often as that happens.
+    /// A topic was recreated: any number of times.
     Stale,
 }
 
 impl IntakeError {
-    /// Whether clients that are made anew may help.
+    /// Whether recreating the clients may help.
     pub fn remake(&self) -> Option<Remake> {
         match self {
             Self::Stuck { .. } => Some(Remake::Stuck),
@@ -42,14 +42,14 @@ impl IntakeError {
     }
 }
 
-/// Runs a stage until it ends, with clients that are made anew when they are stuck or stale.
+/// Runs a stage until it ends, with clients that are recreated when they are stuck or stale.
 ///
-/// `run` makes the clients and runs the stage with them until the shutdown that it is given; it says its result before it drops
-/// the clients. `patience` is that of the clients' watch.
+/// `run` creates the clients and runs the stage with them until the shutdown that it receives; it reports its result
+/// before it drops the clients. `stuck_timeout` is that of the clients' watch.
 pub fn run_generations<E>(
     shutdown: &Shutdown,
     metrics: &KafkaMetrics,
-    patience: Duration,
+    stuck_timeout: Duration,
     run: impl Fn(&Shutdown, &dyn Fn(Result<(), E>)) + Send + Sync + 'static,
     remake: fn(&E) -> Option<Remake>,
 ) -> Result<(), E>
@@ -74,13 +74,11 @@ where
                     .map_or_else(|panic| resume_unwind(panic), |()| result);
             }
             Waited::Panicked => {
-                // It says its result or it panics.
+                // It reports its result, or it panics.
                 return thread.join().map_or_else(|panic| resume_unwind(panic), Ok);
             }
             Waited::Hangs => {
-                tracing::error!(
-                    "threads do not let go of a kafka client that is stuck; stopping, nothing is lost"
-                );
+                tracing::error!("threads do not release a stuck kafka client; stopping, nothing is lost");
                 shutdown.fail();
                 return Err(IntakeError::Stuck { client: "all" }.into());
             }
@@ -89,19 +87,19 @@ where
             return Err(error);
         }
         if remake(&error) == Some(Remake::Stale) {
-            tracing::warn!("kafka clients are made anew for a topic that was recreated; nothing is lost");
+            tracing::warn!("kafka clients are recreated because a topic was recreated; nothing is lost");
             continue;
         }
-        if remade == MAX_REMAKES || (remade > 0 && start.elapsed() < patience * HELPED) {
+        if remade == MAX_REMAKES || (remade > 0 && start.elapsed() < stuck_timeout * HELPED) {
             tracing::error!(
                 remade,
-                "a kafka client is stuck though the cluster works, and making it anew does not help; stopping, nothing is lost"
+                "a kafka client is stuck although the cluster works, and recreating it does not help; stopping, nothing is lost"
             );
             shutdown.fail();
             return Err(error);
         }
         tracing::warn!(
-            "a kafka client is stuck though the cluster works; all are made anew, nothing is lost"
+            "a kafka client is stuck although the cluster works; all are recreated, nothing is lost"
         );
         counted.inc();
         remade += 1;
@@ -111,7 +109,7 @@ where
 enum Waited<E> {
     Said(Result<(), E>),
     Panicked,
-    /// Abandoned long ago, and still there.
+    /// Abandoned long ago, and still running.
     Hangs,
 }
 
@@ -173,7 +171,7 @@ mod tests {
     #[test]
     fn what_does_not_help_ends_the_process() {
         let shutdown = Shutdown::new(Duration::from_secs(1));
-        for (patience, expected) in [(Duration::from_secs(60), 2), (Duration::ZERO, MAX_REMAKES + 1)] {
+        for (stuck_timeout, expected) in [(Duration::from_secs(60), 2), (Duration::ZERO, MAX_REMAKES + 1)] {
             let runs = Arc::new(AtomicU32::new(0));
             let counted = Arc::clone(&runs);
             let run = move |generation: &Shutdown, say: &dyn Fn(Result<(), IntakeError>)| {
@@ -182,7 +180,7 @@ mod tests {
                 say(stuck());
             };
             let shutdown = Shutdown::new(Duration::from_secs(1));
-            let error = run_generations(&shutdown, &metrics(), patience, run, REMAKE).unwrap_err();
+            let error = run_generations(&shutdown, &metrics(), stuck_timeout, run, REMAKE).unwrap_err();
             assert!(error.remake() == Some(Remake::Stuck) && shutdown.has_failed());
             assert_eq!(runs.load(Ordering::Relaxed), expected);
         }

@@ -1,4 +1,4 @@
-//! Makes a metric and registers it. The names are all in `metrics.rs`.
+//! Creates a metric and registers it. The names are in the `metrics.rs` of the crate that counts.
 
 use prometheus::{
     Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
@@ -7,24 +7,24 @@ use prometheus::{
 use super::MetricsError;
 
 /// Buckets for the work on one message: 0.5 µs to 16 ms, doubling.
-pub(super) fn work_buckets() -> Vec<f64> {
+pub fn work_buckets() -> Vec<f64> {
     prometheus::exponential_buckets(0.5e-6, 2.0, 16).unwrap_or_default()
 }
 
-/// Buckets for a way through brokers and networks: 0.5 ms to about 4 minutes, doubling.
-pub(super) fn way_buckets() -> Vec<f64> {
+/// Buckets for the time through brokers and networks: 0.5 ms to about 4 minutes, doubling.
+pub fn transit_buckets() -> Vec<f64> {
     prometheus::exponential_buckets(0.5e-3, 2.0, 20).unwrap_or_default()
 }
 
-pub(super) fn counter(registry: &Registry, name: &str, help: &str) -> Result<IntCounter, MetricsError> {
+/// A counter.
+pub fn counter(registry: &Registry, name: &str, help: &str) -> Result<IntCounter, MetricsError> {
     let metric = IntCounter::new(name, help)?;
     registry.register(Box::new(metric.clone()))?;
     Ok(metric)
 }
 
-/// Counters that are there from the start with these values of their labels: all that there can be, or what is known of
-/// them.
-pub(super) fn counters(
+/// A counter with labels. The series `from_start` exist with 0 from the start.
+pub fn counters(
     registry: &Registry,
     name: &str,
     help: &str,
@@ -39,13 +39,15 @@ pub(super) fn counters(
     Ok(metric)
 }
 
-pub(super) fn gauge(registry: &Registry, name: &str, help: &str) -> Result<IntGauge, MetricsError> {
+/// A gauge.
+pub fn gauge(registry: &Registry, name: &str, help: &str) -> Result<IntGauge, MetricsError> {
     let metric = IntGauge::new(name, help)?;
     registry.register(Box::new(metric.clone()))?;
     Ok(metric)
 }
 
-pub(super) fn gauges(
+/// A gauge with labels.
+pub fn gauges(
     registry: &Registry,
     name: &str,
     help: &str,
@@ -56,7 +58,8 @@ pub(super) fn gauges(
     Ok(metric)
 }
 
-pub(super) fn histogram(
+/// A histogram.
+pub fn histogram(
     registry: &Registry,
     name: &str,
     help: &str,

@@ -1,7 +1,7 @@
-//! A directory of schemas instead of a registry: SAL's interface files or ready Avro schemas, for `saltransform check`
+//! A directory of schemas in place of a registry: SAL's interface files or ready Avro schemas, for `saltransform check`
 //! and `init`, `salmock` and `kafkaefd salschema convert`.
 //!
-//! Three kinds of directory are told apart by what is in them:
+//! The contents of a directory decide which of three kinds it is:
 //!
 //! | directory | what is read |
 //! |---|---|
@@ -18,13 +18,13 @@ use sal::interface::{InterfaceError, Interfaces, SourceFile};
 use sal::name::{Kind, NameError, TopicName};
 use serde_json::Value;
 
-/// `sal_interfaces/<Component>/<file>` is two deep; a little more is let through, a whole disk is not.
+/// `sal_interfaces/<Component>/<file>` is two levels deep. A few more are allowed, a walk over the whole disk is not.
 const MAX_DEPTH: usize = 4;
 
 /// What a directory holds.
 #[derive(Debug, Clone)]
 pub enum SchemaDir {
-    /// SAL's interface files, unread.
+    /// SAL's interface files, not yet parsed.
     Interfaces(Vec<SourceFile>),
     /// Avro schemas, by topic.
     Schemas(Vec<SchemaFile>),
@@ -33,9 +33,9 @@ pub enum SchemaDir {
 /// A file `<topic>.json`.
 #[derive(Debug, Clone)]
 pub struct SchemaFile {
-    /// The SAL topic that its name says.
+    /// The SAL topic, from the file's name.
     pub topic: TopicName,
-    /// Its text, which is JSON.
+    /// Its JSON text.
     pub text: String,
 }
 
@@ -54,19 +54,19 @@ pub struct DirSchema {
     pub text: String,
 }
 
-/// Schemas by topic, and what could not become one.
+/// Schemas by topic, and the topics for which none could be made.
 #[derive(Debug, Clone, Default)]
 pub struct DirSchemas {
     /// In alphabetical order of their topics.
     pub schemas: Vec<DirSchema>,
-    /// What was left out, for a person to read.
+    /// Why topics were left out.
     pub errors: Vec<InterfaceError>,
 }
 
-/// A directory cannot be used at all. No retry helps.
+/// A directory cannot be used. Retrying does not help.
 #[derive(Debug, thiserror::Error)]
 pub enum SchemaDirError {
-    /// The system refuses to read it.
+    /// The operating system refuses to read it.
     #[error("cannot read {}", path.display())]
     Read {
         /// The file or directory.
@@ -74,7 +74,7 @@ pub enum SchemaDirError {
         /// Why.
         source: io::Error,
     },
-    /// Nothing in it is known.
+    /// It holds no schemas.
     #[error(
         "no schemas in {}: expected a folder sal_interfaces, SAL's interface files \
          (<Component>/<Component>_Telemetry.xml …) or Avro schemas (<topic>.json)",
@@ -84,15 +84,15 @@ pub enum SchemaDirError {
         /// The directory.
         dir: PathBuf,
     },
-    /// A `.json` file that has no topic's name.
+    /// The name of a `.json` file is not a topic's.
     #[error("{} must be named <SAL topic>.json", path.display())]
     FileName {
         /// The file.
         path: PathBuf,
-        /// Why its name is none.
+        /// Why the name is not valid.
         source: NameError,
     },
-    /// A `.json` file that is none.
+    /// A `.json` file does not contain JSON.
     #[error("{} is not the JSON text of an Avro schema", path.display())]
     Json {
         /// The file.
@@ -103,7 +103,7 @@ pub enum SchemaDirError {
 }
 
 impl SchemaDir {
-    /// Reads what the directory holds; no schema is understood yet.
+    /// Reads the files; parsing happens in [`SchemaDir::schemas`].
     pub fn read(dir: &Path) -> Result<SchemaDir, SchemaDirError> {
         let inside = dir.join("sal_interfaces");
         let (root, xml) = if inside.is_dir() {
@@ -134,8 +134,8 @@ impl SchemaDir {
         Ok(SchemaDir::Schemas(schemas))
     }
 
-    /// The schemas of the wanted subsystems. Ready schemas are taken as they are: of `options` only the names of Kafka
-    /// topics and the subsystems count for them.
+    /// The schemas of the wanted subsystems. Ready schemas are used unchanged: of `options`, only the subsystems and the
+    /// naming of Kafka topics apply to them.
     pub fn schemas(&self, options: &Options) -> DirSchemas {
         let mut found = match self {
             SchemaDir::Interfaces(files) => {
@@ -180,7 +180,7 @@ impl SchemaDir {
     }
 }
 
-/// The folder that holds `sal_interfaces`, where that is `dir` itself; else `dir`.
+/// The parent folder if `dir` is `sal_interfaces` itself, otherwise `dir`.
 fn root_of(dir: &Path) -> PathBuf {
     let absolute = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
     match absolute.parent() {
@@ -209,7 +209,7 @@ fn collect(
     Ok(())
 }
 
-/// What is in a directory, sorted; hidden entries do not count.
+/// The entries of a directory, sorted, without hidden ones.
 fn entries(dir: &Path) -> Result<Vec<PathBuf>, SchemaDirError> {
     let failed = |source| SchemaDirError::Read {
         path: dir.to_owned(),
@@ -261,9 +261,11 @@ fn schema_file(path: PathBuf) -> Result<SchemaFile, SchemaDirError> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::chain;
+    use std::error::Error;
+
     use sal::name::Dialect;
+
+    use super::*;
 
     fn schemas_folder() -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas")
@@ -325,7 +327,11 @@ mod tests {
     fn errors_say_what_a_schema_directory_is() {
         let dir = tempfile::tempdir().unwrap();
         let at = dir.path().display().to_string();
-        let refused = |path: &Path| chain(&SchemaDir::read(path).unwrap_err()).replace(&at, "DIR");
+        let refused = |path: &Path| {
+            let error = SchemaDir::read(path).unwrap_err();
+            let source = error.source().map(|source| format!(": {source}"));
+            format!("{error}{}", source.unwrap_or_default()).replace(&at, "DIR")
+        };
         assert_eq!(
             refused(dir.path()),
             "no schemas in DIR: expected a folder sal_interfaces, SAL's interface files \
