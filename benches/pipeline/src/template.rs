@@ -5,14 +5,14 @@ use std::io::Write as _;
 
 use sal::name::{Dialect, TopicName};
 use sal::time::TimeScale;
-use salmock::timestamp::Moment;
+use salmock::timestamp::Timestamp;
 use salmock::topic_schema::TopicShape;
 use salmock::values::Values;
 
 use crate::failure::{Doing, Failure, Outcome};
 
 /// A moment and a number that are cut out again.
-const CUT: Moment = Moment {
+const CUT: Timestamp = Timestamp {
     utc_micros: 1_234_567_890_123_456,
     sequence: 7_654_321,
     scale: TimeScale::Utc,

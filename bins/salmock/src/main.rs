@@ -1,4 +1,4 @@
-//! salmock's table of contents: read the flags, check all of them, open the port, run, say how it ended.
+//! salmock's entry point: parses and checks the flags, opens the port, runs, and reports how it ended.
 
 use std::process::ExitCode;
 
@@ -69,6 +69,6 @@ fn wrong(error: &dyn std::error::Error) -> ExitCode {
 }
 
 fn failed(error: &dyn std::error::Error) -> ExitCode {
-    tracing::error!(error = stage::chain(error), "salmock cannot go on");
+    tracing::error!(error = stage::chain(error), "salmock failed");
     ExitCode::FAILURE
 }

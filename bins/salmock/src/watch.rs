@@ -1,5 +1,5 @@
-//! The producer's watch: a client that stands still while the cluster works starts from its bootstrap brokers again, and if that
-//! does not help, salmock ends with an error.
+//! Watches the producer: a client that makes no progress while the cluster works is restarted from its
+//! bootstrap brokers; if that does not help, salmock ends with an error.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,11 +43,11 @@ impl Watched for WatchedProducer {
     }
 }
 
-/// Watches on a thread of its own until the answer is dropped.
+/// Watches in a thread of its own until the returned sender is dropped.
 pub(crate) fn start(
     producer: &Arc<ThreadedProducer<Context>>,
     config: &ClientConfig,
-    patience: Duration,
+    stuck_timeout: Duration,
     shutdown: &Shutdown,
 ) -> Sender<()> {
     let (end, over) = bounded(0);
@@ -58,10 +58,10 @@ pub(crate) fn start(
     let shutdown = shutdown.clone();
     std::thread::spawn(move || {
         let metrics = watched.producer.client().context().reporter.metrics().clone();
-        match watch(&[Arc::new(watched)], patience, &metrics, &over) {
+        match watch(&[Arc::new(watched)], stuck_timeout, &metrics, &over) {
             None => return,
             Some(GivenUp::Stuck(_)) => {
-                tracing::error!("the producer is stuck though the cluster works; stopping");
+                tracing::error!("the producer is stuck although the cluster works; stopping");
             }
             Some(GivenUp::Stale) => {
                 tracing::error!(
