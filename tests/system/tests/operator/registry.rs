@@ -1,5 +1,6 @@
-//! `kafkaefd registry` over two registries that differ where Confluent's API leaves room: one says `null` for an empty
-//! list and gives reasons, the other gives none and knows no subject without a level.
+//! `kafkaefd registry` with two registries that differ where Confluent's API leaves room: one returns `null`
+//! for an empty list and gives reasons; the other gives none and reports an unknown subject if it has no
+//! level of its own.
 
 use serde_json::{Value, json};
 
@@ -8,7 +9,7 @@ use crate::real::{Services, unique};
 
 const REGISTRIES: [&str; 2] = ["SCHEMAREGISTRY", "APICURIO"];
 
-/// One registry, and a folder for schemas.
+/// One registry and a folder for schemas.
 struct Desk<'s> {
     services: &'s Services,
     url: &'s str,
@@ -22,7 +23,7 @@ impl Desk<'_> {
         kafkaefd(self.services, &line)
     }
 
-    /// The answer for programs, and the exit code.
+    /// The JSON output and the exit code.
     fn json(&self, arguments: &[&str]) -> (i32, Value) {
         let ran = self.run(&[arguments, &["--json"]].concat());
         let answer = serde_json::from_str(&ran.stdout);
@@ -31,7 +32,7 @@ impl Desk<'_> {
         (ran.code, answer)
     }
 
-    /// A file with a record of these fields.
+    /// A file with a record schema that has these fields.
     fn schema(&self, name: &str, fields: Value) -> String {
         let path = self.folder.path().join(name);
         let schema = json!({"type": "record", "name": "R", "fields": fields});
@@ -55,7 +56,7 @@ fn on_each_registry(test: impl Fn(&Desk<'_>, &str)) {
 }
 
 #[test]
-fn a_subject_from_its_first_version_to_its_end() {
+fn a_subject_from_its_first_version_to_its_deletion() {
     on_each_registry(|desk, subject| {
         let first = desk.schema("first.json", json!([{"name": "a", "type": "int"}]));
         let second = desk.schema(
@@ -87,7 +88,7 @@ fn a_subject_from_its_first_version_to_its_end() {
             (code, &tested["compatible"], &tested["version"]),
             (1, &json!(false), &json!(1))
         );
-        // In the registry's words or, where it says nothing, in ours.
+        // The reason is the registry's, or ours if the registry gives none.
         assert_ne!(tested["reasons"], json!([]), "{}", desk.url);
         let (code, tested) = desk.json(&["test", subject, &second, "--version", "1"]);
         assert_eq!((code, &tested["compatible"]), (0, &json!(true)));
@@ -123,7 +124,7 @@ fn a_subject_from_its_first_version_to_its_end() {
             json!([2])
         );
         let (code, _) = desk.json(&["delete", subject, "--version", "1", "--permanent", "--yes"]);
-        assert_eq!(code, 0, "what is softly deleted goes for ever");
+        assert_eq!(code, 0, "a soft-deleted subject is deleted permanently");
         assert_eq!(desk.json(&["delete", subject, "--yes"]).1["versions"], json!([2]));
         assert_eq!(desk.json(&["list", "--filter", &pattern]), (0, json!([])));
         assert_eq!(desk.json(&["delete", subject, "--permanent", "--yes"]).0, 0);
@@ -156,7 +157,7 @@ fn an_upload_that_would_not_be_the_latest_is_refused_with_the_command_that_makes
 }
 
 #[test]
-fn what_is_not_there_is_named_and_nothing_is_done_unasked() {
+fn missing_subjects_are_named_and_nothing_is_done_without_consent() {
     on_each_registry(|desk, subject| {
         let schema = desk.schema("schema.json", json!([{"name": "a", "type": "int"}]));
         assert_eq!(desk.run(&["upload", subject, &schema]).code, 0);
@@ -190,7 +191,7 @@ fn what_is_not_there_is_named_and_nothing_is_done_unasked() {
             assert!(ran.stderr.contains("a version that"), "{}", ran.stderr);
         }
 
-        // No terminal, no --yes.
+        // No terminal and no --yes.
         for command in [
             vec!["delete", subject],
             vec!["compat", "--subject", subject, "--set", "FULL"],
@@ -206,7 +207,7 @@ fn what_is_not_there_is_named_and_nothing_is_done_unasked() {
 }
 
 #[test]
-fn a_file_or_a_registry_that_cannot_be_used_has_its_exit_code() {
+fn an_unusable_file_or_registry_has_its_own_exit_code() {
     let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
         return;
     };
