@@ -22,7 +22,7 @@ async fn an_unavailable_database_costs_neither_memory_nor_membership() {
     keeps_its_allowance(30_000, 4_000).await;
 }
 
-/// 15 MB, but each has a kilobyte of librdkafka's beside it.
+/// 15 MB, but each message takes 450 more bytes of memory.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn many_small_messages_stay_within_the_memory_limit() {
     keeps_its_allowance(150_000, 20).await;
