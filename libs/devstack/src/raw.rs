@@ -27,7 +27,7 @@ impl Batch {
     #[must_use]
     pub fn record(mut self, value: &[u8], headers: &[(&[u8], &[u8])]) -> Self {
         let mut record = vec![0]; // attributes
-        varint(&mut record, 0); // time stamp
+        varint(&mut record, 0); // timestamp
         varint(&mut record, i64::from(self.count));
         varint(&mut record, -1); // no key
         bytes(&mut record, value);
@@ -66,7 +66,7 @@ impl Batch {
         let mut checked = vec![];
         checked.extend(self.codec.to_be_bytes());
         checked.extend((self.count - 1).to_be_bytes()); // last offset
-        checked.extend([1_600_000_000_000i64.to_be_bytes(); 2].concat()); // first and last time stamp
+        checked.extend([1_600_000_000_000i64.to_be_bytes(); 2].concat()); // first and last timestamp
         checked.extend((-1i64).to_be_bytes()); // no producer id
         checked.extend((-1i16).to_be_bytes()); // nor epoch
         checked.extend((-1i32).to_be_bytes()); // nor sequence

@@ -432,7 +432,7 @@ fn topics_that_a_dialect_cannot_express_are_named() {
 }
 
 #[test]
-fn an_avro_file_gets_the_private_fields_behind_its_own() {
+fn an_avro_file_gets_the_private_fields_after_its_own() {
     let avsc =
         r#"{"type":"record","name":"x","fields":[{"name":"temp","type":["null","double"],"default":null}]}"#;
     let interfaces = read(&[

@@ -167,7 +167,7 @@ fn b5_with_wire_extras_index_and_priority_are_kept_and_the_omitted_enumeration_i
 }
 
 #[test]
-fn b6_a_command_has_numbers_behind_its_strings() {
+fn b6_a_command_has_numbers_after_its_strings() {
     let (Some(text), Some(schema)) = (sample("B6"), published("Test_command_wait")) else {
         return;
     };

@@ -17,7 +17,7 @@ fn all() -> Vec<Container> {
     let containers: Vec<_> = compose().into_iter().chain(kubernetes()).collect();
     assert!(
         containers.len() >= 8,
-        "only {} containers of ours in compose.yaml and k8s-apps/",
+        "only {} containers from our image in compose.yaml and k8s-apps/",
         containers.len()
     );
     containers

@@ -22,7 +22,7 @@ pub enum TimeUnit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TimeFault {
     /// No time field in the schema, or it is null.
-    #[error("the record has no time: none of the time fields is there with a value")]
+    #[error("the record has no time: none of its time fields has a value")]
     Missing,
     /// Zero: the field was never set.
     #[error("the record's time is zero: its time field was never set")]

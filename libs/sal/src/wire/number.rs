@@ -58,7 +58,7 @@ impl Real for f32 {
 #[inline(always)]
 pub(crate) fn real<R: Real>(text: &[u8]) -> Option<(R, usize)> {
     if let Some(fixed) = fixed(text)
-        && !goes_on(fixed.follows as u8)
+        && !continues(fixed.follows as u8)
         && let Some(value) = R::of_millionths(fixed.exact)
     {
         return Some((value.signed(fixed.is_negative), fixed.len));
@@ -89,7 +89,7 @@ pub(crate) fn reals<R: Real>(mut text: &[u8], max_items: u32, mut write: impl Fn
 #[inline(never)]
 fn other<R: Real>(text: &[u8]) -> Option<(R, usize)> {
     if let Some(fixed) = fixed_long(text)
-        && !goes_on(fixed.follows as u8)
+        && !continues(fixed.follows as u8)
         && let Some(value) = R::of_millionths(fixed.exact)
     {
         return Some((value.signed(fixed.is_negative), fixed.len));
@@ -206,7 +206,7 @@ fn as_double(integer: u64) -> f64 {
 
 /// Whether the byte after the digits is a digit or an exponent.
 #[inline(always)]
-fn goes_on(byte: u8) -> bool {
+fn continues(byte: u8) -> bool {
     byte.is_ascii_digit() || byte | 0x20 == b'e'
 }
 

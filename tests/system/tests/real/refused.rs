@@ -146,7 +146,7 @@ fn target(services: &Services, key: &str, place: Place, token: Token) -> InfluxT
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn influxdb_2_says_enough_of_the_points_that_it_refuses() {
+async fn influxdb_2_reports_enough_to_find_refused_points() {
     let Some(services) = Services::with(&["INFLUXDB", "INFLUXDB_ORG", "INFLUXDB_TOKEN"]) else {
         return;
     };
@@ -166,7 +166,7 @@ async fn influxdb_2_says_enough_of_the_points_that_it_refuses() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn influxdb_1_says_enough_of_the_points_that_it_refuses() {
+async fn influxdb_1_reports_enough_to_find_refused_points() {
     let Some(services) = Services::with(&["INFLUXDB1"]) else {
         return;
     };
