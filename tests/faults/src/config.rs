@@ -6,7 +6,7 @@ use clap::Parser;
 
 use crate::faults::Kind;
 
-/// Breaks a real cluster again and again while data flows, and accounts for every record.
+/// Breaks a real cluster repeatedly while data flows and accounts for every record
 #[derive(Debug, Clone, Parser)]
 #[command(
     name = "faults",
