@@ -12,7 +12,7 @@ use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 
 use crate::failure::{Failure, Outcome};
-use crate::ledger::{Letter, Name, Origin, SharedLedger, Stage};
+use crate::ledger::{DeadLetter, Name, Origin, SharedLedger, Stage};
 use stage::lock;
 
 /// The interval for discovering new partitions.
@@ -172,8 +172,8 @@ impl Reader {
 
     fn note(&self, message: &BorrowedMessage<'_>) {
         if let Some(by) = self.by_letters.get(message.topic()) {
-            match self.letter(message, *by) {
-                Some(letter) => lock(&self.ledger).letter(letter),
+            match self.dead_letter(message, *by) {
+                Some(letter) => lock(&self.ledger).dead_letter(letter),
                 None => lock(&self.ledger).complain(format!(
                     "a dead letter without headers at {}[{}]@{}",
                     message.topic(),
@@ -191,14 +191,14 @@ impl Reader {
         }
     }
 
-    fn letter(&self, message: &BorrowedMessage<'_>, by: Stage) -> Option<Letter> {
+    fn dead_letter(&self, message: &BorrowedMessage<'_>, by: Stage) -> Option<DeadLetter> {
         let headers: HashMap<&str, String> = message
             .headers()?
             .iter()
             .filter_map(|header| Some((header.key, String::from_utf8_lossy(header.value?).into_owned())))
             .collect();
         let topic = headers.get("topic")?;
-        Some(Letter {
+        Some(DeadLetter {
             by,
             origin: Origin {
                 topic: topic.as_str().into(),

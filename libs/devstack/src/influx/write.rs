@@ -240,7 +240,7 @@ fn store(shared: &Shared, version: Version, body: &[u8], unit_ns: i64) -> Result
     state.store.counts.rejected += conflicts.len() as u64;
     let dropped = conflicts.len();
     match (version, conflicts.first(), malformed.is_empty()) {
-        // A type conflict is reported in preference to this, a malformed line after it.
+        // A type conflict takes precedence over expired points, and these over a malformed line.
         (_, None, _) if expired > 0 => Err(beyond_retention(version, expired)),
         (_, None, true) => Ok(()),
         (Version::V2, Some(conflict), _) => Err(Refusal::new(

@@ -211,7 +211,7 @@ impl Kind {
         !args.quick || self.is_quick()
     }
 
-    /// How many times it occurs in a round of the schedule, and in every how many rounds.
+    /// (times, every): every `every`-th round of the schedule has it `times` times.
     pub(crate) fn weight(self) -> (usize, usize) {
         match self {
             Self::TwoAtOnce => (3, 1),
@@ -222,7 +222,7 @@ impl Kind {
         }
     }
 
-    /// What it affects, and where two concurrent faults could contradict each other.
+    /// What it affects, as far as two concurrent faults could contradict each other.
     fn area(self) -> Area {
         match self {
             Self::KillTransform

@@ -86,7 +86,7 @@ impl Entry {
 
 /// A dead letter as it was read.
 #[derive(Debug, Clone)]
-pub(crate) struct Letter {
+pub(crate) struct DeadLetter {
     pub(crate) by: Stage,
     pub(crate) origin: Origin,
     pub(crate) stage: String,

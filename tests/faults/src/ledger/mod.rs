@@ -13,7 +13,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-pub(crate) use self::entry::{Due, Entry, Letter, Name, Origin, Stage, Why};
+pub(crate) use self::entry::{DeadLetter, Due, Entry, Name, Origin, Stage, Why};
 use crate::undisturbed::Undisturbed;
 
 /// All messages of a run.
@@ -28,7 +28,7 @@ pub(crate) struct Ledger {
     open: BTreeSet<usize>,
     window: usize,
     /// Dead letters whose message the broker has not acknowledged yet.
-    early: Vec<Letter>,
+    early: Vec<DeadLetter>,
     /// Records that belong to no message sent through saltransform.
     unnamed: Vec<(Name, Origin)>,
     letter_origins: HashSet<(Stage, Origin)>,
@@ -230,7 +230,7 @@ impl Ledger {
     }
 
     /// Records a dead letter.
-    pub(crate) fn letter(&mut self, letter: Letter) {
+    pub(crate) fn dead_letter(&mut self, letter: DeadLetter) {
         if !self.letter_origins.insert((letter.by, letter.origin.clone())) {
             self.repeated_letters += 1;
             return;
@@ -238,7 +238,7 @@ impl Ledger {
         self.place(letter);
     }
 
-    fn place(&mut self, letter: Letter) {
+    fn place(&mut self, letter: DeadLetter) {
         let by_name = || letter.name.and_then(|name| self.by_name.get(&name));
         let Some(&number) = self.by_origin.get(&letter.origin).or_else(by_name) else {
             self.early.push(letter);

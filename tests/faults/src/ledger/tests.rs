@@ -22,8 +22,8 @@ fn with_one(due: Due) -> Ledger {
     ledger
 }
 
-fn letter(by: Stage, stage: &str, reason: &str) -> Letter {
-    Letter {
+fn dead_letter(by: Stage, stage: &str, reason: &str) -> DeadLetter {
+    DeadLetter {
         by,
         origin: origin("in", 3),
         stage: stage.to_owned(),
@@ -71,7 +71,7 @@ fn a_dead_letter_must_have_the_expected_stage_and_reason() {
         (Stage::Transform, "write", "rejected", false),
     ] {
         let mut ledger = with_one(due);
-        ledger.letter(letter(by, stage, reason));
+        ledger.dead_letter(dead_letter(by, stage, reason));
         assert_eq!(ledger.outstanding(1) == 0, is_right, "{by:?} {stage} {reason}");
         assert_eq!(ledger.complaints().0.is_empty(), is_right);
     }
@@ -81,7 +81,7 @@ fn a_dead_letter_must_have_the_expected_stage_and_reason() {
 fn a_dead_letter_and_a_point_contradict_each_other() {
     let mut ledger = with_one(Due::Stored);
     ledger.point((0, 7), 1_000);
-    ledger.letter(letter(Stage::Sink, "write", "rejected"));
+    ledger.dead_letter(dead_letter(Stage::Sink, "write", "rejected"));
     assert_eq!(ledger.entries[0].wrong, 1);
 }
 
@@ -92,7 +92,7 @@ fn a_dead_letter_is_complete() {
         let due = Due::Dead(Stage::Transform, &[("parse", "bad_header")]);
         let number = ledger.begin_bytes(sent, due);
         ledger.acknowledge(number, origin("in", 3));
-        ledger.letter(letter(Stage::Transform, "parse", "bad_header"));
+        ledger.dead_letter(dead_letter(Stage::Transform, "parse", "bad_header"));
         assert_eq!(ledger.complaints().0.is_empty(), is_whole);
     }
 }
@@ -150,12 +150,12 @@ fn nothing_is_expected_of_messages_deleted_by_retention() {
 fn offsets_of_a_recreated_topic_are_other_messages() {
     let due = Due::Dead(Stage::Transform, &[("parse", "bad_header")]);
     let mut ledger = with_one(due);
-    ledger.letter(letter(Stage::Transform, "parse", "bad_header"));
+    ledger.dead_letter(dead_letter(Stage::Transform, "parse", "bad_header"));
     ledger.topic_recreated("in");
     let second = ledger.begin(None, due);
     ledger.acknowledge(second, origin("in", 3));
     assert_eq!(ledger.outstanding(2), 1);
-    ledger.letter(letter(Stage::Transform, "parse", "bad_header"));
+    ledger.dead_letter(dead_letter(Stage::Transform, "parse", "bad_header"));
     assert_eq!(ledger.outstanding(2), 0);
     assert_eq!(ledger.repeated_letters, 0);
 }

@@ -20,7 +20,7 @@ fn answer(ran: &Ran) -> Json {
 }
 
 /// Produces dead letters as a stage writes them, from `origin`, one per value.
-fn write_letters(services: &Services, dead: &str, origin: &str, values: impl Iterator<Item = String>) {
+fn write_dead_letters(services: &Services, dead: &str, origin: &str, values: impl Iterator<Item = String>) {
     let producer: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", services.get("BROKER"))
         .create()
@@ -88,13 +88,13 @@ fn dead_letters_are_counted_shown_and_replayed_once() {
     };
     let (dead, origin) = topics(&services);
     let gone = unique("gone-");
-    write_letters(
+    write_dead_letters(
         &services,
         &dead,
         &origin,
         ["first", "second"].map(str::to_owned).into_iter(),
     );
-    write_letters(&services, &dead, &gone, std::iter::once("third".to_owned()));
+    write_dead_letters(&services, &dead, &gone, std::iter::once("third".to_owned()));
     let run = |arguments: &[&str]| {
         kafkaefd(
             &services,
@@ -213,16 +213,16 @@ fn accounted(ran: &Ran) -> u64 {
 /// and each message is back once.
 #[test]
 fn concurrent_replays_repeat_nothing() {
-    const LETTERS: usize = 1_700;
+    const DEAD_LETTERS: usize = 1_700;
     let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY", "KCAT"]) else {
         return;
     };
     let (dead, origin) = topics(&services);
-    write_letters(
+    write_dead_letters(
         &services,
         &dead,
         &origin,
-        (0..LETTERS).map(|n| format!("letter {n}")),
+        (0..DEAD_LETTERS).map(|n| format!("letter {n}")),
     );
     let replay = || {
         kafkaefd(
@@ -245,7 +245,7 @@ fn concurrent_replays_repeat_nothing() {
     let last = replay();
     assert_eq!(last.code, 0, "{last:?}");
     let held = held(&services, &origin);
-    assert_eq!(held.len(), LETTERS);
+    assert_eq!(held.len(), DEAD_LETTERS);
     assert!(held.values().all(|(times, _)| *times == 1));
 }
 
@@ -258,7 +258,7 @@ fn what_another_replay_has_replayed_meanwhile_is_counted() {
     };
     let (dead, origin) = topics(&services);
     let letters = ["first", "second", "third"].map(str::to_owned);
-    write_letters(&services, &dead, &origin, letters.into_iter());
+    write_dead_letters(&services, &dead, &origin, letters.into_iter());
     let replay = ["dead-letters", "replay", "--in", &dead];
     let mut asked = Running::on_a_terminal(&services, &replay);
     let mut screen = asked.stdout();
@@ -290,16 +290,16 @@ fn read_until(screen: &mut impl Read, text: &str) -> String {
 /// ones end.
 #[test]
 fn a_killed_replay_loses_and_repeats_nothing() {
-    const LETTERS: usize = 6_000;
+    const DEAD_LETTERS: usize = 6_000;
     let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY", "KCAT"]) else {
         return;
     };
     let (dead, origin) = topics(&services);
-    write_letters(
+    write_dead_letters(
         &services,
         &dead,
         &origin,
-        (0..LETTERS).map(|n| format!("letter {n}")),
+        (0..DEAD_LETTERS).map(|n| format!("letter {n}")),
     );
     let killed = Running::spawn(&services, &["dead-letters", "replay", "--in", &dead, "--yes"]);
     until("the first messages are back", 60, || {
@@ -315,7 +315,7 @@ fn a_killed_replay_loses_and_repeats_nothing() {
     );
     assert_eq!(ran.code, 0, "{ran:?}");
     let held = held(&services, &origin);
-    assert_eq!(held.len(), LETTERS);
+    assert_eq!(held.len(), DEAD_LETTERS);
     assert!(held.values().all(|(times, _)| *times == 1), "{ran:?}");
 }
 

@@ -9,7 +9,7 @@ mod gone;
 pub(crate) mod influx;
 mod init;
 pub(crate) mod kafka;
-mod large_letters;
+mod large_dead_letters;
 mod memory;
 mod mock_state;
 pub(crate) mod peers;
