@@ -39,7 +39,7 @@ impl Source<'_, '_> {
 pub(super) struct Buffers {
     /// The values in wire order, if that differs from Avro's order.
     scratch: Vec<u8>,
-    /// The offset in `values` at which each step's bytes start.
+    /// The offset in `scratch` at which each step's bytes start.
     marks: Vec<u32>,
     texts: Vec<Text>,
 }
@@ -239,7 +239,7 @@ impl<'r, 'a> Reading<'r, 'a> {
     /// Whether some string could swallow the start of the next one while all others stay the same. If any
     /// other split exists, then one of this kind exists, for the last string in which the two differ.
     fn is_ambiguous(&mut self) -> bool {
-        // The marks are valid only after the record has been read to its end, so probing must not move them.
+        // The record has been read and its marks are still needed: probing must not move them.
         self.marks = None;
         for next in 1..self.texts.len() {
             let (Some(&Text { op, end, .. }), Some(&following)) =
