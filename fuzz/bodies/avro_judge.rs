@@ -1,5 +1,6 @@
-//! What a record holds according to apache-avro, flattened by the rules that the EFD's readers expect (nulls left out,
-//! `name0` for array elements, `outer_inner` for records in records): the judge of influxsink's decoder.
+//! A record's contents according to apache-avro, flattened by the rules that readers of the EFD expect (nulls
+//! omitted, `name0` for array elements, `outer_inner` for nested records): the reference for influxsink's
+//! decoder.
 
 use apache_avro::Schema;
 use apache_avro::reader::datum::GenericDatumReader;
@@ -7,19 +8,19 @@ use apache_avro::types::Value;
 
 use super::Given;
 
-/// A judgement.
+/// A verdict.
 pub enum Judged {
-    /// The schema or a value is one that the judge knows no rule for.
+    /// The judge has no rule for the schema or a value.
     Abstains,
-    /// These bytes are no record of that schema.
+    /// These bytes are not a record of this schema.
     Refused(String),
-    /// Flattened names and values, in the record's order.
+    /// Flattened names and values, in record order.
     Record(Vec<(String, Given)>),
 }
 
-/// Reads a record; its bytes must be used up.
+/// Reads a record; all its bytes must be used.
 pub fn judge(schema: &str, mut record: &[u8]) -> Judged {
-    // It checks what these hold, where we keep what is stored.
+    // apache-avro validates the contents of these, while we keep what is stored.
     if ["uuid", "decimal", "duration"]
         .iter()
         .any(|word| schema.contains(word))

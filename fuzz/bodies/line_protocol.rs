@@ -1,11 +1,12 @@
-//! A reader of line protocol that shares nothing with influxsink's encoder nor with the embedded stack's parser, so that
-//! it can judge both. Written from InfluxData's reference ("Line protocol": syntax, data types, special characters).
+//! A line protocol parser that shares no code with influxsink's encoder or the embedded stack's parser, so
+//! that it can check both. Written from InfluxData's reference ("Line protocol": syntax, data types, special
+//! characters).
 //!
-//! It is a judge and no database: what a database may read in two ways (a backslash before a special character that
-//! is itself escaped, or at the end of an element), what it would drop (`time`), and what it would make up (a missing
-//! time stamp) are errors.
+//! It is stricter than a database. Errors are: what can be read in two ways (a backslash before an escaped
+//! special character, or at the end of an element), what a database would drop (`time`), and what it would
+//! invent (a missing timestamp).
 
-/// One line, everything unescaped, in the line's order.
+/// One line with everything unescaped, in the line's order.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
     /// The measurement.
@@ -14,7 +15,7 @@ pub struct Line {
     pub tags: Vec<(String, String)>,
     /// Fields by key.
     pub fields: Vec<(String, Value)>,
-    /// In the unit of the request.
+    /// The time in the request's unit.
     pub time: i64,
 }
 
@@ -31,7 +32,7 @@ pub enum Value {
     Text(String),
 }
 
-/// Reads a whole body; every line must be right and end with a newline.
+/// Parses a whole body; every line must be valid and end with a newline.
 pub fn read(body: &str) -> Result<Vec<Line>, String> {
     let mut lines = Vec::new();
     let mut rest = body;
@@ -75,7 +76,7 @@ fn one(text: &str) -> Result<(Line, &str), String> {
     }
     let time = rest
         .strip_prefix(' ')
-        .ok_or_else(|| format!("no time stamp before {rest:?}"))?;
+        .ok_or_else(|| format!("no timestamp before {rest:?}"))?;
     let (time, after) = time.split_once('\n').ok_or("no newline at the end")?;
     let is_number = !time.is_empty()
         && time
@@ -84,7 +85,7 @@ fn one(text: &str) -> Result<(Line, &str), String> {
             .bytes()
             .all(|b| b.is_ascii_digit());
     if !is_number {
-        return Err(format!("{time:?} is no time stamp"));
+        return Err(format!("{time:?} is not a timestamp"));
     }
     let time = time.parse().map_err(|_| format!("{time:?} is beyond 64 bits"))?;
     Ok((
@@ -98,7 +99,7 @@ fn one(text: &str) -> Result<(Line, &str), String> {
     ))
 }
 
-/// A tag's or field's key and what follows its equals sign.
+/// The key of a tag or field, and what follows its equals sign.
 fn key(text: &str) -> Result<(String, &str), String> {
     let (key, rest) = element(text, "=", ", \n")?;
     if key == "time" {
@@ -107,8 +108,8 @@ fn key(text: &str) -> Result<(String, &str), String> {
     Ok((key, &rest[1..]))
 }
 
-/// An unquoted element up to an unescaped character of `ends`, which must come; a character of `never` may not stand
-/// in it unescaped. Comma, equals sign and space are what a backslash escapes; before all else it is itself.
+/// An unquoted element up to an unescaped character of `ends`, which must exist; characters of `never` must
+/// be escaped. A backslash escapes comma, equals sign and space; before anything else it is literal.
 fn element<'t>(text: &'t str, ends: &str, never: &str) -> Result<(String, &'t str), String> {
     let mut plain = String::new();
     let mut chars = text.char_indices().peekable();
@@ -157,7 +158,7 @@ fn field_value(text: &str) -> Result<(Value, &str), String> {
     }
     let end = text.find([',', ' ', '\n']).ok_or("a value without an end")?;
     let (value, rest) = text.split_at(end);
-    let wrong = || format!("{value:?} is no value");
+    let wrong = || format!("{value:?} is not a value");
     let value = match value {
         "t" | "T" | "true" | "True" | "TRUE" => Value::Boolean(true),
         "f" | "F" | "false" | "False" | "FALSE" => Value::Boolean(false),

@@ -1,5 +1,5 @@
-//! What the fuzz targets of schema registries do with their bytes, and stage's tests with the corpora: our client
-//! against anything as an answer, the embedded registry against any requests.
+//! The bodies of the fuzz targets for schema registries, which stage's tests also run on the corpora: our
+//! client against arbitrary responses, the embedded registry against arbitrary requests.
 
 use std::sync::{Arc, Mutex};
 
@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 
-/// What stands between two requests in an input of [`api`].
+/// The separator of requests in an input of [`api`].
 const BETWEEN: &[u8] = b"\n----\n";
 
 struct Answering {
@@ -33,7 +33,7 @@ fn runtime() -> Runtime {
 }
 
 impl Answering {
-    /// A server that gives the same answer to everything.
+    /// A server that gives the same response to everything.
     fn start() -> Answering {
         let runtime = runtime();
         let answer = Arc::<Mutex<Vec<u8>>>::default();
@@ -56,8 +56,8 @@ impl Answering {
     }
 }
 
-/// Anything as the answer of a registry. The input's first line is the call (`id`, `latest`, `subjects`, `register`) and
-/// the answer's status, the rest its body.
+/// Arbitrary bytes as the response of a registry. The input's first line is the call (`id`, `latest`,
+/// `subjects`, `register`) and the response's status, the rest its body.
 pub fn answers(bytes: &[u8]) {
     let (first, body) = match bytes.iter().position(|byte| *byte == b'\n') {
         Some(at) => (&bytes[..at], &bytes[at + 1..]),
@@ -91,7 +91,7 @@ pub fn answers(bytes: &[u8]) {
 
 async fn ask(url: &str, call: &str, status: u16, body: &[u8]) {
     let registry = Registry::new(&RegistryArgs::at(url)).expect("a client");
-    // As reqwest reads text: what is no UTF-8 becomes U+FFFD.
+    // reqwest reads text this way: invalid UTF-8 becomes U+FFFD.
     let json: Option<Value> = serde_json::from_str(&String::from_utf8_lossy(body)).ok();
     let member = |key| json.as_ref().and_then(|json| json.get(key));
     let result = match call {
@@ -112,11 +112,11 @@ async fn ask(url: &str, call: &str, status: u16, body: &[u8]) {
             .map(|subjects| assert!(subjects.is_sorted())),
     };
     match result {
-        Ok(()) => assert_eq!(status, 200, "an error was taken for an answer"),
+        Ok(()) => assert_eq!(status, 200, "an error was taken for a success"),
         Err(error) => {
             let text = stage::chain(&error);
             assert!(!text.chars().any(char::is_control), "{text:?}");
-            // Only the registry's own code may cost a message its way.
+            // Only the registry's own error code may turn a message into a dead letter.
             if matches!(
                 error,
                 RegistryError::Missing { .. } | RegistryError::Refused { .. }
@@ -127,8 +127,8 @@ async fn ask(url: &str, call: &str, status: u16, body: &[u8]) {
     }
 }
 
-/// Any requests to the embedded registry, with a line `----` between them: `METHOD /path`, and the body from the next
-/// line on. Each is answered with JSON, and what is registered is given back.
+/// Arbitrary requests to the embedded registry, separated by lines `----`: `METHOD /path`, and the body from
+/// the next line on. Each gets a JSON response, and what was registered is returned.
 pub fn api(bytes: &[u8]) {
     let mut rest = bytes;
     let mut requests = Vec::new();
@@ -160,7 +160,7 @@ async fn one(stream: &mut TcpStream, request: &[u8]) {
     else {
         return;
     };
-    // What is no request line is hyper's to refuse, and would end the connection.
+    // hyper rejects an invalid request line itself and would close the connection.
     let is_plain = |text: &str| {
         text.bytes()
             .all(|byte| byte.is_ascii_graphic() && !b"\"<>\\^`{|}#".contains(&byte))
@@ -170,7 +170,7 @@ async fn one(stream: &mut TcpStream, request: &[u8]) {
     }
     let (status, answer) = exchange(stream, method, path, body).await;
     assert!((200..500).contains(&status), "{status}");
-    // These two give a schema's own text.
+    // These two return a schema's own text.
     let json = serde_json::from_slice::<Value>(&answer);
     let json = json.unwrap_or_else(|error| panic!("{method} {path}: {status}: {error}"));
     if status != 200 {
@@ -208,7 +208,7 @@ async fn exchange(stream: &mut TcpStream, method: &str, path: &str, body: &[u8])
     )
 }
 
-/// As much of HTTP as this needs: a head and as many bytes as it says.
+/// A minimal HTTP client: a head, and as many bytes as it announces.
 #[derive(Default)]
 struct Http {
     head: String,

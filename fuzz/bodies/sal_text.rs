@@ -1,14 +1,14 @@
-//! What the fuzz targets wire_parse and encode do with their bytes, and libs/sal's tests with the corpora: everything but chaos.
+//! The bodies of the fuzz targets wire_parse and encode, which libs/sal's tests also run on the corpora.
 
 use sal::encode::Encoder;
 use sal::plan::Plan;
 use sal::time::TimeScale;
 use sal::wire::{Message, WireError};
 
-/// What stands between schema and message in an input of [`encode`].
+/// The separator of schema and message in an input of [`encode`].
 const BETWEEN: &[u8] = b"\n----\n";
 
-/// Any bytes as a message: its header, and its values by a schema of every kind of field.
+/// Arbitrary bytes as a message: its header, and its values with a schema that has every kind of field.
 pub fn wire_parse(bytes: &[u8]) {
     let message = match Message::parse(bytes) {
         Ok(message) => message,
@@ -21,7 +21,7 @@ pub fn wire_parse(bytes: &[u8]) {
     encode_twice(EVERY_KIND, &plan, &message);
 }
 
-/// Any schema and any message, with a line `----` between them.
+/// An arbitrary schema and message, separated by a line `----`.
 pub fn encode(bytes: &[u8]) {
     let Some(at) = bytes.windows(BETWEEN.len()).position(|window| window == BETWEEN) else {
         return;
@@ -39,7 +39,8 @@ pub fn encode(bytes: &[u8]) {
     encode_twice(schema, &plan, &message);
 }
 
-/// The second time the plan knows the layout: the result must be the same. What is accepted must be a whole record.
+/// The second time, the plan knows the layout: the result must be the same. An accepted message must be a
+/// complete record.
 fn encode_twice(schema: &str, plan: &Plan, message: &Message<'_>) {
     let mut encoder = Encoder::new();
     let (mut first, mut second) = (Vec::new(), Vec::new());
@@ -59,7 +60,7 @@ fn encode_twice(schema: &str, plan: &Plan, message: &Message<'_>) {
 }
 
 fn decode(schema: &str, frame: &[u8]) {
-    // Avro's parser refuses some schemas that a plan can be made of, e.g. for their names.
+    // Avro's parser rejects some schemas that have a plan, e.g. because of their names.
     let Ok(schema) = apache_avro::Schema::parse_str(schema) else {
         return;
     };

@@ -1,4 +1,4 @@
-//! What the fuzz targets of influxsink do with their bytes, and influxsink's tests with the corpora.
+//! The bodies of influxsink's fuzz targets, which influxsink's tests also run on the corpora.
 
 use confluent_avro::frame::{Frame, FrameError};
 use confluent_avro::point::time::TimeFault;
@@ -14,10 +14,10 @@ pub mod line_protocol;
 use avro_judge::{Judged, judge};
 use line_protocol::Value;
 
-/// What stands between schema and record in an input of [`avro_schema`].
+/// The separator of schema and record in an input of [`avro_schema`].
 const BETWEEN: &[u8] = b"\n----\n";
 
-/// A value as the decoder gives it; floats by their bits, as NaN is a value here.
+/// A value from the decoder; floats as bits, because NaN is an ordinary value here.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Given {
     /// A `double`.
@@ -32,14 +32,15 @@ pub enum Given {
     Text(String),
 }
 
-/// Any bytes as a message's value: what is read is put together to the same bytes, what is refused is refused rightly.
+/// Arbitrary bytes as a message's value: what is accepted is encoded back to the same bytes, and refusals are
+/// justified.
 pub fn frame(bytes: &[u8]) {
     match Frame::read(Some(bytes)) {
         Ok(frame) => {
             let id = frame.schema_id.to_be_bytes();
             assert_eq!([&[0], &id[..], frame.avro].concat(), bytes);
         }
-        Err(FrameError::Tombstone) => panic!("{bytes:?} is no tombstone"),
+        Err(FrameError::Tombstone) => panic!("{bytes:?} is not a tombstone"),
         Err(FrameError::Empty) => assert!(bytes.is_empty()),
         Err(FrameError::Short(length)) => {
             assert!(length == bytes.len() && length < 5 && bytes[0] == 0);
@@ -48,7 +49,7 @@ pub fn frame(bytes: &[u8]) {
     }
 }
 
-/// Any writer schema with any record, with a line `----` between them.
+/// An arbitrary writer schema and record, separated by a line `----`.
 pub fn avro_schema(bytes: &[u8]) {
     let Some(at) = bytes.windows(BETWEEN.len()).position(|window| window == BETWEEN) else {
         return;
@@ -58,14 +59,15 @@ pub fn avro_schema(bytes: &[u8]) {
     }
 }
 
-/// Any record of one of [`SCHEMAS`], which the first byte chooses.
+/// An arbitrary record of one of [`SCHEMAS`], selected by the first byte.
 pub fn avro_record(bytes: &[u8]) {
     if let Some((first, record)) = bytes.split_first() {
         point(SCHEMAS[usize::from(*first) % SCHEMAS.len()], record);
     }
 }
 
-/// Decodes a record and writes its line; what comes out is what apache-avro reads, and what [`line_protocol`] reads back.
+/// Decodes a record and writes its line, which must agree with apache-avro and be read back by
+/// [`line_protocol`].
 fn point(schema: &str, record: &[u8]) {
     let mapping = Mapping {
         tag_fields: vec!["salIndex".to_owned(), "tag".to_owned()],
@@ -82,7 +84,7 @@ fn point(schema: &str, record: &[u8]) {
         check_text(&error.to_string());
     }
     let is_ours_to_refuse = |fault| {
-        // apache-avro takes a text that is cut short for null.
+        // apache-avro reads a truncated string as null.
         let read_otherwise = matches!(
             fault,
             Fault::Truncated | Fault::Varint | Fault::Length | Fault::Boolean(_)
@@ -137,12 +139,12 @@ fn as_tag(value: Given) -> String {
         Given::Integer(value) => value.to_string(),
         Given::Boolean(value) => value.to_string(),
         Given::Text(text) => text,
-        Given::Double(_) | Given::Float(_) => panic!("no tag is a float"),
+        Given::Double(_) | Given::Float(_) => panic!("a tag is never a float"),
     }
 }
 
-/// Any names and values as a line. The first line of the input is the measurement; what follows, between bytes 0xff, is
-/// one field each: a letter for its type (`t` is a tag), its name, `=` and its value.
+/// Arbitrary names and values as a line. The first line of the input is the measurement; the rest, separated
+/// by bytes 0xff, are the fields: a letter for the type (`t` is a tag), the name, `=` and the value.
 pub fn line(bytes: &[u8]) {
     let mut parts = bytes.split(|byte| *byte == 0xff);
     let measurement = String::from_utf8_lossy(parts.next().unwrap_or_default());
@@ -248,7 +250,8 @@ fn write(record: &mut Vec<u8>, value: &Given) {
     }
 }
 
-/// The line must say this and nothing else, to the judge and to our own reader, which SQLite is fed by.
+/// The line must have exactly this content, according to the independent parser and to our own, which feeds
+/// SQLite.
 fn read_back(
     line: &[u8],
     measurement: &str,
@@ -311,12 +314,12 @@ impl From<FieldValue<'_>> for Value {
     }
 }
 
-/// An error's text goes to logs and headers.
+/// The text of an error goes to logs and headers.
 fn check_text(text: &str) {
     assert!(!text.chars().any(char::is_control), "{text:?}");
 }
 
-/// Notes what the decoder gives.
+/// Records the decoder's output.
 #[derive(Default)]
 struct Notes {
     fields: Vec<(String, Given)>,
@@ -355,7 +358,7 @@ impl PointSink for Notes {
     fn reserved_name(&mut self) {}
 }
 
-/// Every kind of type that a point can hold; both dialects' times.
+/// Every kind of type that a point can hold, and the times of both dialects.
 const SCHEMAS: [&str; 3] = [
     r#"{"type":"record","name":"Test_scalars","namespace":"lsst.sal","fields":[
         {"name":"sal_created","type":{"type":"long","logicalType":"timestamp-millis"}},

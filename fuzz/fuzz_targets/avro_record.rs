@@ -1,4 +1,4 @@
-//! Any record of a schema of every kind of field: `scripts/fuzz avro_record`.
+//! Arbitrary records of a schema with every kind of field: `scripts/fuzz avro_record`.
 #![no_main]
 
 #[path = "../bodies/sink.rs"]

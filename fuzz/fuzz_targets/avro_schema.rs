@@ -1,4 +1,4 @@
-//! Any writer schema with any record: `scripts/fuzz avro_schema`.
+//! Arbitrary writer schemas and records: `scripts/fuzz avro_schema`.
 #![no_main]
 
 #[path = "../bodies/sink.rs"]

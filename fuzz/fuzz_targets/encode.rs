@@ -1,4 +1,4 @@
-//! Any schema with any message: `scripts/fuzz encode`.
+//! Arbitrary schemas and messages: `scripts/fuzz encode`.
 #![no_main]
 
 #[path = "../bodies/sal_text.rs"]

@@ -1,4 +1,4 @@
-//! Any bytes as the value of a Kafka message: `scripts/fuzz frame`.
+//! Arbitrary bytes as the value of a Kafka message: `scripts/fuzz frame`.
 #![no_main]
 
 #[path = "../bodies/sink.rs"]

@@ -1,4 +1,4 @@
-//! Any names and values as a line of line protocol: `scripts/fuzz line`.
+//! Arbitrary names and values as line protocol: `scripts/fuzz line`.
 #![no_main]
 
 #[path = "../bodies/sink.rs"]

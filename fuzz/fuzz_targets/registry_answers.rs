@@ -1,4 +1,4 @@
-//! Anything as the answer of a schema registry: `scripts/fuzz registry_answers`.
+//! Arbitrary responses of a schema registry: `scripts/fuzz registry_answers`.
 #![no_main]
 
 #[path = "../bodies/registry.rs"]

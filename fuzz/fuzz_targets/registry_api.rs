@@ -1,4 +1,4 @@
-//! Any requests to the embedded schema registry: `scripts/fuzz registry_api`.
+//! Arbitrary requests to the embedded schema registry: `scripts/fuzz registry_api`.
 #![no_main]
 
 #[path = "../bodies/registry.rs"]

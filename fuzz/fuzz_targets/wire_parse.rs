@@ -1,4 +1,4 @@
-//! Any bytes as a SAL message: `scripts/fuzz wire_parse`.
+//! Arbitrary bytes as a SAL message: `scripts/fuzz wire_parse`.
 #![no_main]
 
 #[path = "../bodies/sal_text.rs"]

@@ -1,4 +1,5 @@
-//! Writes the list behind `schemas()`: every file of the repository's `schemas/sal_interfaces`, embedded with `include_bytes!`.
+//! Generates the list behind `schemas()`: every file of the repository's `schemas/sal_interfaces`, embedded
+//! with `include_bytes!`.
 //!
 //! Cargo runs it again when a file in that folder is added, removed or changed.
 

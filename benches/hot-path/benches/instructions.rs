@@ -1,4 +1,5 @@
-//! A hot path, as often as asked and nothing else: `scripts/instructions` counts what callgrind sees of it.
+//! Runs one hot path a given number of times and does nothing else: `scripts/instructions` counts its
+//! instructions with callgrind.
 
 // A bench may end with an error's debug form.
 #![allow(missing_docs)]
@@ -11,7 +12,7 @@ use efd_benches::{Sample, quoted_text, thermal_data, twenty_fields};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
-    // `cargo bench` runs every bench, with words of its own.
+    // `cargo bench` runs every bench with its own arguments.
     let (Some(path), Some(Ok(times))) = (args.next(), args.next().map(|times| times.parse::<u32>())) else {
         println!("instructions: counted by scripts/instructions");
         return Ok(());

@@ -1,8 +1,8 @@
-//! The last of `make bench`: each row of the table that needs no service, measured side by side with what it is
-//! compared to, and one line `RATIO <row> <value> <target> ok|short` for each.
+//! The last part of `make bench`: measures each row of the table of targets that needs no service, together
+//! with what it is compared to, and prints one line `RATIO <row> <value> <target> ok|short` for each.
 //!
-//! Two cores that others use, too: what is compared takes turns, a few milliseconds each, and the shortest turn of each
-//! counts, which is the one that was disturbed least.
+//! The two cores are shared with other processes, so the compared functions take turns of a few milliseconds,
+//! and the shortest turn of each counts, because it was disturbed least.
 
 #![allow(missing_docs)]
 
@@ -17,7 +17,8 @@ use efd_benches::{numbers, quoted_text, thermal_data, twenty_fields};
 
 const TURNS: usize = 200;
 const TURN: Duration = Duration::from_millis(5);
-/// The transform of 2019 for a message of 20 fields, as facts/peers.md measured it; a mount encoder's message.
+/// The transform of 2019 for a message of 20 fields, as measured in facts/peers.md; a message of the mount
+/// encoders.
 const PYTHON_MICROS: f64 = 163.0;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -89,7 +90,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// How many there are in a thousand calls.
+/// The number of calls per turn.
 fn allocations(mut call: impl FnMut() -> usize) -> f64 {
     let counted = measure(|| {
         (0..1_000).for_each(|_| {
@@ -99,7 +100,7 @@ fn allocations(mut call: impl FnMut() -> usize) -> f64 {
     counted.count_total as f64
 }
 
-/// The time of one call of each, in microseconds.
+/// The time per call of each function, in microseconds.
 fn micros<const N: usize>(mut calls: [&mut dyn FnMut(); N]) -> [f64; N] {
     let times = calls.each_mut().map(|call| {
         let start = Instant::now();

@@ -1,6 +1,6 @@
-//! The sink on one core: Avro to line, records of two sizes.
+//! The sink on one core: Avro to line protocol, for records of two sizes.
 
-// The macros of criterion make functions without docs; a bench may panic.
+// criterion's macros generate functions without docs; a bench may panic.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::time::Duration;

@@ -1,7 +1,7 @@
-//! The transform on one core: header, encode, and both, in bytes/s and messages/s; and, as a yardstick, the time that
-//! `fast-float2` needs merely to parse the numbers of the larger message.
+//! The transform on one core: header, encode, and both, in bytes/s and messages/s. As a yardstick, the time
+//! that `fast-float2` needs to parse only the numbers of the larger message.
 
-// The macros of criterion make functions without docs; a bench may panic.
+// criterion's macros generate functions without docs; a bench may panic.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use std::hint::black_box;
@@ -16,7 +16,7 @@ use sal::wire::Message;
 
 const NOW: i64 = 1_700_000_000_000_000;
 
-/// The unit of throughput comes with the group's name; criterion shows one unit a group.
+/// The unit of throughput is part of the group's name, because criterion shows one unit per group.
 fn transform(criterion: &mut Criterion) {
     for (name, sample) in [
         ("thermal_data", thermal_data()),

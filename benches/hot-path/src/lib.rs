@@ -1,4 +1,4 @@
-//! What the benchmarks measure with: schemas and messages of the sizes that occur, built here.
+//! Inputs of the benchmarks: schemas and messages of realistic sizes, generated here.
 
 pub mod sink;
 pub mod work;
@@ -24,7 +24,8 @@ pub struct Sample {
     pub text: Vec<u8>,
 }
 
-/// One time and four arrays of 95 `float`: like `MTM1M3TS_thermalData` as it was captured, 381 numbers, 4,321 bytes.
+/// One time and four arrays of 95 `float`: like a captured `MTM1M3TS_thermalData`, with 381 numbers and 4,321
+/// bytes.
 pub fn thermal_data() -> Sample {
     let arrays: Vec<Vec<f32>> = (0..4)
         .map(|array| (0..95).map(|item| temperature(array, item)).collect())
@@ -67,7 +68,7 @@ pub fn twenty_fields() -> Sample {
     twenty_fields_with(b"elevation axis")
 }
 
-/// The same with a string that holds SAL's quote, unescaped as SAL prints it: its end has to be looked for.
+/// The same with a string that contains SAL's quote, which SAL does not escape: its end has to be searched.
 pub fn quoted_text() -> Sample {
     twenty_fields_with(b"can't move yet")
 }

@@ -1,5 +1,5 @@
-//! The sink's side: records of two sizes that occur, in the dialect that the observatory uses today, and the hot path from
-//! a record to its line.
+//! The sink's side: records of two realistic sizes, in the dialect that the observatory uses today, and the
+//! hot path from a record to its line.
 
 use std::error::Error;
 
@@ -92,7 +92,7 @@ fn record(
     })
 }
 
-/// From a record to its line.
+/// Turns a record into its line.
 #[derive(Debug)]
 pub struct Line<'a> {
     plan: Plan,
@@ -102,7 +102,7 @@ pub struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// With buffers that have grown; refuses what does not belong together.
+    /// Creates it with buffers that have grown; fails if record and schema do not match.
     pub fn new(record: &'a Record) -> Result<Self, Box<dyn Error>> {
         let mut line = Self {
             plan: Plan::compile(&record.schema, &Mapping::default())?,
@@ -115,7 +115,7 @@ impl<'a> Line<'a> {
         Ok(line)
     }
 
-    /// Writes it; the line's length, 0 if the record is refused.
+    /// Writes the line; returns its length, or 0 if the record is refused.
     pub fn once(&mut self) -> usize {
         self.lines.clear();
         let avro = std::hint::black_box(self.avro);
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn the_records_have_the_sizes_of_those_that_were_measured() {
+    fn the_records_have_the_sizes_of_measured_ones() {
         let (azimuth, actuators) = (azimuth().unwrap(), actuators().unwrap());
         assert_eq!(fields(&azimuth), 23);
         assert_eq!(fields(&actuators), 820);

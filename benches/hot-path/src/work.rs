@@ -1,4 +1,5 @@
-//! The hot paths as the benchmarks run them: one message in, bytes out, everything reused that the binaries reuse.
+//! The hot paths as the benchmarks run them: one message in, bytes out, reusing everything that the binaries
+//! reuse.
 
 use std::error::Error;
 
@@ -22,7 +23,7 @@ pub struct Transform<'a> {
 }
 
 impl<'a> Transform<'a> {
-    /// With buffers that have grown; refuses what does not belong together.
+    /// Creates it with buffers that have grown; fails if message and schema do not match.
     pub fn new(sample: &'a Sample) -> Result<Self, Box<dyn Error>> {
         let mut transform = Self {
             plan: Plan::compile(&sample.schema, TimeScale::Utc)?,
@@ -42,7 +43,7 @@ impl<'a> Transform<'a> {
         &self.frame
     }
 
-    /// Transforms it; the frame's length, 0 if it is refused.
+    /// Transforms the message; returns the frame's length, or 0 if it is refused.
     pub fn once(&mut self) -> usize {
         let text = std::hint::black_box(self.text);
         if let Ok(message) = Message::parse(text) {

@@ -1,4 +1,4 @@
-//! What all rows share: the services, the stages' binaries, and names that no earlier row has used.
+//! Shared by all rows: the services, the stages' binaries, and unique names.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,7 +13,7 @@ use crate::process::{Process, free_port};
 use crate::services::Services;
 use crate::template::{Templates, Topic};
 
-/// A run's surroundings.
+/// The environment of a run.
 pub(crate) struct Bench {
     pub(crate) args: RunArgs,
     pub(crate) services: Services,
@@ -49,12 +49,13 @@ impl Bench {
         format!("{name}-{}", self.counter.fetch_add(1, Ordering::Relaxed) + 1)
     }
 
-    /// One of two numbers: for a quick run, and for a real one.
+    /// The first number in a quick run, the second otherwise.
     pub(crate) fn size<T>(&self, quick: T, real: T) -> T {
         if self.args.quick { quick } else { real }
     }
 
-    /// Registers a topic's schema, creates its Kafka topic, and an input topic full of its messages; answers that one's name.
+    /// Registers a topic's schema, creates its Kafka topic, and fills an input topic with its messages;
+    /// returns the name of the input topic.
     pub(crate) async fn load(
         &self,
         topic: &Topic,
@@ -65,7 +66,7 @@ impl Bench {
         self.prepare(topic, partitions).await?;
         let input = self.fresh("bench-input");
         self.kafka.create(&input, partitions).await?;
-        // A millisecond apart, up to now: records of dialect efd keep milliseconds.
+        // One millisecond apart, ending now: records of dialect efd have milliseconds.
         let first = stage::unix_micros() - 1_000 * count as i64;
         let text = |number: u64, out: &mut Vec<u8>| {
             templates.write(number, first + 1_000 * number as i64, out);
@@ -81,7 +82,8 @@ impl Bench {
         self.kafka.create(&topic.kafka_topic, partitions).await
     }
 
-    /// Starts a stage as an operator does: from the binary beside this one, addresses and tokens in the environment.
+    /// Starts a stage as an operator does: the binary next to this one, with addresses and tokens in the
+    /// environment.
     pub(crate) fn stage(&self, binary: &str, arguments: &[&str]) -> Outcome<Process> {
         let port = free_port()?;
         let mut arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
@@ -89,7 +91,8 @@ impl Bench {
         self.start(binary, &self.program.with_file_name(binary), &arguments, port)
     }
 
-    /// Starts a replica of saltransform that reads a topic, or several (with commas between), from the start.
+    /// Starts a replica of saltransform that reads one topic, or several separated by commas, from the
+    /// beginning.
     pub(crate) fn transform(&self, input: &str, group: &str, more: &[&str]) -> Outcome<Process> {
         let arguments = [
             "run",
@@ -109,7 +112,7 @@ impl Bench {
         self.start(binary, &self.program.with_file_name(binary), &arguments, 0)
     }
 
-    /// Starts a yardstick: this program once more.
+    /// Starts a yardstick, which is this program again.
     pub(crate) fn yardstick(&self, name: &str, arguments: &[&str]) -> Outcome<Process> {
         let arguments: Vec<String> = [&[name], arguments]
             .concat()

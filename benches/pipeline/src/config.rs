@@ -1,4 +1,4 @@
-//! The command line of a run, and those of the yardsticks, which are processes of their own.
+//! The command lines of a run and of the yardsticks, which are separate processes.
 
 use std::path::PathBuf;
 
@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::yardstick::{CarryArgs, PostArgs};
 
 const EXAMPLE: &str = "\
-Example: is the transform as quick as a bare loop of librdkafka? With short runs first, to try:
+Example: is the transform as fast as a bare loop of librdkafka? A quick try, then the real run:
 
   make bench-pipeline ARGS=\"--rows transform --quick\"
   make bench-pipeline ARGS=\"--rows transform --report docs/performance.md\"
@@ -28,13 +28,13 @@ pub(crate) struct Cli {
     pub(crate) run: RunArgs,
 }
 
-/// What the stages are held against.
+/// The yardsticks for the stages.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Yardstick {
-    /// librdkafka alone: takes each message of a topic, and sends a ready frame for it
+    /// librdkafka only: consumes each message of a topic and produces a prepared frame for it
     #[command(hide = true)]
     Carry(CarryArgs),
-    /// HTTP alone: posts ready lines in batches
+    /// HTTP only: posts prepared lines in batches
     #[command(hide = true)]
     Post(PostArgs),
 }
@@ -49,27 +49,27 @@ pub(crate) struct RunArgs {
     )]
     pub(crate) rows: Vec<Row>,
 
-    /// Short runs, for trying: their ratios are rough
+    /// Short runs for a quick try; their ratios are rough
     #[arg(long)]
     pub(crate) quick: bool,
 
-    /// SAL text of the row `sustained`, in MB/s: to find the highest rate that lasts
+    /// Rate of SAL text in the row `sustained`, in MB/s, for finding the highest sustainable rate
     #[arg(long, default_value_t = 10.0, value_name = "MB")]
     pub(crate) megabytes: f64,
 
-    /// One more argument for salmock in the second run of the row `age`, as often as needed
+    /// Additional argument for salmock in the second run of the row `age`; can be repeated
     #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
     pub(crate) salmock_arg: Vec<String>,
 
-    /// One more argument for saltransform there
+    /// Additional argument for saltransform in that run; can be repeated
     #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
     pub(crate) transform_arg: Vec<String>,
 
-    /// One more argument for influxsink there
+    /// Additional argument for influxsink in that run; can be repeated
     #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
     pub(crate) sink_arg: Vec<String>,
 
-    /// The `env` file of the services: `scripts/services run` sets it
+    /// The env file of the services, as set by scripts/services run
     #[arg(
         long,
         env = "KAFKA_EFD_SERVICES",
@@ -78,19 +78,20 @@ pub(crate) struct RunArgs {
     )]
     pub(crate) services: PathBuf,
 
-    /// SAL interfaces of the topics that salmock sends
+    /// Directory with the SAL interfaces of the topics that salmock sends
     #[arg(long, default_value = "schemas", value_name = "DIR")]
     pub(crate) schemas: PathBuf,
 
-    /// Where the processes' logs go
+    /// Directory for the processes' logs
     #[arg(long, default_value = "target/bench-pipeline", value_name = "DIR")]
     pub(crate) logs: PathBuf,
 
-    /// Writes the tables into this Markdown file, each between its two marks, with the day, the commit and the machine
+    /// Write the tables into this Markdown file, each between its two markers, with the date, the commit and
+    /// the machine
     #[arg(long, value_name = "FILE")]
     pub(crate) report: Option<PathBuf>,
 
-    /// Writes everything that was measured into this file
+    /// Write all measurements to this file as JSON
     #[arg(long, value_name = "FILE")]
     pub(crate) json: Option<PathBuf>,
 }
@@ -100,13 +101,13 @@ pub(crate) struct RunArgs {
 pub(crate) enum Row {
     /// saltransform against a bare loop of librdkafka: throughput and CPU
     Transform,
-    /// Age of points at the database, at 1,330 messages/s of 100 topics
+    /// Age of points at the database, at 1,330 messages/s over 100 topics
     Age,
     /// 3,348 topics: init, memory, start
     Topics,
     /// Two replicas against one, 64 partitions against one
     Scaling,
-    /// 10 MB/s of SAL text all the way for five minutes
+    /// 10 MB/s of SAL text through the whole pipeline for five minutes
     Sustained,
     /// influxsink against Telegraf and against a bare loop of HTTP
     Peers,
@@ -117,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn the_command_line_is_consistent() {
         use clap::CommandFactory;
         Cli::command().debug_assert();
     }

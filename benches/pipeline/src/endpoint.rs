@@ -1,5 +1,5 @@
-//! A write endpoint of the harness's own: in front of InfluxDB, to see when each point is there; or in its place, where
-//! nothing is stored and only the sender's work is left.
+//! A write endpoint of the harness: in front of InfluxDB, to observe when each point has been stored; or in
+//! its place, storing nothing, so that only the sender's work remains.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -18,14 +18,14 @@ use tokio::task::JoinHandle;
 
 use crate::failure::{Doing, Outcome};
 
-/// What becomes of a request.
+/// What happens to a request.
 #[derive(Debug)]
 enum Mode {
-    /// It goes to this InfluxDB; when the answer is there, the age of each of its points is noted.
+    /// It is forwarded to this InfluxDB; when the response arrives, the age of each point is recorded.
     Forward(String),
-    /// Nothing: 204.
+    /// It is discarded with status 204.
     Discard,
-    /// Its lines go into this file.
+    /// Its lines are written to this file.
     Keep(Mutex<std::fs::File>),
 }
 
@@ -45,17 +45,17 @@ pub(crate) struct Endpoint {
 }
 
 impl Endpoint {
-    /// In front of an InfluxDB.
+    /// Listens in front of an InfluxDB.
     pub(crate) async fn forwarding(upstream: &str, http: &reqwest::Client) -> Outcome<Self> {
         Self::start(Mode::Forward(upstream.to_owned()), http).await
     }
 
-    /// In place of one.
+    /// Listens in place of one.
     pub(crate) async fn discarding(http: &reqwest::Client) -> Outcome<Self> {
         Self::start(Mode::Discard, http).await
     }
 
-    /// Likewise, and the lines are kept.
+    /// The same, but keeps the lines.
     pub(crate) async fn keeping(file: &Path, http: &reqwest::Client) -> Outcome<Self> {
         let file = std::fs::File::create(file).doing(format!("write {}", file.display()))?;
         Self::start(Mode::Keep(Mutex::new(file)), http).await
@@ -72,7 +72,7 @@ impl Endpoint {
         let address = listener.local_addr().doing("listen for writers")?;
         let app = Router::new().fallback(answer).with_state(Arc::clone(&shared));
         let server = tokio::spawn(async move {
-            // It serves until it is aborted.
+            // Serves until it is aborted.
             let _ = axum::serve(listener, app).await;
         });
         Ok(Self {
@@ -82,12 +82,12 @@ impl Endpoint {
         })
     }
 
-    /// Where it listens.
+    /// The address.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// The ages of all points since the last call, in microseconds, when the database's answer came.
+    /// The ages of all points since the last call, in microseconds, measured when the database responded.
     pub(crate) fn take_ages(&self) -> Vec<i64> {
         std::mem::take(&mut *lock(&self.shared.ages))
     }
@@ -156,13 +156,13 @@ fn lines(headers: &HeaderMap, body: &[u8]) -> Vec<u8> {
         return body.to_vec();
     }
     let mut text = Vec::new();
-    // A body that is not whole is refused by the database; here it has the lines that it has.
+    // The database refuses a truncated body; here, the lines in it count.
     let _ = MultiGzDecoder::new(body).read_to_end(&mut text);
     text
 }
 
-/// The times at the lines' ends: 16 digits, microseconds of this century. What a line break within a string cuts off has
-/// none.
+/// The times at the ends of lines: 16 digits, microseconds of this century. A line that ends within a string
+/// has none.
 fn times(lines: &[u8]) -> impl Iterator<Item = i64> {
     lines.split(|byte| *byte == b'\n').filter_map(|line| {
         let time = line.rsplit(|byte| *byte == b' ').next()?;
@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_at_the_ends() {
+    fn times_are_at_the_ends_of_lines() {
         let text = b"a s=\"x: 7\ny 7i\" 1700000000000001\nb v=1 1700000000000002\n";
         let found: Vec<i64> = times(text).collect();
         assert_eq!(found, [1_700_000_000_000_001, 1_700_000_000_000_002]);

@@ -1,30 +1,30 @@
-//! Why a run cannot go on. What is merely slow is no failure: that is in its report.
+//! Why a run cannot continue. Slowness is not a failure: it is reported.
 
 use std::error::Error;
 
-/// The harness itself, or a process that it needs, does not do what it must.
+/// The harness itself, or a process that it needs, does not work.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
-    /// Something that was tried.
+    /// An operation failed.
     #[error("cannot {doing}")]
     Cannot {
-        /// What it was.
+        /// The operation.
         doing: String,
-        /// Why not.
+        /// The cause.
         #[source]
         source: Box<dyn Error + Send + Sync>,
     },
-    /// Anything else that was not expected, in words.
+    /// Any other unexpected situation, as text.
     #[error("{0}")]
     Unexpected(String),
 }
 
-/// What most functions here answer.
+/// The result of most functions here.
 pub(crate) type Outcome<T> = Result<T, Failure>;
 
-/// Says of any error what was tried.
+/// Adds the attempted operation to any error.
 pub(crate) trait Doing<T> {
-    /// `what` follows "cannot".
+    /// `what` completes a sentence that starts with "cannot".
     fn doing(self, what: impl Into<String>) -> Outcome<T>;
 }
 

@@ -1,4 +1,5 @@
-//! How fast records come out at the end: the output topics' end offsets are watched, and who used how much CPU meanwhile.
+//! The rate at which records come out: watches the end offsets of the output topics, and the CPU used
+//! meanwhile.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -8,15 +9,15 @@ use crate::kafka::Kafka;
 use crate::process::Process;
 use crate::usage;
 
-/// How often it is looked: a hundredth of a short measurement, and no load on the broker.
+/// The polling interval: a hundredth of a short measurement, and a negligible load for the broker.
 const LOOK: Duration = Duration::from_millis(10);
-/// Nothing for so long is a failure.
+/// The run fails after this long without a new record.
 const STALLED: Duration = Duration::from_secs(60);
 
-/// What was measured between the first look that saw a record and the one that saw the last.
+/// Measurements between the first poll that saw a record and the poll that saw the last one.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Pace {
-    /// Messages in between.
+    /// The number of messages in between.
     pub(crate) messages: u64,
     /// The time in between.
     pub(crate) seconds: f64,
@@ -25,23 +26,23 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// Messages a second.
+    /// Messages per second.
     pub(crate) fn rate(&self) -> f64 {
         self.messages as f64 / self.seconds.max(1e-9)
     }
 
-    /// CPU time of one message, in microseconds.
+    /// CPU time per message, in microseconds.
     pub(crate) fn cpu_micros(&self, name: &str) -> f64 {
         self.cpu.get(name).copied().unwrap_or_default() * 1e6 / (self.messages as f64).max(1.0)
     }
 
-    /// How many cores someone used.
+    /// The number of cores used.
     pub(crate) fn cores(&self, name: &str) -> f64 {
         self.cpu.get(name).copied().unwrap_or_default() / self.seconds.max(1e-9)
     }
 }
 
-/// Readings of several processes' CPU time, summed up by name.
+/// Readings of the CPU time of several processes, summed by name.
 pub(crate) fn cpu_of(watched: &[(&str, u32)]) -> Outcome<BTreeMap<String, f64>> {
     let mut seconds = BTreeMap::new();
     for (name, pid) in watched {
@@ -58,7 +59,7 @@ pub(crate) fn since(before: &BTreeMap<String, f64>, mut now: BTreeMap<String, f6
     now
 }
 
-/// Watches a topic, of which `from` records were there before, until `count` more are.
+/// Watches a topic that already has `from` records until it has `count` more.
 pub(crate) async fn watch(
     kafka: &Kafka,
     (topic, partitions): (&str, i32),
@@ -100,7 +101,7 @@ pub(crate) async fn watch(
     }
 }
 
-/// The middle one; of an even number, the mean of the two in the middle.
+/// The median.
 pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);

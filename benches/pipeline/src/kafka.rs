@@ -1,4 +1,4 @@
-//! The harness's own hands on Kafka: topics, offsets, and messages that lie there before a measurement begins.
+//! The harness's own access to Kafka: topics, offsets, and messages produced before a measurement begins.
 
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ use tokio::task::block_in_place;
 
 use crate::failure::{Doing, Failure, Outcome};
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A view of the broker from outside of what is measured.
+/// A view of the broker that is independent of what is measured.
 pub(crate) struct Kafka {
     config: ClientConfig,
     client: BaseConsumer,
@@ -32,20 +32,20 @@ impl Kafka {
         })
     }
 
-    /// Creates a topic, which must be new: old data would be measured, too.
+    /// Creates a topic, which must be new: old data would be measured as well.
     pub(crate) async fn create(&self, name: &str, partitions: i32) -> Outcome<()> {
         let shape = Shape {
             partitions,
             replication: 1,
         };
-        let answers = topics::create(&self.config, &[name], shape, &[], PATIENCE).await;
+        let answers = topics::create(&self.config, &[name], shape, &[], TIMEOUT).await;
         match answers.doing(format!("create topic {name}"))?.as_slice() {
             [Created::New] => Ok(()),
             other => Err(Failure::Unexpected(format!("topic {name}: {other:?}"))),
         }
     }
 
-    /// The ends of topics' partitions, summed up: one request.
+    /// The sum of the end offsets of the topics' partitions, in one request.
     pub(crate) fn end<'t>(&self, topics: impl Iterator<Item = (&'t str, i32)>) -> Outcome<u64> {
         let mut list = TopicPartitionList::new();
         for (topic, partitions) in topics {
@@ -54,11 +54,11 @@ impl Kafka {
                 added.doing("list partitions")?;
             }
         }
-        let ends = block_in_place(|| self.client.offsets_for_times(list, PATIENCE)).doing("ask for ends")?;
+        let ends = block_in_place(|| self.client.offsets_for_times(list, TIMEOUT)).doing("ask for ends")?;
         Ok(sum(&ends))
     }
 
-    /// How far a group has committed, summed up likewise. The client is of that group and never joins it.
+    /// The sum of a group's committed offsets. The client belongs to that group but never joins it.
     pub(crate) fn committed<'t>(
         client: &BaseConsumer,
         topics: impl Iterator<Item = (&'t str, i32)>,
@@ -67,18 +67,18 @@ impl Kafka {
         for (topic, partitions) in topics {
             list.add_partition_range(topic, 0, partitions - 1);
         }
-        let committed = block_in_place(|| client.committed_offsets(list, PATIENCE));
+        let committed = block_in_place(|| client.committed_offsets(list, TIMEOUT));
         Ok(sum(&committed.doing("ask for committed offsets")?))
     }
 
-    /// A client that can ask for a group's offsets.
+    /// A client that can query a group's offsets.
     pub(crate) fn member_of(&self, group: &str) -> Outcome<BaseConsumer> {
         let mut config = self.config.clone();
         config.set("group.id", group);
         config.create().doing("make a kafka client")
     }
 
-    /// Sends messages, partition after partition in turn, and waits until the broker has them.
+    /// Produces messages to the partitions in turn and waits for the acknowledgements.
     pub(crate) async fn fill(
         &self,
         topic: &str,
@@ -90,7 +90,8 @@ impl Kafka {
         let mut buffer = Vec::new();
         for number in 0..count {
             text(number, &mut buffer);
-            // Runs of messages, so that each partition's batches are as large as a single one's.
+            // In runs of messages, so that each partition's batches are as large as those of a single
+            // partition.
             let partition = (number / 64) as i32 % partitions;
             send(&producer, topic, Some(partition), &buffer)?;
             if number.is_multiple_of(1_024) {
@@ -111,7 +112,7 @@ impl Kafka {
     }
 }
 
-/// Sends one message; a full queue is waited for.
+/// Sends one message; waits while the queue is full.
 pub(crate) fn send(
     producer: &ThreadedProducer<DefaultProducerContext>,
     topic: &str,
@@ -132,7 +133,7 @@ pub(crate) fn send(
     Ok(())
 }
 
-/// Waits until the broker has everything.
+/// Waits for all acknowledgements.
 pub(crate) fn flush(producer: &ThreadedProducer<DefaultProducerContext>) -> Outcome<()> {
     block_in_place(|| producer.flush(Duration::from_secs(60))).doing("send the last messages")
 }

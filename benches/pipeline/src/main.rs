@@ -1,5 +1,5 @@
-//! The benchmark's table of contents: `scripts/services` starts real services, this loads the stages on them, one row after
-//! the other, and holds each against a yardstick or a peer of the same run.
+//! The pipeline benchmark: `scripts/services` starts real services; this program loads the stages on them,
+//! one row after the other, and compares each with a yardstick or a peer in the same run.
 //!
 //! ```text
 //!  template ──▶ kafka ──▶ saltransform ──▶ Kafka ──▶ influxsink ──▶ InfluxDB
@@ -40,7 +40,7 @@ async fn main() -> ExitCode {
     let result = match &cli.yardstick {
         Some(Yardstick::Carry(args)) => yardstick::carry(args),
         Some(Yardstick::Post(args)) => yardstick::post(args).await,
-        // Dropped in the middle, a run ends the processes that it started.
+        // If it is dropped early, a run ends the processes that it started.
         None => tokio::select! {
             result = run(&cli.run) => result,
             () = wait_for_signal() => Err(Failure::Unexpected("ended by a signal".to_owned())),

@@ -1,4 +1,4 @@
-//! A stage's `/metrics`: counters, and quantiles of its histograms.
+//! A stage's `/metrics`: counters, and quantiles of histograms.
 
 use crate::bench::Bench;
 use crate::failure::{Doing, Outcome};
@@ -9,7 +9,7 @@ use crate::process::Process;
 pub(crate) struct Metrics(String);
 
 impl Metrics {
-    /// Asks a stage.
+    /// Queries a stage.
     pub(crate) async fn of(bench: &Bench, stage: &Process) -> Outcome<Self> {
         let doing = || format!("ask {} for metrics", stage.name());
         let url = format!("http://127.0.0.1:{}/metrics", stage.port);
@@ -22,8 +22,8 @@ impl Metrics {
         self.samples(name).map(|(_, value)| value).sum()
     }
 
-    /// The time below which a share of a histogram lies, of what came since an earlier reading. Within a bucket it is
-    /// spread evenly, so that it is as exact as the buckets are fine.
+    /// A quantile of the observations since an earlier reading. They are assumed to be distributed evenly
+    /// within a bucket, so the result is as exact as the buckets are fine.
     pub(crate) fn quantile_since(&self, earlier: &Self, name: &str, share: f64) -> f64 {
         let bucket = format!("{name}_bucket");
         let before: Vec<f64> = earlier.samples(&bucket).map(|(_, count)| count).collect();
@@ -49,7 +49,7 @@ impl Metrics {
         lower
     }
 
-    /// The labels, as they stand, and value of each sample of that name.
+    /// The labels, verbatim, and the value of each sample with this name.
     fn samples(&self, name: &str) -> impl Iterator<Item = (&str, f64)> {
         self.0.lines().filter_map(move |line| {
             let rest = line.strip_prefix(name)?;
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn quantiles_are_those_of_the_time_between() {
+    fn quantiles_cover_the_time_between_two_readings() {
         let text = |counts: [u32; 3]| {
             let [a, b, c] = counts;
             Metrics(format!(

@@ -1,4 +1,5 @@
-//! What is measured, each as its own process: release binaries with flags that an operator has, too. None outlives the run.
+//! The measured programs, each as its own process: release binaries with an operator's flags. None of them
+//! outlives the run.
 
 use std::fs::File;
 use std::net::{Ipv4Addr, TcpListener};
@@ -8,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use crate::failure::{Doing, Failure, Outcome};
 
-/// How long a process may take to end in order.
-const PATIENCE: Duration = Duration::from_secs(40);
+/// How long a process may take to shut down.
+const TIMEOUT: Duration = Duration::from_secs(40);
 
 /// A running process.
 #[derive(Debug)]
@@ -17,14 +18,14 @@ pub(crate) struct Process {
     name: String,
     log: PathBuf,
     child: Child,
-    /// Where its `/metrics` are, if it has them.
+    /// The port of its `/metrics`, if it has one.
     pub(crate) port: u16,
     /// When it was started.
     pub(crate) started: Instant,
 }
 
 impl Process {
-    /// Starts a program; its output goes into `logs`.
+    /// Starts a program; its output goes to `logs`.
     pub(crate) fn start<'e>(
         name: &str,
         program: &Path,
@@ -59,21 +60,19 @@ impl Process {
         })
     }
 
-    /// Its id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Its own name.
     pub(crate) fn name(&self) -> &str {
         &self.name
     }
 
-    /// An error if it ended by itself.
+    /// Fails if it has exited by itself.
     pub(crate) fn check(&mut self) -> Outcome<()> {
         match self.child.try_wait() {
             Ok(Some(status)) => Err(Failure::Unexpected(format!(
-                "{} ended by itself ({status}); see {}",
+                "{} exited by itself ({status}); see {}",
                 self.name,
                 self.log.display()
             ))),
@@ -81,9 +80,9 @@ impl Process {
         }
     }
 
-    /// Waits until it ends by itself.
-    pub(crate) async fn wait(&mut self, patience: Duration) -> Outcome<ExitStatus> {
-        let deadline = Instant::now() + patience;
+    /// Waits until it exits by itself.
+    pub(crate) async fn wait(&mut self, timeout: Duration) -> Outcome<ExitStatus> {
+        let deadline = Instant::now() + timeout;
         while Instant::now() < deadline {
             let ended = self.child.try_wait().doing(format!("wait for {}", self.name))?;
             if let Some(status) = ended {
@@ -93,17 +92,17 @@ impl Process {
         }
         let (name, log) = (&self.name, self.log.display());
         Err(Failure::Unexpected(format!(
-            "{name} does not end within {patience:?}; see {log}"
+            "{name} does not end within {timeout:?}; see {log}"
         )))
     }
 
-    /// SIGTERM, as Kubernetes does it, and its end.
+    /// Sends SIGTERM, like Kubernetes, and waits for the exit.
     pub(crate) async fn stop(mut self) -> Outcome<()> {
         let asked = Command::new("kill")
             .args(["-TERM", &self.child.id().to_string()])
             .status();
         asked.doing("run kill")?;
-        self.wait(PATIENCE).await.map(drop)
+        self.wait(TIMEOUT).await.map(drop)
     }
 }
 
@@ -114,7 +113,7 @@ impl Drop for Process {
     }
 }
 
-/// A port that nobody has now.
+/// A port that is free at the moment.
 pub(crate) fn free_port() -> Outcome<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
     Ok(listener.doing("find a free port")?.port())

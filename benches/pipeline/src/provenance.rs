@@ -1,9 +1,10 @@
-//! Where and when a table was measured: a line under each one in the report, as no figure is worth more than its machine.
+//! Where and when a table was measured: a line under each table in the report, because a figure means little
+//! without its machine.
 
 use std::fs;
 use std::process::Command;
 
-/// The day, the commit and the machine of this run.
+/// The date, the commit and the machine of this run.
 pub(crate) fn line(quick: bool) -> String {
     let day = jiff::Timestamp::now().strftime("%Y-%m-%d");
     let read = |path| fs::read_to_string(path).unwrap_or_default();
@@ -17,7 +18,7 @@ pub(crate) fn line(quick: bool) -> String {
     format!("{day}, {}, {cores} cores of {machine}.{rough}", commit())
 }
 
-/// The commit that is checked out; what of its code was changed since is said.
+/// The checked-out commit, and whether its code has been changed since.
 fn commit() -> String {
     let git = |arguments: &[&str]| Command::new("git").args(arguments).output();
     let Ok(head) = git(&["rev-parse", "--short", "HEAD"]) else {
@@ -43,7 +44,7 @@ fn commit() -> String {
     )
 }
 
-/// Linux's `/proc/cpuinfo` and `/proc/meminfo` in a few words.
+/// A summary of Linux's `/proc/cpuinfo` and `/proc/meminfo`.
 fn machine(cpuinfo: &str, meminfo: &str) -> String {
     let value = |text: &str, name: &str| {
         let mut lines = text.lines().filter_map(|line| line.split_once(':'));

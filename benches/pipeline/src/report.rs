@@ -1,4 +1,4 @@
-//! What was measured: tables for people, one line for each row, and the files that keep both.
+//! The measurements: tables for people, one line per row, and the files that contain both.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use crate::config::RunArgs;
 use crate::failure::{Doing, Failure, Outcome};
 use crate::provenance;
 
-/// What a row is held to.
+/// The target of a row.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Target {
     /// At least this.
@@ -25,10 +25,10 @@ pub(crate) struct Ratio {
     pub(crate) target: Target,
 }
 
-/// One section of the report: a table in Markdown, and the rows that follow from it.
+/// One section of the report: a Markdown table and the rows derived from it.
 #[derive(Debug)]
 pub(crate) struct Section {
-    /// The name in its marks.
+    /// The name in its markers.
     pub(crate) name: &'static str,
     pub(crate) text: String,
     pub(crate) ratios: Vec<Ratio>,
@@ -44,7 +44,7 @@ impl Ratio {
         }
     }
 
-    /// The line that counts.
+    /// The summary line.
     fn line(&self) -> String {
         let target = match self.target {
             Target::Least(least) => format!(">={least}"),
@@ -56,7 +56,7 @@ impl Ratio {
 }
 
 impl Section {
-    /// Prints it for whoever waits at the terminal.
+    /// Prints it on the terminal.
     pub(crate) fn print(&self) {
         println!("\n{}", self.text);
         for ratio in &self.ratios {
@@ -64,7 +64,7 @@ impl Section {
         }
     }
 
-    /// As it stands between its marks.
+    /// The text between its markers.
     fn between_marks(&self, provenance: &str) -> String {
         let lines: Vec<String> = self.ratios.iter().map(Ratio::line).collect();
         format!(
@@ -75,7 +75,7 @@ impl Section {
     }
 }
 
-/// Writes the files that were asked for, and prints all rows once more, as the last lines.
+/// Writes the requested files and prints all rows once more at the end.
 pub(crate) fn write(args: &RunArgs, sections: &[Section]) -> Outcome<()> {
     if let Some(path) = &args.report {
         let doing = || format!("write {}", path.display());
@@ -107,7 +107,7 @@ pub(crate) fn write(args: &RunArgs, sections: &[Section]) -> Outcome<()> {
     Ok(())
 }
 
-/// Three digits that count.
+/// Three significant digits.
 pub(crate) fn number(value: f64) -> String {
     match value.abs() {
         size if size >= 100.0 => format!("{value:.0}"),
@@ -132,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_row_says_whether_it_is_met() {
+    fn a_row_says_whether_its_target_is_met() {
         let line = |value, target| {
             Ratio {
                 row: "row",

@@ -1,5 +1,5 @@
-//! Made-up schemas of dialect `ts_xml`: two like those that the peers are compared with, and a whole observatory's 3,348 of
-//! the sizes that occur.
+//! Synthetic schemas of dialect `ts_xml`: two like those that the peers are compared with, and a whole
+//! observatory's 3,348 topics of realistic sizes.
 
 use sal::name::Dialect;
 use serde_json::{Value, json};
@@ -65,8 +65,8 @@ fn component(number: usize) -> String {
     format!("Comp{number:02}")
 }
 
-/// Most events and commands have a few fields, telemetry has dozens and arrays; the two largest are as large as the real
-/// ones.
+/// Most events and commands have a few fields; telemetry has dozens, and arrays. The two largest topics are
+/// as large as the real ones.
 fn items(kind: &str, number: usize) -> Vec<Value> {
     let types = ["double", "int", "float", "boolean", "string", "long"];
     let scalars = |count: usize| -> Vec<Value> {
@@ -75,8 +75,8 @@ fn items(kind: &str, number: usize) -> Vec<Value> {
     };
     match (kind, number) {
         ("", 0) => scalars(365),
-        // 206 fields, 198 of them arrays of 72, with the private ones 214 and about 14,300 values; of integers, as SAL's text
-        // ends at 100,000 bytes.
+        // 206 fields, 198 of them arrays of 72; with the private ones 214 fields and about 14,300 values.
+        // They are integers, because SAL's text is limited to 100,000 bytes.
         ("logevent_", 0) => {
             let mut items = scalars(8);
             items.extend((0..198).map(|at| array(&format!("limits{at}"), "int", 72)));

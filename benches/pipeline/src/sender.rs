@@ -1,5 +1,5 @@
-//! A steady stream of SAL text at a wanted number of bytes a second: all topics in turn, each message with the moment of its
-//! sending. A thread of its own, as timers of a busy runtime come late.
+//! A steady stream of SAL text at a given number of bytes per second: all topics in turn, each message with
+//! its send time. Runs in its own thread, because timers of a busy runtime fire late.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,14 +12,14 @@ use crate::failure::{Doing, Failure, Outcome};
 use crate::kafka::send;
 use crate::template::{Templates, Topic};
 
-/// A topic, its messages, and where they are sent to.
+/// A topic, its messages, and their destination.
 pub(crate) struct Line {
     pub(crate) topic: Topic,
     pub(crate) templates: Templates,
     pub(crate) input: String,
 }
 
-/// What was sent so far.
+/// The amounts sent so far.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sent {
     pub(crate) bytes: u64,
@@ -40,7 +40,7 @@ struct Shared {
 }
 
 impl Sender {
-    /// Starts to send, each topic as often as any other.
+    /// Starts sending, each topic equally often.
     pub(crate) fn start(
         producer: ThreadedProducer<DefaultProducerContext>,
         lines: Vec<Line>,
@@ -55,7 +55,7 @@ impl Sender {
         }
     }
 
-    /// What was sent so far.
+    /// The amounts sent so far.
     pub(crate) fn sent(&self) -> Sent {
         Sent {
             bytes: self.shared.bytes.load(Ordering::Relaxed),
@@ -63,7 +63,7 @@ impl Sender {
         }
     }
 
-    /// Ends the stream; an error if it ended before.
+    /// Ends the stream; fails if it ended earlier.
     pub(crate) fn stop(mut self) -> Outcome<()> {
         self.shared.stopped.store(true, Ordering::Relaxed);
         match self.thread.take().map(JoinHandle::join) {
@@ -89,13 +89,13 @@ fn run(
     let mut text = Vec::new();
     let (mut bytes, mut last_ms) = (0_u64, 0);
     for round in 0_u64.. {
-        // Records of dialect efd keep milliseconds: a topic's next message is a millisecond later, at least.
+        // Records of dialect efd have milliseconds: a topic's next message is at least a millisecond later.
         let now_ms = (stage::unix_micros() / 1_000).max(last_ms + 1);
         last_ms = now_ms;
         for line in lines {
             let due = Duration::from_secs_f64(bytes as f64 / bytes_a_second);
             let early = due.saturating_sub(begun.elapsed());
-            // A shorter sleep is longer than it says.
+            // A shorter sleep takes longer than requested.
             if early > Duration::from_millis(1) {
                 thread::sleep(early);
             }

@@ -1,4 +1,4 @@
-//! The real services: where `scripts/services` started them, and their processes, whose CPU time is looked at.
+//! The real services: where `scripts/services` started them, and their processes, whose CPU time is measured.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ pub(crate) struct Services {
     values: BTreeMap<String, String>,
 }
 
-/// The note that `scripts/services` keeps of a process.
+/// The state that `scripts/services` keeps about a process.
 #[derive(Debug, Deserialize)]
 struct Note {
     pid: u32,
@@ -42,7 +42,7 @@ impl Services {
         value.ok_or_else(|| Failure::Unexpected(format!("the services' env file lacks {key}")))
     }
 
-    /// All of it: what an operator exports before starting the stages.
+    /// All values: what an operator exports before starting the stages.
     pub(crate) fn environment(&self) -> impl Iterator<Item = (&String, &String)> {
         self.values.iter()
     }

@@ -1,18 +1,19 @@
-//! Messages to load the pipeline with: plausible values as salmock invents them, printed once, stamped at each sending.
-//! So a sender costs next to nothing beside what is measured, and no two messages have the same time and number.
+//! Messages to load the pipeline with: salmock's plausible values, printed once and timestamped whenever they
+//! are sent. The sender thus costs next to nothing compared with what is measured, and no two messages have
+//! the same time and number.
 
 use std::io::Write as _;
 
 use sal::name::{Dialect, TopicName};
 use sal::time::TimeScale;
-use salmock::timestamp::Moment;
+use salmock::timestamp::Timestamp;
 use salmock::topic_schema::TopicShape;
 use salmock::values::Values;
 
 use crate::failure::{Doing, Failure, Outcome};
 
-/// A moment and a number that are cut out again.
-const CUT: Moment = Moment {
+/// A timestamp and a sequence number that are replaced later.
+const CUT: Timestamp = Timestamp {
     utc_micros: 1_234_567_890_123_456,
     sequence: 7_654_321,
     scale: TimeScale::Utc,
@@ -37,12 +38,12 @@ pub(crate) struct Topic {
 #[derive(Debug)]
 pub(crate) struct Templates {
     texts: Vec<(Vec<u8>, Vec<u8>)>,
-    /// What the wire's clock is ahead of UTC, in microseconds.
+    /// How far the wire's clock is ahead of UTC, in microseconds.
     ahead: i64,
 }
 
 impl Topic {
-    /// A topic of that name.
+    /// A topic with this name.
     pub(crate) fn new(name: &str, schema: String, dialect: Dialect) -> Outcome<Self> {
         let name = TopicName::new(name).doing(format!("name a topic {name}"))?;
         Ok(Self {
@@ -87,7 +88,7 @@ impl Topic {
 }
 
 impl Templates {
-    /// Replaces `out` by the message of that number; different ones come in turn.
+    /// Replaces `out` with the message of this number; the different ones take turns.
     pub(crate) fn write(&self, number: u64, utc_micros: i64, out: &mut Vec<u8>) {
         let at = number as usize % self.texts.len().max(1);
         let Some((head, tail)) = self.texts.get(at) else {

@@ -1,5 +1,5 @@
-//! Processes that run in turn, one at a time, as if each had cores of its own: what the row `scaling` asks on a machine whose
-//! cores one replica and the broker use up.
+//! Processes that run in turn, one at a time, as if each had its own cores. The row `scaling` needs this on a
+//! machine whose cores are fully used by one replica and the broker.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use crate::failure::{Doing, Failure, Outcome};
 use crate::process::Process;
 
-/// How long a turn lasts: long against what a process needs to get going again, short against a session.
+/// How long a turn lasts: much longer than a process needs to resume, much shorter than a session.
 const TURN: Duration = Duration::from_millis(50);
 
 /// Processes that take turns until this is dropped; then all of them run again.
@@ -22,7 +22,8 @@ pub(crate) struct Turns {
 }
 
 impl Turns {
-    /// Each of `processes` runs in one of `turns` and stands still in all others. In a turn that nobody has, none runs.
+    /// Each of `processes` runs in one of `turns` and is stopped in all others. In a turn without a process,
+    /// none runs.
     pub(crate) fn of(processes: &[Process], turns: usize) -> Outcome<Self> {
         let ids = processes.iter().map(|process| {
             let id = i32::try_from(process.pid()).ok().and_then(Pid::from_raw);
@@ -50,7 +51,7 @@ impl Drop for Turns {
 }
 
 fn take_turns(ids: &[Pid], turns: usize, over: &AtomicBool) {
-    // A process that has ended meanwhile is noticed by who watches its records.
+    // If a process has ended meanwhile, the code that watches its records notices.
     let tell = |id: &Pid, signal| {
         let _ = kill_process(*id, signal);
     };

@@ -1,18 +1,19 @@
-//! What a process has used, as the kernel counts it: CPU time of all its threads, and resident memory.
+//! The resources that a process has used, according to the kernel: CPU time of all its threads, and resident
+//! memory.
 
 use std::time::Duration;
 
 use crate::failure::{Doing, Failure, Outcome};
 
-/// The kernel's unit in `/proc/PID/stat`: 100 ticks a second on every Linux that these services run on.
+/// The kernel's unit in `/proc/PID/stat`: 100 ticks per second on every Linux that these services run on.
 const TICK: Duration = Duration::from_millis(10);
 
 /// Memory of a process, in bytes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Memory {
-    /// Now.
+    /// The current value.
     pub(crate) resident: u64,
-    /// The most so far.
+    /// The peak.
     pub(crate) peak: u64,
 }
 
@@ -20,7 +21,8 @@ pub(crate) struct Memory {
 pub(crate) fn cpu(pid: u32) -> Outcome<Duration> {
     let path = format!("/proc/{pid}/stat");
     let text = std::fs::read_to_string(&path).doing(format!("read {path}"))?;
-    // The command's name, in parentheses, may hold spaces; utime and stime are the 12th and 13th field behind it.
+    // The command's name, in parentheses, can contain spaces; utime and stime are the 12th and 13th field
+    // after it.
     let fields = text.rsplit_once(')').map_or("", |(_, rest)| rest);
     let ticks: Vec<u32> = fields
         .split_whitespace()
@@ -45,7 +47,7 @@ pub(crate) fn memory(pid: u32) -> Outcome<Memory> {
     };
     match (bytes("VmRSS:"), bytes("VmHWM:")) {
         (Some(resident), Some(peak)) => Ok(Memory { resident, peak }),
-        _ => Err(Failure::Unexpected(format!("{path} says nothing of memory"))),
+        _ => Err(Failure::Unexpected(format!("{path} does not list the memory"))),
     }
 }
 

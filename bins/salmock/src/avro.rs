@@ -1,13 +1,14 @@
 //! A message as a Confluent Avro record: 0x00, the schema id in big-endian order, Avro binary.
 //!
-//! The binary is apache-avro's, so that what influxsink decodes in tests was not written by our own encoder.
+//! apache-avro does the encoding, so that what influxsink decodes in tests was not written by our own
+//! encoder.
 
 use apache_avro::Schema;
 use apache_avro::types::Value;
 use apache_avro::writer::datum::GenericDatumWriter;
 
 use crate::text::{HOST, INDEX, ORIGIN};
-use crate::timestamp::Moment;
+use crate::timestamp::Timestamp;
 use crate::topic_schema::{Item, Role, TopicShape};
 use crate::values::{Scalar, Values};
 
@@ -30,15 +31,15 @@ impl<'s> RecordWriter<'s> {
         })
     }
 
-    /// Replaces `out` by the topic's next record.
+    /// Replaces `out` with the topic's next record.
     ///
     /// # Errors
-    /// When a value does not fit its schema, which is an error of `shape`.
+    /// When a value does not fit its schema, which is an error in `topic_schema`.
     pub fn record(
         &self,
         out: &mut Vec<u8>,
         values: &mut Values,
-        moment: &Moment,
+        timestamp: &Timestamp,
         rev_code: &str,
     ) -> Result<(), apache_avro::Error> {
         out.clear();
@@ -47,9 +48,9 @@ impl<'s> RecordWriter<'s> {
         let fields = self.shape.fields.iter().map(|field| {
             let value = match field.role {
                 Role::RevCode => Value::String(rev_code.to_owned()),
-                Role::Utc => stamp(&field.schema, moment.utc_seconds(), moment.utc_micros),
-                Role::Tai => Value::Double(moment.tai_seconds()),
-                Role::Sequence => integer(&field.schema, moment.sequence.into()),
+                Role::Utc => stamp(&field.schema, timestamp.utc_seconds(), timestamp.utc_micros),
+                Role::Tai => Value::Double(timestamp.tai_seconds()),
+                Role::Sequence => integer(&field.schema, timestamp.sequence.into()),
                 Role::Origin => integer(&field.schema, ORIGIN.into()),
                 Role::Host => integer(&field.schema, HOST.into()),
                 Role::Index => integer(&field.schema, INDEX.into()),
@@ -77,7 +78,7 @@ fn stamp(schema: &Schema, seconds: f64, micros: i64) -> Value {
 
 fn integer(schema: &Schema, value: i64) -> Value {
     match schema {
-        // Mock integers fit into 16 bits.
+        // Mock integers fit in 16 bits.
         Schema::Int => Value::Int(value as i32),
         Schema::TimestampMillis => Value::TimestampMillis(value),
         _ => Value::Long(value),
@@ -95,7 +96,7 @@ fn empty(schema: &Schema) -> Value {
 fn item_value(schema: &Schema, item: &Item, scalars: &[Scalar]) -> Value {
     match schema {
         Schema::Union(union) => {
-            // A byte with an enumeration is never on SAL's wire, so that no symbol is ever known.
+            // SAL's wire never carries a byte with an enumeration, so its symbol is never known.
             let wanted = |variant: &Schema| (*variant == Schema::Null) != item.is_on_wire;
             let variant = union
                 .variants()
@@ -150,7 +151,7 @@ mod tests {
     use sal::time::TimeScale;
 
     use super::*;
-    use crate::timestamp::Moments;
+    use crate::timestamp::Timestamps;
 
     fn every_record(dialect: Dialect, wire_extras: bool) -> usize {
         let options = Options {
@@ -163,10 +164,10 @@ mod tests {
             let shape = TopicShape::read(&schema.schema.to_string(), &schema.kafka_topic).unwrap();
             let writer = RecordWriter::new(&shape, 0x0102_0304).unwrap();
             let mut values = Values::new(&shape, 1);
-            let moment = Moments::new(dialect, TimeScale::Utc).stamp();
+            let timestamp = Timestamps::new(dialect, TimeScale::Utc).stamp();
             let mut frame = b"what was there".to_vec();
             writer
-                .record(&mut frame, &mut values, &moment, "d7bf9a83")
+                .record(&mut frame, &mut values, &timestamp, "d7bf9a83")
                 .unwrap();
             let (head, mut body) = frame.split_at(5);
             assert_eq!(head, [0, 1, 2, 3, 4]);
@@ -185,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn every_topic_of_the_repository_can_be_written_and_read_in_both_dialects() {
+    fn every_topic_of_the_repository_is_written_and_read_in_both_dialects() {
         for wire_extras in [false, true] {
             assert!(every_record(Dialect::Efd, wire_extras) >= 100);
             assert!(every_record(Dialect::TsXml, wire_extras) >= 100);

@@ -1,4 +1,4 @@
-//! The command line of salmock, and the check of all of it before anything is opened.
+//! The command line of salmock, checked completely before anything is opened.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,34 +23,35 @@ Examples:
 #[derive(Debug, Parser)]
 #[command(name = "salmock", version, after_help = EXAMPLE)]
 pub struct Cli {
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// The commands.
+/// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Send messages until stopped, or --count of each topic
+    /// Send messages until stopped, or until --count messages of each topic were sent
     #[command(after_help = EXAMPLE)]
     Produce(Box<ProduceArgs>),
-    /// Print a topic's messages as JSON, one a line
+    /// Print a topic's messages as JSON, one per line
     Consume(Box<ConsumeArgs>),
 }
 
-/// What the messages are.
+/// The format of the messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
-    /// SAL text into <component>_telemetry, <component>_logevent and <component>_command, for saltransform
+    /// SAL text into <component>_telemetry, <component>_logevent and <component>_command, the input of
+    /// saltransform
     Text,
-    /// Confluent Avro into one Kafka topic for each SAL topic, as saltransform makes it
+    /// Confluent Avro into one Kafka topic per SAL topic, as written by saltransform
     Avro,
 }
 
 /// The flags of `salmock produce`.
 #[derive(Args, Debug, Clone)]
 pub struct ProduceArgs {
-    /// SAL topic to mock (MTM1M3TS_thermalData), as often as needed [default: all SAL topics]
+    /// SAL topic to mock (MTM1M3TS_thermalData); can be repeated [default: all SAL topics]
     #[arg(long, env = "TOPICS", value_name = "TOPIC", value_delimiter = ',')]
     pub topic: Vec<String>,
 
@@ -58,7 +59,7 @@ pub struct ProduceArgs {
     #[arg(long, env = "MAX_TOPICS", value_name = "N")]
     pub max_topics: Option<usize>,
 
-    /// Seconds from one message of a topic to its next
+    /// Seconds between two messages of a topic
     #[arg(long, env = "PERIOD", default_value = "1", value_name = "S", value_parser = seconds)]
     pub period: Duration,
 
@@ -66,24 +67,24 @@ pub struct ProduceArgs {
     #[arg(long, env = "COUNT", value_name = "N")]
     pub count: Option<u64>,
 
-    /// The same seed gives the same values
+    /// Seed of the random values; the same seed gives the same values
     #[arg(long, env = "SEED", default_value_t = 1, value_name = "N")]
     pub seed: u64,
 
-    /// Form of the messages
+    /// Format of the messages
     #[arg(long, env = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub format: Format,
 
-    /// Take the topics from this directory of SAL interfaces or Avro schemas, not from the registry (to which Avro schemas are
-    /// then uploaded)
+    /// Read the topics from this directory of SAL interfaces or Avro schemas instead of the registry; Avro
+    /// schemas are then uploaded to the registry
     #[arg(long, env = "SCHEMAS", value_name = "DIR")]
     pub schemas: Option<PathBuf>,
 
-    /// Form of schemas and Kafka topics: efd (2019) or ts_xml (today)
+    /// Dialect of schemas and Kafka topics: efd (2019) or ts_xml (today)
     #[arg(long, env = "DIALECT", default_value = "efd", value_name = "DIALECT")]
     pub dialect: Dialect,
 
-    /// Second part of Kafka topics' names: lsst.<subname>.…
+    /// Second part of the Kafka topics' names: lsst.<subname>.…
     #[arg(long, env = "SUBNAME", default_value = "sal", value_name = "NAME")]
     pub subname: String,
 
@@ -99,7 +100,7 @@ pub struct ProduceArgs {
     #[command(flatten)]
     pub registry: RegistryArgs,
 
-    /// Logs, metrics, life and end.
+    /// Logs, metrics, health and shutdown.
     #[command(flatten)]
     pub service: ServiceArgs,
 }
@@ -107,16 +108,16 @@ pub struct ProduceArgs {
 /// Where `consume` starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum From {
-    /// With the oldest message that there is
+    /// The oldest available message
     Earliest,
-    /// With the next message
+    /// The next message
     Latest,
 }
 
 /// The flags of `salmock consume`.
 #[derive(Args, Debug, Clone)]
 pub struct ConsumeArgs {
-    /// Kafka topic of Avro records or SAL text; a dead-letter topic's headers are printed too
+    /// Kafka topic of Avro records or SAL text; the headers of a dead-letter topic are printed too
     pub topic: String,
 
     /// Where to start
@@ -147,7 +148,7 @@ pub enum ConfigError {
     #[error("cannot use --schemas")]
     Schemas(#[from] SchemaDirError),
     /// Nothing would be sent.
-    #[error("--{0} 0 mocks nothing")]
+    #[error("--{0} 0 would send nothing")]
     Nothing(&'static str),
     /// The Kafka settings.
     #[error("cannot use the kafka settings")]
@@ -166,39 +167,39 @@ pub enum Source {
     Files(SchemaDir),
 }
 
-/// What to produce, checked; nothing has been opened yet.
+/// What to produce; checked, but nothing has been opened yet.
 #[derive(Debug, Clone)]
 pub struct ProduceConfig {
     /// Where the topics come from.
     pub source: Source,
     /// SAL topics or Kafka topics; empty for all.
     pub topics: Vec<String>,
-    /// Only so many, in alphabetical order.
+    /// At most this many, in alphabetical order.
     pub max_topics: Option<usize>,
-    /// From one message of a topic to its next.
+    /// The time between two messages of a topic.
     pub period: Duration,
-    /// Messages of each topic; endless if absent.
+    /// The number of messages of each topic; unlimited if absent.
     pub count: Option<u64>,
-    /// Of the values.
+    /// The seed of the values.
     pub seed: u64,
     /// Text or Avro.
     pub format: Format,
-    /// Form of schemas and Kafka topics.
+    /// The dialect of schemas and Kafka topics.
     pub dialect: Dialect,
-    /// `lsst.<subname>.…`
+    /// The second part in `lsst.<subname>.…`.
     pub subname: String,
-    /// Of text messages.
+    /// The time scale of text messages.
     pub time_scale: TimeScale,
     /// Kafka.
     pub kafka: KafkaArgs,
     /// The schema registry.
     pub registry: RegistryArgs,
-    /// How long the producer may get no answer from a cluster that answers others.
+    /// How long the producer may get no answer from a cluster that answers other clients.
     pub stuck_timeout: Duration,
 }
 
 impl ProduceConfig {
-    /// For embedded use: the flags' defaults but for these.
+    /// For embedded use: everything else has the default of its flag.
     pub fn new(source: Source, kafka: KafkaArgs, registry: RegistryArgs) -> ProduceConfig {
         ProduceConfig {
             source,
@@ -219,10 +220,10 @@ impl ProduceConfig {
 }
 
 impl ProduceArgs {
-    /// Checks everything that can be checked without asking anyone.
+    /// Checks everything that can be checked without a connection.
     ///
     /// # Errors
-    /// When a flag or the directory of schemas cannot be used.
+    /// When a flag or the schema directory cannot be used.
     pub fn check(&self) -> Result<ProduceConfig, ConfigError> {
         if self.max_topics == Some(0) {
             return Err(ConfigError::Nothing("max-topics"));
@@ -296,10 +297,10 @@ mod tests {
     }
 
     #[test]
-    fn what_mocks_nothing_is_refused() {
+    fn a_count_of_zero_is_refused() {
         assert_eq!(
             check(&["--count", "0"]).unwrap_err().to_string(),
-            "--count 0 mocks nothing"
+            "--count 0 would send nothing"
         );
         let error = check(&["--schemas", "/nowhere"]).unwrap_err();
         assert_eq!(error.to_string(), "cannot use --schemas");

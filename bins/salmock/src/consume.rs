@@ -1,8 +1,10 @@
-//! `salmock consume`: a topic's messages as JSON on standard output, one a line, for people and for `jq`.
+//! `salmock consume`: prints a topic's messages as JSON on standard output, one per line, for people and for
+//! `jq`.
 //!
-//! It reads without a group, so that it disturbs no one and commits nothing. A line is
-//! `{"topic","partition","offset","timestamp_ms","key","headers","header_list"}` (those that are there) and one of `record`
-//! (Avro), `text` (SAL text and any other UTF-8), `hex` (all else); with `error` where a record cannot be decoded.
+//! It reads without joining a group, so it disturbs nobody and commits nothing. A line is
+//! `{"topic","partition","offset","timestamp_ms","key","headers","header_list"}` (as far as present) and one
+//! of `record` (Avro), `text` (SAL text and any other UTF-8) and `hex` (everything else), with `error` if a
+//! record cannot be decoded.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -27,10 +29,10 @@ use stage::service::{Shutdown, failed, init_logging, invalid};
 use crate::config::{ConsumeArgs, From};
 
 const METADATA_TIMEOUT: Duration = Duration::from_secs(10);
-/// How often a reader that hears nothing looks after its client.
+/// How often an idle reader checks its client.
 const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// librdkafka wants a group's name even where no group is joined.
+/// librdkafka requires a group name even if no group is joined.
 const CONSUMER: [(&str, &str); 4] = [
     ("client.id", "salmock"),
     ("group.id", "salmock-consume"),
@@ -38,28 +40,28 @@ const CONSUMER: [(&str, &str); 4] = [
     ("auto.offset.reset", "earliest"),
 ];
 
-/// Consuming cannot start or go on.
+/// Consuming cannot start or continue.
 #[derive(Debug, thiserror::Error)]
 pub enum ConsumeError {
     /// The Kafka settings.
     #[error("cannot use the kafka settings")]
     Settings(#[from] KafkaConfigError),
-    /// The schema registry's settings.
+    /// The settings of the schema registry.
     #[error("cannot use the schema registry's settings")]
     RegistrySettings(#[from] RegistrySetupError),
-    /// Kafka does not answer, or refuses.
+    /// Kafka does not answer or returns an error.
     #[error("cannot read from kafka")]
     Kafka(#[from] KafkaError),
-    /// No broker lets us in.
+    /// No broker can be reached or accepts us.
     #[error("cannot reach kafka")]
     Unreachable(#[from] ReachError),
     /// No such topic.
     #[error("there is no topic {0}")]
     NoTopic(String),
-    /// The schema registry does not answer: the record would be lost to the reader.
+    /// The schema registry does not answer: the record could not be printed.
     #[error("cannot decode a record")]
     Registry(#[from] RegistryError),
-    /// Standard output takes no more.
+    /// Standard output cannot be written to.
     #[error("cannot write to standard output")]
     Output(#[from] io::Error),
 }
@@ -83,10 +85,10 @@ pub async fn main(args: &ConsumeArgs) -> ExitCode {
     }
 }
 
-/// Prints until the count is reached or `shutdown` is asked for; answers how many messages were printed.
+/// Prints until the count is reached or `shutdown` is requested; returns the number of printed messages.
 ///
 /// # Errors
-/// When Kafka or the registry does not answer, or the topic is not there.
+/// When Kafka or the registry does not answer, or the topic does not exist.
 pub async fn consume(
     args: &ConsumeArgs,
     out: &mut impl Write,
@@ -132,7 +134,7 @@ pub async fn consume(
         let line = line(&message, &mut decoder).await?;
         let written = writeln!(out, "{}", sanitize::json(&line.to_string())).and_then(|()| out.flush());
         match written {
-            // Who closed the pipe has seen enough.
+            // A closed pipe means that the reader has seen enough.
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
             written => written?,
         }

@@ -1,4 +1,4 @@
-//! salmock, a stand-in for SAL: the first stage of the demo and of load tests.
+//! salmock, a stand-in for SAL: the source of messages in the demo and in load tests.
 //!
 //! ```text
 //! schemas (registry or directory) ─▶ source ─▶ topic_schema ─▶ values ─┬▶ text ─┐
@@ -33,13 +33,13 @@ use metrics::SalmockMetrics;
 use produce::SendError;
 use source::SourceError;
 
-/// Producing cannot start or go on.
+/// Producing cannot start or continue.
 #[derive(Debug, thiserror::Error)]
 pub enum ProduceError {
     /// The Kafka settings.
     #[error("cannot use the kafka settings")]
     Settings(#[from] KafkaConfigError),
-    /// The schema registry's settings.
+    /// The settings of the schema registry.
     #[error("cannot use the schema registry's settings")]
     Registry(#[from] RegistrySetupError),
     /// A metric is registered twice.
@@ -53,10 +53,11 @@ pub enum ProduceError {
     Send(#[from] SendError),
 }
 
-/// Produces until the count is reached or `service` is shut down; the report says what was acknowledged.
+/// Produces until the count is reached or `service` is shut down; the report counts what was acknowledged.
 ///
 /// # Errors
-/// When the registry does not answer, there are no topics, or Kafka's settings are wrong. A broker that is away is waited for.
+/// When the registry does not answer, there are no topics, or Kafka's settings are invalid. An unavailable
+/// broker is waited for.
 pub async fn produce(config: &ProduceConfig, service: &Service) -> Result<Report, ProduceError> {
     let client = config.kafka.client_config(&produce::PRODUCER)?;
     let registry = Registry::new(&config.registry)?;

@@ -1,4 +1,4 @@
-//! salmock's table of contents: the command line, and one of two commands.
+//! salmock's entry point: the command line, and one of two commands.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! The sending: each message at its time, counted when the broker has acknowledged it.
+//! Sends each message when it is due and counts it once the broker has acknowledged it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,23 +18,23 @@ use crate::config::{Format, ProduceConfig};
 use crate::schedule::Schedule;
 use crate::source::Mocked;
 use crate::text;
-use crate::timestamp::Moments;
+use crate::timestamp::Timestamps;
 use crate::values::Values;
 use crate::watch;
 
 /// How often the achieved rate is logged.
 const REPORT_INTERVAL: Duration = Duration::from_secs(10);
-/// How long to wait when librdkafka's queue is full, or for the last acknowledgements.
+/// The interval for polling a full librdkafka queue and the last acknowledgements.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// How often a topic is looked for that is gone, and how long one look may take.
+/// How often a missing topic is looked up, and how long one lookup may take.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 const METADATA: Duration = Duration::from_secs(1);
 
-/// What to do about a topic that does not exist.
-const MAKE_TOPIC: &str = "saltransform init makes it";
+/// The remedy for a topic that does not exist.
+const MAKE_TOPIC: &str = "saltransform init creates it";
 
-/// Defaults of the producer, which `-X` overrides.
+/// Producer defaults, which `-X` overrides.
 pub(crate) const PRODUCER: [(&str, &str); 5] = [
     SAFE_PRODUCER[0],
     SAFE_PRODUCER[1],
@@ -46,20 +46,20 @@ pub(crate) const PRODUCER: [(&str, &str); 5] = [
 /// What was produced.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Report {
-    /// Acknowledged messages by SAL topic.
+    /// The number of acknowledged messages by SAL topic.
     pub topics: BTreeMap<String, u64>,
-    /// All acknowledged messages.
+    /// The number of all acknowledged messages.
     pub produced: u64,
-    /// Messages that the broker refused, or did not acknowledge in time.
+    /// The number of messages that the broker refused or did not acknowledge in time.
     pub failed: u64,
     /// From the first message to the last acknowledgement.
     pub elapsed: Duration,
-    /// How late the latest message was sent.
+    /// The delay of the message that was sent latest after its due time.
     pub most_behind: Duration,
 }
 
 impl Report {
-    /// Acknowledged messages a second.
+    /// Acknowledged messages per second.
     pub fn rate(&self) -> f64 {
         self.produced as f64 / self.elapsed.as_secs_f64().max(1e-9)
     }
@@ -74,10 +74,10 @@ impl Report {
     }
 }
 
-/// Sending cannot start or go on. Another try does not help.
+/// Sending cannot start or continue. A retry does not help.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
-    /// librdkafka refuses its settings, or to send.
+    /// librdkafka rejects its settings or a message.
     #[error("cannot send to kafka")]
     Kafka(#[from] KafkaError),
     /// A record does not fit its schema.
@@ -85,18 +85,18 @@ pub enum SendError {
     Record {
         /// The SAL topic.
         topic: String,
-        /// Why.
+        /// The reason.
         source: Box<apache_avro::Error>,
     },
 }
 
-/// One topic with all that changes from message to message.
+/// A topic and its state from message to message.
 struct Line<'s> {
     mocked: &'s Mocked,
     kafka_topic: String,
     rev_code: String,
     values: Values,
-    moments: Moments,
+    timestamps: Timestamps,
     records: Option<RecordWriter<'s>>,
 }
 
@@ -117,17 +117,23 @@ impl<'s> Line<'s> {
             },
             rev_code: format!("{:08x}", config.seed),
             values: Values::new(shape, config.seed),
-            moments: Moments::new(shape.dialect, config.time_scale),
+            timestamps: Timestamps::new(shape.dialect, config.time_scale),
             records,
         })
     }
 
     fn next(&mut self, out: &mut Vec<u8>) -> Result<(), SendError> {
-        let moment = self.moments.stamp();
+        let timestamp = self.timestamps.stamp();
         match &self.records {
-            None => text::message(out, &self.mocked.shape, &mut self.values, &moment, &self.rev_code),
+            None => text::message(
+                out,
+                &self.mocked.shape,
+                &mut self.values,
+                &timestamp,
+                &self.rev_code,
+            ),
             Some(records) => records
-                .record(out, &mut self.values, &moment, &self.rev_code)
+                .record(out, &mut self.values, &timestamp, &self.rev_code)
                 .map_err(|source| Line::refused(self.mocked, source))?,
         }
         Ok(())
@@ -141,7 +147,7 @@ impl<'s> Line<'s> {
     }
 }
 
-/// Sends until the count is reached or `shutdown` is asked for, and then waits for the acknowledgements.
+/// Sends until the count is reached or `shutdown` is requested, then waits for the acknowledgements.
 pub(crate) async fn send(
     config: &ProduceConfig,
     client: &ClientConfig,
@@ -208,7 +214,7 @@ pub(crate) async fn send(
     Ok(report)
 }
 
-/// Hands a message to librdkafka, waiting while its queue is full.
+/// Hands a message to librdkafka; waits while its queue is full.
 async fn enqueue(
     producer: &ThreadedProducer<Context>,
     kafka_topic: &str,
@@ -224,7 +230,8 @@ async fn enqueue(
         }
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::QueueFull) => sleep(PAUSE).await,
-            // It was there and is gone: librdkafka refuses its messages until it asks for it again, which may take minutes.
+            // The topic existed and is gone: librdkafka refuses its messages until it refreshes its metadata,
+            // which can take minutes.
             Some(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => {
                 tally.waits(returned.delivery_opaque);
                 tokio::select! {
@@ -232,7 +239,7 @@ async fn enqueue(
                     () = shutdown.wait() => return Ok(()),
                 }
                 if let Err(error) = producer.client().fetch_metadata(Some(kafka_topic), METADATA) {
-                    tracing::debug!(kafka_topic, %error, "topic could not be asked for");
+                    tracing::debug!(kafka_topic, %error, "cannot look up the topic");
                 }
             }
             _ => return Err(error),
@@ -242,10 +249,10 @@ async fn enqueue(
     Ok(())
 }
 
-/// The counts that the delivery callback keeps.
+/// The counts kept by the delivery callback.
 struct Tally {
     acknowledged: Vec<AtomicU64>,
-    /// Whether each topic's messages arrive.
+    /// Whether the messages of each topic arrive.
     probes: Vec<Arc<TopicProbe>>,
     failed: AtomicU64,
     warned: AtomicBool,
@@ -262,13 +269,13 @@ impl Tally {
         }
     }
 
-    /// What goes along with a message of this topic: its number, and whether it is its topic's probe.
+    /// The opaque value of a message of this topic: its index, and whether the message is its topic's probe.
     fn opaque(&self, topic: usize) -> usize {
         let is_probe = self.probes.get(topic).is_some_and(|probe| probe.begin());
         topic << 1 | usize::from(is_probe)
     }
 
-    /// A message of this topic cannot be sent now.
+    /// Records that a message of this topic cannot be sent at the moment.
     fn waits(&self, opaque: usize) {
         if let Some(probe) = self.probes.get(opaque >> 1) {
             probe.waits();
@@ -313,7 +320,7 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// Messages that arrived or came back.
+    /// The number of messages that were delivered or returned.
     pub(crate) fn reported(&self) -> u64 {
         let report = self.tally.report(Duration::ZERO, Duration::ZERO);
         report.produced + report.failed
@@ -344,7 +351,7 @@ impl ProducerContext for Context {
                     probe.came_back();
                 }
                 self.tally.failed.fetch_add(1, Ordering::Relaxed);
-                // Once is enough to look: the count of failed messages is in every report.
+                // One log line is enough: every report has the number of failed messages.
                 if !self.tally.warned.swap(true, Ordering::Relaxed) {
                     let topic = rdkafka::Message::topic(message);
                     tracing::warn!(%error, topic, "a message was not delivered");

@@ -1,16 +1,18 @@
-//! When each message is due: the n-th message of a topic at start + offset + n × period, whatever happened before.
+//! When each message is due: the n-th message of a topic at start + offset + n × period, regardless of
+//! delays.
 //!
-//! The times follow from the start alone, so that a late message does not make the later ones late: nothing drifts. The topics are
-//! spread evenly over the period, so that 100 topics at 1 Hz are one message every 10 ms and not 100 at once.
+//! The times depend only on the start, so a late message does not delay later ones and the rate does not
+//! drift. The topics are spread evenly over the period: 100 topics at 1 Hz are one message every 10 ms
+//! instead of 100 at once.
 
 use std::time::Duration;
 
-/// A message that is due: which topic's, and when.
+/// A message that is due: its topic and its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Due {
-    /// The topic's position.
+    /// The index of the topic.
     pub topic: usize,
-    /// Since the start.
+    /// The time since the start.
     pub at: Duration,
 }
 
@@ -24,7 +26,7 @@ pub struct Schedule {
 }
 
 impl Schedule {
-    /// `count` messages for each of `topics` topics, one each `period`.
+    /// `count` messages for each of `topics` topics, one per `period`.
     pub fn new(topics: usize, period: Duration, count: Option<u64>) -> Schedule {
         let topics = topics as u64;
         Schedule {
@@ -45,7 +47,7 @@ impl Iterator for Schedule {
         }
         let (round, topic) = (self.next / self.topics, self.next % self.topics);
         self.next += 1;
-        // In nanoseconds of 128 bits: exact, however long it runs.
+        // In nanoseconds with 128 bits: exact, however long it runs.
         let nanos = self.period.as_nanos() * u128::from(round)
             + self.period.as_nanos() * u128::from(topic) / u128::from(self.topics);
         let at = Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX));
@@ -82,7 +84,7 @@ mod tests {
 
     #[test]
     fn the_nth_message_is_due_at_n_periods() {
-        // A period that is no whole number of nanoseconds a topic: the remainder must not add up.
+        // The period per topic is not a whole number of nanoseconds: the remainder must not accumulate.
         let period = Duration::from_millis(100);
         let last = Schedule::new(3, period, Some(1_000_000))
             .filter(|due| due.topic == 2)

@@ -1,4 +1,5 @@
-//! Which topics are mocked: the SAL schemas of a registry, or of a directory; sorted, chosen, and with their ids.
+//! Selects the topics to mock: the SAL schemas of a registry or a directory, sorted, filtered, and with their
+//! schema ids.
 
 use sal::avro::Options;
 use sal::name::{Kind, NameError};
@@ -7,54 +8,54 @@ use stage::registry::{Registry, RegistryError};
 
 use crate::config::{Format, ProduceConfig, Source};
 use crate::text;
-use crate::timestamp::Moments;
+use crate::timestamp::Timestamps;
 use crate::topic_schema::{ShapeError, TopicShape};
 use crate::values::Values;
 
-/// A topic, and the id under which its schema is registered (0 where only text is sent).
+/// A topic and the id of its registered schema (0 if only text is sent).
 #[derive(Debug, Clone)]
 pub struct Mocked {
-    /// What its messages look like.
+    /// The shape of its messages.
     pub shape: TopicShape,
-    /// For Confluent's framing.
+    /// The schema id for Confluent's framing.
     pub schema_id: u32,
 }
 
-/// There are no topics to mock.
+/// Why there is nothing to mock.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
-    /// The registry does not answer, or refuses.
+    /// The registry does not answer or returns an error.
     #[error("cannot get SAL's schemas")]
     Registry(#[from] RegistryError),
-    /// A topic that was asked for is not there.
+    /// A requested topic does not exist.
     #[error(
         "no schema of dialect {dialect} for the topic {topic}; SAL topics are named like MTM1M3TS_thermalData"
     )]
     Unknown {
-        /// As asked for.
+        /// The requested name.
         topic: String,
         /// The dialect.
         dialect: sal::name::Dialect,
     },
-    /// A topic that was asked for is there, but none of SAL's.
+    /// A requested topic exists but is not a SAL topic.
     #[error("cannot mock the topic {topic}")]
     Shape {
-        /// As asked for.
+        /// The requested name.
         topic: String,
-        /// Why.
+        /// The reason.
         source: ShapeError,
     },
-    /// Not one topic.
+    /// There are no topics at all.
     #[error(
         "no SAL schemas of dialect {0}: run `saltransform init` first, or give a directory with --schemas"
     )]
     Nothing(sal::name::Dialect),
 }
 
-/// The topics to mock, in alphabetical order of their Kafka topics.
+/// The topics to mock, sorted by the names of their Kafka topics.
 ///
 /// # Errors
-/// When there are none, one that was asked for is missing, or the registry does not answer.
+/// When there are none, a requested one is missing, or the registry does not answer.
 pub async fn topics(config: &ProduceConfig, registry: &Registry) -> Result<Vec<Mocked>, SourceError> {
     let candidates = match &config.source {
         Source::Registry => subjects(config, registry).await?,
@@ -62,13 +63,13 @@ pub async fn topics(config: &ProduceConfig, registry: &Registry) -> Result<Vec<M
             let options = Options {
                 dialect: config.dialect,
                 subname: config.subname.clone(),
-                // Text needs what only they say; Avro records are those of the published schemas.
+                // Text needs what only wire extras say; Avro records use the published schemas.
                 wire_extras: config.format == Format::Text,
                 subsystems: Vec::new(),
             };
             let found = files.schemas(&options);
             for error in &found.errors {
-                tracing::warn!(error = stage::chain(error), "interface is left out");
+                tracing::warn!(error = stage::chain(error), "interface skipped");
             }
             let candidate = |schema: schema_dir::DirSchema| Candidate {
                 kafka_topic: schema.kafka_topic,
@@ -94,7 +95,7 @@ pub async fn topics(config: &ProduceConfig, registry: &Registry) -> Result<Vec<M
     }
 }
 
-/// A subject that may be a SAL topic's.
+/// A subject that may belong to a SAL topic.
 struct Candidate {
     kafka_topic: String,
     subject: String,
@@ -120,7 +121,7 @@ async fn subjects(config: &ProduceConfig, registry: &Registry) -> Result<Vec<Can
     Ok(subjects.filter_map(candidate).collect())
 }
 
-/// Sorted, and only those that were asked for.
+/// Sorts the topics and keeps the requested ones.
 fn choose(config: &ProduceConfig, mut candidates: Vec<Candidate>) -> Result<Vec<Candidate>, SourceError> {
     candidates.sort_by(|a, b| a.kafka_topic.cmp(&b.kafka_topic));
     if config.topics.is_empty() {
@@ -149,7 +150,8 @@ fn choose(config: &ProduceConfig, mut candidates: Vec<Candidate>) -> Result<Vec<
 }
 
 impl Candidate {
-    /// Nothing for what is no SAL topic, is never sent, or is longer than SAL's messages can be; an error if it was asked for.
+    /// `None` for a topic that is not SAL's, is never sent, or is longer than a SAL message can be; an error
+    /// if it was requested.
     async fn mocked(
         self,
         config: &ProduceConfig,
@@ -169,7 +171,7 @@ impl Candidate {
                 tracing::debug!(
                     subject = self.subject,
                     error = stage::chain(&source),
-                    "subject is left out"
+                    "subject skipped"
                 );
                 return Ok(None);
             }
@@ -189,28 +191,28 @@ impl Candidate {
     }
 }
 
-/// Whether SAL sends the topic's messages to Kafka, and one fits into its buffer.
+/// Whether SAL sends the topic's messages to Kafka and a message fits in its buffer.
 fn is_sent(shape: &TopicShape, config: &ProduceConfig) -> bool {
     let name = shape.name.as_str();
     if shape.name.kind() == Kind::Ackcmd || name.ends_with("Heartbeat") || name.ends_with("InternalCommand") {
         return false;
     }
     let mut message = Vec::new();
-    let moment = Moments::new(shape.dialect, config.time_scale).stamp();
+    let timestamp = Timestamps::new(shape.dialect, config.time_scale).stamp();
     text::message(
         &mut message,
         shape,
         &mut Values::new(shape, config.seed),
-        &moment,
+        &timestamp,
         "00000000",
     );
-    // Numbers grow by a few digits on their walk.
+    // Numbers can gain a few digits as they change.
     let fits = message.len() <= MAX_MESSAGE_BYTES * 9 / 10;
     if !fits {
         tracing::warn!(
             topic = name,
             bytes = message.len(),
-            "topic is left out: a SAL message has at most 100,000 bytes"
+            "topic skipped: a SAL message has at most 100,000 bytes"
         );
     }
     fits

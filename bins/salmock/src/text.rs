@@ -1,26 +1,32 @@
-//! A message as SAL text, value by value in the order in which SAL's generator prints them.
+//! A message as SAL text, value by value in the order of SAL's generator.
 
 use sal::name::Kind;
 use sal::print::{Preamble, Printer};
 
-use crate::timestamp::Moment;
+use crate::timestamp::Timestamp;
 use crate::topic_schema::{Form, TopicShape};
 use crate::values::{Scalar, Values};
 
-/// The process and host of every mock message: unlike, so that a reader who swaps them is found out.
+/// The process and host of every mock message; they differ, so that swapping them is noticed.
 pub(crate) const ORIGIN: i32 = 4321;
 pub(crate) const HOST: i32 = 77;
 
 /// The index of the only instance of an indexed component.
 pub(crate) const INDEX: i32 = 1;
 
-/// Replaces `out` by the topic's next message. The time scale is that of `moment`'s wire stamp.
-pub fn message(out: &mut Vec<u8>, shape: &TopicShape, values: &mut Values, moment: &Moment, rev_code: &str) {
+/// Replaces `out` with the topic's next message. The time scale is that of the wire timestamp.
+pub fn message(
+    out: &mut Vec<u8>,
+    shape: &TopicShape,
+    values: &mut Values,
+    timestamp: &Timestamp,
+    rev_code: &str,
+) {
     let preamble = Preamble {
         rev_code,
-        snd_stamp: moment.wire_seconds(),
-        rcv_stamp: moment.wire_seconds(),
-        seq_num: moment.sequence,
+        snd_stamp: timestamp.wire_seconds(),
+        rcv_stamp: timestamp.wire_seconds(),
+        seq_num: timestamp.sequence,
         origin: ORIGIN,
         host: HOST,
     };
@@ -46,7 +52,7 @@ pub fn message(out: &mut Vec<u8>, shape: &TopicShape, values: &mut Values, momen
         }
     }
     match shape.name.kind() {
-        // The generator's stand-in for the items of a command that has none.
+        // The generator's placeholder for the items of a command without items.
         Kind::Command if shape.items.is_empty() => {
             printer.boolean(true);
         }
@@ -87,7 +93,7 @@ mod tests {
     use sal::wire::Message;
 
     use super::*;
-    use crate::timestamp::Moments;
+    use crate::timestamp::Timestamps;
 
     fn printed(name: &str, attributes: &str, fields: &str) -> String {
         let schema = format!(
@@ -95,20 +101,26 @@ mod tests {
             {{"name":"kafka_timestamp","type":"long"}}{fields}]}}"#
         );
         let shape = TopicShape::read(&schema, "t").unwrap();
-        let moment = Moment {
+        let timestamp = Timestamp {
             utc_micros: 1_556_000_000_125_000,
             sequence: 17,
             scale: TimeScale::Tai,
         };
         let mut out = Vec::new();
-        message(&mut out, &shape, &mut Values::new(&shape, 1), &moment, "d7bf9a83");
+        message(
+            &mut out,
+            &shape,
+            &mut Values::new(&shape, 1),
+            &timestamp,
+            "d7bf9a83",
+        );
         String::from_utf8(out).unwrap()
     }
 
     const PREAMBLE: &str = "'d7bf9a83' , 1556000037.125000 , 1556000037.125000 , 17 , 4321 , 77";
 
     #[test]
-    fn a_command_without_items_carries_a_state() {
+    fn a_command_without_items_has_a_state() {
         let text = printed("Test_command_stop", "", "");
         assert_eq!(text, format!("Test_command Test_command_stop:( {PREAMBLE} , 1)"));
     }
@@ -131,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn an_octet_is_left_out_and_chars_are_one_value() {
+    fn an_octet_is_omitted_and_chars_are_one_value() {
         let fields = r#",{"name":"o","type":"bytes","sal_idl_type":"octet"},
             {"name":"c","type":{"type":"array","items":"bytes","sal_count":3},"sal_idl_type":"char"}"#;
         let text = printed("Test_a", "", fields);
@@ -144,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn every_topic_of_the_repository_is_read_by_the_plan_of_its_schema() {
+    fn every_topic_of_the_repository_is_read_with_the_plan_of_its_schema() {
         let interfaces = Interfaces::read(&devstack::schemas());
         let (mut encoder, mut text, mut frame) = (Encoder::new(), Vec::new(), Vec::new());
         for (dialect, wire_extras) in [
@@ -166,11 +178,11 @@ mod tests {
                 if shape.name.kind() == Kind::Ackcmd {
                     continue;
                 }
-                let (mut values, mut moments) =
-                    (Values::new(&shape, 1), Moments::new(dialect, TimeScale::Tai));
+                let (mut values, mut timestamps) =
+                    (Values::new(&shape, 1), Timestamps::new(dialect, TimeScale::Tai));
                 let plan = Plan::compile(&json, TimeScale::Tai).unwrap();
                 for _ in 0..20 {
-                    message(&mut text, &shape, &mut values, &moments.stamp(), "d7bf9a83");
+                    message(&mut text, &shape, &mut values, &timestamps.stamp(), "d7bf9a83");
                     let read = Message::parse(&text).unwrap();
                     if let Err(error) = encoder.encode(&plan, &read, 1, 0, &mut frame) {
                         panic!(

@@ -1,21 +1,21 @@
-//! The moment of a message: now, and later than the topic's message before it.
+//! The timestamp of a message: the current time, but later than the topic's previous message.
 
 use sal::name::Dialect;
 use sal::time::{TimeScale, tai_minus_utc};
 
-/// A message's time stamp and sequence number.
+/// A message's timestamp and sequence number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moment {
+pub struct Timestamp {
     /// Microseconds since 1970 in UTC.
     pub utc_micros: i64,
-    /// From 1.
+    /// The sequence number, starting at 1.
     pub sequence: i32,
-    /// The scale of text messages.
+    /// The time scale of text messages.
     pub scale: TimeScale,
 }
 
-impl Moment {
-    /// Seconds since 1970 as the text wire has them.
+impl Timestamp {
+    /// Seconds since 1970 in the time scale of the text wire.
     pub fn wire_seconds(&self) -> f64 {
         match self.scale {
             TimeScale::Utc => self.utc_seconds(),
@@ -34,49 +34,50 @@ impl Moment {
     }
 }
 
-/// The moments of one topic. No two have the same time stamp in the topic's records: there, points would overwrite each other.
+/// Generates the timestamps of one topic. No two records of the topic have the same one: their points would
+/// overwrite each other.
 #[derive(Debug)]
-pub struct Moments {
+pub struct Timestamps {
     scale: TimeScale,
-    /// What a record's time stamp resolves: milliseconds in dialect efd, microseconds in dialect ts_xml.
+    /// The resolution of a record's timestamp: milliseconds in dialect efd, microseconds in dialect ts_xml.
     resolution: i64,
-    last: Option<Moment>,
+    last: Option<Timestamp>,
 }
 
-impl Moments {
-    /// No message yet.
-    pub fn new(dialect: Dialect, scale: TimeScale) -> Moments {
+impl Timestamps {
+    /// A generator that has not stamped a message yet.
+    pub fn new(dialect: Dialect, scale: TimeScale) -> Timestamps {
         let resolution = match dialect {
             Dialect::Efd => 1000,
             Dialect::TsXml => 1,
         };
-        Moments {
+        Timestamps {
             scale,
             resolution,
             last: None,
         }
     }
 
-    /// The moment of the next message, which is sent now.
-    pub fn stamp(&mut self) -> Moment {
+    /// The timestamp of the next message, which is sent now.
+    pub fn stamp(&mut self) -> Timestamp {
         self.after(stage::unix_micros())
     }
 
-    fn after(&mut self, now: i64) -> Moment {
-        let moment = match self.last {
-            None => Moment {
+    fn after(&mut self, now: i64) -> Timestamp {
+        let timestamp = match self.last {
+            None => Timestamp {
                 utc_micros: now,
                 sequence: 1,
                 scale: self.scale,
             },
-            Some(last) => Moment {
+            Some(last) => Timestamp {
                 utc_micros: now.max(last.utc_micros.saturating_add(self.resolution)),
                 sequence: last.sequence.wrapping_add(1).max(1),
                 scale: self.scale,
             },
         };
-        self.last = Some(moment);
-        moment
+        self.last = Some(timestamp);
+        timestamp
     }
 }
 
@@ -85,28 +86,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_two_messages_of_a_topic_have_one_time_stamp() {
-        let mut moments = Moments::new(Dialect::Efd, TimeScale::Utc);
+    fn no_two_messages_of_a_topic_have_the_same_timestamp() {
+        let mut timestamps = Timestamps::new(Dialect::Efd, TimeScale::Utc);
         let stamps: Vec<_> = [5_000, 5_000, 5_200, 90_000]
-            .map(|now| moments.after(now).utc_micros)
+            .map(|now| timestamps.after(now).utc_micros)
             .into();
         assert_eq!(stamps, [5_000, 6_000, 7_000, 90_000]);
-        let mut moments = Moments::new(Dialect::TsXml, TimeScale::Tai);
+        let mut timestamps = Timestamps::new(Dialect::TsXml, TimeScale::Tai);
         let stamps: Vec<_> = [5_000, 5_000, 4_000]
-            .map(|now| moments.after(now).utc_micros)
+            .map(|now| timestamps.after(now).utc_micros)
             .into();
         assert_eq!(stamps, [5_000, 5_001, 5_002]);
-        assert_eq!(moments.after(9_000).sequence, 4);
+        assert_eq!(timestamps.after(9_000).sequence, 4);
     }
 
     #[test]
     fn tai_is_ahead_of_utc() {
-        let moment = Moment {
+        let timestamp = Timestamp {
             utc_micros: 1_758_000_000_250_000,
             sequence: 1,
             scale: TimeScale::Tai,
         };
-        assert_eq!(moment.wire_seconds(), 1_758_000_037.25);
-        assert_eq!(moment.utc_seconds(), 1_758_000_000.25);
+        assert_eq!(timestamp.wire_seconds(), 1_758_000_037.25);
+        assert_eq!(timestamp.utc_seconds(), 1_758_000_000.25);
     }
 }

@@ -1,13 +1,13 @@
-//! What a mock message of a topic looks like: its fields, read from the topic's registry schema.
+//! The shape of a topic's mock messages: its fields, read from the topic's registry schema.
 //!
-//! First step of salmock: `source` finds the schemas, `values` invents what `text` and `avro` write by this shape.
-//! It is read apart from `sal::plan`, so that the transformer is not tested against itself.
+//! `source` finds the schemas, `values` generates values, and `text` and `avro` write them in this shape. The
+//! schema is deliberately not read with `sal::plan`, so that the transformer is not tested against itself.
 
 use apache_avro::Schema;
 use sal::name::{Dialect, Kind, NameError, TopicName};
 use serde_json::Value;
 
-/// Where the schema does not say how long an array is (a camera's `.avsc` files).
+/// Used if the schema does not give the length of an array (a camera's `.avsc` files).
 const UNSAID_COUNT: usize = 4;
 
 /// One topic that can be mocked.
@@ -19,15 +19,15 @@ pub struct TopicShape {
     pub dialect: Dialect,
     /// The Kafka topic of its Avro records.
     pub kafka_topic: String,
-    /// The record's schema.
+    /// The schema of its records.
     pub schema: Schema,
-    /// What each field of the record is, in the record's order.
+    /// The role of each field, in record order.
     pub fields: Vec<Field>,
-    /// Its items in the order of the text wire.
+    /// Its items in wire order.
     pub items: Vec<Item>,
-    /// Whether text messages carry the component's index.
+    /// Whether text messages contain the component's index.
     pub is_indexed: bool,
-    /// Whether text commands carry SAL 3's four strings: device, property, action and item value.
+    /// Whether text commands contain SAL 3's four strings: device, property, action and item value.
     pub has_address: bool,
 }
 
@@ -47,10 +47,10 @@ pub struct Field {
 pub enum Role {
     /// `sal_revcode`, `private_revCode`
     RevCode,
-    /// The moment of the message in UTC, and how it is written hangs on the type: `kafka_timestamp`, `sal_created`,
+    /// The time of the message in UTC, in a form that depends on the type: `kafka_timestamp`, `sal_created`,
     /// `sal_ingested`, `private_efdStamp`.
     Utc,
-    /// The same moment in TAI: `private_sndStamp`, `private_rcvStamp`, `private_kafkaStamp`.
+    /// The same time in TAI: `private_sndStamp`, `private_rcvStamp`, `private_kafkaStamp`.
     Tai,
     /// `sal_sequence`, `private_seqNum`
     Sequence,
@@ -62,31 +62,31 @@ pub enum Role {
     Identity,
     /// `salIndex`
     Index,
-    /// An item of the topic: its position in [`TopicShape::items`].
+    /// An item of the topic: its index in [`TopicShape::items`].
     Item(usize),
-    /// What `--wire-extras` adds behind the items: zero or empty.
+    /// A field that `--wire-extras` adds after the items: zero or empty.
     Extra,
 }
 
 /// One item of a topic.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Item {
-    /// What its values are.
+    /// The kind of its values.
     pub form: Form,
-    /// How many values an array has; `None` for a scalar.
+    /// The number of values of an array; `None` for a scalar.
     pub count: Option<usize>,
-    /// Its unit as the schema gives it, or nothing.
+    /// The unit in the schema; empty if there is none.
     pub unit: String,
-    /// Whether text messages have it: SAL's generator leaves `byte` and `octet` out.
+    /// Whether text messages contain it: SAL's generator omits `byte` and `octet`.
     pub is_on_wire: bool,
 }
 
-/// The kinds of values that SAL has.
+/// The kinds of values in SAL.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Form {
     /// `boolean`
     Boolean,
-    /// Every integer type; mock values fit into 16 bits.
+    /// Every integer type; mock values fit in 16 bits.
     Integer,
     /// `float`
     Float,
@@ -96,11 +96,11 @@ pub enum Form {
     Text,
     /// `char`; in records also `byte` and `octet`.
     Bytes,
-    /// An enumeration: each symbol's integer on the wire, in the order of the symbols.
+    /// An enumeration: each symbol's wire integer, in the order of the symbols.
     Enumeration(Vec<i64>),
 }
 
-/// A schema is none of a SAL topic. Another try does not help.
+/// A schema does not belong to a SAL topic. A retry does not help.
 #[derive(Debug, thiserror::Error)]
 pub enum ShapeError {
     /// Not JSON.
@@ -109,13 +109,13 @@ pub enum ShapeError {
     /// Not Avro.
     #[error("the schema is not Avro")]
     Avro(#[source] Box<apache_avro::Error>),
-    /// A schema, but with the first fields of neither dialect.
+    /// A schema without the first fields of either dialect.
     #[error(
-        "the schema is no SAL record: expected the field kafka_timestamp (efd) or private_sndStamp (ts_xml)"
+        "the schema is not a SAL record: expected the field kafka_timestamp (efd) or private_sndStamp (ts_xml)"
     )]
     NotSal,
-    /// Its name is no topic's.
-    #[error("the record's name is no SAL topic")]
+    /// Its name is not a topic's.
+    #[error("the record's name is not a SAL topic")]
     Name(#[from] NameError),
     /// A field has a type that SAL does not have.
     #[error("field {field} has a type that no SAL topic has: {found}")]
@@ -128,7 +128,7 @@ pub enum ShapeError {
 }
 
 impl TopicShape {
-    /// Reads a registry schema; `kafka_topic` is where its records go.
+    /// Reads a registry schema; `kafka_topic` is the topic of its records.
     pub fn read(schema_json: &str, kafka_topic: &str) -> Result<TopicShape, ShapeError> {
         let json: Value = serde_json::from_str(schema_json)?;
         let schema = Schema::parse(&json).map_err(|error| ShapeError::Avro(Box::new(error)))?;
@@ -175,7 +175,8 @@ impl TopicShape {
                 role,
             });
         }
-        // The published schemas of 2019 say the wire's order by an attribute; positions in `fields` follow.
+        // The published schemas of 2019 give the wire order in an attribute, and positions in `fields` follow
+        // it.
         let mut order: Vec<usize> = (0..items.len()).collect();
         order.sort_by_key(|position| items.get(*position).and_then(|(index, _)| *index));
         for field in &mut fields {
@@ -192,7 +193,7 @@ impl TopicShape {
                 Dialect::Efd => json["sal_indexed"] == true,
                 Dialect::TsXml => has("salIndex"),
             },
-            // SAL 4 dropped them, and the dialect of today came later.
+            // SAL 4 dropped them, and today's dialect is younger than SAL 4.
             has_address: dialect == Dialect::Efd
                 && name.kind() == Kind::Command
                 && marks_items
@@ -207,7 +208,7 @@ impl TopicShape {
     }
 }
 
-/// Items are marked in schemas that have other fields behind them.
+/// Items are marked in schemas that have other fields after them.
 fn is_marked(field: &Value) -> bool {
     field.get("sal_index").is_some() || field.get("sal_idl_type").is_some()
 }
@@ -270,7 +271,7 @@ impl Item {
     }
 }
 
-/// An array's length: dialect efd says it, dialect ts_xml has a default of that length.
+/// An array's length: dialect efd states it, dialect ts_xml has a default of that length.
 fn count(json: &Value) -> usize {
     let said = json["type"]["sal_count"]
         .as_u64()
@@ -282,7 +283,7 @@ fn count(json: &Value) -> usize {
     said.or(default).unwrap_or(UNSAID_COUNT)
 }
 
-/// The integers of an enumeration's symbols: from 1, unless the interface said otherwise.
+/// The integers of an enumeration's symbols: from 1, unless the interface says otherwise.
 fn wire_values(json: &Value, symbols: usize) -> Vec<i64> {
     let said = json["type"]["sal_values"].as_array().into_iter().flatten();
     let said: Vec<i64> = said.filter_map(Value::as_i64).collect();
@@ -345,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn what_stands_behind_the_items_is_no_item() {
+    fn fields_after_the_items_are_not_items() {
         let schema = efd(
             "Test_command_wait",
             json!({"sal_indexed": true}),
@@ -363,9 +364,9 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_not_sal() {
+    fn schemas_that_are_not_sals_are_refused() {
         let error = |schema: &str| TopicShape::read(schema, "t").unwrap_err().to_string();
-        assert!(error(r#""string""#).starts_with("the schema is no SAL record"));
+        assert!(error(r#""string""#).starts_with("the schema is not a SAL record"));
         assert_eq!(error("{"), "the schema is not JSON");
         assert_eq!(error(r#"{"type":"none"}"#), "the schema is not Avro");
         let map = efd(

@@ -1,4 +1,5 @@
-//! Plausible values: slow random walks around what a unit suggests, enumerations in range, the same for the same seed.
+//! Plausible values: slow random walks around a centre suggested by the unit, enumerations in range; the same
+//! seed gives the same values.
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt as _, SeedableRng as _};
@@ -11,9 +12,9 @@ use crate::topic_schema::{Form, Item, TopicShape};
 pub enum Scalar {
     /// `boolean`
     Boolean(bool),
-    /// Every integer type; fits into 16 bits.
+    /// Every integer type; fits in 16 bits.
     Integer(i64),
-    /// `float`, with three decimals: it survives being printed with six.
+    /// `float`, with three decimals: it is unchanged by printing with six.
     Float(f32),
     /// `double`, likewise.
     Double(f64),
@@ -21,11 +22,12 @@ pub enum Scalar {
     Text(&'static str),
     /// One byte of a `char` or `char[N]`.
     Byte(u8),
-    /// The position of an enumeration's symbol, and its integer on the wire.
+    /// The index of an enumeration's symbol, and its integer on the wire.
     Symbol(u32, i64),
 }
 
-/// Texts as control systems write them, the traps of SAL's unescaped strings among them.
+/// Texts as control systems write them, including those that are difficult because SAL does not escape
+/// strings.
 const TEXTS: [&str; 8] = [
     "nominal",
     "STANDBY",
@@ -45,7 +47,7 @@ pub struct Values {
 }
 
 impl Values {
-    /// The same `seed` gives the same values for a topic, whatever other topics there are.
+    /// The same `seed` gives the same values for a topic, regardless of the other topics.
     pub fn new(shape: &TopicShape, seed: u64) -> Values {
         let mut random = Xoshiro256PlusPlus::seed_from_u64(seed ^ hash(&shape.name));
         let start = |item: &Item| {
@@ -59,7 +61,7 @@ impl Values {
         Values { random, items }
     }
 
-    /// The values of the next message: one slice for each item, in the shape's order.
+    /// The values of the next message: one slice per item, in the shape's order.
     pub fn advance(&mut self) -> impl Iterator<Item = (&Item, &[Scalar])> {
         for (item, values) in &mut self.items {
             for value in values {
@@ -70,7 +72,7 @@ impl Values {
     }
 }
 
-/// What a walk stays near to, and how far it goes from there.
+/// The centre of a walk and its reach.
 fn range(unit: &str) -> (f64, f64) {
     let unit = unit.to_ascii_lowercase();
     match unit.as_str() {
@@ -100,7 +102,8 @@ fn first(item: &Item, random: &mut Xoshiro256PlusPlus) -> Scalar {
     }
 }
 
-/// Numbers move by at most a hundredth of their reach and are drawn back to their centre; the rest changes now and then.
+/// Numbers move by at most a hundredth of their reach and are pulled towards their centre; other values
+/// change now and then.
 fn step(item: &Item, value: Scalar, random: &mut Xoshiro256PlusPlus) -> Scalar {
     let (centre, reach) = range(&item.unit);
     let mut walk = |at: f64| rounded(at + random.random_range(-0.01..0.01) * reach - (at - centre) * 0.001);
@@ -140,7 +143,7 @@ fn rounded(value: f64) -> f64 {
     (value * 1000.0).round() / 1000.0
 }
 
-/// FNV-1a: a topic's name as a number, the same on every machine.
+/// FNV-1a: the hash of a topic's name, the same on every machine.
 fn hash(name: &TopicName) -> u64 {
     name.as_str().bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)
@@ -172,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_gives_the_same_values_again() {
+    fn the_same_seed_gives_the_same_values() {
         let first = run(&mut values("Test_a", 1), 50);
         assert_eq!(first, run(&mut values("Test_a", 1), 50));
         assert_ne!(first, run(&mut values("Test_a", 2), 50));

@@ -1,5 +1,5 @@
-//! The producer's watch: a client that stands still while the cluster works starts from its bootstrap brokers again, and if that
-//! does not help, salmock ends with an error.
+//! Watches the producer: a client that makes no progress while the cluster works is restarted from its
+//! bootstrap brokers; if that does not help, salmock ends with an error.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,7 +43,7 @@ impl Watched for WatchedProducer {
     }
 }
 
-/// Watches on a thread of its own until the answer is dropped.
+/// Watches in a thread of its own until the returned sender is dropped.
 pub(crate) fn start(
     producer: &Arc<ThreadedProducer<Context>>,
     config: &ClientConfig,
@@ -61,7 +61,7 @@ pub(crate) fn start(
         match watch(&[Arc::new(watched)], stuck_timeout, &metrics, &over) {
             None => return,
             Some(GivenUp::Stuck(_)) => {
-                tracing::error!("the producer is stuck though the cluster works; stopping");
+                tracing::error!("the producer is stuck although the cluster works; stopping");
             }
             Some(GivenUp::Stale) => {
                 tracing::error!(

@@ -1,4 +1,4 @@
-//! salmock against the embedded broker and registry: what it sends is complete, in time and readable.
+//! salmock against the embedded broker and registry: its messages are complete, on time and readable.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -91,7 +91,7 @@ async fn run(config: &ProduceConfig) -> Report {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_topic_that_is_gone_is_named_and_waited_for() {
+async fn a_deleted_topic_is_reported_and_waited_for() {
     const GONE: RDKafkaRespErr = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
     const TOPIC: &str = "MTM1M3TS_telemetry";
     let stack = Stack::start().await;
@@ -135,14 +135,14 @@ async fn a_topic_that_is_gone_is_named_and_waited_for() {
     let none = RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR;
     stack.broker.topic_error(TOPIC, none).unwrap();
     let before = produced();
-    until("goes on", &|| produced() > before + 10).await;
+    until("resumes", &|| produced() > before + 10).await;
     until("ready again", &|| service.readiness.is_ready()).await;
     service.shutdown.ask();
     running.await.unwrap().unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn text_goes_to_the_topics_of_sals_components() {
+async fn text_goes_to_the_topics_of_the_components() {
     for (dialect, time_scale) in [(Dialect::Efd, TimeScale::Utc), (Dialect::TsXml, TimeScale::Tai)] {
         let stack = Stack::start().await;
         let mut config = stack.config(embedded());
@@ -163,7 +163,7 @@ async fn text_goes_to_the_topics_of_sals_components() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn avro_is_one_topic_each_and_is_printed_as_json() {
+async fn avro_has_one_topic_each_and_is_printed_as_json() {
     let stack = Stack::start().await;
     let mut config = stack.config(embedded());
     config.format = Format::Avro;
@@ -194,7 +194,7 @@ async fn avro_is_one_topic_each_and_is_printed_as_json() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_others_wrote_is_printed_without_reaching_the_terminals_controls() {
+async fn control_characters_in_messages_do_not_reach_the_terminal() {
     let stack = Stack::start().await;
     let producer: FutureProducer = stack.kafka().client_config(&[]).unwrap().create().unwrap();
     let hostile = "\u{1b}]0;title\u{7}\u{1b}[2J\n\u{9b}31m\u{202e}txet\u{7f}";
@@ -256,7 +256,7 @@ async fn topics_come_from_the_registry_sorted_and_limited() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_rate_is_the_one_that_was_asked_for() {
+async fn the_rate_is_the_requested_one() {
     let stack = Stack::start().await;
     let mut config = stack.config(embedded());
     (config.max_topics, config.period) = (Some(100), Duration::from_millis(100));
@@ -269,21 +269,21 @@ async fn the_rate_is_the_one_that_was_asked_for() {
         watched.shutdown.ask();
     });
     let report = produce(&config, &service).await.unwrap();
-    // 1,000 a second: never faster, and slower only by what the last of them may be late on a busy machine.
+    // 1,000 per second: never faster, and slower only by the delay of the last messages on a busy machine.
     assert_eq!(report.failed, 0);
     assert!(
         (700.0..1_050.0).contains(&report.rate()),
         "{} messages/s",
         report.rate()
     );
-    let (least, most) = (
+    let (min, max) = (
         report.topics.values().min().unwrap(),
         report.topics.values().max().unwrap(),
     );
-    assert!(most - least <= 1, "topics take turns: {least} to {most}");
+    assert!(max - min <= 1, "topics take turns: {min} to {max}");
 }
 
-/// Messages that the broker has acknowledged, by the service's own count.
+/// Messages that the broker has acknowledged, according to the service's metrics.
 fn acknowledged(service: &Service) -> f64 {
     let families = service.metrics.gather();
     let family = families
@@ -296,7 +296,7 @@ fn acknowledged(service: &Service) -> f64 {
         .sum()
 }
 
-/// Waits until a counter has come so far.
+/// Waits until a counter reaches a value.
 async fn wait_for(service: &Service, name: &str, at_least: u64) {
     let start = std::time::Instant::now();
     while service.count(name) < at_least {
@@ -309,9 +309,10 @@ async fn wait_for(service: &Service, name: &str, at_least: u64) {
     }
 }
 
-/// What a fenced broker answers: librdkafka 2.12 then forgets all brokers and looks for none again (its issue 5301).
+/// The answer of a fenced broker: librdkafka 2.12 then forgets all brokers and looks for none again (its
+/// issue 5301).
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn it_goes_on_after_answers_without_brokers() {
+async fn it_resumes_after_answers_without_brokers() {
     let stack = Stack::start().await;
     let proxy = KafkaProxy::start(stack.broker.bootstrap_servers()).unwrap();
     let mut config = stack.config(embedded());
@@ -332,7 +333,7 @@ async fn it_goes_on_after_answers_without_brokers() {
     wait_for(&service, "salmock_produced_total", 100).await;
     proxy.forget_brokers(usize::MAX, |client| client == "salmock");
     let (mut answers, mut since) = (0, std::time::Instant::now());
-    // When it forgets them is chance.
+    // When librdkafka forgets the brokers is a matter of chance.
     while answers == 0 || (answers < 100 && since.elapsed() < Duration::from_secs(3)) {
         if proxy.forgotten() != answers {
             (answers, since) = (proxy.forgotten(), std::time::Instant::now());
@@ -348,7 +349,7 @@ async fn it_goes_on_after_answers_without_brokers() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_producer_that_gets_no_answer_while_others_do_ends_it() {
+async fn a_producer_without_answers_while_other_clients_get_them_ends_the_process() {
     let stack = Stack::start().await;
     let proxy = KafkaProxy::start(stack.broker.bootstrap_servers()).unwrap();
     let mut config = stack.config(embedded());
@@ -365,6 +366,6 @@ async fn a_producer_that_gets_no_answer_while_others_do_ends_it() {
     wait_for(&service, "salmock_produced_total", 10).await;
     proxy.silence(|client| client == "salmock");
     let report = tokio::time::timeout(Duration::from_secs(60), producing).await;
-    report.expect("it goes on").unwrap().unwrap();
+    report.expect("it still runs").unwrap().unwrap();
     assert!(service.shutdown.has_failed());
 }

@@ -1,7 +1,7 @@
-//! The Confluent frame around every record in Kafka: one zero byte, the schema's id (four bytes,
-//! big-endian), then Avro's binary encoding ("Wire format" in Confluent's schema registry documentation).
+//! The Confluent frame around every record in Kafka: one zero byte, the schema id (four bytes, big-endian),
+//! then Avro's binary encoding ("Wire format" in the documentation of Confluent's schema registry).
 
-/// A message's value with its frame read.
+/// The parts of a framed message value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame<'m> {
     /// The id of the writer's schema.
@@ -10,17 +10,17 @@ pub struct Frame<'m> {
     pub avro: &'m [u8],
 }
 
-/// Why a value has no readable frame. Permanent.
+/// Why a value has no readable frame. Permanent: a retry does not help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
-    /// No value at all: a tombstone, which compacted topics have. There is nothing to write and nothing to
+    /// No value at all: a tombstone, as compacted topics have them. There is nothing to write and nothing to
     /// keep.
     #[error("a tombstone: the message has no value")]
     Tombstone,
-    /// A value of no bytes.
+    /// An empty value.
     #[error("the value is empty, expected a Confluent frame")]
     Empty,
-    /// Fewer than the frame's five bytes.
+    /// Shorter than the frame's five bytes.
     #[error("the value has {0} bytes, expected a Confluent frame of at least 5")]
     Short(usize),
     /// The first byte is not zero: the value was not written with a schema registry.
@@ -29,7 +29,7 @@ pub enum FrameError {
 }
 
 impl FrameError {
-    /// A few words for a metric's label.
+    /// The error as a metric label.
     #[must_use]
     pub fn reason(self) -> &'static str {
         match self {
@@ -41,7 +41,7 @@ impl FrameError {
     }
 }
 
-/// Appends the frame of a record that follows: five bytes.
+/// Appends the five-byte frame of a record that follows.
 #[inline]
 pub fn write(schema_id: u32, out: &mut Vec<u8>) {
     let [a, b, c, d] = schema_id.to_be_bytes();
@@ -49,7 +49,7 @@ pub fn write(schema_id: u32, out: &mut Vec<u8>) {
 }
 
 impl<'m> Frame<'m> {
-    /// Reads the frame of a Kafka message's value.
+    /// Parses the frame of a Kafka message's value.
     pub fn read(value: Option<&'m [u8]>) -> Result<Frame<'m>, FrameError> {
         match value {
             None => Err(FrameError::Tombstone),
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn every_shape_of_value_is_told_apart() {
+    fn every_shape_of_value_is_distinguished() {
         assert_eq!(
             Frame::read(Some(&[0, 0, 0, 1, 2, 9])),
             Ok(Frame {

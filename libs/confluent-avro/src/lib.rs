@@ -1,5 +1,5 @@
-//! Confluent-framed Avro, read from bytes that anybody may have written: every reader of records in this workspace is
-//! here, so that all have the same limits. No I/O.
+//! Confluent-framed Avro, read from untrusted bytes. Every reader of records in this workspace is here, so
+//! that all have the same limits. No I/O.
 //!
 //! ```text
 //!                                     ┌─▶ point   a record as flattened fields, for the sink; nothing is allocated per field
@@ -7,8 +7,8 @@
 //!                              schema ┴─▶ json    a record as JSON and back, exact, for people and programs
 //! ```
 //!
-//! [`frame`] is Confluent's wire format, [`schema`] the types of a registered schema, [`read`] Avro's binary encoding of
-//! single values.
+//! [`frame`] is Confluent's wire format, [`schema`] holds the types of a registered schema, [`read`] is
+//! Avro's binary encoding of single values.
 
 pub mod frame;
 pub mod json;

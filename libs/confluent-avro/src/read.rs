@@ -1,5 +1,5 @@
-//! Reading Avro's binary encoding of single values (Avro specification, "Binary Encoding") from a byte slice.
-//! Nothing here allocates, and no input makes it panic or read past its end.
+//! Reads single values in Avro's binary encoding (Avro specification, "Binary Encoding") from a byte slice.
+//! Nothing here allocates, and no input causes a panic or a read past the end.
 
 use crate::json::{MAX_DEPTH, MAX_VALUES};
 
@@ -9,10 +9,10 @@ pub enum Fault {
     /// The bytes end within a value.
     #[error("the bytes end within a value")]
     Truncated,
-    /// Bytes are left after the last field: the writer used another schema.
+    /// Bytes remain after the last field: the writer used another schema.
     #[error("{0} bytes are left after the last field")]
     Trailing(usize),
-    /// A variable-length integer longer than its type.
+    /// A variable-length integer exceeds its type.
     #[error("a variable-length integer does not fit its type")]
     Varint,
     /// A boolean byte other than 0 and 1.
@@ -24,16 +24,16 @@ pub enum Fault {
     /// A string that is not UTF-8.
     #[error("a string is not UTF-8")]
     Utf8,
-    /// Bytes or fixed that are not UTF-8, and so are no field value that InfluxDB knows.
+    /// Bytes or fixed that are not UTF-8 and cannot be an InfluxDB field.
     #[error("bytes that are not UTF-8 cannot be a field")]
     BinaryBytes,
-    /// An enum or union index beyond the schema's.
+    /// An enum or union index that the schema does not have.
     #[error("index {0} is not in the schema's enum or union")]
     Index(i64),
-    /// Values within each other, deeper than any record of a known purpose.
-    #[error("more than {MAX_DEPTH} values within each other")]
+    /// More nested values than any real record has.
+    #[error("more than {MAX_DEPTH} nested values")]
     TooDeep,
-    /// More values than fit into memory: what takes no bytes can be there any number of times.
+    /// More values than fit in memory: values that take no bytes can occur any number of times.
     #[error("more than {MAX_VALUES} values")]
     TooManyValues,
     /// An array so long that one of its elements would have the name of another field.
@@ -42,7 +42,7 @@ pub enum Fault {
 }
 
 impl Fault {
-    /// A few words for a metric's label.
+    /// The error as a metric label.
     #[must_use]
     pub fn reason(self) -> &'static str {
         match self {
@@ -61,13 +61,13 @@ impl Fault {
     }
 }
 
-/// Why a record's bytes cannot be read with their writer schema. Permanent.
+/// Why a record's bytes cannot be read with their writer schema. Permanent: a retry does not help.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("Avro, byte {byte}, field {field:?}: {fault}")]
 pub struct DecodeError {
-    /// The name of the field at fault, in a point its flattened name; empty where there is none.
+    /// The field's name (in a point, its flattened name); empty if there is none.
     pub field: String,
-    /// The offset in the Avro bytes (after the Confluent frame's five) up to which they were read.
+    /// How far the Avro bytes were read, counted after the frame's five bytes.
     pub byte: usize,
     /// What is wrong.
     pub fault: Fault,
@@ -89,13 +89,13 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// How many bytes were read.
+    /// The number of bytes read so far.
     #[inline]
     pub(crate) fn position(&self) -> usize {
         self.length - self.rest.len()
     }
 
-    /// How many bytes are left.
+    /// The number of bytes left.
     #[inline]
     pub(crate) fn remaining(&self) -> usize {
         self.rest.len()
@@ -117,12 +117,12 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// Zig-zag, seven bits a byte, least significant first, at most ten bytes.
+    /// Zigzag, seven bits per byte, least significant first, at most ten bytes.
     #[inline]
     pub(crate) fn long(&mut self) -> Result<i64, Fault> {
         let mut value = 0u64;
         for (position, &byte) in self.rest.iter().enumerate() {
-            // The tenth byte holds the one bit that is left of 64.
+            // The tenth byte holds the last of the 64 bits.
             if position == 9 && byte > 1 {
                 return Err(Fault::Varint);
             }
@@ -183,7 +183,7 @@ impl<'a> Cursor<'a> {
             .ok_or(Fault::Index(index))
     }
 
-    /// The position of a union's branch, of so many.
+    /// The position of a union's branch, out of this many.
     pub(crate) fn index(&mut self, branches: usize) -> Result<usize, Fault> {
         let index = self.long()?;
         usize::try_from(index)
@@ -192,8 +192,8 @@ impl<'a> Cursor<'a> {
             .ok_or(Fault::Index(index))
     }
 
-    /// The head of an array's or a map's block: how many items follow; 0 ends it. A negative count is followed by the
-    /// block's size in bytes, which a reader that reads every item does not need.
+    /// The head of an array's or map's block: the number of items that follow; 0 ends it. A negative count is
+    /// followed by the block's size in bytes, which a reader that reads every item does not need.
     #[inline]
     pub(crate) fn count(&mut self) -> Result<usize, Fault> {
         let count = self.long()?;
@@ -203,8 +203,8 @@ impl<'a> Cursor<'a> {
         usize::try_from(count.unsigned_abs()).map_err(|_| Fault::Truncated)
     }
 
-    /// The same where each item takes at least one byte (the plan refuses arrays whose items take none), so that a count
-    /// beyond the bytes left is a truncated record, found before anything is done for it.
+    /// The same if each item takes at least one byte (the plan refuses arrays whose items take none). A count
+    /// beyond the remaining bytes is then a truncated record, detected before any work is done for it.
     #[inline]
     pub(crate) fn block(&mut self) -> Result<usize, Fault> {
         let count = self.count()?;

@@ -1,4 +1,5 @@
-//! Records as JSON: what is shown is read back to the same bytes, and hostile bytes end neither the stack nor the memory.
+//! Records as JSON: what is shown is read back to the same bytes, and hostile bytes exhaust neither the stack
+//! nor the memory.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -18,7 +19,7 @@ use confluent_avro::schema::{ParseError, Schema};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-/// Through the text that a line of `tail` is.
+/// Through the text of a `tail` line.
 fn there_and_back(schema: &Schema, avro: &[u8]) -> (String, Vec<u8>) {
     let text = schema.to_json(avro).unwrap().to_string();
     let mut written = Vec::new();
@@ -51,9 +52,9 @@ proptest! {
         }
     }
 
-    /// apache-avro, which is not ours, reads what is written.
+    /// apache-avro, an independent implementation, reads what is written.
     #[test]
-    fn others_read_what_is_written(Case { schema, avro } in any_case()) {
+    fn apache_avro_reads_what_is_written(Case { schema, avro } in any_case()) {
         let Ok(theirs) = apache_avro::Schema::parse_str(&schema.to_string()) else {
             return Ok(());
         };
@@ -72,7 +73,7 @@ fn field(of: &Value) -> Schema {
     Schema::parse(&schema.to_string()).unwrap()
 }
 
-/// The JSON of a field with these bytes, which must come back.
+/// The JSON of a field with these bytes, which must be restored from it.
 fn shown(of: &Value, avro: &[u8]) -> Value {
     let schema = field(of);
     let (text, written) = there_and_back(&schema, avro);
@@ -82,7 +83,7 @@ fn shown(of: &Value, avro: &[u8]) -> Value {
 }
 
 #[test]
-fn values_are_shown_as_people_write_them() {
+fn values_are_shown_in_standard_notation() {
     let bytes = json!("bytes");
     assert_eq!(shown(&bytes, &[4, 0xff, 0]), json!("\u{ff}\u{0}"));
     assert_eq!(shown(&bytes, &[4, 0xc3, 0xa9]), json!("\u{c3}\u{a9}"));
@@ -145,7 +146,7 @@ fn values_are_shown_as_people_write_them() {
 }
 
 #[test]
-fn unions_name_their_branch_where_the_value_does_not_tell() {
+fn unions_name_their_branch_if_the_value_is_ambiguous() {
     let numbers = json!(["int", "long"]);
     assert_eq!(shown(&numbers, &[0, 10]), json!(5));
     assert_eq!(shown(&numbers, &[2, 10]), json!({"long": 5}));
@@ -154,7 +155,7 @@ fn unions_name_their_branch_where_the_value_does_not_tell() {
     let texts = json!(["double", "string"]);
     assert_eq!(shown(&texts, &[2, 6, b'N', b'a', b'N']), json!({"string": "NaN"}));
     assert_eq!(shown(&texts, &[2, 2, b'x']), json!("x"));
-    // A map whose only key is a branch's name.
+    // A map whose only key is the name of a branch.
     let map = json!(["null", "string", {"type": "map", "values": "string"}]);
     let entry = [4, 2, 12, b's', b't', b'r', b'i', b'n', b'g', 2, b'x', 0];
     assert_eq!(shown(&map, &entry), json!({"map": {"string": "x"}}));
@@ -168,7 +169,7 @@ fn unions_name_their_branch_where_the_value_does_not_tell() {
     assert_eq!(shown(&records, &[4, 2]), json!({"y": 1}));
 }
 
-/// What the reading of hostile bytes may take, in a debug build on a busy machine.
+/// The time limit for reading hostile bytes in a debug build on a busy machine.
 const SOON: Duration = Duration::from_secs(60);
 
 fn refused(schema: &str, avro: &[u8]) -> Fault {
@@ -180,7 +181,7 @@ fn refused(schema: &str, avro: &[u8]) -> Fault {
 }
 
 #[test]
-fn a_record_that_contains_itself_ends_somewhere() {
+fn a_recursive_record_has_a_depth_limit() {
     let schema = r#"{"type":"record","name":"N","fields":[{"name":"n","type":["null","N"]}]}"#;
     let deep = |depth: usize| [vec![2; depth], vec![0]].concat();
     assert_eq!(refused(schema, &deep(10_000)), Fault::TooDeep);
@@ -189,7 +190,7 @@ fn a_record_that_contains_itself_ends_somewhere() {
     let (_, written) = there_and_back(&parsed, &deep(MAX_DEPTH - 1));
     assert_eq!(written, deep(MAX_DEPTH - 1));
     assert_eq!(refused(schema, &deep(MAX_DEPTH)), Fault::TooDeep);
-    // Without a union in between no value has an end.
+    // Without a union in between, a value would never end.
     let endless = r#"{"type":"record","name":"N","fields":[{"name":"n","type":"N"}]}"#;
     assert_eq!(refused(endless, &[]), Fault::TooDeep);
     let lists = r#"{"type":"record","name":"N","fields":[{"name":"n","type":{"type":"array","items":"N"}}]}"#;
@@ -197,7 +198,7 @@ fn a_record_that_contains_itself_ends_somewhere() {
 }
 
 #[test]
-fn values_without_bytes_are_counted() {
+fn values_without_bytes_are_limited() {
     let nested = |inner: &str, depth: usize| {
         (0..depth).fold(inner.to_owned(), |of, _| {
             format!(r#"{{"type":"array","items":{of}}}"#)
@@ -224,7 +225,7 @@ fn values_without_bytes_are_counted() {
         refused(&record(&nested(r#""null""#, 3)), &three),
         Fault::TooManyValues
     );
-    // Negative counts have a size behind them.
+    // A negative count is followed by a size.
     let negative = [long(-(1 << 40)), long(0)].concat();
     assert_eq!(
         refused(&record(&nested(r#""null""#, 1)), &negative),
@@ -232,9 +233,9 @@ fn values_without_bytes_are_counted() {
     );
 }
 
-/// Names are in the schema once, and in JSON as often as the record has them.
+/// The schema has a name once, JSON has it as often as the record does.
 #[test]
-fn long_names_count_as_the_memory_that_they_take() {
+fn long_names_count_towards_the_limit() {
     let name = "x".repeat(100_000);
     let items = format!(r#"{{"type":"record","name":"I","fields":[{{"name":"{name}","type":"null"}}]}}"#);
     let symbol = format!(r#"{{"type":"enum","name":"E","symbols":["{name}"]}}"#);
@@ -249,7 +250,7 @@ fn long_names_count_as_the_memory_that_they_take() {
 }
 
 #[test]
-fn large_records_are_whole() {
+fn large_records_are_complete() {
     let schema =
         r#"{"type":"record","name":"R","fields":[{"name":"f","type":{"type":"array","items":"double"}}]}"#;
     let count = 125_000;
@@ -296,14 +297,14 @@ fn hostile_schemas_are_refused() {
         let error = Schema::parse(schema).unwrap_err().to_string();
         assert!(error.contains(said), "{schema}: {error}");
     }
-    // Nothing is reserved for a size that only the schema has.
+    // Nothing is allocated for a size that only the schema claims.
     let huge = r#"{"type":"fixed","name":"F","size":1000000000000000}"#;
     assert_eq!(refused(huge, &[0; 10]), Fault::Truncated);
 }
 
-/// Branches within branches, of which only the innermost value tells: tried to an end, or given up in time.
+/// Nested unions in which only the innermost value decides: tried to the end, or given up in time.
 #[test]
-fn unions_are_not_tried_for_ever() {
+fn trying_branches_of_unions_is_limited() {
     let schema = r#"{"type":"record","name":"A","fields":[{"name":"n","type":["null","A",
         {"type":"record","name":"B","fields":[{"name":"n","type":["null","A","B"]}]}]}]}"#;
     let schema = Schema::parse(schema).unwrap();
@@ -333,12 +334,12 @@ fn defaults_fill_what_is_missing() {
         .unwrap()
         .write_json(&json!({}), &mut Vec::new())
         .unwrap_err();
-    assert!(misfit.expected.contains("no more than 40"), "{misfit}");
+    assert!(misfit.expected.contains("at most 40"), "{misfit}");
 }
 
-/// A chain of types that is hidden where no point is made of it, and one that is not.
+/// A chain of types in a part of the schema that becomes no point, and one that does.
 #[test]
-fn no_schema_ends_the_stack_of_the_sink() {
+fn no_schema_overflows_the_stack_of_the_sink() {
     let mut fields = vec![
         r#"{"name":"f0","type":{"type":"record","name":"R0","fields":[{"name":"x","type":"int"}]}}"#
             .to_owned(),
@@ -358,7 +359,7 @@ fn no_schema_ends_the_stack_of_the_sink() {
         let refused = Plan::compile(&schema, &Mapping::default()).unwrap_err();
         assert!(refused.to_string().len() < 1_000, "{refused}");
     }
-    // A symbol is kept once, however often its enum is used.
+    // A symbol is stored once, however often its enum is used.
     let symbol = "x".repeat(1_000_000);
     let mut fields = vec![format!(
         r#"{{"name":"f0","type":{{"type":"enum","name":"E","symbols":["{symbol}"]}}}}"#

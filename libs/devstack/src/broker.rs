@@ -1,12 +1,15 @@
-//! The embedded Kafka broker: librdkafka's mock cluster, which answers Kafka's protocol on a loopback port.
+//! The embedded Kafka broker: librdkafka's mock cluster, which speaks Kafka's protocol on a loopback port.
 //!
-//! Good for the demo and for tests: it needs no installation and starts in a millisecond, and every client works on it, kcat too.
-//! What it is not (seen with librdkafka 2.12):
-//! - a partition keeps 5 MiB or 100,000 batches and **silently drops what is older**: keep what is unread under 4 MiB a partition;
-//! - nothing is on disk; it ends with its [`Broker`];
-//! - no transactions (their end does nothing), no admin requests (they time out), no offsets by time stamp, no retention;
-//! - a topic that a client creates by using it has four partitions;
-//! - an empty fetch is held for all of the client's `fetch.wait.max.ms`: give clients the [`Broker::fetch_hints`].
+//! It suits the demo and tests: it needs no installation, starts in a millisecond, and works with every
+//! client, including kcat. Its limitations (as of librdkafka 2.12):
+//! - a partition keeps 5 MiB or 100,000 batches and **silently drops older ones**: keep unread data under 4
+//!   MiB per partition;
+//! - nothing is stored on disk; it ends with its [`Broker`];
+//! - no transactions (ending one has no effect), no admin requests (they time out), no offsets by timestamp,
+//!   no retention;
+//! - a topic that is created by using it has four partitions;
+//! - an empty fetch is held for the client's full `fetch.wait.max.ms`: give clients the
+//!   [`Broker::fetch_hints`].
 
 use std::fmt;
 use std::time::Duration;
@@ -17,37 +20,39 @@ use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{DefaultProducerContext, Producer as _, ThreadedProducer};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
-/// `-1` stands for every broker of the mock cluster; there is one.
+/// `-1` stands for every broker of the mock cluster; there is only one.
 const EVERY_BROKER: i32 = -1;
 
-/// Why the embedded broker could not do what was asked.
+/// Why the embedded broker failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BrokerError {
-    /// librdkafka refused; the source says why.
+    /// librdkafka returned an error, which is the source.
     #[error("the embedded Kafka broker could not {doing}")]
     Kafka {
-        /// What was being done.
+        /// The operation.
         doing: &'static str,
         /// librdkafka's error.
         source: KafkaError,
     },
-    /// The client was made without its mock cluster: a librdkafka without mock support.
+    /// librdkafka was built without mock support.
     #[error("this librdkafka has no mock cluster")]
     NoMockCluster,
 }
 
-/// A one-broker Kafka cluster inside of this process. It ends when it is dropped; drop its clients first.
+/// A one-broker Kafka cluster inside this process. It ends when it is dropped; drop its clients first.
 pub struct Broker {
-    /// The client that owns the mock cluster. It is polled by its own thread, so that its log queue cannot grow.
+    /// The client that owns the mock cluster. It is polled by its own thread, so that its log queue cannot
+    /// grow.
     owner: ThreadedProducer<DefaultProducerContext>,
     bootstrap_servers: String,
 }
 
 impl Broker {
-    /// Starts a broker on a free loopback port, without topics. New consumer groups are assigned at once, not after 3 s.
+    /// Starts a broker on a free loopback port, without topics. New consumer groups get their assignment
+    /// immediately instead of after 3 s.
     ///
     /// # Errors
-    /// When librdkafka cannot make the client or bind the port.
+    /// When librdkafka cannot create the client or bind the port.
     pub fn start() -> Result<Broker, BrokerError> {
         let owner: ThreadedProducer<DefaultProducerContext> = ClientConfig::new()
             .set("test.mock.num.brokers", "1")
@@ -77,43 +82,45 @@ impl Broker {
         &self.bootstrap_servers
     }
 
-    /// Creates a topic. Once in a while this takes a second: librdkafka's mock thread sleeps that long when it misses the call.
+    /// Creates a topic. Occasionally this takes a second: librdkafka's mock thread sleeps that long when it
+    /// misses the call.
     ///
     /// # Errors
-    /// When the topic exists already or the name is not a topic name.
+    /// When the topic already exists or the name is invalid.
     pub fn create_topic(&self, name: &str, partitions: i32) -> Result<(), BrokerError> {
         self.mock("create the topic", |mock| mock.create_topic(name, partitions, 1))
     }
 
-    /// The settings that consumers of this broker should have, as `-X key=value`. Without `fetch.wait.max.ms=20` a consumer of 100
-    /// topics at 1 Hz sees its messages 281 ms late (p50), with it 15 ms: the mock broker holds an empty fetch to the end of the wait,
-    /// though messages arrive in between.
+    /// Recommended settings for consumers of this broker, as `-X key=value`. Without `fetch.wait.max.ms=20`,
+    /// a consumer of 100 topics at 1 Hz receives its messages 281 ms late (p50); with it, 15 ms. The mock
+    /// broker holds an empty fetch until the wait ends, even if messages arrive meanwhile.
     pub fn fetch_hints() -> &'static [(&'static str, &'static str)] {
         &[("fetch.wait.max.ms", "20")]
     }
 
-    /// For tests: closes every connection and takes none until [`up`](Self::up). Topics and offsets stay.
+    /// For tests: closes every connection and refuses new ones until [`up`](Self::up). Topics and offsets are
+    /// kept.
     ///
     /// # Errors
-    /// When librdkafka refuses.
+    /// When librdkafka returns an error.
     pub fn down(&self) -> Result<(), BrokerError> {
         self.mock("go down", |mock| mock.broker_down(EVERY_BROKER))
     }
 
-    /// For tests: takes connections again.
+    /// For tests: accepts connections again.
     ///
     /// # Errors
-    /// When librdkafka refuses.
+    /// When librdkafka returns an error.
     pub fn up(&self) -> Result<(), BrokerError> {
         self.mock("come up", |mock| mock.broker_up(EVERY_BROKER))
     }
 
-    /// For tests: delays every answer.
+    /// For tests: delays every response.
     ///
     /// # Errors
-    /// When librdkafka refuses.
+    /// When librdkafka returns an error.
     pub fn round_trip_time(&self, delay: Duration) -> Result<(), BrokerError> {
-        self.mock("delay its answers", |mock| {
+        self.mock("delay its responses", |mock| {
             mock.broker_round_trip_time(EVERY_BROKER, delay)
         })
     }
@@ -121,7 +128,7 @@ impl Broker {
     /// For tests: the next requests of this kind fail with these errors, one each, in order.
     ///
     /// # Errors
-    /// When the mock cluster is gone, which cannot be while the broker lives.
+    /// When the mock cluster is gone, which cannot happen while the broker exists.
     pub fn fail_next(&self, request: RDKafkaApiKey, errors: &[RDKafkaRespErr]) -> Result<(), BrokerError> {
         self.mock("fail requests", |mock| {
             mock.request_errors(request, errors);
@@ -129,19 +136,20 @@ impl Broker {
         })
     }
 
-    /// For tests: metadata says this of the topic, for example that it does not exist; `RD_KAFKA_RESP_ERR_NO_ERROR` ends it.
-    /// Records are taken all the same, unless [`fail_next`](Self::fail_next) refuses them.
+    /// For tests: metadata responses report this error for the topic, for example that it does not exist;
+    /// `RD_KAFKA_RESP_ERR_NO_ERROR` ends it. Records are still accepted unless [`fail_next`](Self::fail_next)
+    /// rejects them.
     ///
     /// # Errors
-    /// When librdkafka refuses.
+    /// When librdkafka returns an error.
     pub fn topic_error(&self, topic: &str, error: RDKafkaRespErr) -> Result<(), BrokerError> {
         self.mock("fail the topic", |mock| mock.topic_error(topic, error))
     }
 
-    /// For tests: requests of this kind fail no more.
+    /// For tests: requests of this kind no longer fail.
     ///
     /// # Errors
-    /// When the mock cluster is gone, which cannot be while the broker lives.
+    /// When the mock cluster is gone, which cannot happen while the broker exists.
     pub fn clear_failures(&self, request: RDKafkaApiKey) -> Result<(), BrokerError> {
         self.mock("let requests pass", |mock| {
             mock.clear_request_errors(request);
@@ -201,7 +209,7 @@ mod tests {
 
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_secs(20);
+    const TIMEOUT: Duration = Duration::from_secs(20);
 
     fn client(broker: &Broker) -> ClientConfig {
         let mut config = ClientConfig::new();
@@ -230,12 +238,12 @@ mod tests {
                 .map_err(|(e, _)| e)
                 .unwrap();
         }
-        producer.flush(PATIENCE).unwrap();
+        producer.flush(TIMEOUT).unwrap();
     }
 
-    /// Payloads, until there are `count`. Errors of a broker that is away are passed over.
+    /// Payloads, until there are `count`. Errors of an unavailable broker are skipped.
     fn take(consumer: &BaseConsumer, count: usize) -> Vec<String> {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         let mut taken = Vec::new();
         while taken.len() < count && Instant::now() < deadline {
             if let Some(Ok(message)) = consumer.poll(Duration::from_millis(100)) {
@@ -251,7 +259,7 @@ mod tests {
         broker.create_topic("t", 2).unwrap();
         let producer: BaseProducer = client(&broker).create().unwrap();
         produce(&producer, "t", &["a", "b"]);
-        let metadata = producer.client().fetch_metadata(Some("t"), PATIENCE).unwrap();
+        let metadata = producer.client().fetch_metadata(Some("t"), TIMEOUT).unwrap();
         assert_eq!(metadata.topics()[0].partitions().len(), 2);
         let started = Instant::now();
         let consumer = consumer(&broker, "t");
@@ -280,15 +288,15 @@ mod tests {
             .unwrap();
         assert!(
             producer.flush(Duration::from_millis(300)).is_err(),
-            "delivered though the broker is down"
+            "delivered although the broker is down"
         );
         broker.up().unwrap();
-        producer.flush(PATIENCE).unwrap();
+        producer.flush(TIMEOUT).unwrap();
         assert_eq!(take(&consumer(&broker, "t"), 2), ["a", "b"]);
     }
 
     #[test]
-    fn fails_the_requests_that_a_test_names() {
+    fn fails_requests_on_demand() {
         let broker = Broker::start().unwrap();
         broker.create_topic("t", 1).unwrap();
         let producer: BaseProducer = client(&broker).set("retries", "0").create().unwrap();
@@ -304,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn a_topic_that_exists_is_an_error() {
+    fn creating_an_existing_topic_is_an_error() {
         let broker = Broker::start().unwrap();
         broker.create_topic("t", 1).unwrap();
         let error = broker.create_topic("t", 1).unwrap_err();

@@ -1,7 +1,7 @@
-//! One loopback HTTP listener: what the embedded schema registry and the InfluxDB stand-in have in common.
+//! A loopback HTTP listener, shared by the embedded schema registry and the InfluxDB stand-in.
 //!
-//! It binds port 0 first, so that tests run in parallel, and can then go away and come back on the same port: clients see
-//! "connection refused" in between, and the state behind the router is kept.
+//! It binds port 0 first, so that tests can run in parallel, and can then go down and come up again on the
+//! same port: clients see "connection refused" in between, and the state behind the router is kept.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -22,7 +22,7 @@ pub(crate) struct Http {
 
 #[derive(Debug)]
 struct Running {
-    /// Dropping it lets the server finish its open requests and end.
+    /// Dropping it makes the server finish its open requests and end.
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
@@ -40,7 +40,7 @@ impl Http {
         })
     }
 
-    /// `http://127.0.0.1:<port>`, without a slash at the end.
+    /// `http://127.0.0.1:<port>`, without a trailing slash.
     pub(crate) fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -55,7 +55,7 @@ impl Http {
         }
     }
 
-    /// Listens again, on the port it had.
+    /// Listens again on the same port.
     pub(crate) async fn up(&mut self) -> io::Result<()> {
         if self.running.is_none() {
             let listener = TcpListener::bind(self.address).await?;
@@ -68,7 +68,7 @@ impl Http {
 fn serve(listener: TcpListener, router: Router) -> Running {
     let (stop, stopped) = oneshot::channel::<()>();
     let stopped = async {
-        // An error means that the sender was dropped, which is how a stop is asked for.
+        // An error means that the sender was dropped, which is the signal to stop.
         let _ = stopped.await;
     };
     Running {

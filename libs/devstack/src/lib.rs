@@ -1,7 +1,7 @@
-//! The embedded stack: what the demo and the tests use where an observatory has Kafka, a schema registry and InfluxDB.
+//! The embedded stack: replaces Kafka, the schema registry and InfluxDB in the demo and in tests.
 //!
-//! Nothing here is on the data's way in production. Each part listens on loopback only, on a free port, keeps everything in memory
-//! and ends when it is dropped.
+//! Nothing here is used in production. Each part listens only on loopback, on a free port, keeps everything
+//! in memory and ends when it is dropped.
 
 mod broker;
 mod http;

@@ -1,6 +1,6 @@
-//! For tests: a produce request written byte by byte (Kafka protocol guide, Produce version 3, record batch version 2), for
-//! what no client library lets one send: names of headers that are no UTF-8, batches that nobody can decode. The embedded
-//! broker keeps a batch as it comes; a real one refuses what is broken.
+//! For tests: a produce request written byte by byte (Kafka protocol guide, Produce version 3, record batch
+//! version 2), to send what no client library can: header names that are not UTF-8, and batches that cannot
+//! be decoded. The embedded broker stores a batch as it arrives; a real one rejects invalid batches.
 
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
@@ -23,11 +23,11 @@ impl Batch {
         Self::default()
     }
 
-    /// One more record, without a key.
+    /// Adds a record without a key.
     #[must_use]
     pub fn record(mut self, value: &[u8], headers: &[(&[u8], &[u8])]) -> Self {
         let mut record = vec![0]; // attributes
-        varint(&mut record, 0); // time stamp
+        varint(&mut record, 0); // timestamp
         varint(&mut record, i64::from(self.count));
         varint(&mut record, -1); // no key
         bytes(&mut record, value);
@@ -41,7 +41,7 @@ impl Batch {
         self
     }
 
-    /// Says that the records are compressed, and has `compressed` in their place.
+    /// Marks the records as compressed and replaces them by `compressed`.
     #[must_use]
     pub fn compressed(mut self, codec: i16, compressed: &[u8]) -> Self {
         self.codec = codec;
@@ -49,24 +49,24 @@ impl Batch {
         self
     }
 
-    /// The records as they are before any compression.
+    /// The uncompressed records.
     pub fn records(&self) -> &[u8] {
         &self.records
     }
 
-    /// Spoils the checksum, as a flipped bit does.
+    /// Corrupts the checksum, as a flipped bit would.
     #[must_use]
     pub fn with_wrong_checksum(mut self) -> Self {
         self.has_wrong_checksum = true;
         self
     }
 
-    /// The batch as Kafka keeps it.
+    /// The batch as Kafka stores it.
     fn encode(&self) -> Vec<u8> {
         let mut checked = vec![];
         checked.extend(self.codec.to_be_bytes());
         checked.extend((self.count - 1).to_be_bytes()); // last offset
-        checked.extend([1_600_000_000_000i64.to_be_bytes(); 2].concat()); // first and last time stamp
+        checked.extend([1_600_000_000_000i64.to_be_bytes(); 2].concat()); // first and last timestamp
         checked.extend((-1i64).to_be_bytes()); // no producer id
         checked.extend((-1i16).to_be_bytes()); // nor epoch
         checked.extend((-1i32).to_be_bytes()); // nor sequence
@@ -83,10 +83,10 @@ impl Batch {
         all
     }
 
-    /// Sends it to a partition and waits for the broker to have it.
+    /// Sends it to a partition and waits for the acknowledgement.
     ///
     /// # Errors
-    /// When the broker is away or refuses.
+    /// When the broker is unavailable or rejects it.
     pub fn send(&self, broker: &str, topic: &str, partition: i32) -> io::Result<()> {
         let batch = self.encode();
         let mut request = vec![];
@@ -118,10 +118,10 @@ impl Batch {
     }
 }
 
-/// A zstd frame (RFC 8878) as a stream writes it, without its size: long runs of one byte are packed, and nothing else.
+/// A streamed zstd frame (RFC 8878) without content size: only long runs of one byte are compressed.
 pub fn zstd(bytes: &[u8]) -> Vec<u8> {
     const BLOCK: usize = 128 << 10;
-    // The magic number; neither a size nor a checksum; a window of 1 MiB.
+    // The magic number; no content size, no checksum; a window of 1 MiB.
     let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0, 10 << 3];
     let mut block = |kind: usize, size: usize, content: &[u8]| {
         frame.extend(&(size << 3 | kind << 1).to_le_bytes()[..3]);
@@ -135,7 +135,7 @@ pub fn zstd(bytes: &[u8]) -> Vec<u8> {
             }
         }
     }
-    // The last one, which is empty.
+    // The last block, which is empty.
     frame.extend([1, 0, 0]);
     frame
 }
@@ -145,7 +145,7 @@ fn text(out: &mut Vec<u8>, text: &str) {
     out.extend(text.bytes());
 }
 
-/// A length and as many bytes.
+/// A length followed by that many bytes.
 fn bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     varint(out, bytes.len() as i64);
     out.extend(bytes);

@@ -1,10 +1,12 @@
-//! One HTTP port with limits: what `/metrics`, `/ready` and `/live` and the embedded stack's servers listen with.
+//! An HTTP listener with limits, for `/metrics`, `/ready` and `/live` and for the servers of the embedded
+//! stack.
 //!
-//! Whoever reaches a port may send a head without an end, a body a byte a minute, or a thousand connections and nothing
-//! on them. So everything has a limit: the head in bytes and in time, each piece of a body in time (its length is for the
-//! handler to limit: `axum::extract::DefaultBodyLimit`, `axum::body::to_bytes`), and the number of connections. A
-//! connection too many closes the oldest that has not asked for anything, so that a new one is always served: a scrape
-//! comes through while others wait for nothing, and beside tens of thousands of new connections a second.
+//! Anyone who can reach a port may send an endless head, a body at a byte per minute, or open a thousand idle
+//! connections. So everything is limited: the head in size and time, each piece of a body in time (its size
+//! is for the handler to limit: `axum::extract::DefaultBodyLimit`, `axum::body::to_bytes`), and the number of
+//! connections. A connection beyond the limit closes the oldest one without a request, so that a new one is
+//! always served: a scrape succeeds while others are idle, and beside tens of thousands of new connections
+//! per second.
 
 use std::collections::VecDeque;
 use std::io;
@@ -22,39 +24,40 @@ use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tower_http::timeout::RequestBodyTimeoutLayer;
 
-/// The longest head of a request, and the most of a body that is read ahead, in bytes.
+/// The limits on a request's head and on the part of a body that is read ahead, in bytes.
 const HEAD_BYTES: usize = 32 * 1024;
-/// The most header lines of a request.
+/// The limit on a request's header lines.
 const HEADERS: usize = 64;
-/// How long to wait after a failed accept: it fails when the process has no file handle left, which time heals.
+/// The pause after a failed accept: it fails if the process has no file descriptor left, which passes.
 const AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(100);
 
-/// Connections accepted in one go. What they have sent is looked at before more are accepted, or a burst of connections would
-/// close, as the oldest, those that have already asked.
+/// Connections accepted in a row. Their data is processed before more are accepted; otherwise a burst of
+/// connections would close, as the oldest ones, those that have already sent a request.
 const BURST: usize = 16;
 
-/// What one port grants.
+/// The limits of one port.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections at a time; one more closes the oldest that waits for its request, else the oldest.
+    /// Concurrent connections; one more closes the oldest that waits for its request, or else the oldest.
     pub connections: usize,
-    /// For a request's head to arrive, and for the next request on a connection that is kept.
+    /// The time for a request's head to arrive, and for the next request on a kept-alive connection.
     pub head: Duration,
-    /// Between two pieces of a body.
+    /// The time between two pieces of a body.
     pub body: Duration,
-    /// For a connection as a whole, which then serves one request; `None` keeps connections for more.
+    /// The time for a whole connection, which then serves one request; `None` keeps connections alive for
+    /// more.
     pub life: Option<Duration>,
 }
 
 impl Limits {
-    /// The port that a process is watched by: one short answer a connection.
+    /// For the port that monitors a process: one short response per connection.
     pub const WATCHED: Limits = Limits {
         connections: 256,
         head: Duration::from_secs(5),
         body: Duration::from_secs(5),
         life: Some(Duration::from_secs(10)),
     };
-    /// An embedded service, whose clients keep their connections.
+    /// For an embedded service, whose clients keep their connections alive.
     pub const EMBEDDED: Limits = Limits {
         connections: 256,
         head: Duration::from_secs(30),
@@ -109,7 +112,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
     while open.tasks.join_next().await.is_some() {}
 }
 
-/// One connection's life.
+/// Serves one connection.
 async fn connection(
     builder: http1::Builder,
     stream: TcpStream,
@@ -118,7 +121,8 @@ async fn connection(
     life: Option<Duration>,
     mut stopped: watch::Receiver<()>,
 ) {
-    // Answers are small and whole; without this each waits for the client's delayed acknowledgement.
+    // Responses are small and complete; with Nagle's algorithm, each would wait for the client's delayed
+    // acknowledgement.
     let _ = stream.set_nodelay(true);
     let router = TowerToHyperService::new(router);
     let service = service_fn(|request| {
@@ -135,7 +139,7 @@ async fn connection(
     let served = async {
         tokio::select! {
             result = connection.as_mut() => return result,
-            // An error is a sender that was dropped, which is how a stop is asked for.
+            // An error means that the sender was dropped, which is the signal to stop.
             _ = stopped.changed() => {}
         }
         connection.as_mut().graceful_shutdown();
@@ -155,7 +159,7 @@ async fn refused(error: &io::Error) {
     tokio::time::sleep(AFTER_FAILED_ACCEPT).await;
 }
 
-/// The connections, the oldest first. Dropping it closes them.
+/// The connections, oldest first. Dropping it closes them.
 #[derive(Default)]
 struct Open {
     tasks: JoinSet<()>,
@@ -174,7 +178,7 @@ impl Open {
         self.connections.push_back(Connection { task, asked });
     }
 
-    /// Closes the oldest that waits, or else the oldest, until one more may be added.
+    /// Closes the oldest waiting connection, or else the oldest, until one more can be added.
     fn make_room(&mut self, most: usize) {
         while self.tasks.try_join_next().is_some() {}
         if self.connections.len() < most.max(1) {

@@ -1,4 +1,4 @@
-//! A port under every kind of client that means no good, and a normal one beside it.
+//! A port under attack by every kind of malicious client, with a normal client beside them.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -28,7 +28,7 @@ struct Port {
     task: JoinHandle<()>,
 }
 
-/// Short times, as the tests wait for them.
+/// Short limits, because the tests wait for them.
 const LIMITS: Limits = Limits {
     connections: 8,
     head: Duration::from_millis(300),
@@ -58,7 +58,7 @@ impl Port {
         TcpStream::connect(self.address).await.unwrap()
     }
 
-    /// A normal client's question; it must be answered within a second.
+    /// A normal client's request, which must be answered within a second.
     async fn scrape(&self) {
         let since = Instant::now();
         let mut stream = self.connect().await;
@@ -75,7 +75,7 @@ impl Port {
     }
 }
 
-/// One scrape, as Prometheus does it: a connection, a question, the whole answer.
+/// One scrape, like Prometheus: a connection, a request, the complete response.
 async fn try_scrape(address: SocketAddr) -> Result<(), String> {
     let scrape = async {
         let mut stream = TcpStream::connect(address).await?;
@@ -92,7 +92,7 @@ async fn try_scrape(address: SocketAddr) -> Result<(), String> {
     }
 }
 
-/// All that comes until the server closes the connection, which it must do.
+/// Everything received until the server closes the connection, which it must do.
 async fn read_to_end(stream: &mut TcpStream) -> String {
     let mut answer = Vec::new();
     let read = timeout(Duration::from_secs(10), stream.read_to_end(&mut answer));
@@ -100,7 +100,8 @@ async fn read_to_end(stream: &mut TcpStream) -> String {
     String::from_utf8(answer).unwrap()
 }
 
-/// Sends pieces until the server closes the connection; answers how many bytes it took and what it said.
+/// Sends pieces until the server closes the connection; returns the number of accepted bytes and the
+/// response.
 async fn flood(stream: &mut TcpStream, piece: &[u8]) -> (usize, String) {
     let mut sent = 0;
     while sent < 1 << 30 {
@@ -116,7 +117,7 @@ async fn flood(stream: &mut TcpStream, piece: &[u8]) -> (usize, String) {
 }
 
 #[tokio::test]
-async fn a_head_without_an_end_is_refused() {
+async fn an_endless_head_is_refused() {
     let port = port(LIMITS).await;
     for piece in ["x-y: z\r\n".repeat(512), "a".repeat(4096)] {
         let mut stream = port.connect().await;
@@ -125,14 +126,14 @@ async fn a_head_without_an_end_is_refused() {
             .await
             .unwrap();
         let (sent, _) = flood(&mut stream, piece.as_bytes()).await;
-        // What the sockets' own buffers hold was sent, too.
-        assert!(sent < 16 << 20, "{sent} bytes of head were taken");
+        // This includes what the sockets' buffers hold.
+        assert!(sent < 16 << 20, "{sent} bytes of head were accepted");
         port.scrape().await;
     }
 }
 
 #[tokio::test]
-async fn a_body_without_an_end_is_refused() {
+async fn an_endless_body_is_refused() {
     let port = port(LIMITS).await;
     let mut stream = port.connect().await;
     stream
@@ -140,7 +141,7 @@ async fn a_body_without_an_end_is_refused() {
         .await
         .unwrap();
     let (sent, _) = flood(&mut stream, &[b'x'; 65_536]).await;
-    assert!(sent < 32 << 20, "{sent} bytes of body were taken");
+    assert!(sent < 32 << 20, "{sent} bytes of body were accepted");
     port.scrape().await;
 }
 
@@ -162,7 +163,7 @@ async fn slow_clients_are_not_waited_for() {
 }
 
 #[tokio::test]
-async fn a_connection_that_dribbles_ends_with_its_life() {
+async fn a_slow_connection_ends_after_its_maximum_age() {
     let life = Some(Duration::from_millis(600));
     let port = port(Limits {
         life,
@@ -176,7 +177,7 @@ async fn a_connection_that_dribbles_ends_with_its_life() {
         assert!(since.elapsed() < Duration::from_secs(10), "it is still read");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    // With a life, a connection has one answer.
+    // With a maximum age, a connection gets one response.
     let mut stream = port.connect().await;
     stream
         .write_all(b"GET /metrics HTTP/1.1\r\nhost: x\r\n\r\n")
@@ -192,7 +193,8 @@ async fn a_thousand_connections_leave_room_for_one_more() {
         ..LIMITS
     })
     .await;
-    // No more than 500 are held: both ends are in this process, which has a thousand file handles on most machines.
+    // At most 500 are open: both ends are in this process, which can have a thousand file descriptors on most
+    // machines.
     let mut held = VecDeque::new();
     for count in 1..=1_000 {
         held.push_back(port.connect().await);
@@ -210,7 +212,7 @@ async fn a_thousand_connections_leave_room_for_one_more() {
 }
 
 #[tokio::test]
-async fn a_stop_finishes_what_was_begun_and_closes_the_rest() {
+async fn a_stop_finishes_open_requests_and_closes_idle_connections() {
     let mut port = port(Limits {
         head: Duration::from_secs(60),
         body: Duration::from_secs(60),
@@ -242,18 +244,18 @@ async fn a_stop_finishes_what_was_begun_and_closes_the_rest() {
     );
 }
 
-/// What a flood's connections do.
+/// The behaviour of a flood's connections.
 #[derive(Debug, Clone, Copy)]
 enum Flood {
-    /// Say nothing and hang up.
+    /// Send nothing and close.
     Silent,
-    /// Say nothing and stay, the last eight of them, of each client.
+    /// Send nothing and stay open, the last eight of each client.
     Held,
-    /// Ask, and hang up without waiting for the answer.
+    /// Send a request and close without waiting for the response.
     Asking,
 }
 
-/// Opens connections as fast as the machine can until it is told to stop, or after as many as no test needs.
+/// Opens connections as fast as the machine allows until told to stop, or up to a number that no test needs.
 async fn flood_port(
     address: SocketAddr,
     kind: Flood,
@@ -267,7 +269,7 @@ async fn flood_port(
             return;
         }
         let socket = TcpSocket::new_v4().unwrap();
-        // Each address has ports of its own; and without a linger none of them waits after a close.
+        // Each address has its own ports; without linger, none of them waits after a close.
         socket.set_zero_linger().unwrap();
         let from = Ipv4Addr::new(127, 0, source, 1 + (count % 200) as u8);
         socket.bind((from, 0).into()).unwrap();

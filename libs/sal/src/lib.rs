@@ -1,14 +1,15 @@
-//! SAL itself, with no I/O: its names and interfaces, the Avro schemas of its topics, its text messages, and the
-//! way from a text message to a Confluent Avro frame.
+//! SAL without I/O: topic names and interfaces, the Avro schemas of topics, text messages, and the conversion
+//! of a text message into a Confluent Avro frame.
 //!
-//! The data's way, module by module:
+//! Data flow by module:
 //!
 //! ```text
 //!  interface files ─▶ interface ─▶ avro ─▶ schema (registry) ─▶ plan ─┐
 //!                                                                     ├─▶ encode ─▶ Confluent Avro frame
 //!  text message ───────────────────────────────────▶ wire ────────────┘
 //! ```
-//! `name` and `time` are what all of them speak in; `print` is the way back, from values to text.
+//! `name` and `time` hold the types that all of them share; `print` is the reverse direction, from values to
+//! text.
 
 pub mod avro;
 pub mod encode;

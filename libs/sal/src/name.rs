@@ -1,27 +1,27 @@
-//! The names of SAL topics: what a message, an interface file and a Kafka topic call the same thing.
-//! First in the data's way: wire, interface and avro all speak in these types.
+//! The names of SAL topics, shared by messages, interface files and Kafka topics.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The longest topic name that is accepted, in bytes. Kafka allows 249 for `lsst.<subname>.<topic>` as a whole.
+/// The longest topic name that is accepted, in bytes. Kafka allows 249 for `lsst.<subname>.<topic>` as a
+/// whole.
 pub const MAX_TOPIC_BYTES: usize = 200;
 
-/// What a SAL topic is for; SAL's own three kinds and the acknowledgement of commands.
+/// What a SAL topic is for: SAL's own three kinds, and the acknowledgement of commands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
     /// Measured values, published at a rate.
     Telemetry,
-    /// Something happened: published once, when it does.
+    /// A message published once, when something happens.
     Event,
-    /// An order to a component.
+    /// A request to a component.
     Command,
-    /// A component's answer to an order; never on the text wire.
+    /// A component's answer to a command; never on the text wire.
     Ackcmd,
 }
 
 impl Kind {
-    /// The word that SAL writes before a message, `<Component>_<word> `, and in the names of events and commands.
+    /// The word in a message's prefix, `<Component>_<word> `, and in the names of events and commands.
     pub fn wire_word(self) -> &'static str {
         match self {
             Kind::Telemetry => "telemetry",
@@ -41,9 +41,10 @@ impl fmt::Display for Kind {
     }
 }
 
-/// A checked topic name as the interface files give it (`EFDB_Topic`), e.g. `MTM1M3TS_logevent_detailedState`:
-/// an ASCII letter, then ASCII letters, digits and `_`, with a component before the first `_` and a SAL name
-/// after it, at most [`MAX_TOPIC_BYTES`]. That is also an Avro name and part of a Kafka topic.
+/// A checked topic name as in interface files (`EFDB_Topic`), e.g. `MTM1M3TS_logevent_detailedState`: an
+/// ASCII letter, then ASCII letters, digits and `_`, with a component before the first `_` and a SAL name
+/// after it, at most [`MAX_TOPIC_BYTES`] long. It is also valid as an Avro name and as part of a Kafka
+/// topic's name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TopicName {
     text: String,
@@ -69,7 +70,7 @@ impl TopicName {
         }
     }
 
-    /// A component and a SAL name put together.
+    /// Joins a component and a SAL name.
     pub fn join(component: &str, sal_name: &str) -> Result<Self, NameError> {
         Self::new(format!("{component}_{sal_name}"))
     }
@@ -79,17 +80,17 @@ impl TopicName {
         &self.text
     }
 
-    /// The component (subsystem): what stands before the first `_`.
+    /// The component (subsystem): the part before the first `_`.
     pub fn component(&self) -> &str {
         self.text.get(..self.underscore).unwrap_or_default()
     }
 
-    /// What the component calls the topic: what stands after the first `_`, e.g. `logevent_detailedState`.
+    /// The topic's name within the component: the part after the first `_`, e.g. `logevent_detailedState`.
     pub fn sal_name(&self) -> &str {
         self.text.get(self.underscore + 1..).unwrap_or_default()
     }
 
-    /// The kind that the SAL name tells; a name that tells none is telemetry.
+    /// The kind that the SAL name implies; telemetry unless the name says otherwise.
     pub fn kind(&self) -> Kind {
         let sal_name = self.sal_name();
         if sal_name.starts_with("logevent_") {
@@ -118,7 +119,7 @@ impl FromStr for TopicName {
     }
 }
 
-/// Why a text is no topic name. A retry never helps; a message with such a name is a dead letter.
+/// Why a text is not a topic name. A retry never helps; a message with such a name is a dead letter.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NameError {
     /// Longer than [`MAX_TOPIC_BYTES`].
@@ -127,16 +128,16 @@ pub enum NameError {
         /// Its length in bytes.
         bytes: usize,
     },
-    /// Empty, or the first character is no letter.
+    /// Empty, or the first character is not a letter.
     #[error("a topic name starts with an ASCII letter: '{name}'")]
     Start {
-        /// The text.
+        /// The rejected text.
         name: String,
     },
     /// A character that Avro and SAL do not allow.
     #[error("a topic name has ASCII letters, digits and '_' only, not {bad:?}: '{name}'")]
     Character {
-        /// The text.
+        /// The rejected text.
         name: String,
         /// The first such character.
         bad: char,
@@ -144,13 +145,13 @@ pub enum NameError {
     /// No `_`, or nothing after it.
     #[error("a topic name is <component>_<name>: '{name}'")]
     NoComponent {
-        /// The text.
+        /// The rejected text.
         name: String,
     },
 }
 
-/// Checks the second part of Kafka topics' names, `sal` in `lsst.sal.Test_scalars`: what Kafka allows in a topic's
-/// name, and short enough for every SAL topic to fit behind it. For clap's `value_parser`.
+/// Checks the second part of a Kafka topic's name, `sal` in `lsst.sal.Test_scalars`: characters that Kafka
+/// allows, and short enough for every SAL topic to fit. Used as clap's `value_parser`.
 pub fn check_subname(text: &str) -> Result<String, SubnameError> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
     let fits = (1..=MAX_SUBNAME_BYTES).contains(&text.len());
@@ -161,7 +162,7 @@ pub fn check_subname(text: &str) -> Result<String, SubnameError> {
     }
 }
 
-/// With it `lsst.<subname>.<topic>` is at most 246 bytes; Kafka takes 249.
+/// `lsst.<subname>.<topic>` is then at most 246 bytes long; Kafka allows 249.
 const MAX_SUBNAME_BYTES: usize = 40;
 
 /// A text that cannot be part of a Kafka topic's name.
@@ -169,7 +170,7 @@ const MAX_SUBNAME_BYTES: usize = 40;
 #[error("a subname has 1 to {MAX_SUBNAME_BYTES} ASCII letters, digits, '.', '_' and '-', unlike '{0}'")]
 pub struct SubnameError(pub String);
 
-/// How SAL topics become Kafka topics and Avro records: the form of 2019, or that of today's ts_xml.
+/// How SAL topics become Kafka topics and Avro records: as in 2019, or as in today's ts_xml.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Dialect {
     /// kafka-efd-demo, 2019: `lsst.sal.<Topic>`, first field `kafka_timestamp`.
@@ -180,7 +181,7 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// The Kafka topic of a SAL topic; `subname` is `sal` unless a site runs several systems on one cluster.
+    /// The Kafka topic of a SAL topic. `subname` is `sal` unless a site runs several systems on one cluster.
     pub fn kafka_topic(self, topic: &TopicName, subname: &str) -> String {
         match self {
             Dialect::Efd => format!("lsst.{subname}.{topic}"),
@@ -188,7 +189,7 @@ impl Dialect {
         }
     }
 
-    /// The registry subject of a SAL topic's values: the Kafka topic and `-value`.
+    /// The registry subject of a SAL topic's values: the Kafka topic plus `-value`.
     pub fn subject(self, topic: &TopicName, subname: &str) -> String {
         format!("{}-value", self.kafka_topic(topic, subname))
     }
@@ -215,7 +216,7 @@ impl FromStr for Dialect {
     }
 }
 
-/// A text that names no dialect.
+/// A text that is not the name of a dialect.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a dialect is efd or ts_xml, not '{0}'")]
 pub struct DialectError(pub String);

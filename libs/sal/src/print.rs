@@ -1,29 +1,30 @@
-//! The way back: values to SAL text, exactly as SAL's generator prints them. Used by salmock and by tests.
-//! Source: `writetokafka` in `genkafkaefd.tcl` of SAL 3.9; the printed forms are those of C's `sprintf`.
+//! The reverse direction: values to SAL text, exactly as SAL's generator prints them. Used by salmock and by
+//! tests. Source: `writetokafka` in `genkafkaefd.tcl` of SAL 3.9; the printed forms are those of C's
+//! `sprintf`.
 
 use std::io::Write as _;
 
 use crate::name::{Kind, TopicName};
 
-/// The six values that every message starts with.
+/// The six values at the start of every message.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Preamble<'a> {
     /// The revision code of the interface.
     pub rev_code: &'a str,
     /// When the message was sent, in seconds since 1970 in the wire's time scale.
     pub snd_stamp: f64,
-    /// When it was received, likewise.
+    /// When the message was received, in the same scale.
     pub rcv_stamp: f64,
     /// The sequence number.
     pub seq_num: i32,
-    /// The process that sent it.
+    /// The id of the sending process.
     pub origin: i32,
-    /// The host that sent it.
+    /// The id of the sending host.
     pub host: i32,
 }
 
-/// Writes one message, value by value: [`Printer::new`], the values in the wire's order, [`Printer::finish`].
-/// Nothing is checked: what the caller gives is printed, as the generator does.
+/// Writes one message, value by value: [`Printer::new`], the values in wire order, [`Printer::finish`].
+/// Nothing is checked: the caller's values are printed as they are, as the generator does.
 #[derive(Debug)]
 pub struct Printer<'o> {
     out: &'o mut Vec<u8>,
@@ -31,7 +32,7 @@ pub struct Printer<'o> {
 }
 
 impl<'o> Printer<'o> {
-    /// Replaces `out` by a message's header, `S_kind topic:( `, and its first six values.
+    /// Replaces `out` with a message's header, `S_kind topic:( `, and its first six values.
     pub fn new(out: &'o mut Vec<u8>, topic: &TopicName, preamble: &Preamble<'_>) -> Self {
         out.clear();
         for part in [
@@ -55,41 +56,41 @@ impl<'o> Printer<'o> {
         printer
     }
 
-    /// `1` or `0`.
+    /// A boolean as `1` or `0`.
     pub fn boolean(&mut self, value: bool) -> &mut Self {
         self.integer(value.into())
     }
 
-    /// `%d` and `%ld` of a signed integer.
+    /// A signed integer as `%d` and `%ld` print it.
     pub fn integer(&mut self, value: i64) -> &mut Self {
         self.lead();
         integer(self.out, value);
         self
     }
 
-    /// `%d` of an unsigned integer of 32 bits: from 2³¹ on it comes out negative.
+    /// An unsigned 32-bit integer printed with `%d`: negative from 2³¹ up.
     pub fn unsigned(&mut self, value: u32) -> &mut Self {
         self.integer(value.cast_signed().into())
     }
 
-    /// `%ld` of an unsigned integer of 64 bits: from 2⁶³ on it comes out negative.
+    /// An unsigned 64-bit integer printed with `%ld`: negative from 2⁶³ up.
     pub fn unsigned_long_long(&mut self, value: u64) -> &mut Self {
         self.integer(value.cast_signed())
     }
 
-    /// `%lf`: six decimals, no exponent, `nan`, `inf`.
+    /// A `double` as `%lf` prints it: six decimals, no exponent, `nan`, `inf`.
     pub fn double(&mut self, value: f64) -> &mut Self {
         self.lead();
         double(self.out, value);
         self
     }
 
-    /// `%f` of a `float`, which C passes as the `double` of the same value.
+    /// A `float` as `%f` prints it; C passes it as the `double` of the same value.
     pub fn float(&mut self, value: f32) -> &mut Self {
         self.double(value.into())
     }
 
-    /// A string, a char, or an array of char: one quoted value, with nothing escaped.
+    /// A string, a char, or an array of char: one quoted value, nothing escaped.
     pub fn text(&mut self, value: &[u8]) -> &mut Self {
         self.lead();
         self.out.push(b'\'');
@@ -98,7 +99,7 @@ impl<'o> Printer<'o> {
         self
     }
 
-    /// An array: `each` prints one item with the same functions as a scalar.
+    /// An array; `each` prints one item with the same functions as for a scalar.
     pub fn array<T: Copy>(&mut self, items: &[T], each: impl Fn(&mut Self, T)) -> &mut Self {
         for (position, item) in items.iter().enumerate() {
             if position > 0 {
@@ -109,7 +110,7 @@ impl<'o> Printer<'o> {
         self
     }
 
-    /// The closing parenthesis.
+    /// Appends the closing parenthesis.
     pub fn finish(self) {
         self.out.push(b')');
     }
@@ -122,7 +123,7 @@ impl<'o> Printer<'o> {
 
 fn wire_word(topic: &TopicName) -> &'static str {
     match topic.kind() {
-        // Acknowledgements are never sent; the header knows three words only.
+        // Acknowledgements are never sent; the header has only three words.
         Kind::Ackcmd => Kind::Telemetry.wire_word(),
         kind => kind.wire_word(),
     }

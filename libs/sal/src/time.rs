@@ -1,16 +1,16 @@
-//! Time scales: SAL stamps its messages in UTC (until May 2019) or in TAI (since), as seconds since 1970.
-//! Beside the data's way: plan chooses a scale once, encode converts each stamp with the functions here.
+//! Time scales: SAL timestamps are seconds since 1970 in UTC (until May 2019) or in TAI (since then). A plan
+//! selects the scale once, and encode converts each timestamp with the functions here.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// The scale of the time stamps on the wire.
+/// The scale of timestamps on the wire.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum TimeScale {
-    /// Coordinated Universal Time, as SAL wrote until May 2019.
+    /// Coordinated Universal Time, used by SAL until May 2019.
     #[default]
     Utc,
-    /// International Atomic Time (`CLOCK_TAI`), as SAL writes since.
+    /// International Atomic Time (`CLOCK_TAI`), used by SAL since then.
     Tai,
 }
 
@@ -35,13 +35,13 @@ impl FromStr for TimeScale {
     }
 }
 
-/// A text that names no time scale.
+/// A text that is not the name of a time scale.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a time scale is utc or tai, not '{0}'")]
 pub struct TimeScaleError(pub String);
 
-/// From which UTC second (since 1970) on TAI is ahead by how many seconds, the newest first.
-/// Source: IERS Bulletin C and its list of leap seconds, back to the start of whole seconds in 1972.
+/// UTC second (since 1970) and TAI − UTC from then on, newest first. Source: IERS Bulletin C and its list of
+/// leap seconds, back to 1972, when whole seconds began.
 const LEAPS: [(i64, i64); 28] = [
     (1_483_228_800, 37), // 2017-01-01
     (1_435_708_800, 36), // 2015-07-01
@@ -73,8 +73,8 @@ const LEAPS: [(i64, i64); 28] = [
     (63_072_000, 10), // 1972-01-01
 ];
 
-/// TAI − UTC in seconds at a UTC time in seconds since 1970; 0 before 1972 (when the difference was no whole
-/// number), so that a stamp that was never set stays 0.
+/// TAI − UTC in seconds at a UTC time in seconds since 1970. It is 0 before 1972, when the difference was not
+/// a whole number, so that a timestamp that was never set stays 0.
 pub fn tai_minus_utc(utc_seconds: f64) -> i64 {
     offset(|start, _| utc_seconds >= start as f64)
 }

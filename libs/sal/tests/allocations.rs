@@ -1,4 +1,5 @@
-//! The hot path allocates nothing once its buffers have grown: counted by an allocator that counts, on this thread alone.
+//! The hot path does not allocate once its buffers have grown, as measured by a counting allocator on this
+//! thread.
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
 use allocation_counter::measure;
@@ -7,7 +8,8 @@ use sal::plan::Plan;
 use sal::time::TimeScale;
 use sal::wire::Message;
 
-/// Every kind of value: times, numbers of both shapes, integers, a flag, strings with and without quotes in them, arrays.
+/// Every kind of value: times, numbers of both shapes, integers, a flag, strings with and without quotes,
+/// arrays.
 const SCHEMA: &str = r#"{
     "type": "record", "namespace": "lsst.sal", "name": "Test_everything", "fields": [
         {"name": "kafka_timestamp", "type": {"type": "long", "logicalType": "timestamp-millis"}},

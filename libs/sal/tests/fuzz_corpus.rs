@@ -1,9 +1,9 @@
 //! Replays the corpora of the fuzz targets on the stable compiler, through the same code.
 #![allow(clippy::expect_used, reason = "a failed step is a failed test")]
-// The helpers of a test may panic as the test itself.
+// The helpers of a test may panic like the test itself.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
-// The fuzz targets are crates of their own, where this is public.
+// The fuzz targets are separate crates, where this is public.
 #[path = "../../../fuzz/bodies/sal_text.rs"]
 #[allow(unreachable_pub)]
 mod bodies;

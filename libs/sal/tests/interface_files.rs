@@ -1,5 +1,5 @@
-//! Interface files of our own to schemas: both layouts, generics, indexed components, the options, and every error
-//! with its text.
+//! Turns synthetic interface files into schemas: both layouts, generics, indexed components, the options, and
+//! every error with its text.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -97,7 +97,7 @@ fn a_file_that_is_not_well_formed_is_left_out_alone() {
 }
 
 #[test]
-fn a_topic_with_a_fault_is_left_out_alone() {
+fn a_topic_with_an_error_is_left_out_alone() {
     let text = "<SALEventSet>
 <SALEvent><Alias>x</Alias></SALEvent>
 <SALEvent><EFDB_Topic>T_logevent_a</EFDB_Topic>
@@ -118,7 +118,7 @@ fn a_topic_with_a_fault_is_left_out_alone() {
             "T_Events.xml:2: <SALEvent> needs a <EFDB_Topic> with text; add it",
             "T_Events.xml:4: T_logevent_a: <item> needs a <EFDB_Name> with text; add it",
             "T_Events.xml:7: T_logevent_b: <item> needs a <IDL_Type> with text; add it",
-            "T_Events.xml:10: T_logevent_good: the topic was defined before; only the first definition counts",
+            "T_Events.xml:10: T_logevent_good: the topic is already defined; only the first definition counts",
             "T_Events.xml:11: T-logevent: <EFDB_Topic>: a topic name has ASCII letters, digits and '_' only, not '-': \
              'T-logevent'",
         ]
@@ -190,7 +190,7 @@ fn a_file_of_another_kind_is_named() {
         ),
         (
             "[]",
-            "interfaces/T/t.avsc:1: expected an Avro record as JSON, the file was left out: the whole is no JSON object",
+            "interfaces/T/t.avsc:1: expected an Avro record as JSON, the file was left out: the document is not a JSON object",
         ),
         (
             r#"{"type":"enum"}"#,
@@ -198,7 +198,7 @@ fn a_file_of_another_kind_is_named() {
         ),
         (
             r#"{"type":"record","fields":[{}]}"#,
-            "interfaces/T/t.avsc:1: expected an Avro record as JSON, the file was left out: \"fields\" is no array of objects with a \"name\"",
+            "interfaces/T/t.avsc:1: expected an Avro record as JSON, the file was left out: \"fields\" is not an array of objects with a \"name\"",
         ),
     ] {
         assert_eq!(read_errors(&[("interfaces/T/t.avsc", text)]), [expected]);
@@ -276,7 +276,7 @@ fn indexed_components_of_both_layouts() {
     );
     assert_eq!(
         read_errors(&[("SALSubsystems.xml", &LISTED_2019.replace("<Name>U", "<Name>T"))]),
-        ["SALSubsystems.xml:3: subsystem 'T' was listed before; only the first entry counts"]
+        ["SALSubsystems.xml:3: subsystem 'T' is already listed; only the first entry counts"]
     );
 }
 
@@ -321,7 +321,7 @@ fn generics_by_category_by_name_and_ackcmd() {
         ]
     );
 
-    // Dialect efd takes a component's own topics only.
+    // Dialect efd takes only a component's own topics.
     let efd = map(
         &interfaces,
         &Options {
@@ -347,7 +347,7 @@ fn generics_that_do_not_fit_are_named() {
         [
             "SALSubsystems.xml:4: <AddedGenerics> of 'U': SALGenerics.xml has no topic or category 'spare'",
             "SALSubsystems.xml:4: <AddedGenerics> of 'U': SALGenerics.xml has no topic or category 'command_none'",
-            "SALSubsystems.xml:4: U_command_start: the topic was defined before; only the first definition counts",
+            "SALSubsystems.xml:4: U_command_start: the topic is already defined; only the first definition counts",
         ]
     );
     // The layout of 2019 takes all of them, except those that the component defines itself.
@@ -389,7 +389,7 @@ fn a_topic_without_subsystem_tag_belongs_to_the_component_of_its_name() {
 }
 
 #[test]
-fn what_a_dialect_has_no_form_for_is_named() {
+fn topics_that_a_dialect_cannot_express_are_named() {
     let avsc = r#"{"type":"record","name":"x","fields":[{"name":"timestamp","type":"long"}]}"#;
     let reserved = "<item><EFDB_Name>private_origin</EFDB_Name><IDL_Type>int</IDL_Type></item>";
     let interfaces = read(&[
@@ -425,14 +425,14 @@ fn what_a_dialect_has_no_form_for_is_named() {
         [
             "U_Commands.xml:1: U_logevent_f: field 'sal_host' has the name of a field that dialect efd adds to every \
              topic; rename it",
-            "interfaces/U/ats.avsc:1: U_ats: dialect efd has no place for .avsc topics; use dialect ts_xml",
-            "interfaces/U/bad.avsc:1: U_bad: dialect efd has no place for .avsc topics; use dialect ts_xml",
+            "interfaces/U/ats.avsc:1: U_ats: dialect efd has no .avsc topics; use dialect ts_xml",
+            "interfaces/U/bad.avsc:1: U_bad: dialect efd has no .avsc topics; use dialect ts_xml",
         ]
     );
 }
 
 #[test]
-fn an_avro_file_gets_the_private_fields_behind_its_own() {
+fn an_avro_file_gets_the_private_fields_after_its_own() {
     let avsc =
         r#"{"type":"record","name":"x","fields":[{"name":"temp","type":["null","double"],"default":null}]}"#;
     let interfaces = read(&[
@@ -461,7 +461,7 @@ fn an_avro_file_gets_the_private_fields_behind_its_own() {
 }
 
 #[test]
-fn wire_extras_name_all_that_the_wire_carries() {
+fn wire_extras_describe_everything_on_the_wire() {
     let commands = "<SALCommandSet><SALCommand><EFDB_Topic>T_command_go</EFDB_Topic></SALCommand>
 <SALCommand><EFDB_Topic>T_command_set</EFDB_Topic>
  <item><EFDB_Name>action</EFDB_Name><IDL_Type>unsigned int</IDL_Type></item>
@@ -532,7 +532,7 @@ fn wire_extras_name_all_that_the_wire_carries() {
 }
 
 #[test]
-fn a_file_cut_or_damaged_anywhere_never_takes_the_others_along() {
+fn a_file_cut_or_damaged_anywhere_does_not_affect_the_others() {
     for text in [LISTED_2019, LISTED, GENERICS, TELEMETRY] {
         for cut in 0..text.len() {
             let files = [("a.xml", &text[..cut]), ("b.xml", TELEMETRY)];

@@ -1,7 +1,7 @@
-//! Layouts, values and errors of messages, each as one small case: what is filled, skipped, counted or refused, and
-//! with which words.
+//! Layouts, values and errors of messages, one small case each: what is filled, skipped, counted or refused,
+//! and with which text.
 #![allow(clippy::expect_used, reason = "a failed step is a failed test")]
-// The helpers of a test may panic as the test itself.
+// The helpers of a test may panic like the test itself.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -19,7 +19,7 @@ fn last(record: Vec<(String, Value)>) -> Value {
     record.into_iter().next_back().unwrap().1
 }
 
-/// The record's last field for a published schema with one field of that type.
+/// The record's last field, for a published schema with one field of that type.
 fn value_of(avro: &str, text: &str) -> Result<Value, String> {
     let schema = efd("Test_one", r#","sal_indexed":false"#, &[plain(0, "x", avro)]);
     match encode(&schema, &message("Test_one", &format!(" , {text}"))) {
@@ -73,7 +73,7 @@ fn without_wire_extras_the_number_of_values_tells_the_layout() {
 }
 
 #[test]
-fn a_command_without_items_has_a_state_or_nothing() {
+fn a_command_without_items_may_have_a_state() {
     let bare = efd("Test_command_stop", "", &[]);
     let state = [("skipped_state", 1)];
     assert_eq!(encoded(&bare, &message("Test_command_stop", ""), &[]).len(), 7);
@@ -100,7 +100,7 @@ fn a_command_without_items_has_a_state_or_nothing() {
 }
 
 #[test]
-fn the_layout_that_fitted_last_changes_nothing_but_speed() {
+fn the_layout_that_fitted_last_affects_only_speed() {
     let event = [
         " , 'a'",
         " , 'a' , 1",
@@ -108,7 +108,8 @@ fn the_layout_that_fitted_last_changes_nothing_but_speed() {
         " , 'a' , 'b'",
         " , 2 , 'a' , 'b' , 1",
     ];
-    // With four strings before the item and without; the last two fit both, as their strings hold quotes.
+    // With four strings before the item and without; the last two fit both, because their strings contain
+    // quotes.
     let command = [
         " , 'a'",
         " , 1 , 'a'",
@@ -142,7 +143,7 @@ fn the_layout_that_fitted_last_changes_nothing_but_speed() {
 }
 
 #[test]
-fn fields_may_stand_in_any_order() {
+fn fields_can_be_in_any_order() {
     let fields = [
         plain(2, "c", "\"int\""),
         plain(0, "a", "\"string\""),
@@ -202,7 +203,7 @@ fn both_time_scales_give_utc_and_tai_where_each_belongs() {
 }
 
 #[test]
-fn a_schema_with_a_part_of_the_preamble_skips_the_rest() {
+fn a_schema_with_part_of_the_preamble_skips_the_rest() {
     let time = r#"{"type":"long","logicalType":"timestamp-millis"}"#;
     let schema = format!(
         r#"{{"type":"record","name":"Test_t","fields":[{{"name":"kafka_timestamp","type":{time}}},{}]}}"#,
@@ -216,7 +217,7 @@ fn a_schema_with_a_part_of_the_preamble_skips_the_rest() {
 }
 
 #[test]
-fn enumerations_come_by_position_by_value_or_by_symbol() {
+fn enumerations_are_read_by_position_by_value_and_by_symbol() {
     let of = |values: &str| format!(r#"{{"type":"enum","name":"x","symbols":["A","B","C"]{values}}}"#);
     let symbol = |position, symbol: &str| Ok(Value::Enum(position, symbol.into()));
     assert_eq!(value_of(&of(""), "1"), symbol(0, "A"));
@@ -355,7 +356,7 @@ fn missing_and_surplus_values_and_items_are_counted() {
     assert_eq!(value_of(array, "1, 2"), Err(short.into()));
     let long = "parse: expected 3 items in the array at byte 88 (field x), found 5 at \", 4, 5)\"";
     assert_eq!(value_of(array, "1, 2, 3, 4, 5"), Err(long.into()));
-    // Without a count in the schema, as many as there are.
+    // Without a count in the schema, any number of items.
     let any = r#"{"type":"array","items":"int"}"#;
     assert_eq!(value_of(any, "1, 2"), Ok(common::array([1, 2], Value::Int)));
     let strings = r#"{"type":"array","items":"string","sal_count":2}"#;
@@ -392,18 +393,18 @@ fn neighbouring_bytes_fields_are_all_sent_or_all_omitted() {
 }
 
 #[test]
-fn a_schema_that_makes_no_plan_says_why_and_what_to_do() {
+fn a_schema_that_does_not_compile_says_why_and_what_to_do() {
     let error = |schema: &str| Plan::compile(schema, TimeScale::Utc).unwrap_err();
     assert!(matches!(error("{"), PlanError::Json(_)));
     for (schema, text) in [
         (
             "\"string\"".to_owned(),
-            "the schema is no SAL record: expected an object with \"type\": \"record\", a name and fields; register \
+            "the schema is not a SAL record: expected an object with \"type\": \"record\", a name and fields; register \
              the topic's schema with `saltransform init`",
         ),
         (
             r#"{"type":"record","name":"r","fields":[{"name":"a","type":"int"}]}"#.to_owned(),
-            "the schema of r is no SAL record: expected the field kafka_timestamp (dialect efd) or private_sndStamp \
+            "the schema of r is not a SAL record: expected the field kafka_timestamp (dialect efd) or private_sndStamp \
              (dialect ts_xml), found a; register the topic's schema with `saltransform init`",
         ),
         (
@@ -438,7 +439,7 @@ fn a_schema_that_makes_no_plan_says_why_and_what_to_do() {
                 "",
                 &[plain(1, "x", "\"int\""), plain(1, "y", "\"int\"")],
             ),
-            "Test_t: expected a different sal_index on each item or on none, not so on y",
+            "Test_t: expected a different sal_index on each item or on none, but y breaks this",
         ),
     ] {
         assert_eq!(error(&schema).to_string(), text);

@@ -1,4 +1,4 @@
-//! The interfaces of `schemas/`, which the demo runs on: whole, and enough of them.
+//! The interfaces in `schemas/`, which the demo uses, are complete and numerous enough.
 #![allow(clippy::expect_used, clippy::panic, reason = "a failed step is a failed test")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
 

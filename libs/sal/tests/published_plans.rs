@@ -1,6 +1,6 @@
-//! Every schema that was published compiles to a plan, in both dialects, without this project's converter.
+//! Every published schema compiles to a plan, in both dialects, without this project's converter.
 #![allow(clippy::expect_used, reason = "a failed step is a failed test")]
-// The helpers of a test may panic as the test itself.
+// The helpers of a test may panic like the test itself.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;

@@ -1,5 +1,5 @@
-//! Every schema that the owners of the interfaces published comes out of their XML again: `../shared/sal`.
-//! Where that folder is absent the tests say so and do nothing.
+//! Every schema that the owners of the interfaces published is reproduced from their XML: `../shared/sal`. If
+//! that folder is absent, the tests print so and do nothing.
 #![allow(clippy::expect_used, clippy::panic, reason = "a failed step is a failed test")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
 
@@ -77,7 +77,7 @@ fn dialect_efd_gives_what_was_published_in_2019() {
     for entry in fs::read_dir(root.join("avro")).unwrap() {
         let path = entry.unwrap().path();
         let topic = path.file_stem().unwrap().to_str().unwrap();
-        // A command that its component had dropped from its XML; its schema was published from an older XML.
+        // A command that its component had removed from its XML; its schema was published from an older XML.
         if topic == "ATHexapod_command_setMaxSpeeds" {
             continue;
         }
@@ -174,7 +174,7 @@ fn wire_extras_leave_every_published_field_where_it_is() {
                 Kind::Command => assert!((3..=6).contains(&more), "{} has {more} more", plain.topic),
                 Kind::Telemetry | Kind::Ackcmd => assert!(more <= 1),
             }
-            // SALSubsystems.xml of 2019 does not list MTM1M3TS, so nothing is said of it.
+            // SALSubsystems.xml of 2019 does not list MTM1M3TS, so nothing is known about it.
             let said = plain.kind != Kind::Ackcmd
                 && plain.rev_code.is_some() == (dialect == Dialect::TsXml)
                 && (plain.topic.component(), dialect) != ("MTM1M3TS", Dialect::Efd);

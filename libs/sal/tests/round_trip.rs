@@ -1,7 +1,7 @@
-//! Property: whatever the generator prints comes back, as apache-avro decodes it, or is counted as ambiguous. Random
-//! schemas of all types in both dialects, random values, strings as hostile as they can be.
+//! Property: whatever the generator prints is restored, as decoded by apache-avro, or counted as ambiguous.
+//! Random schemas of all types in both dialects, random values, and strings as hostile as possible.
 #![allow(clippy::expect_used, reason = "a failed step is a failed test")]
-// The helpers of a test may panic as the test itself.
+// The helpers of a test may panic like the test itself.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -16,7 +16,7 @@ use sal::print::{Preamble, Printer};
 use sal::time::TimeScale;
 use sal::wire::Message;
 
-/// A field with its value; an array where there are several items.
+/// A field with its value; an array if there are several items.
 #[derive(Debug, Clone)]
 enum Field {
     Boolean(Vec<bool>),
@@ -43,7 +43,7 @@ struct Case {
     fields: Vec<Field>,
 }
 
-/// Strings made of what separates values.
+/// Strings made of the characters that separate values.
 fn hostile() -> impl Strategy<Value = String> {
     let part = prop::sample::select(vec![
         "'", " , ", ", ", "' , '", ")", "(", "\n", "a", "1", "0.000000", "é", " ",
@@ -147,7 +147,7 @@ impl Field {
         };
     }
 
-    /// What must come back, by way of the standard library's own parser.
+    /// The expected value, by way of the standard library's own parser.
     fn value(&self) -> Value {
         fn of<T: Copy>(items: &[T], value: impl Fn(T) -> Value) -> Value {
             match items {
@@ -289,14 +289,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
     #[test]
-    fn what_is_printed_comes_back_or_is_counted_as_ambiguous(case in case()) {
+    fn printed_values_are_restored_or_counted_as_ambiguous(case in case()) {
         let schema = case.schema();
         let plan = Plan::compile(&schema, TimeScale::Tai).unwrap();
         match record(&schema, &plan, &case.text()) {
             Ok((_, notes)) if notes.count("ambiguous_string") > 0 => {}
             Ok((record, _)) => assert_same(&record, &case.expected()),
-            // Strings that were split elsewhere may leave half a character, or something that is no symbol in the place
-            // of an enumeration: a dead letter, as nothing is guessed.
+            // Strings that were split elsewhere can leave half a character, or a text that is not a symbol in
+            // place of an enumeration: a dead letter, because nothing is guessed.
             Err(error) => prop_assert!(["invalid_utf8", "unknown_enumeration_value"].contains(&error.reason()), "{error}"),
         }
     }
@@ -316,7 +316,7 @@ proptest! {
                 break;
             }
         }
-        // Whatever is accepted is a whole record for apache-avro: `record` checks that.
+        // Whatever is accepted is a complete record for apache-avro: `record` checks that.
         match record(&schema, &plan, &text) {
             Ok(_) => {}
             Err(error) => prop_assert!(error.byte() <= text.len() && !error.to_string().is_empty()),

@@ -1,9 +1,9 @@
-//! Every sample of `../shared/sal/samples.txt`, captured or made with SAL's own generator, against values written by
-//! hand from its text.
+//! Every sample of `../shared/sal/samples.txt`, captured or made with SAL's own generator, compared with
+//! values written by hand from its text.
 #![allow(clippy::expect_used, reason = "a failed step is a failed test")]
-// The helpers of a test may panic as the test itself.
+// The helpers of a test may panic like the test itself.
 #![allow(clippy::unwrap_used, clippy::panic)]
-// The numbers are written as the samples have them.
+// Numbers are written exactly as in the samples.
 #![allow(clippy::excessive_precision, clippy::approx_constant)]
 
 mod common;
@@ -11,7 +11,7 @@ mod common;
 use apache_avro::types::Value;
 use common::*;
 
-/// A sample's bytes by its name, `A1` to `B9`.
+/// A sample's bytes by name, `A1` to `B9`.
 fn sample(name: &str) -> Option<Vec<u8>> {
     let text = std::fs::read_to_string(shared("samples.txt")?).unwrap();
     let block = text
@@ -53,7 +53,7 @@ fn a1_and_a2_are_the_same_record_of_381_numbers() {
         ("timestamp", Value::Double(1_547_758_756.332947)),
     ]);
     assert_same(&record[..8], &first);
-    // The four arrays, read from the text in the plainest way.
+    // The four arrays, parsed from the text in the simplest way.
     let text = String::from_utf8(a1).unwrap();
     let values: Vec<&str> = text.trim_end_matches(')').split(" , ").skip(7).collect();
     assert_eq!(values.len(), 4);
@@ -120,7 +120,7 @@ fn b4_a_command_of_sal_3_has_an_index_and_four_strings_before_its_items() {
         ("skipped_property", 1),
         ("skipped_action", 1),
         ("skipped_item_value", 1),
-        // A string with quotes could also hold the four strings, in a command of SAL 4.
+        // A string with quotes could also contain the four strings of a SAL 4 command.
         ("ambiguous_string", 1),
     ];
     let record = encoded(&schema, &text, &skipped);
@@ -156,7 +156,7 @@ fn b5_with_wire_extras_index_and_priority_are_kept_and_the_omitted_enumeration_i
         ("priority", Value::Int(0)),
     ];
     assert_same(&record, &expected(items));
-    // The published schema cannot know that the enumeration is not sent, and that the first value is an index.
+    // The published schema cannot say that the enumeration is not sent and that the first value is an index.
     let Some(schema) = published("Script_logevent_state") else {
         return;
     };
@@ -167,7 +167,7 @@ fn b5_with_wire_extras_index_and_priority_are_kept_and_the_omitted_enumeration_i
 }
 
 #[test]
-fn b6_a_command_has_numbers_behind_its_strings() {
+fn b6_a_command_has_numbers_after_its_strings() {
     let (Some(text), Some(schema)) = (sample("B6"), published("Test_command_wait")) else {
         return;
     };
@@ -185,7 +185,7 @@ fn b6_a_command_has_numbers_behind_its_strings() {
     );
 }
 
-/// The scalars of the component Test, with `unsigned_int` as the Avro type of its unsigned int.
+/// The scalars of component Test, with `unsigned_int` as the Avro type of its unsigned int.
 fn scalars(name: &str, unsigned_int: &str) -> String {
     let mut fields = vec![
         item(0, "boolean0", r#""boolean""#, "boolean"),
@@ -232,7 +232,7 @@ fn b7_unsigned_integers_are_restored_and_never_wrapped() {
         ("TestID", Value::Int(1)),
     ];
     assert_same(&record, &expected(items));
-    // Dialect efd maps unsigned int to int, which 4294967295 does not fit.
+    // Dialect efd maps unsigned int to int, which cannot hold 4294967295.
     let error = refused(&scalars("Test_scalars", "int"), &text);
     assert_eq!(
         error.to_string(),
@@ -323,7 +323,7 @@ fn b9_an_array_of_char_is_one_value_and_one_item_a_byte() {
         ("TestID", Value::Int(1)),
     ];
     assert_same(&record, &expected(items));
-    // The published schema does not say which of byte0 and char0 the value belongs to.
+    // The published schema does not say whether the value belongs to byte0 or char0.
     let Some(schema) = published("Test_arrays") else {
         return;
     };

@@ -1,6 +1,7 @@
-//! Where strings end: against a plain search through all splits, and in time that does not grow with their number.
+//! Where strings end: compared with a plain search through all splits, and in time that does not grow with
+//! their number.
 #![allow(clippy::expect_used, reason = "a failed step is a failed test")]
-// The helpers of a test may panic as the test itself.
+// The helpers of a test may panic like the test itself.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
 mod common;
@@ -11,14 +12,15 @@ use apache_avro::types::Value;
 use common::*;
 use proptest::prelude::*;
 
-/// What a record's values are made of.
+/// The parts of a record's values.
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Text,
     Integer,
 }
 
-/// All ways to split the values, the one whose first string ends earliest first; each as the strings' texts.
+/// All ways to split the values, as the texts of the strings; the one whose first string ends earliest comes
+/// first.
 fn splits<'a>(kinds: &[Kind], rest: &'a str, first: bool) -> Vec<Vec<&'a str>> {
     let Some((kind, kinds)) = kinds.split_first() else {
         return if rest == ")" { vec![vec![]] } else { vec![] };
@@ -86,7 +88,8 @@ proptest! {
             Kind::Integer => item(index, &format!("i{index}"), "\"int\"", "int"),
         }).collect();
         let schema = efd("Test_strings", r#","sal_indexed":false"#, &fields);
-        // The revision code is a string too: it comes first among the strings, and its fields are integers here.
+        // The revision code is a string too: it is the first of the strings, and its fields are integers
+        // here.
         let text = format!("{PREAMBLE} , {values}");
         let expected = splits(&kinds, &values, true);
         let result = encode(&schema, format!("Test_strings:( {text}").as_bytes());
@@ -99,7 +102,7 @@ proptest! {
                 prop_assert_eq!(&strings, first);
                 prop_assert_eq!(notes.count("ambiguous_string") > 0, expected.len() > 1);
             }
-            // An integer of more digits than Avro's has the right structure all the same.
+            // An integer with more digits than Avro allows still has the right structure.
             (Err(error), _) if error.step() == "encode" => {}
             (Err(_), None) => {}
             (result, first) => prop_assert!(false, "{result:?} instead of {first:?}"),
@@ -108,7 +111,7 @@ proptest! {
 }
 
 #[test]
-fn a_string_may_hold_anything_that_leaves_one_split() {
+fn a_string_can_hold_anything_that_leaves_one_split() {
     let fields = [
         item(0, "a", "\"string\"", "string"),
         item(1, "n", "\"int\"", "int"),
@@ -160,7 +163,7 @@ fn the_largest_messages_full_of_quotes_take_no_time() {
             let text = format!(" , '{}{end}", part.repeat(99_000 / part.len()));
             let started = Instant::now();
             let _ = encode(&schema, &message("Test_many", &text));
-            // Quadratic time would be minutes; a debug build on a busy machine is allowed much.
+            // Quadratic time would take minutes; a debug build on a busy machine gets a generous limit.
             assert!(
                 started.elapsed() < Duration::from_secs(20),
                 "{part:?} {end:?}: {:?}",

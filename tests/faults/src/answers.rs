@@ -1,4 +1,4 @@
-//! InfluxDB's bad days: an HTTP proxy that answers in its place what real ones answer, on whole requests.
+//! Failures of InfluxDB: an HTTP proxy that answers write requests in its place, as real servers do.
 
 use std::collections::HashMap;
 use std::io::Read as _;
@@ -24,7 +24,7 @@ use crate::lines;
 pub(crate) enum Mood {
     /// They reach the database.
     Well,
-    /// They get this answer and reach nothing.
+    /// They get this answer and do not reach the database.
     Refuses {
         /// The status.
         status: u16,
@@ -33,31 +33,30 @@ pub(crate) enum Mood {
         /// The message in the answer's JSON.
         message: &'static str,
     },
-    /// Those of more lines than this get 413.
+    /// Requests with more lines than this get 413.
     MostLines(usize),
-    /// They get a proxy's page with 200, and reach nothing.
+    /// They get a proxy's page with status 200 and do not reach the database.
     Page,
-    /// They reach the database, but its answer breaks off.
+    /// They reach the database, but its answer is cut off.
     LosesAnswers,
 }
 
-/// How the database judges a bad point.
+/// How the database reacts to a bad point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Judgement {
-    /// 422, and nothing of the request is stored.
+    /// 422, and nothing in the request is stored.
     Whole,
     /// 400, and the good points are stored.
     Partial,
 }
 
-/// The proxy.
 #[derive(Debug, Clone)]
 pub(crate) struct Answers(Arc<Shared>);
 
 #[derive(Debug)]
 struct Shared {
     mood: Mutex<Mood>,
-    /// Points that the database refuses for ever, by measurement and sequence number.
+    /// Points that the database always refuses, by measurement and sequence number.
     bad: Mutex<HashMap<(String, i64), Judgement>>,
     answered: AtomicU64,
     upstream: String,
@@ -65,7 +64,7 @@ struct Shared {
 }
 
 impl Answers {
-    /// Listens on a free port in front of the database; answers where.
+    /// Listens on a free port in front of the database; returns the address.
     pub(crate) async fn start(upstream: &str) -> Outcome<(Self, SocketAddr)> {
         let answers = Self(Arc::new(Shared {
             mood: Mutex::new(Mood::Well),
@@ -79,22 +78,22 @@ impl Answers {
         Ok((answers, address))
     }
 
-    /// From the next request on.
+    /// Applies from the next request on.
     pub(crate) fn set(&self, mood: Mood) {
         *lock(&self.0.mood) = mood;
     }
 
-    /// Makes a point bad, for ever, as a real database would refuse it again at every retry.
+    /// Makes a point bad permanently, because a real database would refuse it again at every retry.
     pub(crate) fn refuse(&self, measurement: &str, sequence: i64, judgement: Judgement) {
         lock(&self.0.bad).insert((measurement.to_owned(), sequence), judgement);
     }
 
-    /// How many requests got another answer than the database's.
+    /// The number of requests that were not answered by the database.
     pub(crate) fn answered(&self) -> u64 {
         self.0.answered.load(Ordering::Relaxed)
     }
 
-    /// What is wrong with a batch, and what of it is good.
+    /// The error of a batch and the part of it that is good.
     fn judge(&self, body: &[u8]) -> Option<(Judgement, usize, Vec<u8>)> {
         let bad = lock(&self.0.bad);
         let (mut good, mut dropped, mut found) = (Vec::new(), 0, None);
@@ -140,7 +139,7 @@ impl Answers {
     }
 }
 
-/// An answer that breaks off, as when the database dies while it answers.
+/// A truncated answer, as when the database dies while answering.
 fn broken() -> Response {
     let nothing =
         futures::stream::once(async { Err::<Bytes, _>(std::io::Error::other("broken on purpose")) });
@@ -191,7 +190,7 @@ async fn answer(State(answers): State<Answers>, request: Request) -> Response {
             return ([(header::CONTENT_TYPE, "text/html")], page).into_response();
         }
         Mood::LosesAnswers if is_write => {
-            // What the database would refuse it refuses now, too.
+            // Points that the database itself would refuse are refused here, too.
             match answers.judge(&text) {
                 Some((Judgement::Whole, ..)) => {}
                 Some((Judgement::Partial, _, good)) => drop(answers.forward(post(good.into(), false)).await),
@@ -221,7 +220,7 @@ async fn answer(State(answers): State<Answers>, request: Request) -> Response {
 
 fn inflate(body: &[u8]) -> Vec<u8> {
     let mut text = Vec::new();
-    // A body that is not whole is judged by what it holds; the database then says the same of it.
+    // A truncated body is judged by what it contains; the database then does the same.
     let _ = MultiGzDecoder::new(body).read_to_end(&mut text);
     text
 }

@@ -1,5 +1,5 @@
-//! Readers of what the stages wrote to Kafka: every record of the output topics, counted by its name, and every dead
-//! letter. They read only what is committed, from the first offset, whatever groups do.
+//! Reads what the stages write to Kafka: every record in the output topics, identified by its name, and every
+//! dead letter. Reads only committed data, from the first offset, independently of consumer groups.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,18 +12,18 @@ use rdkafka::message::{BorrowedMessage, Headers};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 
 use crate::failure::{Failure, Outcome};
-use crate::ledger::{Letter, Name, Origin, SharedLedger, Stage};
+use crate::ledger::{DeadLetter, Name, Origin, SharedLedger, Stage};
 use stage::lock;
 
-/// How often new partitions are looked for.
+/// The interval for discovering new partitions.
 const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
-/// What the reader needs to know of the topics.
+/// What the reader needs to know about the topics.
 #[derive(Debug, Clone)]
 pub(crate) struct Topics {
     /// The output topics, in the order of the traffic's lines.
     pub(crate) outputs: Vec<String>,
-    /// The dead-letter topics, with whose they are.
+    /// The dead-letter topics and the stages that own them.
     pub(crate) letters: Vec<(String, Stage)>,
 }
 
@@ -31,16 +31,16 @@ pub(crate) struct Topics {
 pub(crate) struct Audit {
     stopped: Arc<AtomicBool>,
     read: Arc<AtomicU64>,
-    anew: Arc<Mutex<Vec<String>>>,
+    recreated: Arc<Mutex<Vec<String>>>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
 impl Audit {
-    /// Starts to read.
+    /// Starts reading.
     pub(crate) fn start(broker: &str, topics: Topics, ledger: SharedLedger) -> Outcome<Self> {
         let consumer: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", broker)
-            // Needed by the client, and never joined: partitions are assigned by hand.
+            // Required by the client, but never joined: partitions are assigned manually.
             .set("group.id", "faults-audit")
             .set("enable.auto.commit", "false")
             .set("auto.offset.reset", "earliest")
@@ -51,7 +51,7 @@ impl Audit {
             .map_err(Failure::kafka("make the reader's consumer"))?;
         let stopped = Arc::new(AtomicBool::new(false));
         let read = Arc::new(AtomicU64::new(0));
-        let anew = Arc::default();
+        let recreated = Arc::default();
         let reader = Reader {
             consumer,
             by_output: topics
@@ -64,29 +64,30 @@ impl Audit {
             ledger,
             assigned: HashSet::new(),
             read: Arc::clone(&read),
-            anew: Arc::clone(&anew),
+            recreated: Arc::clone(&recreated),
         };
         let stop = Arc::clone(&stopped);
         let thread = thread::spawn(move || reader.read_until(&stop));
         Ok(Self {
             stopped,
             read,
-            anew,
+            recreated,
             thread: Some(thread),
         })
     }
 
-    /// Messages read so far.
+    /// The number of messages read so far.
     pub(crate) fn read(&self) -> u64 {
         self.read.load(Ordering::SeqCst)
     }
 }
 
 impl Audit {
-    /// A topic was deleted: what comes under its name is read from its beginning. Returns when the reader knows.
-    pub(crate) async fn begin_anew(&self, topic: &str) {
-        lock(&self.anew).push(topic.to_owned());
-        while !lock(&self.anew).is_empty() {
+    /// A topic was deleted: a new topic with its name is read from its beginning. Returns once the reader
+    /// knows.
+    pub(crate) async fn read_from_beginning(&self, topic: &str) {
+        lock(&self.recreated).push(topic.to_owned());
+        while !lock(&self.recreated).is_empty() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
@@ -108,8 +109,8 @@ struct Reader {
     ledger: SharedLedger,
     assigned: HashSet<(String, i32)>,
     read: Arc<AtomicU64>,
-    /// Topics to be forgotten.
-    anew: Arc<Mutex<Vec<String>>>,
+    /// Topics to forget.
+    recreated: Arc<Mutex<Vec<String>>>,
 }
 
 impl Reader {
@@ -128,12 +129,12 @@ impl Reader {
         }
     }
 
-    /// Gives the partitions of deleted topics back.
+    /// Unassigns the partitions of deleted topics.
     fn forget(&mut self) {
-        let mut anew = lock(&self.anew);
+        let mut recreated = lock(&self.recreated);
         let mut gone = TopicPartitionList::new();
         self.assigned.retain(|(topic, partition)| {
-            let is_gone = anew.contains(topic);
+            let is_gone = recreated.contains(topic);
             if is_gone {
                 gone.add_partition(topic, *partition);
             }
@@ -142,10 +143,10 @@ impl Reader {
         if gone.count() > 0 {
             let _ = self.consumer.incremental_unassign(&gone);
         }
-        anew.clear();
+        recreated.clear();
     }
 
-    /// Takes in partitions that are new.
+    /// Assigns new partitions.
     fn look_again(&mut self) {
         let Ok(metadata) = self.consumer.fetch_metadata(None, Duration::from_secs(5)) else {
             return;
@@ -165,16 +166,16 @@ impl Reader {
         if fresh.count() > 0
             && let Err(error) = self.consumer.incremental_assign(&fresh)
         {
-            lock(&self.ledger).complain(format!("the reader's own: cannot read {fresh:?}: {error}"));
+            lock(&self.ledger).complain(format!("the audit itself cannot read {fresh:?}: {error}"));
         }
     }
 
     fn note(&self, message: &BorrowedMessage<'_>) {
         if let Some(by) = self.by_letters.get(message.topic()) {
-            match self.letter(message, *by) {
-                Some(letter) => lock(&self.ledger).letter(letter),
+            match self.dead_letter(message, *by) {
+                Some(letter) => lock(&self.ledger).dead_letter(letter),
                 None => lock(&self.ledger).complain(format!(
-                    "a dead letter without its headers at {}[{}]@{}",
+                    "a dead letter without headers at {}[{}]@{}",
                     message.topic(),
                     message.partition(),
                     message.offset()
@@ -190,14 +191,14 @@ impl Reader {
         }
     }
 
-    fn letter(&self, message: &BorrowedMessage<'_>, by: Stage) -> Option<Letter> {
+    fn dead_letter(&self, message: &BorrowedMessage<'_>, by: Stage) -> Option<DeadLetter> {
         let headers: HashMap<&str, String> = message
             .headers()?
             .iter()
             .filter_map(|header| Some((header.key, String::from_utf8_lossy(header.value?).into_owned())))
             .collect();
         let topic = headers.get("topic")?;
-        Some(Letter {
+        Some(DeadLetter {
             by,
             origin: Origin {
                 topic: topic.as_str().into(),
@@ -217,7 +218,7 @@ impl Reader {
     }
 }
 
-/// The sequence number of a record: the fifth field of dialect efd, behind three times and a string.
+/// The sequence number of a record: the fifth field in dialect efd, after three times and a string.
 fn sequence(value: &[u8]) -> Option<i64> {
     let [0, _, _, _, _, rest @ ..] = value else {
         return None;
@@ -231,7 +232,7 @@ fn sequence(value: &[u8]) -> Option<i64> {
     long(&mut rest)
 }
 
-/// Avro's `long`: seven bits a byte, the least first, with the sign in the lowest bit.
+/// Avro's `long`: seven bits per byte, least significant first, zigzag-encoded.
 fn long(bytes: &mut &[u8]) -> Option<i64> {
     let (mut value, mut shift) = (0u64, 0);
     loop {

@@ -1,4 +1,4 @@
-//! The checks: when every message has its fate, and whether counts add up while nothing moves.
+//! Checks whether every message has its outcome, and whether counts add up while nothing moves.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,23 +11,25 @@ use crate::replica::Replica;
 use crate::world::{World, group};
 use stage::lock;
 
-/// How long one question to the database may take while it may be away.
+/// The timeout for one query while the database may be unavailable.
 const QUESTION: Duration = Duration::from_secs(4);
-/// Points are looked for this much around the time of a window, as clocks of messages run ahead of a burst.
+/// Points are searched this far around a window's time range, because messages of a burst are timestamped
+/// ahead of the clock.
 const AROUND_MS: i64 = 5_000;
 
-/// The last moment at rest.
+/// The state at the last check at rest.
 #[derive(Debug, Default)]
 pub(crate) struct Remembered {
-    /// Metrics, by replica and how often it had been started.
+    /// Metrics by replica and its number of starts.
     counts: HashMap<(String, u32), (Stage, Counts)>,
-    /// Messages in the ledger.
+    /// The number of messages in the ledger.
     sent: usize,
 }
 
 impl World {
-    /// Waits until the first `upto` messages of the ledger have their fate; says whether that came within `patience`.
-    pub(crate) async fn settle(&self, upto: usize, patience: Duration) -> bool {
+    /// Waits until the first `upto` messages of the ledger have their outcome; returns whether that happened
+    /// within `timeout`.
+    pub(crate) async fn settle(&self, upto: usize, timeout: Duration) -> bool {
         let start = Instant::now();
         loop {
             self.revive();
@@ -37,23 +39,23 @@ impl World {
             if lock(&self.ledger).outstanding(upto) == 0 {
                 return true;
             }
-            if start.elapsed() > patience {
+            if start.elapsed() > timeout {
                 return false;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 
-    /// Starts replicas again that ended by themselves, as Kubernetes would; that they did is a complaint.
+    /// Restarts replicas that exited by themselves, as Kubernetes would, and records a complaint about each.
     fn revive(&self) {
-        // A fault may have ended one, and not started it again yet.
+        // A fault may have killed it and not restarted it yet.
         let at_large = |replica: &&Arc<Replica>| !self.claims.has(&replica.name);
         for replica in self.replicas.iter().filter(at_large) {
             if let Some(status) = replica.ended() {
                 let is_allowed = status.code() == Some(1) && lock(&self.allowed_ends).take(replica.stage);
                 let mut ledger = lock(&self.ledger);
                 if !is_allowed {
-                    ledger.complain(format!("{} ended by itself: {status}", replica.name));
+                    ledger.complain(format!("{} exited by itself: {status}", replica.name));
                 }
                 if let Err(error) = replica.restart() {
                     ledger.complain(stage::chain(&error));
@@ -62,13 +64,13 @@ impl World {
         }
     }
 
-    /// Notes each partition, once a fault, in which messages wait although nothing is broken.
+    /// Records, once per fault, each partition in which messages wait although nothing is broken.
     fn note_overdue(&self) {
         let mut ledger = lock(&self.ledger);
         for ((stage, place), waits) in ledger.overdue(self.stuck_after) {
             if ledger.is_news(format!("{stage:?} {place}")) {
                 ledger.note_stuck(format!(
-                    "{} leaves messages of {place} for {} s in which nothing was broken",
+                    "{} has left messages of {place} unprocessed for {} s although nothing was broken",
                     prefix(stage),
                     waits.as_secs()
                 ));
@@ -76,7 +78,8 @@ impl World {
         }
     }
 
-    /// Looks once for what the first `upto` messages still wait for; says whether all of it could be looked at.
+    /// Looks once for what the first `upto` messages still wait for; returns whether everything could be
+    /// checked.
     async fn look(&self, upto: usize) -> bool {
         let mut is_seen = true;
         let (spans, waits) = {
@@ -85,7 +88,7 @@ impl World {
             (ledger.spans(upto), ledger.waits_for_a_commit(upto))
         };
         for span in spans {
-            // A database that is away is asked again in the next round.
+            // If the database is unavailable, it is queried again in the next round.
             is_seen &= self.read_points(span, None, QUESTION).await.is_ok();
         }
         if waits {
@@ -99,14 +102,14 @@ impl World {
         is_seen
     }
 
-    /// Notes all points of a span in the ledger, which finds those that should not be; answers how many there are.
+    /// Records all points of a time span in the ledger, which detects unexpected ones; returns their number.
     pub(crate) async fn read_points(
         &self,
         span: (i64, i64),
         measurement: Option<&str>,
-        patience: Duration,
+        timeout: Duration,
     ) -> Outcome<usize> {
-        let points = self.database.points(span, measurement, patience).await?;
+        let points = self.database.points(span, measurement, timeout).await?;
         let mut ledger = lock(&self.ledger);
         for point in &points {
             let line = self
@@ -119,17 +122,18 @@ impl World {
         Ok(points.len())
     }
 
-    /// Lets the traffic rest, waits for the last messages, and then compares every count; complaints go to the ledger.
+    /// Pauses the traffic, waits for the last messages, and compares every count; complaints go to the
+    /// ledger.
     pub(crate) async fn check_at_rest(&self, since_ms: i64, remembered: &mut Remembered) -> Outcome<bool> {
         self.traffic.set_paused(true);
         let upto = lock(&self.ledger).len();
         let settled = self.settle(upto, Duration::from_secs(60)).await;
         if !settled {
             let given_up = lock(&self.ledger).give_up(upto);
-            lock(&self.ledger).complain(format!("{given_up} messages are not waited for any longer"));
+            lock(&self.ledger).complain(format!("{given_up} messages were given up"));
         }
         let now_ms = stage::unix_micros() / 1_000;
-        // All points of the window, not only those that were waited for: a second one would show.
+        // All points of the window, not only the awaited ones, so that duplicates are detected.
         self.read_points(
             (since_ms - AROUND_MS, now_ms + AROUND_MS),
             None,
@@ -154,7 +158,7 @@ impl World {
                     Ok(counts) => counts.add_up(replica.stage).map(|()| counts),
                     Err(error) => Err(stage::chain(&error)),
                 };
-                // The gauge of what is in flight is set once a second.
+                // The gauge of messages in flight is updated once a second.
                 if found.is_ok() || Instant::now() > deadline {
                     break found;
                 }
@@ -173,8 +177,8 @@ impl World {
         *remembered = now;
     }
 
-    /// Where nobody was started or lost a partition since the last rest, the stages have together taken each message once:
-    /// saltransform what was sent, influxsink what saltransform produced.
+    /// If nothing was started and no partition was lost since the last check at rest, the stages together
+    /// have consumed each message once: saltransform what was sent, influxsink what saltransform produced.
     fn check_growth(&self, before: &Remembered, now: &Remembered) {
         let rebalances = |counts: &Counts| counts.get("kafka_rebalances_total");
         let is_same = now.counts.len() == self.replicas.len()
@@ -204,7 +208,7 @@ impl World {
             }
         }
         let produced = grown(Stage::Transform, "saltransform_produced_total");
-        for (who, taken, due) in [
+        for (name, taken, due) in [
             (
                 "saltransform",
                 grown(Stage::Transform, "saltransform_consumed_total"),
@@ -218,7 +222,7 @@ impl World {
         ] {
             if taken != due {
                 ledger.complain(format!(
-                    "the replicas of {who} took {taken} messages, due are {due}"
+                    "the replicas of {name} consumed {taken} messages, expected {due}"
                 ));
             }
         }

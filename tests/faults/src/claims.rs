@@ -1,4 +1,4 @@
-//! Who is being hit: two faults at the same time never take the same process.
+//! Which processes are being hit: two concurrent faults never take the same process.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use stage::lock;
 
-/// The names of all processes that faults have taken.
+/// The names of all processes that faults have claimed.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Claims(Arc<Mutex<HashSet<String>>>);
 
-/// A process that is one fault's alone until this is dropped.
+/// A process that belongs to one fault until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Claim {
     claims: Claims,
@@ -18,7 +18,7 @@ pub(crate) struct Claim {
 }
 
 impl Claims {
-    /// Takes what nobody has.
+    /// Claims a process if it is free.
     pub(crate) fn take(&self, name: &str) -> Option<Claim> {
         let is_free = lock(&self.0).insert(name.to_owned());
         is_free.then(|| Claim {
@@ -27,7 +27,7 @@ impl Claims {
         })
     }
 
-    /// Takes the first of these that nobody has, and waits while there is none.
+    /// Claims the first of these that is free; waits while none is.
     pub(crate) async fn take_one_of(&self, names: &[String]) -> Claim {
         loop {
             if let Some(claim) = names.iter().find_map(|name| self.take(name)) {
@@ -37,7 +37,7 @@ impl Claims {
         }
     }
 
-    /// Whether a fault has it.
+    /// Whether a fault has claimed it.
     pub(crate) fn has(&self, name: &str) -> bool {
         lock(&self.0).contains(name)
     }
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn nobody_takes_what_another_has() {
+    async fn a_claimed_process_is_not_claimed_again() {
         let claims = Claims::default();
         let names = ["a".to_owned(), "b".to_owned()];
         let first = claims.take_one_of(&names).await;

@@ -1,4 +1,4 @@
-//! The judge: InfluxDB itself, asked in Flux past every proxy, for the sequence number of every point.
+//! InfluxDB as the judge: queried with Flux, bypassing all proxies, for the sequence number of every point.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use serde_json::json;
 
 use crate::failure::{Failure, Outcome};
 
-/// The field that holds a SAL message's sequence number.
+/// The field with a SAL message's sequence number.
 const SEQUENCE: &str = "sal_sequence";
 
-/// A point, by what tells it from all others.
+/// A point, by what identifies it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Point {
     pub(crate) measurement: String,
@@ -27,7 +27,7 @@ pub(crate) struct Database {
 }
 
 impl Database {
-    /// For one bucket.
+    /// A client for one bucket.
     pub(crate) fn new(url: &str, org: &str, bucket: &str, token: &str) -> Outcome<Self> {
         let client = reqwest::Client::builder().no_proxy();
         Ok(Self {
@@ -38,12 +38,12 @@ impl Database {
         })
     }
 
-    /// The points of all measurements in a span of milliseconds, both ends included; or of one measurement.
+    /// The points in a span of milliseconds (both ends included), of all measurements or of one.
     pub(crate) async fn points(
         &self,
         (from_ms, to_ms): (i64, i64),
         measurement: Option<&str>,
-        patience: Duration,
+        timeout: Duration,
     ) -> Outcome<Vec<Point>> {
         let only = measurement.map_or_else(String::new, |name| format!(" and r._measurement == {name:?}"));
         let flux = format!(
@@ -57,7 +57,7 @@ impl Database {
         let request = self
             .http
             .post(&self.url)
-            .timeout(patience)
+            .timeout(timeout)
             .header("Authorization", format!("Token {}", self.token))
             .header("Accept", "application/csv")
             .json(&json!({"query": flux, "dialect": {"annotations": [], "header": true}}));
@@ -79,7 +79,7 @@ impl Database {
     }
 }
 
-/// Reads the CSV of tables, each with a header of its own. None of our values holds a comma.
+/// Parses CSV tables, each with its own header. None of our values contains a comma.
 fn parse(csv: &str) -> Option<Vec<Point>> {
     let mut points = Vec::new();
     let mut columns: Option<[usize; 3]> = None;
@@ -104,7 +104,7 @@ fn parse(csv: &str) -> Option<Vec<Point>> {
     Some(points)
 }
 
-/// Milliseconds since 1970 of `2026-11-21T17:03:05.25Z`.
+/// Milliseconds since 1970 of a time such as `2026-11-21T17:03:05.25Z`.
 fn millis(time: &str) -> Option<i64> {
     let (date, clock) = time.strip_suffix('Z')?.split_once('T')?;
     let mut date = date.splitn(3, '-').map(|part| part.parse::<i64>().ok());
@@ -113,7 +113,7 @@ fn millis(time: &str) -> Option<i64> {
     let mut clock = clock.splitn(3, ':').map(|part| part.parse::<i64>().ok());
     let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next()??);
     let fraction: i64 = format!("{fraction:0<3}").get(..3)?.parse().ok()?;
-    // Days since 1970-01-01: years begin in March here, so that the leap day is their last.
+    // Days since 1970-01-01: years start in March here, so that the leap day is their last day.
     let (year, month) = if month > 2 {
         (year, month - 3)
     } else {

@@ -1,8 +1,8 @@
-//! Why a run cannot go on. What the stages under test do wrong is no failure of the run: that is in its report.
+//! Why a run cannot continue. Errors of the stages under test are not failures of the run: they are reported.
 
 use rdkafka::error::KafkaError;
 
-/// The harness itself, or a service that it needs, does not do what it must.
+/// The harness itself, or a service that it needs, does not work.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     /// A file or a process.
@@ -10,7 +10,7 @@ pub(crate) enum Failure {
     Io {
         /// What was tried.
         doing: String,
-        /// Why not.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
@@ -19,7 +19,7 @@ pub(crate) enum Failure {
     Kafka {
         /// What was tried.
         doing: String,
-        /// Why not.
+        /// The cause.
         #[source]
         source: KafkaError,
     },
@@ -28,49 +28,49 @@ pub(crate) enum Failure {
     Http {
         /// What was tried.
         doing: String,
-        /// Why not.
+        /// The cause.
         #[source]
         source: reqwest::Error,
     },
-    /// Something that had to come did not.
+    /// Something expected did not happen.
     #[error("{what}: not within {seconds} s; {state}")]
     Late {
         /// What was waited for.
         what: String,
-        /// How long.
+        /// For how long.
         seconds: u64,
-        /// What was there instead.
+        /// The last state.
         state: String,
     },
-    /// Anything else that was not expected, in words.
+    /// Any other unexpected situation, as text.
     #[error("{0}")]
     Unexpected(String),
 }
 
-/// What most functions here answer.
+/// The result of most functions here.
 pub(crate) type Outcome<T> = Result<T, Failure>;
 
 impl Failure {
-    /// An `io::Error` with what was tried.
+    /// Wraps an `io::Error` with what was tried.
     pub(crate) fn io(doing: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let doing = doing.into();
         move |source| Self::Io { doing, source }
     }
 
-    /// A `KafkaError` with what was tried.
+    /// Wraps a `KafkaError` with what was tried.
     pub(crate) fn kafka(doing: impl Into<String>) -> impl FnOnce(KafkaError) -> Self {
         let doing = doing.into();
         move |source| Self::Kafka { doing, source }
     }
 
-    /// A `reqwest::Error` with what was tried.
+    /// Wraps a `reqwest::Error` with what was tried.
     pub(crate) fn http(doing: impl Into<String>) -> impl FnOnce(reqwest::Error) -> Self {
         let doing = doing.into();
         move |source| Self::Http { doing, source }
     }
 }
 
-/// Waits until `get` gives something, asking five times a second; its last error says how far it came.
+/// Waits until `get` returns a value, trying five times a second; its last error is reported.
 pub(crate) async fn until<T, F: Future<Output = Result<T, String>>>(
     what: &str,
     seconds: u64,

@@ -1,4 +1,5 @@
-//! A server of the harness in front of a service, which answers some requests in the service's place.
+//! An HTTP server of the harness in front of a service; it answers some requests itself and forwards the
+//! others.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -7,13 +8,14 @@ use tokio::net::TcpListener;
 
 use crate::failure::{Failure, Outcome};
 
-/// The client with which it passes on what it does not answer itself.
+/// The client that forwards requests.
 pub(crate) fn http_client() -> Outcome<reqwest::Client> {
     let client = reqwest::Client::builder().no_proxy().build();
     client.map_err(Failure::http("make an HTTP client"))
 }
 
-/// Serves on a free loopback port until the harness ends; answers where. `clients` says whose, for an error.
+/// Serves on a free loopback port until the harness ends; returns the address. `clients` names the clients,
+/// for errors.
 pub(crate) async fn serve(app: Router, clients: &str) -> Outcome<SocketAddr> {
     let doing = || format!("listen for {clients}");
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))

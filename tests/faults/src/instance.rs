@@ -1,4 +1,4 @@
-//! The real services: where `scripts/services` started them, their processes, and how a dead one is started again.
+//! The real services: where `scripts/services` started them, their processes, and how to restart a dead one.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -16,7 +16,7 @@ pub(crate) struct Instance {
     values: HashMap<String, String>,
 }
 
-/// The note that `scripts/services` keeps of a process.
+/// The state that `scripts/services` keeps about a process.
 #[derive(Debug, Deserialize)]
 struct Note {
     pid: u32,
@@ -44,7 +44,7 @@ impl Instance {
         })
     }
 
-    /// The addresses of a value that holds several.
+    /// The addresses in a value that holds several.
     pub(crate) fn addresses(&self, key: &str) -> Outcome<Vec<std::net::SocketAddr>> {
         let addresses = self.get(key)?.split(',').map(str::parse);
         addresses
@@ -66,7 +66,7 @@ impl Instance {
         send(note.pid, signal)
     }
 
-    /// Starts a dead service again on its port and with its data; returns when the process is there, ready or not.
+    /// Restarts a dead service on its port and with its data; returns once the process exists, ready or not.
     pub(crate) fn restart(&self, service: &str) -> Outcome<()> {
         let name = self.folder.file_name().unwrap_or_default();
         let status = std::process::Command::new(root().join("scripts/services"))
@@ -85,7 +85,7 @@ impl Instance {
     }
 }
 
-/// The repository.
+/// The root of the repository.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }

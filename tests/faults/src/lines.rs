@@ -1,6 +1,6 @@
-//! As much of the line protocol as it takes to know a line's point, apart from the encoder that is under test.
+//! As much of line protocol as is needed to identify a line's point; independent of the encoder under test.
 
-/// The lines of a batch, each with its line end. A line end in a quoted string is none.
+/// The lines of a batch, including their line ends. A line end within a quoted string does not count.
 pub(crate) fn split(batch: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = batch;
     std::iter::from_fn(move || {

@@ -1,5 +1,5 @@
-//! The faults' table of contents: a real cluster is started by `scripts/services`, broken here again and again while data
-//! flows, and every record is accounted for.
+//! The fault harness: `scripts/services` starts a real cluster, which is broken here again and again while
+//! data flows, and every record is accounted for.
 //!
 //! ```text
 //!  traffic ──▶ Kafka ──▶ saltransform ×2 ──▶ Kafka ──▶ influxsink ×2 ──▶ InfluxDB
@@ -17,7 +17,6 @@ mod claims;
 mod cluster;
 mod config;
 mod database;
-mod deck;
 mod failure;
 mod faults;
 mod in_front;
@@ -31,6 +30,7 @@ mod registry_answers;
 mod replica;
 mod report;
 mod run;
+mod schedule;
 mod sender;
 mod signal;
 mod stuck;
@@ -48,7 +48,7 @@ use crate::config::Args;
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
-    // Dropped in the middle, a run ends the processes that it started.
+    // If it is dropped early, a run ends the processes that it started.
     let report = tokio::select! {
         report = run::run(&args) => report,
         () = wait_for_signal() => Err(failure::Failure::Unexpected("ended by a signal".to_owned())),

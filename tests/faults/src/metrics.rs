@@ -1,4 +1,4 @@
-//! What a stage's `/metrics` says, and whether its counts add up.
+//! Parses a stage's `/metrics` and checks whether its counts add up.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::ledger::Stage;
 pub(crate) struct Counts(BTreeMap<String, f64>);
 
 impl Counts {
-    /// Asks a process on its port of this machine.
+    /// Queries a process on a local port.
     pub(crate) async fn of(http: &reqwest::Client, port: u16) -> Outcome<Self> {
         let doing = || format!("ask port {port} for metrics");
         let request = http
@@ -34,13 +34,14 @@ impl Counts {
         Self(counts)
     }
 
-    /// A counter or gauge; 0 if it has not been touched yet.
+    /// A counter or gauge; 0 if it does not exist yet.
     pub(crate) fn get(&self, name: &str) -> i64 {
         self.0.get(name).map_or(0, |value| *value as i64)
     }
 
-    /// consumed = produced (or written) + dead-lettered + skipped + in flight, since the process started. What a rebalance took
-    /// away unfinished (`released`) was consumed or not, so that it widens the equation to a range.
+    /// consumed = produced (or written) + dead-lettered + skipped + in flight, since the process started.
+    /// Messages that a rebalance took away unfinished (`released`) may or may not have been consumed, which
+    /// turns the equation into a range.
     pub(crate) fn add_up(&self, stage: Stage) -> Result<(), String> {
         let prefix = prefix(stage);
         let done = match stage {
@@ -63,7 +64,7 @@ impl Counts {
     }
 }
 
-/// What a stage's own metrics begin with.
+/// The prefix of a stage's own metrics.
 pub(crate) fn prefix(stage: Stage) -> &'static str {
     match stage {
         Stage::Transform => "saltransform",

@@ -1,4 +1,5 @@
-//! The network between the stages and everything else: a loopback proxy for each upstream, slow or cut on request.
+//! The network between the stages and everything else: a loopback proxy for each upstream, slowed down or cut
+//! on request.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -14,20 +15,20 @@ use crate::failure::{Failure, Outcome};
 /// What a link does with bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Link {
-    /// Passes them on.
+    /// Forwards them.
     Open,
-    /// Passes them on late: each piece of at most 16 KiB, in each direction, waits this long. This bounds the rate too.
+    /// Forwards them with a delay: each piece of at most 16 KiB, in each direction, waits this long. This
+    /// also limits the rate.
     Slow(Duration),
-    /// Passes nothing on and closes nothing: the other side is silent, as behind a cable that was pulled.
+    /// Forwards nothing and closes nothing: the other side is silent, as with an unplugged cable.
     Silent,
-    /// Closes every connection, and each new one at once.
+    /// Closes every connection, and each new one immediately.
     Torn,
 }
 
-/// One proxy.
 #[derive(Debug)]
 pub(crate) struct Proxy {
-    /// Where clients connect.
+    /// The address for clients.
     pub(crate) front: SocketAddr,
     link: Arc<watch::Sender<Link>>,
 }
@@ -43,7 +44,7 @@ impl Proxy {
         let links = Arc::clone(&link);
         tokio::spawn(async move {
             loop {
-                // An accept can fail for want of files; the next one may not.
+                // Accepting can fail for lack of file descriptors; the next attempt may succeed.
                 if let Ok((client, _)) = listener.accept().await
                     && *links.borrow() != Link::Torn
                 {
@@ -54,13 +55,13 @@ impl Proxy {
         Ok(Self { front, link })
     }
 
-    /// From now on, connections that exist included.
+    /// Applies from now on, also to existing connections.
     pub(crate) fn set(&self, link: Link) {
         self.link.send_replace(link);
     }
 }
 
-/// Connects one client. When either side ends, or the link is torn, both ends are dropped.
+/// Connects one client. When either side ends or the link is cut, both are dropped.
 async fn serve(client: TcpStream, upstream: SocketAddr, link: watch::Receiver<Link>) {
     let Ok(server) = TcpStream::connect(upstream).await else {
         return;

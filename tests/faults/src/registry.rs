@@ -1,7 +1,8 @@
-//! The harness's own hands on the schema registry, and its memory of what it did there.
+//! The harness's own access to the schema registry, and a record of what it did there.
 //!
-//! The registry of the tests keeps its schemas in memory alone. After a kill, everything that was done is done again in the same
-//! order, which gives the same ids, before the stages can reach it: to them it was away and came back with its data.
+//! The registry in these tests keeps its schemas only in memory. After a kill, every action is repeated in
+//! the same order, which gives the same ids, before the stages can reach it: to them it was unavailable and
+//! came back with its data.
 
 use std::sync::Mutex;
 use std::time::Duration;
@@ -11,7 +12,7 @@ use stage::lock;
 
 use crate::failure::{Failure, Outcome, until};
 
-/// One thing that was done.
+/// One action.
 #[derive(Debug, Clone)]
 enum Deed {
     Register {
@@ -28,7 +29,7 @@ enum Deed {
     },
 }
 
-/// A client of the registry that remembers.
+/// A registry client that records its actions.
 #[derive(Debug)]
 pub(crate) struct RegistryLog {
     http: reqwest::Client,
@@ -37,7 +38,7 @@ pub(crate) struct RegistryLog {
 }
 
 impl RegistryLog {
-    /// For a registry that holds nothing yet.
+    /// For an empty registry.
     pub(crate) fn new(url: &str) -> Outcome<Self> {
         let client = reqwest::Client::builder()
             .timeout(Duration::from_secs(5))
@@ -79,7 +80,7 @@ impl RegistryLog {
         self.put_level(subject, level).await
     }
 
-    /// After a restart: waits until the registry answers, and does everything again.
+    /// After a restart: waits until the registry answers and repeats all actions.
     pub(crate) async fn restore(&self) -> Outcome<()> {
         until("the registry answers", 30, || async {
             let answer = self.http.get(format!("{}/subjects", self.url)).send().await;
@@ -93,7 +94,7 @@ impl RegistryLog {
                     let now = self.post_schema(&subject, &schema).await?;
                     if now != Some(id) {
                         return Err(Failure::Unexpected(format!(
-                            "the restarted registry gives {subject} id {now:?}, before it was {id}"
+                            "the restarted registry gives {subject} id {now:?}, it was {id} before"
                         )));
                     }
                 }

@@ -1,5 +1,5 @@
-//! The registry's bad days: an HTTP proxy that answers in its place what a lagging replica answers, or one that has lost its
-//! data and given its ids to other schemas.
+//! Failures of the registry: an HTTP proxy that answers in its place like a lagging replica, or like a
+//! registry that has lost its data and assigned its ids to other schemas.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,18 +15,17 @@ use stage::lock;
 use crate::failure::Outcome;
 use crate::in_front;
 
-/// What becomes of questions about schemas.
+/// What happens to requests for schemas.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum RegistryMood {
     /// They reach the registry.
     Well,
-    /// It knows no id and no subject yet.
+    /// The registry does not know any id or subject yet.
     Lags,
-    /// Each id is the next one's schema, of so many.
+    /// Each id returns the schema of the next id, modulo this number.
     Forgets(u64),
 }
 
-/// The proxy.
 #[derive(Debug, Clone)]
 pub(crate) struct RegistryAnswers(Arc<Shared>);
 
@@ -39,7 +38,7 @@ struct Shared {
 }
 
 impl RegistryAnswers {
-    /// Listens on a free port in front of the registry; answers where.
+    /// Listens on a free port in front of the registry; returns the address.
     pub(crate) async fn start(upstream: &str) -> Outcome<(Self, SocketAddr)> {
         let answers = Self(Arc::new(Shared {
             mood: Mutex::new(RegistryMood::Well),
@@ -52,12 +51,12 @@ impl RegistryAnswers {
         Ok((answers, address))
     }
 
-    /// From the next request on.
+    /// Applies from the next request on.
     pub(crate) fn set(&self, mood: RegistryMood) {
         *lock(&self.0.mood) = mood;
     }
 
-    /// How many requests got another answer than the registry's.
+    /// The number of requests that were not answered by the registry.
     pub(crate) fn answered(&self) -> u64 {
         self.0.answered.load(Ordering::Relaxed)
     }
@@ -110,7 +109,7 @@ async fn answer(State(answers): State<RegistryAnswers>, request: Request) -> Res
         .unwrap_or_else(|_| StatusCode::BAD_GATEWAY.into_response())
 }
 
-/// What a registry says that does not know what is asked for.
+/// The answer of a registry that does not know what is requested.
 fn unknown(path: &str) -> Option<Response> {
     let (code, message) = if path.starts_with("/schemas/ids/") {
         (40403, "Schema not found")
@@ -124,7 +123,7 @@ fn unknown(path: &str) -> Option<Response> {
     Some((StatusCode::NOT_FOUND, content, body).into_response())
 }
 
-/// The path that asks for the next id, where it asks for one.
+/// The path with the next id, if it contains an id.
 fn of_another(path: &str, ids: u64) -> String {
     const BY_ID: &str = "/schemas/ids/";
     let Some(rest) = path.strip_prefix(BY_ID) else {
@@ -143,7 +142,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_becomes_the_next() {
+    fn an_id_becomes_the_next_one() {
         assert_eq!(of_another("/schemas/ids/1", 3), "/schemas/ids/2");
         assert_eq!(
             of_another("/schemas/ids/3?subject=x", 3),

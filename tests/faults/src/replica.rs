@@ -1,4 +1,4 @@
-//! The stages under test, each replica as its own process: the binaries as they are built, started as an operator would.
+//! The stages under test, each replica as its own process, started as an operator would.
 
 use std::fs::File;
 use std::net::{Ipv4Addr, TcpListener};
@@ -24,7 +24,7 @@ pub(crate) struct Recipe {
     pub(crate) logs: PathBuf,
 }
 
-/// One process of a stage, or its place while it is dead.
+/// One process of a stage, or its slot while it is down.
 #[derive(Debug)]
 pub(crate) struct Replica {
     pub(crate) stage: Stage,
@@ -37,23 +37,23 @@ pub(crate) struct Replica {
 struct State {
     port: u16,
     child: Child,
-    /// How often it was started.
+    /// The number of starts.
     starts: u32,
 }
 
-/// How a process ended that was told to.
+/// How a process ended that was asked to.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) status: ExitStatus,
-    /// Whether that came before [`STOP_WITHIN`]; it was killed then.
+    /// Whether it ended before [`STOP_WITHIN`]; otherwise it was killed.
     pub(crate) in_time: bool,
 }
 
-/// The stages' own `--drain-timeout`, 20 s, and what a busy machine needs for the rest of an end.
+/// The stages' own `--drain-timeout`, 20 s, plus what a busy machine needs for the rest of the shutdown.
 pub(crate) const STOP_WITHIN: Duration = Duration::from_secs(30);
 
 impl Replica {
-    /// Starts the replica of that number.
+    /// Starts the replica with this number.
     pub(crate) fn start(recipe: &Recipe, number: usize) -> Outcome<Self> {
         let binary = recipe.binary.file_name().unwrap_or_default().to_string_lossy();
         let name = format!("{binary}-{number}");
@@ -71,7 +71,7 @@ impl Replica {
         })
     }
 
-    /// SIGKILL, as the kernel's out-of-memory killer does it: nothing is flushed, no group is left.
+    /// SIGKILL, like the kernel's out-of-memory killer: nothing is flushed and no group is left.
     pub(crate) fn kill(&self) -> Outcome<()> {
         let doing = || format!("kill {}", self.name);
         let child = &mut lock(&self.state).child;
@@ -79,12 +79,12 @@ impl Replica {
         child.wait().map(drop).map_err(Failure::io(doing()))
     }
 
-    /// Starts it again after its end.
+    /// Restarts it after its end.
     pub(crate) fn restart(&self) -> Outcome<()> {
         self.restart_as(&self.recipe)
     }
 
-    /// Starts it again after its end, from another recipe this time.
+    /// Restarts it after its end with another recipe.
     pub(crate) fn restart_as(&self, recipe: &Recipe) -> Outcome<()> {
         let port = free_port()?;
         let child = spawn(recipe, &self.name, port)?;
@@ -100,7 +100,7 @@ impl Replica {
         send(lock(&self.state).child.id(), signal)
     }
 
-    /// SIGTERM, as Kubernetes does it; waits for the end, and kills it if that does not come.
+    /// SIGTERM, as sent by Kubernetes; waits for the end and kills the process if it takes too long.
     pub(crate) async fn terminate(&self) -> Outcome<Ended> {
         self.signal(Signal::Terminate)?;
         let start = Instant::now();
@@ -121,24 +121,23 @@ impl Replica {
         }
     }
 
-    /// Whether it ended by itself, and how.
+    /// Its exit status, if it exited by itself.
     pub(crate) fn ended(&self) -> Option<ExitStatus> {
         lock(&self.state).child.try_wait().ok().flatten()
     }
 
-    /// How often it was started.
+    /// The number of starts.
     pub(crate) fn starts(&self) -> u32 {
         lock(&self.state).starts
     }
 
-    /// Its metrics.
     pub(crate) async fn counts(&self, http: &reqwest::Client) -> Outcome<Counts> {
         let port = lock(&self.state).port;
         Counts::of(http, port).await
     }
 
-    /// What it answers on a path such as `/ready`: the status and the text.
-    pub(crate) async fn says(&self, http: &reqwest::Client, path: &str) -> Result<(u16, String), String> {
+    /// Its answer on a path such as `/ready`: status and text.
+    pub(crate) async fn answer(&self, http: &reqwest::Client, path: &str) -> Result<(u16, String), String> {
         let url = format!("http://127.0.0.1:{}{path}", lock(&self.state).port);
         let answer = http.get(&url).timeout(Duration::from_secs(3)).send().await;
         let answer = answer.map_err(|error| stage::chain(&error))?;
@@ -146,10 +145,10 @@ impl Replica {
         Ok((status, answer.text().await.unwrap_or_default()))
     }
 
-    /// Waits until `/ready` says 200.
+    /// Waits until `/ready` answers 200.
     pub(crate) async fn wait_ready(&self, http: &reqwest::Client, seconds: u64) -> Outcome<()> {
         until(&format!("{} is ready", self.name), seconds, || async {
-            match self.says(http, "/ready").await? {
+            match self.answer(http, "/ready").await? {
                 (200, _) => Ok(()),
                 (_, text) => Err(text),
             }
@@ -160,7 +159,7 @@ impl Replica {
 
 impl Drop for Replica {
     fn drop(&mut self) {
-        // A failed run may leave it stopped: SIGKILL ends a stopped process too.
+        // A failed run may leave it stopped: SIGKILL also ends a stopped process.
         let child = &mut lock(&self.state).child;
         let _ = child.kill();
         let _ = child.wait();
@@ -185,12 +184,12 @@ fn spawn(recipe: &Recipe, name: &str, port: u16) -> Outcome<Child> {
         .stdout(log)
         .stderr(errors);
     command.spawn().map_err(Failure::io(format!(
-        "start {} (`cargo build --workspace --bins` makes it)",
+        "start {} (built by `cargo build --workspace --bins`)",
         recipe.binary.display()
     )))
 }
 
-/// A port that nobody has now.
+/// A port that is free at the moment.
 fn free_port() -> Outcome<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).and_then(|listener| listener.local_addr());
     Ok(listener.map_err(Failure::io("find a free port"))?.port())

@@ -1,4 +1,4 @@
-//! What was measured: the table, the one line that counts, and the files that keep both.
+//! The measurements: the table, the summary line, and the files that contain both.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::ledger::{Due, Entry};
 use crate::world::World;
 use stage::lock;
 
-/// The marks in the Markdown file, between which the table goes.
+/// The markers in the Markdown file between which the table is placed.
 fn marks(exactly_once: bool) -> [String; 2] {
     let which = if exactly_once {
         "measured exactly once"
@@ -24,21 +24,20 @@ fn marks(exactly_once: bool) -> [String; 2] {
     ["begin", "end"].map(|which_end| format!("<!-- {which}: {which_end} -->"))
 }
 
-/// One fault.
 #[derive(Debug)]
 pub(crate) struct Measured {
     pub(crate) kind: Kind,
-    /// What was sent in it has this number in the ledger.
+    /// The ledger's number of the window in which it happened.
     pub(crate) window: usize,
     pub(crate) victim: String,
-    /// The faults that it consisted of, where it was several.
+    /// The faults that it consisted of, if there were several.
     pub(crate) parts: Vec<Kind>,
     pub(crate) lasted: Duration,
-    /// From its end until everything sent before that had its fate; none if that did not come.
+    /// The time from its end until everything sent before had its outcome; `None` if that did not happen.
     pub(crate) recovered: Option<Duration>,
-    /// From its end until every copy of every partition was in step as well.
+    /// The time from its end until all replicas of every partition were in sync as well.
     pub(crate) healed: Duration,
-    /// From its beginning to the end of the check at rest.
+    /// The time from its beginning to the end of the check at rest.
     pub(crate) took: Duration,
     pub(crate) complaints: Vec<String>,
     pub(crate) stuck: Vec<String>,
@@ -48,28 +47,28 @@ pub(crate) struct Measured {
 #[derive(Debug)]
 pub(crate) struct Report {
     measured: Vec<Measured>,
-    /// What was sent outside of any fault's window is number 0.
+    /// Window 0 has what was sent outside of any fault.
     tallies: Vec<Tally>,
     repeated_letters: u64,
     stuck: Vec<String>,
     complaints: Vec<String>,
-    /// All of them, those not kept in words included.
+    /// The number of all complaints, including those not kept as text.
     complained: usize,
     took: Duration,
     command: String,
     exactly_once: bool,
 }
 
-/// What became of the messages of a window, or of several.
+/// The outcomes of the messages in a window, or in several.
 #[derive(Debug, Default, Clone)]
 struct Tally {
     sent: u64,
     arrived: u64,
     dead: u64,
     skipped: u64,
-    /// Deleted by retention before their stage had read them.
+    /// Deleted by retention before their stage read them.
     taken: u64,
-    /// Without a point of their own, as another message of the same time has it.
+    /// Without their own point, because another message with the same time has it.
     overwritten: u64,
     lost: u64,
     duplicated: u64,
@@ -78,7 +77,7 @@ struct Tally {
 }
 
 impl Measured {
-    /// For the progress on the screen.
+    /// For the progress output.
     pub(crate) fn line(&self) -> String {
         let recovered = self.recovered.map_or("NOT RECOVERED".to_owned(), |time| {
             format!("back after {:5.1} s", time.as_secs_f64())
@@ -161,13 +160,13 @@ impl Report {
         }
     }
 
-    /// Whether nothing was lost, nothing is there twice, nobody stood still, and nobody complained.
+    /// Whether nothing was lost, duplicated or stuck, and there were no complaints.
     pub(crate) fn is_clean(&self) -> bool {
         let all = self.all();
         all.lost == 0 && all.duplicated == 0 && self.stuck.is_empty() && self.complained == 0
     }
 
-    /// Prints the account, and writes the files that were asked for.
+    /// Prints the account and writes the requested files.
     pub(crate) fn write(&self, args: &Args) -> Outcome<()> {
         println!("\n{}", self.table());
         for stuck in &self.stuck {
@@ -202,7 +201,7 @@ impl Report {
         Kind::value_variants().iter().copied().filter(happened).collect()
     }
 
-    /// The line that counts.
+    /// The summary line.
     fn verdict(&self) -> String {
         let all = self.all();
         format!(

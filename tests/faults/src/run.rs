@@ -1,4 +1,5 @@
-//! The run: one fault after the other, each followed by the recovery and by a check at rest; at the end, all of the database.
+//! A run: one fault after the other, each followed by the recovery and a check at rest; at the end, the whole
+//! database.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,19 +11,19 @@ use stage::lock;
 
 use crate::check::Remembered;
 use crate::config::Args;
-use crate::deck::deck;
 use crate::failure::Outcome;
 use crate::faults::{Injection, Kind, inject};
 use crate::report::{Measured, Report};
+use crate::schedule::schedule;
 use crate::world::World;
 
-/// How long a recovery may take before it counts as a stall and the run goes on.
+/// How long a recovery may take before it counts as a stall and the run continues.
 const RECOVERY: Duration = Duration::from_secs(90);
-/// Complaints about one fault that are shown while the run goes on.
+/// The number of complaints about one fault that are shown during the run.
 const SHOWN: usize = 6;
 /// How long the last messages may take.
 const LAST: Duration = Duration::from_secs(180);
-/// What an hour's error of a clock, and a bit more, is in milliseconds.
+/// The range of a clock that is off by an hour, with a margin, in milliseconds.
 const HOUR_MS: i64 = 3_700_000;
 
 /// Runs all faults; an error is the harness's own.
@@ -30,15 +31,18 @@ pub(crate) async fn run(args: &Args) -> Outcome<Report> {
     let start = Instant::now();
     let start_ms = stage::unix_micros() / 1_000;
     let world = Arc::new(World::start(args).await?);
-    println!("everything runs after {:.0} s", start.elapsed().as_secs_f64());
+    println!(
+        "everything is running after {:.0} s",
+        start.elapsed().as_secs_f64()
+    );
     let mut remembered = Remembered::default();
     tokio::time::sleep(Duration::from_secs(3)).await;
     world.check_at_rest(start_ms, &mut remembered).await?;
 
     let mut measured = Vec::new();
     let mut random = Xoshiro256PlusPlus::seed_from_u64(args.seed);
-    let deck = deck(args, &mut random);
-    for (number, kind) in deck.iter().copied().enumerate() {
+    let schedule = schedule(args, &mut random);
+    for (number, kind) in schedule.iter().copied().enumerate() {
         if start.elapsed() > Duration::from_secs(60 * args.minutes) {
             break;
         }
@@ -49,17 +53,17 @@ pub(crate) async fn run(args: &Args) -> Outcome<Report> {
         println!(
             "{:>3}/{} {:6.0} s  {:<46} {}",
             number + 1,
-            deck.len(),
+            schedule.len(),
             start.elapsed().as_secs_f64(),
             kind.name(),
             one.line()
         );
-        let said: Vec<&String> = one.complaints.iter().chain(&one.stuck).collect();
-        for complaint in said.iter().take(SHOWN) {
+        let complaints: Vec<&String> = one.complaints.iter().chain(&one.stuck).collect();
+        for complaint in complaints.iter().take(SHOWN) {
             println!("             ! {complaint}");
         }
-        if said.len() > SHOWN {
-            println!("             ! and {} more", said.len() - SHOWN);
+        if complaints.len() > SHOWN {
+            println!("             ! and {} more", complaints.len() - SHOWN);
         }
         measured.push(one);
     }
@@ -67,7 +71,7 @@ pub(crate) async fn run(args: &Args) -> Outcome<Report> {
     Ok(Report::new(&world, measured, start.elapsed(), args))
 }
 
-/// One fault and its recovery. Its window is open from its beginning until all is at rest.
+/// One fault and its recovery. Its window is open from its beginning until everything is at rest.
 async fn one(
     world: &World,
     kind: Kind,
@@ -96,7 +100,7 @@ async fn one(
             RECOVERY.as_secs()
         ));
     }
-    // A broker may still be starting; the next fault shall find all three.
+    // A broker may still be starting; the next fault must find all three.
     world.cluster.wait_in_step(120).await?;
     let healed = injected.ended.elapsed();
     world.check_at_rest(began_ms, remembered).await?;
@@ -121,12 +125,12 @@ async fn one(
     })
 }
 
-/// The end: no more traffic, every fate, and every point of every measurement once more.
+/// The end: no more traffic, every outcome, and every point of every measurement once more.
 async fn account(world: &World, start_ms: i64) -> Outcome<()> {
     world.traffic.set_paused(true);
     let all = lock(&world.ledger).len();
     world.settle(all, LAST).await;
-    // The reader of the output topics comes to their end.
+    // The reader of the output topics reaches their end.
     let mut read = world.audit.read();
     loop {
         tokio::time::sleep(Duration::from_secs(2)).await;
@@ -146,7 +150,7 @@ async fn account(world: &World, start_ms: i64) -> Outcome<()> {
     let stored = ledger.entries.iter().filter(|entry| entry.stored).count();
     if points != stored {
         ledger.complain(format!(
-            "the database has {points} points, {stored} messages have one of their own"
+            "the database has {points} points, but {stored} messages have their own"
         ));
     }
     ledger.complain_of_strangers();

@@ -1,4 +1,4 @@
-//! The traffic's producers: they note acknowledgements in the ledger, and give back what librdkafka refuses.
+//! The traffic's producers: they record acknowledgements in the ledger and return what librdkafka refuses.
 
 use std::sync::{Arc, mpsc};
 
@@ -10,21 +10,21 @@ use stage::lock;
 use crate::failure::{Failure, Outcome};
 use crate::ledger::{Origin, SharedLedger};
 
-/// Notes acknowledgements in the ledger.
+/// Records acknowledgements in the ledger.
 pub(crate) struct Acknowledged {
     ledger: SharedLedger,
-    /// Takes what is to be sent again.
+    /// Receives what has to be sent again.
     refused: mpsc::Sender<Refused>,
 }
 
-/// What librdkafka has refused, as it knew an older form of the topic.
+/// A message that librdkafka refused because it knew an older form of the topic.
 pub(crate) struct Refused {
     pub(crate) topic: String,
     pub(crate) value: Option<Vec<u8>>,
     pub(crate) entry: usize,
 }
 
-/// The number of no entry.
+/// Not the number of any entry.
 pub(crate) const NOBODY: usize = usize::MAX;
 
 impl ClientContext for Acknowledged {}
@@ -52,7 +52,7 @@ impl ProducerContext for Acknowledged {
                 let _ = self.refused.send(refused);
             }
             Err((error, _)) => lock(&self.ledger).complain(format!(
-                "the sender's own: message {number} is not acknowledged: {error}"
+                "the sender itself: message {number} is not acknowledged: {error}"
             )),
         }
     }
@@ -68,7 +68,7 @@ pub(crate) fn create(
     producer.map_err(Failure::kafka("make the sender's producer"))
 }
 
-/// A topic that is made anew has other partitions for a moment, or none.
+/// A recreated topic has other partitions for a moment, or none.
 fn is_of_an_older_topic(error: &KafkaError) -> bool {
     use RDKafkaErrorCode::{UnknownPartition, UnknownTopic, UnknownTopicOrPartition};
     matches!(

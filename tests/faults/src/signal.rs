@@ -1,23 +1,23 @@
-//! Signals, sent by the system's `kill`: a process id is all that is known of services that another process started.
+//! Signals, sent with the system's `kill`: only the process id is known of services that another process
+//! started.
 
 use std::process::{Command, Stdio};
 
 use crate::failure::{Failure, Outcome};
 
-/// What a process is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Signal {
-    /// SIGKILL: gone at once, nothing is flushed.
+    /// SIGKILL: the process ends immediately, nothing is flushed.
     Kill,
-    /// SIGTERM: end in order.
+    /// SIGTERM: shut down cleanly.
     Terminate,
-    /// SIGSTOP: stand still, connections stay open.
+    /// SIGSTOP: stop, connections stay open.
     Stop,
-    /// SIGCONT: go on.
+    /// SIGCONT: continue.
     Continue,
 }
 
-/// Sends a signal to one process that this run, or `scripts/services` for it, has started.
+/// Sends a signal to one process that this run, or `scripts/services` on its behalf, has started.
 pub(crate) fn send(pid: u32, signal: Signal) -> Outcome<()> {
     let name = match signal {
         Signal::Kill => "-KILL",
@@ -34,7 +34,7 @@ pub(crate) fn send(pid: u32, signal: Signal) -> Outcome<()> {
         Ok(())
     } else {
         Err(Failure::Unexpected(format!(
-            "process {pid} is not there for {name}"
+            "process {pid} does not exist for {name}"
         )))
     }
 }

@@ -1,8 +1,9 @@
-//! Who stands still: every replica is asked once a second for its counters, during the whole run. One that does not move
-//! while messages come, for longer than the waits of its surroundings explain, is stuck.
+//! Detects stuck replicas: the counters of every replica are queried once a second during the whole run. A
+//! replica without progress while messages arrive, for longer than its dependencies explain, is stuck.
 //!
-//! Time counts only while no fault is under way and traffic flows, or the replica does not even answer. It is kept beyond the next fault: a process that never
-//! comes back is found, however short the times between faults are.
+//! Time counts only while no fault is in progress, and only if traffic flows or the replica does not even
+//! answer. It accumulates across faults: a process that never recovers is found, however short the times
+//! between faults are.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,10 +18,10 @@ use crate::metrics::Counts;
 use crate::replica::Replica;
 use crate::traffic::Traffic;
 
-/// How often each replica is asked.
+/// The interval of the queries.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// What of a replica is watched, and with whom its time is kept.
+/// Which replica is watched, and where its time is recorded.
 pub(crate) struct Watched {
     pub(crate) replicas: Vec<Arc<Replica>>,
     pub(crate) claims: Claims,
@@ -46,17 +47,18 @@ impl Drop for Watch {
     }
 }
 
-/// What is remembered of a replica.
+/// The state kept of a replica.
 #[derive(Debug, Default)]
 struct Stillness {
-    /// Its counters when they last moved, and the start that they belong to.
+    /// Its counters at the last change, and the start that they belong to.
     seen: Option<(u32, i64)>,
     still: Duration,
-    told: bool,
+    reported: bool,
 }
 
 impl Stillness {
-    /// Takes in what a replica says, `passed` of undisturbed time after it was asked last; says whether it is newly stuck.
+    /// Processes a replica's answer, after `passed` of undisturbed time since the previous one; returns
+    /// whether the replica is newly stuck.
     fn is_newly_stuck(&mut self, now: Option<(u32, i64)>, passed: Duration, limit: Duration) -> bool {
         if now.is_some() && now != self.seen {
             *self = Self {
@@ -66,8 +68,8 @@ impl Stillness {
             return false;
         }
         self.still += passed;
-        let is_new = self.still > limit && !self.told;
-        self.told |= is_new;
+        let is_new = self.still > limit && !self.reported;
+        self.reported |= is_new;
         is_new
     }
 }
@@ -78,7 +80,7 @@ impl Watched {
         let mut asked = Instant::now();
         loop {
             tokio::time::sleep(INTERVAL).await;
-            // What a busy machine delays is no longer stillness than what it does not.
+            // Delays of a busy machine must not count as time without progress.
             let passed = asked.elapsed().min(3 * INTERVAL);
             asked = Instant::now();
             let is_undisturbed = lock(&self.ledger).clock.runs();
@@ -92,12 +94,12 @@ impl Watched {
                 let starts = replica.starts();
                 let found = replica.counts(&self.http).await.ok();
                 let now = found.map(|found| (starts, work(&found, replica)));
-                // Without traffic there is nothing to do but to answer.
+                // Without traffic there is nothing to do except to answer.
                 let counts = is_undisturbed && (flows || now.is_none());
                 let passed = if counts { passed } else { Duration::ZERO };
                 if stillness.is_newly_stuck(now, passed, self.limit) {
-                    let told = self.describe(replica, stillness).await;
-                    lock(&self.ledger).note_stuck(told);
+                    let text = self.describe(replica, stillness).await;
+                    lock(&self.ledger).note_stuck(text);
                 }
             }
         }
@@ -106,13 +108,13 @@ impl Watched {
     async fn describe(&self, replica: &Replica, stillness: &Stillness) -> String {
         let mut answers = Vec::new();
         for path in ["/ready", "/live"] {
-            answers.push(match replica.says(&self.http, path).await {
+            answers.push(match replica.answer(&self.http, path).await {
                 Ok((status, text)) => format!("{path} {status} {:?}", text.trim()),
                 Err(error) => format!("{path} unanswered ({error})"),
             });
         }
         format!(
-            "{} has done nothing for {} s in which nothing was broken: {}",
+            "{} has made no progress for {} s although nothing was broken: {}",
             replica.name,
             stillness.still.as_secs(),
             answers.join(", ")
@@ -120,7 +122,7 @@ impl Watched {
     }
 }
 
-/// A sum that moves with everything that the replica finishes or takes.
+/// A sum that changes with everything that the replica finishes or consumes.
 fn work(counts: &Counts, replica: &Replica) -> i64 {
     let prefix = crate::metrics::prefix(replica.stage);
     ["consumed", "produced", "written", "dead_letters", "skipped"]
@@ -136,26 +138,29 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     #[test]
-    fn who_does_not_move_is_stuck_once() {
+    fn a_replica_without_progress_is_stuck_once() {
         let mut one = Stillness::default();
         let limit = 3 * SECOND;
-        assert!(!one.is_newly_stuck(Some((1, 10)), SECOND, limit), "seen first");
-        let mut told = (0..10).map(|_| one.is_newly_stuck(Some((1, 10)), SECOND, limit));
-        assert_eq!(told.position(|is_stuck| is_stuck), Some(3));
-        assert!(told.all(|is_stuck| !is_stuck), "told again");
-        assert!(!one.is_newly_stuck(Some((1, 11)), SECOND, limit), "it moves");
+        assert!(
+            !one.is_newly_stuck(Some((1, 10)), SECOND, limit),
+            "first observation"
+        );
+        let mut reports = (0..10).map(|_| one.is_newly_stuck(Some((1, 10)), SECOND, limit));
+        assert_eq!(reports.position(|is_stuck| is_stuck), Some(3));
+        assert!(reports.all(|is_stuck| !is_stuck), "reported again");
+        assert!(!one.is_newly_stuck(Some((1, 11)), SECOND, limit), "progress");
         assert_eq!(one.still, Duration::ZERO);
     }
 
     #[test]
-    fn a_process_that_does_not_answer_does_not_move() {
+    fn a_process_that_does_not_answer_makes_no_progress() {
         let mut one = Stillness::default();
         assert!(!one.is_newly_stuck(None, 3 * SECOND, 3 * SECOND));
         assert!(one.is_newly_stuck(None, SECOND, 3 * SECOND));
     }
 
     #[test]
-    fn faults_stop_the_time_and_do_not_reset_it() {
+    fn faults_stop_the_clock_without_resetting_it() {
         let mut one = Stillness::default();
         for _ in 0..3 {
             assert!(!one.is_newly_stuck(Some((1, 5)), SECOND, 2 * SECOND));

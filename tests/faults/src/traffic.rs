@@ -1,5 +1,6 @@
-//! The traffic: SAL text of a dozen topics at a fixed rate, each message with its topic's next sequence number and a time
-//! of its own. The sender is no part of what is tested: it talks to the brokers directly, and repeats without an end.
+//! The traffic: SAL text of a dozen topics at a fixed rate, each message with its topic's next sequence
+//! number and its own time. The sender is not under test: it connects to the brokers directly and retries
+//! indefinitely.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseRecord, ThreadedProducer};
 use sal::time::TimeScale;
-use salmock::timestamp::Moment;
+use salmock::timestamp::Timestamp;
 use salmock::topic_schema::TopicShape;
 use salmock::values::Values;
 
@@ -26,11 +27,11 @@ pub(crate) struct Traffic {
 }
 
 struct Shared {
-    /// The last one sends; what the others have in flight still arrives.
+    /// The last one sends; messages that the others have in flight still arrive.
     producers: Mutex<Vec<Arc<ThreadedProducer<Acknowledged>>>>,
     config: ClientConfig,
     refused: mpsc::Sender<Refused>,
-    /// Sends as few and as large batches as it can, well compressed.
+    /// Sends as few and as large batches as possible, well compressed.
     packer: ThreadedProducer<Acknowledged>,
     lines: Mutex<Vec<Line>>,
     ledger: SharedLedger,
@@ -49,13 +50,13 @@ struct Line {
     held: bool,
 }
 
-/// What a message is to be, apart from the regular ones.
+/// How a special message differs from the regular ones.
 pub(crate) struct Special<'a> {
-    /// What must become of it.
+    /// The expected outcome.
     pub(crate) due: Due,
-    /// Added to its time stamp.
+    /// The shift of its timestamp.
     pub(crate) shift: Duration,
-    /// Whether the time is moved back and not ahead.
+    /// Whether the time is shifted back instead of ahead.
     pub(crate) back: bool,
     /// Changes the message's text.
     pub(crate) change: &'a (dyn Fn(&mut Vec<u8>) + Sync),
@@ -64,7 +65,7 @@ pub(crate) struct Special<'a> {
 }
 
 impl Special<'_> {
-    /// A message that is due this fate, and like any other.
+    /// A regular message with this expected outcome.
     pub(crate) fn due(due: Due) -> Self {
         Self {
             due,
@@ -77,7 +78,7 @@ impl Special<'_> {
 }
 
 impl Traffic {
-    /// Starts to send the topics' messages in turn. Each one's weight says how often its turn comes.
+    /// Starts sending the topics' messages in turn. A topic's weight determines how often its turn comes.
     pub(crate) fn start(
         broker: &str,
         shapes: Vec<(TopicShape, u32)>,
@@ -91,7 +92,7 @@ impl Traffic {
             .set("enable.idempotence", "true")
             .set("max.in.flight.requests.per.connection", "1")
             .set("message.timeout.ms", "0")
-            // Whatever the broker takes.
+            // Whatever the broker accepts.
             .set("message.max.bytes", "2000000")
             .set("linger.ms", "5")
             .set("reconnect.backoff.max.ms", "1000")
@@ -137,28 +138,28 @@ impl Traffic {
         })
     }
 
-    /// Stops or goes on.
+    /// Pauses or resumes.
     pub(crate) fn set_paused(&self, paused: bool) {
         self.shared.paused.store(paused, Ordering::SeqCst);
         if paused {
-            // Whoever sends holds the lines: now nobody does.
+            // The sender holds the lines while sending: at this point nobody does.
             drop(lock(&self.shared.lines));
         }
     }
 
-    /// Whether it stands.
+    /// Whether it is paused.
     pub(crate) fn is_paused(&self) -> bool {
         self.shared.paused.load(Ordering::SeqCst)
     }
 
-    /// Leaves one topic out of the regular messages, or takes it in again.
+    /// Excludes a topic from the regular messages, or includes it again.
     pub(crate) fn set_held(&self, line: usize, held: bool) {
         if let Some(line) = lock(&self.shared.lines).get_mut(line) {
             line.held = held;
         }
     }
 
-    /// Gives a topic another schema: its next messages are of that form.
+    /// Changes a topic's schema: its next messages have the new form.
     pub(crate) fn reshape(&self, line: usize, shape: TopicShape, seed: u64) {
         if let Some(line) = lock(&self.shared.lines).get_mut(line) {
             line.values = Values::new(&shape, seed);
@@ -166,7 +167,7 @@ impl Traffic {
         }
     }
 
-    /// Sends with a new producer from now on: librdkafka may not find the leaders of a topic that was made anew.
+    /// Switches to a new producer: librdkafka may not find the leaders of a recreated topic.
     pub(crate) fn renew(&self) -> Outcome<()> {
         let Shared {
             config,
@@ -179,7 +180,7 @@ impl Traffic {
         Ok(())
     }
 
-    /// Sends one message of a topic at once.
+    /// Sends one message of a topic immediately.
     pub(crate) fn send(&self, line: usize, special: &Special<'_>) {
         let mut lines = lock(&self.shared.lines);
         if let Some(found) = lines.get_mut(line) {
@@ -187,14 +188,14 @@ impl Traffic {
         }
     }
 
-    /// Sends bytes to any topic; nothing is a tombstone.
+    /// Sends bytes to any topic; `None` is a tombstone.
     pub(crate) fn send_raw(&self, topic: &str, value: Option<&[u8]>, due: Due) {
         let number = lock(&self.shared.ledger).begin_bytes(value.map_or(0, <[u8]>::len), due);
         self.shared.produce(topic, value, number);
     }
 
-    /// Sends messages of a topic with one and the same time, or so many microseconds apart within one millisecond. Only one of
-    /// them can be a point.
+    /// Sends messages of a topic with the same time, or a number of microseconds apart within one
+    /// millisecond. Only one of them can be a point.
     pub(crate) fn send_sharing(&self, line: usize, messages: usize, micros_apart: i64) {
         let mut lines = lock(&self.shared.lines);
         let Some(found) = lines.get_mut(line) else {
@@ -209,22 +210,22 @@ impl Traffic {
     }
 }
 
-/// Messages that are all the same, in one batch.
+/// Identical messages in one batch.
 pub(crate) struct Packed<'a> {
     pub(crate) key: Option<&'a [u8]>,
-    /// None are tombstones.
+    /// Tombstones if `None`.
     pub(crate) value: Option<&'a [u8]>,
     pub(crate) messages: u64,
     pub(crate) due: Due,
 }
 
 impl Traffic {
-    /// Sends messages to the first partition of a topic, packed together. The ledger has them as one, under the last one's
-    /// origin: the group has passed all when it has passed that.
+    /// Sends messages to the first partition of a topic, packed together. The ledger has them as one entry
+    /// with the last one's origin: once the group has passed that, it has passed all.
     pub(crate) fn send_packed(&self, topic: &str, packed: &Packed<'_>) {
         let entry = lock(&self.shared.ledger).begin_batch(packed.messages, packed.due);
         for number in 1..=packed.messages {
-            // The others' acknowledgements are of no interest.
+            // The acknowledgements of the others do not matter.
             let opaque = if number == packed.messages { entry } else { NOBODY };
             let mut record: BaseRecord<'_, [u8], [u8], Box<usize>> =
                 BaseRecord::with_opaque_to(topic, Box::new(opaque)).partition(0);
@@ -261,7 +262,8 @@ impl Line {
         }
     }
 
-    /// A time that no message of the topic has: points would overwrite each other. Records keep milliseconds.
+    /// A time that no other message of the topic has: points would overwrite each other. Records keep
+    /// milliseconds.
     fn time_ms(&mut self, special: &Special<'_>) -> i64 {
         let now = stage::unix_micros() / 1_000;
         let mut time = now.max(self.last_ms + 1);
@@ -321,13 +323,13 @@ impl Shared {
     fn send_at(&self, number: usize, line: &mut Line, special: &Special<'_>, utc_micros: i64) {
         let time_ms = utc_micros / 1_000;
         line.sequence += 1;
-        let moment = Moment {
+        let timestamp = Timestamp {
             utc_micros,
             sequence: line.sequence,
             scale: TimeScale::Utc,
         };
         let mut text = Vec::new();
-        salmock::text::message(&mut text, &line.shape, &mut line.values, &moment, "faults");
+        salmock::text::message(&mut text, &line.shape, &mut line.values, &timestamp, "faults");
         (special.change)(&mut text);
         let name = (number, i64::from(line.sequence));
         (special.announce)(name);
@@ -341,7 +343,8 @@ impl Shared {
         if let Some(value) = value {
             record = record.payload(value);
         }
-        // The queue is full when the brokers have been away for long: the rate falls, nothing is left out.
+        // The queue is full when the brokers have been unavailable for a while: the rate drops, but nothing
+        // is skipped.
         let Some(producer) = lock(&self.producers).last().map(Arc::clone) else {
             return;
         };

@@ -21,12 +21,12 @@ impl Undisturbed {
         self.since = None;
     }
 
-    /// Whether no fault is under way.
+    /// Whether no fault is in progress.
     pub(crate) fn runs(&self) -> bool {
         self.since.is_some()
     }
 
-    /// All of it so far.
+    /// The total so far.
     pub(crate) fn total(&self) -> Duration {
         self.past + self.since.map_or(Duration::ZERO, |since| since.elapsed())
     }

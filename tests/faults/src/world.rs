@@ -1,4 +1,4 @@
-//! Everything that a fault can touch, put together: services, proxies, stages, traffic, and who watches them.
+//! Everything that a fault can touch: services, proxies, stages, traffic, and the checks that watch them.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -30,7 +30,7 @@ use crate::replica::{Ended, Recipe, Replica, STOP_WITHIN};
 use crate::stuck::{Watch, Watched};
 use crate::traffic::Traffic;
 
-/// The SAL topics of the traffic, and how often each one's turn comes. The last two carry a string that faults write.
+/// The SAL topics of the traffic, and their weights. The last two have a string that faults write.
 const TOPICS: [(&str, u32); 12] = [
     ("ATDome_position", 6),
     ("ATDome_loopTime", 6),
@@ -50,14 +50,14 @@ pub(crate) const CHANGING: usize = 10;
 /// The line that ends with a string.
 pub(crate) const WITH_STRING: usize = 11;
 
-/// The records' topics, as the README has it.
+/// The topic expression for records, as in the README.
 pub(crate) const RECORDS: &str = "^lsst\\.sal\\.";
 
-/// For how long, in seconds, a schema is asked for again that the registry does not know (default 30): records of made-up ids
-/// are waited for as long.
+/// How many seconds a schema is requested again that the registry does not know (30 by default): records with
+/// made-up ids are waited for as long.
 const GRACE: &str = "6";
 
-/// Kafka takes 45 s to miss a member unless it is told otherwise. So the runs take minutes and not hours.
+/// Kafka's default session timeout is 45 s. With this one, runs take minutes instead of hours.
 const SESSION: &str = "session.timeout.ms=6000";
 /// Replicas of each stage.
 pub(crate) const REPLICAS: usize = 2;
@@ -69,18 +69,17 @@ pub(crate) struct Line {
     pub(crate) input: String,
     /// The records' topic.
     pub(crate) output: String,
-    /// In the database.
+    /// The measurement in the database.
     pub(crate) measurement: String,
     pub(crate) subject: String,
     pub(crate) schema: String,
 }
 
-/// All of it.
 pub(crate) struct World {
     pub(crate) instance: Instance,
     pub(crate) cluster: Cluster,
     pub(crate) kafka: Vec<Proxy>,
-    /// Behind them: it can change what brokers answer about themselves.
+    /// Behind the other proxies: it can change what brokers report about themselves.
     pub(crate) metadata: KafkaProxy,
     pub(crate) registry_link: Proxy,
     pub(crate) database_link: Proxy,
@@ -92,21 +91,21 @@ pub(crate) struct World {
     pub(crate) replicas: Vec<Arc<Replica>>,
     pub(crate) claims: Claims,
     pub(crate) lines: Vec<Line>,
-    /// The schema that the line of [`CHANGING`] has now.
+    /// The current schema of the line [`CHANGING`].
     pub(crate) changing_schema: Mutex<String>,
     pub(crate) traffic: Arc<Traffic>,
     pub(crate) audit: Audit,
     pub(crate) ledger: SharedLedger,
     pub(crate) http: reqwest::Client,
-    /// What several faults at once are made of.
+    /// The kinds that several concurrent faults consist of.
     pub(crate) combinable: Vec<Kind>,
-    /// Undisturbed time after which who or what waits is stuck.
+    /// Undisturbed time after which something that waits is stuck.
     pub(crate) stuck_after: Duration,
-    /// Whether waits are to be short.
+    /// Whether waits are short.
     pub(crate) quick: bool,
-    /// Whether saltransform runs with transactions.
+    /// Whether saltransform uses transactions.
     pub(crate) exactly_once: bool,
-    /// Processes that may end with an error for what was done to them.
+    /// Processes that may end with an error because of a fault.
     pub(crate) allowed_ends: Mutex<AllowedEnds>,
     _watch: Watch,
 }
@@ -226,7 +225,7 @@ impl World {
         })
     }
 
-    /// The replicas of a stage, by their place in `replicas`.
+    /// The replicas of a stage, as indices into `replicas`.
     pub(crate) fn replicas_of(&self, stage: Stage) -> Vec<usize> {
         let all = self.replicas.iter().enumerate();
         all.filter(|(_, replica)| replica.stage == stage)
@@ -234,7 +233,7 @@ impl World {
             .collect()
     }
 
-    /// Ends a replica as Kubernetes does; that it does not end in time is noted.
+    /// Stops a replica like Kubernetes; records a complaint if it does not end in time.
     pub(crate) async fn terminate(&self, replica: &Replica) -> Outcome<Ended> {
         let ended = replica.terminate().await?;
         if !ended.in_time {
@@ -316,7 +315,7 @@ fn recipes(
         "--unknown-schema-grace",
         GRACE,
     ];
-    // With the newer protocol the broker decides it: as long, as `scripts/services` starts it.
+    // With the newer protocol the broker decides: `scripts/services` starts it with the same timeout.
     let session: &[&str] = match args.group_protocol.as_str() {
         "classic" => &["-X", SESSION],
         _ => &[],

@@ -1,10 +1,6 @@
-//! What the system tests share: where the repository is, and the binaries that cargo has built.
+//! Shared by the system tests: the repository's root, and the binaries that cargo has built.
 
-#![allow(
-    clippy::expect_used,
-    clippy::panic,
-    reason = "a test that lacks its parts fails"
-)]
+#![allow(clippy::expect_used, clippy::panic, reason = "a test without its parts fails")]
 
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
@@ -13,7 +9,7 @@ use std::time::SystemTime;
 /// The repository's root.
 ///
 /// # Panics
-/// When it is not there.
+/// When it does not exist.
 #[must_use]
 pub fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -22,10 +18,10 @@ pub fn root() -> PathBuf {
         .expect("the repository is where the tests were compiled")
 }
 
-/// A binary of the workspace, in the same profile as the test that asks for it.
+/// A binary of the workspace, in the same profile as the running test.
 ///
 /// # Panics
-/// When it is not built, or older than one of its sources: a test must not judge yesterday's binary.
+/// When it is not built, or is older than one of its sources: a test must not judge an outdated binary.
 #[must_use]
 pub fn binary(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a test knows its own path");
@@ -33,10 +29,10 @@ pub fn binary(name: &str) -> PathBuf {
     let binary = folder.join(name);
     let built = modified(&binary);
     assert!(built.is_some(), "{} is not built; {BUILD}", binary.display());
-    // `binary: source source …`, as cargo writes it; a space in a path is escaped.
+    // `binary: source source …`, as cargo writes it, with escaped spaces in paths.
     let sources = std::fs::read_to_string(folder.join(format!("{name}.d"))).unwrap_or_default();
     let sources = sources.split_once(": ").map_or("", |(_, sources)| sources);
-    // What is edited while the tests run is for the next run.
+    // What is edited while the tests run counts for the next run.
     let start = *START;
     let newer = sources
         .trim_end()

@@ -1,6 +1,6 @@
-//! compose.yaml and k8s-apps/ against the binaries themselves: every command line in them is parsed by the real parser,
-//! every environment variable is one that a flag reads, and ports, paths and times agree. (That the files are valid
-//! Compose and Kubernetes is for `make manifests`.)
+//! compose.yaml and k8s-apps/ against the binaries: every command line in them is accepted by the real
+//! parser, every environment variable is one that a flag reads, and ports, paths and times agree. (`make
+//! manifests` checks that the files are valid for Compose and Kubernetes.)
 #![allow(clippy::expect_used, reason = "a failed step is a failed test")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed step is a failed test")]
 
@@ -10,25 +10,25 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use containers::{Container, Origin, binaries, compose, deployments, kubernetes};
 
-/// Secrets that a binary reads from its environment but that no flag takes.
+/// Secrets that a binary reads from its environment only.
 const SECRETS: &[&str] = &["INFLUXDB_TOKEN", "SCHEMAREGISTRY_PASSWORD"];
 
 fn all() -> Vec<Container> {
     let containers: Vec<_> = compose().into_iter().chain(kubernetes()).collect();
     assert!(
         containers.len() >= 8,
-        "only {} containers of ours in compose.yaml and k8s-apps/",
+        "only {} containers from our image in compose.yaml and k8s-apps/",
         containers.len()
     );
     containers
 }
 
-/// The values that a container's binary works with, by flag: from its arguments, then its environment, then defaults.
+/// The effective values of a container's flags: from its arguments, then its environment, then the defaults.
 fn parsed(container: &Container) -> BTreeMap<String, Vec<String>> {
     let binaries = binaries();
     let command = binaries.get(container.args[0].as_str());
     let mut command = command
-        .unwrap_or_else(|| panic!("{container}: {} is no binary", container.args[0]))
+        .unwrap_or_else(|| panic!("{container}: {} is not a binary", container.args[0]))
         .clone();
     command.build();
     let flags = containers::flags_of_environment(&command, container);
@@ -51,7 +51,7 @@ fn parsed(container: &Container) -> BTreeMap<String, Vec<String>> {
 }
 
 #[test]
-fn every_command_line_is_one_that_its_binary_takes() {
+fn every_command_line_is_accepted_by_its_binary() {
     for container in all() {
         assert!(!parsed(&container).is_empty(), "{container} sets nothing");
     }
@@ -85,7 +85,7 @@ fn probes_and_prometheus_find_the_port() {
         assert_eq!(
             host,
             ["0.0.0.0"],
-            "{container}: nobody outside of the container reaches its metrics"
+            "{container}: its metrics cannot be reached from outside the container"
         );
         for (what, found) in &container.ports {
             assert_eq!(found, &port[0], "{container}: {what}");
@@ -100,7 +100,7 @@ fn probes_and_prometheus_find_the_port() {
 }
 
 #[test]
-fn a_pod_is_given_the_time_that_its_drain_may_take() {
+fn a_pods_grace_period_covers_its_drain() {
     for (deployment, container) in deployments() {
         let drain: f64 = parsed(&container)["drain_timeout"][0].parse().unwrap();
         let grace = deployment["spec"]["template"]["spec"]["terminationGracePeriodSeconds"]
@@ -108,7 +108,7 @@ fn a_pod_is_given_the_time_that_its_drain_may_take() {
             .unwrap();
         assert!(
             grace > drain + 5.0,
-            "{container}: {grace} s of grace for a drain of {drain} s"
+            "{container}: {grace} s of grace period for a drain of {drain} s"
         );
     }
 }

@@ -1,6 +1,6 @@
-//! End to end through real services: Apache Kafka, a schema registry, InfluxDB 2 and InfluxDB 1, as `make test` starts
-//! them. kcat, fastavro and the databases' own query languages judge what arrives. Each test has topics, groups, a
-//! bucket and a database of its own, so that all run at the same time.
+//! End to end through real services: Apache Kafka, a schema registry, InfluxDB 2 and InfluxDB 1, as started
+//! by `make test`. kcat, fastavro and the databases' own query languages judge the results. Each test has its
+//! own topics, groups, bucket and database, so that all can run concurrently.
 
 #![allow(
     clippy::unwrap_used,
@@ -10,7 +10,7 @@
 )]
 #![allow(clippy::approx_constant, reason = "a sample holds 3.141593, as SAL prints it")]
 
-#[allow(dead_code, reason = "the embedded part is for another test")]
+#[allow(dead_code, reason = "another test uses the embedded part")]
 mod answers;
 mod mocked;
 mod operator;
@@ -53,7 +53,7 @@ fn token_file(services: &Services, folder: &tempfile::TempDir) -> PathBuf {
     path
 }
 
-/// A record as a point's fields: arrays flattened by index, what the line protocol cannot carry left out.
+/// A record as the fields of a point: arrays flattened by index, without what line protocol cannot carry.
 fn flattened<'a>(fields: impl Iterator<Item = (&'a str, &'a Value)>) -> BTreeMap<String, Value> {
     let mut flat = BTreeMap::new();
     for (name, value) in fields {
@@ -69,7 +69,7 @@ fn flattened<'a>(fields: impl Iterator<Item = (&'a str, &'a Value)>) -> BTreeMap
     flat
 }
 
-/// The point of a sample, and nothing else, under the sample's measurement.
+/// Expects the point of a sample, and nothing else, in the sample's measurement.
 fn assert_point(database: &str, sample: &Sample, mut points: Points) {
     let context = format!("{database}, {} {}", sample.label, sample.topic);
     let mut fields = points
@@ -88,7 +88,7 @@ fn assert_point(database: &str, sample: &Sample, mut points: Points) {
     }
 }
 
-/// The record that fastavro read is the expected one, field by field.
+/// Expects the record read by fastavro to match, field by field.
 fn assert_record(sample: &Sample, record: &peers::PeerRecord) {
     let mut record: BTreeMap<_, _> = record
         .iter()
@@ -114,8 +114,9 @@ fn assert_record(sample: &Sample, record: &peers::PeerRecord) {
     }
 }
 
-/// Every field of samples A1 and B1 to B9, through both InfluxDBs and as fastavro reads them. B7 holds an unsigned int that its
-/// published type has no room for: first it is a dead letter, then a wider schema is registered while all runs.
+/// Every field of samples A1 and B1 to B9, through both InfluxDBs and as read by fastavro. B7 has an unsigned
+/// int that its published type cannot hold: first it is a dead letter, then a wider schema is registered
+/// while everything runs.
 #[test]
 fn every_field_of_the_samples_arrives() {
     let (Some(services), Some(samples)) = (Services::with(EVERYTHING), samples()) else {
@@ -140,7 +141,7 @@ fn every_field_of_the_samples_arrives() {
         )
     });
 
-    // The input topics are the test's own, so that no other test's messages are in them.
+    // The test has its own input topics, so that they contain no messages of other tests.
     let input = |sample: &Sample| format!("{name}.{}_{}", sample.component, sample.kind);
     let inputs: Vec<String> = samples
         .iter()
@@ -195,7 +196,7 @@ fn every_field_of_the_samples_arrives() {
         let schema = registry::latest(&services, &subject).await;
         registry::register(&services, &subject, &with_long(schema, "unsignedInt0")).await;
     });
-    // The registry is not asked more than once a second, so the message may have to come more than once.
+    // The registry is asked at most once a second, so the message may have to be sent more than once.
     let mut sent = count;
     while transform.count("saltransform_produced_total") < count {
         kafka::produce(&services, &[(input(wide), wide.text.clone())]);
@@ -236,8 +237,8 @@ fn every_field_of_the_samples_arrives() {
     }
 }
 
-/// The standard load, 100 topics at 1 Hz for 20 s, as text: the same count at every stage, and one topic read by kcat and
-/// fastavro and compared with the database value by value.
+/// The standard load, 100 topics at 1 Hz for 20 s, as text: every stage has the same count, and one topic is
+/// read with kcat and fastavro and compared with the database value by value.
 #[test]
 fn a_hundred_topics_add_up_at_every_stage() {
     const TOPICS: usize = 100;
@@ -263,7 +264,8 @@ fn a_hundred_topics_add_up_at_every_stage() {
         Influx2::with_bucket(&services, &name).await
     });
 
-    // salmock writes to SAL's own input topics: what an earlier run against the same services left there is counted too.
+    // salmock writes to SAL's own input topics: messages left by an earlier run against the same services are
+    // counted too.
     let inputs: Vec<String> = components
         .iter()
         .flat_map(|component| ["telemetry", "logevent", "command"].map(|kind| format!("{component}_{kind}")))
@@ -359,12 +361,12 @@ fn a_hundred_topics_add_up_at_every_stage() {
     }
 }
 
-/// The Kafka topic of a measurement: records are named `lsst.sal.…` whatever the topics' second part is.
+/// The Kafka topic of a measurement: records are named `lsst.sal.…` regardless of the topics' second part.
 fn in_kafka(measurement: &str, subname: &str) -> String {
     measurement.replacen("lsst.sal.", &format!("lsst.{subname}."), 1)
 }
 
-/// The schema with one of its fields widened to `long`.
+/// The schema with one field widened to `long`.
 fn with_long(mut schema: Json, field: &str) -> Json {
     let fields = schema["fields"].as_array_mut().unwrap();
     let field = fields.iter_mut().find(|found| found["name"] == field).unwrap();

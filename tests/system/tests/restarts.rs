@@ -1,5 +1,5 @@
-//! The promise of delivery, on the embedded stack: the three stages are stopped and killed (`SIGKILL`) at arbitrary
-//! moments and started again; afterwards every message that was produced is in the database exactly once.
+//! The delivery guarantee, on the embedded stack: the three stages are stopped and killed (`SIGKILL`) at
+//! arbitrary times and restarted; afterwards every produced message is in the database exactly once.
 #![allow(clippy::expect_used, reason = "a failed step is a failed test")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed step is a failed test")]
 
@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use devstack::{Broker, RegistryServer};
-use processes::{Moments, Process};
+use processes::{Pauses, Process};
 use rusqlite::{Connection, OpenFlags};
 use sal::avro::Options;
 use salmock::config::{ProduceConfig, Source};
@@ -22,7 +22,7 @@ use stage::service::Service;
 const SUBSYSTEM: &str = "ATMCS";
 const ROUNDS: u64 = 3;
 const KILLS_A_ROUND: u64 = 3;
-const PATIENCE: Duration = Duration::from_secs(90);
+const TIMEOUT: Duration = Duration::from_secs(90);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_message_is_in_the_database_exactly_once() {
@@ -39,7 +39,7 @@ async fn every_message_is_in_the_database_exactly_once() {
             "--schema-registry",
             &registry.url(),
         ]);
-        // A member that was killed is missed after a second and not after 45.
+        // A killed member is detected after a second instead of 45.
         for setting in [
             "fetch.wait.max.ms=20",
             "session.timeout.ms=1000",
@@ -66,7 +66,7 @@ async fn every_message_is_in_the_database_exactly_once() {
     kafka(&mut sink);
     let mut stages = [Process::start(transform), Process::start(sink)];
 
-    let mut moments = Moments(0x5eed);
+    let mut pauses = Pauses(0x5eed);
     let mut produced = 0;
     for _ in 0..ROUNDS {
         let service = Service::embedded(&ServiceArgs::default());
@@ -76,10 +76,10 @@ async fn every_message_is_in_the_database_exactly_once() {
             tokio::spawn(async move { salmock::produce(&config, &service).await.unwrap().produced })
         };
         for _ in 0..KILLS_A_ROUND {
-            tokio::time::sleep(moments.next(100..900)).await;
-            let stage = &mut stages[(moments.next(0..1000).as_millis() % 2) as usize];
+            tokio::time::sleep(pauses.next(100..900)).await;
+            let stage = &mut stages[(pauses.next(0..1000).as_millis() % 2) as usize];
             stage.kill();
-            tokio::time::sleep(moments.next(0..300)).await;
+            tokio::time::sleep(pauses.next(0..300)).await;
             stage.restart();
         }
         service.shutdown.ask();
@@ -87,12 +87,12 @@ async fn every_message_is_in_the_database_exactly_once() {
     }
     assert!(
         produced > 1_000,
-        "{produced} messages are too few to be caught in the middle of anything"
+        "{produced} messages are too few for a kill to hit one in flight"
     );
 
     let start = Instant::now();
     let mut stored = 0;
-    while stored < produced && start.elapsed() < PATIENCE {
+    while stored < produced && start.elapsed() < TIMEOUT {
         tokio::time::sleep(Duration::from_millis(50)).await;
         stored = records(&database, &outputs);
     }
@@ -103,7 +103,7 @@ async fn every_message_is_in_the_database_exactly_once() {
     );
 }
 
-/// Registers the subsystem's schemas and creates its topics; answers those that influxsink reads.
+/// Registers the subsystem's schemas and creates its topics; returns the topics that influxsink reads.
 async fn prepare(broker: &Broker, registry: &RegistryServer) -> Vec<String> {
     let client = Registry::new(&RegistryArgs::at(registry.url())).unwrap();
     let options = Options {
@@ -140,7 +140,7 @@ fn mock(broker: &Broker, registry: &RegistryServer) -> ProduceConfig {
     config
 }
 
-/// Records of all measurements; a database that does not exist yet, or is being written, has none to show.
+/// The number of records in all measurements; 0 while the database does not exist yet or is being written.
 fn records(database: &Path, measurements: &[String]) -> u64 {
     let count = || -> rusqlite::Result<u64> {
         let connection = Connection::open_with_flags(database, OpenFlags::SQLITE_OPEN_READ_ONLY)?;

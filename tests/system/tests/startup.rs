@@ -1,5 +1,5 @@
-//! The order of starting does not matter: broker, registry or database may come up last. `/ready` says which one is
-//! missing, and what was produced meanwhile arrives.
+//! The start order does not matter: the broker, the registry or the database can come up last. `/ready` names
+//! the missing one, and what was produced meanwhile arrives.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -22,7 +22,7 @@ use stage::service::Service;
 
 const INPUT: &str = "Mock_telemetry";
 const OUTPUT: &str = "lsst.sal.Mock_state";
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
@@ -74,13 +74,13 @@ async fn start_in_order(order: [Part; 3]) {
     let (transform, sink) = (transform(&places), sink(&places, &database.url()));
     let mut missing: Vec<&str> = vec!["database", "kafka", "registry"];
     for part in order {
-        says_what_is_missing(&sink.service, &missing).await;
+        names_what_is_missing(&sink.service, &missing).await;
         let of_transform: Vec<&str> = missing
             .iter()
             .copied()
             .filter(|part| *part != "database")
             .collect();
-        says_what_is_missing(&transform.service, &of_transform).await;
+        names_what_is_missing(&transform.service, &of_transform).await;
         match part {
             Part::Kafka => broker.up().unwrap(),
             Part::Registry => registry.up().await.unwrap(),
@@ -88,8 +88,8 @@ async fn start_in_order(order: [Part; 3]) {
         }
         missing.retain(|name| *name != format!("{part:?}").to_lowercase());
     }
-    says_what_is_missing(&sink.service, &[]).await;
-    says_what_is_missing(&transform.service, &[]).await;
+    names_what_is_missing(&sink.service, &[]).await;
+    names_what_is_missing(&transform.service, &[]).await;
     wait(|| match database.counts().created {
         1 => Ok(()),
         points => Err(format!("{points} points")),
@@ -105,7 +105,7 @@ struct Running {
     _end: EndOnDrop,
 }
 
-/// A test that fails ends the stage, which the runtime would else wait for.
+/// If a test fails, this ends the stage; otherwise the runtime would wait for it.
 struct EndOnDrop(Service);
 
 impl Drop for EndOnDrop {
@@ -159,7 +159,7 @@ fn sink(places: &[&str], url: &str) -> Running {
     })
 }
 
-async fn says_what_is_missing(service: &Service, wanted: &[&str]) {
+async fn names_what_is_missing(service: &Service, wanted: &[&str]) {
     wait(|| {
         let missing = service.readiness.missing();
         let names: Vec<&str> = missing.iter().map(|(name, _)| *name).collect();
@@ -175,7 +175,7 @@ async fn says_what_is_missing(service: &Service, wanted: &[&str]) {
 async fn wait(mut state: impl FnMut() -> Result<(), String>) {
     let start = Instant::now();
     while let Err(state) = state() {
-        assert!(start.elapsed() < PATIENCE, "{state}");
+        assert!(start.elapsed() < TIMEOUT, "{state}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
@@ -189,5 +189,5 @@ fn produce(broker: &Broker) {
         .send(BaseRecord::<(), _>::to(INPUT).payload(&mocked::text(1, 1_556_000_000_125, "first")))
         .map_err(|(error, _)| error)
         .unwrap();
-    producer.flush(PATIENCE).unwrap();
+    producer.flush(TIMEOUT).unwrap();
 }

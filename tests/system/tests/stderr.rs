@@ -1,5 +1,5 @@
-//! Whatever stderr is (a full disk, closed, a pipe without a reader, a pipe whose reader does not read), every binary does
-//! its work and ends as it should.
+//! Whatever stderr is (a full disk, closed, a pipe without a reader, a pipe that nobody reads), every binary
+//! does its work and ends as it should.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -7,7 +7,7 @@
     reason = "a failed step is a failed test"
 )]
 
-#[allow(dead_code, reason = "others make messages of it, too")]
+#[allow(dead_code, reason = "other tests use it to make messages")]
 mod mocked;
 mod processes;
 
@@ -23,9 +23,9 @@ use stage::registry::Registry;
 
 const INPUT: &str = "Mock_telemetry";
 const OUTPUT: &str = "lsst.sal.Mock_state";
-/// Enough for a pipe (64 KiB) to be full of log lines long before the last one is carried.
+/// Enough log lines to fill a pipe (64 KiB) long before the last message is carried.
 const MESSAGES: usize = 1_200;
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stderr {
@@ -82,7 +82,7 @@ async fn stages_work_with(stderr: Stderr) {
         command.args(own);
         command.args(["--broker", broker.bootstrap_servers(), "--schema-registry"]);
         command.args([registry.url().as_str(), "--prometheus-port", "0"]);
-        // Everything that can be said.
+        // The most verbose logging.
         command.args(["--log-level", "trace", "--drain-timeout", "10"]);
         command
     };
@@ -135,7 +135,7 @@ async fn stages_work_with(stderr: Stderr) {
     }
 }
 
-/// What has no service says its last words there.
+/// Commands without a service report their errors there.
 #[test]
 fn commands_end_with_their_own_exit_code() {
     let lines: [(&str, &[&str], i32); 6] = [
@@ -170,7 +170,7 @@ fn commands_end_with_their_own_exit_code() {
     }
 }
 
-/// Gives a process its stderr; answers the reader's end where it must stay open.
+/// Connects a process's stderr; returns the reader's end if it must stay open.
 fn redirect(command: &mut Command, stderr: Stderr) -> Option<std::io::PipeReader> {
     let (reader, writer) = std::io::pipe().unwrap();
     match stderr {
@@ -197,7 +197,7 @@ fn ended(process: &mut Process) -> ExitStatus {
         if let Some(status) = process.status() {
             return status;
         }
-        assert!(since.elapsed() < PATIENCE, "a process does not end");
+        assert!(since.elapsed() < TIMEOUT, "a process does not end");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -205,7 +205,7 @@ fn ended(process: &mut Process) -> ExitStatus {
 fn wait(mut state: impl FnMut() -> Result<(), String>) {
     let start = Instant::now();
     while let Err(state) = state() {
-        assert!(start.elapsed() < PATIENCE, "{state}");
+        assert!(start.elapsed() < TIMEOUT, "{state}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

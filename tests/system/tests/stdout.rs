@@ -1,4 +1,4 @@
-//! An answer that cannot be written is an error of every sub-command, and a reader that has seen enough is none.
+//! Output that cannot be written is an error of every subcommand; a reader that has closed the pipe is not.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -6,7 +6,7 @@
     reason = "a failed step is a failed test"
 )]
 
-#[allow(dead_code, reason = "the real services' part is for another test")]
+#[allow(dead_code, reason = "another test uses the part for real services")]
 mod answers;
 
 use std::collections::BTreeSet;
@@ -73,7 +73,7 @@ impl Stack {
         assert!(ran.status.success(), "{line}: {ran:?}");
     }
 
-    /// The line with something new in each place.
+    /// The command line with something new in each placeholder.
     fn fill(&self, line: &str) -> String {
         let name = format!("n{}", self.names.fetch_add(1, Ordering::Relaxed));
         if line.contains("{topic}") {
@@ -91,7 +91,7 @@ impl Stack {
     }
 }
 
-/// Kafka Connect, as far as it is asked: one connector, that has what is wanted of it.
+/// A minimal Kafka Connect: one connector, which reports the requested state.
 async fn answer(uri: Uri) -> Json<Value> {
     let state = json!({
         "name": "c", "type": "sink", "tasks": [],

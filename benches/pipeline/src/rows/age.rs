@@ -1,6 +1,7 @@
-//! `age-p50` and `age-p99`: how old a point is when InfluxDB has it, from SAL's own time stamp on, at 1,330 messages a second
-//! of 100 topics. Judged by an endpoint in front of InfluxDB, point by point; influxsink's own metric stands beside it. A
-//! third of that rate shows how much of the age is the machine's, whose cores the full rate needs all.
+//! `age-p50` and `age-p99`: the age of a point when InfluxDB has stored it, counted from SAL's own timestamp,
+//! at 1,330 messages per second over 100 topics. It is measured for each point by an endpoint in front of
+//! InfluxDB; influxsink's own metric is shown as well. A run at a third of that rate shows how much of the
+//! age is due to the machine, all of whose cores the full rate needs.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -18,16 +19,17 @@ use crate::metrics::Metrics;
 use crate::report::{Ratio, Section, Target};
 
 const TOPICS: usize = 100;
-/// 100 topics at this period are 1,330 messages a second.
+/// With this period, 100 topics send 1,330 messages per second.
 const PERIOD: &str = "0.0752";
-/// And 443 at this one.
+/// With this one, 443.
 const CALM_PERIOD: &str = "0.2256";
-/// Each fetch asks for all partitions, those without messages, too: librdkafka and the broker look through every one of
-/// them. With four milliseconds between fetches that work leaves the cores free for the messages.
+/// Each fetch asks for all partitions, including those without messages, and librdkafka and the broker go
+/// through every one of them. With four milliseconds between fetches, this work leaves the cores free for the
+/// messages.
 const FEWER_FETCHES: [&str; 4] = ["-X", "fetch.min.bytes=100000", "-X", "fetch.wait.max.ms=4"];
 const AGE: &str = "influxsink_point_age_seconds";
 
-/// Settings that differ from the defaults, for each process.
+/// Settings of each process that differ from the defaults.
 struct Settings<'a> {
     what: &'static str,
     period: &'static str,
@@ -47,14 +49,15 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// What waits for company does so for a few milliseconds. And what was given for trying.
+    /// Batching waits only a few milliseconds. Includes the arguments given for trying.
     fn for_latency(args: &'a RunArgs) -> Self {
         let more = |own: &[&[&'a str]], given: &'a [String]| {
             let own = own.iter().flat_map(|flags| flags.iter().copied());
             own.chain(given.iter().map(String::as_str)).collect()
         };
         let transform = ["--workers", "1", "-X", "linger.ms=0"];
-        // While both of a worker's requests are on their way, points wait for company: a longer interval only adds to that.
+        // While both requests of a worker are in flight, points are batched anyway: a longer interval only
+        // adds to that.
         let sink = ["--flush-interval", "0.001"];
         Self {
             what: "for latency",
@@ -65,7 +68,7 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// The same settings with cores to spare.
+    /// The same settings with spare cores.
     fn calm(args: &'a RunArgs) -> Self {
         Self {
             what: "for latency, 443 messages/s",
@@ -75,7 +78,7 @@ impl<'a> Settings<'a> {
     }
 }
 
-/// What was seen with one of them.
+/// The results with one of them.
 struct Seen {
     what: &'static str,
     ages_ms: Vec<f64>,
@@ -135,7 +138,7 @@ async fn run(bench: &Bench, settings: &Settings<'_>) -> Outcome<Seen> {
         "saltransform",
         &[&arguments[..], &naming, &settings.saltransform].concat(),
     )?;
-    // Both are in their groups before the first message, so that nothing waits for them.
+    // Both have joined their groups before the first message, so that no message waits for that.
     tokio::time::sleep(Duration::from_secs(6)).await;
     let most = TOPICS.to_string();
     let arguments = [
@@ -181,7 +184,7 @@ async fn run(bench: &Bench, settings: &Settings<'_>) -> Outcome<Seen> {
     })
 }
 
-/// The components of the topics that salmock sends: the first ones in alphabetical order.
+/// The components of the topics that salmock sends, which are the first ones in alphabetical order.
 fn subsystems(bench: &Bench) -> Outcome<Vec<String>> {
     let dir = SchemaDir::read(&bench.args.schemas).doing("read the schemas")?;
     let found = dir.schemas(&Options::default());

@@ -1,4 +1,4 @@
-//! The rows, each group a file: what is started, what is measured, and what it is held against.
+//! The rows, one file per group: what is started, what is measured, and the targets.
 
 mod age;
 mod peers;

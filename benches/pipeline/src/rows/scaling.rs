@@ -1,6 +1,6 @@
-//! `scaling`, `scaling-in-turn` and `scaling-partitions`: two replicas of saltransform on two partitions against one on one,
-//! both at once and, as if each had cores of its own, one after the other; and what a message costs when it comes through 64
-//! partitions.
+//! `scaling`, `scaling-in-turn` and `scaling-partitions`: two replicas of saltransform on two partitions
+//! compared with one on one, both at once and, as if each had its own cores, one after the other; and the
+//! cost of a message with 64 partitions.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -17,19 +17,20 @@ use crate::report::{Ratio, Section, Target, number};
 use crate::template::Topic;
 use crate::turns::Turns;
 
-/// A member notices another one at its next heartbeat, and the default of 3 s is longer than a run.
+/// A member learns about another one at its next heartbeat, and the default of 3 s is longer than a run.
 const SOON_JOINED: [&str; 2] = ["-X", "heartbeat.interval.ms=100"];
 const JOINED_WITHIN: Duration = Duration::from_secs(30);
-/// The share of what is left then, in percent, that is counted: at the end one partition is done before the other.
+/// The percentage of the remaining messages that counts: towards the end, one partition is finished before
+/// the other.
 const COUNTED: u64 = 85;
 
-/// A way to run: so many partitions in and out, so many replicas.
+/// A setup: the number of input and output partitions, and of replicas.
 struct Shape {
     what: &'static str,
     component: &'static str,
     partitions: i32,
     replicas: usize,
-    /// Each replica runs half of the time, and no two at once.
+    /// Each replica runs half of the time, never two at once.
     in_turn: bool,
     count: u64,
 }
@@ -61,7 +62,7 @@ pub(super) async fn measure(bench: &Bench) -> Outcome<Section> {
         inputs.push(input);
     }
     let mut paces: Vec<Vec<Pace>> = vec![Vec::new(); shapes.len()];
-    // The first round warms the broker up.
+    // The first round warms up the broker.
     for round in 0..=bench.size(1, 3) {
         for ((shape, input), paces) in shapes.iter().zip(&inputs).zip(&mut paces) {
             let pace = run(bench, shape, input).await?;
@@ -112,13 +113,13 @@ async fn run(bench: &Bench, shape: &Shape, input: &str) -> Outcome<Pace> {
     Ok(pace)
 }
 
-/// Waits until every replica has its share of the partitions: before that the first one works for all.
+/// Waits until every replica has its share of the partitions: until then the first one works for all.
 async fn all_assigned(bench: &Bench, replicas: &[Process], shape: &Shape) -> Outcome<()> {
     let share = shape.partitions as usize / shape.replicas;
     let begun = Instant::now();
     for replica in replicas {
         loop {
-            // Its port opens a moment after its start.
+            // Its port opens a moment after the start.
             let assigned = match Metrics::of(bench, replica).await {
                 Ok(metrics) => metrics.get("kafka_assigned_partitions") as usize,
                 Err(_) => 0,

@@ -1,5 +1,6 @@
-//! `sustained`: 10 MB/s of SAL text all the way into InfluxDB, on the machine that everything runs on. Each second, how far
-//! the two groups are behind the ends of their topics; a pipeline that keeps up stays as far behind as it was.
+//! `sustained`: 10 MB/s of SAL text through the whole pipeline into InfluxDB, with everything on one machine.
+//! Every second, records how far the two groups lag behind the ends of their topics; if the pipeline keeps
+//! up, the lag does not grow.
 
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -19,29 +20,28 @@ use crate::sender::{Line, Sender};
 use crate::template::Topic;
 use crate::usage::memory;
 
-/// Components, each with one topic of 381 numbers and three of 20 fields: of ten bytes nine are the large ones', of four
-/// messages three are small.
+/// Components, each with one topic of 381 numbers and three of 20 fields: the large messages make up nine of
+/// ten bytes, the small ones three of four messages.
 const COMPONENTS: usize = 10;
 const SMALL: usize = 3;
-/// Records and fetches wait for company, as nobody asks for a short age here: fewer requests leave the cores to InfluxDB, which
-/// needs more than one of the two.
+/// Records and fetches are batched for longer, because this row does not measure age: fewer requests leave
+/// the cores to InfluxDB, which needs more than one of the two.
 const LARGE_BATCHES: [&str; 2] = ["-X", "linger.ms=50"];
 const LARGE_FETCHES: [&str; 2] = ["-X", "fetch.min.bytes=262144"];
 const GROUP: &str = "bench-sustained";
 const SINK_GROUP: &str = "bench-sustained-sink";
 const MIB: f64 = 1024.0 * 1024.0;
 
-/// How far the groups are behind, in messages.
+/// The lag of the groups, in messages.
 struct Lag {
     at: f64,
     transform: f64,
     sink: f64,
 }
 
-/// One of them.
 type Get = fn(&Lag) -> f64;
 
-/// A group, and the topics whose ends it is held against.
+/// A group, and the topics whose ends it is compared with.
 struct Group {
     client: BaseConsumer,
     topics: Vec<String>,
@@ -59,7 +59,7 @@ pub(super) async fn measure(bench: &Bench) -> Outcome<Section> {
     inputs.dedup();
     let outputs: Vec<String> = lines.iter().map(|line| line.topic.kafka_topic.clone()).collect();
     let mut stages = stages(bench, &inputs, &outputs)?;
-    // Both are in their groups before the first message.
+    // Both have joined their groups before the first message.
     tokio::time::sleep(Duration::from_secs(6)).await;
     let sender = Sender::start(bench.kafka.producer()?, lines, rate);
     tokio::time::sleep(Duration::from_secs(warm)).await;
@@ -221,7 +221,8 @@ impl Group {
         })
     }
 
-    /// What is committed is asked first: what comes in between makes the lag larger, never negative.
+    /// The committed offsets are queried first: messages that arrive in between make the lag larger, never
+    /// negative.
     fn behind(&self, bench: &Bench) -> Outcome<f64> {
         let topics = || self.topics.iter().map(|name| (name.as_str(), 1));
         let committed = Kafka::committed(&self.client, topics())?;
@@ -229,7 +230,7 @@ impl Group {
     }
 }
 
-/// Of the straight line through the points, by least squares: messages a second.
+/// The slope of the least-squares line through the points, in messages per second.
 fn slope(lags: &[Lag], get: impl Fn(&Lag) -> f64) -> f64 {
     let count = lags.len().max(1) as f64;
     let mean = |of: &dyn Fn(&Lag) -> f64| lags.iter().map(of).sum::<f64>() / count;
@@ -244,7 +245,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_slope_is_that_of_a_line() {
+    fn the_slope_is_that_of_the_fitted_line() {
         let lag = |at: f64| Lag {
             at,
             transform: 7.0 + 3.0 * at,

@@ -1,5 +1,6 @@
-//! `topics-init`, `topics-rss` and `topics-start`: an observatory's 3,348 topics. How long `saltransform init` takes, what
-//! memory the running stage needs once it has seen each of them, and how long it takes from its start to its first record.
+//! `topics-init`, `topics-rss` and `topics-start`: an observatory's 3,348 topics. How long `saltransform
+//! init` takes, how much memory the running stage needs once it has seen each topic, and the time from its
+//! start to its first record.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -17,7 +18,7 @@ use crate::template::{Templates, Topic};
 use crate::usage::memory;
 
 const MIB: f64 = 1024.0 * 1024.0;
-/// How often each topic sends while memory is looked at.
+/// How often each topic sends while memory is measured.
 const ROUNDS: u64 = 5;
 
 pub(super) async fn measure(bench: &Bench) -> Outcome<Section> {
@@ -112,7 +113,8 @@ impl<'t> Loaded<'t> {
     }
 }
 
-/// The schemas as files, as `kafkaefd salschema convert --write` makes them; a process's exec to its exit.
+/// The schemas as files, as written by `kafkaefd salschema convert --write`; measures the process from exec
+/// to exit.
 async fn init(bench: &Bench, topics: &[Topic]) -> Outcome<f64> {
     let folder: PathBuf = bench.args.logs.join(bench.fresh("observatory"));
     let doing = || format!("write {}", folder.display());
@@ -144,7 +146,8 @@ async fn init(bench: &Bench, topics: &[Topic]) -> Outcome<f64> {
     }
 }
 
-/// A message lies there, the stage starts: when is its record there? With the group's position known, as in production.
+/// With a message already in the topic, measures the time from the stage's start to its record. The group's
+/// position is known, as in production.
 async fn start(bench: &Bench, loaded: &Loaded<'_>, components: &str) -> Outcome<f64> {
     let Some((topic, templates, input)) = loaded.topics.first() else {
         return Err(Failure::Unexpected("no topics".to_owned()));
@@ -170,7 +173,7 @@ async fn start(bench: &Bench, loaded: &Loaded<'_>, components: &str) -> Outcome<
     Ok(seconds)
 }
 
-/// Each topic sends a few times; memory is looked at when all is quiet again, and a minute later.
+/// Each topic sends a few times; memory is measured when everything is quiet again, and a minute later.
 async fn steady(bench: &Bench, loaded: &Loaded<'_>, components: &str) -> Outcome<(f64, f64, f64)> {
     let mut stage = run(bench, components)?;
     tokio::time::sleep(Duration::from_secs(5)).await;

@@ -1,5 +1,5 @@
-//! `transform-throughput` and `transform-cpu`: saltransform against a bare loop of librdkafka that moves the same bytes, in
-//! turns, on one partition.
+//! `transform-throughput` and `transform-cpu`: saltransform compared with a bare loop of librdkafka that
+//! moves the same bytes, in turns, on one partition.
 
 use std::fmt::Write as _;
 
@@ -12,10 +12,10 @@ use crate::flow::{Pace, median, watch};
 use crate::report::{Ratio, Section, Target, number};
 use crate::template::Topic;
 
-/// Different messages, and records that the loop sends in turn.
+/// The number of different messages, and of records that the loop sends in turn.
 const DIFFERENT: usize = 10_000;
 
-/// Runs of one message's kind.
+/// The runs with one kind of message.
 struct Runs {
     what: &'static str,
     bytes: f64,
@@ -60,7 +60,7 @@ async fn runs(bench: &Bench, what: &'static str, topic: &Topic, count: u64) -> O
         ours: Vec::new(),
         bare: Vec::new(),
     };
-    // The first run makes the loop's records, and warms the broker.
+    // The first run produces the loop's records and warms up the broker.
     transform(bench, &input, topic, count).await?;
     for _ in 0..bench.size(2, 4) {
         let bare = carry(bench, &input, topic, count).await?;

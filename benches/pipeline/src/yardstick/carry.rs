@@ -1,5 +1,6 @@
-//! saltransform's yardstick: one thread of librdkafka with saltransform's settings that takes each message of a topic and
-//! sends for it the next of the records that saltransform made: the same bytes in, the same bytes out, nothing in between.
+//! saltransform's yardstick: one librdkafka thread with saltransform's settings that consumes each message of
+//! a topic and produces one of saltransform's own records for it: the same bytes in, the same bytes out,
+//! nothing in between.
 
 use std::time::{Duration, Instant};
 
@@ -13,31 +14,31 @@ use stage::kafka::SAFE_PRODUCER;
 
 use crate::failure::{Doing, Failure, Outcome};
 
-/// How many messages between two looks at the delivery reports: as many as saltransform takes at a time.
+/// The number of messages between two polls for delivery reports: saltransform's batch size.
 const BATCH: usize = 512;
 
-/// What it carries where.
+/// The source and the destination.
 #[derive(Debug, Args)]
 pub(crate) struct CarryArgs {
     #[arg(long, env = "BROKER")]
     broker: String,
-    /// Topic whose messages are taken
+    /// Topic whose messages are consumed
     #[arg(long)]
     input: String,
-    /// Topic that gets a record for each
+    /// Topic that receives a record for each of them
     #[arg(long)]
     output: String,
-    /// Topic that holds the records to send in turn
+    /// Topic with the records to send in turn
     #[arg(long)]
     frames: String,
-    /// How many of them
+    /// Number of these records
     #[arg(long)]
     count: usize,
     #[arg(long)]
     group: String,
 }
 
-/// Carries until it is killed.
+/// Runs until it is killed.
 pub(crate) fn carry(args: &CarryArgs) -> Outcome<()> {
     let frames = read_frames(args)?;
     let consumer: BaseConsumer = consumer_config(args)?.create().doing("make a consumer")?;
@@ -61,7 +62,7 @@ pub(crate) fn carry(args: &CarryArgs) -> Outcome<()> {
             }
         }
         if committed.elapsed() >= Duration::from_secs(1) {
-            // Nothing taken yet is nothing to commit.
+            // If nothing was consumed yet, there is nothing to commit.
             if taken > 0 {
                 consumer
                     .commit_consumer_state(CommitMode::Async)
@@ -84,7 +85,7 @@ fn send(producer: &BaseProducer, topic: &str, frame: &[u8]) -> Outcome<()> {
     Ok(())
 }
 
-/// The settings of `saltransform`'s intake that the way of a message feels.
+/// The settings of `saltransform`'s consumer that affect the path of a message.
 fn consumer_config(args: &CarryArgs) -> Outcome<ClientConfig> {
     let settings = [
         ("client.id", "bare-loop"),
@@ -101,7 +102,7 @@ fn consumer_config(args: &CarryArgs) -> Outcome<ClientConfig> {
         .doing("configure the consumer")
 }
 
-/// The settings of `saltransform`'s outlet.
+/// The settings of `saltransform`'s producer.
 fn producer_config(args: &CarryArgs) -> Outcome<ClientConfig> {
     let settings = [
         SAFE_PRODUCER[0],

@@ -1,5 +1,5 @@
-//! The yardsticks: what remains of a stage when only its transport is left. They run as processes of their own, so that
-//! their CPU time is theirs alone.
+//! The yardsticks: what remains of a stage when only its transport is left. They run as separate processes,
+//! so that their CPU time can be measured separately.
 
 mod carry;
 mod post;

@@ -1,4 +1,5 @@
-//! influxsink's yardstick: posts ready lines in batches of the same size, as many at once.
+//! influxsink's yardstick: posts prepared lines in batches of the same size, with the same number of requests
+//! in flight.
 
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -12,7 +13,7 @@ use serde_json::json;
 use crate::failure::{Doing, Failure, Outcome};
 use crate::usage::cpu;
 
-/// What it posts where.
+/// The source and the destination.
 #[derive(Debug, Args)]
 pub(crate) struct PostArgs {
     /// File of lines
@@ -29,15 +30,15 @@ pub(crate) struct PostArgs {
     /// Points of a batch, as `influxsink run --batch-points`
     #[arg(long, default_value_t = 5_000)]
     batch_points: usize,
-    /// Batches on their way at once, as `influxsink run --requests-in-flight`
+    /// Requests in flight at once, as `influxsink run --requests-in-flight`
     #[arg(long, default_value_t = 2)]
     requests_in_flight: usize,
-    /// File for what it took
+    /// File for the measurements
     #[arg(long)]
     result: PathBuf,
 }
 
-/// Posts all lines, says what that took, reading the file left out, and ends.
+/// Posts all lines and reports the time that it took, excluding reading the file.
 pub(crate) async fn post(args: &PostArgs) -> Outcome<()> {
     let (batches, points) = read(args)?;
     let client = Client::builder().no_proxy().tcp_nodelay(true).build();
@@ -67,7 +68,7 @@ async fn post_one(client: &Client, args: &PostArgs, batch: Vec<u8>) -> Outcome<(
     )))
 }
 
-/// The lines in batches, and how many lines there are.
+/// The lines in batches, and the number of lines.
 fn read(args: &PostArgs) -> Outcome<(Vec<Vec<u8>>, u64)> {
     let doing = || format!("read {}", args.lines.display());
     let file = std::fs::File::open(&args.lines).doing(doing())?;

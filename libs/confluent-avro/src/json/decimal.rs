@@ -1,17 +1,17 @@
-//! Decimals: an integer in two's complement, most significant byte first, of which so many digits stand behind the point
-//! (Avro specification, "Decimal").
+//! Decimals: an unscaled integer in two's complement, most significant byte first, and a scale (Avro
+//! specification, "Decimal").
 
 use std::cmp::Ordering;
 
 use crate::schema::Decimal;
 
-/// Longer ones are shown as their bytes: the time that the text takes grows with the square of its length.
+/// Longer ones are shown as bytes: the time to format them grows with the square of the length.
 const MAX_BYTES: usize = 512;
 const MAX_DIGITS: usize = 1_240;
 
 const GROUP: u32 = 1_000_000_000;
 
-/// The number as people write it, if it has no more digits than the schema gives it.
+/// The decimal text of the number; `None` if it has more digits than the schema's precision.
 pub(super) fn text(bytes: &[u8], of: Decimal) -> Option<String> {
     if bytes.is_empty() || bytes.len() > MAX_BYTES {
         return None;
@@ -47,7 +47,8 @@ pub(super) fn text(bytes: &[u8], of: Decimal) -> Option<String> {
     })
 }
 
-/// The fewest bytes that hold the number; none if the text is not a number with no more digits than the schema gives it.
+/// The fewest bytes that hold the number; `None` if the text is not a number or exceeds the schema's
+/// precision.
 pub(super) fn bytes(text: &str, of: Decimal) -> Option<Vec<u8>> {
     let (is_negative, number) = match text.strip_prefix('-') {
         Some(number) => (true, number),
@@ -98,7 +99,7 @@ pub(super) fn bytes(text: &str, of: Decimal) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
-/// The number in so many bytes, as a `fixed` holds it; none if it needs more.
+/// The number in exactly this many bytes, as a `fixed` holds it; `None` if it needs more.
 pub(super) fn extended(bytes: Vec<u8>, size: usize) -> Option<Vec<u8>> {
     match bytes.len().cmp(&size) {
         Ordering::Greater => None,
@@ -138,7 +139,7 @@ mod tests {
     };
 
     #[test]
-    fn decimals_are_written_as_people_write_them() {
+    fn decimals_are_written_in_plain_notation() {
         for (hex, precision, scale, shown) in [
             (&[0x04, 0xd2][..], 4, 2, "12.34"),
             (&[0xfb, 0x2e], 4, 2, "-12.34"),

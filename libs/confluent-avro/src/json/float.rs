@@ -1,5 +1,5 @@
-//! Floats: the fewest digits that give the same value back. JSON has no number for the others: they are texts, and a NaN
-//! keeps its bits, as C's `nan(…)` does.
+//! Floats: the shortest decimal that gives the same value back. Values without a JSON number are strings, and
+//! a NaN keeps its bits in the style of C's `nan(…)`.
 
 use serde_json::Value;
 
@@ -18,7 +18,7 @@ pub(super) fn double(value: f64) -> Value {
     }
 }
 
-/// A `float` has its own digits: as a double, 0.1 would be 0.10000000149011612.
+/// A `float` has its own shortest decimal: as a double, 0.1 would be 0.10000000149011612.
 pub(super) fn float(value: f32) -> Value {
     match value.to_bits() {
         _ if value.is_finite() => value.to_string().parse::<f64>().map_or(Value::Null, Value::from),
@@ -33,7 +33,7 @@ fn infinity(is_positive: bool) -> &'static str {
     if is_positive { "Infinity" } else { "-Infinity" }
 }
 
-/// The double that is meant; none if the JSON means none.
+/// The `double` that the JSON stands for; `None` if it stands for none.
 pub(super) fn read_double(json: &Value) -> Option<f64> {
     match json {
         Value::Number(number) => number.as_f64(),
@@ -49,7 +49,7 @@ pub(super) fn read_double(json: &Value) -> Option<f64> {
     }
 }
 
-/// The same of a float.
+/// The same for a `float`.
 pub(super) fn read_float(json: &Value) -> Option<f32> {
     match json {
         Value::Number(number) => {
@@ -78,7 +78,7 @@ fn infinite(text: &str) -> Option<f64> {
 
 fn bits(text: &str) -> Option<&str> {
     let digits = text.strip_prefix("NaN(0x")?.strip_suffix(')')?;
-    // `from_str_radix` takes a sign.
+    // `from_str_radix` accepts a sign.
     digits
         .bytes()
         .all(|digit| digit.is_ascii_hexdigit())

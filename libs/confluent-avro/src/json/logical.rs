@@ -1,8 +1,8 @@
-//! The texts of the logical types that are bytes: durations and UUIDs.
+//! The texts of the logical types stored as bytes: durations and UUIDs.
 
 use std::fmt::Write;
 
-/// Months, days and milliseconds, each four bytes, least significant first, as ISO 8601 has it: `P1M2DT3.004S`.
+/// Months, days and milliseconds, four little-endian bytes each, in ISO 8601: `P1M2DT3.004S`.
 pub(super) fn duration_text(bytes: &[u8]) -> Option<String> {
     let (months, rest) = bytes.split_first_chunk::<4>()?;
     let (days, rest) = rest.split_first_chunk::<4>()?;
@@ -24,7 +24,8 @@ pub(super) fn duration_text(bytes: &[u8]) -> Option<String> {
     Some(text)
 }
 
-/// The same as bytes; years are twelve months, weeks seven days, hours and minutes their seconds.
+/// Parses a duration. A year counts as twelve months, a week as seven days; hours and minutes count as
+/// seconds.
 pub(super) fn duration(text: &str) -> Option<Vec<u8>> {
     let text = text.strip_prefix('P')?;
     let (date, time) = match text.split_once('T') {
@@ -60,7 +61,7 @@ pub(super) fn duration(text: &str) -> Option<Vec<u8>> {
         .map(|parts| parts.concat())
 }
 
-/// The digits before each of these letters, which stand in this order.
+/// The digits before each of these letters, which must be in this order.
 fn parts<const N: usize>(mut text: &str, letters: [char; N]) -> Option<[Option<&str>; N]> {
     let found = letters.map(|letter| {
         let (digits, rest) = text.split_once(letter)?;
@@ -78,7 +79,7 @@ fn number(digits: &str) -> Option<u64> {
     is_number.then(|| digits.parse().ok()).flatten()
 }
 
-/// Where the hyphens of a UUID's text stand: before these of its bytes.
+/// A UUID's text has hyphens before these of its bytes.
 const HYPHENS: [usize; 4] = [4, 6, 8, 10];
 
 /// Sixteen bytes as `01234567-89ab-cdef-0123-456789abcdef`.
@@ -93,7 +94,7 @@ pub(super) fn uuid_text(bytes: &[u8]) -> String {
     text
 }
 
-/// The same as bytes.
+/// Parses a UUID.
 pub(super) fn uuid(text: &str) -> Option<Vec<u8>> {
     let digits: String = text.split('-').collect();
     let byte = |at: usize| {
@@ -102,7 +103,7 @@ pub(super) fn uuid(text: &str) -> Option<Vec<u8>> {
         is_hex.then(|| u8::from_str_radix(pair, 16).ok()).flatten()
     };
     let bytes: Vec<u8> = (0..16).map(byte).collect::<Option<_>>()?;
-    // Hyphens stand where they belong.
+    // Hyphens only in their places.
     (uuid_text(&bytes) == text.to_ascii_lowercase()).then_some(bytes)
 }
 

@@ -1,4 +1,4 @@
-//! Maps: an object, or a list of entries where a key occurs twice, which Avro's encoding allows and an object cannot hold.
+//! Maps: an object, or a list of entries if a key occurs twice, which Avro allows and an object cannot hold.
 
 use serde_json::{Map, Value};
 
@@ -18,7 +18,7 @@ pub(super) fn shown(entries: Vec<(String, Value)>) -> Value {
     Value::Array(entries.into_iter().map(entry).collect())
 }
 
-/// The entries that the JSON says; none if it says none.
+/// The entries in the JSON; `None` if it is not a map.
 pub(super) fn entries(json: &Value) -> Option<Vec<(&str, &Value)>> {
     match json {
         Value::Object(object) => Some(object.iter().map(|(key, value)| (key.as_str(), value)).collect()),

@@ -1,4 +1,4 @@
-//! What does not fit a schema, and where.
+//! JSON that does not fit a schema, and where.
 
 use std::io;
 
@@ -8,13 +8,13 @@ use serde_json::Value;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}expected {expected}, found {found}", place(field))]
 pub struct Misfit {
-    /// `a.b[0]`; empty for the record itself.
+    /// The path, e.g. `a.b[0]`; empty for the record itself.
     pub field: String,
-    /// What the schema wants.
+    /// What the schema expects.
     pub expected: String,
-    /// What stands there, shortened.
+    /// What the JSON has, shortened.
     pub found: String,
-    /// Of a field that the record does not have: those that it has.
+    /// For an unknown field: the fields that the record has.
     pub known: Vec<String>,
 }
 
@@ -26,15 +26,15 @@ fn place(field: &str) -> String {
     }
 }
 
-/// Characters of what was found that are shown.
+/// The number of characters of the offending value that are shown.
 const SHOWN: usize = 60;
 
-/// The start of a JSON text: a value may be as large as a message, and unions try it again and again.
+/// The start of a JSON text. A value can be as large as a message, and unions describe it once per branch.
 struct Start(Vec<u8>);
 
 impl io::Write for Start {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        /// The longest encoding of a character is four bytes.
+        /// A character takes at most four bytes.
         const ENOUGH: usize = 4 * (SHOWN + 1);
         if self.0.len() > ENOUGH {
             return Err(io::ErrorKind::WriteZero.into());
@@ -70,7 +70,7 @@ pub(crate) fn path(steps: &[Step]) -> String {
 impl Misfit {
     pub(super) fn new(steps: &[Step], expected: impl Into<String>, found: &Value) -> Self {
         let mut start = Start(Vec::new());
-        // It refuses what is beyond the start.
+        // It rejects whatever is beyond the limit.
         let _ = serde_json::to_writer(&mut start, found);
         Self::of_text(steps, expected, &String::from_utf8_lossy(&start.0))
     }

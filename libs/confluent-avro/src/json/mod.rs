@@ -1,6 +1,6 @@
-//! Records as JSON and JSON as records, without loss either way: what [`Schema::to_json`] shows, [`Schema::write_json`]
-//! writes back byte for byte (of bytes as Avro's own libraries write them: one block an array, no integer longer than it
-//! need be).
+//! Records as JSON and JSON as records, lossless both ways: [`Schema::write_json`] restores what
+//! [`Schema::to_json`] shows byte for byte (provided that the bytes are written as Avro's own libraries write
+//! them: one block per array, no overlong integers).
 //!
 //! | Avro | JSON |
 //! |---|---|
@@ -14,11 +14,11 @@
 //! | uuid | `"01234567-89ab-cdef-0123-456789abcdef"` |
 //! | date, time, timestamp, local timestamp | `"2026-11-29"`, `"10:03:00.123"`, `"2026-11-29T10:03:00.123Z"`, the last without `Z` |
 //!
-//! Where a logical type's text would not give the same bytes back (a date beyond the year 9999, a decimal with needless
-//! bytes before it), the value is shown as its underlying type: an integer, or the bytes as a list of numbers. Reading
-//! takes these everywhere, too.
+//! If the text of a logical type would not give the same bytes back (a date after the year 9999, a decimal
+//! with redundant leading bytes), the value is shown as its underlying type: an integer, or the bytes as a
+//! list of numbers. Reading accepts these forms everywhere, too.
 //!
-//! Bytes that are read have limits: [`MAX_DEPTH`], which holds for JSON, too, and [`MAX_VALUES`].
+//! Limits apply to what is read: [`MAX_DEPTH`], also for JSON, and [`MAX_VALUES`].
 
 mod decimal;
 mod float;
@@ -38,20 +38,22 @@ pub use misfit::Misfit;
 use crate::read::DecodeError;
 use crate::schema::Schema;
 
-/// Records, arrays and maps within each other. JSON needs up to three levels for one of them, and serde_json reads 128.
+/// The nesting limit for records, arrays and maps. JSON needs up to three levels for one of them, and
+/// serde_json reads 128.
 pub const MAX_DEPTH: usize = 40;
 
-/// Values of one record. An array of nulls takes no byte for an item, so that a few bytes could hold any number of them.
+/// The limit on values in one record. An array of nulls takes no bytes per item, so a few bytes could hold
+/// any number of them.
 pub const MAX_VALUES: usize = 1_000_000;
 
 impl Schema {
-    /// A record's bytes (without their frame) as JSON. They must be used up.
+    /// Decodes a record's bytes (without the frame) as JSON. All of them must be used.
     pub fn to_json(&self, avro: &[u8]) -> Result<Value, DecodeError> {
         read::record(self, avro)
     }
 
-    /// Appends what the JSON says in Avro's binary encoding. A field that is missing takes the schema's default, a union
-    /// the first branch that fits. After an error `out` holds a part of it.
+    /// Appends the JSON in Avro's binary encoding. A missing field takes the schema's default, a union the
+    /// first branch that fits. After an error `out` holds part of the record.
     pub fn write_json(&self, json: &Value, out: &mut Vec<u8>) -> Result<(), Misfit> {
         write::record(self, json, out)
     }

@@ -7,7 +7,7 @@ use super::{MAX_DEPTH, MAX_VALUES, map, scalar, union};
 use crate::read::{Cursor, DecodeError, Fault};
 use crate::schema::{Record, Schema, Type, TypeId};
 
-/// How many bytes of a name count as one value more.
+/// This many bytes of a name count as one more value.
 const BYTES_A_VALUE: usize = 64;
 
 pub(super) fn record(schema: &Schema, avro: &[u8]) -> Result<Value, DecodeError> {
@@ -35,11 +35,11 @@ pub(super) fn record(schema: &Schema, avro: &[u8]) -> Result<Value, DecodeError>
 struct Reader<'s, 'a> {
     schema: &'s Schema,
     cursor: Cursor<'a>,
-    /// Values that it may still read.
+    /// The number of values that may still be read.
     left: usize,
 }
 
-/// What is wrong, and the steps to it from the innermost.
+/// The error, and the path to it from the innermost step.
 struct Failed {
     fault: Fault,
     steps: Vec<Step>,
@@ -78,9 +78,9 @@ impl Reader<'_, '_> {
             Type::Map(values) => self.map(*values, depth),
             Type::Union(branches) => {
                 let branch = self.cursor.index(branches.len())?;
-                // The index was checked.
+                // The index has been checked.
                 let of = branches.get(branch).copied().unwrap_or(self.schema.root());
-                // What the choice of the form that is shown looks through, and a name that it may need.
+                // Covers the search for the form to show, and a branch name that may be needed.
                 self.spend(branch)?;
                 self.spend_on(self.schema.branch_name(of))?;
                 let value = self.value(of, depth)?;
@@ -100,7 +100,7 @@ impl Reader<'_, '_> {
         Ok(())
     }
 
-    /// A name of the schema takes no bytes in a record, and memory in JSON.
+    /// A name in the schema takes no bytes in a record, but memory in JSON.
     fn spend_on(&mut self, name: &str) -> Result<(), Fault> {
         self.spend(name.len() / BYTES_A_VALUE)
     }

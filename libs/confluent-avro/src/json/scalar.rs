@@ -1,4 +1,4 @@
-//! Values without others in them, both ways. Whether a logical type's text is shown is decided by reading it back.
+//! Scalars, both ways. A logical type is shown as text only if reading the text gives the same bytes back.
 
 use serde_json::Value;
 
@@ -7,7 +7,7 @@ use super::{decimal, float, logical, time};
 use crate::read::{Cursor, Fault};
 use crate::schema::{Decimal, FixedLogical, IntLogical, LongLogical, Type, Unit};
 
-/// Reads a value; of a type that holds others none is read.
+/// Reads a scalar; other types are not read here.
 pub(super) fn read(of: &Type, cursor: &mut Cursor<'_>) -> Result<Value, Fault> {
     Ok(match of {
         Type::Boolean => cursor.boolean()?.into(),
@@ -52,8 +52,8 @@ pub(super) fn read(of: &Type, cursor: &mut Cursor<'_>) -> Result<Value, Fault> {
     })
 }
 
-/// Writes a value, or says what the type wants. In a field's default the bytes of a logical type are those of the type
-/// that it annotates.
+/// Writes a scalar, or says what the type expects. In a field's default, a logical type is written as the
+/// type that it annotates.
 pub(super) fn write(of: &Type, json: &Value, is_default: bool, out: &mut Vec<u8>) -> Result<(), String> {
     match of {
         Type::Null if json.is_null() => {}
@@ -120,7 +120,7 @@ pub(super) fn write(of: &Type, json: &Value, is_default: bool, out: &mut Vec<u8>
             long(position.ok_or_else(|| expected_symbol(&known.symbols))?, out);
         }
         Type::Array(_) | Type::Map(_) | Type::Union(_) | Type::Record(_) => {
-            return Err("a value without others in it".to_owned());
+            return Err("a scalar".to_owned());
         }
     }
     Ok(())
@@ -142,7 +142,7 @@ fn text_or_list(stored: &[u8], text: Option<String>, back: impl Fn(&str) -> Opti
     }
 }
 
-/// One code point a byte.
+/// One code point per byte.
 fn latin(stored: &[u8]) -> String {
     stored.iter().map(|byte| char::from(*byte)).collect()
 }
@@ -158,9 +158,9 @@ fn latin_bytes(json: &Value) -> Option<Vec<u8>> {
     }
 }
 
-/// A number that JSON holds exactly is taken, too.
+/// Numbers that JSON holds exactly are accepted, too.
 fn decimal_bytes(json: &Value, of: Decimal) -> Option<Vec<u8>> {
-    /// Every decimal of so many digits is a double of its own.
+    /// Up to this many digits, every decimal has its own double.
     const EXACT_DIGITS: usize = 15;
     match json {
         Value::String(text) => decimal::bytes(text, of),

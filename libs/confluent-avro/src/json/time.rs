@@ -1,5 +1,5 @@
-//! Dates, times and time stamps in the form of RFC 3339 and ISO 8601, with as many digits as their unit has: texts of one
-//! field sort as its times do. What the calendar of four-digit years does not hold has no text here.
+//! Dates, times and timestamps as RFC 3339 and ISO 8601 texts, with as many digits as their unit has, so that
+//! the texts of a field sort chronologically. Values outside the calendar of four-digit years have no text.
 
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
@@ -33,13 +33,13 @@ pub(super) fn timestamp_text(value: i64, unit: Unit) -> Option<String> {
     local_text(value, unit).map(|text| text + "Z")
 }
 
-/// The instant in its unit, if it is a whole number of them.
+/// Parses an instant, if it is a whole number of units.
 pub(super) fn timestamp(text: &str, unit: Unit) -> Option<i64> {
     let found: Timestamp = without_leap_second(text)?.parse().ok()?;
     whole(found.as_nanosecond(), unit)
 }
 
-/// The same as of some clock on a wall: `2026-11-29T10:03:00.123`.
+/// A local timestamp: `2026-11-29T10:03:00.123`.
 pub(super) fn local_text(value: i64, unit: Unit) -> Option<String> {
     let nanoseconds = i128::from(value).checked_mul(unit.nanoseconds())?;
     let found = Timestamp::from_nanosecond(nanoseconds).ok()?;
@@ -48,21 +48,21 @@ pub(super) fn local_text(value: i64, unit: Unit) -> Option<String> {
     is_shown.then(|| format!("{found:.digits$}", digits = unit.digits()))
 }
 
-/// The same in its unit.
+/// Parses a local timestamp.
 pub(super) fn local(text: &str, unit: Unit) -> Option<i64> {
     let found: DateTime = without_leap_second(text)?.parse().ok()?;
     let found = TimeZone::UTC.to_timestamp(found).ok()?;
     whole(found.as_nanosecond(), unit)
 }
 
-/// Days since 1970: `2026-11-29`.
+/// Days since 1970 as a date: `2026-11-29`.
 pub(super) fn date_text(days: i32) -> Option<String> {
     let found = Timestamp::from_second(i64::from(days) * DAY_SECONDS).ok()?;
     let found = TimeZone::UTC.to_datetime(found).date();
     (0..=9_999).contains(&found.year()).then(|| found.to_string())
 }
 
-/// The same as days.
+/// Parses a date as days since 1970.
 pub(super) fn date(text: &str) -> Option<i32> {
     let found: Date = text.parse().ok()?;
     let found = TimeZone::UTC
@@ -71,7 +71,7 @@ pub(super) fn date(text: &str) -> Option<i32> {
     i32::try_from(found.as_second().div_euclid(DAY_SECONDS)).ok()
 }
 
-/// The time of a day: `10:03:00.123`.
+/// A time of day: `10:03:00.123`.
 pub(super) fn time_text(value: i64, unit: Unit) -> Option<String> {
     let nanoseconds = i128::from(value).checked_mul(unit.nanoseconds())?;
     let (seconds, rest) = (nanoseconds.div_euclid(SECOND), nanoseconds.rem_euclid(SECOND));
@@ -86,7 +86,7 @@ pub(super) fn time_text(value: i64, unit: Unit) -> Option<String> {
     ))
 }
 
-/// The same in its unit.
+/// Parses a time of day.
 pub(super) fn time(text: &str, unit: Unit) -> Option<i64> {
     let found: Time = without_leap_second(text)?.parse().ok()?;
     let found = found.duration_since(Time::midnight());
@@ -100,7 +100,7 @@ fn whole(nanoseconds: i128, unit: Unit) -> Option<i64> {
         .flatten()
 }
 
-/// Avro counts seconds without leap seconds, and jiff would take one for the second before it.
+/// Avro has no leap seconds, and jiff would read one as the second before it.
 fn without_leap_second(text: &str) -> Option<&str> {
     (!text.contains(":60")).then_some(text)
 }
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_written_as_people_write_them() {
+    fn times_are_written_in_iso_8601() {
         let instant = 1_795_946_580_123;
         assert_eq!(
             timestamp_text(instant, Unit::Millis).as_deref(),
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_text_has_none() {
+    fn values_beyond_the_calendar_have_no_text() {
         for value in [i64::MIN, i64::MAX, 253_402_300_800_000] {
             assert_eq!(timestamp_text(value, Unit::Millis), None, "{value}");
         }

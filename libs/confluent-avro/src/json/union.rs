@@ -1,12 +1,13 @@
-//! Unions: the branch's value alone where that is read back as the same branch, else under the branch's name, which is
-//! Avro's own JSON encoding. An object with one key that is a branch's name is always the latter.
+//! Unions: the branch's value alone if it is read back as the same branch, otherwise under the branch's name,
+//! which is Avro's own JSON encoding. An object with one key that is the name of a branch is always the
+//! latter.
 
 use serde_json::{Map, Value};
 
 use super::{map, scalar};
 use crate::schema::{FixedLogical, Schema, Type, TypeId};
 
-/// A branch's value as it is shown.
+/// The value of a branch as it is shown.
 pub(super) fn shown(schema: &Schema, branches: &[TypeId], branch: usize, value: Value) -> Value {
     let earlier = branches.get(..branch).unwrap_or_default();
     let is_clear = named(schema, branches, &value).is_none()
@@ -20,7 +21,7 @@ pub(super) fn shown(schema: &Schema, branches: &[TypeId], branch: usize, value: 
     Value::Object(object)
 }
 
-/// The branch that an object of one key names, and what stands under it.
+/// The branch that an object with one key names, and its value.
 pub(super) fn named<'j>(schema: &Schema, branches: &[TypeId], json: &'j Value) -> Option<(usize, &'j Value)> {
     let object = json.as_object().filter(|object| object.len() == 1)?;
     let (name, value) = object.iter().next()?;
@@ -28,8 +29,8 @@ pub(super) fn named<'j>(schema: &Schema, branches: &[TypeId], json: &'j Value) -
     Some((branch, value))
 }
 
-/// Whether the JSON could be read as this type. Yes where only its inner values could tell: the name is shown then, which
-/// is right in any case.
+/// Whether the JSON could be read as this type. True if only its inner values could tell: then the name is
+/// shown, which is always correct.
 fn may_read(schema: &Schema, of: &Type, json: &Value) -> bool {
     match of {
         Type::Array(_) => json.is_array(),
@@ -40,7 +41,7 @@ fn may_read(schema: &Schema, of: &Type, json: &Value) -> bool {
             let required = record.required.values().filter(|required| **required).count();
             object.keys().all(is_field) && object.keys().filter(is_required).count() == required
         }),
-        // Not looked through: there may be as many of these branches as the schema has types.
+        // Not inspected further: there can be as many such branches as the schema has types.
         Type::Fixed(fixed) if fixed.logical == FixedLogical::None => match json {
             Value::String(text) => (fixed.size..=fixed.size.saturating_mul(2)).contains(&text.len()),
             other => other.is_array(),

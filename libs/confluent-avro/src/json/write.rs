@@ -1,4 +1,4 @@
-//! JSON to Avro, field by field, so that what does not fit is named.
+//! JSON to Avro, field by field, so that errors name the field.
 
 use serde_json::{Map, Value};
 
@@ -6,8 +6,8 @@ use super::misfit::Step;
 use super::{MAX_DEPTH, Misfit, map, scalar, union};
 use crate::schema::{Record, Schema, Type, TypeId};
 
-/// Attempts to read a value as a type. Branches of unions are tried one after the other, and so are those within them:
-/// without a bound that could take longer than anybody waits. This many for each value of the JSON, and some for defaults.
+/// The limit on attempts to read a value as a type. Branches of unions are tried in turn, and so are those
+/// within them, which could take exponential time. This many per value of the JSON, plus some for defaults.
 const ATTEMPTS_A_VALUE: usize = 20;
 const MORE_ATTEMPTS: usize = 100_000;
 
@@ -24,7 +24,8 @@ pub(super) fn record(schema: &Schema, json: &Value, out: &mut Vec<u8>) -> Result
 struct Writer<'s> {
     schema: &'s Schema,
     at: Vec<Step>,
-    /// Whether it is within a field's default, where a logical type is written as the type that it annotates.
+    /// Whether this is within a field's default, where a logical type is written as the type that it
+    /// annotates.
     is_default: bool,
     left: usize,
 }
@@ -37,7 +38,7 @@ fn values(json: &Value) -> usize {
     }
 }
 
-/// Zig-zag, seven bits a byte, least significant first.
+/// Zigzag, seven bits per byte, least significant first.
 pub(super) fn long(value: i64, out: &mut Vec<u8>) {
     let mut rest = ((value << 1) ^ (value >> 63)) as u64;
     while rest >= 0x80 {
@@ -52,7 +53,7 @@ pub(super) fn bytes(value: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(value);
 }
 
-/// No length in memory is beyond an `i64`.
+/// No length in memory exceeds an `i64`.
 fn length(length: usize, out: &mut Vec<u8>) {
     long(i64::try_from(length).unwrap_or(i64::MAX), out);
 }
@@ -69,10 +70,7 @@ impl<'s> Writer<'s> {
             _ => depth,
         };
         if depth > MAX_DEPTH {
-            return Err(self.misfit(
-                &format!("no more than {MAX_DEPTH} values within each other"),
-                json,
-            ));
+            return Err(self.misfit(&format!("at most {MAX_DEPTH} nested values"), json));
         }
         match of {
             Type::Record(record) => match json {
@@ -97,7 +95,7 @@ impl<'s> Writer<'s> {
         Misfit::new(&self.at, expected, found)
     }
 
-    /// What stands within a value, one step further in.
+    /// Runs `write` one step deeper, for a value within this one.
     fn inside(
         &mut self,
         step: Step,
@@ -166,7 +164,7 @@ impl<'s> Writer<'s> {
             length(branch, out);
             match self.value(of, json, depth, out) {
                 Ok(()) => return Ok(()),
-                // Of several branches, what the first that is not null wanted.
+                // If several branches fail, report what the first non-null branch expected.
                 Err(misfit) if !matches!(self.schema.get(of), Type::Null) => {
                     nearest.get_or_insert(misfit);
                 }

@@ -1,7 +1,8 @@
-//! A record as the fields of a point. An Avro writer schema is compiled once into a flat [`Plan`]; the plan then walks
-//! each record's bytes and hands every value, under its flattened name, to a [`PointSink`]. No value tree is built.
+//! A record as the fields of a point. An Avro writer schema is compiled once into a flat [`Plan`]; the plan
+//! then walks each record's bytes and hands every value, under its flattened name, to a [`PointSink`]. No
+//! value tree is built.
 //!
-//! How Avro becomes a point, as the EFD's readers expect it:
+//! The mapping from Avro to a point, as readers of the EFD expect it:
 //!
 //! | Avro | point |
 //! |---|---|
@@ -15,7 +16,7 @@
 //! | date, time and timestamp types | the integer that is stored, in its own unit |
 //! | uuid | the string that is stored |
 //! | map, decimal, duration, recursive types | the schema is refused: no field holds them faithfully |
-//! | a field named `time` | left out and counted: InfluxDB drops such fields in silence |
+//! | a field named `time` | left out and counted, because InfluxDB drops such fields silently |
 
 mod names;
 mod plan;
@@ -30,11 +31,11 @@ pub use schema::SchemaError;
 
 use time::TimeFault;
 
-/// The name of a value: `prefix`, then the key's name, then the index. Kept in pieces, so that nothing is put
-/// together for a field that is merely copied into a line.
+/// The name of a value: `prefix`, the key's name, and the index. Kept in pieces, so that nothing is
+/// concatenated for a field that is merely copied into a line.
 #[derive(Clone, Copy, Debug)]
 pub struct Name<'a> {
-    /// What array elements of records stand under: `outer0`. Empty for all else.
+    /// The prefix of records within arrays, such as `outer0`; otherwise empty.
     pub prefix: &'a str,
     /// The name, known since the schema was compiled.
     pub key: &'a Key,
@@ -43,7 +44,7 @@ pub struct Name<'a> {
 }
 
 impl Name<'_> {
-    /// The flattened name in one piece.
+    /// The flattened name as one string.
     #[must_use]
     pub fn flat(&self) -> String {
         match self.index {
@@ -53,27 +54,27 @@ impl Name<'_> {
     }
 }
 
-/// Receives one record's values in the order of the schema.
+/// Receives the values of one record in schema order.
 pub trait PointSink {
-    /// A `double`.
+    /// Receives a `double`.
     fn double(&mut self, name: Name<'_>, value: f64);
-    /// A `float`; kept apart from `double`, as its shortest decimal form is another one.
+    /// Receives a `float`; separate from `double`, because its shortest decimal form differs.
     fn float(&mut self, name: Name<'_>, value: f32);
-    /// An `int` or `long`.
+    /// Receives an `int` or `long`.
     fn integer(&mut self, name: Name<'_>, value: i64);
-    /// A `boolean`.
+    /// Receives a `boolean`.
     fn boolean(&mut self, name: Name<'_>, value: bool);
-    /// A `string`, an enum's symbol, or bytes that are UTF-8.
+    /// Receives a `string`, an enum's symbol, or UTF-8 bytes.
     fn text(&mut self, name: Name<'_>, value: &str);
-    /// A value that the operator made a tag. Nulls are not reported.
+    /// Receives a value that the operator made a tag. Nulls are not reported.
     fn tag(&mut self, key: &Key, value: &str);
-    /// The point's time in microseconds since 1970 UTC, or why there is none. Called at most once.
+    /// Receives the point's time in microseconds since 1970 UTC, or why there is none. Called at most once.
     fn time(&mut self, time: Result<i64, TimeFault>);
-    /// How the record stores that time, and what it has below a microsecond, in nanoseconds. Called before
-    /// [`PointSink::time`] for an integer time; a `double` of seconds holds no more than microseconds.
+    /// Receives how the record stores its time and the part below a microsecond, in nanoseconds. Called
+    /// before [`PointSink::time`] for an integer time; a `double` of seconds has no more than microseconds.
     fn time_detail(&mut self, _unit: time::TimeUnit, _nanos: u16) {}
-    /// The value of the field that tells points of one time apart.
+    /// Receives the value of the field that keeps points with the same time apart.
     fn tiebreaker(&mut self, _value: i64) {}
-    /// A field whose name InfluxDB reserves (`time`) was passed over.
+    /// Called for a field that was skipped because InfluxDB reserves its name (`time`).
     fn reserved_name(&mut self);
 }

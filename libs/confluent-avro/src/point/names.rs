@@ -1,19 +1,19 @@
 //! The names of fields: checked once, when a schema is compiled, so that no name needs escaping later and no
-//! two values of a record can come out under the same name.
+//! two values of a record can have the same name.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::schema::SchemaError;
 
-/// A field's or tag's name that is known when the schema is compiled. Letters, digits, `_` and `-` only: none
-/// of them needs escaping in line protocol or can end an SQL identifier.
+/// The name of a field or tag, known when the schema is compiled. Only letters, digits, `_` and `-`: none of
+/// them needs escaping in line protocol or can end an SQL identifier.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Key {
     assign: Box<str>,
     padded: [u8; PADDED],
 }
 
-/// Most names of the observatory are shorter than this, with comma and equals sign.
+/// Most of the observatory's names are shorter than this, including the comma and the equals sign.
 const PADDED: usize = 32;
 
 impl Key {
@@ -29,13 +29,13 @@ impl Key {
         }
     }
 
-    /// The name alone.
+    /// The bare name.
     #[must_use]
     pub fn name(&self) -> &str {
         self.assign.get(1..self.assign.len() - 1).unwrap_or_default()
     }
 
-    /// `,name=`: what a line-protocol encoder copies.
+    /// `,name=`, ready to be copied into a line.
     #[must_use]
     pub fn assign(&self) -> &str {
         &self.assign
@@ -48,23 +48,22 @@ impl Key {
             line.extend_from_slice(self.assign.as_bytes());
             return;
         }
-        // A copy whose length the compiler knows is two instructions, another one a call.
+        // A copy with a length known at compile time is two instructions; any other copy is a function call.
         let end = line.len() + self.assign.len();
         line.extend_from_slice(&self.padded);
         line.truncate(end);
     }
 }
 
-/// Stands for an array's index in the patterns below; no name can contain it.
+/// Stands for an array index in the patterns below; no name can contain it.
 pub(super) const INDEX: char = '#';
 
-/// From how many elements on an array's names meet those of another field: array `force` (pattern `force#`)
-/// has room for ten elements beside a field `force10`, and for ten beside an array `force1`, whose first is
-/// `force10`, too.
+/// The number of elements from which an array's names collide with those of another field: array `force`
+/// (pattern `force#`) has room for ten elements beside a field `force10`, and also for ten beside an array
+/// `force1`, whose first element is `force10`.
 ///
-/// `patterns` are all flattened names of a schema with [`INDEX`] for each index. Arrays that cannot meet
-/// anything are not in the answer. Names with an index elsewhere than at their end are refused if they could
-/// meet others at all.
+/// `patterns` are all flattened names of a schema, with [`INDEX`] for each index. Arrays that cannot collide
+/// are not in the result. Names with an index before their end are refused if they could collide at all.
 pub(super) fn array_limits(patterns: &BTreeSet<String>) -> Result<BTreeMap<String, usize>, SchemaError> {
     let is_simple = |pattern: &str| match pattern.find(INDEX) {
         Some(at) => at + 1 == pattern.len(),
@@ -89,7 +88,7 @@ pub(super) fn array_limits(patterns: &BTreeSet<String>) -> Result<BTreeMap<Strin
             let rest = other.strip_prefix(base)?;
             let digits = rest.trim_end_matches(INDEX);
             let number: usize = digits.parse().ok()?;
-            // An index is written without leading zeros, so `name007` is never one.
+            // An index is written without leading zeros, so it is never `name007`.
             if number.to_string() != digits {
                 return None;
             }
@@ -108,7 +107,8 @@ pub(super) fn array_limits(patterns: &BTreeSet<String>) -> Result<BTreeMap<Strin
     Ok(limits)
 }
 
-/// The pattern with every run of digits and indices as one index: names of different shapes never meet.
+/// The pattern with every run of digits and indices replaced by one index: names of different shapes never
+/// collide.
 fn shape(pattern: &str) -> String {
     let mut shape = String::with_capacity(pattern.len());
     for c in pattern.chars() {

@@ -1,5 +1,4 @@
-//! The plan: an Avro record schema, flattened once into the steps that [`super::run`] repeats for each
-//! record.
+//! The plan: an Avro record schema flattened once into the steps that [`super::run`] repeats for each record.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -8,22 +7,22 @@ use super::names::{INDEX, Key, array_limits};
 use super::schema::{self, Field, SchemaError, Type};
 use super::time::TimeUnit;
 
-/// What the operator chose about the mapping; the same for all schemas.
+/// The operator's choices for the mapping; the same for all schemas.
 #[derive(Clone, Debug)]
 pub struct Mapping {
     /// Flattened names that become tags instead of fields.
     pub tag_fields: Vec<String>,
-    /// Names of top-level fields; the first that a record has is its time.
+    /// Names of top-level fields; the first one that a record has is its time.
     pub time_fields: Vec<String>,
-    /// Names of top-level fields; the first that a record has tells points of one time apart
+    /// Names of top-level fields; the first one that a record has keeps points with the same time apart
     /// ([`PointSink::tiebreaker`](super::PointSink::tiebreaker)).
     pub tiebreakers: Vec<String>,
-    /// A tag that the sink adds, whose name no field may have.
+    /// A tag that the sink adds; no field may have its name.
     pub added_tag: Option<String>,
 }
 
 impl Default for Mapping {
-    /// No tags; the time of dialect `efd`, then of dialect `ts_xml`.
+    /// No tags; the time field of dialect `efd`, then that of dialect `ts_xml`.
     fn default() -> Self {
         Mapping {
             tag_fields: Vec::new(),
@@ -42,7 +41,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Compiles the schema. `schema_json` is what the registry holds.
+    /// Compiles a schema as the registry stores it.
     pub fn compile(schema_json: &str, mapping: &Mapping) -> Result<Plan, SchemaError> {
         let (measurement, fields) = schema::record(schema_json)?;
         let is_field = |name: &&String| fields.iter().any(|field| field.name == **name);
@@ -64,14 +63,13 @@ impl Plan {
         })
     }
 
-    /// The record's full name, which is the measurement. Letters, digits, `_`, `-` and dots only.
+    /// The record's full name, which is the measurement. Only letters, digits, `_`, `-` and dots.
     #[must_use]
     pub fn measurement(&self) -> &Arc<str> {
         &self.measurement
     }
 }
 
-/// One step of the plan.
 #[derive(Debug)]
 pub(super) enum Step {
     /// Nothing to read.
@@ -80,15 +78,15 @@ pub(super) enum Step {
     Field(Key, Scalar),
     /// A value that becomes a tag.
     Tag(Key, Scalar),
-    /// The point's time, which is a field as well, as the EFD's readers use it.
+    /// The point's time, which is also a field, because readers of the EFD use it.
     Time(Key, TimeUnit),
-    /// What tells points of one time apart, an int or long, which is a field as well.
+    /// The tiebreaker, an int or long, which is also a field.
     Tiebreaker(Key, Scalar),
-    /// A value read over, as its name is reserved.
+    /// A value that is skipped because its name is reserved.
     Reserved(Scalar),
-    /// An array of scalars; `limit` is the element whose name is another field's.
+    /// An array of scalars; `limit` is the first element whose name collides with another field.
     Array { key: Key, items: Scalar, limit: usize },
-    /// An array of anything else; the items' names continue the element's.
+    /// An array of anything else; the items' names extend the element's name.
     Items { key: Key, items: Box<[Step]> },
     /// One of several branches.
     Union(Box<[Box<[Step]>]>),
@@ -122,8 +120,8 @@ impl Flatten<'_> {
         Ok(steps)
     }
 
-    /// The steps of a value named `name`. Within an array of records names are relative and begin with `_` or
-    /// are empty.
+    /// The steps of a value named `name`. Within an array of records, names are relative and either empty or
+    /// start with `_`.
     fn value(&self, of: &Type, name: &str, steps: &mut Vec<Step>) -> Result<(), SchemaError> {
         let refuse = |why| {
             Err(SchemaError::Unsupported {
@@ -156,8 +154,9 @@ impl Flatten<'_> {
                 if self.is_time(name) || self.is_tag(name) {
                     return refuse("an array cannot be a tag or the time");
                 }
-                // Within an array (of arrays, or of unions with one) names are relative: the elements of an inner array
-                // follow after `_`, as a record's fields do; `a1` `1` and `a` `11` would else be one.
+                // Within an array (of arrays, or of unions with one) names are relative: the elements of an
+                // inner array follow after `_`, as a record's fields do; otherwise `a1` `1` and `a` `11`
+                // would be the same.
                 let key = Key::new(if name.is_empty() { "_" } else { name });
                 steps.push(match scalar(items) {
                     Some(items) => Step::Array {
@@ -183,7 +182,7 @@ impl Flatten<'_> {
             }
             other => match scalar(other) {
                 Some(scalar) => scalar,
-                None => return refuse("this type has no place in a point"),
+                None => return refuse("a point cannot hold this type"),
             },
         };
         if self.tiebreaker.as_deref() == Some(name) {
@@ -201,7 +200,9 @@ impl Flatten<'_> {
             (true, ..) => {
                 return refuse("a time is a long with a logical timestamp type, or a double of seconds");
             }
-            (_, true, _) if name == RESERVED => return refuse("InfluxDB takes no tag of this name"),
+            (_, true, _) if name == RESERVED => {
+                return refuse("InfluxDB does not accept a tag with this name");
+            }
             (_, true, Type::Float | Type::Double | Type::Bytes | Type::Fixed(_)) => {
                 return refuse("a tag is a string, an enum, a boolean or an integer");
             }
@@ -221,7 +222,8 @@ impl Flatten<'_> {
     }
 }
 
-/// InfluxDB drops a field of this name without an error (its models package; seen with 1.8.10 and 2.7.12).
+/// InfluxDB drops a field with this name without an error (in its models package; observed with 1.8.10 and
+/// 2.7.12).
 const RESERVED: &str = "time";
 
 static NOTHING: Mapping = Mapping {
@@ -246,8 +248,8 @@ fn scalar(of: &Type) -> Option<Scalar> {
     })
 }
 
-/// All names that the steps can give, with [`INDEX`] for an index; the branches of a union share names
-/// freely, as only one of them is there.
+/// All names that the steps can produce, with [`INDEX`] for an index. Branches of a union may share names,
+/// because only one of them is present.
 fn collect(steps: &[Step], prefix: &str, names: &mut BTreeSet<String>) -> Result<(), SchemaError> {
     let mut add = |name: String| match names.contains(&name) {
         true => Err(SchemaError::NameCollision { name }),

@@ -1,13 +1,12 @@
-//! Running a plan over one record's bytes. This is the sink's hot path: it allocates for nothing but arrays
-//! of records.
+//! Runs a plan on one record's bytes. This is the sink's hot path: it allocates only for arrays of records.
 
 use super::plan::{Plan, Scalar, Step};
 use super::{Key, Name, PointSink, time};
 use crate::read::{Cursor, DecodeError, Fault};
 
 impl Plan {
-    /// Reads one record, exactly to the last byte, and hands its values to `sink` in the schema's order.
-    /// After an error the sink has been given a part of the record.
+    /// Reads one record to exactly the last byte and hands its values to `sink` in schema order. After an
+    /// error the sink has received part of the record.
     pub fn decode<S: PointSink>(&self, avro: &[u8], sink: &mut S) -> Result<(), DecodeError> {
         let mut cursor = Cursor::new(avro);
         run(&self.steps, "", &mut cursor, sink)?;
@@ -22,7 +21,7 @@ impl Plan {
     }
 }
 
-/// `prefix` is the name of the array element that the steps stand in.
+/// `prefix` is the name of the array element that contains the steps.
 fn run<S: PointSink>(
     steps: &[Step],
     prefix: &str,
@@ -170,7 +169,7 @@ fn tag<S: PointSink>(of: &Scalar, key: &Key, cursor: &mut Cursor<'_>, sink: &mut
         Scalar::Int => sink.tag(key, itoa::Buffer::new().format(cursor.int()?)),
         Scalar::Long => sink.tag(key, itoa::Buffer::new().format(cursor.long()?)),
         Scalar::Boolean => sink.tag(key, if cursor.boolean()? { "true" } else { "false" }),
-        // The plan makes no tag of these.
+        // The plan never makes a tag of these.
         Scalar::Double | Scalar::Float | Scalar::Bytes | Scalar::Fixed(_) => skip(of, cursor)?,
     }
     Ok(())

@@ -1,5 +1,5 @@
-//! The types of a schema as a tree, with named types put in where they are used and everything refused that has no
-//! faithful place in a point. [`super::plan`] flattens it.
+//! A schema's types as a tree, with named types expanded where they are used. Everything that a point cannot
+//! hold faithfully is refused. [`super::plan`] flattens it.
 
 use std::sync::Arc;
 
@@ -8,10 +8,10 @@ use serde_json::Value;
 use super::time::TimeUnit;
 use crate::schema::{self, FixedLogical, LongLogical, MAX_TYPES, ParseError, Schema, TypeId, Unit, summary};
 
-/// Types within each other once named types are put in; a point's names are as long as that.
+/// The nesting limit once named types are expanded, which also limits the length of a point's names.
 const MAX_DEPTH: usize = 100;
 
-/// The flattened names of a record, together.
+/// The limit on the total length of a record's flattened names.
 const MAX_NAME_BYTES: usize = 8_000_000;
 
 /// Why records of a schema cannot become points. Permanent: each of its records is a dead letter.
@@ -23,12 +23,12 @@ pub enum SchemaError {
     /// The schema is not a record.
     #[error("expected a record, found {0}: only records have fields")]
     NotARecord(String),
-    /// A type without a faithful place in a point.
+    /// A type that a point cannot hold faithfully.
     #[error("field {field:?}: {why}")]
     Unsupported {
         /// The field's flattened name.
         field: String,
-        /// What is in the way.
+        /// The reason.
         why: &'static str,
     },
     /// Two values would have the same flattened name.
@@ -37,14 +37,14 @@ pub enum SchemaError {
         /// The name.
         name: String,
     },
-    /// More types, or longer names, than any real topic has: a small schema of types that use each other twice would grow
-    /// without bound.
-    #[error("more than {MAX_TYPES} types, or {MAX_NAME_BYTES} bytes of names, once named types are put in")]
+    /// More types or longer names than any real topic has. Without this limit, a small schema of types that
+    /// each use another one twice would grow exponentially.
+    #[error("more than {MAX_TYPES} types, or {MAX_NAME_BYTES} bytes of names, once named types are expanded")]
     TooLarge,
 }
 
 impl SchemaError {
-    /// A few words for a metric's label.
+    /// The error as a metric label.
     #[must_use]
     pub fn reason(&self) -> &'static str {
         match self {
@@ -66,13 +66,12 @@ impl From<ParseError> for SchemaError {
     }
 }
 
-/// A resolved type.
 #[derive(Clone, Debug)]
 pub(super) enum Type {
     Null,
     Boolean,
     Int,
-    /// `long`, with the unit if its logical type is a time stamp in UTC.
+    /// A `long`, with its unit if the logical type is a UTC timestamp.
     Long(Option<TimeUnit>),
     Float,
     Double,
@@ -83,7 +82,7 @@ pub(super) enum Type {
     Array(Box<Type>),
     Union(Vec<Type>),
     Record(Vec<Field>),
-    /// A type that is read by none; refused with the reason where a field has it.
+    /// A type that cannot be read; a field that has it is refused with this reason.
     Refused(&'static str),
 }
 
@@ -97,7 +96,7 @@ pub(super) struct Field {
 pub(super) fn record(schema_json: &str) -> Result<(String, Vec<Field>), SchemaError> {
     let json: Value = serde_json::from_str(schema_json).map_err(|e| SchemaError::NotAvro(e.to_string()))?;
     let not_a_record = || SchemaError::NotARecord(summary(&json));
-    // `{"type": {"type": "record", …}}` and a union are legal, but no record of SAL's is written so.
+    // `{"type": {"type": "record", …}}` and a union are legal, but no SAL record is written that way.
     if json.get("type").and_then(Value::as_str) != Some("record") {
         return Err(not_a_record());
     }
@@ -117,10 +116,10 @@ pub(super) fn record(schema_json: &str) -> Result<(String, Vec<Field>), SchemaEr
 
 struct Expand<'s> {
     schema: &'s Schema,
-    /// The types that are being put in: a use of one of them is a recursion.
+    /// The types that are being expanded: using one of them is a recursion.
     within: Vec<TypeId>,
     types: usize,
-    /// The length of the name that a value has here, and of all names so far.
+    /// The length of the current value's name, and of all names so far.
     name: usize,
     names: usize,
 }
@@ -133,7 +132,7 @@ impl Expand<'_> {
             ));
         }
         if self.within.len() >= MAX_DEPTH {
-            return Ok(Type::Refused("more than 100 types within each other"));
+            return Ok(Type::Refused("more than 100 nested types"));
         }
         self.types += 1;
         if self.types > MAX_TYPES {
@@ -169,7 +168,7 @@ impl Expand<'_> {
             schema::Type::Array(items) => {
                 let items = self.of(*items)?;
                 match may_be_empty(&items) {
-                    true => Type::Refused("an array of nothing carries nothing"),
+                    true => Type::Refused("an array of nulls carries no data"),
                     false => Type::Array(Box::new(items)),
                 }
             }
@@ -210,7 +209,7 @@ impl From<Unit> for TimeUnit {
     }
 }
 
-/// Whether a value of the type may take no bytes at all.
+/// Whether a value of the type can take no bytes.
 fn may_be_empty(of: &Type) -> bool {
     match of {
         Type::Null | Type::Fixed(0) => true,

@@ -1,8 +1,8 @@
-//! The time of a point, from the Avro value that carries it to microseconds since 1970 UTC. Never invented:
-//! what is missing, zero or beyond what InfluxDB can hold is a [`TimeFault`].
+//! The time of a point: from an Avro value to microseconds since 1970 UTC. Never invented: a time that is
+//! missing, zero or beyond what InfluxDB can hold is a [`TimeFault`].
 
-/// Last microsecond that InfluxDB can hold: its times are signed 64-bit nanoseconds (2262-04-11), its maximum
-/// less one.
+/// The last microsecond that InfluxDB can hold: its times are signed 64-bit nanoseconds (2262-04-11), and its
+/// maximum is one less than that of the type.
 pub const LAST_MICROS: i64 = (i64::MAX - 1) / 1_000;
 
 /// How a time field stores its time.
@@ -22,7 +22,7 @@ pub enum TimeUnit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TimeFault {
     /// No time field in the schema, or it is null.
-    #[error("the record has no time: none of the time fields is there with a value")]
+    #[error("the record has no time: none of its time fields has a value")]
     Missing,
     /// Zero: the field was never set.
     #[error("the record's time is zero: its time field was never set")]
@@ -33,7 +33,7 @@ pub enum TimeFault {
 }
 
 impl TimeFault {
-    /// A few words for a metric's label.
+    /// The error as a metric label.
     #[must_use]
     pub fn reason(self) -> &'static str {
         match self {
@@ -44,7 +44,7 @@ impl TimeFault {
     }
 }
 
-/// Microseconds of an integer time.
+/// An integer time in microseconds.
 pub fn from_integer(value: i64, unit: TimeUnit) -> Result<i64, TimeFault> {
     let micros = match unit {
         TimeUnit::Millis => value.checked_mul(1_000).ok_or(TimeFault::OutOfRange)?,
@@ -55,7 +55,7 @@ pub fn from_integer(value: i64, unit: TimeUnit) -> Result<i64, TimeFault> {
     checked(micros)
 }
 
-/// What an integer time has below its microsecond, in nanoseconds: 0 to 999.
+/// The part of an integer time below its microsecond, in nanoseconds: 0 to 999.
 #[must_use]
 pub fn nanos_below_micros(value: i64, unit: TimeUnit) -> u16 {
     match unit {
@@ -64,8 +64,7 @@ pub fn nanos_below_micros(value: i64, unit: TimeUnit) -> u16 {
     }
 }
 
-/// Microseconds of a time in seconds, rounded to the nearest: a `double` of today holds seconds to about 0.24
-/// µs.
+/// A time in seconds, rounded to the nearest microsecond; today a `double` resolves seconds to about 0.24 µs.
 pub fn from_seconds(seconds: f64) -> Result<i64, TimeFault> {
     if !seconds.is_finite() {
         return Err(TimeFault::OutOfRange);
@@ -97,14 +96,14 @@ mod tests {
             Ok(1_548_000_000_123_456)
         );
         assert_eq!(from_seconds(1_548_000_000.123_456), Ok(1_548_000_000_123_456));
-        // Every microsecond near today survives the way through a double.
+        // Every microsecond near today survives the conversion to a double and back.
         for micros in (1_763_700_000_000_000..1_763_700_000_100_000).step_by(7) {
             assert_eq!(from_seconds(micros as f64 / 1e6), Ok(micros));
         }
     }
 
     #[test]
-    fn unusable_times_are_named() {
+    fn unusable_times_have_a_reason() {
         assert_eq!(from_integer(0, TimeUnit::Millis), Err(TimeFault::Zero));
         assert_eq!(from_seconds(0.0), Err(TimeFault::Zero));
         assert_eq!(from_integer(-1, TimeUnit::Micros), Err(TimeFault::OutOfRange));

@@ -1,8 +1,8 @@
-//! An Avro schema as types that refer to each other by number, so that a type which contains itself is as small as any
-//! other. [`crate::point`] flattens it for the sink, [`crate::json`] reads and writes records by it.
+//! An Avro schema as types that refer to each other by number, so that a recursive type is as small as any
+//! other. [`crate::point`] flattens it for the sink; [`crate::json`] reads and writes records with it.
 //!
-//! A schema comes from whoever may write to the registry: its text nests no deeper than serde_json reads (128), and it has
-//! no more than [`MAX_TYPES`] types. A named type is kept once however often it is used.
+//! A schema comes from anyone who can write to the registry. Its text nests no deeper than serde_json reads
+//! (128), and it has at most [`MAX_TYPES`] types. A named type is stored once however often it is used.
 
 mod nesting;
 mod parse;
@@ -14,10 +14,10 @@ use serde_json::Value;
 
 pub use nesting::MAX_NESTING;
 
-/// How many types a schema may have. The largest SAL topic has 214 fields.
+/// The limit on types in a schema. The largest SAL topic has 214 fields.
 pub const MAX_TYPES: usize = 20_000;
 
-/// The text is not a schema that is read here. Permanent.
+/// The text is not a schema that can be read here. Permanent: a retry does not help.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ParseError {
     /// The text is not an Avro schema.
@@ -39,7 +39,7 @@ pub struct Schema {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct TypeId(usize);
 
-/// A type; logical types that are not well-formed count as the type that they annotate, as the specification says.
+/// A type. A malformed logical type counts as the type that it annotates, as the specification says.
 #[derive(Clone, Debug)]
 pub(crate) enum Type {
     Null,
@@ -73,7 +73,7 @@ pub(crate) enum LongLogical {
     LocalTimestamp(Unit),
 }
 
-/// The unit of a time stamp.
+/// The unit of a timestamp.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unit {
     Millis,
@@ -81,7 +81,7 @@ pub(crate) enum Unit {
     Nanos,
 }
 
-/// Digits of a decimal, and how many of them stand behind the point.
+/// The precision of a decimal and its scale, the number of digits after the point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Decimal {
     pub(crate) precision: usize,
@@ -109,7 +109,6 @@ pub(crate) enum FixedLogical {
 pub(crate) struct Enum {
     pub(crate) name: String,
     pub(crate) symbols: Arc<[Box<str>]>,
-    /// Their positions.
     pub(crate) positions: HashMap<String, usize>,
 }
 
@@ -118,7 +117,7 @@ pub(crate) struct Record {
     /// The full name.
     pub(crate) name: String,
     pub(crate) fields: Vec<Field>,
-    /// The fields by name: whether each must be there, as it has no default.
+    /// The fields by name, and whether each is required because it has no default.
     pub(crate) required: HashMap<String, bool>,
 }
 
@@ -130,7 +129,7 @@ pub(crate) struct Field {
 }
 
 impl Schema {
-    /// Reads a schema's JSON text, as the registry has it.
+    /// Parses a schema's JSON text as the registry returns it.
     pub fn parse(text: &str) -> Result<Schema, ParseError> {
         let json = serde_json::from_str(text).map_err(|error| ParseError::NotAvro(error.to_string()))?;
         Self::from_json(&json)
@@ -146,11 +145,12 @@ impl Schema {
     }
 
     pub(crate) fn get(&self, id: TypeId) -> &Type {
-        // Every number was made by the parser of this schema.
+        // The parser of this schema created every number.
         self.types.get(id.0).unwrap_or(&Type::Null)
     }
 
-    /// What a union's branch is called in Avro's JSON encoding: a named type's full name, or the type's own.
+    /// The name of a union's branch in Avro's JSON encoding: a named type's full name, or the type's own
+    /// name.
     pub(crate) fn branch_name(&self, id: TypeId) -> &str {
         self.get(id).branch_name()
     }
@@ -177,7 +177,7 @@ impl Type {
     }
 }
 
-/// The start of it, for an error's text; JSON leaves DEL and its like as they are.
+/// The beginning of a JSON value, for error texts. JSON does not escape DEL and similar characters.
 pub(crate) fn summary(json: &Value) -> String {
     let printable = |c: char| {
         if c.is_control() {

@@ -1,23 +1,24 @@
-//! How deep types stand within each other once names are followed: for whoever walks a schema by recursion, as
-//! apache-avro's comparison of two schemas does. The text of a schema nests at most 128 deep, a chain of named types may
+//! How deeply types nest once names are resolved, for code that walks a schema recursively, as apache-avro's
+//! comparison of two schemas does. A schema's text nests at most 128 deep, but a chain of named types can
 //! have as many links as the schema has types.
 
 use std::collections::HashMap;
 
 use super::{Schema, Type, TypeId};
 
-/// Types within each other, names followed. SAL's schemas have four.
+/// The nesting limit, with names resolved. SAL's schemas have four levels.
 pub const MAX_NESTING: usize = 200;
 
 impl Schema {
-    /// Whether no more than [`MAX_NESTING`] types stand within each other. A type within itself counts once.
+    /// Whether at most [`MAX_NESTING`] types are nested. A recursive use of a type counts once.
     #[must_use]
     pub fn is_shallow(&self) -> bool {
         let mut below = HashMap::new();
         self.nesting(self.root, 1, &mut below).is_some()
     }
 
-    /// The types from this one inwards; none if they are too many. Types that are being looked into count as nothing.
+    /// The number of levels from this type inwards; `None` if there are too many. Types that are already
+    /// being visited count as zero.
     fn nesting(&self, id: TypeId, depth: usize, below: &mut HashMap<TypeId, usize>) -> Option<usize> {
         if let Some(known) = below.get(&id) {
             return (depth + known <= MAX_NESTING + 1).then_some(*known);
@@ -45,7 +46,7 @@ impl Schema {
 mod tests {
     use super::*;
 
-    /// Records of which each has a field of the one before.
+    /// Records that each have a field of the previous type.
     fn chain(links: usize) -> Schema {
         let mut fields = vec![r#"{"name":"f0","type":{"type":"record","name":"R0","fields":[]}}"#.to_owned()];
         for link in 1..links {
@@ -62,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn chains_of_names_are_measured() {
+    fn chains_of_named_types_are_measured() {
         assert!(chain(10).is_shallow());
         assert!(chain(MAX_NESTING - 1).is_shallow());
         assert!(!chain(MAX_NESTING).is_shallow());

@@ -1,4 +1,4 @@
-//! A schema's JSON to types (Avro specification 1.12, "Schema Declaration" and "Names").
+//! Parses a schema's JSON into types (Avro specification 1.12, "Schema Declaration" and "Names").
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::{
 
 type Object = Map<String, Value>;
 
-/// All types, and the number of the outermost.
+/// All types, and the number of the outermost one.
 pub(super) fn parse(json: &Value) -> Result<(Vec<Type>, TypeId), ParseError> {
     let mut parser = Parser::default();
     let root = parser.resolve(json, None)?;
@@ -22,7 +22,7 @@ pub(super) fn parse(json: &Value) -> Result<(Vec<Type>, TypeId), ParseError> {
 #[derive(Default)]
 struct Parser {
     types: Vec<Type>,
-    /// Named types by full name, those included whose fields are still being read.
+    /// Named types by full name, including those whose fields are still being parsed.
     named: HashMap<String, TypeId>,
 }
 
@@ -31,7 +31,7 @@ fn not_avro(text: impl Into<String>) -> ParseError {
 }
 
 impl Parser {
-    /// Its recursion is that of the JSON, which serde_json has read: at most 128 deep.
+    /// Recurses as deep as the JSON, which serde_json limits to 128 levels.
     fn resolve(&mut self, json: &Value, namespace: Option<&str>) -> Result<TypeId, ParseError> {
         match json {
             Value::String(name) => self.by_name(name, namespace),
@@ -157,7 +157,7 @@ impl Parser {
                 Ok(id)
             }
             _ => {
-                // Its own fields may name it.
+                // Its own fields can refer to it.
                 let id = self.add(Type::Record(Record {
                     name: name.clone(),
                     fields: Vec::new(),
@@ -259,7 +259,7 @@ fn qualified(name: &str, namespace: Option<&str>) -> String {
     }
 }
 
-/// A named type's full name (Avro specification, "Names"): a name with dots is full already.
+/// The full name of a named type (Avro specification, "Names"): a name with dots is already full.
 pub(crate) fn full_name(object: &Object, enclosing: Option<&str>) -> Result<String, ParseError> {
     let name = member(object, "name")?.as_str().unwrap_or_default();
     let namespace = object
@@ -275,7 +275,7 @@ pub(crate) fn full_name(object: &Object, enclosing: Option<&str>) -> Result<Stri
     }
 }
 
-/// Avro's rule for names, widened by what schemas in the field use (letters of other alphabets, `-`).
+/// Avro's rule for names, plus what real schemas use (letters of other alphabets, `-`).
 pub(crate) fn is_plain(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
 }

@@ -1,10 +1,10 @@
-//! Any schema, and a record of it as Avro's libraries write it. A schema is drawn as a tree; its record is then spelled out
-//! by a tape of random bytes.
+//! Random schemas, each with a record written as Avro's libraries write it. A schema is generated as a tree;
+//! its record is then filled in from a tape of random bytes.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-/// A schema and a record's bytes.
+/// A schema and the bytes of a record.
 #[derive(Debug, Clone)]
 pub(crate) struct Case {
     pub(crate) schema: Value,
@@ -13,7 +13,7 @@ pub(crate) struct Case {
 
 #[derive(Debug, Clone)]
 enum Type {
-    /// By its JSON, `{}` for a name that is filled in.
+    /// A named type by its JSON, with `{}` for the name to fill in.
     Plain(&'static str),
     Fixed(usize, &'static str),
     Enum(usize),
@@ -71,7 +71,7 @@ pub(crate) fn any_case() -> impl Strategy<Value = Case> {
     })
 }
 
-/// Without what a schema may not have: a union within a union, and two branches of one name.
+/// Without what a schema must not have: a union within a union, and two branches with the same name.
 fn legal(of: Type) -> Type {
     match of {
         Type::Array(of) => Type::Array(Box::new(legal(*of))),
@@ -98,7 +98,7 @@ fn legal(of: Type) -> Type {
     }
 }
 
-/// Of a type that has none of its own.
+/// The name of a type that has none of its own.
 fn name(of: &Type) -> String {
     match of {
         Type::Plain(json) => {
@@ -127,7 +127,7 @@ fn schema(of: &Type, names: &mut usize) -> Value {
         Type::Map(of) => json!({"type": "map", "values": schema(of, names)}),
         Type::Union(branches) => branches.iter().map(|branch| schema(branch, names)).collect(),
         Type::Record(fields) => {
-            // Few names, some of which are those of branches, so that records are alike.
+            // Few names, some of which are those of branches, so that records look alike.
             let name = ["a", "string", "map", "b", "c"];
             let fields: Vec<Value> = fields
                 .iter()
@@ -139,7 +139,7 @@ fn schema(of: &Type, names: &mut usize) -> Value {
     }
 }
 
-/// Random bytes; zeros when they are used up.
+/// Random bytes; zeros once they are used up.
 struct Tape<'t>(&'t [u8]);
 
 impl Tape<'_> {
@@ -254,7 +254,7 @@ fn plain(name: &str, tape: &mut Tape<'_>, out: &mut Vec<u8>) {
     }
 }
 
-/// Texts that other types have, too, and such as need escaping.
+/// Texts that could be values of other types, and texts that need escaping.
 fn text(tape: &mut Tape<'_>, out: &mut Vec<u8>) {
     const TEXTS: [&str; 14] = [
         "",

@@ -1,28 +1,30 @@
-//! A strict parser of InfluxDB line protocol, written apart from influxsink's encoder so that one can check the other.
+//! A strict parser of InfluxDB line protocol, written independently of influxsink's encoder so that one can
+//! check the other.
 //!
-//! It follows InfluxData's line protocol reference and is stricter than InfluxDB where InfluxDB would silently lose or invent
-//! something: a line without a time stamp (the server would take its own clock), a comment, a key that occurs twice, the
-//! reserved key `time`, NaN and infinities are all errors here.
+//! It follows InfluxData's line protocol reference, and is stricter where InfluxDB would silently lose or
+//! invent something: a line without a timestamp (the server would use its own clock), a comment, a duplicate
+//! key, the reserved key `time`, NaN and infinities are errors here.
 
 use std::collections::BTreeMap;
 
 use super::points::{FieldValue, Point, PointKey};
 
-/// Why a line is not line protocol: what was expected, and at which byte of the line.
+/// Why a line is not line protocol: what was expected, at which byte of the line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("expected {expected} at byte {byte} of the line")]
 pub struct LineError {
-    /// What would have been right there.
+    /// What was expected.
     pub expected: &'static str,
     /// Counted from 0 at the start of the line.
     pub byte: usize,
 }
 
-/// One line of a body: its bytes without the newline, and what they say.
+/// One line of a body: its bytes without the newline, and the parsed point.
 pub type ParsedLine<'b> = (&'b [u8], Result<Point, LineError>);
 
-/// Splits `body` into lines and parses each; empty lines are skipped. `unit_ns` is the number of nanoseconds in one unit of
-/// the time stamps. A newline inside of a quoted string belongs to the string; after an error the line ends at the next one.
+/// Splits `body` into lines and parses each; empty lines are skipped. `unit_ns` is the number of nanoseconds
+/// in one unit of the timestamps. A newline inside a quoted string belongs to the string; after an error, the
+/// line ends at the next newline.
 pub fn lines(body: &[u8], unit_ns: i64) -> Vec<ParsedLine<'_>> {
     let mut parsed = Vec::new();
     let mut rest = body;
@@ -41,13 +43,13 @@ pub fn lines(body: &[u8], unit_ns: i64) -> Vec<ParsedLine<'_>> {
     parsed
 }
 
-/// Which of the three places a key or value is at: they end and escape differently.
+/// The kind of key or value, which determines how it ends and what is escaped.
 #[derive(Clone, Copy)]
 struct Place {
     what: &'static str,
     /// Bytes that end it. Each of them can be escaped with a backslash.
     ends: &'static [u8],
-    /// Bytes that may stand in it only when escaped, though they do not end it.
+    /// Bytes that do not end it but must be escaped.
     forbidden: &'static [u8],
 }
 
@@ -111,9 +113,9 @@ impl<'b> Cursor<'b> {
                 break;
             }
         }
-        self.require(b' ', "a space before the time stamp")?;
+        self.require(b' ', "a space before the timestamp")?;
         let start = self.at;
-        let expected = "a time stamp in nanoseconds from 1677 to 2262, in digits";
+        let expected = "a timestamp in nanoseconds from 1677 to 2262, in digits";
         let time_ns = self
             .number()
             .and_then(|digits| digits.parse::<i64>().ok())
@@ -135,7 +137,7 @@ impl<'b> Cursor<'b> {
         })
     }
 
-    /// A key with its `=`, which is not the reserved `time`.
+    /// A key and its `=`; the key must not be the reserved `time`.
     fn key(&mut self, place: Place) -> Result<String, LineError> {
         let start = self.at;
         let key = self.text(place)?;
@@ -149,7 +151,7 @@ impl<'b> Cursor<'b> {
         Ok(key)
     }
 
-    /// An unquoted text, unescaped. A backslash before anything but an end or a forbidden byte stands for itself.
+    /// An unquoted text, unescaped. A backslash before any other byte is literal.
     fn text(&mut self, place: Place) -> Result<String, LineError> {
         let start = self.at;
         let mut bytes = Vec::new();
@@ -217,7 +219,7 @@ impl<'b> Cursor<'b> {
         Ok(FieldValue::Boolean(boolean))
     }
 
-    /// The bytes of a decimal number as text. An exponent is allowed; Rust's own parsers then judge the shape.
+    /// The bytes of a decimal number as text. An exponent is allowed; Rust's own parsers then check the form.
     fn number(&mut self) -> Option<&'b str> {
         let number = |b: &&u8| matches!(b, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
         let length = self.rest().iter().take_while(number).count();
@@ -228,7 +230,7 @@ impl<'b> Cursor<'b> {
             .filter(|d| !d.is_empty() && !d.starts_with('+'))
     }
 
-    /// A string field: `\"` and `\\` are escapes, every other byte stands for itself, newlines too.
+    /// A string field: `\"` and `\\` are escapes; every other byte is literal, including newlines.
     fn quoted(&mut self) -> Result<String, LineError> {
         let start = self.at;
         self.at += 1;
@@ -333,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newline_in_a_string_is_no_end_of_line() {
+    fn a_newline_in_a_string_does_not_end_the_line() {
         let parsed = lines(b"m s=\"a\nb\" 1\n\nm s=\"c\" 2\n", 1000);
         assert_eq!(parsed.len(), 2);
         let first = parsed[0].1.as_ref().unwrap();
@@ -342,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn reading_goes_on_after_a_bad_line() {
+    fn parsing_continues_after_a_bad_line() {
         let parsed = lines(b"m f=nan 1\nm f=1 1", 1);
         assert!(parsed[0].1.is_err());
         assert_eq!(parsed[0].0, b"m f=nan 1");
@@ -354,7 +356,7 @@ mod tests {
         for (line, reason) in [
             (
                 "m f=1",
-                "expected a space before the time stamp at byte 5 of the line",
+                "expected a space before the timestamp at byte 5 of the line",
             ),
             ("m  1", "expected a field key at byte 2 of the line"),
             ("m,t= f=1 1", "expected a tag value at byte 4 of the line"),
@@ -390,7 +392,7 @@ mod tests {
             ("m,t=a=b f=1 1", "expected a tag value at byte 5 of the line"),
             (
                 "m f=1 1.5",
-                "expected a time stamp in nanoseconds from 1677 to 2262, in digits at byte 6 of the line",
+                "expected a timestamp in nanoseconds from 1677 to 2262, in digits at byte 6 of the line",
             ),
         ] {
             assert_eq!(refused(line), reason, "{line}");
@@ -398,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn a_newline_in_a_tag_makes_no_second_point() {
+    fn a_newline_in_a_tag_does_not_make_a_second_point() {
         let parsed = lines(b"m,t=a\nx f=1 1 f=1 1", 1);
         assert!(parsed.iter().all(|(_, point)| point.is_err()));
     }

@@ -1,9 +1,10 @@
-//! A stand-in of InfluxDB's write endpoints for tests: `/api/v2/write`, v1 `/write`, `/health` and `/ping`.
+//! A stand-in for InfluxDB's write endpoints, for tests: `/api/v2/write`, v1 `/write`, `/health` and `/ping`.
 //!
-//! It keeps the points in memory by InfluxDB's own identity (measurement, tags, time), so that a test can ask whether everything
-//! arrived exactly once, and it fails on request in the ways that writers must survive: injected answers, delays, a line that
-//! is always refused, 413, 401, 404, field type conflicts, a bucket's retention, and going away altogether. The answers have the status, body and
-//! partial-write rule of InfluxDB 2.7.12 (v2 path) and 1.8.10 (v1 path) as they were seen on the real servers.
+//! It keeps points in memory under InfluxDB's own identity (measurement, tags, time), so that a test can
+//! check whether everything arrived exactly once, and it fails on demand in the ways that writers must
+//! survive: injected responses, delays, lines that are always refused, 413, 401, 404, field type conflicts, a
+//! bucket's retention, and downtime. Status, body and partial-write rules are those observed on InfluxDB
+//! 2.7.12 (v2 path) and 1.8.10 (v1 path).
 
 mod line;
 mod points;
@@ -24,22 +25,23 @@ pub use points::{Counts, FieldValue, Point, PointKey, PointMap};
 
 use crate::http::Http;
 
-/// In bytes after decompression; InfluxDB 1's `max-body-size`. InfluxDB 2 has no limit unless one is configured.
+/// In bytes after decompression: the default `max-body-size` of InfluxDB 1. InfluxDB 2 has no limit unless
+/// one is configured.
 const DEFAULT_BODY_LIMIT: usize = 25_000_000;
 
-/// An answer to give in place of the real one.
+/// A response that replaces the real one.
 #[derive(Debug, Clone, Default)]
 pub struct Answer {
-    /// For example 503.
+    /// The status, for example 503.
     pub status: u16,
-    /// For example `("Retry-After", "2")`.
+    /// Headers, for example `("Retry-After", "2")`.
     pub headers: Vec<(String, String)>,
-    /// Sent as it is.
+    /// The body, sent verbatim.
     pub body: String,
 }
 
 impl Answer {
-    /// An answer with this status, no headers and no body.
+    /// A response with this status, no headers and no body.
     pub fn status(status: u16) -> Answer {
         Answer {
             status,
@@ -47,13 +49,13 @@ impl Answer {
         }
     }
 
-    /// The same answer with one more header.
+    /// The same response with one more header.
     pub fn header(mut self, name: &str, value: &str) -> Answer {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// The same answer with this body.
+    /// The same response with this body.
     pub fn body(mut self, body: &str) -> Answer {
         body.clone_into(&mut self.body);
         self
@@ -80,13 +82,13 @@ struct State {
     faults: Faults,
 }
 
-/// Shared by the handlers and the [`InfluxServer`] in the test's hands. Never locked across an await.
+/// Shared by the handlers and the test's [`InfluxServer`]. Never locked across an await.
 #[derive(Debug, Clone)]
 struct Shared(Arc<Mutex<State>>);
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        // A panic of another test thread leaves whole points behind; reading on is right.
+        // A panic in another test thread leaves only complete points behind, so it is safe to continue.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -99,7 +101,7 @@ pub struct InfluxServer {
 }
 
 impl InfluxServer {
-    /// Starts on a free loopback port, empty and without faults.
+    /// Starts on a free loopback port, without points or faults.
     ///
     /// # Errors
     /// When no port can be bound.
@@ -136,72 +138,74 @@ impl InfluxServer {
         self.http.url()
     }
 
-    /// Every point that was stored so far.
+    /// All points stored so far.
     pub fn points(&self) -> PointMap {
         self.shared.lock().store.points.clone()
     }
 
-    /// What happened so far.
+    /// The counts so far.
     pub fn counts(&self) -> Counts {
         self.shared.lock().store.counts
     }
 
-    /// Queues an answer: each of the next write requests takes one in place of being stored.
+    /// Queues a response: each of the next write requests gets one instead of being stored.
     pub fn answer_next(&self, answer: Answer) {
         self.shared.lock().faults.next.push_back(answer);
     }
 
-    /// Gives this answer to every write request that no queued answer takes, until it is set to `None`.
+    /// Gives this response to every write request without a queued one, until it is set to `None`.
     pub fn answer_always(&self, answer: Option<Answer>) {
         self.shared.lock().faults.always = answer;
     }
 
-    /// Waits this long before each answer.
+    /// Waits this long before each response.
     pub fn delay(&self, delay: Duration) {
         self.shared.lock().faults.delay = delay;
     }
 
-    /// Stores a request that contains `text` only after this long, while others overtake it.
+    /// Delays storing a request that contains `text`, so that others overtake it.
     pub fn delay_lines_with(&self, text: &str, delay: Duration) {
         self.shared.lock().faults.delay_lines_with = Some((text.as_bytes().to_vec(), delay));
     }
 
-    /// Refuses, with 400, every line that contains `text`, as if it were malformed. On the v2 path the whole request is refused
-    /// then, on the v1 path the other lines are stored: as the real ones do.
+    /// Refuses, with 400, every line that contains `text`, as if it were malformed. As on real servers, the
+    /// v2 path then refuses the whole request, while the v1 path stores the other lines.
     pub fn reject_lines_with(&self, text: &str) {
         self.shared.lock().faults.reject_lines_with = Some(text.as_bytes().to_vec());
     }
 
-    /// Answers 413 to a body that is longer than this once decompressed.
+    /// Responds with 413 to a body that is longer than this after decompression.
     pub fn body_limit(&self, bytes: usize) {
         self.shared.lock().faults.body_limit = bytes;
     }
 
-    /// Answers 401 to a request without `Authorization: Token <token>`.
+    /// Responds with 401 to a request without `Authorization: Token <token>`.
     pub fn require_token(&self, token: &str) {
         self.shared.lock().faults.token = Some(token.to_owned());
     }
 
-    /// Answers 404 to a request for another bucket (v2) or database (v1). `&[]` is an InfluxDB whose bucket is not made yet.
+    /// Responds with 404 to a request for another bucket (v2) or database (v1). `&[]` is an InfluxDB whose
+    /// bucket does not exist yet.
     pub fn require_bucket(&self, buckets: &[&str]) {
         self.shared.lock().faults.buckets = Some(buckets.iter().map(ToString::to_string).collect());
     }
 
-    /// Drops points whose time (microseconds since 1970) is before this one and stores the others of the request, as a bucket's
-    /// retention does.
+    /// Drops points whose time (microseconds since 1970) is earlier than this and stores the others, like a
+    /// bucket's retention.
     pub fn retain_from(&self, micros: i64) {
         self.shared.lock().faults.retained_from_ns = Some(micros.saturating_mul(1_000));
     }
 
-    /// Goes away: connections are closed after the request in flight and refused from then on. The points stay.
+    /// Goes down: connections are closed after the request in flight and refused from then on. The points are
+    /// kept.
     pub async fn down(&mut self) {
         self.http.down().await;
     }
 
-    /// Comes back on the same port.
+    /// Comes up again on the same port.
     ///
     /// # Errors
-    /// When another process took the port in between.
+    /// When another process has taken the port meanwhile.
     pub async fn up(&mut self) -> io::Result<()> {
         self.http.up().await
     }

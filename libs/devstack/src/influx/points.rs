@@ -1,35 +1,35 @@
-//! The points that the InfluxDB stand-in keeps, with InfluxDB's rule: measurement, tags and time are a point's identity.
+//! The points in the InfluxDB stand-in, with InfluxDB's rule: measurement, tags and time identify a point.
 
 use std::collections::{BTreeMap, HashMap};
 
-/// What makes a point the same point. Writing it again merges the fields, the later value winning.
+/// The identity of a point. Writing it again merges the fields; later values win.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PointKey {
-    /// Unescaped.
+    /// The measurement, unescaped.
     pub measurement: String,
-    /// Unescaped, by key.
+    /// The tags by key, unescaped.
     pub tags: BTreeMap<String, String>,
-    /// Since 1970-01-01 UTC, whatever the precision of the request was.
+    /// The time in nanoseconds since 1970-01-01 UTC, whatever the precision of the request was.
     pub time_ns: i64,
 }
 
 /// A field's value with its InfluxDB type.
 #[derive(Debug, Clone, PartialEq)]
 pub enum FieldValue {
-    /// Always finite.
+    /// A float, always finite.
     Float(f64),
-    /// Written with the suffix `i`.
+    /// An integer, written with the suffix `i`.
     Integer(i64),
-    /// Written with the suffix `u`.
+    /// An unsigned integer, written with the suffix `u`.
     Unsigned(u64),
-    /// One of InfluxDB's ten spellings.
+    /// A boolean, in any of InfluxDB's ten spellings.
     Boolean(bool),
-    /// Unescaped.
+    /// A string, unescaped.
     Text(String),
 }
 
 impl FieldValue {
-    /// InfluxDB's own name of the type, as it stands in its messages.
+    /// InfluxDB's name for the type, as used in its error messages.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
             FieldValue::Float(_) => "float",
@@ -44,27 +44,27 @@ impl FieldValue {
 /// One parsed line.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Point {
-    /// Its identity.
+    /// The identity of the point.
     pub key: PointKey,
-    /// Never empty.
+    /// The fields; never empty.
     pub fields: BTreeMap<String, FieldValue>,
 }
 
-/// Every point, as tests read it: identity → fields.
+/// All points, as tests read them: identity → fields.
 pub type PointMap = BTreeMap<PointKey, BTreeMap<String, FieldValue>>;
 
-/// What happened so far. `accepted` = `created` + `overwritten`.
+/// The counts so far. `accepted` = `created` + `overwritten`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Write requests, those answered with an injected fault included.
+    /// Write requests, including those with an injected fault.
     pub requests: u64,
     /// Lines that were stored.
     pub accepted: u64,
-    /// Lines that made a new point.
+    /// Lines that created a point.
     pub created: u64,
-    /// Lines that hit a point that was there already.
+    /// Lines that overwrote an existing point.
     pub overwritten: u64,
-    /// Lines that were refused: malformed, in conflict with a field's type, or hit by a rule.
+    /// Lines that were refused: malformed, in conflict with a field's type, or matching a rule.
     pub rejected: u64,
 }
 
@@ -72,12 +72,12 @@ pub struct Counts {
 pub(crate) struct Store {
     pub(crate) points: PointMap,
     pub(crate) counts: Counts,
-    /// (measurement, field) → the type it was first written with.
+    /// (measurement, field) → the type with which it was first written.
     types: HashMap<(String, String), &'static str>,
 }
 
 impl Store {
-    /// InfluxDB's message when a field of `point` has another type than it was first written with.
+    /// InfluxDB's error message if a field of `point` has a different type than when it was first written.
     pub(crate) fn conflict(&self, point: &Point) -> Option<String> {
         let measurement = &point.key.measurement;
         point.fields.iter().find_map(|(field, value)| {

@@ -1,4 +1,4 @@
-//! The stand-in against a plain HTTP client.
+//! Tests the stand-in with a plain HTTP client.
 
 use std::io::Write as _;
 
@@ -86,7 +86,7 @@ async fn a_bad_line_refuses_the_request_on_v2_and_itself_on_v1() {
 }
 
 #[tokio::test]
-async fn a_type_conflict_refuses_its_own_line_only() {
+async fn a_type_conflict_refuses_only_its_own_line() {
     let server = InfluxServer::start().await.unwrap();
     let (status, body) = write(&server, V2, "m f=1 1\nm f=1i 2\nm f=3 3").await;
     assert_eq!(status, 422);
@@ -99,7 +99,7 @@ async fn a_type_conflict_refuses_its_own_line_only() {
 }
 
 #[tokio::test]
-async fn a_retention_drops_what_is_older_and_stores_the_rest() {
+async fn retention_drops_older_points_and_stores_the_rest() {
     let server = InfluxServer::start().await.unwrap();
     server.retain_from(10);
     let (status, body) = write(&server, V2, "m f=1 9\nm f=2 10\nm f=3 1").await;
@@ -146,7 +146,7 @@ async fn injected_answers_come_first_and_in_order() {
 }
 
 #[tokio::test]
-async fn token_and_bucket_are_checked_when_asked_for() {
+async fn token_and_bucket_are_checked_on_demand() {
     let server = InfluxServer::start().await.unwrap();
     server.require_token("t");
     assert_eq!(write(&server, V2, "m f=1 1").await.0, 401);
@@ -170,7 +170,7 @@ async fn token_and_bucket_are_checked_when_asked_for() {
 }
 
 #[tokio::test]
-async fn goes_away_and_comes_back_with_its_points() {
+async fn goes_down_and_comes_up_with_its_points() {
     let mut server = InfluxServer::start().await.unwrap();
     let client = reqwest::Client::new();
     let send = || client.post(server.url() + V2).body("m f=1 1").send();
@@ -194,7 +194,7 @@ async fn goes_away_and_comes_back_with_its_points() {
 }
 
 #[tokio::test]
-async fn a_delay_holds_the_answer_back() {
+async fn a_delay_holds_the_response_back() {
     let server = InfluxServer::start().await.unwrap();
     server.delay(Duration::from_millis(300));
     let started = std::time::Instant::now();
@@ -207,7 +207,7 @@ async fn a_body_beyond_all_limits_is_refused() {
     let server = InfluxServer::start().await.unwrap();
     let long = "x".repeat(DEFAULT_BODY_LIMIT + 2_000_000);
     let request = reqwest::Client::new().post(server.url() + V2).body(long).send();
-    // The rest of the body is not read, so that the answer may be lost with the connection.
+    // The rest of the body is not read, so the response can be lost with the connection.
     if let Ok(answer) = request.await {
         assert_eq!(answer.status(), 413);
     }

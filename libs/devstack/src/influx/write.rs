@@ -1,4 +1,4 @@
-//! The two write endpoints: faults first, then the body's lines into the store.
+//! The two write endpoints: apply the faults, then store the body's lines.
 
 use std::io::Read as _;
 
@@ -13,10 +13,11 @@ use serde_json::json;
 
 use super::{Answer, DEFAULT_BODY_LIMIT, Faults, Shared, line};
 
-/// What a request may hold before it is looked at: more than [`DEFAULT_BODY_LIMIT`], which real requests keep to.
+/// The limit on a request before it is inspected: larger than [`DEFAULT_BODY_LIMIT`], which applies to real
+/// requests.
 const RAW_LIMIT: usize = DEFAULT_BODY_LIMIT + 1_000_000;
 
-/// The query of either endpoint.
+/// The query parameters of both endpoints.
 #[derive(Debug, Deserialize)]
 pub(super) struct Target {
     org: Option<String>,
@@ -27,7 +28,7 @@ pub(super) struct Target {
     precision: Option<String>,
 }
 
-/// What the two versions of the interface do differently.
+/// The differences between the two versions of the API.
 #[derive(Clone, Copy, PartialEq)]
 enum Version {
     V1,
@@ -71,10 +72,10 @@ pub(super) async fn v1(state: State<Shared>, target: Query<Target>, request: Req
     answer(Version::V1, state.0, database, unit, request).await
 }
 
-/// A request that was not stored, or not wholly.
+/// Why a request was not stored completely.
 struct Refusal {
     status: StatusCode,
-    /// InfluxDB 2's word for the status.
+    /// InfluxDB 2's code for the status.
     code: &'static str,
     message: String,
 }
@@ -122,7 +123,8 @@ async fn answer(
         (injected, state.faults.delay)
     };
     let (head, body) = request.into_parts();
-    // The body is read even for an injected answer: closing early would reach the client as a broken connection.
+    // Read the body even for an injected response: closing early would look like a broken connection to the
+    // client.
     let body = read(body, &head.headers, &shared).await;
     if let (Ok(body), Some((text, longer))) = (&body, &shared.lock().faults.delay_lines_with)
         && contains(body, text)
@@ -145,7 +147,7 @@ async fn answer(
     }
 }
 
-/// Token and bucket, in InfluxDB's order.
+/// Checks token and bucket, in InfluxDB's order.
 fn allow(faults: &Faults, headers: &HeaderMap, version: Version, bucket: &str) -> Result<(), Refusal> {
     if let Some(token) = &faults.token {
         let given = headers
@@ -173,7 +175,7 @@ fn allow(faults: &Faults, headers: &HeaderMap, version: Version, bucket: &str) -
     Ok(())
 }
 
-/// The decompressed body, or 413 when it is over the limit.
+/// The decompressed body, or 413 if it exceeds the limit.
 async fn read(body: Body, headers: &HeaderMap, shared: &Shared) -> Result<Vec<u8>, Refusal> {
     let limit = shared.lock().faults.body_limit;
     let too_large = || {
@@ -202,8 +204,8 @@ async fn read(body: Body, headers: &HeaderMap, shared: &Shared) -> Result<Vec<u8
     }
 }
 
-/// Parses and stores. A malformed line refuses the whole v2 request and only itself on v1; a type conflict refuses only its own
-/// line on both, and the answer says so.
+/// Parses and stores the lines. A malformed line refuses the whole request on v2 and only itself on v1; a
+/// type conflict refuses only its own line on both, and the response reports it.
 fn store(shared: &Shared, version: Version, body: &[u8], unit_ns: i64) -> Result<(), Refusal> {
     let mut state = shared.lock();
     let rule = state.faults.reject_lines_with.clone();
@@ -238,7 +240,7 @@ fn store(shared: &Shared, version: Version, body: &[u8], unit_ns: i64) -> Result
     state.store.counts.rejected += conflicts.len() as u64;
     let dropped = conflicts.len();
     match (version, conflicts.first(), malformed.is_empty()) {
-        // A shard's own refusal is told before this one, a malformed line after it.
+        // A type conflict takes precedence over expired points, and these over a malformed line.
         (_, None, _) if expired > 0 => Err(beyond_retention(version, expired)),
         (_, None, true) => Ok(()),
         (Version::V2, Some(conflict), _) => Err(Refusal::new(
@@ -256,7 +258,7 @@ fn store(shared: &Shared, version: Version, body: &[u8], unit_ns: i64) -> Result
     }
 }
 
-/// What 2.7.12 and 1.8.10 said, but for the moments.
+/// The messages of 2.7.12 and 1.8.10, except for the times.
 fn beyond_retention(version: Version, dropped: usize) -> Refusal {
     match version {
         Version::V2 => {

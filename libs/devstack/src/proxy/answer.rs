@@ -1,11 +1,11 @@
-//! Kafka's wire format, as far as the proxy must know it: whose request a frame is, where brokers' ports stand in an answer, and
-//! where the list of brokers begins and ends (<https://kafka.apache.org/protocol.html>).
+//! The part of Kafka's wire format that the proxy needs: the client of a request, the positions of broker
+//! ports in a response, and the extent of the broker list (<https://kafka.apache.org/protocol.html>).
 
-/// Request kinds whose answers name brokers.
+/// API keys of requests whose responses contain brokers.
 pub(super) const METADATA: i16 = 3;
 pub(super) const FIND_COORDINATOR: i16 = 10;
 
-/// The head of a request: kind, version, correlation id, and the name that the client gives itself.
+/// The head of a request: API key, version, correlation id and client id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RequestHead {
     pub(super) kind: i16,
@@ -14,7 +14,7 @@ pub(super) struct RequestHead {
     pub(super) client_id: String,
 }
 
-/// Reads the head of a request's frame (without its length).
+/// Parses the head of a request frame (without its length).
 pub(super) fn request_head(frame: &[u8]) -> Option<RequestHead> {
     let mut reader = Reader::new(frame, false);
     let (kind, version, correlation) = (reader.i16()?, reader.i16()?, reader.i32()?);
@@ -28,25 +28,25 @@ pub(super) fn request_head(frame: &[u8]) -> Option<RequestHead> {
     })
 }
 
-/// The correlation id of an answer's frame.
+/// The correlation id of a response frame.
 pub(super) fn correlation(frame: &[u8]) -> Option<i32> {
     Reader::new(frame, false).i32()
 }
 
-/// What an answer to a metadata request lists.
+/// The contents of a metadata response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Listed {
-    /// Where each broker's port stands, four bytes.
+    /// The positions of the brokers' ports, four bytes each.
     ports: Vec<usize>,
-    /// The list of brokers, its count included.
+    /// The extent of the broker list, including its count.
     brokers: std::ops::Range<usize>,
     is_flexible: bool,
-    /// Whether it names topics.
+    /// Whether it contains topics.
     pub(super) has_topics: bool,
 }
 
 impl Listed {
-    /// Reads an answer's frame.
+    /// Parses a response frame.
     pub(super) fn read(frame: &[u8], version: i16) -> Option<Self> {
         let is_flexible = version >= 9;
         let mut reader = Reader::new(frame, is_flexible);
@@ -83,16 +83,16 @@ impl Listed {
         })
     }
 
-    /// The same answer without a broker, its topics kept: what a broker says while it is fenced.
+    /// The same response without brokers but with its topics, as sent by a fenced broker.
     pub(super) fn without_brokers(&self, frame: &[u8]) -> Vec<u8> {
         let (before, after) = (&frame[..self.brokers.start], &frame[self.brokers.end..]);
-        // An empty list is 1 where counts are compact.
+        // The length of an empty compact array is encoded as 1.
         let none: &[u8] = if self.is_flexible { &[1] } else { &[0; 4] };
         [before, none, after].concat()
     }
 }
 
-/// Where the ports of brokers stand in an answer.
+/// The positions of broker ports in a response.
 pub(super) fn ports(frame: &[u8], kind: i16, version: i16) -> Vec<usize> {
     match kind {
         METADATA => Listed::read(frame, version).map(|listed| listed.ports),
@@ -133,7 +133,7 @@ fn coordinator_ports(frame: &[u8], version: i16) -> Option<Vec<usize>> {
     Some(ports)
 }
 
-/// Reads a frame from its beginning; `None` where it ends too early.
+/// Reads a frame from its beginning; `None` if it ends too early.
 struct Reader<'a> {
     frame: &'a [u8],
     at: usize,
@@ -163,7 +163,7 @@ impl<'a> Reader<'a> {
         Some(i32::from_be_bytes(self.take(4)?.try_into().ok()?))
     }
 
-    /// Seven bits a byte, the lowest first.
+    /// Seven bits per byte, least significant first.
     fn varint(&mut self) -> Option<usize> {
         let mut value = 0;
         for shift in (0..35).step_by(7) {
@@ -176,7 +176,7 @@ impl<'a> Reader<'a> {
         None
     }
 
-    /// A list's length; a list that is null has none.
+    /// The length of an array; a null array has length 0.
     fn count(&mut self) -> Option<usize> {
         if self.is_flexible {
             Some(self.varint()?.saturating_sub(1))
@@ -185,7 +185,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A text that may be null.
+    /// A nullable string.
     fn text(&mut self) -> Option<&'a [u8]> {
         let length = if self.is_flexible {
             self.varint()?.saturating_sub(1)
@@ -221,7 +221,7 @@ mod tests {
         out.extend(text.as_bytes());
     }
 
-    /// An answer with two brokers and one topic that is cut off after its count.
+    /// A response with two brokers and one topic, truncated after its count.
     fn metadata(version: i16) -> Vec<u8> {
         let is_flexible = version >= 9;
         let mut out = 7i32.to_be_bytes().to_vec();
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn brokers_are_found_and_left_out_in_every_version() {
+    fn brokers_are_found_and_removed_in_every_version() {
         for version in 0..=13 {
             let frame = metadata(version);
             let listed = Listed::read(&frame, version).unwrap();
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_says_whose_it_is() {
+    fn a_request_names_its_client() {
         let mut frame = vec![0, 3, 0, 12, 0, 0, 0, 9];
         text(&mut frame, "influxsink", false);
         let head = request_head(&frame).unwrap();

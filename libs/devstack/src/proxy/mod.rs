@@ -1,8 +1,8 @@
-//! A loopback proxy in front of Kafka brokers that understands Kafka's protocol, for tests of what a cluster does rarely: a
-//! metadata answer that names no broker, a broker that is silent to one client and not to another.
+//! A loopback proxy in front of Kafka brokers that understands Kafka's protocol, for testing rare behaviour
+//! of clusters: metadata responses without brokers, or a broker that is silent to some clients only.
 //!
-//! Clients that start from [`KafkaProxy::bootstrap_servers`] stay behind the proxy: the ports in brokers' answers are
-//! replaced by the proxy's own. For plain text connections to loopback addresses.
+//! Clients that start from [`KafkaProxy::bootstrap_servers`] stay behind the proxy: the ports in the brokers'
+//! responses are replaced by the proxy's own. For plaintext connections to loopback addresses.
 
 mod answer;
 
@@ -22,7 +22,7 @@ use self::answer::{FIND_COORDINATOR, Listed, METADATA};
 /// Larger frames end their connection.
 const MAX_BYTES: usize = 256 << 20;
 
-/// Whether a client, by its `client.id`, is meant.
+/// Selects clients by their `client.id`.
 type Clients = Box<dyn Fn(&str) -> bool + Send + Sync>;
 
 /// The proxy. It ends, with all its connections, when it is dropped.
@@ -34,27 +34,27 @@ pub struct KafkaProxy {
 }
 
 struct Shared {
-    /// The proxy's port by the broker's.
+    /// The proxy's port for each broker port.
     fronts: HashMap<i32, i32>,
     rules: Mutex<Rules>,
-    /// Sent with each change of the rules.
+    /// Notified of each change of the rules.
     changed: watch::Sender<()>,
 }
 
 struct Rules {
     forgetful_to: Clients,
-    /// So many answers yet.
+    /// The number of responses still to change.
     answers: usize,
-    /// So many were given.
+    /// The number of responses changed so far.
     given: usize,
     silent_to: Clients,
 }
 
 impl KafkaProxy {
-    /// Starts a proxy with a port for each of the brokers: `127.0.0.1:<port>`, several separated by commas.
+    /// Starts a proxy with a port for each broker; `brokers` is a comma-separated list of `127.0.0.1:<port>`.
     ///
     /// # Errors
-    /// When an address is none, or no port can be bound.
+    /// When an address is invalid, or no port can be bound.
     pub fn start(brokers: &str) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
@@ -107,19 +107,20 @@ impl KafkaProxy {
         &self.bootstrap_servers
     }
 
-    /// The next so many metadata answers with topics to these clients name no broker, as those of a broker that is fenced do not.
+    /// The next `count` metadata responses with topics for these clients contain no brokers, like those of a
+    /// fenced broker.
     pub fn forget_brokers(&self, answers: usize, clients: impl Fn(&str) -> bool + Send + Sync + 'static) {
         let mut rules = self.shared.rules();
         rules.forgetful_to = Box::new(clients);
         (rules.answers, rules.given) = (answers, 0);
     }
 
-    /// How many of those answers were given.
+    /// The number of such responses given so far.
     pub fn forgotten(&self) -> usize {
         self.shared.rules().given
     }
 
-    /// From now on nothing passes from or to these clients, in connections that there are and in new ones, and nothing is
+    /// From now on, nothing passes from or to these clients, on existing and new connections, and nothing is
     /// closed; until the next call.
     pub fn silence(&self, clients: impl Fn(&str) -> bool + Send + Sync + 'static) {
         self.shared.rules().silent_to = Box::new(clients);
@@ -159,7 +160,7 @@ impl Shared {
         }
     }
 
-    /// The answer as the client gets it.
+    /// The response as the client receives it.
     fn rewrite(&self, mut frame: Vec<u8>, kind: i16, version: i16, client: &str) -> Vec<u8> {
         for at in answer::ports(&frame, kind, version) {
             let Some(bytes) = frame.get_mut(at..at + 4) else {
@@ -186,17 +187,17 @@ impl Shared {
     }
 }
 
-/// What a connection's two directions know together.
+/// The state shared by the two directions of a connection.
 #[derive(Default)]
 struct Connection {
     client: String,
-    /// Kind and version of open requests by their correlation id.
+    /// API key and version of open requests, by correlation id.
     asked: HashMap<i32, (i16, i16)>,
 }
 
 async fn listen(listener: TcpListener, broker: SocketAddr, shared: Arc<Shared>) {
     loop {
-        // An accept can fail for want of files; the next one may not.
+        // Accepting can fail for lack of file descriptors; the next attempt may succeed.
         if let Ok((client, _)) = listener.accept().await {
             tokio::spawn(serve(client, broker, Arc::clone(&shared)));
         }

@@ -1,4 +1,4 @@
-//! The registry's HTTP interface: paths, queries and bodies of Confluent's API around the store.
+//! The registry's HTTP API: Confluent's paths, queries and bodies on top of the store.
 
 use axum::Router;
 use axum::body::Bytes;
@@ -14,7 +14,7 @@ use super::Shared;
 use super::problem::Problem;
 use super::store::{Given, Registered, VersionId, VersionSet};
 
-/// The longest request body. The largest SAL schema known has 214 fields with 14,494 defaults, about 300 kB.
+/// The longest request body. The largest known SAL schema has 214 fields with 14,494 defaults, about 300 kB.
 pub(super) const BODY_LIMIT: usize = 4 * 1024 * 1024;
 
 const MEDIA_TYPE: &str = "application/vnd.schemaregistry.v1+json";
@@ -25,7 +25,7 @@ const MEDIA_TYPES: [&str; 4] = [
     "application/octet-stream",
 ];
 
-/// Every path of the registry.
+/// All routes of the registry.
 pub(super) fn router() -> Router<Shared> {
     Router::new()
         .route("/", get(async || Reply(json!({}))))
@@ -71,7 +71,7 @@ pub(super) fn router() -> Router<Shared> {
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
 }
 
-/// A JSON answer in the registry's own media type.
+/// A JSON response with the registry's own media type.
 pub(super) struct Reply<T>(pub(super) T);
 
 impl<T: Serialize> IntoResponse for Reply<T> {
@@ -84,7 +84,7 @@ impl<T: Serialize> IntoResponse for Reply<T> {
     }
 }
 
-/// A JSON body in any of the media types that Confluent's registry takes; without a type it is taken too.
+/// A JSON body in any media type that Confluent's registry accepts; also accepted without one.
 struct Body<T>(T);
 
 impl<T: DeserializeOwned> FromRequest<Shared> for Body<T> {
@@ -110,7 +110,7 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Body<T> {
     }
 }
 
-/// The flags of all requests together; each handler looks at its own.
+/// The query flags of all requests; each handler uses its own.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 struct Flags {
@@ -321,10 +321,10 @@ async fn compatible_with(
     Body(body): Body<SchemaBody>,
 ) -> Answer {
     let against = match version.parse()? {
-        // A subject that is not there yet takes anything.
+        // A subject that does not exist yet accepts anything.
         VersionId::Latest => VersionSet::Latest,
         VersionId::Number(number) => {
-            // For a subject that is not there, too, it is the version that Confluent's registry misses.
+            // Confluent's registry reports a missing version even if the subject does not exist.
             let found = shared
                 .lock()
                 .store
@@ -359,7 +359,7 @@ fn schema_id(id: String) -> Result<u32, Problem> {
     id.parse().map_err(|_| Problem::NoSchemaId(id))
 }
 
-/// A schema's own JSON text.
+/// The JSON text of a schema.
 fn plain(text: String) -> Response {
     (
         [(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE))],

@@ -1,8 +1,8 @@
-//! Compatibility levels, and the check that each stands for.
+//! Compatibility levels and their checks.
 //!
-//! "Backward" means that the new schema can read what the old one wrote; the check of one pair is apache-avro's. Where it finds
-//! that only *some* data could be read (an enum lost a symbol, a union lost a branch) the answer is "incompatible", as
-//! Confluent's registry has it.
+//! "Backward" means that the new schema can read data written with the old one. apache-avro checks each pair;
+//! if it finds that only *some* data could be read (an enum lost a symbol, a union lost a branch), the result
+//! is "incompatible", as in Confluent's registry.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,11 +15,11 @@ use super::problem::Problem;
 /// A compatibility level, global or of a subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Level {
-    /// The new schema must read old data.
+    /// The new schema must be able to read old data.
     backward: bool,
-    /// Old schemas must read new data.
+    /// Old schemas must be able to read new data.
     forward: bool,
-    /// Against all earlier versions, not only the latest.
+    /// Checks all earlier versions instead of the latest only.
     transitive: bool,
 }
 
@@ -31,12 +31,12 @@ impl Level {
         transitive: false,
     };
 
-    /// Whether all earlier versions count, or only the latest.
+    /// Whether all earlier versions are checked, or only the latest.
     pub(crate) fn is_transitive(self) -> bool {
         self.transitive
     }
 
-    /// Why `new` may not follow `old`, one sentence a direction; empty when it may.
+    /// Why `new` is not allowed after `old`, one sentence per direction; empty if it is allowed.
     pub(crate) fn objections(self, old: &Schema, new: &Schema) -> Vec<String> {
         let backward = self.backward.then(|| objection("BACKWARD", old, new));
         let forward = self.forward.then(|| objection("FORWARD", new, old));
@@ -147,11 +147,11 @@ mod tests {
     }
 
     #[test]
-    fn each_direction_is_checked_for_its_level_only() {
+    fn each_direction_is_checked_only_for_its_level() {
         let old = record(r#"{"name":"a","type":"int"}"#);
         let with_default = record(r#"{"name":"a","type":"int"},{"name":"b","type":"int","default":0}"#);
         let without_default = record(r#"{"name":"a","type":"int"},{"name":"b","type":"int"}"#);
-        // (level, b added with a default, b added without one, b removed that had none)
+        // (level, b added with a default, b added without one, b without a default removed)
         for (level, with, without, removed) in [
             ("NONE", true, true, true),
             ("BACKWARD", true, false, true),
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_enum_symbol_is_incompatible() {
+    fn a_removed_enum_symbol_is_incompatible() {
         let old = Schema::parse_str(r#"{"type":"enum","name":"E","symbols":["A","B"]}"#).unwrap();
         let new = Schema::parse_str(r#"{"type":"enum","name":"E","symbols":["A"]}"#).unwrap();
         assert!(!allows("BACKWARD", &old, &new));

@@ -1,7 +1,7 @@
-//! A schema registry in memory that speaks Confluent's API, for the demo and for tests.
+//! An in-memory schema registry that speaks Confluent's API, for the demo and for tests.
 //!
-//! Avro only, no schema references, one node, no authentication; nothing is kept when it stops. Requests, answers and error codes
-//! were compared with a real Confluent-compatible registry (AxonOps 0.2.1).
+//! Avro only, no schema references, one node, no authentication; nothing is kept when it stops. Requests,
+//! responses and error codes were compared with a real Confluent-compatible registry (AxonOps 0.2.1).
 
 mod api;
 mod compatibility;
@@ -22,9 +22,9 @@ use crate::http::Http;
 use problem::Problem;
 use store::Store;
 
-/// How many paths are counted apart: requests must not fill the memory.
-const MOST_PATHS: usize = 10_000;
-/// What those beyond that number are counted under.
+/// The limit on separately counted paths, so that requests cannot exhaust the memory.
+const MAX_PATHS: usize = 10_000;
+/// Requests for further paths are counted under this name.
 const OTHER_PATHS: &str = "";
 
 #[derive(Debug, Default)]
@@ -32,9 +32,9 @@ struct Contents {
     store: Store,
     /// How many of the next requests fail, and with which status.
     failing: Option<(u32, u16)>,
-    /// Whether look-ups of ids and subjects are answered as if nothing were registered.
+    /// Whether lookups of ids and subjects behave as if nothing were registered.
     lagging: bool,
-    /// Path → requests so far, those that failed included.
+    /// Path → requests so far, including failed ones.
     requests: BTreeMap<String, u64>,
 }
 
@@ -44,12 +44,12 @@ struct Shared(Arc<Mutex<Contents>>);
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Contents> {
-        // Each change is made in one step at its end, so that a panic leaves the contents whole.
+        // Each change is applied in one final step, so a panic leaves the contents consistent.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What a registry held when it [lost its data](RegistryServer::lose_data).
+/// The contents of a registry when it [lost its data](RegistryServer::lose_data).
 #[derive(Debug)]
 pub struct RegistryBackup(Store);
 
@@ -90,42 +90,43 @@ impl RegistryServer {
         self.shared.lock().failing = (count > 0).then_some((count, status));
     }
 
-    /// For tests: while `lagging`, it answers look-ups of ids and subjects with 40403 and 40401, as a replica does that has
-    /// not caught up, or a registry that is still reading its data.
+    /// For tests: while `lagging`, lookups of ids and subjects are answered with 40403 and 40401, as by a
+    /// replica that has not caught up or a registry that is still loading its data.
     pub fn set_lagging(&self, lagging: bool) {
         self.shared.lock().lagging = lagging;
     }
 
-    /// For tests: loses everything that is registered; ids begin again at 1. What it had can be
+    /// For tests: discards everything that is registered; ids start again at 1. The data can be
     /// [restored](Self::restore).
     pub fn lose_data(&self) -> RegistryBackup {
         RegistryBackup(std::mem::take(&mut self.shared.lock().store))
     }
 
-    /// For tests: what was registered at the time of the backup is registered, and nothing else.
+    /// For tests: restores exactly what was registered at the time of the backup.
     pub fn restore(&self, backup: RegistryBackup) {
         self.shared.lock().store = backup.0;
     }
 
-    /// For tests: requests so far, failed ones included.
+    /// For tests: the number of requests so far, including failed ones.
     pub fn requests(&self) -> u64 {
         self.shared.lock().requests.values().sum()
     }
 
-    /// For tests: requests so far of this path (without its query), for example `/schemas/ids/1`.
+    /// For tests: the number of requests so far for this path (without its query), for example
+    /// `/schemas/ids/1`.
     pub fn requests_of(&self, path: &str) -> u64 {
         self.shared.lock().requests.get(path).copied().unwrap_or_default()
     }
 
-    /// For tests: goes away; what is registered stays.
+    /// For tests: goes down; what is registered is kept.
     pub async fn down(&mut self) {
         self.http.down().await;
     }
 
-    /// For tests: comes back on the same port.
+    /// For tests: comes up again on the same port.
     ///
     /// # Errors
-    /// When another process took the port in between.
+    /// When another process has taken the port meanwhile.
     pub async fn up(&mut self) -> io::Result<()> {
         self.http.up().await
     }
@@ -135,7 +136,7 @@ async fn count_and_fail(State(shared): State<Shared>, request: Request, next: Ne
     let (failing, lacking) = {
         let mut contents = shared.lock();
         let mut path = request.uri().path();
-        if contents.requests.len() >= MOST_PATHS && !contents.requests.contains_key(path) {
+        if contents.requests.len() >= MAX_PATHS && !contents.requests.contains_key(path) {
             path = OTHER_PATHS;
         }
         *contents.requests.entry(path.to_owned()).or_default() += 1;
@@ -151,8 +152,8 @@ async fn count_and_fail(State(shared): State<Shared>, request: Request, next: Ne
             None => next.run(request).await,
         },
     };
-    // axum's own refusals of a path or query (no UTF-8, `deleted=maybe`) are plain text, which no client of a registry
-    // reads.
+    // axum rejects some paths and queries (not UTF-8, `deleted=maybe`) with plain text, which registry
+    // clients cannot read.
     let is_text = |media_type: &HeaderValue| media_type.as_bytes().starts_with(b"text/");
     match response.headers().get(CONTENT_TYPE) {
         Some(media_type) if is_text(media_type) => Problem::BadRequest.into_response(),
@@ -160,7 +161,7 @@ async fn count_and_fail(State(shared): State<Shared>, request: Request, next: Ne
     }
 }
 
-/// What a registry that has nothing yet answers to a look-up.
+/// The response of an empty registry to a lookup.
 fn lacking(path: &str) -> Option<Problem> {
     let mut parts = path.split('/').skip(1);
     match (parts.next(), parts.next(), parts.next()) {

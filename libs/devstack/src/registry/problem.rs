@@ -1,6 +1,7 @@
-//! What the registry refuses, with Confluent's numbers: the first three digits are the HTTP status.
+//! The registry's errors with Confluent's codes; the first three digits are the HTTP status.
 //!
-//! Source of the codes: Confluent's Schema Registry API reference. The body is `{"error_code": …, "message": …}`.
+//! Source of the codes: Confluent's Schema Registry API reference. The body is `{"error_code": …, "message":
+//! …}`.
 
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};

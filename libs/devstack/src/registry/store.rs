@@ -1,7 +1,8 @@
-//! The registry's contents and rules, without HTTP: subjects, their versions, schemas by id, and compatibility levels.
+//! The registry's contents and rules, without HTTP: subjects, their versions, schemas by id, and
+//! compatibility levels.
 //!
-//! A schema has one id in the whole registry: the same schema under two subjects has the same id. Two texts are the same schema
-//! when they are equal as JSON, whatever the spacing and the order of keys.
+//! A schema has the same id in the whole registry, whatever its subject. Two texts are the same schema if
+//! they are equal as JSON, regardless of white space and key order.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -11,25 +12,25 @@ use serde_json::Value;
 use super::compatibility::Level;
 use super::problem::Problem;
 
-/// A schema as it was registered first.
+/// A schema as it was first registered.
 #[derive(Debug, Clone)]
 struct Stored {
-    /// JSON without white space, keys in the order in which they came.
+    /// JSON without white space, with keys in their original order.
     text: String,
     schema: Schema,
 }
 
-/// A schema that was given in a request: valid Avro.
+/// A schema from a request: valid Avro.
 #[derive(Debug)]
 pub(crate) struct Given {
-    /// JSON with sorted keys: equal for equal schemas.
+    /// JSON with sorted keys, equal for equal schemas.
     identity: String,
     stored: Stored,
 }
 
 impl Given {
     /// # Errors
-    /// `InvalidSchema` when the text is not an Avro schema or the type is another than AVRO.
+    /// `InvalidSchema` if the text is not an Avro schema or the type is not AVRO.
     pub(crate) fn parse(text: &str, schema_type: Option<&str>) -> Result<Given, Problem> {
         if let Some(other) = schema_type.filter(|kind| *kind != "AVRO") {
             return Err(Problem::InvalidSchema(format!(
@@ -60,12 +61,12 @@ struct Version {
     soft_deleted: bool,
 }
 
-/// What a request calls a version.
+/// How a request refers to a version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum VersionId {
     /// `latest` or `-1`.
     Latest,
-    /// From 1.
+    /// A number, starting at 1.
     Number(u32),
 }
 
@@ -83,7 +84,7 @@ impl std::str::FromStr for VersionId {
     }
 }
 
-/// A version of a subject with its schema, as answers show it.
+/// A version of a subject with its schema, as in responses.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Registered {
     pub(crate) subject: String,
@@ -95,7 +96,7 @@ pub(crate) struct Registered {
 /// Everything that is registered.
 #[derive(Debug)]
 pub(crate) struct Store {
-    /// In a subject, versions ascend. A subject without versions is removed.
+    /// Versions ascend within a subject. A subject without versions is removed.
     subjects: BTreeMap<String, Vec<Version>>,
     /// The schema with id `n` is at `n - 1`.
     schemas: Vec<Stored>,
@@ -118,7 +119,7 @@ impl Default for Store {
 }
 
 impl Store {
-    /// Adds a version to the subject, unless it has this schema already, and gives the schema's id.
+    /// Adds a version to the subject unless it has this schema already, and returns the schema's id.
     pub(crate) fn register(&mut self, subject: &str, given: Given) -> Result<u32, Problem> {
         let known = self.ids.get(&given.identity).copied();
         let live = self.live(subject);
@@ -153,7 +154,7 @@ impl Store {
         Ok(id)
     }
 
-    /// The newest version of the subject that has this schema.
+    /// The latest version of the subject that has this schema.
     pub(crate) fn find(&self, subject: &str, given: &Given, deleted: bool) -> Result<Registered, Problem> {
         let versions = self.visible(subject, deleted)?;
         let id = self.ids.get(&given.identity).copied();
@@ -165,7 +166,7 @@ impl Store {
         self.registered(subject, *version)
     }
 
-    /// Sorted; those whose versions are all soft-deleted only with `deleted`.
+    /// Sorted; subjects with only soft-deleted versions are included only with `deleted`.
     pub(crate) fn subjects(&self, deleted: bool) -> Vec<String> {
         let visible = self
             .subjects
@@ -174,7 +175,7 @@ impl Store {
         visible.map(|(subject, _)| subject.clone()).collect()
     }
 
-    /// Ascending.
+    /// The versions of a subject, ascending.
     pub(crate) fn versions(&self, subject: &str, deleted: bool) -> Result<Vec<u32>, Problem> {
         Ok(self
             .visible(subject, deleted)?
@@ -214,7 +215,8 @@ impl Store {
             .collect()
     }
 
-    /// The schema text of an id. It stays readable when its subjects are deleted: data with that id may still be around.
+    /// The schema text for an id. It stays readable when its subjects are deleted, because data with that id
+    /// may still exist.
     pub(crate) fn schema(&self, id: u32) -> Result<&str, Problem> {
         Ok(&self.stored(id)?.text)
     }
@@ -232,7 +234,7 @@ impl Store {
             .collect())
     }
 
-    /// Soft-deletes all versions, or removes those that are soft-deleted for good. Gives their numbers.
+    /// Soft-deletes all versions, or permanently removes those that are soft-deleted. Returns their numbers.
     pub(crate) fn delete_subject(&mut self, subject: &str, permanent: bool) -> Result<Vec<u32>, Problem> {
         let missing = || Problem::NoSubject(subject.to_owned());
         let versions = self.subjects.get_mut(subject).ok_or_else(missing)?;
@@ -257,14 +259,15 @@ impl Store {
         }
     }
 
-    /// Soft-deletes one version, or removes a soft-deleted one for good.
+    /// Soft-deletes one version, or permanently removes a soft-deleted one.
     pub(crate) fn delete_version(
         &mut self,
         subject: &str,
         version: VersionId,
         permanent: bool,
     ) -> Result<u32, Problem> {
-        // A number names its version deleted or not, so that a second deletion is told apart; "latest" is the latest live one.
+        // A number refers to its version deleted or not, so that a second deletion is recognized; "latest" is
+        // the latest live one.
         let deleted = permanent || version != VersionId::Latest;
         let number = self.version(subject, version, deleted)?.version;
         let missing = || Problem::NoSubject(subject.to_owned());
@@ -288,7 +291,7 @@ impl Store {
         Ok(number)
     }
 
-    /// The level of all subjects that have none of their own.
+    /// The level of all subjects without their own.
     pub(crate) fn level(&self) -> Level {
         self.level
     }
@@ -297,7 +300,7 @@ impl Store {
         self.level = level;
     }
 
-    /// The level that was set for the subject itself.
+    /// The level set for the subject itself.
     pub(crate) fn subject_level(&self, subject: &str) -> Option<Level> {
         self.subject_levels.get(subject).copied()
     }
@@ -310,7 +313,7 @@ impl Store {
         }
     }
 
-    /// Why the schema may not follow these versions of the subject under its level; empty when it may.
+    /// Why the schema is not allowed after these versions of the subject under its level; empty if it is.
     pub(crate) fn objections(&self, subject: &str, against: VersionSet, given: &Given) -> Vec<String> {
         let level = self.level_of(subject);
         let live = self.live(subject);
@@ -362,7 +365,7 @@ impl Store {
             .collect()
     }
 
-    /// The subject's versions, never empty.
+    /// The subject's versions; never empty.
     fn visible(&self, subject: &str, deleted: bool) -> Result<Vec<Version>, Problem> {
         let versions = match deleted {
             true => self.subjects.get(subject).cloned().unwrap_or_default(),
@@ -379,10 +382,10 @@ impl Store {
 /// The versions that a schema is checked against.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum VersionSet {
-    /// Newest first.
+    /// All of them, latest first.
     All,
-    /// The newest live one, if any.
+    /// The latest live one, if any.
     Latest,
-    /// This one.
+    /// A single one.
     One(u32),
 }

@@ -1,4 +1,5 @@
-//! The registry over HTTP: as a client library sees it, and the answers that the client library does not show.
+//! The registry over HTTP, through a client library and, for responses that the library hides, through plain
+//! requests.
 
 use reqwest::Method;
 use schema_registry_converter::async_impl::schema_registry as client;
@@ -14,7 +15,7 @@ const R2: &str = r#"{"type":"record","name":"R","fields":[{"name":"a","type":"in
 const NO_DEFAULT: &str =
     r#"{"type":"record","name":"R","fields":[{"name":"a","type":"int"},{"name":"c","type":"int"}]}"#;
 
-/// Asks and gives (status, body); `null` for a body that is not JSON.
+/// Sends a request and returns (status, body); `null` for a body that is not JSON.
 async fn ask(server: &RegistryServer, method: Method, path: &str, body: Option<Value>) -> (u16, Value) {
     let mut request = reqwest::Client::new().request(method, server.url() + path);
     if let Some(body) = body {
@@ -214,7 +215,7 @@ async fn a_subject_is_deleted_softly_first() {
     assert_eq!(
         get(&server, "/schemas/ids/1").await.0,
         200,
-        "data with this id may still be around"
+        "data with this id may still exist"
     );
     assert_eq!(
         post(&server, "/subjects/t/versions", R1).await.1,
@@ -223,7 +224,7 @@ async fn a_subject_is_deleted_softly_first() {
     assert_eq!(
         get(&server, "/subjects/t/versions").await.1,
         json!([2]),
-        "numbers are not used twice"
+        "numbers are not reused"
     );
     delete(&server, "/subjects/t").await;
     assert_eq!(
@@ -263,7 +264,7 @@ async fn a_version_is_deleted_softly_first() {
 }
 
 #[tokio::test]
-async fn a_subjects_level_goes_before_the_global_one() {
+async fn a_subjects_level_overrides_the_global_one() {
     let server = RegistryServer::start().await.unwrap();
     let put = |path, level| ask(&server, Method::PUT, path, Some(json!({"compatibility": level})));
     assert_eq!(
@@ -288,7 +289,7 @@ async fn a_subjects_level_goes_before_the_global_one() {
     put("/config", "FULL_TRANSITIVE").await;
     let global = get(&server, "/config/s?defaultToGlobal=true").await.1;
     assert_eq!(global, json!({"compatibilityLevel": "FULL_TRANSITIVE"}));
-    // R2 may follow version 1 in both directions; version 2 has a `c` that R2 cannot give back.
+    // R2 is compatible with version 1 in both directions; version 2 has a `c` that R2 cannot provide.
     let check = async |path: &str| post(&server, path, R2).await.1;
     let yes = json!({"is_compatible": true});
     assert_eq!(check("/compatibility/subjects/s/versions/1").await, yes);
@@ -347,7 +348,7 @@ async fn fails_on_request_and_counts() {
 }
 
 #[tokio::test]
-async fn what_axum_refuses_is_told_as_a_registry_tells_it() {
+async fn requests_rejected_by_axum_get_a_registry_error() {
     // Found by the fuzzer registry_api.
     let server = RegistryServer::start().await.unwrap();
     for path in ["/subjects/%ff/versions", "/config/%80", "/subjects?deleted=maybe"] {
@@ -356,7 +357,7 @@ async fn what_axum_refuses_is_told_as_a_registry_tells_it() {
 }
 
 #[tokio::test]
-async fn a_request_is_answered_whatever_else_is_open() {
+async fn a_request_is_answered_whatever_other_connections_are_open() {
     use tokio::io::AsyncWriteExt;
     let server = RegistryServer::start().await.unwrap();
     let address = server.url().replace("http://", "");

@@ -1,5 +1,5 @@
-//! Dialect efd, the schemas of 2019: the component's own topics, all keys in alphabetical order, everything that the
-//! XML says kept as an attribute `sal_…`.
+//! Dialect efd, the schemas of 2019: only a component's own topics, keys in alphabetical order, and every
+//! property in the XML kept as a `sal_…` attribute.
 
 use serde_json::{Map, Value, json};
 
@@ -23,7 +23,7 @@ const FIRST_FIELDS: [(&str, Option<&str>, &str); 7] = [
     ("sal_host", Some("int"), "SAL host."),
 ];
 
-/// Maps one component's own topics; generics are not part of this dialect, `.avsc` topics have no form in it.
+/// Maps the own topics of one component. This dialect has neither generic nor `.avsc` topics.
 pub(super) fn component(mapper: &mut Mapper<'_>) {
     let component = mapper.component;
     for topic in &component.topics {
@@ -125,7 +125,7 @@ fn field(index: usize, item: &Item, extras: bool) -> Value {
     }
     if extras {
         field.insert(wire_extras::IDL_TYPE.into(), item.sal_type.as_str().into());
-        // No value of it is ever on the wire, and no symbol would be a true one.
+        // The wire never carries a value for it, and any symbol would be wrong.
         if item.enumeration.is_some() && wire_extras::is_omitted(item.sal_type) {
             field.insert("type".into(), json!(["null", field_type(item)]));
             field.insert("default".into(), Value::Null);
@@ -155,7 +155,7 @@ fn field_type(item: &Item) -> Value {
     }
 }
 
-/// Source: the table of types in kafka-efd-demo, by way of its published schemas.
+/// Source: the type table of kafka-efd-demo, as seen in its published schemas.
 fn scalar_type(sal_type: SalType) -> &'static str {
     match sal_type {
         SalType::Boolean => "boolean",

@@ -1,11 +1,12 @@
-//! JSON text as Python's `json.dumps(value, indent=…)` writes it: the form that is published and that a revCode is
-//! the digest of.
+//! JSON exactly as Python's `json.dumps(value, indent=…)` writes it: the published form, and the input of the
+//! revCode digest.
 
 use std::fmt::Write as _;
 
 use serde_json::Value;
 
-/// ASCII only; one entry a line; `": "` behind keys; `[]` and `{}` for what is empty; no line end at the end.
+/// ASCII only, one entry per line, `": "` after keys, `[]` and `{}` for empty containers, no trailing
+/// newline.
 pub(super) fn python_dumps(value: &Value, indent: usize) -> String {
     let mut text = String::new();
     write_value(&mut text, value, indent, 0);
@@ -73,7 +74,7 @@ fn write_string(text: &mut String, string: &str) {
             '\u{c}' => text.push_str("\\f"),
             ' '..='~' => text.push(c),
             _ => {
-                // Python writes a character beyond U+FFFF as the two units that UTF-16 has for it.
+                // Python escapes a character above U+FFFF as a UTF-16 surrogate pair.
                 for unit in c.encode_utf16(&mut [0; 2]) {
                     // Writing to a String cannot fail.
                     let _ = write!(text, "\\u{unit:04x}");

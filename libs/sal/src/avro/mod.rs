@@ -1,4 +1,4 @@
-//! Interfaces to Avro schemas, in either dialect: what `salschema convert` writes and uploads, what
+//! Turns interfaces into Avro schemas, in either dialect: what `salschema convert` writes and uploads, what
 //! `saltransform init` registers, and what a plan is compiled from.
 
 mod efd;
@@ -14,17 +14,18 @@ use crate::name::{Dialect, Kind, TopicName};
 
 pub use wire_extras::lost_wire_extras;
 
-/// What schemas are wanted.
+/// Which schemas to make.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The form of the schemas and of the Kafka topics' names.
+    /// The dialect, which decides the form of the schemas and the names of the Kafka topics.
     pub dialect: Dialect,
-    /// The second part of a Kafka topic's name, `sal` by default.
+    /// The second part of a Kafka topic's name; `sal` by default.
     pub subname: String,
-    /// Whether to add what the text wire carries and the published schemas do not: the attributes `sal_indexed` (of
-    /// the record) and `sal_idl_type` (of each field), and at the end the fields of index, command and event.
+    /// Whether to add what the text wire carries but the published schemas leave out: the attributes
+    /// `sal_indexed` (on the record) and `sal_idl_type` (on each field), and trailing fields for index,
+    /// command and event.
     pub wire_extras: bool,
-    /// The components that are wanted; empty for all.
+    /// The wanted components; empty for all of them.
     pub subsystems: Vec<String>,
 }
 
@@ -39,30 +40,30 @@ impl Default for Options {
     }
 }
 
-/// The Avro schema of one SAL topic, and where it goes.
+/// The Avro schema of one SAL topic and its destination.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TopicSchema {
     /// The SAL topic.
     pub topic: TopicName,
-    /// Its kind.
+    /// The kind of topic.
     pub kind: Kind,
     /// The dialect of the schema.
     pub dialect: Dialect,
-    /// The Kafka topic of its Avro messages.
+    /// The Kafka topic that carries its Avro messages.
     pub kafka_topic: String,
-    /// The registry's subject.
+    /// The subject in the registry.
     pub subject: String,
-    /// The Avro record. Keys are in the published order: alphabetical in dialect efd; in dialect ts_xml record
-    /// `type name namespace fields description`, field `name type default description units`.
+    /// The Avro record. Keys are in the published order: alphabetical in dialect efd; in dialect ts_xml `type
+    /// name namespace fields description` for a record and `name type default description units` for a field.
     pub schema: Value,
-    /// Dialect ts_xml: the first 8 hex digits of the MD5 of [`TopicSchema::text`]; nothing for `.avsc` topics, whose
-    /// published code hangs on the key order of a Python library.
+    /// Dialect ts_xml: the first 8 hex digits of the MD5 of [`TopicSchema::text`]. `None` for `.avsc` topics,
+    /// whose published code depends on the key order of a Python library.
     pub rev_code: Option<String>,
 }
 
 impl TopicSchema {
-    /// The schema as its publishers write it: JSON as Python's `json.dumps` makes it, ASCII only, no line end at its
-    /// end, with an indent of 2 in dialect efd and 4 in dialect ts_xml.
+    /// The schema as its publishers write it: JSON in the format of Python's `json.dumps`, ASCII only,
+    /// without a trailing newline, with an indent of 2 in dialect efd and 4 in dialect ts_xml.
     pub fn text(&self) -> String {
         json::python_dumps(&self.schema, indent(self.dialect))
     }
@@ -77,12 +78,12 @@ impl TopicSchema {
     }
 }
 
-/// Schemas, and what could not become one.
+/// Schemas, and the topics that have none.
 #[derive(Debug, Clone, Default)]
 pub struct Mapping {
-    /// By component, each in the order of its files; then (ts_xml) its generics, its `.avsc` topics, its ackcmd.
+    /// By component, in file order; in ts_xml followed by its generics, its `.avsc` topics and its ackcmd.
     pub schemas: Vec<TopicSchema>,
-    /// Topics that the dialect has no form for: they are left out. [`Interfaces::errors`] are not repeated here.
+    /// Topics that the dialect cannot express. [`Interfaces::errors`] are not repeated here.
     pub errors: Vec<InterfaceError>,
 }
 
@@ -94,12 +95,12 @@ pub fn has_wire_extras(schema: &Value) -> bool {
         || fields.any(|field| field.get(wire_extras::IDL_TYPE).is_some())
 }
 
-/// The schemas of the wanted components.
+/// Makes the schemas of the wanted components.
 pub fn schemas(interfaces: &Interfaces, options: &Options) -> Vec<TopicSchema> {
     map(interfaces, options).schemas
 }
 
-/// The schemas of the wanted components, and what could not become one.
+/// Makes the schemas of the wanted components and reports the topics that have none.
 pub fn map(interfaces: &Interfaces, options: &Options) -> Mapping {
     let mut mapping = Mapping::default();
     for component in &interfaces.components {
@@ -118,7 +119,7 @@ pub fn map(interfaces: &Interfaces, options: &Options) -> Mapping {
     mapping
 }
 
-/// Collects what a dialect makes of one component.
+/// Collects the schemas of one component.
 struct Mapper<'a> {
     options: &'a Options,
     component: &'a Component,

@@ -1,5 +1,5 @@
-//! Dialect ts_xml, the schemas of today: private fields, then the items, each with a default, its description and
-//! its units; generic topics and ackcmd belong to every component.
+//! Dialect ts_xml, today's schemas: private fields, then the items, each with a default, a description and
+//! units. Every component also has generic topics and ackcmd.
 
 use std::collections::HashSet;
 
@@ -10,10 +10,10 @@ use super::wire_extras;
 use crate::interface::{AddedGenerics, AvroFile, Item, Problem, SalType, Topic};
 use crate::name::{Dialect, Kind, TopicName};
 
-/// A field of every topic, or of every ackcmd: name, Avro type, description, units.
+/// A field that every topic or every ackcmd has: name, Avro type, description, units.
 type Fixed = (&'static str, &'static str, &'static str, &'static str);
 
-/// First of all, in indexed components.
+/// The very first field, in indexed components only.
 const SAL_INDEX: Fixed = (
     "salIndex",
     "int",
@@ -21,7 +21,7 @@ const SAL_INDEX: Fixed = (
     "unitless",
 );
 
-/// The texts are part of what a revCode is the digest of.
+/// The descriptions are part of the revCode digest.
 const PRIVATE_FIELDS: [Fixed; 8] = [
     (
         "private_sndStamp",
@@ -93,7 +93,7 @@ const ACKCMD_FIELDS: [Fixed; 7] = [
     ),
 ];
 
-/// Maps one component: its own topics, its generics, its `.avsc` topics, its ackcmd.
+/// Maps one component: its own topics, its generics, its `.avsc` topics and its ackcmd.
 pub(super) fn component(mapper: &mut Mapper<'_>, generics: &[Topic]) {
     let component = mapper.component;
     let Some(listing) = &component.listing else {
@@ -113,7 +113,7 @@ pub(super) fn component(mapper: &mut Mapper<'_>, generics: &[Topic]) {
         .map(|file| file.name.sal_name())
         .collect();
     for topic in &component.topics {
-        // Where a topic has an Avro file too, that is the one that is published.
+        // If a topic also has an Avro file, that file is what is published.
         if own.insert(topic.name.sal_name()) {
             push_topic(mapper, topic, topic.name.clone());
         }
@@ -140,7 +140,7 @@ pub(super) fn component(mapper: &mut Mapper<'_>, generics: &[Topic]) {
     }
 }
 
-/// The generics that a listing asks for; a name that there is no generic for is refused.
+/// The generics that a listing asks for. A name without a generic topic is an error.
 fn added_generics<'g>(
     mapper: &mut Mapper<'_>,
     added: &AddedGenerics,
@@ -286,7 +286,7 @@ fn item_field(item: &Item, extras: bool) -> Result<Value, Problem> {
     Ok(field)
 }
 
-/// Keys in the order that a revCode hangs on.
+/// Adds the keys in the order that the revCode depends on.
 fn field_object(name: &str, avro_type: Value, default: Value, description: &str, units: &str) -> Value {
     let mut field = Map::new();
     field.insert("name".into(), name.into());
@@ -297,7 +297,7 @@ fn field_object(name: &str, avro_type: Value, default: Value, description: &str,
     field.into()
 }
 
-/// Source: the table of types in ts_xml, by way of its published schemas. `long` is 32 bits wide in SAL.
+/// Source: the type table of ts_xml, as seen in its published schemas. `long` is 32 bits wide in SAL.
 fn scalar_type(sal_type: SalType) -> Option<&'static str> {
     match sal_type {
         SalType::Boolean => Some("boolean"),

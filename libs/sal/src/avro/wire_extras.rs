@@ -1,5 +1,5 @@
-//! What the text wire carries and the published schemas do not say: the option `wire_extras` of both dialects.
-//! With it nothing on the wire is left to inference: `plan` reads these attributes and fills these fields.
+//! The option `wire_extras` of both dialects: what the text wire carries and the published schemas leave out.
+//! `plan` reads these attributes and fills these fields, so nothing on the wire has to be inferred.
 
 use serde_json::{Value, json};
 
@@ -7,13 +7,13 @@ use super::has_wire_extras;
 use crate::interface::{Component, SalType, Topic};
 use crate::name::{Dialect, Kind};
 
-/// The record's attribute that says whether the wire carries the component's index.
+/// Attribute of a record: whether the wire carries the component's index.
 pub(super) const INDEXED: &str = "sal_indexed";
 
-/// A field's attribute with its type in SAL.
+/// Attribute of a field: its SAL type.
 pub(super) const IDL_TYPE: &str = "sal_idl_type";
 
-/// A field behind the items of a topic.
+/// A field after a topic's items.
 pub(super) struct Extra {
     pub(super) name: String,
     pub(super) avro_type: &'static str,
@@ -21,7 +21,7 @@ pub(super) struct Extra {
     pub(super) description: &'static str,
 }
 
-/// The extra fields of a topic, except those whose name an item has.
+/// The extra fields of a topic, except those whose name is also the name of an item.
 pub(super) fn fields(component: &Component, topic: &Topic, dialect: Dialect) -> Vec<Extra> {
     let extra = |name: &str, avro_type, default: Value, description| Extra {
         name: name.to_owned(),
@@ -64,7 +64,7 @@ pub(super) fn fields(component: &Component, topic: &Topic, dialect: Dialect) -> 
     extras
 }
 
-/// Whether SAL's generator leaves values of that type out of its messages.
+/// Whether SAL's generator omits values of this type from its messages.
 pub(super) fn is_omitted(sal_type: SalType) -> bool {
     matches!(sal_type, SalType::Byte | SalType::Octet)
 }

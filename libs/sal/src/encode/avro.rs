@@ -1,7 +1,7 @@
-//! Avro's binary encoding of scalars, appended to a buffer. Source: the Avro specification 1.12, "Binary Encoding".
-//! Leaf of the encoder.
+//! Avro's binary encoding of scalars, appended to a buffer. Source: Avro specification 1.12, "Binary
+//! Encoding".
 
-/// `int` and `long`, lengths and counts: zigzag, seven bits a byte, the lowest first.
+/// Appends an `int`, a `long`, a length or a count: zigzag, seven bits per byte, least significant first.
 #[inline]
 pub(crate) fn long(out: &mut Vec<u8>, value: i64) {
     let mut rest = ((value << 1) ^ (value >> 63)) as u64;
@@ -12,25 +12,24 @@ pub(crate) fn long(out: &mut Vec<u8>, value: i64) {
     out.push(rest as u8);
 }
 
-/// One byte.
 #[inline]
 pub(crate) fn boolean(out: &mut Vec<u8>, value: bool) {
     out.push(u8::from(value));
 }
 
-/// Four bytes, the lowest first.
+/// Appends four bytes, little-endian.
 #[inline]
 pub(crate) fn float(out: &mut Vec<u8>, value: f32) {
     out.extend_from_slice(&value.to_le_bytes());
 }
 
-/// Eight bytes, the lowest first.
+/// Appends eight bytes, little-endian.
 #[inline]
 pub(crate) fn double(out: &mut Vec<u8>, value: f64) {
     out.extend_from_slice(&value.to_le_bytes());
 }
 
-/// `bytes` and `string`: a length and the bytes.
+/// Appends `bytes` or a `string`: the length, then the bytes.
 #[inline]
 pub(crate) fn bytes(out: &mut Vec<u8>, value: &[u8]) {
     long(out, value.len() as i64);
@@ -42,8 +41,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn longs_are_zigzag_with_seven_bits_a_byte() {
-        // The specification's examples, and the ends.
+    fn longs_are_zigzag_with_seven_bits_per_byte() {
+        // The specification's examples and the extremes.
         for (value, expected) in [
             (0, &[0x00][..]),
             (-1, &[0x01]),

@@ -1,14 +1,14 @@
-//! A message's values, read as its topic's plan says and written as a Confluent frame of Avro: the heart of the
-//! transform. Header (`wire`) and plan come in, a frame goes out to Kafka.
+//! The core of the transform: reads a message's values as its topic's plan says and writes them as a
+//! Confluent frame. The input is a header from `wire` and a plan; the output is a frame for Kafka.
 //!
-//! Nothing is allocated per message once the buffers have grown, nothing is looked up by name, and no value exists
-//! but as the number that is just being written.
+//! Once the buffers have grown, nothing is allocated per message. Nothing is looked up by name, and no tree
+//! of values is built: each value is written as soon as it is read.
 //!
-//! Where strings leave a choice, see `record`. Of several layouts that a message fits, the one with the most strings
-//! wins (as with strings: what ends earliest), and the message counts as ambiguous. A message whose strings contain
-//! no quote fits one layout at most; so the layout that fitted last can be tried first, and nothing but the time it
-//! takes depends on the messages before. Where a string does contain one, the layouts that have more values than the
-//! message has separators for need not be tried.
+//! `record` decides where strings end. If a message fits several layouts, the one with the most strings wins
+//! (the strings then end earliest) and the message counts as ambiguous. A message without quotes inside its
+//! strings fits at most one layout. The layout that fitted last can therefore be tried first: earlier
+//! messages affect only the speed, never the result. If a string does contain a quote, layouts with more
+//! values than the message has separators need not be tried.
 
 pub(crate) mod avro;
 mod notes;
@@ -25,23 +25,24 @@ use crate::plan::Plan;
 use crate::wire::{Fault, Message, Problem, WireError};
 use record::{Buffers, Failure, Fit, Source};
 
-/// Encodes messages, one after the other; owns what is reused between them. One per thread.
+/// Encodes messages one after the other and owns the buffers that they reuse. One per thread.
 #[derive(Debug, Default)]
 pub struct Encoder {
     buffers: Buffers,
 }
 
 impl Encoder {
-    /// With buffers that grow to the size of the largest message.
+    /// Creates an encoder whose buffers grow to the size of the largest message.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Replaces `out` by the message as a Confluent frame: 0x00, the schema's id (big-endian), Avro.
+    /// Replaces `out` with the message as a Confluent frame: 0x00, the schema id (big-endian), Avro.
     /// `now_unix_micros` is the time (UTC) for `kafka_timestamp` or `private_kafkaStamp`.
     ///
-    /// An error of stage `parse` says that the message is not SAL text of this topic, one of stage `encode` that it
-    /// is, and that the schema cannot carry a value. After an error `out` is empty.
+    /// An error of stage `parse` means that the message is not SAL text of this topic; an error of stage
+    /// `encode` means that it is, but that the schema cannot carry one of its values. After an error `out` is
+    /// empty.
     pub fn encode(
         &mut self,
         plan: &Plan,
@@ -66,18 +67,18 @@ impl Encoder {
         })
     }
 
-    /// The layout that the message fits, and the message in `out`: each layout is read once, behind what the best one yet
-    /// has left there.
+    /// Finds the layout that the message fits and leaves the message in `out`. Each layout is read once and
+    /// appended after the best result so far.
     fn choose<'a>(&mut self, source: &Source<'_, 'a>, out: &mut Vec<u8>) -> Result<Chosen<'a>, Failure<'a>> {
         let frame = out.len();
         let last = source.plan.last();
         let others = (0..source.plan.layouts.len()).filter(|layout| *layout != last);
         let mut chosen: Option<Chosen<'a>> = None;
         let mut furthest: Option<Failure<'a>> = None;
-        let mut most_values = None;
+        let mut max_values = None;
         for layout in iter::once(last).chain(others) {
             let values = source.plan.layouts.get(layout).map_or(0, |layout| layout.values);
-            if chosen.is_some() && values > *most_values.get_or_insert_with(|| source.most_values()) {
+            if chosen.is_some() && values > *max_values.get_or_insert_with(|| source.max_values()) {
                 continue;
             }
             let start = out.len();
@@ -109,7 +110,7 @@ impl Encoder {
             }
         }
         chosen.ok_or_else(|| {
-            // No plan is without layouts.
+            // Every plan has at least one layout.
             furthest.unwrap_or(Failure {
                 fault: Fault {
                     problem: Problem::RecordEnd,
@@ -123,14 +124,14 @@ impl Encoder {
     }
 }
 
-/// A layout that a message fits.
 struct Chosen<'a> {
     layout: usize,
     fit: Fit<'a>,
     others_fit: bool,
 }
 
-/// Refuses what fits only by a guess or with a value that Avro cannot carry; remembers and counts all else.
+/// Refuses a message that fits only by a guess or has a value that Avro cannot carry; remembers the layout
+/// and counts the notes of every other message.
 fn accept<'a>(source: &Source<'_, 'a>, chosen: Chosen<'a>) -> Result<Notes, Failure<'a>> {
     let mut notes = Notes::default();
     if let Some(layout) = source.plan.layouts.get(chosen.layout) {

@@ -1,6 +1,6 @@
-//! What a message had and the record has not, or the other way round: counted by name, never silently.
+//! Differences between a message and its record, counted by name so that none goes unnoticed.
 
-/// Something worth counting about a message that was encoded all the same.
+/// Something worth counting about a message that was encoded nevertheless.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum NoteKind {
@@ -48,15 +48,16 @@ const NAMES: [&str; 19] = [
     "ambiguous_string",
 ];
 
-/// Counts by name: `skipped_…` values that the schema has no field for, `omitted_…` fields that the wire has no
-/// value for (written with their default), `ambiguous_string` where strings could have been split otherwise.
+/// Counts by name: `skipped_…` for values without a field in the schema, `omitted_…` for fields without a
+/// value on the wire (written with their default), `ambiguous_string` for strings that could have been split
+/// differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Notes {
     counts: [u32; NAMES.len()],
 }
 
 impl Notes {
-    /// All names that there can be, for metrics that are to exist from the start.
+    /// All possible names, so that metrics can be created up front.
     pub const REASONS: &'static [&'static str] = &NAMES;
 
     pub(crate) fn add(&mut self, kind: NoteKind) {
@@ -65,19 +66,19 @@ impl Notes {
         }
     }
 
-    /// Name and count of each that is not zero.
+    /// Name and count of each note that is not zero.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, u32)> {
         NAMES.into_iter().zip(self.counts).filter(|(_, count)| *count > 0)
     }
 
-    /// The count of one name; 0 for a name that there is not.
+    /// The count for one name; 0 for an unknown name.
     pub fn count(&self, reason: &str) -> u32 {
         self.iter()
             .find(|(name, _)| *name == reason)
             .map_or(0, |(_, count)| count)
     }
 
-    /// Whether there is nothing to count.
+    /// Whether nothing was counted.
     pub fn is_empty(&self) -> bool {
         self.counts.iter().all(|count| *count == 0)
     }

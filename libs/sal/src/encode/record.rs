@@ -1,14 +1,14 @@
-//! One message read in one layout: the plan's steps one after the other, and where each string ends.
+//! Reads one message in one layout: runs the plan's steps in order and decides where each string ends.
 //!
-//! SAL does not escape strings: quotes, commas and parentheses may stand in them as they are. A string ends at the
-//! first quote after which the values up to the next string's opening quote (or up to the end) parse. That finds,
-//! without ever going back further than to the last string, the split in which the first string ends earliest, then
-//! the second, and so on: of two ends for a string, the earlier leaves the next string at least the same ends to
-//! choose from, as no value but a string contains a quote. So if the rest fails after the earlier end, it fails
-//! after the later one too. Time grows with the message's length, not with the number of splits.
+//! SAL does not escape strings: quotes, commas and parentheses can appear in them verbatim. A string ends at
+//! the first quote after which the values up to the next string's opening quote (or up to the end) parse.
+//! This finds the split in which the first string ends earliest, then the second, and so on, without ever
+//! backtracking beyond the last string: no value except a string contains a quote, so an earlier end leaves
+//! the next string at least as many ends to choose from. If the rest fails after the earlier end, it also
+//! fails after the later one. Time grows with the length of the message, not with the number of splits.
 //!
-//! Values are written while they are read. In most messages no string contains a quote, the first quote is the end,
-//! and nothing is read twice.
+//! Values are written while they are read. In most messages no string contains a quote, so the first quote is
+//! the end and nothing is read twice.
 
 use memchr::{memchr, memchr_iter};
 
@@ -16,7 +16,7 @@ use crate::plan::{Layout, Lead, Op, Plan};
 use crate::wire::grammar::{Parsed, field_separator, item_separator, opening_quote, record_end};
 use crate::wire::{Fault, Problem};
 
-/// What is read, and with what.
+/// The input of one reading.
 pub(super) struct Source<'r, 'a> {
     pub(super) plan: &'r Plan,
     /// From the first value to the closing parenthesis.
@@ -25,44 +25,44 @@ pub(super) struct Source<'r, 'a> {
 }
 
 impl Source<'_, '_> {
-    /// How many values the message has if each ` ,` in it is a separator of fields: no layout with more values fits.
+    /// The number of values if each ` ,` in the message separates two fields: no layout with more values
+    /// fits.
     #[cold]
-    pub(super) fn most_values(&self) -> u32 {
+    pub(super) fn max_values(&self) -> u32 {
         let pairs = self.values.iter().zip(self.values.iter().skip(1));
         1 + pairs.map(|pair| u32::from(pair == (&b' ', &b','))).sum::<u32>()
     }
 }
 
-/// What is reused from message to message.
+/// Buffers that are reused from message to message.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
-    /// The values in the wire's order, where that is not Avro's.
+    /// The values in wire order, if that differs from Avro's order.
     scratch: Vec<u8>,
-    /// Where in it each step's bytes start.
+    /// The offset in `scratch` at which each step's bytes start.
     marks: Vec<u32>,
-    /// Where the strings are.
     texts: Vec<Text>,
 }
 
-/// A string: the step that read it and, in the values, where its closing quote is.
+/// A string: the step that read it and the offset of its closing quote in the values.
 #[derive(Debug, Clone, Copy)]
 struct Text {
     op: usize,
     end: usize,
 }
 
-/// A message that has the layout's structure.
+/// A message with the structure of the layout.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fit<'a> {
     /// Whether a string contains a quote, so that more than one end was tried.
     pub(super) tried_ends: bool,
-    /// Whether the strings can be split in another way.
+    /// Whether the strings can be split differently.
     pub(super) is_ambiguous: bool,
     /// The first value that its Avro type cannot carry, and its field.
     pub(super) misfit: Option<(Fault<'a>, u16)>,
 }
 
-/// A message that has another structure.
+/// A message with a different structure.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Failure<'a> {
     pub(super) fault: Fault<'a>,
@@ -72,8 +72,9 @@ pub(super) struct Failure<'a> {
 }
 
 impl Failure<'_> {
-    /// Whether it got further: to a later step, or to a later byte of the same step. Not the byte alone, as a string
-    /// that is taken too far fails late in the message, but with its very next step.
+    /// Whether this failure is further along: at a later step, or at a later byte of the same step. The byte
+    /// alone is not enough: a string that extends too far fails late in the message, but at its very next
+    /// step.
     pub(super) fn is_further(&self, other: &Self) -> bool {
         (self.op, other.fault.rest.len()) > (other.op, self.fault.rest.len())
     }
@@ -119,7 +120,6 @@ pub(super) fn read<'a>(
     Ok(fit)
 }
 
-/// The state of reading.
 pub(super) struct Reading<'r, 'a> {
     pub(super) source: &'r Source<'r, 'a>,
     layout: &'r Layout,
@@ -132,7 +132,7 @@ pub(super) struct Reading<'r, 'a> {
     pub(super) sent: f64,
 }
 
-/// The next step that reads a string, or the number of steps, and the input from the string's first byte on.
+/// The next step that reads a string (or the number of steps), and the input from the string's first byte.
 type Reached<'a> = (usize, &'a [u8]);
 
 impl<'r, 'a> Reading<'r, 'a> {
@@ -203,7 +203,7 @@ impl<'r, 'a> Reading<'r, 'a> {
         Ok((len, reached?))
     }
 
-    /// Ends the string at the first of the later quotes after which the values up to the next string parse.
+    /// Ends the string at the first later quote after which the values up to the next string parse.
     fn later_end(
         &mut self,
         at: usize,
@@ -227,7 +227,7 @@ impl<'r, 'a> Reading<'r, 'a> {
         Err(furthest)
     }
 
-    /// As [`Self::up_to_text`], but leaves nothing behind.
+    /// As [`Self::up_to_text`], but without side effects.
     fn probe(&mut self, from: usize, rest: &'a [u8]) -> Result<Reached<'a>, Failure<'a>> {
         let before = (self.out.len(), self.misfit);
         let reached = self.up_to_text(from, rest);
@@ -236,10 +236,10 @@ impl<'r, 'a> Reading<'r, 'a> {
         reached
     }
 
-    /// Whether some string could swallow the start of the next one, all others staying as they are: if there is
-    /// another split at all, then there is one of that kind, for the last string in which it differs.
+    /// Whether some string could swallow the start of the next one while all others stay the same. If any
+    /// other split exists, then one of this kind exists, for the last string in which the two differ.
     fn is_ambiguous(&mut self) -> bool {
-        // The marks have been used only after the record is read to its end; probing may not move them.
+        // The record has been read and its marks are still needed: probing must not move them.
         self.marks = None;
         for next in 1..self.texts.len() {
             let (Some(&Text { op, end, .. }), Some(&following)) =
@@ -261,7 +261,7 @@ impl<'r, 'a> Reading<'r, 'a> {
         false
     }
 
-    /// Does the steps from `from` on, up to the next one that reads a string, or up to the message's end.
+    /// Runs the steps from `from` up to the next one that reads a string, or up to the end of the message.
     fn up_to_text(&mut self, from: usize, mut rest: &'a [u8]) -> Result<Reached<'a>, Failure<'a>> {
         let layout = self.layout;
         for (offset, op) in layout.ops.get(from..).unwrap_or_default().iter().enumerate() {
@@ -314,7 +314,7 @@ impl<'r, 'a> Reading<'r, 'a> {
 
     #[cold]
     fn failure(&self, op: usize, fault: Fault<'a>) -> Failure<'a> {
-        // Behind the last step the field is the last one.
+        // After the last step, report the last field.
         let ops = &self.layout.ops;
         let field = ops.get(op).or(ops.last()).map_or(0, |op| op.field);
         Failure {

@@ -1,12 +1,12 @@
-//! Failures as errors: places as bytes of the message, steps as field names, and counts where values are missing or
-//! surplus. Only what goes to the dead letters comes through here.
+//! Turns failures into errors: byte offsets in the message, field names for steps, and counts for missing or
+//! surplus values. Only messages that become dead letters reach this code.
 
 use super::record::Failure;
 use super::value::items;
 use crate::plan::{Count, Layout, Plan};
 use crate::wire::{Message, Problem, WireError};
 
-/// The error for the failure of the layout that came furthest.
+/// The error for the layout that got furthest.
 pub(super) fn error(plan: &Plan, message: &Message<'_>, failure: &Failure<'_>) -> WireError {
     let byte = message.input().len() - failure.fault.rest.len();
     let name = plan.names.get(usize::from(failure.field));
@@ -18,7 +18,7 @@ pub(super) fn error(plan: &Plan, message: &Message<'_>, failure: &Failure<'_>) -
     WireError::new(problem, message.input(), byte, name.map(|name| &**name))
 }
 
-/// The number of items or values, where that is what is wrong.
+/// The number of items or values, if that is the problem.
 fn counted(plan: &Plan, layout: &Layout, failure: &Failure<'_>) -> Option<Problem> {
     let rest = failure.fault.rest;
     if !matches!(
@@ -41,11 +41,11 @@ fn counted(plan: &Plan, layout: &Layout, failure: &Failure<'_>) -> Option<Proble
         });
     }
     let found = read.count() as u32 + if rest == b")" { 0 } else { surplus(rest)? };
-    let (least, most) = plan.value_counts();
-    (found < least || found > most).then_some(Problem::ValueCount { least, most, found })
+    let (min, max) = plan.value_counts();
+    (found < min || found > max).then_some(Problem::ValueCount { min, max, found })
 }
 
-/// How many values there are after the last expected one, taking strings to end at the first quote.
+/// The number of values after the last expected one, assuming that strings end at the first quote.
 fn surplus(mut rest: &[u8]) -> Option<u32> {
     let mut values = 0;
     while let Some(value) = rest.strip_prefix(b" , ") {

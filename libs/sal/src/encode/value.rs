@@ -1,6 +1,6 @@
-//! Single values: one step of a plan reads one of them with the wire's grammar and writes it as Avro.
-//! A value that its Avro type cannot carry is no matter of structure: it is kept as the reading's misfit, and the
-//! rest is read all the same, so that the error is about the value and not about another layout.
+//! Single values: one step of a plan reads one value with the wire's grammar and writes it as Avro. A value
+//! that its Avro type cannot carry is not a structural failure: it is kept as the reading's misfit and the
+//! rest is still read, so that the error is about the value and not about another layout.
 
 use super::avro;
 use super::record::Reading;
@@ -10,11 +10,11 @@ use crate::wire::grammar::{self, Parsed, Symbol, fail, item_separator};
 use crate::wire::number::Real;
 use crate::wire::{Fault, Problem};
 
-/// Times beyond this many seconds are no times: the year 5138, where TAI ends for us.
-const MOST_SECONDS: f64 = 1e11;
+/// Times beyond this many seconds are invalid: the year 5138, where our TAI table ends.
+const MAX_SECONDS: f64 = 1e11;
 
 impl<'a> Reading<'_, 'a> {
-    /// Does one step that reads anything but a quoted value, or nothing.
+    /// Runs one step that reads nothing or an unquoted value.
     #[inline(always)]
     pub(super) fn value(&mut self, op: &Op, rest: &'a [u8]) -> Parsed<'a, ()> {
         match op.count {
@@ -31,7 +31,8 @@ impl<'a> Reading<'_, 'a> {
             return fail(Problem::FieldSeparator, rest);
         }
         avro::long(self.out, i64::from(items));
-        // Nearly all numbers of nearly all arrays; the last one, and what is odd, come after.
+        // Fast path for nearly all numbers of nearly all arrays; the last item and unusual numbers are read
+        // below.
         let (usual, mut rest) = match op.act {
             Act::Double => self.usual(rest, items - 1, avro::double),
             Act::Float => self.usual(rest, items - 1, avro::float),
@@ -53,13 +54,13 @@ impl<'a> Reading<'_, 'a> {
     fn usual<R: Real>(
         &mut self,
         rest: &'a [u8],
-        most: u32,
+        max_items: u32,
         write: impl Fn(&mut Vec<u8>, R),
     ) -> (u32, &'a [u8]) {
-        // Each takes at least eight bytes of the text.
+        // Each item takes at least eight bytes of text.
         self.out
-            .reserve((most as usize).min(rest.len() / 8) * size_of::<R>());
-        grammar::usual_items(rest, most, |value| write(self.out, value))
+            .reserve((max_items as usize).min(rest.len() / 8) * size_of::<R>());
+        grammar::usual_items(rest, max_items, |value| write(self.out, value))
     }
 
     #[inline(never)]
@@ -148,7 +149,7 @@ impl<'a> Reading<'_, 'a> {
         }
     }
 
-    /// Writes the quoted value that is the first `len` bytes of `rest`.
+    /// Writes the quoted value in the first `len` bytes of `rest`.
     pub(super) fn text(&mut self, op: Op, rest: &'a [u8], len: usize) {
         let text = rest.get(..len).unwrap_or_default();
         match op.act {
@@ -198,8 +199,8 @@ impl<'a> Reading<'_, 'a> {
         };
         match stamp.form {
             Form::Seconds => avro::double(self.out, seconds + ahead as f64),
-            // Cut off, as the transformer of 2019 did.
-            Form::Millis if seconds.abs() <= MOST_SECONDS => {
+            // Truncated, as the transformer of 2019 did.
+            Form::Millis if seconds.abs() <= MAX_SECONDS => {
                 avro::long(self.out, (seconds * 1000.0) as i64 + ahead * 1000);
             }
             Form::Millis => self.misfit(op, Problem::Time, rest),
@@ -218,14 +219,14 @@ impl<'a> Reading<'_, 'a> {
         }
     }
 
-    /// Keeps the first problem of a value.
+    /// Keeps the first misfit.
     #[cold]
     fn misfit(&mut self, op: &Op, problem: Problem, rest: &'a [u8]) {
         self.misfit = self.misfit.or(Some((Fault { problem, rest }, op.field)));
     }
 }
 
-/// The value that SAL had before `%d` printed it; none if 64 bits cannot hold it.
+/// The value before `%d` printed it; `None` if 64 bits cannot hold it.
 #[inline]
 fn restored(value: Option<i64>, sign: Sign) -> Option<i64> {
     match (value, sign) {
@@ -245,7 +246,7 @@ fn is_finite_text(number: &[u8]) -> bool {
         .is_some_and(u8::is_ascii_digit)
 }
 
-/// How many items an array has whose schema does not say it; none of them contains a separator.
+/// The number of items of an array whose schema does not give it. No item contains a separator.
 pub(super) fn items(rest: &[u8]) -> u32 {
     let mut items = 1;
     let mut previous = 0;

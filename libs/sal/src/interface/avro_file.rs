@@ -1,4 +1,4 @@
-//! An `.avsc` file of a camera, `interfaces/<Component>/<topic>.avsc`: a topic that is an Avro record already.
+//! A camera's `.avsc` file, `interfaces/<Component>/<topic>.avsc`: a topic that already is an Avro record.
 
 use std::sync::Arc;
 
@@ -10,11 +10,11 @@ use crate::name::TopicName;
 /// A topic that its owners wrote as an Avro record, without SAL's private fields.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AvroFile {
-    /// The folder's name and the file's stem.
+    /// The topic's name: the folder's name and the file's stem.
     pub name: TopicName,
-    /// The file.
+    /// Where it is defined.
     pub place: Place,
-    /// The record as it is written; `fields` is an array of objects with a `name`.
+    /// The record as written; `fields` is an array of objects with a `name`.
     pub record: Map<String, Value>,
 }
 
@@ -33,7 +33,7 @@ pub(super) fn read(path: &Arc<str>, bytes: &[u8]) -> Result<AvroFile, InterfaceE
     let value: Value =
         serde_json::from_slice(bytes).map_err(|error| refuse(error.line().max(1), error.to_string()))?;
     let Value::Object(record) = value else {
-        return Err(refuse(1, "the whole is no JSON object".to_owned()));
+        return Err(refuse(1, "the document is not a JSON object".to_owned()));
     };
     if record.get("type").and_then(Value::as_str) != Some("record") {
         return Err(refuse(1, "\"type\" is not \"record\"".to_owned()));
@@ -46,7 +46,7 @@ pub(super) fn read(path: &Arc<str>, bytes: &[u8]) -> Result<AvroFile, InterfaceE
     }) {
         return Err(refuse(
             1,
-            "\"fields\" is no array of objects with a \"name\"".to_owned(),
+            "\"fields\" is not an array of objects with a \"name\"".to_owned(),
         ));
     }
     Ok(AvroFile {

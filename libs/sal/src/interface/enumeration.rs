@@ -1,25 +1,25 @@
-//! `<Enumeration>` text to symbols and their values.
+//! Parses `<Enumeration>` text into symbols and their values.
 
 use super::error::Problem;
 
 /// The symbols of an enumeration, of one item or of a set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Enumeration {
-    /// In the order of the file.
+    /// In file order.
     pub symbols: Vec<Symbol>,
 }
 
-/// A name and, where the file gives one, its value.
+/// A name and, if the file gives one, its value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Symbol {
     /// An Avro name.
     pub name: String,
-    /// What the file says behind `=`.
+    /// The text after `=`.
     pub value: Option<i64>,
 }
 
 impl Enumeration {
-    /// Reads `A,B,C` or `A=1,\n B=0x02`; parts that are empty do not count.
+    /// Parses `A,B,C` or `A=1,\n B=0x02`; empty parts are ignored.
     pub(super) fn parse(text: &str) -> Result<Enumeration, Problem> {
         let mut symbols: Vec<Symbol> = Vec::new();
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
@@ -52,8 +52,8 @@ impl Enumeration {
         Ok(Enumeration { symbols })
     }
 
-    /// The values on the wire, symbol by symbol: what the file says; else one more than the symbol before; the first
-    /// is 1, as SAL's generator numbers them.
+    /// The wire values, symbol by symbol: the value in the file, otherwise one more than the previous symbol.
+    /// The first is 1, as in SAL's generator.
     pub fn values(&self) -> Vec<i64> {
         let mut next = 1;
         let mut values = Vec::with_capacity(self.symbols.len());
@@ -65,19 +65,20 @@ impl Enumeration {
         values
     }
 
-    /// Whether the file gives any value itself.
+    /// Whether the file gives any explicit value.
     pub fn has_explicit_values(&self) -> bool {
         self.symbols.iter().any(|symbol| symbol.value.is_some())
     }
 }
 
-/// Whether `name` may be the name of an Avro field or symbol.
+/// Whether `name` is a valid name for an Avro field or symbol.
 pub(super) fn is_avro_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
-/// Decimal or `0x…`. A leading zero makes a number octal in C and nowhere else: only where both agree is it taken.
+/// Decimal or `0x…`. A leading zero means octal in C and nowhere else, so such a number is accepted only if
+/// both readings agree.
 fn integer(text: &str) -> Option<i64> {
     if let Some(digits) = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
         return i64::from_str_radix(digits, 16)

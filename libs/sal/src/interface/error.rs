@@ -1,5 +1,5 @@
-//! What can be wrong with an interface file, and where: every text here is for the person who edits that file.
-//! None of these gets better by trying again.
+//! Errors in interface files and their location. Every text is for the person who edits the file; a retry
+//! never helps.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use crate::name::{Dialect, NameError};
 /// A line of an interface file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
-    /// The file's path as it was given.
+    /// The file's path as given.
     pub file: Arc<str>,
     /// Counted from 1.
     pub line: u32,
@@ -39,12 +39,12 @@ impl fmt::Display for Place {
     }
 }
 
-/// One thing that was left out, and why: `file:line: topic: what was expected`.
+/// One thing that was left out, and why: `file:line: topic: expectation`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InterfaceError {
-    /// Where it stands.
+    /// Where it is.
     pub place: Place,
-    /// The topic that was left out; nothing where it is a whole file or no topic's matter.
+    /// The topic that was left out; `None` for a whole file or a problem outside topics.
     pub topic: Option<String>,
     /// What is wrong.
     pub problem: Box<Problem>,
@@ -61,7 +61,7 @@ impl fmt::Display for InterfaceError {
 
 impl std::error::Error for InterfaceError {}
 
-/// What is wrong with an interface file.
+/// A problem in an interface file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
     /// The whole file was left out.
@@ -70,7 +70,7 @@ pub enum Problem {
         /// What the XML parser expected.
         reason: String,
     },
-    /// The root element is none of SAL's.
+    /// The root element is not one of SAL's.
     #[error(
         "expected a SAL interface file with root element SALTelemetrySet, SALEventSet, SALCommandSet, SALObjects, \
          SALSubsystems or SALSubsystemSet, found <{found}>; the file was left out"
@@ -79,15 +79,15 @@ pub enum Problem {
         /// The root element's name.
         found: String,
     },
-    /// A tag that must be there is not, or is empty.
+    /// A required tag is missing or empty.
     #[error("<{inside}> needs a <{tag}> with text; add it")]
     MissingTag {
         /// The missing tag.
         tag: &'static str,
-        /// The element it belongs into.
+        /// The element that needs it.
         inside: String,
     },
-    /// The topic's name is none.
+    /// The topic's name is invalid.
     #[error("<EFDB_Topic>: {0}")]
     TopicName(NameError),
     /// A field name that Avro does not allow.
@@ -96,13 +96,13 @@ pub enum Problem {
         /// The name.
         found: String,
     },
-    /// Two items of one name.
+    /// Two items have the same name.
     #[error("field '{field}' is there twice; rename or remove one")]
     DuplicateField {
         /// The name.
         field: String,
     },
-    /// An item with the name of a field that every record has.
+    /// An item has the name of a field that every record has.
     #[error("field '{field}' has the name of a field that dialect {dialect} adds to every topic; rename it")]
     ReservedField {
         /// The name.
@@ -110,16 +110,16 @@ pub enum Problem {
         /// The dialect.
         dialect: Dialect,
     },
-    /// A topic that was defined before, in this or another file.
-    #[error("the topic was defined before; only the first definition counts")]
+    /// The topic is already defined, in this or another file.
+    #[error("the topic is already defined; only the first definition counts")]
     DuplicateTopic,
-    /// A subsystem that was listed before.
-    #[error("subsystem '{subsystem}' was listed before; only the first entry counts")]
+    /// The subsystem is already listed.
+    #[error("subsystem '{subsystem}' is already listed; only the first entry counts")]
     DuplicateSubsystem {
-        /// Its name.
+        /// The subsystem's name.
         subsystem: String,
     },
-    /// A type that SAL does not have.
+    /// SAL does not have this type.
     #[error("field '{field}': <IDL_Type> is one of {}, not '{found}'", SalType::NAMES)]
     UnknownType {
         /// The item's name.
@@ -127,7 +127,7 @@ pub enum Problem {
         /// The text of the tag.
         found: String,
     },
-    /// A type that the dialect has no Avro type for.
+    /// The dialect has no Avro type for this SAL type.
     #[error("field '{field}': dialect {dialect} has no Avro type for '{sal_type}'")]
     NoAvroType {
         /// The item's name.
@@ -137,50 +137,50 @@ pub enum Problem {
         /// The dialect.
         dialect: Dialect,
     },
-    /// A tag's text is not of the kind it must be.
+    /// The tag's text is of the wrong kind.
     #[error("field '{field}': <{tag}> is {expected}, not '{found}'")]
     BadText {
         /// The item's name.
         field: String,
         /// The tag.
         tag: &'static str,
-        /// What it must be.
+        /// The expected kind of text.
         expected: &'static str,
-        /// Its text.
+        /// The text found.
         found: String,
     },
-    /// A symbol of an enumeration is no Avro name.
+    /// A symbol of an enumeration is not a valid Avro name.
     #[error("<Enumeration> lists names of letters, digits and '_', or name=value, not '{found}'")]
     BadSymbol {
         /// The symbol.
         found: String,
     },
-    /// A symbol's value is no integer, or one that can be read in two ways.
+    /// A symbol's value is not an integer, or can be read in two ways.
     #[error(
         "<Enumeration>: the value of '{symbol}' is a decimal or 0x… integer without leading zeros, not '{found}'"
     )]
     BadSymbolValue {
         /// The symbol.
         symbol: String,
-        /// What stands behind its `=`.
+        /// The text after its `=`.
         found: String,
     },
-    /// A symbol that stands twice in one enumeration.
+    /// A symbol occurs twice in one enumeration.
     #[error("<Enumeration> has '{symbol}' twice")]
     DuplicateSymbol {
         /// The symbol.
         symbol: String,
     },
-    /// An `.avsc` file is no Avro record.
+    /// An `.avsc` file is not an Avro record.
     #[error("expected an Avro record as JSON, the file was left out: {reason}")]
     AvroFile {
-        /// What is wrong with it.
+        /// The reason.
         reason: String,
     },
-    /// An `.avsc` file in a dialect that has none.
-    #[error("dialect efd has no place for .avsc topics; use dialect ts_xml")]
+    /// The dialect has no `.avsc` topics.
+    #[error("dialect efd has no .avsc topics; use dialect ts_xml")]
     AvroFileInEfd,
-    /// Dialect ts_xml must know whether a component is indexed.
+    /// Dialect ts_xml needs to know whether a component is indexed.
     #[error(
         "component '{component}' is not listed in SALSubsystems.xml; dialect ts_xml needs its entry there"
     )]
@@ -188,12 +188,12 @@ pub enum Problem {
         /// The component.
         component: String,
     },
-    /// `AddedGenerics` names what `SALGenerics.xml` does not have.
+    /// `AddedGenerics` names something that `SALGenerics.xml` does not have.
     #[error("<AddedGenerics> of '{component}': SALGenerics.xml has no topic or category '{generic}'")]
     UnknownGeneric {
         /// The component.
         component: String,
-        /// The name.
+        /// The unknown name.
         generic: String,
     },
 }

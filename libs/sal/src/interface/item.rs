@@ -1,4 +1,4 @@
-//! One `<item>` of a topic: the XML of a field to a checked field.
+//! Turns the XML of one `<item>` into a checked field.
 
 use std::sync::Arc;
 
@@ -9,36 +9,37 @@ use super::error::{Place, Problem};
 use super::sal_type::SalType;
 use super::xml::Element;
 
-/// A field of a topic. Texts are as the file has them, white space and all: today's schemas carry them so.
+/// A field of a topic. Texts are as in the file, including white space, because today's schemas keep it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Item {
-    /// `EFDB_Name`, an Avro name.
+    /// The name (`EFDB_Name`), valid in Avro.
     pub name: String,
-    /// `IDL_Type`.
+    /// The type (`IDL_Type`).
     pub sal_type: SalType,
-    /// `Count`: above 1 it is an array of that many values (for char: one text of that length).
+    /// The number of values (`Count`): above 1, an array of that many values; for char, one text of that
+    /// length.
     pub count: u32,
-    /// `Units`.
+    /// The units (`Units`).
     pub units: Option<String>,
-    /// `Description`.
+    /// The description (`Description`).
     pub description: Option<String>,
-    /// `Enumeration`, if it has symbols.
+    /// The enumeration (`Enumeration`), if it has symbols.
     pub enumeration: Option<Enumeration>,
-    /// What else the layout of 2019 says of a field: the tag in lower case, and its value.
+    /// Further properties in the layout of 2019: the tag in lower case and its value.
     pub facts: Vec<(&'static str, Value)>,
 }
 
 /// A message has at most 100,000 bytes, and a value has at least one.
 const MAX_COUNT: u32 = 100_000;
 
-/// How the text of one of 2019's tags becomes a value.
+/// How the text of a 2019 tag becomes a value.
 #[derive(Clone, Copy)]
 enum Form {
     Float,
     Integer,
     Text,
     Boolean,
-    /// True whatever the text: so the schemas of 2019 were published.
+    /// True whatever the text is: the schemas of 2019 were published this way.
     Present,
 }
 
@@ -58,7 +59,7 @@ const FACTS: [(&str, &str, Form); 13] = [
     ("Needed_by_EPO", "needed_by_epo", Form::Boolean),
 ];
 
-/// Reads an `<item>`; the error's place is the item's line.
+/// Reads an `<item>`. Errors point to the line of the item.
 pub(super) fn read(item: &Element, path: &Arc<str>) -> Result<Item, (Place, Problem)> {
     read_item(item).map_err(|problem| (Place::new(path, item.line), problem))
 }

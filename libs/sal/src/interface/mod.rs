@@ -1,9 +1,10 @@
-//! SAL interface files (XML of the layout of 2019 and of today, and the cameras' `.avsc` files) read into checked
-//! types: the first stage on the way to Avro schemas. `avro` takes what comes out of here.
+//! Reads SAL interface files (XML in the layouts of 2019 and of today, and the cameras' `.avsc` files) into
+//! checked types, from which `avro` makes schemas.
 //!
-//! What a file is, its root element tells: `SALTelemetrySet`, `SALEventSet`, `SALCommandSet` (the topics of one
-//! component), `SALObjects` (the generic topics, `SALGenerics.xml`), `SALSubsystems` and `SALSubsystemSet`
-//! (`SALSubsystems.xml` of 2019 and of today: which components are indexed, and which generic topics they have).
+//! The root element decides what a file is: `SALTelemetrySet`, `SALEventSet` and `SALCommandSet` hold the
+//! topics of one component; `SALObjects` holds the generic topics (`SALGenerics.xml`); `SALSubsystems` (2019)
+//! and `SALSubsystemSet` (today) are the two layouts of `SALSubsystems.xml`, which says which components are
+//! indexed and which generic topics they have.
 
 mod avro_file;
 mod enumeration;
@@ -29,45 +30,45 @@ pub use topic::Topic;
 use crate::name::TopicName;
 use xml::Element;
 
-/// One interface file. Its path is relative to the folder that was read, with `/`: it names the file in errors, and
-/// an `.avsc` file's component (its folder) and topic (its stem).
+/// One interface file. Its path is relative to the folder that was read, with `/` as separator. It names the
+/// file in errors, and an `.avsc` file's component (its folder) and topic (its stem).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceFile {
-    /// e.g. `sal_interfaces/Test/Test_Events.xml`
+    /// The path, e.g. `sal_interfaces/Test/Test_Events.xml`.
     pub path: String,
-    /// What the file holds, unread.
+    /// The file's contents.
     pub bytes: Vec<u8>,
 }
 
-/// All that the interface files said, and all that was wrong with them.
+/// The contents of the interface files, and all errors in them.
 #[derive(Debug, Clone, Default)]
 pub struct Interfaces {
-    /// Components that have at least one topic of their own or an `.avsc` file, by name.
+    /// Components with at least one topic of their own or an `.avsc` file, by name.
     pub components: Vec<Component>,
-    /// The topics of `SALGenerics.xml`, named `SALGeneric_…`: components take what their [`Listing`] says.
+    /// The topics of `SALGenerics.xml`, named `SALGeneric_…`; each component takes what its [`Listing`] says.
     pub generics: Vec<Topic>,
-    /// What was left out, in the order of the files: a whole file, or one topic.
+    /// What was left out, a whole file or one topic, in file order.
     pub errors: Vec<InterfaceError>,
 }
 
 /// One SAL component (subsystem).
 #[derive(Debug, Clone, Default)]
 pub struct Component {
-    /// e.g. `MTM1M3TS`
+    /// The name, e.g. `MTM1M3TS`.
     pub name: String,
-    /// Its own topics in the order of the files.
+    /// Its own topics, in file order.
     pub topics: Vec<Topic>,
-    /// Its topics that are Avro files already; a topic may be there in both forms.
+    /// Its topics that already are Avro files; a topic can exist in both forms.
     pub avro_files: Vec<AvroFile>,
-    /// The enumerations of its sets: names for values that any field of the component may carry.
+    /// The enumerations of its sets: names for values that any of its fields can carry.
     pub enumerations: Vec<Enumeration>,
-    /// What `SALSubsystems.xml` says of it; nothing where that file is absent or does not list it.
+    /// Its entry in `SALSubsystems.xml`; `None` if the file is absent or does not list it.
     pub listing: Option<Listing>,
 }
 
 impl Interfaces {
-    /// Reads `files` in the order of their paths. Never fails as a whole: what cannot be read is in `errors`, with
-    /// file, line and topic, and everything else is there.
+    /// Reads `files` in the order of their paths. Never fails as a whole: what cannot be read is in `errors`
+    /// with file, line and topic, and everything else is available.
     pub fn read(files: &[SourceFile]) -> Interfaces {
         let mut files: Vec<&SourceFile> = files.iter().collect();
         files.sort_by(|a, b| a.path.cmp(&b.path));
@@ -78,14 +79,14 @@ impl Interfaces {
         reader.finish()
     }
 
-    /// The component of that name.
+    /// The component with this name.
     pub fn component(&self, name: &str) -> Option<&Component> {
         self.components.iter().find(|component| component.name == name)
     }
 }
 
 impl Component {
-    /// Whether messages carry the component's index; nothing if no `SALSubsystems.xml` said so.
+    /// Whether messages carry the component's index; `None` if no `SALSubsystems.xml` says so.
     pub fn indexed(&self) -> Option<bool> {
         self.listing.as_ref().map(|listing| listing.indexed)
     }

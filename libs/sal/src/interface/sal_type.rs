@@ -1,4 +1,4 @@
-//! The types that SAL fields have (`IDL_Type`).
+//! The types of SAL fields (`IDL_Type`).
 
 use std::fmt;
 use std::str::FromStr;
@@ -17,7 +17,7 @@ macro_rules! sal_types {
             /// All names, for error texts.
             pub const NAMES: &str = concat!($first_text, $(", ", $text),*);
 
-            /// The name that interface files use.
+            /// The name in interface files.
             pub fn as_str(self) -> &'static str {
                 match self {
                     SalType::$first => $first_text,

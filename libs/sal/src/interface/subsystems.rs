@@ -1,17 +1,18 @@
-//! `SALSubsystems.xml`, of 2019 and of today: which components are indexed, and which generic topics they take.
+//! `SALSubsystems.xml` in both layouts (2019 and today): which components are indexed, and which generic
+//! topics they take.
 
 use std::sync::Arc;
 
 use super::error::{InterfaceError, Place, Problem};
 use super::xml::Element;
 
-/// What `SALSubsystems.xml` says of one component.
+/// The entry of one component in `SALSubsystems.xml`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listing {
-    /// Where it stands.
+    /// Where the entry is.
     pub place: Place,
-    /// Whether there are several instances, told apart by an index: in 2019 an `<Enumeration>` with text, today an
-    /// `<IndexEnumeration>` that is not `no`.
+    /// Whether there are several instances, told apart by an index. In 2019 this is an `<Enumeration>` with
+    /// text, today an `<IndexEnumeration>` other than `no`.
     pub indexed: bool,
     /// The generic topics that it takes.
     pub generics: AddedGenerics,
@@ -20,15 +21,16 @@ pub struct Listing {
 /// Which topics of `SALGenerics.xml` a component takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AddedGenerics {
-    /// 2019, `<Generics>yes</Generics>`.
+    /// All of them (2019, `<Generics>yes</Generics>`).
     All,
-    /// 2019, anything else.
+    /// None (2019, any other text).
     None,
-    /// Today: those of category `mandatory`, and what `<AddedGenerics>` names: a category, or with a `_` a topic.
+    /// Today: those of category `mandatory` and those in `<AddedGenerics>`, which names categories and, with
+    /// a `_`, topics.
     Named(Vec<String>),
 }
 
-/// Every entry, by name.
+/// Reads every entry, by name.
 pub(super) fn read(set: &Element, path: &Arc<str>) -> Vec<Result<(String, Listing), InterfaceError>> {
     let entries = set
         .children

@@ -1,4 +1,4 @@
-//! One `<SALTelemetry>`, `<SALEvent>` or `<SALCommand>`: its XML to a checked topic.
+//! Turns the XML of one `<SALTelemetry>`, `<SALEvent>` or `<SALCommand>` into a checked topic.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,21 +11,21 @@ use crate::name::{Kind, TopicName};
 /// A topic as its interface file describes it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Topic {
-    /// `EFDB_Topic`.
+    /// The name (`EFDB_Topic`).
     pub name: TopicName,
-    /// What its element's name says.
+    /// The kind, from the element's name.
     pub kind: Kind,
-    /// Where it stands.
+    /// Where it is defined.
     pub place: Place,
-    /// `Description`, as written: the layout of today.
+    /// `Description`, as written (the layout of today).
     pub description: Option<String>,
-    /// `Explanation`, trimmed: the layout of 2019.
+    /// `Explanation`, trimmed (the layout of 2019).
     pub explanation: Option<String>,
-    /// `Category`, trimmed: of generic topics only.
+    /// `Category`, trimmed (generic topics only).
     pub category: Option<String>,
-    /// The other short texts, trimmed, those with text only: the tag in lower case, and its text.
+    /// The other short texts that are not empty, trimmed: the tag in lower case and its text.
     pub facts: Vec<(&'static str, String)>,
-    /// The fields, in the order of the wire.
+    /// The fields, in wire order.
     pub items: Vec<Item>,
 }
 
@@ -40,7 +40,7 @@ const FACTS: [(&str, &str); 8] = [
     ("Value", "value"),
 ];
 
-/// Every topic that is a child of `set`.
+/// Reads every topic that is a child of `set`.
 pub(super) fn read_set(set: &Element, path: &Arc<str>) -> Vec<Result<Topic, InterfaceError>> {
     let kinds = set.children.iter().filter_map(|child| match child.name.as_str() {
         "SALTelemetry" => Some((child, Kind::Telemetry)),

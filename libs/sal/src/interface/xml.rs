@@ -1,44 +1,44 @@
-//! XML text to a tree of elements that know their line, by quick-xml. quick-xml forgives some things that XML does
-//! not; a file with any of them is refused here, as other XML parsers would refuse it.
+//! Parses XML with quick-xml into a tree of elements that know their line. quick-xml tolerates some errors
+//! that other XML parsers reject; such files are refused here.
 
 use std::borrow::Cow;
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
-/// SAL's files are four levels deep; what is much deeper is none of them.
+/// SAL's files are four levels deep; anything much deeper is not one of them.
 const MAX_DEPTH: usize = 32;
 
-/// One element. Attributes are checked and forgotten: SAL's facts are all in elements.
+/// One element. Attributes are validated and dropped, because SAL keeps all information in elements.
 #[derive(Debug)]
 pub(super) struct Element {
     pub(super) name: String,
-    /// Line of its start tag, from 1.
+    /// The line of the start tag, counted from 1.
     pub(super) line: u32,
-    /// The text before its first child element, with line ends as `\n`; empty if there is none.
+    /// The text before the first child element, with line ends as `\n`; empty if there is none.
     pub(super) text: String,
     pub(super) children: Vec<Element>,
 }
 
 impl Element {
-    /// The first child of that name.
+    /// The first child with this name.
     pub(super) fn child(&self, name: &str) -> Option<&Element> {
         self.children.iter().find(|child| child.name == name)
     }
 
-    /// The text of the first child of that name, as it is written; nothing if there is no such child or no text.
+    /// The text of the first child with this name, as written; `None` if there is no such child or no text.
     pub(super) fn text_of(&self, name: &str) -> Option<&str> {
         self.child(name)
             .map(|child| child.text.as_str())
             .filter(|text| !text.is_empty())
     }
 
-    /// Likewise, without the white space around it; nothing if nothing else is there.
+    /// The same without surrounding white space; `None` if nothing else remains.
     pub(super) fn trimmed_text_of(&self, name: &str) -> Option<&str> {
         self.text_of(name).map(str::trim).filter(|text| !text.is_empty())
     }
 
-    /// Text and line of each child of that name.
+    /// Text and line of each child with this name.
     pub(super) fn texts<'e>(&'e self, name: &'e str) -> impl Iterator<Item = (&'e str, u32)> {
         self.children
             .iter()
@@ -54,7 +54,7 @@ pub(super) struct XmlError {
     pub(super) reason: String,
 }
 
-/// The root element of a UTF-8 document.
+/// Parses a UTF-8 document and returns its root element.
 pub(super) fn parse(bytes: &[u8]) -> Result<Element, XmlError> {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let text = std::str::from_utf8(bytes).map_err(|error| XmlError {
@@ -97,7 +97,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Element, XmlError> {
             Event::CData(text) => tree.text(&text.xml10_content()),
             Event::GeneralRef(reference) => resolve(&reference).and_then(|text| tree.text(&text)),
             Event::Decl(_) if at > 0 => {
-                Err("the XML declaration stands at the very start of a file".to_owned())
+                Err("the XML declaration must be at the very start of the file".to_owned())
             }
             Event::Decl(_) | Event::PI(_) | Event::Comment(_) | Event::DocType(_) => Ok(()),
             Event::Eof => return tree.finish().map_err(|reason| fault(text.len(), reason)),
@@ -106,7 +106,7 @@ pub(super) fn parse(bytes: &[u8]) -> Result<Element, XmlError> {
     }
 }
 
-/// Line numbers of ever larger positions, each byte counted once.
+/// Line numbers for increasing positions; each byte is counted once.
 struct Lines<'b> {
     bytes: &'b [u8],
     at: usize,
@@ -132,10 +132,10 @@ impl Tree {
         let name = start.name();
         let name = name.as_ref();
         if !is_xml_name(name) {
-            return Err(format!("'{name}' is no element name"));
+            return Err(format!("'{name}' is not an element name"));
         }
         if self.root.is_some() {
-            return Err(format!("<{name}> stands behind the end of the root element"));
+            return Err(format!("<{name}> follows the end of the root element"));
         }
         if self.open.len() == MAX_DEPTH {
             return Err(format!("elements are nested more than {MAX_DEPTH} deep"));
@@ -145,7 +145,7 @@ impl Tree {
             let value = quick_xml::escape::unescape(&attribute.value);
             if attribute.value.contains('<') || value.is_err() {
                 return Err(format!(
-                    "attribute of <{name}>: '<' and '&' are written &lt; and &amp;"
+                    "attribute of <{name}>: '<' and '&' must be written as &lt; and &amp;"
                 ));
             }
         }
@@ -180,7 +180,7 @@ impl Tree {
     fn finish(self) -> Result<Element, String> {
         match (self.open.last(), self.root) {
             (Some(element), _) => Err(format!(
-                "<{}> of line {} is never closed",
+                "<{}> in line {} is never closed",
                 element.name, element.line
             )),
             (None, Some(root)) => Ok(root),
@@ -194,12 +194,12 @@ fn resolve<'r>(reference: &'r BytesRef<'_>) -> Result<Cow<'r, str>, String> {
     match reference.resolve_char_ref() {
         Ok(Some(character)) if is_xml_char(character) => return Ok(character.to_string().into()),
         Ok(None) => {}
-        _ => return Err(format!("'&{name};' is no character that XML allows")),
+        _ => return Err(format!("'&{name};' is not a character that XML allows")),
     }
     match quick_xml::escape::resolve_predefined_entity(&name) {
         Some(text) => Ok(text.into()),
         None => Err(format!(
-            "'&{name};' is no entity of XML; a plain '&' is written &amp;"
+            "'&{name};' is not an XML entity; a plain '&' must be written as &amp;"
         )),
     }
 }
@@ -249,23 +249,23 @@ mod tests {
                 "<a>\n<b>\n</a>",
                 "3: ill-formed document: expected `</b>`, but `</a>` was found",
             ),
-            ("<a>\n<b></b>\n", "3: <a> of line 1 is never closed"),
-            ("<a/>\n<b/>", "2: <b> stands behind the end of the root element"),
+            ("<a>\n<b></b>\n", "3: <a> in line 1 is never closed"),
+            ("<a/>\n<b/>", "2: <b> follows the end of the root element"),
             ("<a/>\nx", "1: text outside of the root element"),
             (
                 "<a>\n\n&x;</a>",
-                "3: '&x;' is no entity of XML; a plain '&' is written &amp;",
+                "3: '&x;' is not an XML entity; a plain '&' must be written as &amp;",
             ),
             (
                 "<a>\nr & d</a>",
                 "2: ill-formed document: entity or character reference not closed: `;` not found before end of input",
             ),
-            ("<a>&#1;</a>", "1: '&#1;' is no character that XML allows"),
+            ("<a>&#1;</a>", "1: '&#1;' is not a character that XML allows"),
             ("<a>\n\u{1}</a>", "2: character U+0001 is not allowed in XML"),
-            ("<a>\n< b></b></a>", "2: '' is no element name"),
+            ("<a>\n< b></b></a>", "2: '' is not an element name"),
             (
                 "<a x='<'/>",
-                "1: attribute of <a>: '<' and '&' are written &lt; and &amp;",
+                "1: attribute of <a>: '<' and '&' must be written as &lt; and &amp;",
             ),
             (
                 "<a>\n<b",
@@ -273,7 +273,7 @@ mod tests {
             ),
             (
                 "\n<?xml version='1.0'?><a/>",
-                "2: the XML declaration stands at the very start of a file",
+                "2: the XML declaration must be at the very start of the file",
             ),
         ] {
             assert_eq!(refused(text), expected, "{text:?}");

@@ -1,27 +1,27 @@
-//! Why a registry schema makes no plan. A retry does not help; every message of the topic is a dead letter until
-//! another schema is registered.
+//! Why a registry schema cannot be compiled. A retry does not help: every message of the topic is a dead
+//! letter until another schema is registered.
 
 /// A schema that cannot be filled from SAL text.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PlanError {
-    /// No JSON.
-    #[error("the schema is no JSON: {0}")]
+    /// The text is not JSON.
+    #[error("the schema is not JSON: {0}")]
     Json(String),
-    /// Another Avro type than a record.
+    /// Not an Avro record.
     #[error(
-        "the schema is no SAL record: expected an object with \"type\": \"record\", a name and fields; register the \
+        "the schema is not a SAL record: expected an object with \"type\": \"record\", a name and fields; register the \
          topic's schema with `saltransform init`"
     )]
     NoRecord,
-    /// A record without the fields that tell the dialect.
+    /// A record without the fields that identify the dialect.
     #[error(
-        "the schema of {record} is no SAL record: expected the field kafka_timestamp (dialect efd) or \
+        "the schema of {record} is not a SAL record: expected the field kafka_timestamp (dialect efd) or \
          private_sndStamp (dialect ts_xml), found {found}; register the topic's schema with `saltransform init`"
     )]
     NoDialect {
         /// The record's name.
         record: String,
-        /// Its first field's name, or what there is.
+        /// The name of its first field, or a note that there is none.
         found: String,
     },
     /// A field without a name or a type.
@@ -29,10 +29,10 @@ pub enum PlanError {
     Field {
         /// The record's name.
         record: String,
-        /// The position from 0.
+        /// The position, counted from 0.
         position: usize,
     },
-    /// A type that SAL has no text for.
+    /// A type that has no SAL text.
     #[error(
         "field {field} of {record}: SAL has no value for the Avro type {found}; expected boolean, int, long, float, \
          double, string, bytes, an enum, an array of them, or a union of null and one of them"
@@ -42,10 +42,10 @@ pub enum PlanError {
         record: String,
         /// The field's name.
         field: String,
-        /// The type as the schema gives it.
+        /// The type in the schema.
         found: String,
     },
-    /// A private field of another type than its dialect gives it.
+    /// A private field whose type differs from the dialect's.
     #[error("field {field} of {record}: expected the Avro type {expected}, found {found}")]
     PrivateType {
         /// The record's name.
@@ -54,10 +54,10 @@ pub enum PlanError {
         field: String,
         /// The dialect's type.
         expected: &'static str,
-        /// The schema's.
+        /// The schema's type.
         found: String,
     },
-    /// An enum whose `sal_values` are not one integer a symbol.
+    /// An enum whose `sal_values` do not have one integer per symbol.
     #[error(
         "field {field} of {record}: expected one integer in sal_values for each of the {symbols} symbols"
     )]
@@ -66,10 +66,10 @@ pub enum PlanError {
         record: String,
         /// The field's name.
         field: String,
-        /// How many symbols there are.
+        /// The number of symbols.
         symbols: usize,
     },
-    /// A field that is not on the wire, and that the schema gives no value for.
+    /// A field that is not on the wire and has no usable default.
     #[error("field {field} of {record} is not on the wire: expected a default that fits its type; add one")]
     NoDefault {
         /// The record's name.
@@ -77,15 +77,15 @@ pub enum PlanError {
         /// The field's name.
         field: String,
     },
-    /// `sal_index` on some items only, or twice the same.
-    #[error("{record}: expected a different sal_index on each item or on none, not so on {field}")]
+    /// `sal_index` is on some items only, or two items have the same one.
+    #[error("{record}: expected a different sal_index on each item or on none, but {field} breaks this")]
     Index {
         /// The record's name.
         record: String,
         /// The first field that breaks the rule.
         field: String,
     },
-    /// More readings of the wire than are worth trying.
+    /// Too many possible layouts.
     #[error(
         "{record} has too many bytes fields that may or may not be on the wire ({layouts} ways to read a message); \
          register the topic's schema with --wire-extras"
@@ -93,17 +93,17 @@ pub enum PlanError {
     TooManyLayouts {
         /// The record's name.
         record: String,
-        /// How many.
+        /// The number of layouts.
         layouts: usize,
     },
-    /// More than the format of plans can number.
-    #[error("{record} is too large: a plan has at most {most} {what}")]
+    /// More fields, steps or items than a plan can number.
+    #[error("{record} is too large: a plan has at most {max} {what}")]
     TooLarge {
         /// The record's name.
         record: String,
-        /// Of what.
+        /// What there is too much of.
         what: &'static str,
         /// The limit.
-        most: usize,
+        max: usize,
     },
 }

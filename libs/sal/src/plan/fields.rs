@@ -1,5 +1,5 @@
-//! The fields of a record sorted by what they are on the wire, each with the steps that read or replace it:
-//! second step of compiling a plan.
+//! Sorts a record's fields by their role on the wire, each with the steps that read or replace it. Second
+//! step of compiling a plan.
 
 use super::error::PlanError;
 use super::op::{Act, Count, Enumeration, Lead, Op};
@@ -10,23 +10,23 @@ use crate::encode::NoteKind;
 use crate::name::{Dialect, Kind};
 use crate::time::TimeScale;
 
-/// The largest number of fields and of steps that a plan numbers.
-pub(super) const MOST: usize = u16::MAX as usize;
+/// The largest number of fields and of steps in a plan.
+pub(super) const MAX_NUMBERED: usize = u16::MAX as usize;
 
-/// A value of the wire that comes before or after the items.
+/// A wire value before or after the items.
 #[derive(Debug)]
 pub(super) struct Wire {
-    /// The field that takes it, and how; none if the schema has no such field.
+    /// The field that takes it, and the steps; `None` if the schema has no such field.
     pub(super) taken: Option<(usize, Steps)>,
-    /// The field's steps where the layout has no such value.
+    /// The field's steps for layouts without this value.
     pub(super) absent: Option<(usize, Steps)>,
-    /// The step where the schema has no such field.
+    /// The step to use if the schema has no such field.
     pub(super) skip: Op,
     pub(super) skipped: NoteKind,
     pub(super) omitted: NoteKind,
 }
 
-/// An item: a field that the topic's interface names.
+/// An item: a field that the topic's interface defines.
 #[derive(Debug)]
 pub(super) struct Item {
     pub(super) field: usize,
@@ -37,15 +37,15 @@ pub(super) struct Item {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Presence {
-    /// On the wire.
+    /// Always on the wire.
     Sent,
     /// Never on the wire.
     Omitted,
-    /// A bytes field of which the schema does not say whether it is.
+    /// A `bytes` field; the schema does not say whether it is on the wire.
     Unclear,
 }
 
-/// What stands for values that the wire never has: the clock's time, and so on. In the order of the record.
+/// Steps for values that the wire never has, such as the current time, in record order.
 #[derive(Debug)]
 pub(super) struct Made {
     pub(super) field: usize,
@@ -68,7 +68,7 @@ pub(super) struct Sorted {
     pub(super) literals: Vec<u8>,
 }
 
-/// The four strings of SAL 3's commands.
+/// The four strings of SAL 3 commands.
 const ADDRESS: [(&str, NoteKind, NoteKind); 4] = [
     ("device", NoteKind::SkippedDevice, NoteKind::OmittedDevice),
     ("property", NoteKind::SkippedProperty, NoteKind::OmittedProperty),
@@ -82,13 +82,13 @@ const ADDRESS: [(&str, NoteKind, NoteKind); 4] = [
 
 impl Sorted {
     pub(super) fn new(record: &Record, time_scale: TimeScale) -> Result<Self, PlanError> {
-        // Beside the fields, names of nine values that have none.
-        if record.fields.len() + 16 > MOST {
+        // Nine values without a field need names as well.
+        if record.fields.len() + 16 > MAX_NUMBERED {
             let record = record.name.clone();
             return Err(PlanError::TooLarge {
                 record,
                 what: "fields",
-                most: MOST - 16,
+                max: MAX_NUMBERED - 16,
             });
         }
         let names = record
@@ -158,7 +158,7 @@ pub(super) struct Sorter<'r> {
     pub(super) record: &'r Record,
     pub(super) maker: Maker<'r>,
     names: Vec<Box<str>>,
-    /// The fields that have their place.
+    /// The fields whose place is already known.
     taken: Vec<usize>,
 }
 
@@ -170,7 +170,7 @@ impl<'r> Sorter<'r> {
             .map(|(_, field)| field)
     }
 
-    /// The field of that name, which then has its place.
+    /// Finds the field with this name and marks its place as known.
     pub(super) fn take(&mut self, name: &str) -> Option<(usize, &'r Field)> {
         let position = self.record.fields.iter().position(|field| field.name == name)?;
         if self.taken.contains(&position) {
@@ -180,7 +180,7 @@ impl<'r> Sorter<'r> {
         Some((position, self.record.fields.get(position)?))
     }
 
-    /// A value that messages of the kind may carry beside the items; its field, if any, is one that is no item.
+    /// A value that messages of this kind can carry besides the items. Its field, if any, is not an item.
     fn extra(
         &mut self,
         of_this_kind: bool,
@@ -230,7 +230,7 @@ impl<'r> Sorter<'r> {
         }
     }
 
-    /// The rest of the fields, in the order of the wire.
+    /// The remaining fields, in wire order.
     fn items(&mut self) -> Result<Vec<Item>, PlanError> {
         let fields = self.record.fields.iter().enumerate();
         let mut fields: Vec<_> = fields

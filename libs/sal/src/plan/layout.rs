@@ -1,8 +1,8 @@
-//! The ways in which a topic's messages may be laid out, each as a flat list of steps: last step of compiling a plan.
+//! The possible layouts of a topic's messages, each a flat list of steps. Last step of compiling a plan.
 //!
-//! Which values beside the items SAL's generator writes, as far as the schema does not say:
-//! a component's index or none; events: a priority, or (tolerated, without an index) none; commands: four strings
-//! or none, and without items a `state` or nothing; of neighbouring bytes fields all or none.
+//! SAL's generator writes some values besides the items, and the schema may not say which. A component may
+//! have an index; an event has a priority (its absence is tolerated without an index); a command may have
+//! four strings and, without items, a `state`; of neighbouring bytes fields either all or none are written.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -15,12 +15,12 @@ use super::steps::Steps;
 use crate::encode::NoteKind;
 use crate::name::Kind;
 
-/// More ways than this to read one message are refused.
-const MOST_LAYOUTS: usize = 256;
-/// More steps than this in one plan are refused: no message of 100,000 bytes has so many values.
-const MOST_OPS: usize = 1 << 20;
+/// A plan with more layouts than this is refused.
+const MAX_LAYOUTS: usize = 256;
+/// A plan with more steps than this is refused: no message of 100,000 bytes has so many values.
+const MAX_OPS: usize = 1 << 20;
 
-/// The values of a layout beside preamble and items.
+/// The values of a layout besides the preamble and the items.
 #[derive(Debug, Clone, Copy)]
 struct Extras {
     index: bool,
@@ -29,14 +29,14 @@ struct Extras {
     priority: bool,
 }
 
-/// All layouts, those with the most strings first, else the likeliest first. Among them are some for which the
-/// wire does not tell which field a value belongs to; a message that only they fit is refused.
+/// All layouts: those with the most strings first, then the likeliest. For some of them the wire does not
+/// show which field a value belongs to; a message that fits only those is refused.
 pub(super) fn layouts(record: &Record, sorted: &Sorted) -> Result<Vec<Layout>, PlanError> {
     let runs = Runs::new(sorted);
     let extras = extras(record, sorted.items.is_empty());
     let most = extras.len().saturating_mul(runs.ways());
     let ops_each = sorted.items.iter().map(|item| item.read.len()).sum::<usize>() + 32;
-    if most > MOST_LAYOUTS || most * ops_each > MOST_OPS {
+    if most > MAX_LAYOUTS || most * ops_each > MAX_OPS {
         return Err(PlanError::TooManyLayouts {
             record: record.name.clone(),
             layouts: most,
@@ -51,7 +51,7 @@ pub(super) fn layouts(record: &Record, sorted: &Sorted) -> Result<Vec<Layout>, P
             let position = *shapes.entry(shape(&layout)).or_insert(layouts.len());
             match layouts.get_mut(position) {
                 None => layouts.push(layout),
-                // Two readings that no message tells apart.
+                // No message could tell these two layouts apart.
                 Some(same) => same.unclear = same.unclear.or(Some(runs.unclear(sorted, &sent))),
             }
         }
@@ -96,7 +96,8 @@ fn extras(record: &Record, no_items: bool) -> Vec<Extras> {
                     state: no_items,
                     ..none
                 });
-                // Without items, one integer is the state and not the index, unless the schema says that there is one.
+                // Without items, a single integer is the state and not the index, unless the schema says that
+                // there is an index.
                 let nothing = Extras {
                     index: record.indexed == Some(true),
                     address,
@@ -108,7 +109,7 @@ fn extras(record: &Record, no_items: bool) -> Vec<Extras> {
     }
 }
 
-/// Neighbouring bytes fields of which the schema does not say whether they are on the wire: the items' positions.
+/// Runs of neighbouring bytes fields that may or may not be on the wire, as positions of items.
 struct Runs(Vec<Vec<usize>>);
 
 impl Runs {
@@ -129,14 +130,14 @@ impl Runs {
         Self(runs)
     }
 
-    /// In how many ways each run can have 0 to all of its values.
+    /// The combinations in which each run has between 0 and all of its values.
     fn ways(&self) -> usize {
         self.0
             .iter()
             .fold(1, |ways, run| ways.saturating_mul(run.len() + 1))
     }
 
-    /// How many values each run has, in one of the ways; in the first all have all.
+    /// The number of values in each run for one combination; in the first, every run is complete.
     fn sent(&self, mut way: usize) -> Vec<usize> {
         let digit = |run: &Vec<usize>| {
             let digit = way % (run.len() + 1);
@@ -146,7 +147,7 @@ impl Runs {
         self.0.iter().map(digit).collect()
     }
 
-    /// The run that an item is in, and the item's position in it.
+    /// The run that contains an item, and the item's position in the run.
     fn find(&self, item: usize) -> Option<(usize, usize)> {
         let runs = self.0.iter().enumerate();
         runs.filter_map(|(run, items)| Some((run, items.iter().position(|&each| each == item)?)))
@@ -168,7 +169,7 @@ impl Runs {
     }
 }
 
-/// A layout in the making: the steps, each with the field that it writes.
+/// A layout under construction: the steps, each with the field that it writes.
 #[derive(Default)]
 struct Draft {
     ops: Vec<(Option<usize>, Op)>,
@@ -197,7 +198,7 @@ impl Draft {
         self.finish()
     }
 
-    /// A value beside the items.
+    /// Adds a value besides the items.
     fn wire(&mut self, wire: &Wire, sent: bool) {
         match (sent, &wire.taken, &wire.absent) {
             (true, Some((field, steps)), _) => self.read(*field, steps),
@@ -248,7 +249,7 @@ impl Draft {
         self.ops.extend(steps.iter().map(|op| (Some(field), *op)));
     }
 
-    /// Puts steps that read nothing where they are due in Avro's order, if the wire's order allows.
+    /// Inserts steps that read nothing at their place in Avro's order, if the wire order allows it.
     fn made(&mut self, field: usize, steps: &Steps) {
         let before = self
             .ops
@@ -288,7 +289,7 @@ impl Draft {
     }
 }
 
-/// The steps in Avro's order as ranges of the wire's order; none if that is the same.
+/// The steps in Avro's order as ranges of the wire order; `None` if both are the same.
 fn order(ops: &[(Option<usize>, Op)]) -> Option<Box<[(u32, u32)]>> {
     let mut written: Vec<(usize, usize)> = ops
         .iter()
@@ -314,7 +315,7 @@ fn order(ops: &[(Option<usize>, Op)]) -> Option<Box<[(u32, u32)]>> {
     Some(ranges.into())
 }
 
-/// What a message shows of a step: its separator, whether it is quoted, and how many items it has.
+/// What a message shows of a step: its separator, whether it is quoted, and the number of items.
 type Shape = (Lead, bool, Count);
 
 fn shape(layout: &Layout) -> Vec<Shape> {

@@ -1,11 +1,11 @@
-//! Avro bytes of a field that is not on the wire: its default, or what stands for nothing.
+//! The Avro bytes of a field that is not on the wire: its default or an empty value.
 
 use serde_json::Value;
 
 use super::schema::{Avro, Field, Scalar};
 use crate::encode::avro;
 
-/// The bytes to write where the wire has no value for the field; none where the schema gives no value that fits.
+/// The bytes to write if the wire has no value for the field; `None` if the schema's default does not fit.
 pub(super) fn absent(field: &Field) -> Option<Vec<u8>> {
     let mut out = Vec::new();
     let Avro { union, array, scalar } = &field.avro;

@@ -1,10 +1,11 @@
-//! Plans: what to do with the values of a topic's messages, compiled once from the topic's registry schema.
-//! Between registry and encode: the transform keeps one [`Plan`] per schema, for all its threads.
+//! Plans: how to convert the values of a topic's messages, compiled once from the registry schema. The
+//! transform keeps one [`Plan`] per schema and shares it between its threads.
 //!
-//! A plan is flat: a list of steps for each way in which the topic's messages may be laid out. There is more than
-//! one way where the schema does not say what the wire carries beside the items: a component's index, a command's
-//! four strings, an event's priority, and bytes fields (SAL sends char, but neither byte nor octet). A schema made
-//! with `--wire-extras` says the first and the last, any other is followed by the number of values.
+//! A plan is flat: a list of steps for each possible layout of the topic's messages. There are several
+//! layouts if the schema does not say what the wire carries besides the items: a component's index, a
+//! command's four strings, an event's priority, and bytes fields (SAL sends char, but neither byte nor
+//! octet). A schema made with `--wire-extras` settles the index and the bytes fields; otherwise the number
+//! of values decides.
 
 mod error;
 mod fields;
@@ -23,8 +24,8 @@ pub(crate) use op::{Act, Count, Enumeration, Form, Layout, Lead, Op, Shift, Sign
 use crate::name::{Dialect, Kind};
 use crate::time::TimeScale;
 
-/// A compiled schema. Shared between threads: nothing in it changes but the memory of the last layout that fitted,
-/// which is a matter of speed only.
+/// A compiled schema, shared between threads. It is immutable except for a hint, the layout that fitted last,
+/// which affects only speed.
 #[derive(Debug)]
 pub struct Plan {
     record: Box<str>,
@@ -39,8 +40,9 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Compiles the JSON of a registry schema. `time_scale` is that of the wire's time stamps; whatever it is,
-    /// `sal_created`, `sal_ingested` and `private_efdStamp` are UTC, and the other private stamps TAI.
+    /// Compiles the JSON of a registry schema. `time_scale` is the scale of timestamps on the wire;
+    /// `sal_created`, `sal_ingested` and `private_efdStamp` are always UTC, and the other private timestamps
+    /// always TAI.
     pub fn compile(schema_json: &str, time_scale: TimeScale) -> Result<Self, PlanError> {
         let record = schema::Record::read(schema_json)?;
         let sorted = fields::Sorted::new(&record, time_scale)?;
@@ -62,18 +64,18 @@ impl Plan {
         &self.record
     }
 
-    /// The dialect of the schema, by its first fields.
+    /// The schema's dialect, determined by its first fields.
     pub fn dialect(&self) -> Dialect {
         self.dialect
     }
 
-    /// The kind of topic, by the record's name.
+    /// The kind of topic, determined by the record's name.
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// In how many ways the schema allows messages to be laid out. Where it is more than one, the plan follows the
-    /// number of values on the wire.
+    /// The number of layouts that the schema allows. If there is more than one, the number of values on the
+    /// wire decides.
     pub fn layouts(&self) -> usize {
         self.layouts.len()
     }
@@ -84,13 +86,13 @@ impl Plan {
     }
 
     pub(crate) fn remember(&self, layout: usize) {
-        // A store in every message would move the cache line between cores.
+        // Storing unconditionally would move the cache line between cores on every message.
         if self.last() != layout {
             self.last.store(layout as u32, Ordering::Relaxed);
         }
     }
 
-    /// The smallest and the greatest number of values that a message can have.
+    /// The smallest and the largest number of values in a message.
     pub(crate) fn value_counts(&self) -> (u32, u32) {
         let counts = || {
             self.layouts

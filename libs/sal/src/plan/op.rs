@@ -1,21 +1,22 @@
-//! The steps of a plan: what encode does, one after the other, with a message's values.
+//! The steps of a plan, which encode runs in order on a message's values.
 
 use crate::encode::NoteKind;
 
-/// One step. Steps come in the order of the wire; those that read nothing stand where they are due in Avro.
+/// One step. Steps are in wire order; those that read nothing are at their place in Avro's order.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Op {
-    /// What the wire has before the value.
+    /// The separator before the value.
     pub(crate) lead: Lead,
-    /// The field's name, by its position in the plan's names.
+    /// The field, as an index into the plan's names.
     pub(crate) field: u16,
-    /// How many items an array has, where the schema tells it.
+    /// The number of items of an array, if the schema gives it.
     pub(crate) count: Count,
     pub(crate) act: Act,
 }
 
 impl Op {
-    /// Whether a value of the wire starts with the step: all but the further strings of an array, and what reads nothing.
+    /// Whether a wire value starts with this step: false for further strings of an array and for steps that
+    /// read nothing.
     pub(crate) fn starts_value(&self) -> bool {
         self.act.is_read() && self.lead != Lead::Item
     }
@@ -27,15 +28,15 @@ pub(crate) enum Lead {
     Nothing,
     /// ` , `
     Field,
-    /// `, `, between the strings of an array of strings.
+    /// `, ` between the strings of an array of strings.
     Item,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Count {
-    /// No array.
+    /// Not an array.
     Scalar,
-    /// An array of so many items.
+    /// An array of this many items.
     Items(u32),
     /// An array of at least one item.
     Some,
@@ -43,31 +44,31 @@ pub(crate) enum Count {
 
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Act {
-    /// Reads nothing: the time that the encoder was called with.
+    /// Reads nothing: writes the time passed to the encoder.
     Clock(Stamp),
-    /// Reads nothing: the time that the message was sent, which an earlier step read.
+    /// Reads nothing: writes the send time, which an earlier step read.
     Sent(Stamp),
-    /// Reads nothing: bytes from the plan's pool.
+    /// Reads nothing: writes bytes from the plan's pool.
     Literal {
         start: u32,
         len: u32,
     },
     /// A time in seconds.
     Stamp(Stamp),
-    /// The time that the message was sent, in seconds; kept for [`Act::Sent`].
+    /// The send time in seconds; kept for [`Act::Sent`].
     SentStamp(Stamp),
     Double,
     Float,
     Int(Sign),
     Long(Sign),
     Boolean,
-    /// By the position among the plan's enumerations.
+    /// An index into the plan's enumerations.
     Enum(u16),
     /// A quoted value as an Avro string.
     Text,
     /// A quoted value as Avro bytes.
     Bytes,
-    /// A quoted value as an array of Avro bytes, one item a byte.
+    /// A quoted value as an array of Avro bytes, one item per byte.
     Chars,
     SkipNumber,
     SkipInteger,
@@ -91,16 +92,16 @@ impl Act {
     }
 }
 
-/// How a `%d`-printed integer becomes the value that SAL had.
+/// How an integer printed with `%d` is mapped back to the value that SAL had.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Sign {
     /// As printed.
     Kept,
-    /// An unsigned integer of so many bits: a negative number is what C made of a large one.
+    /// An unsigned integer of this many bits: a negative number is a large value that C printed as signed.
     Restored(u32),
 }
 
-/// In which form and scale a time is written.
+/// The form and scale in which a time is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stamp {
     pub(crate) form: Form,
@@ -109,7 +110,7 @@ pub(crate) struct Stamp {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Form {
-    /// Milliseconds, cut off, as an Avro long.
+    /// Milliseconds, truncated, as an Avro long.
     Millis,
     /// Seconds as an Avro double.
     Seconds,
@@ -128,25 +129,25 @@ pub(crate) struct Enumeration {
     pub(crate) symbols: Vec<(Box<str>, i64)>,
 }
 
-/// One way that messages of a topic may be laid out.
+/// One possible layout of a topic's messages.
 #[derive(Debug)]
 pub(crate) struct Layout {
     pub(crate) ops: Box<[Op]>,
-    /// Steps in Avro's order, as ranges; none where the wire's order is Avro's.
+    /// The steps in Avro's order, as ranges; `None` if the wire order is Avro's.
     pub(crate) order: Option<Box<[(u32, u32)]>>,
-    /// How many of the steps read a quoted value.
+    /// The number of steps that read a quoted value.
     pub(crate) texts: u32,
-    /// How many values there are on the wire.
+    /// The number of values on the wire.
     pub(crate) values: u32,
-    /// What every message of this layout has skipped or left out.
+    /// What every message of this layout skips or omits.
     pub(crate) notes: Box<[NoteKind]>,
-    /// Set where the layout fits only by guessing: neighbouring bytes fields, and for how many there are values.
+    /// Set if the layout fits only by guessing: the neighbouring bytes fields and the number of values for
+    /// them.
     pub(crate) unclear: Option<Unclear>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Unclear {
-    /// The first of those fields.
     pub(crate) field: u16,
     pub(crate) fields: u32,
     pub(crate) found: u32,

@@ -1,5 +1,5 @@
-//! The private fields of both dialects: those of the six values that every message starts with, and those that no
-//! message has a value for. Part of the second step of compiling a plan.
+//! The private fields of both dialects: those for the six values at the start of every message, and those
+//! that no message has a value for. Part of the second step of compiling a plan.
 
 use super::error::PlanError;
 use super::fields::{Made, Sorter, Wire};
@@ -10,10 +10,10 @@ use crate::encode::NoteKind;
 use crate::name::Dialect;
 use crate::time::TimeScale;
 
-/// A name in each dialect, and how a value without a field is skipped.
+/// The field's name in each dialect, and how to skip the value if there is no such field.
 pub(super) type Preamble = (&'static str, &'static str, Act, NoteKind);
 
-/// The six values that every message starts with.
+/// The six values at the start of every message.
 pub(super) const PREAMBLE: [Preamble; 6] = [
     (
         "sal_revcode",

@@ -1,6 +1,6 @@
-//! A registry schema's JSON as a checked SAL record: first step of compiling a plan.
-//! What is read is Avro's own JSON and the attributes of the project's converter and of the 2019 one:
-//! `sal_index`, `sal_count`, `sal_values`, and with wire extras `sal_indexed` and `sal_idl_type`.
+//! Parses a registry schema's JSON into a checked SAL record. First step of compiling a plan. It reads Avro's
+//! own JSON and the attributes of this project's converter and of the one of 2019: `sal_index`, `sal_count`,
+//! `sal_values`, and with wire extras `sal_indexed` and `sal_idl_type`.
 
 use std::collections::HashMap;
 
@@ -15,16 +15,16 @@ pub(super) struct Record {
     pub(super) name: String,
     pub(super) dialect: Dialect,
     pub(super) kind: Kind,
-    /// The component, where the schema tells it.
+    /// The component, if the schema says so.
     pub(super) component: String,
-    /// Whether messages carry the component's index, where the schema tells it.
+    /// Whether messages carry the component's index, if the schema says so.
     pub(super) indexed: Option<bool>,
-    /// Whether items can be told from other fields: they have a `sal_index` or a `sal_idl_type`.
+    /// Whether items can be distinguished from other fields: they have a `sal_index` or a `sal_idl_type`.
     pub(super) marks_items: bool,
     pub(super) fields: Vec<Field>,
 }
 
-/// One field, in the order of the record.
+/// One field, in record order.
 #[derive(Debug)]
 pub(super) struct Field {
     pub(super) name: String,
@@ -34,12 +34,12 @@ pub(super) struct Field {
     pub(super) sal_type: Option<String>,
 }
 
-/// A field's type: a scalar, or an array of scalars, either of them in a union with null or not.
+/// The type of a field: a scalar or an array of scalars, optionally in a union with null.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Avro {
-    /// The position of null and of the value in a union.
+    /// The positions of null and of the value in a union.
     pub(super) union: Option<Union>,
-    /// For an array: how many items there are, where the schema tells it.
+    /// For an array: the number of items, if the schema gives it.
     pub(super) array: Option<Option<u32>>,
     pub(super) scalar: Scalar,
 }
@@ -88,7 +88,7 @@ impl Avro {
 }
 
 impl Record {
-    /// Reads the JSON of a schema.
+    /// Parses a schema's JSON.
     pub(super) fn read(schema_json: &str) -> Result<Self, PlanError> {
         let json: Value =
             serde_json::from_str(schema_json).map_err(|error| PlanError::Json(error.to_string()))?;
@@ -110,7 +110,7 @@ impl Record {
             .map(|(position, field)| reader.field(position, field))
             .collect::<Result<Vec<_>, _>>()?;
         let dialect = dialect(name, &fields)?;
-        // A full name carries its namespace in itself.
+        // A full name already contains its namespace.
         let short = name.rsplit('.').next().unwrap_or(name);
         let (component, sal_name) = match dialect {
             Dialect::Efd => {
@@ -143,7 +143,7 @@ impl Record {
     }
 }
 
-/// The kind that a SAL name tells.
+/// The kind that a SAL name implies.
 fn kind(sal_name: &str) -> Kind {
     if sal_name.starts_with("logevent_") {
         Kind::Event
@@ -154,7 +154,7 @@ fn kind(sal_name: &str) -> Kind {
     }
 }
 
-/// The dialect by the first fields; a camera's own files have the private fields at their end.
+/// The dialect, determined by the first fields; the cameras' own files have the private fields at the end.
 fn dialect(record: &str, fields: &[Field]) -> Result<Dialect, PlanError> {
     if fields
         .first()
@@ -176,7 +176,7 @@ fn dialect(record: &str, fields: &[Field]) -> Result<Dialect, PlanError> {
 
 struct Reader<'r> {
     record: &'r str,
-    /// Enums that later fields may name.
+    /// Enums that later fields can refer to by name.
     named: HashMap<String, Scalar>,
 }
 
@@ -194,7 +194,7 @@ impl Reader<'_> {
         let default = object.get("default").cloned();
         let mut avro = self.avro(name, avro_type)?;
         if let Some(count @ None) = &mut avro.array {
-            // Dialect ts_xml gives the number of items by the default only.
+            // In dialect ts_xml only the default gives the number of items.
             *count = default
                 .as_ref()
                 .and_then(Value::as_array)
@@ -287,7 +287,7 @@ impl Reader<'_> {
         })
     }
 
-    /// Symbols and their values on the wire: `sal_values`, or 1, 2, 3, …
+    /// Symbols and their wire values: `sal_values`, or 1, 2, 3, …
     fn enumeration(&mut self, field: &str, json: &Value) -> Result<Scalar, PlanError> {
         let object = json.as_object().ok_or_else(|| self.refused(field, json))?;
         let symbols = object
@@ -322,7 +322,7 @@ impl Reader<'_> {
             Some(name) => name.to_owned(),
             None => json.to_string(),
         };
-        // The registry's text, on its way to logs and headers.
+        // Text from the registry that goes to logs and headers.
         let printable = |c: char| {
             if c.is_control() {
                 char::REPLACEMENT_CHARACTER
@@ -339,8 +339,8 @@ impl Reader<'_> {
     }
 }
 
-/// A name as Avro has it, widened by what schemas in the field use (letters of other alphabets, `-`). Names stand in
-/// errors and so in logs and headers.
+/// An Avro name, plus what real schemas use (letters of other alphabets, `-`). Names appear in errors, and so
+/// in logs and headers.
 fn is_plain(name: &str) -> bool {
     !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
 }

@@ -1,17 +1,16 @@
-//! The steps for single fields: what reads a field's value and writes it, and what writes a field that has none.
-//! Part of the second step of compiling a plan; collects the plan's enumerations and literals on the way.
+//! The steps for single fields: those that read and write a value, and those that write a field without a
+//! value. Part of the second step of compiling a plan; also collects the plan's enumerations and literals.
 
 use super::error::PlanError;
-use super::fields::MOST;
+use super::fields::MAX_NUMBERED;
 use super::literal;
 use super::op::{Act, Count, Enumeration, Lead, Op, Sign};
 use super::schema::{Field, Scalar};
 use crate::encode::avro;
 
-/// Steps for one field: a union's branch, the value, or its replacement.
+/// Steps for one field: a union's branch, the value or its replacement.
 pub(super) type Steps = Vec<Op>;
 
-/// Makes steps.
 pub(super) struct Maker<'r> {
     pub(super) record: &'r str,
     pub(super) enumerations: Vec<Enumeration>,
@@ -19,7 +18,7 @@ pub(super) struct Maker<'r> {
 }
 
 impl Maker<'_> {
-    /// The steps that write a field which has no value on the wire.
+    /// The steps that write a field without a value on the wire.
     pub(super) fn absent(&mut self, position: usize, field: &Field) -> Result<Steps, PlanError> {
         let bytes = literal::absent(field).ok_or_else(|| PlanError::NoDefault {
             record: self.record.to_owned(),
@@ -59,12 +58,12 @@ impl Maker<'_> {
         };
         match (act, count) {
             (Act::Text, Count::Items(items)) => {
-                if items as usize > MOST {
+                if items as usize > MAX_NUMBERED {
                     let record = self.record.to_owned();
                     return Err(PlanError::TooLarge {
                         record,
                         what: "strings in an array",
-                        most: MOST,
+                        max: MAX_NUMBERED,
                     });
                 }
                 number.clear();
@@ -89,7 +88,7 @@ impl Maker<'_> {
                     found,
                 });
             }
-            // A char array is one quoted value, however many items it has.
+            // A char array is one quoted value, regardless of the number of items.
             (Act::Bytes, Count::Items(_) | Count::Some) => {
                 steps.push(Op {
                     act: Act::Chars,
@@ -104,7 +103,7 @@ impl Maker<'_> {
     fn act(&mut self, field: &Field) -> Act {
         let sign = match field.sal_type.as_deref() {
             Some("unsigned short") => Sign::Restored(16),
-            // CORBA's unsigned long has 32 bits, and is printed with %d.
+            // CORBA's unsigned long has 32 bits and is printed with %d.
             Some("unsigned int" | "unsigned long") => Sign::Restored(32),
             Some("unsigned long long") => Sign::Restored(64),
             _ => Sign::Kept,

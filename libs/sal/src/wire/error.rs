@@ -1,5 +1,5 @@
-//! What is wrong with a text message: what was expected, at which byte, at which field.
-//! Used by every stage of the transform; a retry never helps, such a message is a dead letter.
+//! Errors in text messages: what was expected, at which byte, in which field. A retry never helps; such a
+//! message is a dead letter.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use nom::error::{ErrorKind, ParseError};
 
 use super::message::MAX_MESSAGE_BYTES;
 
-/// How much of the input an error shows, in bytes.
+/// How many bytes of the input an error shows.
 const SHOWN_BYTES: usize = 20;
 
-/// What was expected and not found, or found and not to be carried.
+/// What was expected and not found, or found but cannot be carried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
     /// More bytes than SAL ever sends.
@@ -20,62 +20,62 @@ pub enum Problem {
     #[error("expected a header `[<component>_<kind> ]<topic>:(`")]
     Header,
     /// The word before the topic names another component or kind.
-    #[error("expected the topic that the header's first word tells of")]
+    #[error("expected the topic that matches the header's first word")]
     HeaderMismatch,
-    /// No `%f` number.
+    /// Not a `%f` number.
     #[error("expected a number")]
     Number,
-    /// No `%d` integer.
+    /// Not a `%d` integer.
     #[error("expected an integer")]
     Integer,
-    /// No value of an enumeration.
+    /// Not a value of an enumeration.
     #[error("expected an integer or a symbol")]
     Symbol,
-    /// No string.
+    /// Not a string.
     #[error("expected a string in quotes")]
     OpeningQuote,
-    /// A string that never ends.
+    /// An unterminated string.
     #[error("expected a closing quote")]
     ClosingQuote,
-    /// No separator after a field.
+    /// The separator after a field is missing.
     #[error("expected ` , ` and the next field")]
     FieldSeparator,
-    /// No separator after an array's item.
+    /// The separator after an array's item is missing.
     #[error("expected `, ` and the array's next item")]
     ItemSeparator,
-    /// No `)` after the last value.
+    /// The `)` after the last value is missing.
     #[error("expected `)` after the last field")]
     RecordEnd,
-    /// Something after the last `)`.
+    /// Data after the last `)`.
     #[error("expected the end of the message after `)`")]
     MessageEnd,
-    /// A record with another number of values than any that the schema allows.
-    #[error("expected {} values", Counts(*least, *most))]
+    /// A number of values that the schema does not allow.
+    #[error("expected {} values", Counts(*min, *max))]
     ValueCount {
         /// The smallest number of values that the schema allows.
-        least: u32,
-        /// The greatest.
-        most: u32,
-        /// How many there are.
+        min: u32,
+        /// The largest number of values that the schema allows.
+        max: u32,
+        /// The number of values found.
         found: u32,
     },
-    /// An array with another number of items than the schema says.
+    /// A number of array items that differs from the schema's.
     #[error("expected {expected} items in the array")]
     ItemCount {
-        /// The schema's number.
+        /// The number in the schema.
         expected: u32,
-        /// How many there are.
+        /// The number found.
         found: u32,
     },
     /// A string that an Avro string cannot carry.
     #[error("expected UTF-8 in an Avro string")]
     Utf8,
-    /// An integer that its Avro type cannot carry; `None` when 64 bits cannot either.
+    /// An integer that its Avro type cannot carry.
     #[error("expected an integer that fits Avro {avro}")]
     IntegerRange {
         /// `int` or `long`.
         avro: &'static str,
-        /// The value, after the sign of an unsigned integer was restored.
+        /// The value, with the sign of unsigned integers restored; `None` if 64 bits cannot hold it.
         value: Option<i64>,
     },
     /// A finite number that its Avro type cannot carry.
@@ -87,30 +87,30 @@ pub enum Problem {
     /// A boolean other than 0 and 1.
     #[error("expected 0 or 1")]
     Boolean,
-    /// An enumeration's value that has no symbol.
+    /// A value of an enumeration without a symbol.
     #[error("expected a value of the enumeration's {symbols} symbols")]
     Enumeration {
-        /// How many symbols there are.
+        /// The number of symbols.
         symbols: u32,
     },
-    /// A time that milliseconds since 1970 cannot tell.
+    /// A time that milliseconds since 1970 cannot express.
     #[error("expected a time")]
     Time,
-    /// Quoted values that can belong to one or another of neighbouring `bytes` fields.
+    /// Quoted values that could belong to several neighbouring `bytes` fields.
     #[error(
         "expected values for all or for none of {fields} neighbouring bytes fields (char is sent, byte and octet are \
          not, and this schema does not say which is which: register it with --wire-extras)"
     )]
     UnclearBytes {
-        /// How many such fields there are.
+        /// The number of such fields.
         fields: u32,
-        /// How many values there are.
+        /// The number of values.
         found: u32,
     },
 }
 
 impl Problem {
-    /// Where the problem shows: `parse` when the bytes are no SAL text of the topic, `encode` when they are, but
+    /// Where the problem shows: `parse` if the bytes are not SAL text of the topic, `encode` if they are, but
     /// Avro cannot carry a value.
     pub fn step(&self) -> &'static str {
         use Problem::*;
@@ -126,7 +126,7 @@ impl Problem {
         }
     }
 
-    /// The problem as a metric's label.
+    /// The problem as a metric label.
     pub fn reason(&self) -> &'static str {
         use Problem::*;
         match self {
@@ -149,7 +149,7 @@ impl Problem {
         }
     }
 
-    /// What was found, where the number says more than the bytes.
+    /// What was found, if a number says more than the bytes.
     fn found(&self) -> Option<String> {
         match self {
             Problem::ValueCount { found, .. } | Problem::ItemCount { found, .. } => Some(found.to_string()),
@@ -167,13 +167,13 @@ struct Counts(u32, u32);
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Counts(least, most) if least == most => write!(f, "{least}"),
-            Counts(least, most) => write!(f, "{least} to {most}"),
+            Counts(min, max) if min == max => write!(f, "{min}"),
+            Counts(min, max) => write!(f, "{min} to {max}"),
         }
     }
 }
 
-/// A message that is refused, with the place and at most 20 bytes of the input.
+/// A refused message: the problem, its place and at most 20 bytes of the input.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WireError {
     problem: Problem,
@@ -183,7 +183,7 @@ pub struct WireError {
 }
 
 impl WireError {
-    /// An error at `byte` of `input` (the whole message), at a field if one is reached.
+    /// An error at `byte` of `input` (the whole message), in `field` if one has been reached.
     pub(crate) fn new(problem: Problem, input: &[u8], byte: usize, field: Option<&str>) -> Self {
         let near = input.get(byte..).unwrap_or_default();
         let near = near.get(..SHOWN_BYTES).unwrap_or(near);
@@ -195,27 +195,27 @@ impl WireError {
         }
     }
 
-    /// What is wrong.
+    /// The problem.
     pub fn problem(&self) -> Problem {
         self.problem
     }
 
-    /// `parse` or `encode`, see [`Problem::step`].
+    /// The step, `parse` or `encode`; see [`Problem::step`].
     pub fn step(&self) -> &'static str {
         self.problem.step()
     }
 
-    /// A few words in snake_case, as a metric's label.
+    /// The reason in snake_case, as a metric label.
     pub fn reason(&self) -> &'static str {
         self.problem.reason()
     }
 
-    /// The offset in the message, from 0.
+    /// The offset in the message, counted from 0.
     pub fn byte(&self) -> usize {
         self.byte
     }
 
-    /// The field that was being read; none in the header.
+    /// The field that was being read; `None` in the header.
     pub fn field(&self) -> Option<&str> {
         self.field.as_deref()
     }
@@ -247,8 +247,8 @@ impl fmt::Display for WireError {
 
 impl std::error::Error for WireError {}
 
-/// A problem and the input from its place on: what the parsers of the grammar fail with. Small and free of
-/// allocations, as trying a string's ends makes many.
+/// A problem and the input from there on: the error type of the grammar's parsers. Small and without
+/// allocations, because trying the possible ends of a string produces many of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Fault<'a> {
     pub(crate) problem: Problem,

@@ -1,12 +1,12 @@
-//! The grammar of SAL's values, as nom parsers: one per kind of scalar and one per separator.
-//! Second step of the transform: encode's record reader drives them in the order that the topic's plan gives.
+//! The grammar of SAL's values as nom parsers: one per kind of scalar and one per separator. encode's record
+//! reader calls them in the order of the topic's plan.
 
 use nom::{IResult, Parser};
 
 use super::error::{Fault, Problem};
 use super::number::{self, Real};
 
-/// What each parser gives: the rest of the input and a value, or a fault at its place.
+/// The result of a parser: the rest of the input and a value, or a fault and its place.
 pub(crate) type Parsed<'a, T> = IResult<&'a [u8], T, Fault<'a>>;
 
 /// A recoverable failure at `rest`.
@@ -15,7 +15,7 @@ pub(crate) fn fail<T>(problem: Problem, rest: &[u8]) -> Parsed<'_, T> {
     Err(nom::Err::Error(Fault { problem, rest }))
 }
 
-/// Exactly `text`, or `problem`. As nom's `tag`, but comparing whole words of memory.
+/// Exactly `text`, or `problem`. Like nom's `tag`, but compares whole words of memory.
 #[inline(always)]
 fn exactly<'a, const N: usize>(
     text: &'static [u8; N],
@@ -39,13 +39,13 @@ pub(crate) fn item_separator(input: &[u8]) -> Parsed<'_, ()> {
     exactly(b", ", Problem::ItemSeparator).parse(input)
 }
 
-/// `'` at a string's start. Where a string ends, only the rest of the record tells: see encode's record reader.
+/// `'` at the start of a string. Its end depends on the rest of the record: see encode's record reader.
 #[inline]
 pub(crate) fn opening_quote(input: &[u8]) -> Parsed<'_, ()> {
     exactly(b"'", Problem::OpeningQuote).parse(input)
 }
 
-/// `)` and then nothing.
+/// `)`, followed by nothing.
 pub(crate) fn record_end(input: &[u8]) -> Parsed<'_, ()> {
     let (rest, ()) = exactly(b")", Problem::RecordEnd).parse(input)?;
     if rest.is_empty() {
@@ -67,29 +67,30 @@ pub(crate) fn float(input: &[u8]) -> Parsed<'_, f32> {
     leaf(input, number::real(input), Problem::Number)
 }
 
-/// The first items of an array of `%f` numbers, up to one that is the last or not of the usual shape: at most `most`,
-/// handed to `write`. How many there are, and the text after the last one's separator; what is wrong, [`double`] says.
+/// The first items of an array of `%f` numbers, at most `max_items`, handed to `write`; stops before the last item
+/// and before any item of an unusual shape. Returns their number and the text after the last separator.
+/// [`double`] reports what is wrong with the rest.
 #[inline(always)]
-pub(crate) fn usual_items<R: Real>(input: &[u8], most: u32, write: impl FnMut(R)) -> (u32, &[u8]) {
-    number::reals(input, most, write)
+pub(crate) fn usual_items<R: Real>(input: &[u8], max_items: u32, write: impl FnMut(R)) -> (u32, &[u8]) {
+    number::reals(input, max_items, write)
 }
 
-/// A `%d` or `%ld` integer; no value when 64 bits cannot hold it.
+/// A `%d` or `%ld` integer; `None` if 64 bits cannot hold it.
 #[inline]
 pub(crate) fn integer(input: &[u8]) -> Parsed<'_, Option<i64>> {
     leaf(input, number::integer(input), Problem::Integer)
 }
 
-/// An enumeration's value: an integer, or a symbol, bare or in quotes.
+/// An enumeration's value: an integer, or a symbol with or without quotes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Symbol<'a> {
-    /// By value; none when 64 bits cannot hold it.
+    /// By value; `None` if 64 bits cannot hold it.
     Value(Option<i64>),
     /// By name.
     Name(&'a [u8]),
 }
 
-/// See [`Symbol`].
+/// Parses a [`Symbol`].
 pub(crate) fn symbol(input: &[u8]) -> Parsed<'_, Symbol<'_>> {
     if let Some((value, len)) = number::integer(input) {
         return leaf(input, Some((Symbol::Value(value), len)), Problem::Symbol);

@@ -1,5 +1,5 @@
-//! The header of a text message: which topic it belongs to, read before any schema is known.
-//! First step of the transform; [`Message`] then goes to encode together with the topic's plan.
+//! The header of a text message: the topic that it belongs to, read before any schema is known. [`Message`]
+//! then goes to encode together with the topic's plan.
 
 use nom::bytes::complete::{tag, take_while1};
 use nom::combinator::{map_opt, opt};
@@ -9,10 +9,10 @@ use nom::{Finish, IResult, Parser};
 use super::error::{Fault, Problem, WireError};
 use crate::name::MAX_TOPIC_BYTES;
 
-/// The most bytes that a message has; SAL's own buffer for one.
+/// The largest number of bytes in a message: the size of SAL's own buffer.
 pub const MAX_MESSAGE_BYTES: usize = 100_000;
 
-/// A message whose header is read, and whose values are not yet.
+/// A message with a parsed header and unparsed values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Message<'a> {
     input: &'a [u8],
@@ -21,7 +21,8 @@ pub struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// Reads `[S_kind ]topic:( `, both forms that SAL had. Nothing is copied. The error's stage is `parse`.
+    /// Reads `[S_kind ]topic:( ` in both forms that SAL has used. Nothing is copied. The error's stage is
+    /// `parse`.
     pub fn parse(input: &'a [u8]) -> Result<Self, WireError> {
         if input.len() > MAX_MESSAGE_BYTES {
             return Err(WireError::new(
@@ -41,7 +42,7 @@ impl<'a> Message<'a> {
         })
     }
 
-    /// The topic's name, e.g. `MTM1M3TS_logevent_detailedState`: a checked one, see [`crate::name::TopicName`].
+    /// The topic's name, e.g. `MTM1M3TS_logevent_detailedState`, checked like a [`crate::name::TopicName`].
     pub fn topic(&self) -> &'a str {
         self.topic
     }
@@ -75,7 +76,7 @@ fn name(input: &[u8]) -> IResult<&[u8], &[u8], Fault<'_>> {
     take_while1(|byte: u8| byte.is_ascii_alphanumeric() || byte == b'_').parse(input)
 }
 
-/// The rules of [`crate::name::TopicName`], which would have to own the name.
+/// The rules of [`crate::name::TopicName`], which cannot be used here because it owns its text.
 fn as_topic(name: &[u8]) -> Option<&str> {
     let underscore = name.iter().position(|byte| *byte == b'_')?;
     let holds = name.len() <= MAX_TOPIC_BYTES
@@ -84,7 +85,7 @@ fn as_topic(name: &[u8]) -> Option<&str> {
     holds.then(|| std::str::from_utf8(name).ok()).flatten()
 }
 
-/// Whether `word` is `S_telemetry`, `S_logevent` or `S_command` of the topic's component `S`.
+/// Whether `word` is `S_telemetry`, `S_logevent` or `S_command`, where `S` is the topic's component.
 fn tells_of(word: &[u8], topic: &[u8]) -> bool {
     let component = topic.split(|byte| *byte == b'_').next().unwrap_or_default();
     let kind = word
@@ -134,7 +135,7 @@ mod tests {
             ("1_a:( 1)", format!("{header}0, found \"1_a:( 1)\"")),
             (
                 "Hexapod_telemetry Test_scalars:( 1)",
-                "expected the topic that the header's first word tells of at byte 18, \
+                "expected the topic that matches the header's first word at byte 18, \
                  found \"Test_scalars:( 1)\""
                     .to_owned(),
             ),

@@ -1,6 +1,6 @@
-//! The text messages of SAL: their header, the grammar of their values, and what is wrong with a bad one.
-//! First in the transform: bytes come from Kafka, [`Message`] goes to encode, which reads the values with the
-//! parsers of `grammar` as the topic's plan says.
+//! The text messages of SAL: their header, the grammar of their values, and the errors in them. Bytes from
+//! Kafka become a [`Message`]; encode then reads its values with the parsers of `grammar`, in the order of
+//! the topic's plan.
 //!
 //! ```text
 //! message = [ S "_" kind " " ] topic ":( " value *( " , " value ) ")"

@@ -1,18 +1,18 @@
-//! Numbers as `%f` and `%d` print them, read eight digits at a time where their shape allows it.
-//! Leaf of the grammar: given the bytes from a number's start on, each function gives its value and its length.
+//! Numbers as printed by `%f` and `%d`, read eight digits at a time if their shape allows it. Given the bytes
+//! from the start of a number, each function returns the value and its length.
 //!
-//! Most numbers are `%f`: a few digits, a point, six digits. Such a number is an integer over 10⁶; as both fit a
-//! `double` exactly, one division gives the correctly rounded result (Clinger's fast path). All others go to
-//! `fast-float2`. Either way the result is, bit for bit, the nearest `double`, and for `float` the nearest `float`
-//! of the text, without rounding twice.
+//! Most numbers are `%f`: a few digits, a point, six digits. Such a number is an integer divided by 10⁶; as
+//! both fit a `double` exactly, one division gives the correctly rounded result (Clinger's fast path). All
+//! others go to `fast-float2`. Either way the result is bit for bit the nearest `double`, or for `float` the
+//! nearest `float` of the text, without double rounding.
 
 /// `float` or `double`.
 pub(crate) trait Real: Copy {
-    /// The nearest number of this kind to `exact`/10⁶, unless that takes more care. `exact` is an integer.
+    /// The nearest number of this kind to `exact`/10⁶, or `None` if the fast path cannot decide. `exact` is
+    /// an integer.
     fn of_millionths(exact: f64) -> Option<Self>;
-    /// With the sign of the text.
     fn signed(self, is_negative: bool) -> Self;
-    /// The nearest number of this kind. Finite text may give an infinity.
+    /// The nearest number of this kind. Finite text can give an infinity.
     fn of_text(text: &[u8]) -> Option<Self>;
 }
 
@@ -33,8 +33,9 @@ impl Real for f64 {
 }
 
 impl Real for f32 {
-    /// A product is quicker than a quotient, and at most two units of a `double`'s last place away from it (10⁻⁶ and the
-    /// product are rounded once each). Unless it is as near as that to the middle of two floats, that is no matter.
+    /// A product is faster than a quotient and within two units in the last place of a `double` (10⁻⁶ and the
+    /// product are rounded once each). That matters only if the result is that close to the midpoint of two
+    /// floats.
     #[inline(always)]
     fn of_millionths(exact: f64) -> Option<Self> {
         let value = exact * 1e-6;
@@ -53,11 +54,11 @@ impl Real for f32 {
     }
 }
 
-/// A number and how many bytes it took; none if there is no number. Finite text may give an infinity.
+/// A number and its length in bytes; `None` if there is no number. Finite text can give an infinity.
 #[inline(always)]
 pub(crate) fn real<R: Real>(text: &[u8]) -> Option<(R, usize)> {
     if let Some(fixed) = fixed(text)
-        && !goes_on(fixed.follows as u8)
+        && !continues(fixed.follows as u8)
         && let Some(value) = R::of_millionths(fixed.exact)
     {
         return Some((value.signed(fixed.is_negative), fixed.len));
@@ -65,12 +66,13 @@ pub(crate) fn real<R: Real>(text: &[u8]) -> Option<(R, usize)> {
     other::<R>(text)
 }
 
-/// The first numbers of an array, as long as they have the fixed shape and another one follows after `, `: at most
-/// `most`, handed to `write` one by one. How many there are, and the text behind the last one's separator.
+/// The first numbers of an array, at most `most`, handed to `write` one by one, as long as they have the
+/// fixed shape and `, ` and another number follow. Returns their number and the text after the last
+/// separator.
 #[inline(always)]
-pub(crate) fn reals<R: Real>(mut text: &[u8], most: u32, mut write: impl FnMut(R)) -> (u32, &[u8]) {
+pub(crate) fn reals<R: Real>(mut text: &[u8], max_items: u32, mut write: impl FnMut(R)) -> (u32, &[u8]) {
     let mut found = 0;
-    while found < most
+    while found < max_items
         && let Some(fixed) = fixed(text)
         && fixed.follows == u16::from_le_bytes(*b", ")
         && let Some(value) = R::of_millionths(fixed.exact)
@@ -83,11 +85,11 @@ pub(crate) fn reals<R: Real>(mut text: &[u8], most: u32, mut write: impl FnMut(R
     (found, text)
 }
 
-/// Times, and what is rare.
+/// Timestamps and rare shapes.
 #[inline(never)]
 fn other<R: Real>(text: &[u8]) -> Option<(R, usize)> {
     if let Some(fixed) = fixed_long(text)
-        && !goes_on(fixed.follows as u8)
+        && !continues(fixed.follows as u8)
         && let Some(value) = R::of_millionths(fixed.exact)
     {
         return Some((value.signed(fixed.is_negative), fixed.len));
@@ -99,23 +101,26 @@ fn other<R: Real>(text: &[u8]) -> Option<(R, usize)> {
 /// A number of the fixed shape: sign, digits, a point, six digits.
 struct Fixed {
     is_negative: bool,
-    /// The number without its sign, in millionths; exactly.
+    /// The absolute value in millionths, exactly.
     exact: f64,
     len: usize,
-    /// The two bytes behind it, the first one lower. A digit or an exponent among them makes it another number.
+    /// The two bytes after the number, little-endian. If one is a digit or an exponent, the shape is
+    /// different.
     follows: u16,
 }
 
-/// More than the longest number of the fixed shape and what follows it.
+/// Longer than the longest number of the fixed shape and what follows it.
 const WINDOW: usize = 24;
 
-/// The number at the text's start, if it has one to seven digits, a point, six digits, and the text is a bit longer.
+/// The number at the start of the text, if it has one to seven digits, a point and six digits, and the text
+/// is a bit longer.
 ///
-/// Where the point is most of the time, is asked with a branch: the processor foresees it, and begins with the next number
-/// before this one's length is known. The sign is as good as random, and not asked for.
+/// The position of the point is found with a branch: it is usually the same, so the processor predicts it and
+/// starts on the next number before the length of this one is known. The sign is effectively random, so it is
+/// computed without a branch.
 #[inline(always)]
 fn fixed(text: &[u8]) -> Option<Fixed> {
-    // One look at the length for all that is read here.
+    // One length check for everything that is read here.
     let window = text.first_chunk::<WINDOW>()?;
     let sign = usize::from(window[0] == b'-');
     if window[sign + 2] == b'.' {
@@ -133,11 +138,11 @@ fn fixed(text: &[u8]) -> Option<Fixed> {
     }
 }
 
-/// The same with so many bytes before the point, which is there.
+/// The same with this many bytes before a point that is known to be there.
 #[inline(always)]
 fn fixed_with(whole_len: usize, window: &[u8; WINDOW], sign: usize) -> Option<Fixed> {
     const ZEROS: u64 = 0x3030_3030_3030_3030;
-    // The digits moved up to the highest byte, behind zeros.
+    // The digits, moved up to the highest byte and preceded by zeros.
     let whole = eight_bytes(window, sign) << (64 - 8 * whole_len) | ZEROS >> (8 * whole_len);
     let tail = eight_bytes(window, sign + whole_len + 1);
     let millionths = if whole_len <= 2 {
@@ -187,24 +192,25 @@ fn fixed_long(text: &[u8]) -> Option<Fixed> {
     })
 }
 
-/// Integers below this are exact as `double`, and made so by [`as_double`].
+/// Integers below this are exact as `double`; [`as_double`] converts them.
 const EXACT: u64 = 1 << 52;
 
-/// An integer below [`EXACT`]. Put into the mantissa of 2⁵², that is taken away again: the processor's own conversion would
-/// wait for what its register held before, which in a loop is the last number.
+/// Converts an integer below [`EXACT`] by placing it into the mantissa of 2⁵² and subtracting 2⁵². The
+/// processor's own conversion instruction depends on the previous contents of its register, which in a loop
+/// is the previous number.
 #[inline(always)]
 fn as_double(integer: u64) -> f64 {
     const MANTISSA: f64 = EXACT as f64;
     f64::from_bits(MANTISSA.to_bits() | integer) - MANTISSA
 }
 
-/// Behind the digits of a number, a digit or an exponent.
+/// Whether the byte after the digits is a digit or an exponent.
 #[inline(always)]
-fn goes_on(byte: u8) -> bool {
+fn continues(byte: u8) -> bool {
     byte.is_ascii_digit() || byte | 0x20 == b'e'
 }
 
-/// The first byte of memory is the lowest.
+/// Little-endian.
 #[inline(always)]
 fn eight_bytes<const N: usize>(window: &[u8; N], at: usize) -> u64 {
     match window.get(at..).and_then(|rest| rest.first_chunk()) {
@@ -213,15 +219,15 @@ fn eight_bytes<const N: usize>(window: &[u8; N], at: usize) -> u64 {
     }
 }
 
-/// The high bit of each byte that is no digit, right up to the lowest of them.
+/// The high bit of each byte that is not a digit; reliable up to the lowest of them.
 #[inline(always)]
 fn beyond_digits(bytes: u64) -> u64 {
     let values = bytes ^ 0x3030_3030_3030_3030;
-    // A byte up to 9 stays below 0x80. A carry of a larger one goes to higher bytes only.
+    // A byte up to 9 stays below 0x80. The carry of a larger byte only affects higher bytes.
     (values.wrapping_add(0x7676_7676_7676_7676) | values) & 0x8080_8080_8080_8080
 }
 
-/// How many of eight bytes are digits, from the lowest on, before the first that is not.
+/// The number of digits among eight bytes, from the lowest byte up to the first that is not a digit.
 #[inline(always)]
 fn leading_digits(bytes: u64) -> usize {
     (beyond_digits(bytes).trailing_zeros() / 8) as usize
@@ -232,8 +238,8 @@ fn are_six_digits(bytes: u64) -> bool {
     beyond_digits(bytes) & 0xffff_ffff_ffff == 0
 }
 
-/// The value of eight ASCII digits, the first in the lowest byte: neighbours are added in pairs, three times. A byte of
-/// zero is a digit of zero.
+/// The value of eight ASCII digits, the first in the lowest byte: neighbours are combined in pairs, three
+/// times. A zero byte counts as the digit 0.
 #[inline(always)]
 fn eight_digits(bytes: u64) -> u64 {
     let ones = bytes & 0x0f0f_0f0f_0f0f_0f0f;
@@ -276,7 +282,8 @@ fn digits(text: &[u8]) -> usize {
     text.iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
-/// An integer and how many bytes it took; no value when 64 bits cannot hold it, nothing if there is no integer.
+/// An integer and its length in bytes; the value is `None` if 64 bits cannot hold it, the result is `None` if
+/// there is no integer.
 #[inline(always)]
 pub(crate) fn integer(text: &[u8]) -> Option<(Option<i64>, usize)> {
     if let Some(window) = text.first_chunk::<9>() {
@@ -300,7 +307,7 @@ fn integer_of_any_length(text: &[u8]) -> Option<(Option<i64>, usize)> {
     if len == 0 {
         return None;
     }
-    // Counted down from zero, so that the least integer fits too.
+    // Counts down from zero, so that `i64::MIN` fits too.
     let below_zero = unsigned.iter().take(len).try_fold(0i64, |value, byte| {
         value.checked_mul(10)?.checked_sub(i64::from(byte - b'0'))
     });
@@ -346,7 +353,7 @@ mod tests {
             "0.0000005",
             "16777217.000000",
             "16777216.999999",
-            // Between two floats: rounding through double would go to the even neighbour.
+            // Between two floats: rounding by way of a double would pick the even neighbour.
             "0.000000000000000000000000000000000000000000000701",
             "8388608.500000",
             "8388609.500000",
@@ -370,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_refused() {
+    fn text_that_is_not_a_number_is_refused() {
         for text in [
             "", "-", ".", ".5", "+1", "x", "NaN", "Inf", "1.", "1.x", "1e", "1e+", "--1", "'1'", " 1",
         ] {
@@ -380,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn integers_reach_from_the_least_to_the_greatest() {
+    fn integers_cover_the_whole_range_of_64_bits() {
         assert_eq!(integer(b"-9223372036854775808)"), Some((Some(i64::MIN), 20)));
         assert_eq!(integer(b"9223372036854775807"), Some((Some(i64::MAX), 19)));
         assert_eq!(integer(b"9223372036854775808"), Some((None, 19)));
@@ -418,8 +425,8 @@ mod tests {
         }
 
         #[test]
-        fn numbers_next_to_a_half_of_two_floats_are_rounded_once(bits in 0u32..0x7f00_0000, more in 0usize..3) {
-            // The exact middle of two neighbouring floats, and a little more.
+        fn numbers_near_the_midpoint_of_two_floats_are_rounded_once(bits in 0u32..0x7f00_0000, more in 0usize..3) {
+            // The exact midpoint of two neighbouring floats, and a little more.
             let low = f64::from(f32::from_bits(bits));
             let high = f64::from(f32::from_bits(bits + 1));
             let mut text = format!("{:.160}", (low + high) / 2.0);
@@ -428,17 +435,17 @@ mod tests {
         }
 
         #[test]
-        fn numbers_of_the_fixed_shape_next_to_a_half_of_two_floats_are_rounded_once(
+        fn numbers_of_the_fixed_shape_near_the_midpoint_of_two_floats_are_rounded_once(
             mantissa in 1u64 << 23..1 << 24, bits in 1u32..=6, more in 0u64..3, negative: bool
         ) {
-            // The middle of two floats, of which six digits after the point tell all, and a millionth beside it.
+            // The midpoint of two floats that six decimals express exactly, and one millionth away from it.
             let millionths = (((2 * mantissa + 1) * 1_000_000) >> bits) + more - 1;
             let sign = if negative { "-" } else { "" };
             same(&format!("{sign}{}.{:06}", millionths / 1_000_000, millionths % 1_000_000));
         }
 
         #[test]
-        fn an_array_is_read_as_its_numbers_are_one_by_one(
+        fn an_array_is_read_like_its_numbers_one_by_one(
             values in prop::collection::vec((-1e6f64..1e6, 0usize..30), 1..40), most in 0u32..40
         ) {
             // Most have the fixed shape; some do not.

@@ -1,5 +1,6 @@
-//! What the wire tests share: encoding a message and decoding it with apache-avro, an independent implementation.
-// Each test file uses its part.
+//! Shared by the wire tests: encodes a message and decodes it with apache-avro, an independent
+//! implementation.
+// Each test file uses only some of it.
 #![allow(dead_code, unreachable_pub, missing_docs)]
 
 use std::path::PathBuf;
@@ -10,11 +11,11 @@ use sal::plan::Plan;
 use sal::time::TimeScale;
 use sal::wire::{Message, WireError};
 
-/// The time that the encoder is called with: 2023-11-14T22:13:20.123456Z.
+/// The time passed to the encoder: 2023-11-14T22:13:20.123456Z.
 pub const NOW: i64 = 1_700_000_000_123_456;
 pub const ID: u32 = 0x0102_0304;
 
-/// A file or folder of `../shared/sal`, or nothing where that is absent; then the test says that it was skipped.
+/// A file or folder of `../shared/sal`. If it is absent, the test prints that it is skipped.
 pub fn shared(path: &str) -> Option<PathBuf> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("../../../shared/sal")
@@ -26,7 +27,7 @@ pub fn shared(path: &str) -> Option<PathBuf> {
     Some(path)
 }
 
-/// Encodes by a plan, checks the frame's header, and decodes with apache-avro.
+/// Encodes with a plan, checks the frame's header and decodes with apache-avro.
 pub fn record(schema: &str, plan: &Plan, text: &[u8]) -> Result<(Vec<(String, Value)>, Notes), WireError> {
     let message = Message::parse(text)?;
     let mut out = Vec::new();
@@ -40,7 +41,7 @@ pub fn record(schema: &str, plan: &Plan, text: &[u8]) -> Result<(Vec<(String, Va
     Ok((decoded(schema, &out), notes))
 }
 
-/// A Confluent frame as apache-avro reads it; every byte must be used.
+/// Decodes a Confluent frame with apache-avro; every byte must be used.
 pub fn decoded(schema: &str, frame: &[u8]) -> Vec<(String, Value)> {
     assert_eq!(frame[..5], [0, 1, 2, 3, 4]);
     let schema = apache_avro::Schema::parse_str(schema).unwrap();
@@ -61,7 +62,7 @@ pub fn encode(schema: &str, text: &[u8]) -> Result<(Vec<(String, Value)>, Notes)
     record(schema, &Plan::compile(schema, TimeScale::Utc).unwrap(), text)
 }
 
-/// The record, which must have come with exactly these notes.
+/// The record, which must come with exactly these notes.
 pub fn encoded(schema: &str, text: &[u8], notes: &[(&str, u32)]) -> Vec<(String, Value)> {
     match encode(schema, text) {
         Ok((record, found)) => {
@@ -72,12 +73,11 @@ pub fn encoded(schema: &str, text: &[u8], notes: &[(&str, u32)]) -> Vec<(String,
     }
 }
 
-/// The text of the error.
 pub fn refused(schema: &str, text: &[u8]) -> WireError {
     encode(schema, text).map(|(record, _)| record).unwrap_err()
 }
 
-/// A schema of dialect efd: the seven first fields, `fields` as JSON objects, and record attributes.
+/// A schema of dialect efd: the first seven fields, `fields` as JSON objects, and attributes of the record.
 pub fn efd(name: &str, attributes: &str, fields: &[String]) -> String {
     let time = r#"{"type":"long","logicalType":"timestamp-millis"}"#;
     let first = format!(
@@ -91,7 +91,7 @@ pub fn efd(name: &str, attributes: &str, fields: &[String]) -> String {
     )
 }
 
-/// A schema of dialect ts_xml: private fields, `fields` as JSON objects, and record attributes.
+/// A schema of dialect ts_xml: private fields, `fields` as JSON objects, and attributes of the record.
 pub fn ts_xml(name: &str, attributes: &str, indexed: bool, fields: &[String]) -> String {
     let index = if indexed {
         r#"{"name":"salIndex","type":"int","default":0},"#
@@ -120,7 +120,7 @@ pub fn plain(index: usize, name: &str, avro: &str) -> String {
     format!(r#"{{"name":"{name}","type":{avro},"sal_index":{index}}}"#)
 }
 
-/// The first seven fields as every made-up message has them.
+/// The first seven fields of every synthetic message.
 pub fn first() -> Vec<(String, Value)> {
     named([
         ("kafka_timestamp", Value::TimestampMillis(1_700_000_000_123)),
@@ -148,12 +148,12 @@ pub fn named<const N: usize>(fields: [(&str, Value); N]) -> Vec<(String, Value)>
         .collect()
 }
 
-/// [`first`] and these.
+/// [`first`] followed by these.
 pub fn expected<const N: usize>(fields: [(&str, Value); N]) -> Vec<(String, Value)> {
     first().into_iter().chain(named(fields)).collect()
 }
 
-/// NaN is equal to NaN here, and 0 is not equal to -0.
+/// Here NaN equals NaN, and 0 differs from -0.
 pub fn assert_same(found: &[(String, Value)], expected: &[(String, Value)]) {
     assert_eq!(found.len(), expected.len());
     for (found, expected) in found.iter().zip(expected) {

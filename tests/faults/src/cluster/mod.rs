@@ -1,4 +1,4 @@
-//! The brokers as a cluster: who leads what, whether every copy is in step, how far groups have read.
+//! The brokers as a cluster: leaders, replicas in sync, and committed offsets of groups.
 
 mod topics;
 
@@ -16,22 +16,22 @@ use tokio::task::block_in_place;
 use crate::failure::{Failure, Outcome, until};
 use crate::instance::Instance;
 
-/// Copies of everything, where there are that many brokers.
+/// The replication factor, if there are that many brokers.
 const COPIES: usize = 3;
 
-/// How long one question may take.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// The timeout for one request.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The harness's view of the cluster, past every proxy.
+/// The harness's own connection to the cluster, bypassing all proxies.
 pub(crate) struct Cluster {
     broker: String,
     client: BaseConsumer,
     admin: AdminClient<DefaultClientContext>,
-    /// How many brokers there are.
+    /// The number of brokers.
     brokers: usize,
 }
 
-/// Kafka's own note of a quorum's state, in a controller's folder.
+/// Kafka's own record of the quorum's state, in a controller's data folder.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct QuorumState {
@@ -71,11 +71,11 @@ impl Cluster {
     }
 
     fn metadata(&self) -> Outcome<Metadata> {
-        let fetch = || self.client.fetch_metadata(None, PATIENCE);
+        let fetch = || self.client.fetch_metadata(None, TIMEOUT);
         block_in_place(fetch).map_err(Failure::kafka("read the cluster's metadata"))
     }
 
-    /// The service that leads a partition now.
+    /// The service that currently leads a partition.
     pub(crate) fn leader(&self, topic: &str, partition: i32) -> Outcome<String> {
         let metadata = self.metadata()?;
         let topic = metadata.topics().iter().find(|found| found.name() == topic);
@@ -89,7 +89,8 @@ impl Cluster {
         }
     }
 
-    /// The service that is the active controller. Clients are not told by KRaft, but each controller notes it on its disk.
+    /// The service that is the active controller. KRaft does not report it to clients, but each controller
+    /// records it on disk.
     pub(crate) fn controller(&self, instance: &Instance) -> Outcome<String> {
         let state = |node: usize| -> Option<QuorumState> {
             let folder = format!("{}/__cluster_metadata-0", self.service(node as i32));
@@ -109,9 +110,9 @@ impl Cluster {
         }
     }
 
-    /// Waits until every partition has a leader and all copies in step.
+    /// Waits until every partition has a leader and all replicas in sync.
     pub(crate) async fn wait_in_step(&self, seconds: u64) -> Outcome<()> {
-        until("every copy is in step", seconds, || async {
+        until("all replicas are in sync", seconds, || async {
             let metadata = self.metadata().map_err(|error| stage::chain(&error))?;
             let topics = metadata.topics().iter();
             let behind: Vec<String> = topics
@@ -125,20 +126,23 @@ impl Cluster {
             match behind.as_slice() {
                 [] if metadata.brokers().len() == self.brokers => Ok(()),
                 [] => Err(format!("{} brokers", metadata.brokers().len())),
-                [first, ..] => Err(format!("{} partitions behind, {first} is one", behind.len())),
+                [first, ..] => Err(format!(
+                    "{} partitions out of sync, such as {first}",
+                    behind.len()
+                )),
             }
         })
         .await
     }
 
-    /// How many partitions a topic has.
+    /// The number of a topic's partitions.
     pub(crate) fn partitions(&self, name: &str) -> Outcome<usize> {
         let metadata = self.metadata()?;
         let topic = metadata.topics().iter().find(|topic| topic.name() == name);
         Ok(topic.map_or(0, |topic| topic.partitions().len()))
     }
 
-    /// How far a group has committed in these topics.
+    /// A group's committed offsets in these topics.
     pub(crate) fn committed(&self, group: &str, topics: &[String]) -> Outcome<BTreeMap<(String, i32), i64>> {
         let metadata = self.metadata()?;
         let mut list = TopicPartitionList::new();
@@ -158,7 +162,7 @@ impl Cluster {
             .create()
             .map_err(Failure::kafka(doing()))?;
         let committed =
-            block_in_place(|| consumer.committed_offsets(list, PATIENCE)).map_err(Failure::kafka(doing()))?;
+            block_in_place(|| consumer.committed_offsets(list, TIMEOUT)).map_err(Failure::kafka(doing()))?;
         let positions = committed
             .elements()
             .into_iter()

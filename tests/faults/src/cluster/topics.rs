@@ -1,4 +1,4 @@
-//! What an operator does to topics: creates and deletes them, doubles their partitions, deletes what is in them.
+//! An operator's actions on topics: creating and deleting them, doubling their partitions, deleting records.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -9,11 +9,11 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 use tokio::task::block_in_place;
 
-use super::{Cluster, PATIENCE};
+use super::{Cluster, TIMEOUT};
 use crate::failure::{Failure, Outcome, until};
 
 impl Cluster {
-    /// Creates topics of two partitions, with a copy on each broker.
+    /// Creates topics with two partitions and a replica on each broker.
     pub(crate) async fn create(&self, names: &[String]) -> Outcome<()> {
         let topics: Vec<_> = names
             .iter()
@@ -30,7 +30,7 @@ impl Cluster {
                 Ok(_) => {}
                 Err((name, RDKafkaErrorCode::TopicAlreadyExists)) => {
                     return Err(Failure::Unexpected(format!(
-                        "topic {name} exists: each run needs services of its own, without an earlier one's data"
+                        "topic {name} exists: each run needs its own services, without data of an earlier run"
                     )));
                 }
                 Err((_, code)) => return Err(Failure::kafka(doing())(KafkaError::AdminOp(code))),
@@ -39,7 +39,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// Doubles a topic's partitions; answers how many there are now.
+    /// Doubles a topic's partitions; returns their new number.
     pub(crate) async fn double(&self, name: &str) -> Outcome<usize> {
         let wanted = 2 * self.partitions(name)?.max(1);
         let partitions = [NewPartitions::new(name, wanted)];
@@ -55,7 +55,7 @@ impl Cluster {
         Ok(wanted)
     }
 
-    /// Deletes a topic; returns when nobody lists it any more.
+    /// Deletes a topic; returns once no broker lists it any more.
     pub(crate) async fn delete(&self, name: &str) -> Outcome<()> {
         let doing = || format!("delete {name}");
         let answers = self
@@ -76,11 +76,11 @@ impl Cluster {
         .await
     }
 
-    /// The offsets that each partition of a topic holds.
+    /// The range of offsets in each partition of a topic.
     pub(crate) fn held(&self, name: &str) -> Outcome<BTreeMap<i32, Range<i64>>> {
         let mut held = BTreeMap::new();
         for partition in 0..self.partitions(name)? as i32 {
-            let ask = || self.client.fetch_watermarks(name, partition, PATIENCE);
+            let ask = || self.client.fetch_watermarks(name, partition, TIMEOUT);
             let doing = format!("ask for the offsets of {name}[{partition}]");
             let (low, high) = block_in_place(ask).map_err(Failure::kafka(doing))?;
             held.insert(partition, low..high);

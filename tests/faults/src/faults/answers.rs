@@ -1,4 +1,4 @@
-//! What InfluxDB answers on its bad days.
+//! Error answers of InfluxDB.
 
 use super::{Injected, Injection, Kind};
 use crate::answers::{Judgement, Mood};
@@ -6,10 +6,10 @@ use crate::failure::Outcome;
 use crate::ledger::{Due, Stage};
 use crate::traffic::Special;
 
-/// Bad points a fault.
+/// The number of bad points per fault.
 const BAD: usize = 5;
 
-/// Each write is answered like this for a few seconds.
+/// Every write gets this answer for a few seconds.
 pub(super) async fn mood(world: &mut Injection, kind: Kind) -> Outcome<Injected> {
     let refuses = |status, retry_after, message| Mood::Refuses {
         status,
@@ -36,7 +36,7 @@ pub(super) async fn mood(world: &mut Injection, kind: Kind) -> Outcome<Injected>
     Ok(Injected::now(world, format!("{answered} requests")))
 }
 
-/// Some points are bad, for ever: they must become dead letters, and only they.
+/// Some points are bad permanently: they, and only they, must become dead letters.
 pub(super) async fn bad_points(world: &mut Injection, kind: Kind) -> Outcome<Injected> {
     let judgement = match kind {
         Kind::PartialWrite => Judgement::Partial,

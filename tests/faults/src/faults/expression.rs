@@ -1,5 +1,5 @@
-//! An expression of topics that matches dead-letter topics, too: a stage that read its own dead letters would make more of
-//! them for ever.
+//! A topic expression that also matches dead-letter topics: a stage that read its own dead letters would
+//! produce more of them without end.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::replica::Recipe;
 use crate::world::RECORDS;
 use stage::lock;
 
-/// The records, and everything that belongs to a group of this run.
+/// Matches the records, and everything that belongs to a group of this run.
 const TOO_WIDE: &str = "^(lsst\\.sal\\.|faults-)";
 
 pub(super) async fn too_wide(world: &mut Injection) -> Outcome<Injected> {
@@ -30,7 +30,7 @@ pub(super) async fn too_wide(world: &mut Injection) -> Outcome<Injected> {
     messages::unframed(world)?;
     let upto = lock(&world.ledger).len();
     world.settle(upto, Duration::from_secs(60)).await;
-    // Long enough for what became of the dead letters to be there.
+    // Long enough for dead letters of dead letters to appear.
     world.wait(2_000..3_000).await;
     for victim in &victims {
         world.terminate(victim).await?;

@@ -1,5 +1,5 @@
-//! Brokers that stand still for as long as a virtual machine that is moved, a full disk or a long collection makes them:
-//! their connections stay open, their sessions end, and what they believe when they go on is old.
+//! Brokers that freeze, as during a migration of their virtual machine, with a full disk or in a long garbage
+//! collection: their connections stay open, their sessions expire, and they resume with outdated beliefs.
 
 use std::ops::Range;
 
@@ -8,7 +8,8 @@ use crate::claims::Claim;
 use crate::failure::Outcome;
 use crate::signal::Signal;
 
-/// The times of the freezes that once made a stage lose its coordinator for ever, and the time between them.
+/// The durations of freezes that once made a stage lose its coordinator permanently, and the pauses between
+/// them.
 const PATTERN_MS: [u64; 4] = [19_000, 20_000, 21_000, 22_000];
 const BETWEEN_MS: u64 = 24_000;
 
@@ -52,7 +53,7 @@ pub(super) async fn long(world: &mut Injection) -> Outcome<Injected> {
     ))
 }
 
-/// Stops these brokers, and lets them go on; answers after how many seconds.
+/// Stops these brokers and resumes them; returns the number of seconds in between.
 async fn freeze(world: &mut Injection, brokers: &[Claim], milliseconds: Range<u64>) -> Outcome<u64> {
     let begin = std::time::Instant::now();
     for broker in brokers {

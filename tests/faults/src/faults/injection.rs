@@ -1,4 +1,4 @@
-//! What a fault works with: the world, which several may share, and chance of its own.
+//! What a fault works with: the world, which several faults can share, and its own random numbers.
 
 use std::ops::{Deref, Range};
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use crate::failure::Outcome;
 use crate::ledger::Stage;
 use crate::world::World;
 
-/// One fault's hold on the world.
+/// One fault's handle to the world.
 pub(crate) struct Injection {
     world: Arc<World>,
     pub(super) random: Xoshiro256PlusPlus,
-    /// Whether other faults are under way at the same time.
+    /// Whether other faults are in progress at the same time.
     pub(super) has_company: bool,
 }
 
@@ -28,7 +28,7 @@ impl Deref for Injection {
 }
 
 impl Injection {
-    /// The same seed makes the same choices and times.
+    /// The same seed gives the same choices and times.
     pub(crate) fn new(world: &Arc<World>, seed: u64) -> Self {
         Self {
             world: Arc::clone(world),
@@ -37,7 +37,7 @@ impl Injection {
         }
     }
 
-    /// For one of several faults at once.
+    /// For one of several concurrent faults.
     pub(super) fn part(&mut self) -> Self {
         let seed = self.random.random();
         Self {
@@ -46,18 +46,18 @@ impl Injection {
         }
     }
 
-    /// Waits a random time of this range of milliseconds.
+    /// Waits for a random time in this range of milliseconds.
     pub(super) async fn wait(&mut self, milliseconds: Range<u64>) {
         let time = self.random.random_range(milliseconds);
         tokio::time::sleep(Duration::from_millis(time)).await;
     }
 
-    /// One of several.
+    /// Picks one of several.
     pub(super) fn pick(&mut self, several: usize) -> usize {
         self.random.random_range(0..several.max(1))
     }
 
-    /// One stage or the other.
+    /// Picks a stage.
     pub(super) fn pick_stage(&mut self) -> Stage {
         match self.pick(2) {
             0 => Stage::Transform,
@@ -65,7 +65,7 @@ impl Injection {
         }
     }
 
-    /// Ends a random replica in order and starts it again: one that needs every schema anew.
+    /// Stops a random replica cleanly and restarts it: it has to fetch every schema again.
     pub(super) async fn renew_a_replica(&mut self) -> Outcome<String> {
         let stage = self.pick_stage();
         let victim = self.claim_replica(stage).await;

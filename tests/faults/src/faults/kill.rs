@@ -1,4 +1,4 @@
-//! kill -9: the process is gone at once, is dead for a moment, and is started again.
+//! kill -9: the process ends immediately, is down for a moment, and is restarted.
 
 use super::{Injected, Injection};
 use crate::claims::Claim;
@@ -15,8 +15,8 @@ pub(super) async fn replica(world: &mut Injection, stage: Stage) -> Outcome<Inje
     Ok(Injected::now(world, &victim.name))
 }
 
-/// The registry forgets everything. To the stages it is away until it has all of it again; one of them has to start
-/// meanwhile, as those that run know their schemas.
+/// The registry forgets everything. To the stages it is unavailable until it has everything again; one of
+/// them has to start meanwhile, because running ones know their schemas.
 pub(super) async fn registry(world: &mut Injection) -> Outcome<Injected> {
     world.registry_link.set(Link::Torn);
     world.instance.signal("registry", Signal::Kill)?;

@@ -1,4 +1,4 @@
-//! The kinds of faults: what each is called, how often it is dealt, and which go together.
+//! The kinds of faults: their names, how often they are scheduled, and which can be combined.
 
 use clap::ValueEnum;
 
@@ -6,7 +6,7 @@ use crate::config::Args;
 
 /// The kinds of faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum)]
-#[allow(missing_docs, reason = "name() says it")]
+#[allow(missing_docs, reason = "name() describes it")]
 pub(crate) enum Kind {
     KillTransform,
     KillSink,
@@ -81,7 +81,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// As the table has it.
+    /// The name in the table.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::KillTransform => "kill -9 of a saltransform",
@@ -157,7 +157,7 @@ impl Kind {
         }
     }
 
-    /// Whether it takes a few seconds at most: no session has to time out, no broker has to start.
+    /// Whether it takes a few seconds at most, that is, needs no session timeout and no start of a broker.
     pub(crate) fn is_quick(self) -> bool {
         matches!(
             self,
@@ -198,31 +198,31 @@ impl Kind {
         )
     }
 
-    /// How often it can be done in one run; partitions cannot be doubled for ever.
-    pub(crate) fn most(self) -> usize {
+    /// How often it can occur in one run; partitions cannot be doubled indefinitely.
+    pub(crate) fn max_per_run(self) -> usize {
         match self {
             Self::DoubleInput | Self::DoubleOutput => 8,
             _ => usize::MAX,
         }
     }
 
-    /// Whether this run deals it.
+    /// Whether this run schedules it.
     pub(crate) fn is_enabled(self, args: &Args) -> bool {
         !args.quick || self.is_quick()
     }
 
-    /// How many times a round of the deck has it, and the rounds from one to the next that have it.
+    /// (times, every): every `every`-th round of the schedule has it `times` times.
     pub(crate) fn weight(self) -> (usize, usize) {
         match self {
             Self::TwoAtOnce => (3, 1),
             Self::ThreeAtOnce => (2, 1),
-            // Minutes each.
+            // These take minutes.
             Self::FreezeRepeated | Self::FreezeLong => (1, 4),
             _ => (1, 1),
         }
     }
 
-    /// What it touches, where two faults at once could contradict each other.
+    /// What it affects, as far as two concurrent faults could contradict each other.
     fn area(self) -> Area {
         match self {
             Self::KillTransform
@@ -291,12 +291,12 @@ impl Kind {
         }
     }
 
-    /// Whether it can be one of several at once.
+    /// Whether it can be one of several concurrent faults.
     pub(crate) fn goes_with_any(self) -> bool {
         self.area() != Area::Alone
     }
 
-    /// Whether two faults can be under way at the same time and each still do what its name says.
+    /// Whether two faults can be in progress at the same time and each still do what its name says.
     pub(crate) fn goes_with(self, other: Self) -> bool {
         use Area::{AllBrokers, Alone, Broker, Messages, Replica, Topics};
         if self == other {
@@ -307,14 +307,14 @@ impl Kind {
             // The harness itself needs the brokers for it.
             (Topics, Broker | AllBrokers) | (Broker | AllBrokers, Topics) => false,
             (Broker, AllBrokers) | (AllBrokers, Broker) => false,
-            // Each takes a process of its own, or none.
+            // Each takes its own process, or none.
             (Replica, Replica) | (Broker, Broker) | (Messages, Messages) => true,
             (one, another) => one != another,
         }
     }
 }
 
-/// What a fault touches.
+/// What a fault affects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Area {
     Replica,
@@ -327,7 +327,7 @@ enum Area {
     Answers,
     Topics,
     Messages,
-    /// It takes the traffic's rest, or minutes, or is itself several.
+    /// It pauses the traffic, takes minutes, or itself consists of several.
     Alone,
 }
 
@@ -336,13 +336,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn most_kinds_go_with_many_others_and_none_with_itself() {
+    fn most_kinds_combine_with_many_others_and_none_with_itself() {
         for kind in Kind::value_variants() {
             let others = Kind::value_variants()
                 .iter()
                 .filter(|other| kind.goes_with(**other));
             let many = others.count();
-            assert!(many == 0 || many > 15, "{} goes with {many}", kind.name());
+            assert!(many == 0 || many > 15, "{} combines with {many}", kind.name());
             assert!(!kind.goes_with(*kind), "{}", kind.name());
             for other in Kind::value_variants() {
                 assert_eq!(kind.goes_with(*other), other.goes_with(*kind));
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn each_has_a_name_of_its_own() {
+    fn names_are_unique() {
         let names: std::collections::HashSet<_> =
             Kind::value_variants().iter().map(|kind| kind.name()).collect();
         assert_eq!(names.len(), Kind::value_variants().len());

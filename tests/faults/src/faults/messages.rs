@@ -1,4 +1,4 @@
-//! Messages that nobody should send, and somebody does. Each has one fate, which is known before.
+//! Malformed messages. Each has a single outcome, known in advance.
 
 use std::time::Duration;
 
@@ -10,21 +10,21 @@ use crate::ledger::{Due, Stage, Why};
 use crate::traffic::Special;
 use crate::world::WITH_STRING;
 
-/// Messages a fault.
+/// The number of messages per fault.
 const HOW_MANY: usize = 6;
 
 /// The longest message that SAL sends.
 const LONGEST: usize = 100_000;
 
-/// The longest value that a broker takes by default: `message.max.bytes` without the batch around it.
+/// The longest value that a broker accepts by default: `message.max.bytes` without the batch around it.
 const BROKERS_LONGEST: usize = 1_048_588 - 88;
 
-/// Why saltransform refuses text of any length that is none.
+/// The reasons for which saltransform refuses text of any length that is not a SAL message.
 const NO_TEXT: &[Why] = &[("parse", "bad_header"), ("parse", "message_too_long")];
 
-/// Why saltransform refuses a few bytes of text.
+/// The reasons for which saltransform refuses a few bytes of text.
 const NO_MESSAGE: &[Why] = &[("parse", "bad_header")];
-/// Why influxsink refuses a few bytes: no frame, or a frame around nothing.
+/// The reasons for which influxsink refuses a few bytes: no frame, or an empty frame.
 const NO_FRAME: &[Why] = &[
     ("frame", "value_short"),
     ("frame", "value_unframed"),
@@ -35,7 +35,7 @@ pub(super) fn tombstones(world: &mut Injection) -> Outcome<Injected> {
     raw(world, &mut |_, stage| (None, Due::Skipped(stage)))
 }
 
-/// To saltransform an empty value carries nothing; to influxsink it is no record.
+/// To saltransform an empty value carries nothing; to influxsink it is not a record.
 pub(super) fn empty(world: &mut Injection) -> Outcome<Injected> {
     raw(world, &mut |_, stage| {
         let due = match stage {
@@ -52,13 +52,13 @@ pub(super) fn short(world: &mut Injection) -> Outcome<Injected> {
         let bytes: Vec<u8> = (0..length).map(|_| world.random.random()).collect();
         match stage {
             Stage::Transform => (Some(bytes), Due::Dead(stage, NO_MESSAGE)),
-            // A zero first, half the time: as much of a frame as there is room for.
+            // Half the time the first byte is zero: as much of a frame as fits.
             Stage::Sink => {
                 let mut bytes = bytes;
                 if world.random.random() {
                     bytes[0] = 0;
                 }
-                // Five bytes are a whole frame; no schema has so high an id.
+                // Five bytes are a complete frame header; no schema has such a high id.
                 if let [0, id, ..] = bytes.as_mut_slice() {
                     *id |= 0x40;
                 }
@@ -68,7 +68,7 @@ pub(super) fn short(world: &mut Injection) -> Outcome<Injected> {
     })
 }
 
-/// JSON, or SAL text, where a framed record should be.
+/// JSON or SAL text instead of a framed record.
 pub(super) fn unframed(world: &mut Injection) -> Outcome<Injected> {
     for _ in 0..HOW_MANY {
         let topic = topic(world, Stage::Sink);
@@ -91,7 +91,7 @@ pub(super) fn unknown_schema(world: &mut Injection) -> Outcome<Injected> {
     Ok(Injected::now(world, "influxsink"))
 }
 
-/// As long as SAL allows, to the byte: they must arrive like any other. One byte more is a dead letter.
+/// Exactly as long as SAL allows: they must arrive like any other message. One byte more is a dead letter.
 pub(super) fn huge(world: &mut Injection) -> Outcome<Injected> {
     for number in 0..HOW_MANY {
         let length = if number == 0 { LONGEST + 1 } else { LONGEST };
@@ -111,11 +111,11 @@ pub(super) fn huge(world: &mut Injection) -> Outcome<Injected> {
     Ok(Injected::now(world, format!("{HOW_MANY} messages")))
 }
 
-/// Junk of every size up to the broker's limit, the limit itself among it: each is a dead letter, whole.
+/// Junk of every size up to and including the broker's limit: each is a complete dead letter.
 pub(super) fn poison(world: &mut Injection) -> Outcome<Injected> {
     let mut number = 0;
     raw(world, &mut |world, stage| {
-        // Each power of two is as likely as any other.
+        // Each power of two is equally likely.
         let length = match number {
             0 | 1 => BROKERS_LONGEST,
             _ => 1usize << world.random.random_range(3..20),
@@ -150,7 +150,7 @@ pub(super) fn wrong_utf8(world: &mut Injection) -> Outcome<Injected> {
     Ok(Injected::now(world, format!("{HOW_MANY} messages")))
 }
 
-/// They are in the database at the time that they say.
+/// They are stored in the database at the time in the message.
 pub(super) fn clock_off(world: &mut Injection) -> Outcome<Injected> {
     for number in 0..HOW_MANY {
         let line = world.pick(world.lines.len());
@@ -162,10 +162,10 @@ pub(super) fn clock_off(world: &mut Injection) -> Outcome<Injected> {
     Ok(Injected::now(world, format!("{HOW_MANY} messages")))
 }
 
-/// A value that is no message, and the fate that it is due.
+/// A value that is not a message, and its expected outcome.
 type Raw = (Option<Vec<u8>>, Due);
 
-/// Sends a few values that are no messages, to either stage.
+/// Sends a few values that are not messages to either stage.
 fn raw(world: &mut Injection, make: &mut dyn FnMut(&mut Injection, Stage) -> Raw) -> Outcome<Injected> {
     for number in 0..HOW_MANY {
         let stage = if number % 2 == 0 {
@@ -188,7 +188,7 @@ fn topic(world: &mut Injection, read_by: Stage) -> String {
     }
 }
 
-/// The message with another last value, which is a string.
+/// The message with a different last value, which is a string.
 fn with_string(text: &[u8], string: &[u8]) -> Vec<u8> {
     const LEAD: &[u8] = b" , '";
     let at = text.windows(LEAD.len()).rposition(|window| window == LEAD);

@@ -1,6 +1,5 @@
-//! The faults: where each kind is done.
+//! The faults: dispatches each kind to its implementation.
 
-mod anew;
 mod answers;
 mod expression;
 mod freeze;
@@ -11,6 +10,7 @@ mod messages;
 mod network;
 mod packed;
 mod pause;
+mod recreated;
 mod registry;
 mod replicas;
 mod retention;
@@ -29,20 +29,20 @@ pub(crate) use self::kind::Kind;
 use crate::failure::Outcome;
 use crate::ledger::Stage;
 
-/// What a fault leaves to be measured.
+/// The result of a fault, to be measured.
 #[derive(Debug)]
 pub(crate) struct Injected {
     /// When it ended.
     pub(crate) ended: Instant,
-    /// The messages that had been sent until then.
+    /// The number of messages sent until then.
     pub(crate) upto: usize,
-    /// Whom it hit.
+    /// The target.
     pub(crate) victim: String,
-    /// The faults that it consisted of, where it was several.
+    /// The faults that it consisted of, if there were several.
     pub(crate) parts: Vec<Kind>,
 }
 
-/// Does a fault, from its beginning to its end, or several at once.
+/// Carries out a fault from beginning to end, or several at once.
 pub(crate) async fn inject(kind: Kind, mut world: Injection) -> Outcome<Injected> {
     match kind {
         Kind::TwoAtOnce => several::at_once(&mut world, 2).await,
@@ -122,10 +122,10 @@ async fn inject_one(kind: Kind, world: &mut Injection) -> Outcome<Injected> {
         Kind::FreezeLong => freeze::long(world).await,
         Kind::RetentionInput => retention::overtakes(world, Stage::Transform).await,
         Kind::RetentionOutput => retention::overtakes(world, Stage::Sink).await,
-        Kind::InputAnew => anew::while_running(world, Stage::Transform).await,
-        Kind::OutputAnew => anew::while_running(world, Stage::Sink).await,
-        Kind::InputAnewDown => anew::while_down(world, Stage::Transform).await,
-        Kind::OutputAnewDown => anew::while_down(world, Stage::Sink).await,
+        Kind::InputAnew => recreated::while_running(world, Stage::Transform).await,
+        Kind::OutputAnew => recreated::while_running(world, Stage::Sink).await,
+        Kind::InputAnewDown => recreated::while_down(world, Stage::Transform).await,
+        Kind::OutputAnewDown => recreated::while_down(world, Stage::Sink).await,
         Kind::SchemaLate => schemas::late(world).await,
         Kind::SchemaUnusable => schemas::unusable(world).await,
         Kind::RegistryLags | Kind::RegistryForgets => registry::mood(world, kind).await,
@@ -135,7 +135,7 @@ async fn inject_one(kind: Kind, world: &mut Injection) -> Outcome<Injected> {
         Kind::PackedTiny => Ok(packed::tiny(world)),
         Kind::PackedLarge => Ok(packed::large(world)),
         Kind::Poison => messages::poison(world),
-        // They are several.
+        // These consist of several.
         Kind::TwoAtOnce | Kind::ThreeAtOnce | Kind::FourAtOnce | Kind::StopWithin => {
             Ok(Injected::now(world, "nobody"))
         }
@@ -143,7 +143,7 @@ async fn inject_one(kind: Kind, world: &mut Injection) -> Outcome<Injected> {
 }
 
 impl Injected {
-    /// The fault is over now.
+    /// The fault ends now.
     fn now(world: &Injection, victim: impl Into<String>) -> Self {
         Self {
             ended: Instant::now(),

@@ -1,4 +1,5 @@
-//! The network between the stages and their surroundings: slow, silent (nothing comes, nothing is closed), or cut.
+//! The network between the stages and their dependencies: slow, silent (nothing arrives and nothing is
+//! closed), or cut.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -17,8 +18,8 @@ pub(super) async fn kafka(world: &mut Injection, kind: Kind) -> Outcome<Injected
     Ok(Injected::now(world, format!("all brokers, {link:?}")))
 }
 
-/// Brokers that are fenced answer questions for metadata with topics and without a broker: librdkafka then forgets those that it
-/// knew (its issue 5301). The connections are cut, so that everyone asks.
+/// Fenced brokers answer metadata requests with topics but without brokers: librdkafka then forgets the
+/// brokers that it knew (its issue 5301). The connections are cut, so that every client asks.
 pub(super) async fn metadata(world: &mut Injection) -> Outcome<Injected> {
     let answers = 1 + world.pick(6);
     world.metadata.forget_brokers(answers, |_| true);
@@ -31,7 +32,7 @@ pub(super) async fn metadata(world: &mut Injection) -> Outcome<Injected> {
     Ok(Injected::now(world, format!("{given} answers")))
 }
 
-/// A stage starts meanwhile, as those that run know their schemas.
+/// A stage starts meanwhile, because running ones know their schemas.
 pub(super) async fn registry(world: &mut Injection, kind: Kind) -> Outcome<Injected> {
     let (link, time) = link(world, kind);
     world.registry_link.set(link);
@@ -52,7 +53,7 @@ pub(super) async fn database(world: &mut Injection, kind: Kind) -> Outcome<Injec
 /// What happens to the bytes, and for how many milliseconds.
 fn link(world: &mut Injection, kind: Kind) -> (Link, Range<u64>) {
     match kind {
-        // Longer than the 6 s after which a group member is missed.
+        // Longer than the 6 s session timeout of group members.
         Kind::SilentKafka => (Link::Silent, 7_000..8_000),
         Kind::SilentRegistry | Kind::SilentDatabase => (Link::Silent, 4_500..6_000),
         Kind::TornKafka | Kind::TornRegistry | Kind::TornDatabase => (Link::Torn, 500..3_000),

@@ -1,16 +1,16 @@
-//! Batches that are small on the wire and large in memory: what compresses well.
+//! Batches that are small on the wire and large in memory, because they compress well.
 
 use super::{Injected, Injection};
 use crate::ledger::{Due, Stage};
 use crate::traffic::Packed;
 
-/// Values of a batch of tiny ones.
+/// The number of values in a batch of tiny ones.
 const TINY: u64 = 600_000;
-/// Messages of a batch of large ones, and the bytes of each: 40 MB.
+/// The number of messages in a batch of large ones, and the bytes of each: 40 MB.
 const LARGE: u64 = 400;
 const LARGE_BYTES: usize = 100_000;
 
-/// Empty values to saltransform, tombstones to influxsink: both carry nothing, and are passed.
+/// Empty values for saltransform, tombstones for influxsink: both carry nothing and are skipped.
 pub(super) fn tiny(world: &mut Injection) -> Injected {
     let stage = world.pick_stage();
     let topic = topic(world, stage);

@@ -1,5 +1,5 @@
-//! SIGSTOP: the process stands still for longer than its session lasts, with every connection open, and then goes on as
-//! if nothing had been. The worst of it is what it still believes.
+//! SIGSTOP: the process stops for longer than its session lasts, with all connections open, and then
+//! continues as if nothing had happened, with outdated beliefs.
 
 use super::{Injected, Injection};
 use crate::claims::Claim;
@@ -7,9 +7,10 @@ use crate::failure::Outcome;
 use crate::ledger::Stage;
 use crate::signal::Signal;
 
-/// Longer than the 6 s after which group members and brokers are missed, and than the 4 s of a request to the database.
+/// Longer than the 6 s session timeout of group members and brokers, and than the 4 s timeout of a request to
+/// the database.
 const PAUSE_MS: std::ops::Range<u64> = 7_000..8_000;
-/// Longer than the 10 s that a request to the registry may take.
+/// Longer than the 10 s timeout of a request to the registry.
 const REGISTRY_PAUSE_MS: std::ops::Range<u64> = 10_500..11_500;
 
 pub(super) async fn replica(world: &mut Injection, stage: Stage) -> Outcome<Injected> {
@@ -20,7 +21,7 @@ pub(super) async fn replica(world: &mut Injection, stage: Stage) -> Outcome<Inje
     Ok(Injected::now(world, &victim.name))
 }
 
-/// A stage starts meanwhile, as those that run know their schemas.
+/// A stage starts meanwhile, because running ones know their schemas.
 pub(super) async fn registry(world: &mut Injection) -> Outcome<Injected> {
     world.instance.signal("registry", Signal::Stop)?;
     let renewed = world.renew_a_replica().await?;

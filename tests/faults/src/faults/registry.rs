@@ -1,14 +1,15 @@
-//! A registry that does not know what it should, or knows it wrongly, while a stage starts that has to ask.
+//! A registry that lacks schemas or returns wrong ones while a stage that has to ask starts.
 
 use super::{Injected, Injection, Kind};
 use crate::failure::{Outcome, until};
 use crate::ledger::Stage;
 use crate::registry_answers::RegistryMood;
 
-/// From the first answer on: shorter than the stages' grace period for schemas that are unknown.
+/// Measured from the first answer: shorter than the stages' grace period for unknown schemas.
 const LAG_MS: std::ops::Range<u64> = 1_500..3_500;
 
-/// It answers that there is no such schema, or has given its ids to other schemas. The stage has to wait.
+/// The registry answers that there is no such schema, or has assigned its ids to other schemas. The stage has
+/// to wait.
 pub(super) async fn mood(world: &mut Injection, kind: Kind) -> Outcome<Injected> {
     let (mood, stage) = match kind {
         Kind::RegistryForgets => (RegistryMood::Forgets(world.lines.len() as u64), Stage::Sink),
@@ -19,7 +20,7 @@ pub(super) async fn mood(world: &mut Injection, kind: Kind) -> Outcome<Injected>
     let before = world.registry_answers.answered();
     world.registry_answers.set(mood);
     victim.restart()?;
-    // How long a start takes is the machine's, and which replica asks first is the group's.
+    // The duration of a start depends on the machine, and which replica asks first depends on the group.
     let asked = until("a stage asks the registry", 60, || async {
         match world.registry_answers.answered() {
             answered if answered > before => Ok(()),

@@ -1,4 +1,4 @@
-//! Replicas come and go under load, in order: what a scaled or rolled Deployment does.
+//! Replicas come and go under load, cleanly, as when a Deployment is scaled or rolled.
 
 use super::{Injected, Injection};
 use crate::failure::Outcome;
@@ -6,7 +6,7 @@ use crate::ledger::Stage;
 use crate::replica::{Ended, Replica};
 use stage::lock;
 
-/// A third replica joins, works for a while, and leaves again.
+/// A third replica joins, works for a while and leaves again.
 pub(super) async fn joins(world: &mut Injection, stage: Stage) -> Outcome<Injected> {
     let recipe = world.recipes.iter().find(|recipe| recipe.stage == stage).cloned();
     let Some(recipe) = recipe else {
@@ -21,7 +21,7 @@ pub(super) async fn joins(world: &mut Injection, stage: Stage) -> Outcome<Inject
     Ok(Injected::now(world, &guest.name))
 }
 
-/// A replica ends in order and is started again.
+/// A replica is stopped cleanly and restarted.
 pub(super) async fn leaves(world: &mut Injection, stage: Stage) -> Outcome<Injected> {
     let victim = world.claim_replica(stage).await;
     let ended = world.terminate(&victim).await?;
@@ -31,8 +31,8 @@ pub(super) async fn leaves(world: &mut Injection, stage: Stage) -> Outcome<Injec
     Ok(Injected::now(world, &victim.name))
 }
 
-/// SIGTERM is answered with exit code 0: everything that was read was finished. Where something else is broken as well,
-/// work may be left behind.
+/// SIGTERM leads to exit code 0: everything that was read has been finished. If something else is broken as
+/// well, work may be left behind.
 fn note_end(world: &Injection, name: &str, ended: &Ended) {
     if ended.in_time && !ended.status.success() && !world.has_company {
         lock(&world.ledger).complain(format!("{name} left work behind after SIGTERM: {}", ended.status));

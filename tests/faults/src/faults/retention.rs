@@ -1,10 +1,10 @@
-//! Retention that overtakes a group: a stage is down, and messages that it has not read yet are deleted. They are gone, and
-//! the stage has to say how many; those behind them must arrive.
+//! Retention that overtakes a group: while a stage is down, messages that it has not read are deleted. They
+//! are gone, and the stage has to report how many; the messages after them must arrive.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::anew::{choose, hold};
+use super::recreated::{choose, hold};
 use super::{Injected, Injection};
 use crate::failure::{Outcome, until};
 use crate::ledger::Stage;
@@ -22,7 +22,7 @@ pub(super) async fn overtakes(world: &mut Injection, stage: Stage) -> Outcome<In
     world.wait(2_000..4_000).await;
     let (topic, lines) = choose(world, stage);
     hold(world, &lines, true);
-    let is_known = until("every message has its place in the topic", 30, || async {
+    let is_known = until("every message has an offset in the topic", 30, || async {
         match lock(&world.ledger).without_a_place(stage, &lines) {
             0 => Ok(()),
             some => Err(format!("{some} have none")),
@@ -30,31 +30,31 @@ pub(super) async fn overtakes(world: &mut Injection, stage: Stage) -> Outcome<In
     });
     let (deleted, messages) = match is_known.await {
         Ok(()) => delete_half(world, stage, &topic).await?,
-        // Something else is broken. Then nothing is deleted.
+        // Something else is broken: then nothing is deleted.
         Err(_) => (0, 0),
     };
     hold(world, &lines, false);
     for victim in &victims {
         victim.restart()?;
     }
-    let said = until("the stage counts what was deleted", 60, || async {
-        let mut said = 0;
+    let counted = until("the stage counts what was deleted", 60, || async {
+        let mut counted = 0;
         for victim in &victims {
             let counts = victim.counts(&world.http).await;
-            said += counts
+            counted += counts
                 .map_err(|error| stage::chain(&error))?
                 .get(LOST_TO_RETENTION);
         }
-        if said == deleted {
+        if counted == deleted {
             Ok(())
         } else {
-            Err(format!("{said} are counted"))
+            Err(format!("{counted} are counted"))
         }
     });
-    if let Err(error) = said.await {
+    if let Err(error) = counted.await {
         let error = stage::chain(&error);
         lock(&world.ledger).complain(format!(
-            "{deleted} messages of {topic} were deleted unread: {error}"
+            "{deleted} messages of {topic} were deleted before they were read: {error}"
         ));
     }
     Ok(Injected::now(
@@ -63,9 +63,10 @@ pub(super) async fn overtakes(world: &mut Injection, stage: Stage) -> Outcome<In
     ))
 }
 
-/// Deletes, in each partition, the first half of what the group has not read; answers how many offsets and messages that is.
+/// In each partition, deletes the first half of what the group has not read; returns the number of offsets
+/// and of messages.
 async fn delete_half(world: &Injection, stage: Stage, topic: &str) -> Outcome<(i64, u64)> {
-    // Where a message is in the topic twice, the stage may have read the first.
+    // If a message is in the topic twice, the stage may have read the first copy.
     let upto = lock(&world.ledger).len();
     world.settle(upto, Duration::from_millis(500)).await;
     let committed = world.cluster.committed(group(stage), &[topic.to_owned()])?;

@@ -1,5 +1,5 @@
-//! Schemas that change while data flows, as a component's next release does: the new schema is registered first, the
-//! sender follows once the stages know it.
+//! Schemas that change while data flows, as with a new release of a component: the new schema is registered
+//! first, and the sender follows once the stages know it.
 
 use std::time::Duration;
 
@@ -12,12 +12,12 @@ use crate::traffic::Special;
 use crate::world::{CHANGING, shape};
 use stage::lock;
 
-/// Messages of a schema that the database cannot take.
+/// The number of messages with a schema that the database does not accept.
 const CONFLICTS: usize = 5;
 /// The field whose type changes.
 const FIELD: &str = "double0";
 
-/// One more item, with a default.
+/// Adds an item with a default.
 pub(super) async fn grows(world: &mut Injection) -> Outcome<Injected> {
     rest(world).await;
     let mut schema = current(world)?;
@@ -41,15 +41,16 @@ pub(super) async fn grows(world: &mut Injection) -> Outcome<Injected> {
     Ok(Injected::now(world, format!("{subject}, id {id}")))
 }
 
-/// The same, and then a replica of each stage starts, which knows the newest version alone.
+/// Does the same, then starts a replica of each stage, which sees only the latest version.
 pub(super) async fn late(world: &mut Injection) -> Outcome<Injected> {
     let grown = grows(world).await?;
     let renewed = renew_both(world).await?;
     Ok(Injected::now(world, format!("{}; {renewed} start", grown.victim)))
 }
 
-/// One more field, a map with a default: SAL has no text for it, saltransform cannot use the schema. The registry takes it, the
-/// sender goes on as before, and replicas start, to which it is the newest version.
+/// Adds a field of type map with a default: SAL has no text for it, so saltransform cannot use the schema.
+/// The registry accepts it, the sender continues as before, and replicas start, for which it is the latest
+/// version.
 pub(super) async fn unusable(world: &mut Injection) -> Outcome<Injected> {
     let mut schema = current(world)?;
     fields(&mut schema)?
@@ -83,7 +84,7 @@ async fn renew_both(world: &mut Injection) -> Outcome<String> {
     Ok(names.join(" and "))
 }
 
-/// A type changes: the registry refuses it, and nothing else may notice.
+/// Changes a type: the registry refuses it, and nothing else must be affected.
 pub(super) async fn refused(world: &mut Injection) -> Outcome<Injected> {
     let text = with_a_long(current(world)?)?;
     let subject = world.lines[CHANGING].subject.clone();
@@ -97,8 +98,8 @@ pub(super) async fn refused(world: &mut Injection) -> Outcome<Injected> {
     Ok(Injected::now(world, subject))
 }
 
-/// The same change by force: the records are good, but the field has another type in the database. They are dead letters
-/// until the old schema is back.
+/// Makes the same change with compatibility checks off: the records are valid, but the field has another type
+/// in the database. They are dead letters until the old schema is back.
 pub(super) async fn conflict(world: &mut Injection) -> Outcome<Injected> {
     rest(world).await;
     let text = with_a_long(current(world)?)?;
@@ -106,7 +107,7 @@ pub(super) async fn conflict(world: &mut Injection) -> Outcome<Injected> {
     world.registry.set_compatibility(&line.subject, "NONE").await?;
     let Some(id) = world.registry.register(&line.subject, &text).await? else {
         return Err(Failure::Unexpected(
-            "the registry checks compatibility at level NONE".to_owned(),
+            "the registry checks compatibility although its level is NONE".to_owned(),
         ));
     };
     until_known(world, id).await?;
@@ -129,14 +130,15 @@ pub(super) async fn conflict(world: &mut Injection) -> Outcome<Injected> {
     ))
 }
 
-/// Lets the topic rest until each of its messages has its fate: none of the old form may meet the new schema.
+/// Pauses the topic until each of its messages has its outcome: no message in the old form must meet the new
+/// schema.
 async fn rest(world: &Injection) {
     world.traffic.set_held(CHANGING, true);
     let upto = lock(&world.ledger).len();
     world.settle(upto, Duration::from_secs(30)).await;
 }
 
-/// The topic's messages have the form of its schema from now on.
+/// From now on the topic's messages match its new schema.
 fn go_on(world: &Injection) -> Outcome<()> {
     let schema = lock(&world.changing_schema).clone();
     let seed = schema.len() as u64;
@@ -146,7 +148,7 @@ fn go_on(world: &Injection) -> Outcome<()> {
     Ok(())
 }
 
-/// Waits until the stages have asked for schemas twice: each replica of saltransform does so once a second.
+/// Waits until the stages have queried schemas twice; each replica of saltransform does so once a second.
 async fn until_known(world: &Injection, id: u64) -> Outcome<()> {
     const ROUNDS: i64 = 2;
     for place in world.replicas_of(Stage::Transform) {
@@ -175,7 +177,7 @@ async fn until_known(world: &Injection, id: u64) -> Outcome<()> {
 
 fn current(world: &Injection) -> Outcome<Value> {
     serde_json::from_str(&lock(&world.changing_schema))
-        .map_err(|error| Failure::Unexpected(format!("a schema that is no JSON: {error}")))
+        .map_err(|error| Failure::Unexpected(format!("a schema that is not JSON: {error}")))
 }
 
 fn fields(schema: &mut Value) -> Outcome<&mut Vec<Value>> {
@@ -188,7 +190,7 @@ fn is_item(field: &Value) -> bool {
     field.get("sal_index").is_some() || field.get("sal_idl_type").is_some()
 }
 
-/// The schema with an integer where a floating-point number was.
+/// The schema with an integer instead of a floating-point number.
 fn with_a_long(mut schema: Value) -> Outcome<String> {
     let fields = fields(&mut schema)?;
     let field = fields.iter_mut().find(|field| field["name"] == FIELD);

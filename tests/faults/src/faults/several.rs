@@ -1,4 +1,4 @@
-//! Several faults at once: kinds that do not contradict each other, each from a moment of its own.
+//! Several concurrent faults: kinds that do not contradict each other, each starting at its own time.
 
 use tokio::task::JoinSet;
 
@@ -6,7 +6,7 @@ use super::{Injected, Injection, Kind, inject_one};
 use crate::failure::{Failure, Outcome};
 use crate::ledger::Stage;
 
-/// How much later than the first one a fault may begin, in milliseconds.
+/// The maximum delay of a fault after the first one, in milliseconds.
 const DELAY_MS: std::ops::Range<u64> = 0..3_000;
 
 pub(super) async fn at_once(world: &mut Injection, how_many: usize) -> Outcome<Injected> {
@@ -15,7 +15,7 @@ pub(super) async fn at_once(world: &mut Injection, how_many: usize) -> Outcome<I
     together(world, parts).await
 }
 
-/// A replica is told to end at some moment of another fault.
+/// A replica is stopped at some point during another fault.
 pub(super) async fn stop_within(world: &mut Injection) -> Outcome<Injected> {
     let stop = match world.pick_stage() {
         Stage::Transform => Kind::TransformLeaves,
@@ -43,14 +43,14 @@ async fn together(world: &mut Injection, parts: Vec<Kind>) -> Outcome<Injected> 
         last = Some(injected);
     }
     let victim = victims.join(" + ");
-    // The last one that is over is the end of all.
+    // The end of the last one is the end of all.
     let mut injected = last.unwrap_or_else(|| Injected::now(world, ""));
     injected.victim = victim;
     injected.parts = parts;
     Ok(injected)
 }
 
-/// Kinds at random after the first ones, each of which goes with all before it.
+/// Random kinds after the first ones, each compatible with all before it.
 fn choose(
     how_many: usize,
     mut chosen: Vec<Kind>,
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_go_with_each_other() {
+    fn parts_are_compatible() {
         let all = Kind::value_variants();
         for first in 0..all.len() {
             let chosen = choose(4, Vec::new(), all.to_vec(), |left| first % left);

@@ -1,5 +1,5 @@
-//! Messages of one topic with the same time, as the database keeps it: one of them can be a point, and influxsink has to say how
-//! many cannot.
+//! Messages of one topic with the same time in the database: only one of them can be a point, and influxsink
+//! has to report how many cannot.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use crate::failure::{Outcome, until};
 use crate::ledger::Stage;
 use stage::lock;
 
-/// influxsink's counter of points whose place another one took.
+/// influxsink's counter of overwritten points.
 const OVERWRITTEN: &str = "influxsink_overwritten_total";
 
-/// Messages, and the microseconds between them: dialect efd knows milliseconds.
+/// The number of messages, and the microseconds between them: dialect efd has milliseconds.
 const GROUPS: [(usize, i64); 4] = [(2, 0), (6, 120), (2, 0), (6, 1)];
 
-/// One replica alone reads meanwhile: what two of them read of one millisecond, neither can notice.
+/// Only one replica reads meanwhile: if two read messages of the same millisecond, neither can notice.
 pub(super) async fn times(world: &mut Injection) -> Outcome<Injected> {
     let mut victims = world.claim_stage(Stage::Sink).await;
     let Some(reader) = victims.pop() else {
@@ -31,15 +31,15 @@ pub(super) async fn times(world: &mut Injection) -> Outcome<Injected> {
         world.traffic.send_sharing(line, messages, micros_apart);
     }
     let due: i64 = GROUPS.iter().map(|(messages, _)| *messages as i64 - 1).sum();
-    let said = until("influxsink counts what is overwritten", 30, || async {
+    let counted = until("influxsink counts what is overwritten", 30, || async {
         let counts = reader.counts(&world.http).await;
         match counts.map(|counts| counts.get(OVERWRITTEN) - before) {
-            Ok(said) if said == due => Ok(()),
-            Ok(said) => Err(format!("{said} of {due} are counted")),
+            Ok(counted) if counted == due => Ok(()),
+            Ok(counted) => Err(format!("{counted} of {due} are counted")),
             Err(error) => Err(stage::chain(&error)),
         }
     });
-    if let Err(error) = said.await {
+    if let Err(error) = counted.await {
         lock(&world.ledger).complain(stage::chain(&error));
     }
     for victim in &victims {

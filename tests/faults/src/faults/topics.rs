@@ -1,21 +1,21 @@
-//! Partitions that come while data flows: what is in them must be read from their first offset.
+//! Partitions that are added while data flows: their messages must be read from the first offset.
 
 use super::{Injected, Injection};
 use crate::failure::{Outcome, until};
 use crate::ledger::Stage;
 use stage::lock;
 
-/// More partitions than this are not made: every broker holds a copy of each.
-const MOST: usize = 8;
+/// The limit on a topic's partitions: every broker holds a replica of each.
+const MAX_PARTITIONS: usize = 8;
 
 pub(super) async fn double_input(world: &mut Injection) -> Outcome<Injected> {
     let (topic, partitions) = double(world, Stage::Transform).await?;
-    // Over when the sender uses a new one.
+    // Ends once the sender uses a new one.
     wait_for_use(world, &topic, partitions / 2).await?;
     Ok(Injected::now(world, format!("{topic}, now {partitions}")))
 }
 
-/// A saltransform is started again, as a producer looks for new partitions every five minutes only.
+/// A saltransform is restarted, because a producer refreshes its metadata only every five minutes.
 pub(super) async fn double_output(world: &mut Injection) -> Outcome<Injected> {
     let (topic, partitions) = double(world, Stage::Sink).await?;
     let victim = world.claim_replica(Stage::Transform).await;
@@ -29,7 +29,7 @@ async fn double(world: &mut Injection, read_by: Stage) -> Outcome<(String, usize
     let first = world.pick(topics.len());
     let mut chosen = topics[first].clone();
     for topic in topics.iter().cycle().skip(first).take(topics.len()) {
-        if world.cluster.partitions(topic)? < MOST {
+        if world.cluster.partitions(topic)? < MAX_PARTITIONS {
             chosen.clone_from(topic);
             break;
         }

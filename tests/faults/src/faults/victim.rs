@@ -1,4 +1,4 @@
-//! Which process a fault hits. It is the fault's alone until the fault is over.
+//! Selects the process that a fault hits. It belongs to the fault until the fault is over.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -59,8 +59,8 @@ impl Injection {
         victims
     }
 
-    /// The broker that leads a random partition of the traffic, input or output; another one where that is taken or none
-    /// leads.
+    /// The broker that leads a random input or output partition of the traffic; another one if that is
+    /// claimed or there is no leader.
     pub(super) async fn claim_leader(&mut self) -> Outcome<Claim> {
         let line = self.pick(self.lines.len());
         let topic = match self.pick(2) {
@@ -73,7 +73,7 @@ impl Injection {
         Ok(self.claim_broker(leader).await)
     }
 
-    /// The active controller; another broker where that is taken or unknown.
+    /// The active controller; another broker if that is claimed or unknown.
     pub(super) async fn claim_controller(&mut self) -> Outcome<Claim> {
         let controller = self.cluster.controller(&self.instance).ok();
         Ok(self.claim_broker(controller).await)

@@ -1,4 +1,4 @@
-//! What the ledger keeps of each message.
+//! The ledger's data about each message.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,23 +12,23 @@ pub(crate) enum Stage {
     Sink,
 }
 
-/// A stage and a reason that a dead letter may name.
+/// A stage, and a reason that its dead letter may give.
 pub(crate) type Why = (&'static str, &'static str);
 
-/// What must become of a message.
+/// The expected outcome of a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Due {
     /// A point in the database.
     Stored,
-    /// A dead letter of that stage, for one of these reasons.
+    /// A dead letter of that stage, with one of these reasons.
     Dead(Stage, &'static [Why]),
-    /// A point, unless that of another message at the same time has taken its place.
+    /// A point, unless another message with the same time has taken its place.
     Shares,
-    /// Nothing, as it carries nothing: the stage's group must pass it.
+    /// Nothing, because the message carries nothing: the stage's group must skip it.
     Skipped(Stage),
 }
 
-/// Where a message is, or was, in Kafka.
+/// The position of a message in Kafka.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct Origin {
     pub(crate) topic: Arc<str>,
@@ -36,45 +36,46 @@ pub(crate) struct Origin {
     pub(crate) offset: i64,
 }
 
-/// A SAL message's name: its topic, by number, and its sequence number.
+/// A SAL message's name: its topic's index and its sequence number.
 pub(crate) type Name = (usize, i64);
 
 /// One message.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    /// The window that it was sent in.
+    /// The window in which it was sent.
     pub(crate) window: usize,
-    /// Its topic, its sequence number and its time in milliseconds; none for what is no SAL message.
+    /// Its topic, its sequence number and its time in milliseconds; `None` if it is not a SAL message.
     pub(crate) sal: Option<(Name, i64)>,
     pub(crate) due: Due,
-    /// Once the broker has it.
+    /// Set once the broker has acknowledged it.
     pub(crate) origin: Option<Origin>,
     pub(crate) stored: bool,
     pub(crate) skipped: bool,
     /// Dead letters with the right reason, by distinct origins.
     pub(crate) letters: u32,
-    /// Fates that it must not have: a point and a letter, a letter for a wrong reason, a second point.
+    /// Outcomes that it must not have: a point and a dead letter, a dead letter with a wrong reason, a second
+    /// point.
     pub(crate) wrong: u32,
-    /// Whether retention deleted it before its stage had read it: it was due a point, and is due nothing now.
+    /// Whether retention deleted it before its stage read it: a point was expected, and now nothing is.
     pub(crate) taken: bool,
-    /// Whether another message of the same time took its place in the database.
+    /// Whether another message with the same time took its place in the database.
     pub(crate) overwritten: bool,
-    /// Its bytes, where a dead letter must hold as many.
+    /// The length of its bytes, if the dead letter must have the same.
     pub(crate) length: Option<usize>,
-    /// How often it is in the output topics, and where it is last.
+    /// How often it is in the output topics, and its last position there.
     pub(crate) records: u32,
     pub(crate) record: Option<Origin>,
-    /// How many messages of a batch this entry stands for; mostly one.
+    /// The number of messages that this entry stands for; usually one, more for a batch.
     pub(crate) weight: u64,
-    /// Whether it was sent to a topic that had just been made anew while it was read: what is read of such a topic before that is
-    /// noticed is read again, also in transactions.
+    /// Whether it was sent to a topic that had just been recreated while being read. What is read from such a
+    /// topic before the stage notices is read again, also with transactions.
     pub(crate) may_repeat: bool,
-    /// Undisturbed time of the run when it was sent.
+    /// The run's undisturbed time when it was sent.
     pub(crate) since: Duration,
 }
 
 impl Entry {
-    /// The stage whose work it is, as long as no record of it was seen.
+    /// The stage that has to process it, as long as no record of it was seen.
     pub(crate) fn waits_for(&self) -> Stage {
         match self.due {
             Due::Dead(stage, _) | Due::Skipped(stage) => stage,
@@ -83,17 +84,17 @@ impl Entry {
     }
 }
 
-/// A dead letter, as it was read.
+/// A dead letter as it was read.
 #[derive(Debug, Clone)]
-pub(crate) struct Letter {
+pub(crate) struct DeadLetter {
     pub(crate) by: Stage,
     pub(crate) origin: Origin,
     pub(crate) stage: String,
     pub(crate) reason: String,
     pub(crate) detail: String,
-    /// Bytes of the payload.
+    /// The length of the payload.
     pub(crate) length: usize,
-    /// The message's name, where the payload is a record.
+    /// The message's name, if the payload is a record.
     pub(crate) name: Option<Name>,
 }
 

@@ -1,10 +1,11 @@
-//! The ledger: every message that was sent, what must become of it, and what did.
+//! The ledger: every message that was sent, its expected outcome, and its actual one.
 //!
-//! A SAL message is known by its topic and sequence number, which it carries through every stage; anything else by its
-//! origin (topic, partition, offset), which dead letters name. Each is due exactly one fate.
+//! A SAL message is identified by its topic and sequence number, which it keeps through every stage; anything
+//! else by its origin (topic, partition, offset), which dead letters record. Each has exactly one expected
+//! outcome.
 
 mod entry;
-mod fates;
+mod outcomes;
 #[cfg(test)]
 mod tests;
 
@@ -12,7 +13,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-pub(crate) use self::entry::{Due, Entry, Letter, Name, Origin, Stage, Why};
+pub(crate) use self::entry::{DeadLetter, Due, Entry, Name, Origin, Stage, Why};
 use crate::undisturbed::Undisturbed;
 
 /// All messages of a run.
@@ -21,69 +22,70 @@ pub(crate) struct Ledger {
     pub(crate) entries: Vec<Entry>,
     by_name: HashMap<Name, usize>,
     by_origin: HashMap<Origin, usize>,
-    /// The messages that share a topic's millisecond.
+    /// The messages of a topic that share a millisecond.
     sharing: HashMap<(usize, i64), Vec<usize>>,
-    /// Entries without their fate.
+    /// Entries without an outcome.
     open: BTreeSet<usize>,
     window: usize,
     /// Dead letters whose message the broker has not acknowledged yet.
-    early: Vec<Letter>,
-    /// Records of no message that was sent through saltransform.
+    early: Vec<DeadLetter>,
+    /// Records that belong to no message sent through saltransform.
     unnamed: Vec<(Name, Origin)>,
     letter_origins: HashSet<(Stage, Origin)>,
-    /// Dead letters beyond the first of an origin: what at-least-once allows.
+    /// Dead letters beyond the first of an origin, which at-least-once delivery allows.
     pub(crate) repeated_letters: u64,
     strays: BTreeSet<(usize, i64, i64)>,
-    /// Time in which nothing explains that a message waits.
+    /// Time in which no fault explains that a message waits.
     pub(crate) clock: Undisturbed,
-    /// Processes and partitions that stood still, each in words.
+    /// Processes and partitions that were stuck, as text.
     stuck: Vec<String>,
-    /// Topics that were made anew while they were read, by number, and until when that may not have been noticed.
+    /// Topics, by index, that were recreated while they were read, and until when that may have gone
+    /// unnoticed.
     unnoticed: HashMap<usize, Instant>,
-    /// What was said in this window.
-    said: HashSet<String>,
+    /// What was already reported in this window.
+    reported: HashSet<String>,
     complaints: Vec<String>,
-    /// Complaints beyond those that are kept in words.
+    /// The number of complaints beyond those kept as text.
     unsaid: usize,
 }
 
-/// More complaints than this say nothing new.
-const MOST_COMPLAINTS: usize = 100;
+/// Beyond this number, further complaints add nothing.
+const MAX_COMPLAINTS: usize = 100;
 
-/// A ledger that traffic, readers and checks share.
+/// A ledger shared by traffic, readers and checks.
 pub(crate) type SharedLedger = Arc<Mutex<Ledger>>;
 
 impl Ledger {
-    /// Notes, in words, something that must not be.
+    /// Records something that must not happen.
     pub(crate) fn complain(&mut self, what: String) {
-        if self.complaints.len() < MOST_COMPLAINTS {
+        if self.complaints.len() < MAX_COMPLAINTS {
             self.complaints.push(what);
         } else {
             self.unsaid += 1;
         }
     }
 
-    /// Notes, in words, that a process or a partition stands still for longer than its waits explain.
+    /// Records a process or partition that is stuck for longer than its waits explain.
     pub(crate) fn note_stuck(&mut self, what: String) {
         self.stuck.push(what);
     }
 
-    /// Whether this is said for the first time in this window.
+    /// Whether this is reported for the first time in this window.
     pub(crate) fn is_news(&mut self, what: String) -> bool {
-        self.said.insert(what)
+        self.reported.insert(what)
     }
 
-    /// What stood still so far.
+    /// What was stuck so far.
     pub(crate) fn stuck(&self) -> &[String] {
         &self.stuck
     }
 
-    /// The complaints, and how many more there were.
+    /// The complaints, and the number of further ones.
     pub(crate) fn complaints(&self) -> (&[String], usize) {
         (&self.complaints, self.unsaid)
     }
 
-    /// Notes a message before it is sent; answers its number.
+    /// Records a message before it is sent; returns its number.
     pub(crate) fn begin(&mut self, sal: Option<(Name, i64)>, due: Due) -> usize {
         let number = self.entries.len();
         let may_repeat = sal.is_some_and(|((line, _), _)| {
@@ -118,7 +120,7 @@ impl Ledger {
         number
     }
 
-    /// As `begin`, for bytes that are no SAL message: a dead letter has to hold as many.
+    /// Like `begin`, for bytes that are not a SAL message: their dead letter must have the same length.
     pub(crate) fn begin_bytes(&mut self, length: usize, due: Due) -> usize {
         let number = self.begin(None, due);
         if let Some(entry) = self.entries.get_mut(number) {
@@ -127,7 +129,7 @@ impl Ledger {
         number
     }
 
-    /// As `begin`, for a batch of messages of which only the last one's origin will be known.
+    /// Like `begin`, for a batch of messages of which only the last one's origin will be known.
     pub(crate) fn begin_batch(&mut self, weight: u64, due: Due) -> usize {
         let number = self.begin(None, due);
         if let Some(entry) = self.entries.get_mut(number) {
@@ -147,10 +149,10 @@ impl Ledger {
     /// What is sent from now on belongs to this window.
     pub(crate) fn open_window(&mut self, window: usize) {
         self.window = window;
-        self.said.clear();
+        self.reported.clear();
     }
 
-    /// Notes a point that is in the database. The same point may be noted again and again.
+    /// Records a point in the database. The same point may be recorded repeatedly.
     pub(crate) fn point(&mut self, name: Name, time_ms: i64) {
         let found = self.by_name.get(&name).copied();
         let entry = found.and_then(|number| self.entries.get_mut(number));
@@ -165,7 +167,7 @@ impl Ledger {
                         Due::Shares => self.overwrite(number, (name.0, time_ms)),
                         _ => {
                             entry.wrong += 1;
-                            self.complain(format!("{name:?} is in the database, due is {due:?}"));
+                            self.complain(format!("{name:?} is in the database, expected {due:?}"));
                         }
                     }
                     self.settle(number);
@@ -176,13 +178,13 @@ impl Ledger {
                     if let Some(entry) = entry {
                         entry.wrong += 1;
                     }
-                    self.complain(format!("a point that nobody sent: {name:?} at {time_ms} ms"));
+                    self.complain(format!("a point that was never sent: {name:?} at {time_ms} ms"));
                 }
             }
         }
     }
 
-    /// The database has one point for a line and a time: what had it before has it no more.
+    /// The database has one point per line and time: the previous point there no longer exists.
     fn overwrite(&mut self, by: usize, shared: (usize, i64)) {
         for other in self.sharing.get(&shared).into_iter().flatten() {
             if let Some(entry) = self
@@ -196,7 +198,7 @@ impl Ledger {
         }
     }
 
-    /// Notes a record in an output topic.
+    /// Records a record in an output topic.
     pub(crate) fn record(&mut self, name: Name, origin: Origin) {
         match self
             .by_name
@@ -211,22 +213,24 @@ impl Ledger {
         }
     }
 
-    /// At the end: complains of records and dead letters that belong to no message. Bytes that the harness itself put into an
-    /// output topic may look like a record.
+    /// At the end: complains about records and dead letters that belong to no message. Bytes that the harness
+    /// itself put into an output topic may look like a record.
     pub(crate) fn complain_of_strangers(&mut self) {
         self.place_early();
         for letter in std::mem::take(&mut self.early) {
-            self.complain(format!("a dead letter of a message that nobody sent: {letter:?}"));
+            self.complain(format!(
+                "a dead letter of a message that was never sent: {letter:?}"
+            ));
         }
         for (name, origin) in std::mem::take(&mut self.unnamed) {
             if !self.by_origin.contains_key(&origin) {
-                self.complain(format!("a record that nobody sent: {name:?} at {origin}"));
+                self.complain(format!("a record that was never sent: {name:?} at {origin}"));
             }
         }
     }
 
-    /// Notes a dead letter.
-    pub(crate) fn letter(&mut self, letter: Letter) {
+    /// Records a dead letter.
+    pub(crate) fn dead_letter(&mut self, letter: DeadLetter) {
         if !self.letter_origins.insert((letter.by, letter.origin.clone())) {
             self.repeated_letters += 1;
             return;
@@ -234,7 +238,7 @@ impl Ledger {
         self.place(letter);
     }
 
-    fn place(&mut self, letter: Letter) {
+    fn place(&mut self, letter: DeadLetter) {
         let by_name = || letter.name.and_then(|name| self.by_name.get(&name));
         let Some(&number) = self.by_origin.get(&letter.origin).or_else(by_name) else {
             self.early.push(letter);
@@ -250,7 +254,7 @@ impl Ledger {
             let length = entry.length;
             if length.is_some_and(|length| length != letter.length) {
                 self.complain(format!(
-                    "dead letter of {} with {} bytes, sent were {length:?}",
+                    "dead letter of {} with {} bytes, expected {length:?}",
                     letter.origin, letter.length
                 ));
             }
@@ -259,13 +263,13 @@ impl Ledger {
             entry.wrong += 1;
             let due = entry.due;
             self.complain(format!(
-                "dead letter of {:?} {} ({}/{}: {}), due is {due:?}",
+                "dead letter of {:?} {} ({}/{}: {}), expected {due:?}",
                 letter.by, letter.origin, letter.stage, letter.reason, letter.detail
             ));
         }
     }
 
-    /// Tries again to place dead letters that came before the broker's acknowledgement of their message.
+    /// Tries again to match dead letters that arrived before the acknowledgement of their message.
     pub(crate) fn place_early(&mut self) {
         for letter in std::mem::take(&mut self.early) {
             self.place(letter);
@@ -276,12 +280,12 @@ impl Ledger {
         self.open.remove(&number);
     }
 
-    /// How many of the first `upto` messages have no fate yet.
+    /// How many of the first `upto` messages have no outcome yet.
     pub(crate) fn outstanding(&self, upto: usize) -> usize {
         self.open.range(..upto).count()
     }
 
-    /// Messages sent so far.
+    /// The number of messages sent so far.
     pub(crate) fn len(&self) -> usize {
         self.entries.len()
     }

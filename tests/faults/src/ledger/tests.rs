@@ -1,4 +1,4 @@
-//! What the ledger must see.
+//! What the ledger must detect.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ fn origin(topic: &str, offset: i64) -> Origin {
     }
 }
 
-/// A ledger with one message of name (0, 7) at time 1,000 ms.
+/// A ledger with one message, named (0, 7), with time 1,000 ms.
 fn with_one(due: Due) -> Ledger {
     let mut ledger = Ledger::default();
     let number = ledger.begin(Some(((0, 7), 1_000)), due);
@@ -22,8 +22,8 @@ fn with_one(due: Due) -> Ledger {
     ledger
 }
 
-fn letter(by: Stage, stage: &str, reason: &str) -> Letter {
-    Letter {
+fn dead_letter(by: Stage, stage: &str, reason: &str) -> DeadLetter {
+    DeadLetter {
         by,
         origin: origin("in", 3),
         stage: stage.to_owned(),
@@ -44,17 +44,17 @@ fn a_message_without_a_point_is_outstanding_until_it_has_one() {
 }
 
 #[test]
-fn what_is_given_up_is_no_longer_waited_for_and_still_lost() {
+fn a_message_that_is_given_up_is_no_longer_waited_for_but_lost() {
     let mut ledger = with_one(Due::Stored);
     ledger.begin(Some(((0, 8), 1_001)), Due::Stored);
     assert_eq!((ledger.give_up(1), ledger.outstanding(2)), (1, 1));
     assert!(!ledger.entries[0].stored);
     ledger.point((0, 7), 1_000);
-    assert!(ledger.entries[0].stored, "it came after all");
+    assert!(ledger.entries[0].stored, "it arrived after all");
 }
 
 #[test]
-fn a_point_at_another_time_is_a_second_one() {
+fn a_point_at_another_time_is_a_duplicate() {
     let mut ledger = with_one(Due::Stored);
     ledger.point((0, 7), 1_000);
     ledger.point((0, 7), 1_001);
@@ -63,7 +63,7 @@ fn a_point_at_another_time_is_a_second_one() {
 }
 
 #[test]
-fn a_dead_letter_has_to_be_the_right_one() {
+fn a_dead_letter_must_have_the_expected_stage_and_reason() {
     let due = Due::Dead(Stage::Sink, &[("write", "rejected")]);
     for (by, stage, reason, is_right) in [
         (Stage::Sink, "write", "rejected", true),
@@ -71,34 +71,34 @@ fn a_dead_letter_has_to_be_the_right_one() {
         (Stage::Transform, "write", "rejected", false),
     ] {
         let mut ledger = with_one(due);
-        ledger.letter(letter(by, stage, reason));
+        ledger.dead_letter(dead_letter(by, stage, reason));
         assert_eq!(ledger.outstanding(1) == 0, is_right, "{by:?} {stage} {reason}");
         assert_eq!(ledger.complaints().0.is_empty(), is_right);
     }
 }
 
 #[test]
-fn a_letter_and_a_point_contradict_each_other() {
+fn a_dead_letter_and_a_point_contradict_each_other() {
     let mut ledger = with_one(Due::Stored);
     ledger.point((0, 7), 1_000);
-    ledger.letter(letter(Stage::Sink, "write", "rejected"));
+    ledger.dead_letter(dead_letter(Stage::Sink, "write", "rejected"));
     assert_eq!(ledger.entries[0].wrong, 1);
 }
 
 #[test]
-fn a_dead_letter_is_whole() {
+fn a_dead_letter_is_complete() {
     for (sent, is_whole) in [(9, true), (10, false)] {
         let mut ledger = Ledger::default();
         let due = Due::Dead(Stage::Transform, &[("parse", "bad_header")]);
         let number = ledger.begin_bytes(sent, due);
         ledger.acknowledge(number, origin("in", 3));
-        ledger.letter(letter(Stage::Transform, "parse", "bad_header"));
+        ledger.dead_letter(dead_letter(Stage::Transform, "parse", "bad_header"));
         assert_eq!(ledger.complaints().0.is_empty(), is_whole);
     }
 }
 
 #[test]
-fn of_messages_that_share_a_time_one_is_a_point() {
+fn one_of_the_messages_that_share_a_time_is_a_point() {
     let mut ledger = Ledger::default();
     for (number, sequence) in [7, 8, 9].into_iter().enumerate() {
         ledger.begin(Some(((0, sequence), 1_000)), Due::Shares);
@@ -114,16 +114,16 @@ fn of_messages_that_share_a_time_one_is_a_point() {
     // It took the first one's place.
     ledger.point((0, 9), 1_000);
     assert_eq!(ledger.outstanding(3), 0);
-    let fates = ledger
+    let outcomes = ledger
         .entries
         .iter()
         .map(|entry| (entry.stored, entry.overwritten));
-    assert!(fates.eq([(false, true), (false, true), (true, false)]));
+    assert!(outcomes.eq([(false, true), (false, true), (true, false)]));
     assert!(ledger.complaints().0.is_empty());
 }
 
 #[test]
-fn what_carries_nothing_is_passed_by_its_group() {
+fn a_message_that_carries_nothing_is_passed_by_its_group() {
     let mut ledger = with_one(Due::Skipped(Stage::Sink));
     let at = |offset| BTreeMap::from([(("in".to_owned(), 0), offset)]);
     ledger.committed(Stage::Sink, &at(3));
@@ -134,7 +134,7 @@ fn what_carries_nothing_is_passed_by_its_group() {
 }
 
 #[test]
-fn what_retention_took_is_due_nothing_more() {
+fn nothing_is_expected_of_messages_deleted_by_retention() {
     let gone = BTreeMap::from([(("in".to_owned(), 0), 0..4)]);
     let mut ledger = with_one(Due::Stored);
     assert_eq!(ledger.taken(Stage::Transform, &gone), 1);
@@ -147,23 +147,23 @@ fn what_retention_took_is_due_nothing_more() {
 }
 
 #[test]
-fn offsets_of_a_topic_made_anew_are_other_messages() {
+fn offsets_of_a_recreated_topic_are_other_messages() {
     let due = Due::Dead(Stage::Transform, &[("parse", "bad_header")]);
     let mut ledger = with_one(due);
-    ledger.letter(letter(Stage::Transform, "parse", "bad_header"));
-    ledger.made_anew("in");
+    ledger.dead_letter(dead_letter(Stage::Transform, "parse", "bad_header"));
+    ledger.topic_recreated("in");
     let second = ledger.begin(None, due);
     ledger.acknowledge(second, origin("in", 3));
     assert_eq!(ledger.outstanding(2), 1);
-    ledger.letter(letter(Stage::Transform, "parse", "bad_header"));
+    ledger.dead_letter(dead_letter(Stage::Transform, "parse", "bad_header"));
     assert_eq!(ledger.outstanding(2), 0);
     assert_eq!(ledger.repeated_letters, 0);
 }
 
 #[test]
-fn what_is_sent_before_a_recreation_is_noticed_may_repeat() {
+fn messages_sent_before_a_recreation_is_noticed_may_repeat() {
     let mut ledger = with_one(Due::Stored);
-    ledger.made_anew_unnoticed(&[0]);
+    ledger.recreated_unnoticed(&[0]);
     let second = ledger.begin(Some(((0, 8), 1_001)), Due::Stored);
     let other = ledger.begin(Some(((1, 8), 1_001)), Due::Stored);
     let may_repeat = [0, second, other].map(|number| ledger.entries[number].may_repeat);

@@ -1,10 +1,11 @@
-//! Every sub-command, with arguments under which it answers on standard output; and what becomes of an answer that cannot
-//! be written. Which of them run against embedded services and which need real ones is said here, for the tests of both.
+//! Every subcommand, with arguments that make it print to standard output, and what happens if that output
+//! cannot be written. Says which of them run against embedded services and which need real ones, for the
+//! tests of both.
 
 use std::fs::File;
 use std::process::{Command, Output, Stdio};
 
-/// `{…}` is a place that the test fills in, with something new each time.
+/// The test fills in each `{…}`, with something new each time.
 pub(crate) const EMBEDDED: [&str; 31] = [
     "--help",
     "--version",
@@ -39,7 +40,7 @@ pub(crate) const EMBEDDED: [&str; 31] = [
     "admin connectors delete c --yes",
 ];
 
-/// Those that ask a cluster what the embedded broker does not answer.
+/// Those that need something from the cluster that the embedded broker does not support.
 pub(crate) const REAL: [&str; 17] = [
     "admin topics list",
     "admin topics create {name}",
@@ -60,26 +61,26 @@ pub(crate) const REAL: [&str; 17] = [
     "load --topics 1 --seconds 1 --rate 10",
 ];
 
-/// These take long enough to be run once only.
+/// Too slow to be run more than once.
 pub(crate) const SLOW: [&str; 2] = ["demo --topics 1 --seconds 1 --json", "top --once --interval 0.1"];
 
-/// A disk that is full: exit code 1 with the reason.
+/// With a full disk: exit code 1 and the reason.
 pub(crate) fn is_reported(command: Command, line: &str) {
     let full = File::options().write(true).open("/dev/full").unwrap();
     let ran = run(command, full.into());
-    let said = String::from_utf8_lossy(&ran.stderr);
-    assert_eq!(ran.status.code(), Some(1), "{line}: {said}");
-    assert!(said.contains("No space left on device"), "{line}: {said}");
+    let stderr = String::from_utf8_lossy(&ran.stderr);
+    assert_eq!(ran.status.code(), Some(1), "{line}: {stderr}");
+    assert!(stderr.contains("No space left on device"), "{line}: {stderr}");
 }
 
-/// A reader that has closed the pipe: nothing is wrong.
+/// With a reader that has closed the pipe: not an error.
 pub(crate) fn is_quiet(command: Command, line: &str) {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let ran = run(command, writer.into());
-    let said = String::from_utf8_lossy(&ran.stderr);
-    assert_eq!(ran.status.code(), Some(0), "{line}: {said}");
-    assert!(!said.contains("roken pipe"), "{line}: {said}");
+    let stderr = String::from_utf8_lossy(&ran.stderr);
+    assert_eq!(ran.status.code(), Some(0), "{line}: {stderr}");
+    assert!(!stderr.contains("roken pipe"), "{line}: {stderr}");
 }
 
 fn run(mut command: Command, stdout: Stdio) -> Output {
@@ -87,6 +88,6 @@ fn run(mut command: Command, stdout: Stdio) -> Output {
     std::fs::write(lines.path(), "a line\n").unwrap();
     command.stdin(File::open(lines.path()).unwrap());
     command.stdout(stdout).stderr(Stdio::piped());
-    // `Command::output` would take stdout for itself.
+    // `Command::output` would capture stdout.
     command.spawn().unwrap().wait_with_output().unwrap()
 }

@@ -1,4 +1,4 @@
-//! The containers of ours that compose.yaml and k8s-apps/ start, in one form.
+//! The containers that compose.yaml and k8s-apps/ start from our image, in one form.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -7,27 +7,27 @@ use std::path::Path;
 use clap::{Command, CommandFactory};
 use serde_json::Value;
 
-/// Which file a container is from.
+/// The file that defines a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
     Compose,
     Kubernetes,
 }
 
-/// One container of ours.
+/// One container from our image.
 #[derive(Debug)]
 pub(crate) struct Container {
     pub(crate) origin: Origin,
     pub(crate) name: String,
     /// The binary and its arguments.
     pub(crate) args: Vec<String>,
-    /// What is set for it alone.
+    /// Its own environment variables.
     pub(crate) environment: BTreeMap<String, String>,
-    /// What is set for all containers alike.
+    /// The environment variables shared by all containers.
     pub(crate) shared_environment: BTreeMap<String, String>,
-    /// Where its port is named: what names it, and the port.
+    /// The ports that refer to it: what refers to it, and the port.
     pub(crate) ports: Vec<(String, String)>,
-    /// The HTTP paths that are asked of it.
+    /// The HTTP paths that are probed.
     pub(crate) paths: Vec<String>,
 }
 
@@ -37,7 +37,7 @@ impl fmt::Display for Container {
     }
 }
 
-/// The binaries' parsers by name.
+/// The parser of each binary, by name.
 pub(crate) fn binaries() -> BTreeMap<&'static str, Command> {
     BTreeMap::from([
         ("salmock", salmock::config::Cli::command()),
@@ -46,7 +46,7 @@ pub(crate) fn binaries() -> BTreeMap<&'static str, Command> {
     ])
 }
 
-/// The environment variables that a binary's flags read, those of its sub-commands included.
+/// The environment variables that the flags of a binary and its subcommands read.
 pub(crate) fn variables(command: &Command) -> BTreeSet<String> {
     let own = command
         .get_arguments()
@@ -55,8 +55,8 @@ pub(crate) fn variables(command: &Command) -> BTreeSet<String> {
     own.chain(command.get_subcommands().flat_map(variables)).collect()
 }
 
-/// The container's environment as flags of the sub-command that it runs, so that one parser checks both. What an
-/// argument sets already is left out: a flag wins over its variable.
+/// The container's environment as flags of its subcommand, so that one parser checks both. Variables that an
+/// argument already sets are left out: a flag takes precedence over its variable.
 pub(crate) fn flags_of_environment(command: &Command, container: &Container) -> Vec<String> {
     let mut command = command;
     for word in &container.args[1..] {
@@ -168,7 +168,8 @@ fn workloads() -> Vec<(Value, Container)> {
 
 const PROBES: [&str; 2] = ["readinessProbe", "livenessProbe"];
 
-/// Every port that a pod's template names: Prometheus' annotation, the container's, and those of its probes by name.
+/// Every port in a pod's template: the Prometheus annotation, the container's ports, and those that its
+/// probes name.
 fn ports(template: &Value, container: &Value) -> Vec<(String, String)> {
     let mut ports = Vec::new();
     let listed: BTreeMap<String, String> = container["ports"]
@@ -220,7 +221,7 @@ fn strings(list: &Value) -> Vec<String> {
     list.as_array().into_iter().flatten().map(text).collect()
 }
 
-/// A scalar as YAML's reader sees it; what comes from a Secret has no value here.
+/// A scalar as YAML reads it; values from a Secret are unknown here.
 fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),

@@ -1,8 +1,8 @@
-//! One made-up topic, `Mock_state`: its schema, and its messages as SAL text.
+//! A synthetic topic, `Mock_state`: its schema, and its messages as SAL text.
 
 use serde_json::{Value as Json, json};
 
-/// The schema: SAL's private fields, a number and a text.
+/// The schema: SAL's private fields, a number and a string.
 pub(crate) fn schema() -> Json {
     let stamp = json!({"type": "long", "logicalType": "timestamp-millis"});
     json!({
@@ -22,7 +22,7 @@ pub(crate) fn schema() -> Json {
     })
 }
 
-/// SAL text, created at a time in milliseconds.
+/// A message as SAL text, created at a time in milliseconds.
 pub(crate) fn text(sequence: usize, millis: i64, note: &str) -> String {
     let seconds = millis as f64 / 1e3;
     format!(

@@ -1,4 +1,4 @@
-//! `kafkaefd admin connectors` against a real Kafka Connect, with the file connectors that Kafka ships.
+//! `kafkaefd admin connectors` against a real Kafka Connect, with the file connectors that come with Kafka.
 
 use std::io::Write;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ fn services() -> Option<Services> {
     Services::with(&["BROKER", "SCHEMAREGISTRY", "KAFKA_CONNECT"])
 }
 
-/// A file with the configuration of a source that reads `lines` into `topic`.
+/// A file with the configuration of a source connector that reads `lines` into `topic`.
 fn source(name: &str, topic: &str, lines: &tempfile::NamedTempFile) -> tempfile::NamedTempFile {
     let file = tempfile::NamedTempFile::new().unwrap();
     let config = json!({"name": name, "config": {
@@ -48,7 +48,7 @@ fn wait_for(services: &Services, name: &str, state: &str) {
 }
 
 #[test]
-fn a_connector_lives_pauses_restarts_and_ends() {
+fn a_connector_is_created_paused_restarted_and_deleted() {
     let Some(services) = services() else { return };
     let (name, topic) = (unique("file-source-"), unique("connectors-lines-"));
     assert_eq!(
@@ -106,7 +106,7 @@ fn a_connector_lives_pauses_restarts_and_ends() {
         wrong.stderr
     );
     assert_eq!(connectors(&services, &["delete", &name, "--yes"]).code, 0);
-    // The worker forgets its status a moment later.
+    // The worker drops its status a moment later.
     until("it is gone", 60, || {
         match connectors(&services, &["status", &name]) {
             gone if gone.code == 1 => Ok(()),
@@ -115,7 +115,7 @@ fn a_connector_lives_pauses_restarts_and_ends() {
     });
 }
 
-/// As kafkaefd of 2019 printed it, but for `tasks.max`, which it misspelt.
+/// As kafkaefd of 2019 printed it, except for `tasks.max`, which it misspelt.
 const OF_2019: &str = r#"{
   "config": {
     "connect.influx.db": "efd",
@@ -170,7 +170,7 @@ fn the_influxdb_sink_of_2019_is_described_as_it_was() {
 }
 
 #[test]
-fn a_worker_that_is_away_is_named() {
+fn an_unavailable_worker_is_named() {
     let Some(services) = services() else { return };
     let ran = kafkaefd(
         &services,
@@ -192,7 +192,8 @@ fn a_worker_that_is_away_is_named() {
     );
 }
 
-/// What a daemon sends, seen by a stand-in for Kafka Connect: real workers lack the sink's class.
+/// The requests of a daemon, seen by a stand-in for Kafka Connect, because real workers lack the sink's
+/// class.
 #[test]
 fn a_daemon_gives_the_connector_each_new_topic() {
     let Some(services) = services() else { return };
@@ -202,7 +203,7 @@ fn a_daemon_gives_the_connector_each_new_topic() {
         .block_on(tokio::net::TcpListener::bind("127.0.0.1:0"))
         .unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    // The first is answered at once.
+    // The first request is answered immediately.
     let answers = Arc::new(Semaphore::new(1));
     let answer = Arc::clone(&answers);
     let put = move |axum::Json(config): axum::Json<Value>| {
@@ -247,6 +248,6 @@ fn a_daemon_gives_the_connector_each_new_topic() {
     let ended = daemon.end();
     assert_eq!(
         ended.code, 0,
-        "Ctrl-C is how it ends, also while it is at work: {ended:?}"
+        "Ctrl-C ends it, also while it is working: {ended:?}"
     );
 }

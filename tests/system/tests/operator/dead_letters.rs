@@ -1,4 +1,5 @@
-//! dead-letters list, show and replay: with what a stage refused, and with letters of the test's own.
+//! `kafkaefd dead-letters` list, show and replay, with messages that a stage refused and with dead letters
+//! made by the test.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -18,8 +19,8 @@ fn answer(ran: &Ran) -> Json {
     serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:?}"))
 }
 
-/// Letters as a stage writes them, from `origin`, one a value.
-fn write_letters(services: &Services, dead: &str, origin: &str, values: impl Iterator<Item = String>) {
+/// Produces dead letters as a stage writes them, from `origin`, one per value.
+fn write_dead_letters(services: &Services, dead: &str, origin: &str, values: impl Iterator<Item = String>) {
     let producer: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", services.get("BROKER"))
         .create()
@@ -51,7 +52,7 @@ fn write_letters(services: &Services, dead: &str, origin: &str, values: impl Ite
     producer.flush(Duration::from_secs(60)).unwrap();
 }
 
-/// A dead-letter topic and the topic that its letters came from, of two partitions.
+/// A dead-letter topic and the topic that its messages came from, with two partitions.
 fn topics(services: &Services) -> (String, String) {
     let name = unique("letters-");
     let (dead, origin) = (format!("{name}.dead-letter"), format!("{name}.origin"));
@@ -62,7 +63,7 @@ fn topics(services: &Services) -> (String, String) {
     (dead, origin)
 }
 
-/// What is in a topic, by value: how often, and the headers of one.
+/// The contents of a topic, by value: how often each occurs, and the headers of one.
 fn held(services: &Services, topic: &str) -> BTreeMap<Vec<u8>, (usize, BTreeMap<String, String>)> {
     let mut held = BTreeMap::new();
     let read = kafkaefd(services, &["tail", topic, "-o", "beginning", "-e", "-f", "json"]);
@@ -81,19 +82,19 @@ fn held(services: &Services, topic: &str) -> BTreeMap<Vec<u8>, (usize, BTreeMap<
 }
 
 #[test]
-fn letters_are_counted_shown_and_put_back_once() {
+fn dead_letters_are_counted_shown_and_replayed_once() {
     let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY", "KCAT"]) else {
         return;
     };
     let (dead, origin) = topics(&services);
     let gone = unique("gone-");
-    write_letters(
+    write_dead_letters(
         &services,
         &dead,
         &origin,
         ["first", "second"].map(str::to_owned).into_iter(),
     );
-    write_letters(&services, &dead, &gone, std::iter::once("third".to_owned()));
+    write_dead_letters(&services, &dead, &gone, std::iter::once("third".to_owned()));
     let run = |arguments: &[&str]| {
         kafkaefd(
             &services,
@@ -138,7 +139,7 @@ fn letters_are_counted_shown_and_put_back_once() {
     }
     assert!(
         !shown.stdout.contains('\u{1b}'),
-        "no terminal, no colours, nothing of the letters'"
+        "without a terminal, there are no colours and no control characters"
     );
     let shown = answer(&run(&["show", "--json", "-n", "1"]));
     assert_eq!(shown[0]["original"], json!("third"));
@@ -156,7 +157,7 @@ fn letters_are_counted_shown_and_put_back_once() {
     assert!(unasked.stderr.contains(&question), "{unasked:?}");
     assert!(held(&services, &origin).is_empty());
 
-    // The letter whose topic is gone stays, and is said.
+    // The dead letter whose topic is gone is kept and reported.
     let replayed = run(&["replay", "--yes", "--json"]);
     assert_eq!(replayed.code, 1, "{replayed:?}");
     let replayed = answer(&replayed);
@@ -195,33 +196,33 @@ fn letters_are_counted_shown_and_put_back_once() {
     assert_eq!(peers::kcat_count(&services, &origin), 4);
 }
 
-/// The letters that a replay meant to put back.
+/// The number of dead letters that a replay set out to replay.
 fn planned(ran: &Ran) -> u64 {
     let answer = answer(ran);
     let ways = answer["plan"].as_array().unwrap();
     ways.iter().map(|way| way["letters"].as_u64().unwrap()).sum()
 }
 
-/// Those of them that are back, by this replay or by another one.
+/// The number of those that are back in their topic, through this replay or another one.
 fn accounted(ran: &Ran) -> u64 {
     let answer = answer(ran);
     answer["replayed"].as_u64().unwrap() + answer["replayed_meanwhile"].as_u64().unwrap()
 }
 
-/// Four replays of one topic at the same time, over several transactions each: those that are overtaken say so, and each
-/// letter is back once.
+/// Four concurrent replays of one topic, over several transactions each: those that are overtaken report it,
+/// and each message is back once.
 #[test]
-fn replays_at_the_same_time_repeat_nothing() {
-    const LETTERS: usize = 1_700;
+fn concurrent_replays_repeat_nothing() {
+    const DEAD_LETTERS: usize = 1_700;
     let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY", "KCAT"]) else {
         return;
     };
     let (dead, origin) = topics(&services);
-    write_letters(
+    write_dead_letters(
         &services,
         &dead,
         &origin,
-        (0..LETTERS).map(|n| format!("letter {n}")),
+        (0..DEAD_LETTERS).map(|n| format!("letter {n}")),
     );
     let replay = || {
         kafkaefd(
@@ -244,19 +245,20 @@ fn replays_at_the_same_time_repeat_nothing() {
     let last = replay();
     assert_eq!(last.code, 0, "{last:?}");
     let held = held(&services, &origin);
-    assert_eq!(held.len(), LETTERS);
+    assert_eq!(held.len(), DEAD_LETTERS);
     assert!(held.values().all(|(times, _)| *times == 1));
 }
 
-/// Asked on a terminal and answered after somebody else's replay: nothing is left to do, nothing is repeated, all is well.
+/// Confirmed on a terminal after another replay has finished: nothing is left to do, nothing is repeated, and
+/// there is no error.
 #[test]
-fn what_another_replay_puts_back_meanwhile_is_counted() {
+fn what_another_replay_has_replayed_meanwhile_is_counted() {
     let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY", "KCAT"]) else {
         return;
     };
     let (dead, origin) = topics(&services);
     let letters = ["first", "second", "third"].map(str::to_owned);
-    write_letters(&services, &dead, &origin, letters.into_iter());
+    write_dead_letters(&services, &dead, &origin, letters.into_iter());
     let replay = ["dead-letters", "replay", "--in", &dead];
     let mut asked = Running::on_a_terminal(&services, &replay);
     let mut screen = asked.stdout();
@@ -273,7 +275,7 @@ fn what_another_replay_puts_back_meanwhile_is_counted() {
     assert_eq!(peers::kcat_count(&services, &origin), 3);
 }
 
-/// Reads until `text` is there; what was read.
+/// Reads until `text` appears; returns what was read.
 fn read_until(screen: &mut impl Read, text: &str) -> String {
     let mut shown = Vec::new();
     while !String::from_utf8_lossy(&shown).ends_with(text) {
@@ -284,22 +286,23 @@ fn read_until(screen: &mut impl Read, text: &str) -> String {
     String::from_utf8_lossy(&shown).into_owned()
 }
 
-/// Killed with transactions committed, one open and others to come: the next replay goes on where that has come to.
+/// Killed with transactions committed, one open and more to come: the next replay resumes where the committed
+/// ones end.
 #[test]
-fn a_replay_that_is_killed_loses_and_repeats_nothing() {
-    const LETTERS: usize = 6_000;
+fn a_killed_replay_loses_and_repeats_nothing() {
+    const DEAD_LETTERS: usize = 6_000;
     let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY", "KCAT"]) else {
         return;
     };
     let (dead, origin) = topics(&services);
-    write_letters(
+    write_dead_letters(
         &services,
         &dead,
         &origin,
-        (0..LETTERS).map(|n| format!("letter {n}")),
+        (0..DEAD_LETTERS).map(|n| format!("letter {n}")),
     );
     let killed = Running::spawn(&services, &["dead-letters", "replay", "--in", &dead, "--yes"]);
-    until("the first letters are back", 60, || {
+    until("the first messages are back", 60, || {
         match kafka::message_count(&services, std::slice::from_ref(&origin)) {
             0 => Err("nothing is back".to_owned()),
             _ => Ok(()),
@@ -312,14 +315,14 @@ fn a_replay_that_is_killed_loses_and_repeats_nothing() {
     );
     assert_eq!(ran.code, 0, "{ran:?}");
     let held = held(&services, &origin);
-    assert_eq!(held.len(), LETTERS);
+    assert_eq!(held.len(), DEAD_LETTERS);
     assert!(held.values().all(|(times, _)| *times == 1), "{ran:?}");
 }
 
-/// The whole story: a message whose topic has no schema is a dead letter, the schema is registered, the letter is
-/// replayed, and becomes a record.
+/// From end to end: a message whose topic has no schema is a dead letter; the schema is registered, the
+/// message is replayed and becomes a record.
 #[test]
-fn what_is_mended_is_replayed_into_the_pipeline() {
+fn a_repaired_message_is_replayed_into_the_pipeline() {
     let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY", "KCAT", "PYTHON"]) else {
         return;
     };
@@ -358,7 +361,8 @@ fn what_is_mended_is_replayed_into_the_pipeline() {
     assert_eq!(shown[0]["origin"]["topic"], json!(input));
     assert_eq!(shown[0]["stage"], json!("schema"), "{shown}");
 
-    // A replay too early: refused again, as a new letter that says what it is a replay of.
+    // A replay that comes too early: the message is refused again, as a new dead letter that says what it is
+    // a replay of.
     let replayed = answer(&run(&["replay", "--yes", "--json"]));
     assert_eq!(replayed["replayed"], json!(1));
     wait(&transform, "saltransform_dead_letters_total", 2);
@@ -369,7 +373,8 @@ fn what_is_mended_is_replayed_into_the_pipeline() {
         (&json!(true), &json!(false))
     );
 
-    // What is replayed and refused is the same message: it stays, until somebody says that it is mended.
+    // A message that is replayed and refused again stays the same message and is kept until somebody says
+    // that it is repaired.
     let passed_over = answer(&run(&["replay", "--yes", "--json"]));
     let numbers = ["replayed", "replayed_before", "refused_again"].map(|name| passed_over[name].clone());
     assert_eq!(numbers, [json!(0), json!(2), json!(1)], "{passed_over}");
@@ -391,15 +396,12 @@ fn what_is_mended_is_replayed_into_the_pipeline() {
             "Test",
         ],
     ));
-    // The registry is not asked for a topic more than once a second: the original is replayed until one is early no more.
+    // The registry is asked about a topic at most once a second: the original is replayed until one comes
+    // late enough.
     until("a replay becomes a record", 60, || {
         let before = transform.count("saltransform_consumed_total");
         let ran = run(&["replay", "--yes", "--json", "--again"]);
-        assert_eq!(
-            answer(&ran)["replayed"],
-            json!(1),
-            "of each original one: {ran:?}"
-        );
+        assert_eq!(answer(&ran)["replayed"], json!(1), "one per original: {ran:?}");
         let ended = || {
             transform.count("saltransform_produced_total")
                 + transform.count("saltransform_dead_letters_total")

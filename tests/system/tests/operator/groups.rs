@@ -1,4 +1,4 @@
-//! `kafkaefd groups`: lag and members as they are, and offsets that move only while nobody is in the group.
+//! `kafkaefd groups`: lag and members as they are, and offsets that change only while the group is empty.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ use super::{kafkaefd, transactions};
 use crate::real::{Services, kafka, unique, until};
 use crate::runtime;
 
-/// A member of a group that reads until it is dropped, and commits what it has read.
+/// A group member that reads and commits until it is dropped.
 struct Member {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -89,7 +89,7 @@ fn topic_with(services: &Services, messages: usize) -> String {
     topic
 }
 
-/// A group at work is described, refused and left alone; empty, it is moved as planned, and deleted.
+/// An active group is described and its reset is refused; once empty, it is reset as planned, and deleted.
 #[test]
 fn a_group_is_described_moved_and_deleted() {
     let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
@@ -187,9 +187,10 @@ fn a_group_is_described_moved_and_deleted() {
     );
 }
 
-/// Whether a group of the newer protocol has members cannot be told from here: the broker itself refuses to move it.
+/// With the newer protocol, clients cannot see whether a group has members: the broker itself refuses the
+/// reset.
 #[test]
-fn a_group_of_the_newer_protocol_moves_only_while_empty() {
+fn a_group_of_the_newer_protocol_is_reset_only_while_empty() {
     let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
         return;
     };
@@ -215,7 +216,7 @@ fn a_group_of_the_newer_protocol_moves_only_while_empty() {
     assert_eq!(described(&services, &group).unwrap()["lag"], 0);
 
     drop(member);
-    until("the broker lets it be moved", 60, || {
+    until("the broker allows the reset", 60, || {
         let moved = kafkaefd(&services, &reset);
         if moved.code == 0 {
             Ok(())
@@ -228,7 +229,7 @@ fn a_group_of_the_newer_protocol_moves_only_while_empty() {
     assert_eq!(deleted.code, 0, "{deleted:?}");
 }
 
-/// Behind the last message of a topic that is written in transactions lies a marker, which nobody reads.
+/// After the last message of a transactional topic there is a marker, which consumers never see.
 #[test]
 fn a_group_that_has_read_all_transactions_has_no_lag() {
     let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
@@ -274,7 +275,7 @@ fn a_group_that_has_read_all_transactions_has_no_lag() {
     let top: Json = serde_json::from_str(&top.stdout).unwrap();
     assert_eq!(top["kafka"]["groups"][0]["lag"], 0, "{top}");
 
-    // What is not read yet is lag as ever: two messages, their markers, and what lay there before.
+    // Unread messages still count as lag: two messages, their markers, and what was there before.
     transactions(&services, &topic, 0, 2, 0);
     let found = described(&services, &group).unwrap();
     assert!(found["lag"].as_i64().unwrap() >= 2, "{found}");

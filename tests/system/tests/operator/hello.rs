@@ -1,4 +1,5 @@
-//! `kafkaefd helloworld` and `helloavro`: what is produced is consumed, by ours and by kcat.
+//! `kafkaefd helloworld` and `helloavro`: what is produced can be consumed, with our own commands and with
+//! kcat.
 
 use std::io::{BufRead, BufReader};
 
@@ -9,7 +10,7 @@ use crate::real::peers::kcat;
 use crate::real::{Services, unique};
 
 #[test]
-fn a_text_goes_to_a_new_topic_and_back() {
+fn a_text_is_produced_to_a_new_topic_and_consumed() {
     let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY", "KCAT"]) else {
         return;
     };
@@ -71,7 +72,7 @@ fn a_text_goes_to_a_new_topic_and_back() {
 }
 
 #[test]
-fn a_record_goes_to_a_new_topic_and_back() {
+fn a_record_is_produced_to_a_new_topic_and_consumed() {
     let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY", "APICURIO"]) else {
         return;
     };
@@ -104,7 +105,7 @@ fn a_record_goes_to_a_new_topic_and_back() {
 }
 
 #[test]
-fn what_is_no_record_is_left_out_and_said() {
+fn a_value_that_is_not_a_record_is_skipped_and_reported() {
     let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
         return;
     };
@@ -125,7 +126,7 @@ fn what_is_no_record_is_left_out_and_said() {
 }
 
 #[test]
-fn what_comes_is_shown_until_ctrl_c() {
+fn messages_are_shown_until_ctrl_c() {
     let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
         return;
     };
@@ -146,9 +147,9 @@ fn what_comes_is_shown_until_ctrl_c() {
     assert_eq!(
         line,
         format!("{topic}[0]@0 hello Hello\\u{{1b}}[2J"),
-        "nothing clears the screen"
+        "control characters are escaped"
     );
     let ended = running.interrupt();
-    assert_eq!(ended.code, 0, "Ctrl-C is a good end: {ended:?}");
+    assert_eq!(ended.code, 0, "Ctrl-C ends it without an error: {ended:?}");
     assert!(lines.next().is_none());
 }

@@ -1,4 +1,4 @@
-//! inject, with kcat as the other side.
+//! `kafkaefd inject`, checked with kcat.
 
 use serde_json::{Value as Json, json};
 
@@ -9,7 +9,7 @@ use crate::real::{Services, until};
 const NEEDED: &[&str] = &["BROKER", "SCHEMAREGISTRY", "KCAT"];
 
 #[test]
-fn inject_sends_chunks_and_begins_again() {
+fn inject_sends_chunks_and_starts_over() {
     let Some(services) = Services::with(NEEDED) else {
         return;
     };
@@ -28,13 +28,21 @@ fn inject_sends_chunks_and_begins_again() {
         assert_eq!(ran.code, 0, "{ran:?}");
         (serde_json::from_str::<Json>(&ran.stdout).unwrap(), ran.stderr)
     };
-    let (answer, said) = inject(&lines, &["--file", &path("lines"), "--chunk", "4", "-n", "10"]);
+    let (answer, stderr) = inject(&lines, &["--file", &path("lines"), "--chunk", "4", "-n", "10"]);
     assert_eq!(
         answer,
         json!({"topic": lines, "chunks": 3, "delivered": 10, "lost": 0, "rounds": 4, "without_headers": 0})
     );
-    assert_eq!(said.matches("injecting 4 messages … done (").count(), 2, "{said}");
-    assert_eq!(said.matches("injecting 2 messages … done (").count(), 1, "{said}");
+    assert_eq!(
+        stderr.matches("injecting 4 messages … done (").count(),
+        2,
+        "{stderr}"
+    );
+    assert_eq!(
+        stderr.matches("injecting 2 messages … done (").count(),
+        1,
+        "{stderr}"
+    );
     let read = |topic: &str, form: &str| kcat(&services, &["-C", "-q", "-e", "-t", topic, "-f", form], b"");
     assert_eq!(read(&lines, "%s"), "abcabcabca");
     inject(

@@ -1,4 +1,4 @@
-//! `kafkaefd latency`: the steps of records whose moments are known.
+//! `kafkaefd latency`: the steps of records with known timestamps.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +13,7 @@ use super::kafkaefd;
 use crate::real::{Services, kafka, registry, unique};
 use crate::runtime;
 
-/// A long in Avro's encoding.
+/// A `long` in Avro's encoding.
 fn long(value: i64) -> Vec<u8> {
     let mut zigzag = ((value << 1) ^ (value >> 63)).cast_unsigned();
     let mut bytes = Vec::new();
@@ -60,25 +60,25 @@ fn the_steps_of_records_are_measured() {
         );
         [(texts.clone(), text.into_bytes()), (topic.clone(), frame)]
     };
-    // 100 that took 100 ms with SAL and 200 ms on, one that took 5 s, and one that is no record.
+    // 100 that took 100 ms with SAL and 200 ms afterwards, one that took 5 s, and one that is not a record.
     let mut messages: Vec<_> = (0..100).flat_map(|number| record(number, -300, -200)).collect();
     messages.extend(record(100, -5_300, -300));
     messages.push((topic.clone(), b"text".to_vec()));
     kafka::produce(&services, &messages);
-    // A transaction ends with a marker, which has an offset and is no message.
+    // A transaction ends with a marker, which has an offset but is not a message.
     let transactional: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", services.get("BROKER"))
         .set("transactional.id", &component)
         .create()
         .unwrap();
-    let patience = Duration::from_secs(60);
-    transactional.init_transactions(patience).unwrap();
+    let timeout = Duration::from_secs(60);
+    transactional.init_transactions(timeout).unwrap();
     transactional.begin_transaction().unwrap();
     for (topic, message) in record(101, -300, -200) {
         let sent = BaseRecord::<(), [u8]>::to(&topic).payload(&message);
         transactional.send(sent).map_err(|(error, _)| error).unwrap();
     }
-    transactional.commit_transaction(patience).unwrap();
+    transactional.commit_transaction(timeout).unwrap();
 
     let folder = tempfile::tempdir().unwrap();
     let svg = folder.path().join("latency.svg").display().to_string();
@@ -89,7 +89,7 @@ fn the_steps_of_records_are_measured() {
     assert_eq!(ran.code, 0, "{ran:?}");
     assert!(
         begun.elapsed() < Duration::from_secs(14),
-        "it waited for what never comes"
+        "it waited for a message that never comes"
     );
     let report: Json = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(report["records"], 102, "{report}");
@@ -107,7 +107,8 @@ fn the_steps_of_records_are_measured() {
     };
     near(&row["sal"]["p50"], 0.1);
     near(&row["sal"]["max"], 5.0);
-    // The texts came to Kafka after `now`, when the records were made as if before: 200 ms and what the test took.
+    // The texts reached Kafka after `now`, although the records claim to be older: 200 ms plus the duration
+    // of the test.
     assert_eq!(row["text"]["messages"], 102, "{report}");
     let text = row["text"]["p50"].as_f64().unwrap();
     assert!((0.19..60.0).contains(&text), "{report}");
@@ -115,7 +116,7 @@ fn the_steps_of_records_are_measured() {
     let drawn = std::fs::read_to_string(&svg).unwrap();
     assert!(drawn.starts_with("<svg") && drawn.contains("_steps"), "{drawn}");
 
-    // With the age of points, as an influxsink shows it.
+    // With the age of points, as exposed by an influxsink.
     let runtime = runtime();
     let service = runtime.block_on(Service::start(&ServiceArgs::default())).unwrap();
     let sink = SinkMetrics::register(&service.metrics).unwrap();
@@ -131,7 +132,7 @@ fn the_steps_of_records_are_measured() {
     );
     assert_eq!(ran.code, 69, "{ran:?}");
 
-    // Without the texts, in another window, and for people.
+    // Without the texts, with another window, and in human-readable form.
     let ran = kafkaefd(
         &services,
         &["latency", "--filter", &filter, "--json", "--no-text"],

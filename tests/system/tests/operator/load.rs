@@ -1,4 +1,4 @@
-//! `kafkaefd load`: what it reports adds up, it ends when asked to, and leaves no topic behind.
+//! `kafkaefd load`: its report adds up, it ends on request, and it leaves no topics behind.
 
 use serde_json::Value as Json;
 
@@ -47,7 +47,7 @@ fn a_load_is_carried_and_measured() {
     let (wanted, reached) = (140.0, report["acknowledged_per_second"].as_f64().unwrap());
     assert!(
         0.0 < reached && reached <= wanted,
-        "no more arrives than is sent: {report}"
+        "arrivals exceed what was sent: {report}"
     );
     let at = |quantile: &str| report["latency"][quantile].as_f64().unwrap();
     assert!(
@@ -57,7 +57,7 @@ fn a_load_is_carried_and_measured() {
     assert_eq!(topics(&services, &prefix), [""; 0]);
 }
 
-/// Ctrl-C ends it with its report and without its topics.
+/// Ctrl-C ends it with a report and without leftover topics.
 #[test]
 fn a_load_can_be_ended_early() {
     let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
@@ -76,7 +76,7 @@ fn a_load_can_be_ended_early() {
         &prefix,
     ];
     let running = Running::spawn(&services, &flags);
-    until("it is at work", 60, || {
+    until("it is working", 60, || {
         let topics = topics(&services, &prefix);
         match kafka::message_count(&services, &topics) {
             0 => Err(format!("nothing is in {topics:?}")),

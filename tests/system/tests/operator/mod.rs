@@ -1,4 +1,4 @@
-//! The operator's commands, run as programs against real services.
+//! The operator's commands, run as processes against real services.
 
 mod connectors;
 mod dead_letters;
@@ -26,10 +26,10 @@ use serde_json::Value as Json;
 use super::real::{Services, kafka, unique};
 use super::runtime;
 
-/// How long a command may take; the longest needs a sixth of it.
-const PATIENCE: Duration = Duration::from_secs(180);
+/// The limit for one command; the slowest takes a sixth of it.
+const TIMEOUT: Duration = Duration::from_secs(180);
 
-/// What a command left behind.
+/// The result of a command.
 #[derive(Debug)]
 pub(crate) struct Ran {
     pub(crate) code: i32,
@@ -37,22 +37,22 @@ pub(crate) struct Ran {
     pub(crate) stderr: String,
 }
 
-/// Runs kafkaefd to its end, with the services in its environment and nobody at its terminal.
+/// Runs kafkaefd to its end, with the services in its environment and without a terminal.
 pub(crate) fn kafkaefd(services: &Services, arguments: &[&str]) -> Ran {
     kafkaefd_with(services, arguments, b"")
 }
 
-/// The same, with text on its standard input.
+/// The same, with text on standard input.
 fn kafkaefd_with(services: &Services, arguments: &[&str], input: &[u8]) -> Ran {
     let mut running = Running::spawn(services, arguments);
     let mut stdin = running.child().stdin.take().unwrap();
-    // A command that refuses its arguments reads nothing.
+    // A command that rejects its arguments reads nothing.
     let _ = stdin.write_all(input);
     drop(stdin);
     running.end()
 }
 
-/// A command that runs until it is interrupted; killed at the end of its test, whatever happens.
+/// A command that runs until it is interrupted; killed at the end of its test in any case.
 pub(crate) struct Running(Option<Child>);
 
 impl Running {
@@ -61,7 +61,7 @@ impl Running {
         Self::start(services, command.args(arguments))
     }
 
-    /// With a terminal for its standard input and output: that of `script`, of every Linux.
+    /// Runs with a terminal for standard input and output, through `script`.
     fn on_a_terminal(services: &Services, arguments: &[&str]) -> Self {
         let line = format!(
             "{} {}",
@@ -87,33 +87,32 @@ impl Running {
         Self(Some(child.unwrap()))
     }
 
-    /// What it prints, for who reads it as it comes.
+    /// Its standard output, to be read while it runs.
     pub(crate) fn stdout(&mut self) -> ChildStdout {
         self.child().stdout.take().unwrap()
     }
 
-    /// What its user types.
+    /// Types into its terminal.
     fn type_line(&mut self, text: &str) {
         writeln!(self.child().stdin.as_mut().unwrap(), "{text}").unwrap();
     }
 
-    /// Ctrl-C, and what it leaves behind.
+    /// Sends Ctrl-C and returns the result.
     pub(crate) fn interrupt(mut self) -> Ran {
         self.signal();
         self.end()
     }
 
-    /// Ctrl-C.
     pub(crate) fn signal(&mut self) {
         kill(self.child().id(), "-INT");
     }
 
-    /// What it leaves behind; who does not end is killed, and has no good exit code then.
+    /// Waits for the result; a command that does not end is killed and then has no exit code 0.
     pub(crate) fn end(mut self) -> Ran {
         let child = self.0.take().unwrap();
         let (pid, (over, ended)) = (child.id(), channel::<()>());
         let watchdog = std::thread::spawn(move || {
-            if ended.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            if ended.recv_timeout(TIMEOUT) == Err(RecvTimeoutError::Timeout) {
                 kill(pid, "-KILL");
             }
         });
@@ -147,7 +146,7 @@ impl Drop for Running {
     }
 }
 
-/// A new topic of its own for a test.
+/// Creates a topic for one test.
 fn topic(services: &Services, prefix: &str, partitions: i32) -> String {
     let name = unique(prefix);
     runtime().block_on(kafka::create_topics(
@@ -170,7 +169,8 @@ fn sorted(text: &str) -> Vec<&str> {
     lines
 }
 
-/// Messages `0`, `1`, … of a transaction each, and behind them one that is aborted, of so many messages.
+/// Produces messages `0`, `1`, … in one transaction each, followed by an aborted transaction of `aborted`
+/// messages.
 fn transactions(services: &Services, topic: &str, partition: i32, committed: usize, aborted: usize) {
     let producer: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", services.get("BROKER"))
@@ -184,16 +184,16 @@ fn transactions(services: &Services, topic: &str, partition: i32, committed: usi
             .payload(&text);
         producer.send(record).map_err(|(error, _)| error).unwrap();
     };
-    producer.init_transactions(PATIENCE).unwrap();
+    producer.init_transactions(TIMEOUT).unwrap();
     for number in 0..committed {
         producer.begin_transaction().unwrap();
         send(number);
-        producer.commit_transaction(PATIENCE).unwrap();
+        producer.commit_transaction(TIMEOUT).unwrap();
     }
     if aborted > 0 {
         producer.begin_transaction().unwrap();
         (0..aborted).for_each(|_| send(usize::MAX));
-        producer.flush(PATIENCE).unwrap();
-        producer.abort_transaction(PATIENCE).unwrap();
+        producer.flush(TIMEOUT).unwrap();
+        producer.abort_transaction(TIMEOUT).unwrap();
     }
 }

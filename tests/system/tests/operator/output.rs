@@ -1,4 +1,4 @@
-//! Answers that cannot be written, of the commands that need a real cluster.
+//! Output that cannot be written, for the commands that need a real cluster.
 
 use std::process::Command;
 
@@ -47,7 +47,7 @@ fn an_answer_that_cannot_be_written_is_an_error() {
         is_reported(command(line), line);
         is_quiet(command(line), line);
     }
-    // Nothing was in the way of what was to be done.
+    // The action itself was carried out.
     let ran = kafkaefd(&services, &["admin", "topics", "list"]);
     assert!(ran.code == 0 && ran.stdout.contains("output-new-"), "{ran:?}");
 }

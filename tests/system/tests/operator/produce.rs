@@ -1,4 +1,4 @@
-//! produce, with kcat and fastavro as the other side, and tail to look at it.
+//! `kafkaefd produce`, checked with kcat and fastavro, and with `tail`.
 
 use serde_json::{Value as Json, json};
 
@@ -9,9 +9,9 @@ use crate::runtime;
 
 const NEEDED: &[&str] = &["BROKER", "SCHEMAREGISTRY", "KCAT"];
 
-/// A record that has every kind of field, through `produce --avro`, fastavro, `tail` and its filters.
+/// A record with every kind of field, through `produce --avro`, fastavro, `tail` and its filters.
 #[test]
-fn avro_goes_there_and_back() {
+fn avro_records_are_produced_and_read_back() {
     let needed = [NEEDED, &["PYTHON"]].concat();
     let Some(services) = Services::with(&needed) else {
         return;
@@ -57,8 +57,8 @@ fn avro_goes_there_and_back() {
     let input = b"{\"n\": 1, \"x\": 2}\n{\"n\": \"one\", \"x\": 2}\n\n{\"n\": 1, \"x\": 2, \"nOte\": \"\"}\nnot json\n{\"n\": 2, \"x\": 2}\n";
     let stopped = kafkaefd_with(&services, &["produce", &topic, "--avro"], input);
     assert_eq!(stopped.code, 1);
-    let said = "line 2: field n: expected an integer of 64 bits, found \"one\"";
-    assert!(stopped.stderr.contains(said), "{stopped:?}");
+    let expected = "line 2: field n: expected an integer of 64 bits, found \"one\"";
+    assert!(stopped.stderr.contains(expected), "{stopped:?}");
     assert!(
         stopped
             .stderr

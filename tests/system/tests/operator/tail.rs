@@ -1,4 +1,4 @@
-//! tail, with kcat as the other side.
+//! `kafkaefd tail`, checked with kcat.
 
 use std::ffi::OsStr;
 use std::io::Write;
@@ -14,7 +14,7 @@ use crate::real::{Services, until};
 
 const NEEDED: &[&str] = &["BROKER", "SCHEMAREGISTRY", "KCAT"];
 
-/// The same letters, the same text, from the same places.
+/// kcat's format letters give the same output, from the same offsets.
 #[test]
 fn tail_reads_what_kcat_reads() {
     let Some(services) = Services::with(NEEDED) else {
@@ -69,9 +69,9 @@ fn tail_reads_what_kcat_reads() {
     assert_eq!(today.stdout.lines().count(), 6);
 }
 
-/// What others send may be anything: it is shown, steers no terminal, and leaves no trace of a panic.
+/// Messages can contain anything: they are shown, do not control the terminal and never cause a panic.
 #[test]
-fn tail_shows_whatever_is_there() {
+fn tail_shows_any_message() {
     let Some(services) = Services::with(NEEDED) else {
         return;
     };
@@ -118,7 +118,7 @@ fn tail_shows_whatever_is_there() {
 }
 
 #[test]
-fn tail_says_what_is_wrong() {
+fn tail_explains_errors() {
     let Some(services) = Services::with(NEEDED) else {
         return;
     };
@@ -143,7 +143,8 @@ fn tail_says_what_is_wrong() {
     );
 }
 
-/// Three outputs of one run: a file, a pipe that takes all, a pipe that ends early and is reported.
+/// Three outputs of one run: a file, a pipe that reads everything, and a pipe whose command ends early, which
+/// is reported.
 #[test]
 fn tail_writes_to_several_places() {
     let Some(services) = Services::with(NEEDED) else {
@@ -166,7 +167,7 @@ fn tail_writes_to_several_places() {
         &services,
         &["tail", &topic, "-o", "0", "--config", &path("outputs.toml")],
     );
-    until("all is written while tail runs", 60, || {
+    until("everything is written while tail runs", 60, || {
         let count = |name: &str| lines_of(&path(name)).len();
         match (count("file"), count("piped")) {
             (10, 10) => Ok(()),
@@ -191,7 +192,7 @@ fn tail_writes_to_several_places() {
     let sampled = json_lines(&lines_of(&path("piped")).join("\n"));
     assert_eq!(sampled[9]["value"], json!({"n": 90}));
 
-    // A file is appended to, and nothing is read twice into it.
+    // Appends to the file and writes nothing twice.
     let more = kafkaefd(
         &services,
         &[
@@ -215,7 +216,7 @@ fn lines_of(path: &str) -> Vec<String> {
     text.lines().map(str::to_owned).collect()
 }
 
-/// From its end, as it comes, until Ctrl-C.
+/// From the end of the topic, as messages arrive, until Ctrl-C.
 #[test]
 fn tail_follows_until_it_is_interrupted() {
     let Some(services) = Services::with(NEEDED) else {
@@ -227,7 +228,7 @@ fn tail_follows_until_it_is_interrupted() {
     let file = folder.path().join("seen").display().to_string();
     let tail = Running::spawn(&services, &["tail", &topic, "--output", &file, "-f", "%s\n"]);
     let mut sent = 0;
-    until("what comes is seen", 60, || {
+    until("new messages are seen", 60, || {
         sent += 1;
         kcat(
             &services,
@@ -245,9 +246,9 @@ fn tail_follows_until_it_is_interrupted() {
     assert!(lines_of(&file)[0].starts_with("message "), "nothing from before");
 }
 
-/// The markers that end transactions have offsets, and so has what an aborted one wrote.
+/// The markers that end transactions have offsets, and so do aborted messages.
 #[test]
-fn the_last_messages_are_counted_and_not_their_offsets() {
+fn the_last_messages_are_counted_not_their_offsets() {
     let Some(services) = Services::with(NEEDED) else {
         return;
     };

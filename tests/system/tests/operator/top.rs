@@ -1,4 +1,4 @@
-//! `kafkaefd top`: one sample and one frame of what is there, with what is away in them.
+//! `kafkaefd top`: one sample and one frame, including stages that are unavailable.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn a_sample_holds_stages_and_groups() {
     };
     let (topic, group) = (unique("top"), unique("topgroup"));
     let runtime = runtime();
-    // A stage's own port, with counts that go on.
+    // A stage's own port, with increasing counts.
     let service = runtime.block_on(async {
         kafka::create_topics(&services, std::slice::from_ref(&topic), 1).await;
         Service::start(&ServiceArgs::default()).await.unwrap()
@@ -81,7 +81,7 @@ fn a_sample_holds_stages_and_groups() {
     assert_eq!(row["partitions"][0]["committed"], 1);
 
     let ran = look(&["--once", "--metrics", "127.0.0.1:1"]);
-    assert_eq!(ran.code, 1, "one stage is away: {ran:?}");
+    assert_eq!(ran.code, 1, "one stage is unavailable: {ran:?}");
     for part in ["saltransform", "away: ", &group, &topic] {
         assert!(ran.stdout.contains(part), "{part} is not in {ran:?}");
     }

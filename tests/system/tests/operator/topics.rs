@@ -1,4 +1,4 @@
-//! `kafkaefd admin topics` and `admin brokers` against the real Kafka, with kcat and plain rdkafka as witnesses.
+//! `kafkaefd admin topics` and `admin brokers` against the real Kafka, checked with kcat and plain rdkafka.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ fn answer(services: &Services, arguments: &[&str]) -> Value {
 }
 
 #[test]
-fn topics_are_made_listed_counted_and_deleted() {
+fn topics_are_created_listed_counted_and_deleted() {
     let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
         return;
     };
@@ -28,7 +28,7 @@ fn topics_are_made_listed_counted_and_deleted() {
         json!({"topic": one, "result": "created", "reason": null})
     );
     let again = kafkaefd(&services, &["admin", "topics", "create", &one, "-p", "9"]);
-    assert_eq!(again.code, 0, "what exists stays as it is");
+    assert_eq!(again.code, 0, "an existing topic is left as it is");
     assert!(again.stdout.contains("exists"), "{}", again.stdout);
 
     let filter = format!("^({one}|{two})$");
@@ -49,7 +49,7 @@ fn topics_are_made_listed_counted_and_deleted() {
     let table = kafkaefd(&services, &["admin", "topics", "list", "--filter", &filter]);
     assert!(
         table.stdout.starts_with("TOPIC "),
-        "no colours in a pipe: {:?}",
+        "a pipe gets no colours: {:?}",
         table.stdout
     );
 
@@ -63,7 +63,7 @@ fn topics_are_made_listed_counted_and_deleted() {
     assert_eq!(offsets["partitions"][0]["oldest"], json!(0));
 
     let refused = kafkaefd(&services, &["admin", "topics", "delete", &one, &two]);
-    assert_eq!(refused.code, 2, "nobody said yes");
+    assert_eq!(refused.code, 2, "nobody confirmed");
     assert!(refused.stderr.contains("with 50 messages"), "{}", refused.stderr);
     assert_eq!(kafka::message_count(&services, std::slice::from_ref(&one)), 50);
     let deleted = answer(
@@ -120,7 +120,7 @@ fn some_settings_change_and_the_others_keep_their_values() {
     ];
     assert_eq!(own, expected);
     let detail = answer(&services, &[&config[..], &["--detail", "--json"]].concat());
-    assert!(detail.as_array().unwrap().len() > 20, "defaults, too");
+    assert!(detail.as_array().unwrap().len() > 20, "defaults are included");
 
     let unknown = set(&["--set", "retention.msec", "1", "--yes"]);
     assert_eq!(unknown.code, 1);
@@ -186,7 +186,7 @@ fn brokers_are_listed_with_their_controller() {
     assert_eq!(brokers[0]["controller"], json!(true));
     let address = format!("{}:{}", brokers[0]["host"].as_str().unwrap(), brokers[0]["port"]);
     assert_eq!(address, services.get("BROKER"));
-    // As kafkaefd of 2019 took it: before the command.
+    // As in kafkaefd of 2019: before the command.
     let before = kafkaefd(
         &services,
         &["--broker", services.get("BROKER"), "admin", "brokers"],
@@ -195,7 +195,7 @@ fn brokers_are_listed_with_their_controller() {
 }
 
 #[test]
-fn who_cannot_be_reached_is_said_with_the_reason() {
+fn an_unreachable_broker_is_reported_with_the_reason() {
     let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
         return;
     };

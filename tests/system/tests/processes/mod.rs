@@ -1,9 +1,10 @@
-//! The real binaries as processes that tests kill and start again, at moments that are arbitrary and the same in each run.
+//! The real binaries as processes that tests kill and restart after pauses that are arbitrary but the same in
+//! each run.
 
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-/// A stage as its own process, killed at the end whatever happens.
+/// A stage as its own process; killed when dropped.
 pub(crate) struct Process {
     command: Command,
     child: Child,
@@ -17,30 +18,30 @@ impl Process {
         Self { command, child }
     }
 
-    #[allow(dead_code, reason = "not every test that has processes kills them")]
-    /// `SIGKILL`, as the kernel's out-of-memory killer does it: nothing is flushed, no group is left.
+    #[allow(dead_code, reason = "not every test kills its processes")]
+    /// `SIGKILL`, like the kernel's out-of-memory killer: nothing is flushed and no group is left.
     pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    #[allow(dead_code, reason = "not every test that has processes asks")]
+    #[allow(dead_code, reason = "not every test uses it")]
     pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
-    #[allow(dead_code, reason = "not every test that has processes asks")]
+    #[allow(dead_code, reason = "not every test uses it")]
     pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// How it ended, if it has.
-    #[allow(dead_code, reason = "not every test that has processes asks")]
+    /// Its exit status, if it has ended.
+    #[allow(dead_code, reason = "not every test uses it")]
     pub(crate) fn status(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().unwrap()
     }
 
-    #[allow(dead_code, reason = "not every test that has processes starts them again")]
+    #[allow(dead_code, reason = "not every test restarts its processes")]
     pub(crate) fn restart(&mut self) {
         self.child = self.command.spawn().unwrap();
     }
@@ -53,12 +54,12 @@ impl Drop for Process {
     }
 }
 
-#[allow(dead_code, reason = "not every test that has processes needs moments")]
-/// Arbitrary moments, the same ones in each run: a linear congruential generator (Knuth's MMIX constants).
-pub(crate) struct Moments(pub(crate) u64);
+#[allow(dead_code, reason = "not every test needs pauses")]
+/// Arbitrary pauses, the same ones in each run: a linear congruential generator (Knuth's MMIX constants).
+pub(crate) struct Pauses(pub(crate) u64);
 
-impl Moments {
-    #[allow(dead_code, reason = "not every test that has processes needs moments")]
+impl Pauses {
+    #[allow(dead_code, reason = "not every test needs pauses")]
     pub(crate) fn next(&mut self, milliseconds: std::ops::Range<u64>) -> Duration {
         self.0 = self
             .0

@@ -19,7 +19,7 @@ import fastavro
 
 
 def without_logical_types(schema):
-    """Time stamps as the integers they are in the bytes: a datetime would round them."""
+    """Timestamps as the integers that are stored: a datetime would round them."""
     if isinstance(schema, dict):
         return {key: without_logical_types(value) for key, value in schema.items() if key != "logicalType"}
     return [without_logical_types(item) for item in schema] if isinstance(schema, list) else schema
@@ -55,7 +55,7 @@ def main():
         assert magic == 0, f"the first byte of a record is {magic}, not 0"
         record = fastavro.schemaless_reader(frame, schema(number), None)
         rest = frame.read()
-        assert not rest, f"{len(rest)} bytes are left behind the record"
+        assert not rest, f"{len(rest)} bytes are left after the record"
         print(json.dumps({"schema_id": number, "record": printable(record)}))
 
 

@@ -1,5 +1,5 @@
-//! `saltransform run --exactly-once` as processes on the real Kafka: two replicas are killed, stopped and started again
-//! while messages come. A reader of what is committed sees each message's record exactly once.
+//! `saltransform run --exactly-once` as processes on the real Kafka: two replicas are killed, stopped and
+//! restarted while messages arrive. A reader of committed data sees each message's record exactly once.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -10,12 +10,12 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 
 use super::{Services, kafka, mock_state, unique, until};
-use crate::processes::{Moments, Process};
+use crate::processes::{Pauses, Process};
 
 const PARTITIONS: i32 = 4;
 const OUT_PARTITIONS: i32 = 2;
 const MESSAGES: usize = 6_000;
-/// At this pace the messages take 12 seconds.
+/// At this rate the messages take 12 seconds.
 const PAUSE: Duration = Duration::from_millis(20);
 const EACH: usize = 10;
 
@@ -57,7 +57,8 @@ fn kill_while_messages_come(flags: &[&str], own_flags: impl Fn(usize) -> Vec<Str
             .args(flags)
             .args(own_flags(replica));
         if !flags.contains(&"consumer") {
-            // A replica that was killed is missed after six seconds; the new protocol has the broker's own setting.
+            // A killed replica is detected after six seconds; with the new protocol the broker's own setting
+            // applies.
             command.args(["-X", "session.timeout.ms=6000", "-X", "heartbeat.interval.ms=500"]);
         }
         Process::start(command)
@@ -65,7 +66,7 @@ fn kill_while_messages_come(flags: &[&str], own_flags: impl Fn(usize) -> Vec<Str
     let mut replicas = [start(0), start(1)];
 
     let producer: BaseProducer = client(&services).create().unwrap();
-    let mut moments = Moments(MESSAGES as u64);
+    let mut pauses = Pauses(MESSAGES as u64);
     let mut next_kill = Duration::ZERO;
     let mut kills = 0;
     for batch in 0..MESSAGES / EACH {
@@ -80,8 +81,8 @@ fn kill_while_messages_come(flags: &[&str], own_flags: impl Fn(usize) -> Vec<Str
         producer.poll(PAUSE);
         let now = PAUSE * u32::try_from(batch).unwrap();
         if now >= next_kill {
-            next_kill = now + moments.next(700..2_500);
-            let replica = &mut replicas[usize::from(moments.next(0..1_000).as_millis() % 2 == 1)];
+            next_kill = now + pauses.next(700..2_500);
+            let replica = &mut replicas[usize::from(pauses.next(0..1_000).as_millis() % 2 == 1)];
             replica.kill();
             replica.restart();
             kills += 1;
@@ -91,7 +92,8 @@ fn kill_while_messages_come(flags: &[&str], own_flags: impl Fn(usize) -> Vec<Str
     assert!(kills > 4, "{kills} kills");
 
     until("all messages' offsets to be committed", 120, || {
-        // As Kubernetes does: on a slow machine a replica can be away for longer than its transaction may last.
+        // As Kubernetes does: on a slow machine a replica can be down for longer than its transaction
+        // timeout.
         replicas
             .iter_mut()
             .filter_map(|replica| (!replica.is_running()).then(|| replica.restart()))
@@ -141,7 +143,7 @@ fn committed(services: &Services, topic: &str) -> i64 {
         .sum()
 }
 
-/// How often each key is in the topic, to its end.
+/// How often each key occurs in the topic.
 fn keys(services: &Services, topic: &str, isolation: &str) -> BTreeMap<String, usize> {
     let consumer: BaseConsumer = client(services)
         .set("isolation.level", isolation)

@@ -1,14 +1,14 @@
-//! The sample messages and what must come out of them, written by hand from the interfaces and the wire's rules: nothing
-//! here is computed by the pipeline.
+//! The sample messages and their expected records, written by hand from the interfaces and the rules of the
+//! wire format: nothing here is computed by the pipeline.
 
 use super::root;
 use super::value::Value::{self, Bool, Bytes, Double, Int, List, Null, Single, Text};
 
-/// A sample message and its record.
+/// A sample message and its expected record.
 pub(crate) struct Sample {
-    /// As in the samples' file: `A1`, `B1`, …
+    /// The sample's name in its file: `A1`, `B1`, …
     pub(crate) label: &'static str,
-    /// The SAL component, whose input topics it arrives by.
+    /// The SAL component, which determines the input topics.
     pub(crate) component: &'static str,
     /// `telemetry`, `logevent` or `command`.
     pub(crate) kind: &'static str,
@@ -16,12 +16,12 @@ pub(crate) struct Sample {
     pub(crate) topic: &'static str,
     /// The message.
     pub(crate) text: Vec<u8>,
-    /// The record's fields but for `kafka_timestamp`, which is the time of the run.
+    /// The record's fields except `kafka_timestamp`, which is the time of the run.
     pub(crate) fields: Vec<(&'static str, Value)>,
 }
 
 impl Sample {
-    /// The point's time in microseconds: `sal_created`.
+    /// The point's time in microseconds, from `sal_created`.
     pub(crate) fn time(&self) -> i64 {
         match self.fields.iter().find(|(name, _)| *name == "sal_created") {
             Some((_, Int(millis))) => millis * 1_000,
@@ -30,7 +30,7 @@ impl Sample {
     }
 }
 
-/// The samples, or None (said so) where `../shared` is absent.
+/// The samples; prints that they are skipped and returns `None` if `../shared` is absent.
 pub(crate) fn samples() -> Option<Vec<Sample>> {
     let path = root().join("../shared/sal/samples.txt");
     let Ok(file) = std::fs::read_to_string(&path) else {
@@ -105,7 +105,7 @@ pub(crate) fn samples() -> Option<Vec<Sample>> {
             command(
                 100_042,
                 "ScriptID",
-                [("config", said("wait_time: 5\nname: O'Brien, \"x\" (y)"))],
+                [("config", string("wait_time: 5\nname: O'Brien, \"x\" (y)"))],
             ),
         ),
         sample(
@@ -116,8 +116,8 @@ pub(crate) fn samples() -> Option<Vec<Sample>> {
             derived([
                 // A byte: the generator omits it, and nothing is guessed.
                 ("state", Null),
-                ("reason", said("can't reach host, retry (3)")),
-                ("lastCheckpoint", said("")),
+                ("reason", string("can't reach host, retry (3)")),
+                ("lastCheckpoint", string("")),
                 ("ScriptID", Int(100_042)),
                 ("priority", Int(0)),
             ]),
@@ -144,12 +144,12 @@ pub(crate) fn samples() -> Option<Vec<Sample>> {
                 ("longLong0", Int(9_007_199_254_740_993)),
                 ("octet0", bytes("")),
                 ("unsignedShort0", Int(65_535)),
-                // On the wire -1 and -1294967296: the generator prints unsigned integers as signed ones.
+                // -1 and -1294967296 on the wire: the generator prints unsigned integers as signed ones.
                 ("unsignedInt0", Int(4_294_967_295)),
                 ("unsignedLong0", Int(3_000_000_000)),
                 ("float0", Single(0.1)),
                 ("double0", Double(3.141_593)),
-                ("string0", said("plain text")),
+                ("string0", string("plain text")),
                 test_id.clone(),
             ]),
         ),
@@ -172,7 +172,7 @@ pub(crate) fn samples() -> Option<Vec<Sample>> {
                 ("unsignedLong0", Int(13)),
                 ("float0", Single(f32::NAN)),
                 ("double0", Double(f64::NEG_INFINITY)),
-                ("string0", said("")),
+                ("string0", string("")),
                 test_id.clone(),
                 ("priority", Int(0)),
             ]),
@@ -205,10 +205,11 @@ pub(crate) fn samples() -> Option<Vec<Sample>> {
     ])
 }
 
-/// The preamble that all derived samples share, then the topic's own fields. Milliseconds are cut, not rounded.
+/// The preamble that all derived samples share, followed by the topic's own fields. Milliseconds are
+/// truncated, not rounded.
 fn derived<const N: usize>(items: [(&'static str, Value); N]) -> Vec<(&'static str, Value)> {
     let preamble = [
-        ("sal_revcode", said("d7bf9a83")),
+        ("sal_revcode", string("d7bf9a83")),
         ("sal_created", Int(1_556_000_000_125)),
         ("sal_ingested", Int(1_556_000_000_127)),
         ("sal_sequence", Int(17)),
@@ -226,11 +227,11 @@ fn command<const N: usize>(
 ) -> Vec<(&'static str, Value)> {
     let mut fields = derived(items);
     fields.push((index_name, Int(index)));
-    fields.extend(["device", "property", "action", "itemValue"].map(|name| (name, said(""))));
+    fields.extend(["device", "property", "action", "itemValue"].map(|name| (name, string(""))));
     fields
 }
 
-/// A1 holds no text but its revision code, so its values are what stands between commas.
+/// A1 has no text except its revision code, so its values are simply separated by commas.
 fn thermal_data(text: &str) -> Vec<(&'static str, Value)> {
     let values: Vec<&str> = text
         .split_once(":(")
@@ -251,7 +252,7 @@ fn thermal_data(text: &str) -> Vec<(&'static str, Value)> {
         )
     };
     vec![
-        ("sal_revcode", said("LSST TEST REVCODE")),
+        ("sal_revcode", string("LSST TEST REVCODE")),
         ("sal_created", Int(1_547_758_756_335)),
         ("sal_ingested", Int(1_547_758_754_901)),
         ("sal_sequence", Int(9940)),
@@ -265,7 +266,7 @@ fn thermal_data(text: &str) -> Vec<(&'static str, Value)> {
     ]
 }
 
-fn said(text: &str) -> Value {
+fn string(text: &str) -> Value {
     Text(text.to_owned())
 }
 

@@ -1,5 +1,5 @@
-//! A record topic is deleted under load on the real Kafka: `/ready` names it, nothing is lost, and what waits goes on when
-//! the topic is made again.
+//! A record topic is deleted under load on the real Kafka: `/ready` names it, nothing is lost, and waiting
+//! messages are sent once the topic is recreated.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use super::{Services, kafka, mock_state, stages, unique, until};
 const PRODUCED: &str = "saltransform_produced_total";
 
 #[test]
-fn a_record_topic_that_is_deleted_is_named_and_waited_for() {
+fn a_deleted_record_topic_is_named_and_waited_for() {
     delete_under_load(&[]);
 }
 
@@ -83,7 +83,7 @@ fn delete_under_load(flags: &[&str]) {
     std::thread::sleep(Duration::from_secs(2));
     runtime.block_on(kafka::create_topics(&services, std::slice::from_ref(&output), 1));
     produced(all);
-    // The new topic has what was sent after the deletion, and only that.
+    // The new topic has exactly what was sent after the deletion.
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", services.get("BROKER"))
         .create()

@@ -1,4 +1,4 @@
-//! The two databases, each with a bucket or database of the test's own, asked in their own query languages.
+//! The two databases, each with a bucket or database for this test, queried in their own languages.
 
 use std::collections::BTreeMap;
 
@@ -19,12 +19,12 @@ pub(crate) struct Influx2 {
 }
 
 impl Influx2 {
-    /// Makes the bucket.
+    /// Creates the bucket.
     pub(crate) async fn with_bucket(services: &Services, bucket: &str) -> Self {
         Self::with_retention(services, bucket, Vec::new()).await
     }
 
-    /// Makes the bucket, which keeps what is younger than an hour.
+    /// Creates the bucket with a retention of one hour.
     pub(crate) async fn with_an_hour(services: &Services, bucket: &str) -> Self {
         let hour = RetentionRule::new(retention_rule::Type::Expire, 3_600);
         Self::with_retention(services, bucket, vec![hour]).await
@@ -62,7 +62,8 @@ impl Influx2 {
             let value = (value.bool().map(Value::Bool))
                 .or_else(|| value.i64().map(Value::Int))
                 .or_else(|| value.f64().map(Value::Double))
-                // The answer is CSV whose writer makes every line end \r\n, those inside of values too.
+                // The answer is CSV whose writer turns every line end into \r\n, including those inside
+                // values.
                 .or_else(|| value.string().map(|text| Value::Text(text.replace("\r\n", "\n"))))
                 .unwrap();
             let nanos = time.i64().unwrap();
@@ -73,7 +74,7 @@ impl Influx2 {
         points
     }
 
-    /// How many points each measurement has, counted by a field that each of their points carries.
+    /// The number of points of each measurement, counted by a field that each of its points has.
     pub(crate) async fn counts(&self, field: &str) -> BTreeMap<String, u64> {
         let flux = format!(
             "from(bucket: {:?}) |> range(start: 0) |> filter(fn: (r) => r._field == {field:?}) \
@@ -91,7 +92,7 @@ impl Influx2 {
     }
 }
 
-/// InfluxDB 1, by InfluxQL over HTTP.
+/// InfluxDB 1, queried with InfluxQL over HTTP.
 pub(crate) struct Influx1 {
     http: reqwest::Client,
     url: String,
@@ -99,12 +100,12 @@ pub(crate) struct Influx1 {
 }
 
 impl Influx1 {
-    /// Makes the database.
+    /// Creates the database.
     pub(crate) async fn with_database(services: &Services, database: &str) -> Self {
         Self::with_duration(services, database, "").await
     }
 
-    /// Makes the database, which keeps what is younger than an hour.
+    /// Creates the database with a retention of one hour.
     pub(crate) async fn with_an_hour(services: &Services, database: &str) -> Self {
         Self::with_duration(services, database, " WITH DURATION 1h").await
     }
@@ -124,7 +125,7 @@ impl Influx1 {
 
     /// All points of a measurement.
     pub(crate) async fn points(&self, measurement: &str) -> Points {
-        // Field types come apart from values: in JSON, a float without decimals is printed as an integer is.
+        // Field types are queried separately: in JSON, a float without decimals looks like an integer.
         let mut types = BTreeMap::new();
         for row in self.rows(&format!("SHOW FIELD KEYS FROM {measurement:?}")).await {
             types.insert(

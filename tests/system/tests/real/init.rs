@@ -1,4 +1,4 @@
-//! `saltransform init` on the real registries, which differ in what they call the same schema.
+//! `saltransform init` on the real registries, which differ in when two schemas count as the same.
 
 use clap::Parser;
 use saltransform::config::{Cli, Command};
@@ -9,7 +9,7 @@ use stage::registry::Registry;
 use super::{Services, root, unique};
 
 #[test]
-fn the_latest_version_is_what_was_asked_for_on_each_registry() {
+fn the_latest_version_is_the_requested_one_on_each_registry() {
     const REGISTRIES: [&str; 2] = ["SCHEMAREGISTRY", "APICURIO"];
     let Some(services) = Services::with(&REGISTRIES) else {
         return;

@@ -1,4 +1,5 @@
-//! The tests' own hands on Kafka: making topics, producing SAL text, reading dead letters. Plain rdkafka, nothing of ours.
+//! Direct access to Kafka for the tests: creates topics, produces SAL text, reads dead letters. Plain
+//! rdkafka, none of our code.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,10 +14,10 @@ use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 
 use super::Services;
 
-/// How long a broker may take to answer.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The timeout for one request to a broker.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Creates topics; those that exist stay.
+/// Creates topics; existing ones are kept.
 pub(crate) async fn create_topics(services: &Services, names: &[String], partitions: i32) {
     let admin: AdminClient<DefaultClientContext> = ClientConfig::new()
         .set("bootstrap.servers", services.get("BROKER"))
@@ -37,7 +38,7 @@ pub(crate) async fn create_topics(services: &Services, names: &[String], partiti
     }
 }
 
-/// Produces messages without a key, as SAL does, and waits until the broker has them.
+/// Produces messages without a key, like SAL, and waits for the acknowledgements.
 pub(crate) fn produce(services: &Services, messages: &[(String, Vec<u8>)]) {
     let producer: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", services.get("BROKER"))
@@ -49,7 +50,7 @@ pub(crate) fn produce(services: &Services, messages: &[(String, Vec<u8>)]) {
             .map_err(|(error, _)| error)
             .unwrap();
     }
-    producer.flush(PATIENCE).unwrap();
+    producer.flush(TIMEOUT).unwrap();
 }
 
 /// A message of a dead-letter topic.
@@ -61,16 +62,17 @@ pub(crate) struct DeadLetter {
     pub(crate) headers: BTreeMap<String, String>,
 }
 
-/// How many messages the topics hold, by their offsets: nothing is deleted, compacted or transactional here.
+/// The number of messages in the topics, according to their offsets: nothing is deleted, compacted or
+/// transactional here.
 pub(crate) fn message_count(services: &Services, topics: &[String]) -> u64 {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", services.get("BROKER"))
         .create()
         .unwrap();
     let end = |topic: &str, partition| {
-        // A topic that was made a moment ago has no leaders yet.
-        super::until("a partition's offsets", PATIENCE.as_secs(), || {
-            let ends = consumer.fetch_watermarks(topic, partition, PATIENCE);
+        // A topic that was just created has no leaders yet.
+        super::until("a partition's offsets", TIMEOUT.as_secs(), || {
+            let ends = consumer.fetch_watermarks(topic, partition, TIMEOUT);
             ends.map(|(low, high)| high - low)
                 .map_err(|error| format!("{topic} {partition}: {error}"))
         })
@@ -84,9 +86,9 @@ pub(crate) fn message_count(services: &Services, topics: &[String]) -> u64 {
     u64::try_from(topics.iter().map(ends).sum::<i64>()).unwrap()
 }
 
-/// None of a topic that does not exist.
+/// Empty for a topic that does not exist.
 fn partitions(consumer: &BaseConsumer, topic: &str) -> Vec<i32> {
-    let metadata = consumer.fetch_metadata(Some(topic), PATIENCE).unwrap();
+    let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT).unwrap();
     metadata.topics()[0]
         .partitions()
         .iter()
@@ -94,7 +96,7 @@ fn partitions(consumer: &BaseConsumer, topic: &str) -> Vec<i32> {
         .collect()
 }
 
-/// All messages of a topic, from its start to where it ends now.
+/// All messages of a topic, from its beginning to its current end.
 pub(crate) fn dead_letters(services: &Services, topic: &str) -> Vec<DeadLetter> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", services.get("BROKER"))
@@ -106,7 +108,7 @@ pub(crate) fn dead_letters(services: &Services, topic: &str) -> Vec<DeadLetter> 
     let mut wanted: i64 = 0;
     let mut assignment = rdkafka::TopicPartitionList::new();
     for partition in partitions(&consumer, topic) {
-        let (low, high) = consumer.fetch_watermarks(topic, partition, PATIENCE).unwrap();
+        let (low, high) = consumer.fetch_watermarks(topic, partition, TIMEOUT).unwrap();
         wanted += high - low;
         assignment
             .add_partition_offset(topic, partition, rdkafka::Offset::Beginning)
@@ -115,7 +117,7 @@ pub(crate) fn dead_letters(services: &Services, topic: &str) -> Vec<DeadLetter> 
     consumer.assign(&assignment).unwrap();
     let mut letters = Vec::new();
     while i64::try_from(letters.len()).unwrap() < wanted {
-        let message = consumer.poll(PATIENCE).expect("the partition has more").unwrap();
+        let message = consumer.poll(TIMEOUT).expect("the partition has more").unwrap();
         let headers = message.headers().into_iter().flat_map(|headers| headers.iter());
         let text = |bytes: Option<&[u8]>| String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned();
         letters.push(DeadLetter {

@@ -1,5 +1,5 @@
-//! `influxsink run --max-memory`: with the database away for long, the consumer pauses, stays in its group, and the
-//! process stays within its allowance; then everything arrives.
+//! `influxsink run --max-memory`: while the database is unavailable for a long time, the consumer pauses,
+//! stays in its group, and the process stays within its limit; afterwards everything arrives.
 
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -13,23 +13,23 @@ use super::{Services, unique, until};
 use crate::processes::Process;
 
 const MEBIBYTES: u64 = 64;
-/// More than twice what Kafka tolerates from a consumer that does not poll, as it is set here.
+/// More than twice what Kafka tolerates from a consumer that does not poll, with the settings used here.
 const AWAY: Duration = Duration::from_secs(14);
 
 /// 120 MB of records, several times what may be in memory.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_that_is_away_costs_neither_memory_nor_membership() {
+async fn an_unavailable_database_costs_neither_memory_nor_membership() {
     keeps_its_allowance(30_000, 4_000).await;
 }
 
-/// 15 MB, but each has a kilobyte of librdkafka's beside it.
+/// 15 MB, but each message takes 450 more bytes of memory.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn many_small_messages_cost_no_more_than_is_allowed() {
+async fn many_small_messages_stay_within_the_memory_limit() {
     keeps_its_allowance(150_000, 20).await;
 }
 
-/// A quarter of a million values of a few bytes in each batch, which is far below a broker's limit for one: librdkafka
-/// makes 80 MB of it. There is such a batch in each of four partitions, and room for two.
+/// A quarter of a million values of a few bytes in each batch, far below a broker's limit for one: librdkafka
+/// turns it into 80 MB. Each of four partitions has such a batch, and there is room for two.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn packed_batches_are_unpacked_one_at_a_time() {
     const PARTITIONS: i32 = 4;
@@ -82,7 +82,7 @@ async fn packed_batches_are_unpacked_one_at_a_time() {
     eprintln!("peak resident memory: {peak} KiB");
     assert!(
         peak <= PACKED_MEBIBYTES << 10,
-        "{peak} KiB, allowed are {PACKED_MEBIBYTES} MiB"
+        "{peak} KiB, the limit is {PACKED_MEBIBYTES} MiB"
     );
 }
 
@@ -130,7 +130,7 @@ async fn keeps_its_allowance(records: usize, note: usize) {
         );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    // This long it is to stay as it is: there is no condition to wait for.
+    // This state has to last: there is no condition to wait for.
     tokio::time::sleep(AWAY).await;
     assert_eq!(
         metric("kafka_rebalances_total{kind=\"assign\"} ").await,
@@ -154,10 +154,10 @@ async fn keeps_its_allowance(records: usize, note: usize) {
         }
     });
     let whole = peak(&sink);
-    eprintln!("peak resident memory: {away} KiB while the database was away, {whole} KiB in all");
+    eprintln!("peak resident memory: {away} KiB while the database was unavailable, {whole} KiB overall");
     assert!(
         whole <= MEBIBYTES << 10,
-        "{whole} KiB, allowed are {MEBIBYTES} MiB"
+        "{whole} KiB, the limit is {MEBIBYTES} MiB"
     );
 }
 
@@ -178,7 +178,7 @@ fn write(services: &Services, topic: &str, frames: &mut Frames, records: usize, 
     producer.flush(Duration::from_secs(120)).unwrap();
 }
 
-/// The most that the process ever had resident, in KiB.
+/// The peak resident memory of the process, in KiB.
 fn peak(process: &Process) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
     let line = status

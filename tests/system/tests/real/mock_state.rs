@@ -1,4 +1,4 @@
-//! The made-up topic on real services, and its records as Avro frames with times and sizes as asked.
+//! The synthetic topic on real services, and its records as Avro frames with the given times and sizes.
 
 use sal::encode::Encoder;
 use sal::plan::Plan;
@@ -9,7 +9,7 @@ use super::{Services, kafka, registry};
 use crate::mocked::schema;
 pub(crate) use crate::mocked::text;
 
-/// Registers the schema and makes the topic; the schema's id.
+/// Registers the schema and creates the topic; returns the schema id.
 pub(crate) async fn prepare(services: &Services, topic: &str, partitions: i32) -> u32 {
     let subject = format!("{topic}-value");
     registry::register(services, &subject, &schema()).await;

@@ -1,5 +1,5 @@
-//! What the tests with real services share: where the services are, the values that are expected, and the peers that are
-//! asked, none of which shares code with the pipeline.
+//! Shared by the tests with real services: where the services are, the expected values, and independent peers
+//! that share no code with the pipeline.
 
 use std::collections::HashMap;
 
@@ -9,7 +9,7 @@ mod gone;
 pub(crate) mod influx;
 mod init;
 pub(crate) mod kafka;
-mod large_letters;
+mod large_dead_letters;
 mod memory;
 mod mock_state;
 pub(crate) mod peers;
@@ -21,11 +21,12 @@ pub(crate) mod value;
 
 pub(crate) use system_tests::root;
 
-/// Real services, as `scripts/services` started them.
+/// Real services, as started by `scripts/services`.
 pub(crate) struct Services(HashMap<String, String>);
 
 impl Services {
-    /// The services, if all that the test needs are there; otherwise says why it is skipped (with CI=true it fails).
+    /// The services, if all that the test needs are available; otherwise prints why the test is skipped (with
+    /// CI=true it fails).
     pub(crate) fn with(needed: &[&str]) -> Option<Self> {
         let ci = std::env::var("CI").is_ok_and(|ci| ci == "true");
         let Ok(path) = std::env::var("KAFKA_EFD_SERVICES") else {
@@ -61,7 +62,7 @@ impl Services {
     }
 }
 
-/// A name that no other test, and no other run against the same services, has.
+/// A name that no other test and no other run against the same services uses.
 pub(crate) fn unique(prefix: &str) -> String {
     let since = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
@@ -69,7 +70,7 @@ pub(crate) fn unique(prefix: &str) -> String {
     format!("{prefix}{:x}", since.as_nanos())
 }
 
-/// Waits until `get` gives something, asking ten times a second; its last error says how far it came.
+/// Waits until `get` returns a value, trying ten times a second; its last error is reported.
 pub(crate) fn until<T>(what: &str, seconds: u64, mut get: impl FnMut() -> Result<T, String>) -> T {
     let deadline = std::time::Instant::now() + std::time::Duration::from_secs(seconds);
     loop {

@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use super::value::Value;
 use super::{Services, root};
 
-/// A record as fastavro decoded it: its fields in order.
+/// A record decoded by fastavro: its fields in order.
 pub(crate) type PeerRecord = Vec<(String, Value)>;
 
 /// All records of a topic, decoded by fastavro with the registry's schemas.
@@ -35,7 +35,7 @@ pub(crate) fn fastavro(services: &Services, topic: &str) -> Vec<PeerRecord> {
         .collect()
 }
 
-/// kcat with `input`, and what it printed.
+/// Runs kcat with `input` and returns its output.
 pub(crate) fn kcat(services: &Services, arguments: &[&str], input: &[u8]) -> String {
     let mut child = Command::new(services.get("KCAT"))
         .args(["-b", services.get("BROKER")])
@@ -50,7 +50,7 @@ pub(crate) fn kcat(services: &Services, arguments: &[&str], input: &[u8]) -> Str
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// How many messages a topic holds, by kcat reading all of them.
+/// The number of messages in a topic, with kcat reading all of them.
 pub(crate) fn kcat_count(services: &Services, topic: &str) -> usize {
     let read = ["-C", "-t", topic, "-q", "-e", "-o", "beginning", "-f", "%p %o\n"];
     kcat(services, &read, b"").lines().count()

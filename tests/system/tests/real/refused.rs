@@ -1,5 +1,5 @@
-//! What real databases say of points that they refuse is enough to find them: a batch of which every second point is
-//! refused takes a few requests, and what is left is in the database.
+//! The errors of real databases about refused points are sufficient to find them: a batch in which every
+//! second point is refused takes a few requests, and the other points are stored.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -34,7 +34,8 @@ impl Outcomes<usize> for Noted {
     }
 }
 
-/// Writes points of these lines without a time, each at its time in microseconds; answers their fates and the requests.
+/// Writes points of these lines without a time, each at its time in microseconds; returns their outcomes and
+/// the number of requests.
 fn deliver(
     target: &InfluxTarget,
     points: impl Iterator<Item = (String, i64)> + Send,
@@ -61,12 +62,12 @@ fn deliver(
     (noted, metrics.request_seconds.get_sample_count())
 }
 
-/// A second before the one before, the first at this time.
+/// Each second before the previous one, starting from this time.
 fn second(first: i64, at: usize) -> i64 {
     first - at as i64 * 1_000_000
 }
 
-/// Where the hour of the database's shards begins, and the time since then; in microseconds.
+/// The start of the current one-hour shard, and the time since then, in microseconds.
 fn hour() -> (i64, i64) {
     const HOUR: i64 = 3_600_000_000;
     let now = stage::unix_micros();
@@ -85,8 +86,8 @@ fn every_second_is_refused(target: &InfluxTarget, runtime: &tokio::runtime::Hand
         let refused = noted.rejected.values().all(|detail| detail.contains(words));
         assert!(refused, "{:?}", noted.rejected.first_key_value());
     };
-    // Shards are an hour long, and begin with it. What is older than the retention is taken if it comes into the shard of
-    // a younger point.
+    // Shards last one hour and start on the hour. A point older than the retention is accepted if it falls
+    // into the shard of a younger point.
     let (hour, past) = hour();
     let in_one_shard = if past > POINTS as i64 * 1_000_000 {
         hour + past
@@ -111,7 +112,7 @@ fn every_second_is_refused(target: &InfluxTarget, runtime: &tokio::runtime::Hand
     is(&noted, "field type conflict");
     assert!(requests <= 3, "type conflict: {requests} requests");
 
-    // Each shard tells of its own points only: where one ends is found by halves.
+    // The error covers one shard at a time: the boundary between shards is found by bisection.
     let boundary = if past < 1_800_000_000 {
         hour
     } else {
@@ -145,7 +146,7 @@ fn target(services: &Services, key: &str, place: Place, token: Token) -> InfluxT
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn influxdb_2_says_enough_of_the_points_that_it_refuses() {
+async fn influxdb_2_reports_enough_to_find_refused_points() {
     let Some(services) = Services::with(&["INFLUXDB", "INFLUXDB_ORG", "INFLUXDB_TOKEN"]) else {
         return;
     };
@@ -165,7 +166,7 @@ async fn influxdb_2_says_enough_of_the_points_that_it_refuses() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn influxdb_1_says_enough_of_the_points_that_it_refuses() {
+async fn influxdb_1_reports_enough_to_find_refused_points() {
     let Some(services) = Services::with(&["INFLUXDB1"]) else {
         return;
     };

@@ -1,10 +1,10 @@
-//! The schema registry, asked over plain HTTP.
+//! The schema registry, accessed over plain HTTP.
 
 use serde_json::{Value, json};
 
 use super::Services;
 
-/// The newest schema of a subject.
+/// The latest schema of a subject.
 pub(crate) async fn latest(services: &Services, subject: &str) -> Value {
     let url = format!(
         "{}/subjects/{subject}/versions/latest",
@@ -29,7 +29,7 @@ pub(crate) async fn register(services: &Services, subject: &str, schema: &Value)
         .unwrap();
 }
 
-/// The id of a subject's newest schema.
+/// The id of a subject's latest schema.
 pub(crate) async fn id(services: &Services, subject: &str) -> u32 {
     let url = format!(
         "{}/subjects/{subject}/versions/latest",

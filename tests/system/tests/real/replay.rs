@@ -1,5 +1,6 @@
-//! `influxsink run --from --to`: a stretch of time goes into the database again, under a group of its own, and the sink
-//! ends by itself. The records are written in a transaction, so that each partition ends with a marker and not a record.
+//! `influxsink run --from --to`: a time range is written to the database again, in a separate group, and the
+//! sink ends by itself. The records are written in a transaction, so that each partition ends with a marker
+//! and not with a record.
 
 use std::time::Duration;
 
@@ -15,10 +16,10 @@ use super::{Services, unique, until};
 
 const RECORDS: usize = 300;
 const PARTITIONS: i32 = 3;
-const PATIENCE: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_stretch_of_time_is_written_again_by_a_group_of_its_own() {
+async fn a_time_range_is_written_again_in_a_separate_group() {
     let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
         return;
     };
@@ -36,7 +37,7 @@ async fn a_stretch_of_time_is_written_again_by_a_group_of_its_own() {
     sink.ended().await;
     let committed = committed(&services, &topic, &name);
 
-    // Another database is one that has lost everything.
+    // Another database stands for one that has lost everything.
     let time = |n: usize| stage::config::Timestamp(second(n)).to_string();
     let repaired = InfluxServer::start().await.unwrap();
     let minute = ["--from", &time(100), "--to", &time(200), "--replay", "minute"];
@@ -49,12 +50,13 @@ async fn a_stretch_of_time_is_written_again_by_a_group_of_its_own() {
         (Some(&second(100)), Some(&second(199)))
     );
 
-    // A replay's name says that it goes on: it has come to its end already.
+    // A named replay is resumed: it has already reached its end.
     let again = InfluxServer::start().await.unwrap();
     run_to_its_end(&services, &topic, &name, &again, &minute).await;
     assert_eq!(again.counts().created, 0);
 
-    // Without an end it goes up to now, behind which there are only the transaction's markers; without a name it is new.
+    // Without an end it runs up to now, where only the markers of the transaction follow; without a name it
+    // starts anew.
     for _ in 0..2 {
         let rest = InfluxServer::start().await.unwrap();
         run_to_its_end(&services, &topic, &name, &rest, &["--from", &time(250)]).await;
@@ -63,12 +65,12 @@ async fn a_stretch_of_time_is_written_again_by_a_group_of_its_own() {
     assert_eq!(
         replay_groups(&services, &name),
         [format!("{name}.replay-minute")],
-        "what has no name does not stay"
+        "the group of an unnamed replay is removed"
     );
     assert_eq!(
         self::committed(&services, &topic, &name),
         committed,
-        "the live group is where it was"
+        "the live group is unchanged"
     );
 }
 
@@ -83,7 +85,7 @@ fn write_in_a_transaction(
         .set("transactional.id", topic)
         .create()
         .unwrap();
-    producer.init_transactions(PATIENCE).unwrap();
+    producer.init_transactions(TIMEOUT).unwrap();
     producer.begin_transaction().unwrap();
     for n in 0..RECORDS {
         let frame = frames.frame(n, millis(n), "");
@@ -94,7 +96,7 @@ fn write_in_a_transaction(
             .timestamp(millis(n));
         producer.send(record).map_err(|(error, _)| error).unwrap();
     }
-    producer.commit_transaction(PATIENCE).unwrap();
+    producer.commit_transaction(TIMEOUT).unwrap();
 }
 
 struct Sink {
@@ -104,7 +106,7 @@ struct Sink {
 
 impl Sink {
     async fn ended(self) {
-        let ended = tokio::time::timeout(PATIENCE, self.task)
+        let ended = tokio::time::timeout(TIMEOUT, self.task)
             .await
             .expect("it ends by itself");
         ended.unwrap().map_err(|error| stage::chain(&error)).unwrap();
@@ -151,19 +153,19 @@ fn enough(database: &InfluxServer, wanted: usize) -> Result<(), String> {
     }
 }
 
-/// The groups of replays that are there.
+/// The groups of replays that exist.
 fn replay_groups(services: &Services, group: &str) -> Vec<String> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", services.get("BROKER"))
         .create()
         .unwrap();
-    let list = consumer.fetch_group_list(None, PATIENCE).unwrap();
+    let list = consumer.fetch_group_list(None, TIMEOUT).unwrap();
     let names = list.groups().iter().map(|found| found.name().to_owned());
     let prefix = format!("{group}.replay-");
     names.filter(|name| name.starts_with(&prefix)).collect()
 }
 
-/// What a group has committed, by partition.
+/// A group's committed offsets, by partition.
 fn committed(services: &Services, topic: &str, group: &str) -> Vec<Offset> {
     let consumer: BaseConsumer = ClientConfig::new()
         .set("bootstrap.servers", services.get("BROKER"))
@@ -172,6 +174,6 @@ fn committed(services: &Services, topic: &str, group: &str) -> Vec<Offset> {
         .unwrap();
     let mut list = TopicPartitionList::new();
     list.add_partition_range(topic, 0, PARTITIONS - 1);
-    let list = consumer.committed_offsets(list, PATIENCE).unwrap();
+    let list = consumer.committed_offsets(list, TIMEOUT).unwrap();
     list.elements().iter().map(|element| element.offset()).collect()
 }

@@ -1,4 +1,4 @@
-//! The stages under test, run in this process by the same functions that their binaries call.
+//! The stages under test, run in this process through the same functions that their binaries call.
 
 use std::path::Path;
 use std::thread::JoinHandle;
@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 
 use super::Services;
 
-/// A running stage; it is asked to stop when it is dropped.
+/// A running stage; stopped when dropped.
 pub(crate) struct Stage {
     service: Service,
     thread: Option<JoinHandle<Result<(), String>>>,
@@ -32,7 +32,8 @@ impl Stage {
         self.service.count(name)
     }
 
-    /// All counters and gauges but those at zero, and what the stage waits for: for the message of a test that fails.
+    /// All counters and gauges that are not zero, and what the stage waits for: for the message of a failing
+    /// test.
     pub(crate) fn state(&self) -> String {
         let families = self.service.metrics.gather();
         let values = families.iter().flat_map(|family| {
@@ -49,7 +50,7 @@ impl Stage {
         )
     }
 
-    /// Stops the stage as SIGTERM would, and fails if it did not end well.
+    /// Stops the stage like SIGTERM and fails if it does not end cleanly.
     pub(crate) fn stop(mut self) {
         self.service.shutdown.ask();
         let ended = self
@@ -107,7 +108,7 @@ pub(crate) fn saltransform(services: &Services, flags: &[&str]) -> Stage {
     })
 }
 
-/// Runs `salmock produce` with these flags to its end; the number of messages that the broker acknowledged.
+/// Runs `salmock produce` with these flags to its end; returns the number of acknowledged messages.
 pub(crate) async fn salmock(services: &Services, flags: &[&str]) -> u64 {
     use salmock::config::{Cli, Command};
 
@@ -124,7 +125,7 @@ pub(crate) async fn salmock(services: &Services, flags: &[&str]) -> u64 {
     report.produced
 }
 
-/// A command line, as a person would type it, with the services' addresses.
+/// Parses a command line as a person would type it, with the services' addresses.
 fn line<'a>(services: &'a Services, command: &[&'a str], flags: &[&'a str]) -> Vec<&'a str> {
     let places = [
         "--broker",
@@ -143,15 +144,15 @@ fn registry(services: &Services) -> RegistryArgs {
     RegistryArgs::at(services.get("SCHEMAREGISTRY"))
 }
 
-/// Where a sink writes.
+/// The destination of a sink.
 pub(crate) enum Database<'a> {
     /// InfluxDB 2: a bucket, and the file with the token.
     Influx2(&'a str, &'a Path),
-    /// InfluxDB 1, by its own `/write`: a database.
+    /// InfluxDB 1, through its own `/write`: a database.
     Influx1(&'a str),
 }
 
-/// Starts influxsink on all topics that match.
+/// Starts influxsink on all matching topics.
 pub(crate) fn influxsink(services: &Services, group: &str, topics: &str, to: &Database<'_>) -> Stage {
     use influxsink::config::{Api, RunArgs};
 

@@ -1,14 +1,14 @@
-//! A value of a record as the tests compare it: what is expected, what fastavro read, what InfluxDB answers.
+//! A value of a record in a form that tests can compare: expected, read by fastavro, or returned by InfluxDB.
 
 use serde_json::Value as Json;
 
-/// A value. Two floats are equal when their bits are, or when both are NaN.
+/// A value. Two floats are equal if their bits are equal or both are NaN.
 #[derive(Debug, Clone)]
 pub(crate) enum Value {
     Null,
     Bool(bool),
     Int(i64),
-    /// A SAL `float`: 32 bits, which a database of 64-bit floats may hold widened or as its shortest decimals.
+    /// A SAL `float`: 32 bits, which a database of 64-bit floats holds widened or as its shortest decimal.
     Single(f32),
     Double(f64),
     Text(String),
@@ -37,7 +37,8 @@ impl PartialEq for Value {
 }
 
 impl Value {
-    /// From the peer's JSON, where `{"float": "nan"}` and `{"bytes": "c3a9"}` stand for what JSON has no word for.
+    /// From the peer's JSON, where `{"float": "nan"}` and `{"bytes": "c3a9"}` stand for values that JSON
+    /// cannot express.
     pub(crate) fn from_peer(json: &Json) -> Self {
         match json {
             Json::Null => Self::Null,
@@ -53,7 +54,8 @@ impl Value {
         }
     }
 
-    /// Whether the values are equal, where a 32-bit float of the other side may have been widened or printed as decimals.
+    /// Whether the values are equal, allowing for a 32-bit float that the other side has widened or printed
+    /// as a decimal.
     pub(crate) fn is_same_number(&self, other: &Self) -> bool {
         match (self, other) {
             (Self::Double(a), Self::Double(b)) => a == b || (*a as f32) == (*b as f32),
@@ -61,13 +63,14 @@ impl Value {
         }
     }
 
-    /// As InfluxDB holds it: floats are 64 bits wide, bytes are text; None for what the line protocol cannot carry.
+    /// The value as InfluxDB holds it: floats are 64 bits wide, bytes are text; `None` for what line protocol
+    /// cannot carry.
     pub(crate) fn in_database(&self) -> Option<Self> {
         match self {
             Self::Null => None,
             Self::Double(value) if !value.is_finite() => None,
             Self::Single(value) if !value.is_finite() => None,
-            // The shortest decimals that name the float, read as a double.
+            // The shortest decimal of the float, read as a double.
             Self::Single(value) => Some(Self::Double(value.to_string().parse().unwrap())),
             Self::Bytes(bytes) => Some(Self::Text(String::from_utf8(bytes.clone()).unwrap())),
             other => Some(other.clone()),

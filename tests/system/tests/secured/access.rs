@@ -1,4 +1,4 @@
-//! Registry and database that refuse, and secrets that are replaced while all runs.
+//! A registry and a database that refuse access, and secrets that are replaced at run time.
 
 use std::time::{Duration, Instant};
 
@@ -11,14 +11,14 @@ use crate::real::until;
 
 const MESSAGES: usize = 20;
 
-/// Flags of saltransform with the administrator's certificate: here Kafka refuses nothing.
+/// Flags of saltransform with the administrator's certificate, for which Kafka refuses nothing.
 fn transform(secured: &Secured, input: &str) -> Vec<String> {
     let admin = secured.client(Mechanism::Mtls, "admin.conf", &secured.mtls("admin"));
     [secured.transform(input), admin].concat()
 }
 
 impl Secured {
-    /// A user of the registry.
+    /// Creates a user of the registry.
     fn registry_user(&self, name: &str, password: &str, role: &str) {
         let email = format!("{name}@localhost");
         let user =
@@ -28,7 +28,7 @@ impl Secured {
 }
 
 #[test]
-fn a_registry_that_refuses_is_named_and_waited_for() {
+fn a_registry_that_refuses_access_is_named_and_waited_for() {
     let Some(secured) = Secured::with("registry") else {
         return;
     };
@@ -80,7 +80,7 @@ fn a_registry_that_refuses_is_named_and_waited_for() {
 }
 
 #[test]
-fn registering_without_the_right_says_so() {
+fn registering_without_permission_says_so() {
     let Some(secured) = Secured::with("register") else {
         return;
     };
@@ -110,7 +110,8 @@ fn registering_without_the_right_says_so() {
     );
 }
 
-/// Runs influxsink on what saltransform made of the mocked messages, while its token is replaced and revoked.
+/// Runs influxsink on the output of saltransform for mocked messages, while its token is replaced and
+/// revoked.
 #[test]
 fn a_replaced_database_token_is_used_without_a_restart() {
     let Some(secured) = Secured::with("rotate") else {
@@ -149,7 +150,7 @@ fn a_replaced_database_token_is_used_without_a_restart() {
     };
     arrive(0..MESSAGES);
 
-    // Replaced in time: nobody is refused. The file is looked at when something is written, once a second at most.
+    // Replaced in time: nothing is refused. The sink checks the file when it writes, at most once a second.
     let second = secured.write_token(&bucket);
     secured.file("token", &second.text);
     let mut sent = MESSAGES;
@@ -163,7 +164,7 @@ fn a_replaced_database_token_is_used_without_a_restart() {
     let refused = r#"influxsink_retries_total{reason="unauthorized"}"#;
     assert_eq!(sink.count(refused), 0, "nothing was refused");
 
-    // Revoked too early: the sink waits, says so, and goes on with the next token.
+    // Revoked too early: the sink waits, reports it, and resumes with the next token.
     secured.revoke(&second);
     secured.produce(&input, (sent..sent + MESSAGES).map(message));
     let ready = sink.wait_ready("401: ");
@@ -171,7 +172,7 @@ fn a_replaced_database_token_is_used_without_a_restart() {
         ready.contains("waiting for database") && ready.contains("--token-file"),
         "{ready}"
     );
-    assert_ne!(sink.count(refused), 0, "what was refused is counted");
+    assert_ne!(sink.count(refused), 0, "refusals are counted");
     let third = secured.write_token(&bucket);
     secured.file("token", &third.text);
     sink.wait_ready("ready\n");
@@ -181,7 +182,7 @@ fn a_replaced_database_token_is_used_without_a_restart() {
 }
 
 #[test]
-fn a_database_that_is_not_trusted_is_named() {
+fn an_untrusted_database_is_named() {
     let Some(secured) = Secured::with("untrusted") else {
         return;
     };
@@ -214,9 +215,10 @@ fn a_database_that_is_not_trusted_is_named() {
     );
 }
 
-/// A session of Kafka ends with its token; the file is read before that. A token that nobody renewed in time is named,
-/// and the next one brings everything. (librdkafka looks once a second, at a fifth of a token's life before its end, and
-/// renews its session at a tenth: shorter lives than this one would be too short for it.)
+/// A Kafka session ends with its token, whose file is read again before that. A token that was not renewed in
+/// time is reported, and with the next one everything arrives. (librdkafka checks once a second; it renews
+/// the token a fifth of its lifetime and the session a tenth before the end, so shorter lifetimes than this
+/// one would be too short.)
 #[test]
 fn a_renewed_kafka_token_is_used_without_a_restart() {
     const LIVES: i64 = 30;
@@ -246,7 +248,7 @@ fn a_renewed_kafka_token_is_used_without_a_restart() {
     );
     stage.wait_ready("ready\n");
     write(2 * LIVES);
-    // Beyond the first token's life, messages are carried as if nothing had happened.
+    // After the first token's lifetime, messages are carried without interruption.
     let mut sent = 0;
     while since.elapsed() < Duration::from_secs(LIVES as u64 + 2) {
         secured.produce(&input, (sent..sent + MESSAGES).map(message));

@@ -1,4 +1,4 @@
-//! InfluxDB's administrator: buckets, tokens that may do one thing, and what a bucket holds.
+//! InfluxDB's administrator: buckets, tokens with a single permission, and the contents of a bucket.
 
 use std::collections::BTreeSet;
 
@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 
 use super::stack::{Secured, words};
 
-/// A bucket of the test's own.
+/// A bucket for this test.
 pub(crate) struct Bucket {
     pub(crate) name: String,
     id: String,
     organisation: String,
 }
 
-/// A token and its id, by which it can be revoked.
+/// A token and the id with which it can be revoked.
 pub(crate) struct Token {
     pub(crate) text: String,
     id: String,
@@ -43,7 +43,7 @@ impl Secured {
         serde_json::from_str(&answer).unwrap_or(Value::String(answer))
     }
 
-    /// Makes the test's bucket.
+    /// Creates the test's bucket.
     pub(crate) fn bucket(&self) -> Bucket {
         let organisations = self.ask(Method::GET, "orgs", &Value::Null);
         let organisation = organisations["orgs"][0]["id"].as_str().unwrap().to_owned();
@@ -56,7 +56,7 @@ impl Secured {
         }
     }
 
-    /// A token that may write to the bucket and nothing else.
+    /// Creates a token that can write to the bucket and nothing else.
     pub(crate) fn write_token(&self, bucket: &Bucket) -> Token {
         let resource = json!({"type": "buckets", "id": bucket.id, "orgID": bucket.organisation});
         let permissions = json!([{"action": "write", "resource": resource}]);
@@ -69,7 +69,7 @@ impl Secured {
         }
     }
 
-    /// From now on InfluxDB refuses the token.
+    /// Revokes the token.
     pub(crate) fn revoke(&self, token: &Token) {
         self.ask(
             Method::DELETE,
@@ -78,7 +78,7 @@ impl Secured {
         );
     }
 
-    /// The sequence numbers of all points; of how many points.
+    /// The distinct sequence numbers of all points, and the number of points.
     pub(crate) fn sequences(&self, bucket: &Bucket) -> (BTreeSet<i64>, usize) {
         let flux = format!(
             "from(bucket: {:?}) |> range(start: 0) |> filter(fn: (r) => r._field == \"sal_sequence\") \

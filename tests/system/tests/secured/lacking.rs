@@ -1,12 +1,12 @@
-//! Missing rights: each is named, waited for, and nothing is lost once it is given.
+//! Missing permissions: each is named and waited for, and nothing is lost once it is granted.
 
 use super::program::Program;
-use super::refused::{MESSAGES, MOST_LINES, WATCHED};
+use super::refused::{MAX_LINES, MESSAGES, WATCHED};
 use super::stack::{Mechanism, Secured, message};
 
 #[test]
-fn a_missing_right_is_named_and_waited_for() {
-    // The right that is missing, and what `/ready` says of it.
+fn a_missing_permission_is_named_and_waited_for() {
+    // The missing permission, and what `/ready` says about it.
     let cases = [
         (
             ("read", "{input}"),
@@ -25,13 +25,13 @@ fn a_missing_right_is_named_and_waited_for() {
         ),
     ];
     std::thread::scope(|scope| {
-        for (right, said, names_topic) in cases {
-            scope.spawn(move || a_stage_waits_for(right, said, names_topic));
+        for (right, expected, names_topic) in cases {
+            scope.spawn(move || a_stage_waits_for(right, expected, names_topic));
         }
     });
 }
 
-fn a_stage_waits_for(right: (&str, &str), said: &str, names_topic: bool) {
+fn a_stage_waits_for(right: (&str, &str), expected: &str, names_topic: bool) {
     let Some(secured) = Secured::with("right") else {
         return;
     };
@@ -52,20 +52,20 @@ fn a_stage_waits_for(right: (&str, &str), said: &str, names_topic: bool) {
         "saltransform",
         &[secured.transform(&input), client, secured.registry()],
     );
-    let ready = stage.wait_ready(said);
+    let ready = stage.wait_ready(expected);
     assert!(
         !names_topic || ready.contains(if right.0 == "read" { &input } else { &output }),
         "{ready}"
     );
-    // It stays so, and says little: the watch is time itself.
+    // The state is stable and the log is quiet. Watching takes time: there is no condition to wait for.
     std::thread::sleep(WATCHED);
     assert!(
-        stage.get("ready").unwrap().contains(said),
+        stage.get("ready").unwrap().contains(expected),
         "{right:?}: {}",
         stage.output()
     );
     assert!(
-        stage.output().lines().count() <= 2 * MOST_LINES,
+        stage.output().lines().count() <= 2 * MAX_LINES,
         "{right:?}: {}",
         stage.output()
     );
@@ -77,7 +77,7 @@ fn a_stage_waits_for(right: (&str, &str), said: &str, names_topic: bool) {
     assert_eq!(
         stage.count("saltransform_dead_letters_total"),
         0,
-        "{right:?}: a missing right is no poison"
+        "{right:?}: a missing permission is not the message's fault"
     );
     assert!(stage.stop());
     assert_eq!(
@@ -88,7 +88,7 @@ fn a_stage_waits_for(right: (&str, &str), said: &str, names_topic: bool) {
 }
 
 #[test]
-fn without_the_right_on_the_dead_letter_topic_nothing_is_passed_over() {
+fn without_permission_on_the_dead_letter_topic_nothing_is_skipped() {
     let Some(secured) = Secured::with("dead") else {
         return;
     };
@@ -117,16 +117,16 @@ fn without_the_right_on_the_dead_letter_topic_nothing_is_passed_over() {
         )
     };
     let mut refused = run();
-    assert!(!refused.wait_end(), "it must not end well: {}", refused.output());
-    let said = refused.output();
+    assert!(!refused.wait_end(), "it must not succeed: {}", refused.output());
+    let output = refused.output();
     assert!(
-        said.contains("give this user the right WRITE") && said.contains(&dead),
-        "{said}"
+        output.contains("give this user the right WRITE") && output.contains(&dead),
+        "{output}"
     );
     let committed = secured.committed(&names.group, &input);
     assert!(
         committed.unwrap_or_default() <= MESSAGES as i64,
-        "passed over: {committed:?}"
+        "skipped: {committed:?}"
     );
     secured.allow_one("saltransform", &user, &names, right);
     let mended = run();
@@ -138,16 +138,18 @@ fn without_the_right_on_the_dead_letter_topic_nothing_is_passed_over() {
         secured.committed(&names.group, &input),
         Some(2 * MESSAGES as i64 + 1)
     );
-    // What was behind the dead letter may have come out before the end, too, and then comes twice.
+    // Messages after the dead letter may already have been produced before the end, and are then produced
+    // twice.
     let mut values: Vec<_> = secured.values(&output);
     values.sort_unstable();
     values.dedup();
     assert!(values.len() >= 2 * MESSAGES, "{} records", values.len());
 }
 
-/// A sink produces nothing but dead letters. Without the right to them it could lose the first one, so it does not start.
+/// A sink produces only dead letters. Without the permission it could lose the first one, so it does not
+/// start.
 #[test]
-fn a_sink_that_may_write_no_dead_letters_says_so_at_once() {
+fn a_sink_that_cannot_write_dead_letters_says_so_immediately() {
     let Some(secured) = Secured::with("sinkright") else {
         return;
     };

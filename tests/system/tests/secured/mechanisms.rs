@@ -1,14 +1,15 @@
-//! Each way to log in, from salmock to the database, with the rights of docs/security.md and no others.
+//! Each authentication mechanism, from salmock to the database, with exactly the permissions in
+//! docs/security.md.
 
 use super::program::Program;
 use super::rights::Names;
 use super::stack::{Mechanism, Secured, words};
 use crate::real::{root, until};
 
-/// Messages of each topic.
+/// The number of messages per topic.
 const COUNT: &str = "20";
 
-/// How the three binaries log in: the flags of each, by its name.
+/// How the three binaries authenticate: the flags of each, by its name.
 type Login<'a> = &'a dyn Fn(&Secured, &str) -> Vec<String>;
 
 #[test]
@@ -22,7 +23,7 @@ fn client_certificates_reach_the_database() {
     });
 }
 
-/// In transactions, which need one right more.
+/// With transactions, which need one more permission.
 #[test]
 fn scram_passwords_reach_the_database() {
     let user = |secured: &Secured, binary: &str| format!("{}.{binary}", secured.name);
@@ -68,7 +69,7 @@ fn messages_reach_the_database(
     };
     let subname = secured.name.clone();
     let schemas = root().join("schemas").display().to_string();
-    // Making topics is the administrator's work, and not possible with a token.
+    // Topics are created by the administrator, and a token cannot do it.
     let init = words(&[
         "init",
         "--subsystem",
@@ -123,7 +124,8 @@ fn messages_reach_the_database(
             secured.registry(),
         ],
     );
-    // From now on: what other runs against the same services left in the input topic is not this one's.
+    // Only what is written from now on: the input topic may contain messages of other runs against the same
+    // services.
     transform.wait_ready("ready");
 
     let bucket = secured.bucket();

@@ -1,6 +1,6 @@
-//! Against services that let nobody in unasked: a broker that asks for certificates, passwords or tokens and then for
-//! rights, a registry with a password, an InfluxDB, all over TLS. The binaries run as processes, as everything that they
-//! say is judged too.
+//! Against services with access control: a broker that requires certificates, passwords or tokens and checks
+//! permissions, a registry with a password, and an InfluxDB, all over TLS. The binaries run as processes,
+//! because everything they print is checked too.
 
 mod access;
 mod database;

@@ -1,17 +1,17 @@
-//! kafkaefd's commands where nobody gets in unasked: they work with the right credentials, and say which of TLS, SASL and
-//! ACLs refuses the wrong ones, without a secret in what they say.
+//! kafkaefd's commands on services with access control: they work with valid credentials, and say whether
+//! TLS, SASL or an ACL rejects invalid ones, without printing a secret.
 
 use super::program::Program;
 use super::stack::{Mechanism, Secured, words};
 
-/// Runs a command to its end: whether it ended well, and all that it printed.
+/// Runs a command to its end; returns whether it succeeded and everything that it printed.
 fn kafkaefd(secured: &Secured, arguments: &[Vec<String>]) -> (bool, String) {
     let mut program = Program::start_bare(secured, "kafkaefd", &arguments.concat(), &[]);
     (program.wait_end(), program.output())
 }
 
 #[test]
-fn an_operator_with_credentials_works_and_one_without_learns_why_not() {
+fn valid_credentials_work_and_invalid_ones_are_explained() {
     let Some(secured) = Secured::with("operator") else {
         return;
     };
@@ -22,16 +22,16 @@ fn an_operator_with_credentials_works_and_one_without_learns_why_not() {
     secured.set_password(&user, "the right one");
 
     let admin = secured.client(Mechanism::Mtls, "admin", &secured.mtls("admin"));
-    let (well, said) = kafkaefd(
+    let (ok, output) = kafkaefd(
         &secured,
         &[words(&["admin", "topics", "offsets", &topic]), admin.clone()],
     );
-    assert!(well && said.contains("total"), "{said}");
+    assert!(ok && output.contains("total"), "{output}");
     let tail = words(&["tail", &topic, "-o", "beginning", "-e", "--format", "raw"]);
-    let (well, said) = kafkaefd(&secured, &[tail, admin.clone(), secured.registry()]);
-    assert!(well && said.contains("hello"), "{said}");
-    let (well, said) = kafkaefd(&secured, &[words(&["groups", "list", "--json"]), admin]);
-    assert!(well && said.starts_with('['), "{said}");
+    let (ok, output) = kafkaefd(&secured, &[tail, admin.clone(), secured.registry()]);
+    assert!(ok && output.contains("hello"), "{output}");
+    let (ok, output) = kafkaefd(&secured, &[words(&["groups", "list", "--json"]), admin]);
+    assert!(ok && output.starts_with('['), "{output}");
 
     let list = words(&["admin", "topics", "list"]);
     let ours = secured.cert("ca.pem");
@@ -55,25 +55,25 @@ fn an_operator_with_credentials_works_and_one_without_learns_why_not() {
         ),
     ] {
         let client = secured.client(mechanism, "refused", &settings);
-        let (well, said) = kafkaefd(&secured, &[list.clone(), client]);
-        assert!(!well && said.contains(reason), "{reason}: {said}");
-        assert!(said.contains("try: ") && !said.contains("wr0ng"), "{said}");
+        let (ok, output) = kafkaefd(&secured, &[list.clone(), client]);
+        assert!(!ok && output.contains(reason), "{reason}: {output}");
+        assert!(output.contains("try: ") && !output.contains("wr0ng"), "{output}");
     }
 
     let without_rights = secured.client(Mechanism::Scram, "user", &secured.scram(&user, "the right one"));
     let create = words(&["admin", "topics", "create", &format!("{topic}-2")]);
-    let (well, said) = kafkaefd(&secured, &[create, without_rights]);
+    let (ok, output) = kafkaefd(&secured, &[create, without_rights]);
     assert!(
-        !well && said.contains("refused: topic authorization failed"),
-        "{said}"
+        !ok && output.contains("refused: topic authorization failed"),
+        "{output}"
     );
 
     let wrong = secured.file("wrong-password", "wr0ng");
     let registry = secured.registry_as("admin", &wrong);
-    let (well, said) = kafkaefd(&secured, &[words(&["registry", "list"]), registry]);
+    let (ok, output) = kafkaefd(&secured, &[words(&["registry", "list"]), registry]);
     assert!(
-        !well && said.contains("refuses our user or password (401)"),
-        "{said}"
+        !ok && output.contains("refuses our user or password (401)"),
+        "{output}"
     );
-    assert!(!said.contains("wr0ng"), "{said}");
+    assert!(!output.contains("wr0ng"), "{output}");
 }

@@ -32,7 +32,7 @@ def admin(certs, password, broker):
 
 
 def rights(words, kind):
-    """Each right as the broker wants it, said by USER OPERATION TYPE NAME."""
+    """Each permission, given as USER OPERATION TYPE NAME, in the form that the broker expects."""
     while words:
         end = words.index(",") if "," in words else len(words)
         user, operation, resource, name = words[:end]
@@ -49,7 +49,7 @@ def token(certs, subject, seconds):
     """A JSON web token, signed RS256."""
     key = serialization.load_pem_private_key((certs / "oauth.key").read_bytes(), None)
     now = int(time.time())
-    # A token that has expired was issued before it did.
+    # `iat` lies before `exp`, also in an expired token.
     claims = {"sub": subject, "aud": "kafka", "scope": "kafka", "iat": min(now, now + seconds) - 60, "exp": now + seconds}
 
     def part(data):

@@ -1,4 +1,4 @@
-//! A binary as its own process: what it says, what its port says, and its end.
+//! A binary as its own process: its output, the answers of its port, and its exit.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -12,7 +12,7 @@ use system_tests::binary;
 use super::stack::Secured;
 use crate::real::{unique, until};
 
-/// A running binary; killed at the end whatever happens.
+/// A running binary; killed when dropped.
 pub(crate) struct Program {
     name: &'static str,
     child: Child,
@@ -21,14 +21,15 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// Starts a binary with its port on a free one. What it prints goes to a file of the test's folder.
+    /// Starts a binary with its port on a free one. Its output goes to a file in the test's folder.
     pub(crate) fn start(secured: &Secured, name: &'static str, arguments: &[Vec<String>]) -> Self {
         let mut arguments = arguments.concat();
         arguments.extend(["--prometheus-port".to_owned(), "0".to_owned()]);
         Self::start_bare(secured, name, &arguments, &[])
     }
 
-    /// Starts a binary with these arguments and variables, and nothing of the test's own environment but PATH.
+    /// Starts a binary with these arguments and variables; of the test's own environment it inherits only
+    /// PATH.
     pub(crate) fn start_bare(
         secured: &Secured,
         name: &'static str,
@@ -58,18 +59,18 @@ impl Program {
         }
     }
 
-    /// All that it has printed.
+    /// Everything that it has printed.
     pub(crate) fn output(&self) -> String {
         String::from_utf8_lossy(&std::fs::read(&self.output).unwrap()).into_owned()
     }
 
-    /// Its arguments, as every process of the machine sees them; none where the system does not show them.
+    /// Its arguments, as every process of the machine can see them; `None` if the system does not show them.
     pub(crate) fn arguments(&self) -> Option<String> {
         let bytes = std::fs::read(format!("/proc/{}/cmdline", self.child.id())).ok()?;
         Some(String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// What its port answers, if it is open.
+    /// The answer of its port, if it is open.
     pub(crate) fn get(&self, path: &str) -> Option<String> {
         let output = self.output();
         let line = output
@@ -100,7 +101,7 @@ impl Program {
             .sum::<f64>() as u64
     }
 
-    /// Waits until `/ready` holds a text.
+    /// Waits until `/ready` contains a text.
     pub(crate) fn wait_ready(&self, text: &str) -> String {
         until(&format!("{} says {text:?} in /ready", self.name), 90, || {
             let ready = self.get("ready").unwrap_or_default();
@@ -112,7 +113,7 @@ impl Program {
         })
     }
 
-    /// Waits until a counter has come so far.
+    /// Waits until a counter reaches a value.
     pub(crate) fn wait_count(&self, name: &str, wanted: u64) {
         until(&format!("{name} is {wanted}"), 90, || {
             let count = self.count(name);
@@ -127,7 +128,7 @@ impl Program {
         });
     }
 
-    /// Waits until it ends by itself; whether it ended well.
+    /// Waits until it ends by itself; returns whether it succeeded.
     pub(crate) fn wait_end(&mut self) -> bool {
         until(&format!("{} ends", self.name), 90, || {
             self.ended = self.child.try_wait().unwrap();
@@ -137,7 +138,7 @@ impl Program {
         })
     }
 
-    /// Stops it as Kubernetes does; whether it ended well.
+    /// Stops it like Kubernetes; returns whether it succeeded.
     pub(crate) fn stop(mut self) -> bool {
         let sent = Command::new("kill")
             .arg(self.child.id().to_string())

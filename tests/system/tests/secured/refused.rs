@@ -1,5 +1,5 @@
-//! Wrong certificates, passwords and tokens: what is said, how often it is tried, and that nothing is lost
-//! once it is mended.
+//! Invalid certificates, passwords and tokens: what is reported, how often it is retried, and that nothing is
+//! lost once it is corrected.
 
 use std::io::copy;
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -15,13 +15,14 @@ use crate::real::root;
 pub(super) const MESSAGES: usize = 20;
 /// How long refused clients are watched.
 pub(super) const WATCHED: Duration = Duration::from_secs(15);
-/// A process has four clients (consumer, two producers, and one that makes the dead-letter topic). librdkafka doubles their
-/// waits up to 2 s, but after some failed handshakes it connects at once: one and a half times a second was seen.
-const MOST_A_SECOND: usize = 4 * 2;
-/// A start and a refusal are a dozen lines; each complaint is said once in that time.
-pub(super) const MOST_LINES: usize = 16;
+/// A process has four clients (consumer, two producers, and one that creates the dead-letter topic).
+/// librdkafka doubles their backoff up to 2 s, but after some failed handshakes it connects immediately: one
+/// and a half times a second was observed.
+const MAX_PER_SECOND: usize = 4 * 2;
+/// A start and a refusal take a dozen lines; each problem is logged once in that time.
+pub(super) const MAX_LINES: usize = 16;
 
-/// A way to a broker that counts who comes.
+/// A proxy to a broker that counts connections.
 struct Counted {
     address: String,
     connections: Arc<AtomicUsize>,
@@ -55,16 +56,16 @@ impl Counted {
     }
 }
 
-/// What is wrong, the settings that are, the listener, and what `/ready` has to say.
+/// What is wrong, the settings that cause it, the listener, and the expected text in `/ready`.
 struct Wrong {
     what: &'static str,
     settings: String,
     mechanism: Mechanism,
-    said: &'static str,
+    expected: &'static str,
 }
 
 #[test]
-fn who_is_refused_says_why_and_does_not_storm() {
+fn refused_clients_say_why_and_do_not_flood_the_broker() {
     let Some(secured) = Secured::with("refused") else {
         return;
     };
@@ -82,11 +83,11 @@ fn who_is_refused_says_why_and_does_not_storm() {
     let oauth = format!(
         "security.protocol=sasl_ssl\nsasl.mechanisms=OAUTHBEARER\nssl.ca.location={ours}\nsasl.oauthbearer.config=token-file={token_file}\n"
     );
-    let wrong = |what, settings, mechanism, said| Wrong {
+    let wrong = |what, settings, mechanism, expected| Wrong {
         what,
         settings,
         mechanism,
-        said,
+        expected,
     };
     const OUR_CERTIFICATE: &str = "TLS: the broker refuses our certificate";
     let cases = [
@@ -169,25 +170,25 @@ fn who_is_refused_says_why_and_does_not_storm() {
     let running: Vec<_> = cases.iter().enumerate().map(start).collect();
     let since = Instant::now();
     for (case, (program, _)) in cases.iter().zip(&running) {
-        let ready = program.wait_ready(case.said);
+        let ready = program.wait_ready(case.expected);
         assert!(ready.contains("waiting for kafka"), "{}: {ready}", case.what);
     }
-    // The watch is time itself: what must not happen has no end to wait for.
+    // Watching takes time: there is no condition for something that must not happen.
     std::thread::sleep(WATCHED.saturating_sub(since.elapsed()));
     for (case, (program, counted)) in cases.iter().zip(running) {
         let (what, output) = (case.what, program.output());
         assert!(
-            output.contains(case.said.split(": ").nth(1).unwrap()),
+            output.contains(case.expected.split(": ").nth(1).unwrap()),
             "{what}: {output}"
         );
         let attempts = counted.connections.load(Ordering::Relaxed);
-        let most = MOST_A_SECOND * (since.elapsed().as_secs() as usize + 1);
+        let most = MAX_PER_SECOND * (since.elapsed().as_secs() as usize + 1);
         assert!(
             (2..=most).contains(&attempts),
             "{what}: {attempts} connections: {output}"
         );
-        assert!(output.lines().count() <= MOST_LINES, "{what}: {output}");
-        assert!(program.stop(), "{what}: a stage that took nothing stops in order");
+        assert!(output.lines().count() <= MAX_LINES, "{what}: {output}");
+        assert!(program.stop(), "{what}: a stage without messages stops cleanly");
     }
     assert_eq!(
         secured.committed(&format!("{}.transform", secured.name), &input),
@@ -195,7 +196,7 @@ fn who_is_refused_says_why_and_does_not_storm() {
     );
 }
 
-/// Commands that do one thing and end say it too, and at once.
+/// Commands that do one thing and end report it immediately.
 #[test]
 fn commands_that_are_refused_say_why() {
     let Some(secured) = Secured::with("commands") else {
@@ -235,15 +236,15 @@ fn commands_that_are_refused_say_why() {
         ),
         (Mechanism::Oauth, token, "expired"),
     ];
-    for (mechanism, settings, said) in cases {
+    for (mechanism, settings, expected) in cases {
         let client = secured.client(mechanism, "client.conf", &settings);
         for (name, command) in [("saltransform", &init), ("salmock", &consume)] {
             let mut program =
                 Program::start_bare(&secured, name, &[command.clone(), client.clone()].concat(), &[]);
             assert!(!program.wait_end());
             assert!(
-                program.output().contains(said),
-                "{name}: {said}: {}",
+                program.output().contains(expected),
+                "{name}: {expected}: {}",
                 program.output()
             );
         }

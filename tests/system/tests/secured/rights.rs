@@ -1,9 +1,10 @@
-//! The rights that each binary needs, as docs/security.md has them: given by the tests exactly so, and each taken away.
+//! The permissions that each binary needs, as listed in docs/security.md: the tests grant exactly these, and
+//! remove each of them.
 
 use super::stack::Secured;
 use crate::real::root;
 
-/// Binary, operation, kind of resource, and the resource: `{input}` and so on stand for names.
+/// Binary, operation, type of resource, and resource; `{input}` and so on stand for names.
 const RIGHTS: &[[&str; 4]] = &[
     ["salmock", "write", "topic", "{input}"],
     ["saltransform", "read", "topic", "{input}"],
@@ -16,7 +17,7 @@ const RIGHTS: &[[&str; 4]] = &[
     ["influxsink", "write", "topic", "{dead letters}"],
 ];
 
-/// What the names of the table stand for in a test.
+/// The names that replace the placeholders in a test.
 pub(crate) struct Names {
     pub(crate) input: String,
     pub(crate) output: String,
@@ -24,7 +25,7 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    /// The words of one right, as the administrator's peer takes them.
+    /// The arguments for one permission, as the administrator's peer expects them.
     fn words(&self, user: &str, [_, operation, kind, resource]: &[&str; 4]) -> Vec<String> {
         let resource = match *resource {
             "{input}" => self.input.clone(),
@@ -39,14 +40,15 @@ impl Names {
 }
 
 impl Secured {
-    /// Gives a user the rights of a binary, but for those that `without` names by operation and resource.
+    /// Grants a user the permissions of a binary, except those that `without` lists by operation and
+    /// resource.
     pub(crate) fn allow(&self, binary: &str, user: &str, names: &Names, without: &[(&str, &str)]) {
         let rights = RIGHTS.iter().filter(|right| right[0] == binary);
         let given = rights.filter(|right| !without.contains(&(right[1], right[3])));
         self.change("allow", given.map(|right| names.words(user, right)).collect());
     }
 
-    /// Gives a user one right of the table.
+    /// Grants a user one permission of the table.
     pub(crate) fn allow_one(
         &self,
         binary: &str,

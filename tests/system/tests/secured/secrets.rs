@@ -1,5 +1,6 @@
-//! No secret is anywhere but where it was put: every binary runs with one in each place that takes one, in good and in bad
-//! cases, as talkative as it can be; then all that it printed, showed on its port and has as arguments is searched.
+//! No secret appears anywhere except where it was configured: every binary runs with one in each place that
+//! takes one, in good and in bad cases, with the most verbose logging; then everything it printed, showed on
+//! its port and has as arguments is searched.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -8,20 +9,20 @@ use super::program::Program;
 use super::stack::{Mechanism, Secured, words};
 use crate::real::root;
 
-/// What a process must not say, each with its name for the message of a test that fails.
+/// What a process must not reveal, each with its name for the message of a failing test.
 type Hidden = Vec<(&'static str, String)>;
 
 fn assert_hidden(what: &str, shown: &str, hidden: &Hidden) {
     for (name, secret) in hidden {
         let found = shown.find(secret.as_str());
-        // The message must not show it either, but its surroundings help.
+        // The message must not reveal it either, but its context helps.
         let before = found.map(|at| shown[..at].chars().rev().take(200).collect::<String>());
         let before = before.map(|before| before.chars().rev().collect::<String>());
-        assert!(found.is_none(), "{what} shows the {name} behind: {before:?}");
+        assert!(found.is_none(), "{what} reveals the {name} after: {before:?}");
     }
 }
 
-/// All that a process shows to others.
+/// Everything that a process reveals to others.
 fn shown(program: &Program) -> String {
     let mut all = program.output();
     all.extend(
@@ -33,7 +34,7 @@ fn shown(program: &Program) -> String {
     all
 }
 
-/// Everything is said, by us and by every library.
+/// The most verbose logging, for us and for every library.
 const TALKATIVE: &[&str] = &["-X", "debug=all"];
 
 #[test]
@@ -52,7 +53,7 @@ fn services_in_good_and_bad_cases_show_no_secret() {
     let (good_jwt, bad_jwt) = (secured.token(&user, 3600), secured.token(&user, -60));
     let signature = |jwt: &str| jwt.rsplit('.').next().unwrap().to_owned();
     let registry_password = secured.services.get("SECURED_SCHEMAREGISTRY_PASSWORD");
-    // As it travels in a header.
+    // As it is sent in a header.
     let basic = |password: &str| STANDARD.encode(format!("admin:{password}"));
     let hidden: Hidden = vec![
         ("SCRAM password", password.clone()),
@@ -116,7 +117,7 @@ fn services_in_good_and_bad_cases_show_no_secret() {
         let sink = secured.sink(&output, &bucket, tokens[index % 2]);
         let sink = [sink, kafka.clone(), registry.clone(), talkative.clone()];
         programs.push(Program::start(&secured, "influxsink", &sink));
-        // The others in one good and one bad case: what they share with these has been seen in all.
+        // The others in one good and one bad case: what they share with these has been covered in all.
         if ![1, 2].contains(&index) {
             continue;
         }
@@ -165,17 +166,18 @@ fn services_in_good_and_bad_cases_show_no_secret() {
             &[],
         ));
     }
-    // Long enough for logins, refusals and second tries; what must not be said has no end to wait for.
+    // Long enough for logins, refusals and retries; there is no condition for something that must not be
+    // printed.
     std::thread::sleep(std::time::Duration::from_secs(15));
-    let said: usize = programs.iter().map(|program| program.output().len()).sum();
+    let printed: usize = programs.iter().map(|program| program.output().len()).sum();
     assert!(
-        said > 100_000,
-        "only {said} bytes were said: nobody was talkative"
+        printed > 100_000,
+        "only {printed} bytes were printed: the logging is not verbose"
     );
     for program in &programs {
         assert_hidden("a process", &shown(program), &hidden);
     }
-    // They came as far as where secrets are used.
+    // They got far enough to use the secrets.
     let all: String = programs.iter().map(Program::output).collect();
     for seen in [
         "SCRAM-SHA-512",
@@ -183,7 +185,7 @@ fn services_in_good_and_bad_cases_show_no_secret() {
         "refuses our user or password (401)",
         "SSL",
     ] {
-        assert!(all.contains(seen), "no process came as far as {seen}");
+        assert!(all.contains(seen), "no process got as far as {seen}");
     }
 }
 
@@ -237,7 +239,8 @@ fn help_and_errors_show_no_secret() {
             let arguments = [words(command), words(&["-X", wrong])].concat();
             let mut program = Program::start_bare(&secured, name, &arguments, &[]);
             assert!(!program.wait_end(), "{name} {command:?}: {}", program.output());
-            // A value that librdkafka refuses is no secret's, as those can be any text: it may be shown.
+            // A value that librdkafka rejects is not a secret, because secrets can be any text: it may be
+            // shown.
             if !wrong.starts_with("enable.") {
                 assert_hidden(&format!("{name} -X"), &program.output(), &hidden);
             }
@@ -252,7 +255,7 @@ fn help_and_errors_show_no_secret() {
 }
 
 #[test]
-fn a_secret_among_the_arguments_is_warned_of_and_not_repeated() {
+fn a_secret_among_the_arguments_causes_a_warning_and_is_not_repeated() {
     let Some(secured) = Secured::with("argument") else {
         return;
     };

@@ -1,4 +1,4 @@
-//! What each test has: users and rights of its own, topics under a name of its own, and the administrator's hands.
+//! What each test has: its own users and permissions, topics with its own prefix, and administrator access.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,10 +16,10 @@ use super::rights::Names;
 use crate::mocked;
 use crate::real::{Services, root, unique, until};
 
-/// How long a service may take to answer.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The timeout for one request to a service.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How a client shows who it is.
+/// How a client authenticates.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Mechanism {
     Mtls,
@@ -27,19 +27,19 @@ pub(crate) enum Mechanism {
     Oauth,
 }
 
-/// The secured services and the test's own names in them.
+/// The secured services, and the test's own names in them.
 pub(crate) struct Secured {
     pub(crate) services: Services,
     pub(crate) folder: tempfile::TempDir,
-    /// Before all topics, groups and users of the test.
+    /// The prefix of all topics, groups and users of the test.
     pub(crate) name: String,
     pub(crate) runtime: tokio::runtime::Runtime,
-    /// Trusts the services' authority.
+    /// Trusts the services' certificate authority.
     pub(crate) http: reqwest::Client,
 }
 
 impl Secured {
-    /// None, said, where there are no secured services (with CI=true that fails).
+    /// `None` if there are no secured services, which is printed (with CI=true it fails).
     pub(crate) fn with(prefix: &str) -> Option<Self> {
         let services = Services::with(&[
             "SECURED_BROKER_MTLS",
@@ -62,19 +62,19 @@ impl Secured {
         })
     }
 
-    /// A file of the certificates' folder.
+    /// A file in the folder of certificates.
     pub(crate) fn cert(&self, file: &str) -> String {
         format!("{}/{file}", self.services.get("SECURED_CERTS"))
     }
 
-    /// A file of the test's own.
+    /// A file of this test.
     pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder.path().join(name);
         std::fs::write(&path, text).unwrap();
         path
     }
 
-    /// The listener of a mechanism.
+    /// The listener for a mechanism.
     pub(crate) fn broker(&self, mechanism: Mechanism) -> &str {
         self.services.get(match mechanism {
             Mechanism::Mtls => "SECURED_BROKER_MTLS",
@@ -83,10 +83,10 @@ impl Secured {
         })
     }
 
-    /// Settings of a client certificate, from the certificates' folder.
+    /// Settings for a client certificate from the folder of certificates.
     pub(crate) fn mtls(&self, certificate: &str) -> String {
         let password = self.services.get("SECURED_KEY_PASSWORD");
-        // Those that must be refused have keys that are not encrypted, for which a password does no harm.
+        // The keys of those that must be refused are not encrypted, and then a password does no harm.
         format!(
             "security.protocol=ssl\nssl.ca.location={}\nssl.certificate.location={}\nssl.key.location={}\nssl.key.password={password}\n",
             self.cert("ca.pem"),
@@ -95,7 +95,7 @@ impl Secured {
         )
     }
 
-    /// Settings of a user with a password.
+    /// Settings for a user with a password.
     pub(crate) fn scram(&self, user: &str, password: &str) -> String {
         format!(
             "security.protocol=sasl_ssl\nssl.ca.location={}\nsasl.mechanisms=SCRAM-SHA-512\nsasl.username={user}\nsasl.password={password}\n",
@@ -103,7 +103,7 @@ impl Secured {
         )
     }
 
-    /// Flags of a client of a listener, with its settings in a file.
+    /// Flags for a client of a listener, with its settings in a file.
     pub(crate) fn client(&self, mechanism: Mechanism, file: &str, settings: &str) -> Vec<String> {
         let path = self.file(file, settings);
         words(&[
@@ -114,7 +114,7 @@ impl Secured {
         ])
     }
 
-    /// Flags of the registry as its administrator.
+    /// Flags for the registry as its administrator.
     pub(crate) fn registry(&self) -> Vec<String> {
         let password = self.file(
             "registry-password",
@@ -123,7 +123,7 @@ impl Secured {
         self.registry_as("admin", &password)
     }
 
-    /// Flags of the registry as a user.
+    /// Flags for the registry as a user.
     pub(crate) fn registry_as(&self, user: &str, password_file: &Path) -> Vec<String> {
         let (ca, password) = (self.cert("ca.pem"), password_file.display().to_string());
         words(&[
@@ -138,7 +138,7 @@ impl Secured {
         ])
     }
 
-    /// What an administrator does, by the Python peer; answers what it prints.
+    /// Runs an administrator's action through the Python peer; returns its output.
     pub(crate) fn administer(&self, arguments: &[&str]) -> String {
         let password = self.file("key-password", self.services.get("SECURED_KEY_PASSWORD"));
         let answer = Command::new(self.services.get("PYTHON"))
@@ -157,12 +157,12 @@ impl Secured {
         String::from_utf8(answer.stdout).unwrap().trim().to_owned()
     }
 
-    /// A new SCRAM user, or an old one's new password.
+    /// Creates a SCRAM user or changes its password.
     pub(crate) fn set_password(&self, user: &str, password: &str) {
         self.administer(&["user", user, password]);
     }
 
-    /// A signed token of a subject.
+    /// A signed token for a subject.
     pub(crate) fn token(&self, subject: &str, seconds: i64) -> String {
         self.administer(&["token", subject, &seconds.to_string()])
     }
@@ -178,7 +178,7 @@ impl Secured {
         config
     }
 
-    /// Creates topics of one partition; those that exist stay.
+    /// Creates topics with one partition; existing ones are kept.
     pub(crate) fn create_topics(&self, names: &[&str]) {
         let admin: AdminClient<DefaultClientContext> = self.admin().create().unwrap();
         let topics: Vec<_> = names
@@ -196,7 +196,7 @@ impl Secured {
         }
     }
 
-    /// Produces values and waits until the broker has them.
+    /// Produces values and waits for the acknowledgements.
     pub(crate) fn produce(&self, topic: &str, values: impl IntoIterator<Item = Vec<u8>>) {
         let producer: BaseProducer = self.admin().create().unwrap();
         for value in values {
@@ -205,33 +205,33 @@ impl Secured {
                 .map_err(|(error, _)| error)
                 .unwrap();
         }
-        producer.flush(PATIENCE).unwrap();
+        producer.flush(TIMEOUT).unwrap();
     }
 
-    /// All values of a topic of one partition, from its start to where it ends now.
+    /// All values of a topic with one partition, from its beginning to its current end.
     pub(crate) fn values(&self, topic: &str) -> Vec<Vec<u8>> {
         let consumer: BaseConsumer = self.admin().set("group.id", "reader").create().unwrap();
-        let (low, high) = consumer.fetch_watermarks(topic, 0, PATIENCE).unwrap();
+        let (low, high) = consumer.fetch_watermarks(topic, 0, TIMEOUT).unwrap();
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(topic, 0, Offset::Beginning).unwrap();
         consumer.assign(&list).unwrap();
         (low..high)
             .map(|_| {
-                let message = consumer.poll(PATIENCE).expect("the partition has more").unwrap();
+                let message = consumer.poll(TIMEOUT).expect("the partition has more").unwrap();
                 message.payload().unwrap_or_default().to_vec()
             })
             .collect()
     }
 
-    /// What a group has committed on a topic of one partition; none before its first commit.
+    /// A group's committed offset on a topic with one partition; `None` before its first commit.
     pub(crate) fn committed(&self, group: &str, topic: &str) -> Option<i64> {
         let consumer: BaseConsumer = self.admin().set("group.id", group).create().unwrap();
         let mut list = TopicPartitionList::new();
         list.add_partition(topic, 0);
-        // A broker that has just come up loads its groups first.
-        let committed = until("the group's offsets", PATIENCE.as_secs(), || {
+        // A broker that has just started loads its groups first.
+        let committed = until("the group's offsets", TIMEOUT.as_secs(), || {
             consumer
-                .committed_offsets(list.clone(), PATIENCE)
+                .committed_offsets(list.clone(), TIMEOUT)
                 .map_err(|error| error.to_string())
         });
         match committed.elements()[0].offset() {
@@ -240,7 +240,7 @@ impl Secured {
         }
     }
 
-    /// The topic that `saltransform` reads and the one that it writes, made, with the schema of what comes out.
+    /// Creates saltransform's input and output topics and registers the schema of the output.
     pub(crate) fn mocked(&self) -> (String, String) {
         let (input, output) = (
             format!("{}.in", self.name),
@@ -252,7 +252,7 @@ impl Secured {
         (input, output)
     }
 
-    /// What saltransform needs rights on.
+    /// The resources on which saltransform needs permissions.
     pub(crate) fn names(&self, input: &str, output: &str) -> Names {
         Names {
             input: input.to_owned(),
@@ -261,7 +261,7 @@ impl Secured {
         }
     }
 
-    /// Posts to the registry, as its administrator.
+    /// Posts to the registry as its administrator.
     pub(crate) fn ask_registry(&self, path: &str, body: &Json) {
         let url = format!("{}{path}", self.services.get("SECURED_SCHEMAREGISTRY"));
         let password = self.services.get("SECURED_SCHEMAREGISTRY_PASSWORD");
@@ -287,12 +287,11 @@ impl Secured {
     }
 }
 
-/// Owned words.
 pub(crate) fn words(words: &[&str]) -> Vec<String> {
     words.iter().map(|word| (*word).to_owned()).collect()
 }
 
-/// A message of the mocked topic, a second of time for each number.
+/// A message of the mocked topic; consecutive numbers are one second apart.
 pub(crate) fn message(sequence: usize) -> Vec<u8> {
     let seconds = 1_556_000_000 + sequence as i64;
     mocked::text(sequence, seconds * 1_000 + 125, "secured").into_bytes()

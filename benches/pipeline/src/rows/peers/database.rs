@@ -1,4 +1,4 @@
-//! InfluxDB, asked past every writer: a bucket for each run, and what is in it afterwards.
+//! InfluxDB, queried directly: a bucket for each run, and its contents afterwards.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::bench::Bench;
 use crate::failure::{Doing, Failure, Outcome};
 
-/// The operator's hand on the database.
+/// Administrator access to the database.
 pub(super) struct Database<'b> {
     bench: &'b Bench,
     url: &'b str,
@@ -27,7 +27,7 @@ impl<'b> Database<'b> {
         })
     }
 
-    /// Makes a bucket and answers its id.
+    /// Creates a bucket and returns its id.
     pub(super) async fn create(&self, bucket: &str) -> Outcome<String> {
         let request = self
             .bench
@@ -47,7 +47,7 @@ impl<'b> Database<'b> {
             .to_owned())
     }
 
-    /// Removes it again, so that its compaction is in nobody's way.
+    /// Removes the bucket, so that its compaction does not disturb later runs.
     pub(super) async fn remove(&self, id: &str) -> Outcome<()> {
         let request = self
             .bench
@@ -56,7 +56,7 @@ impl<'b> Database<'b> {
         self.text(request, "remove a bucket").await.map(drop)
     }
 
-    /// How many values each field of a measurement has.
+    /// The number of values of each field in a measurement.
     pub(super) async fn fields(&self, bucket: &str, measurement: &str) -> Outcome<BTreeMap<String, u64>> {
         let flux = format!(
             "from(bucket: {bucket:?}) |> range(start: 0) |> filter(fn: (r) => r._measurement == {measurement:?}) \

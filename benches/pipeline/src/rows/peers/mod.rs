@@ -1,5 +1,6 @@
-//! `peers-…`: influxsink against Telegraf, which does the same work at the observatory today, and against a bare loop that
-//! posts ready lines. The same records, the same InfluxDB or an endpoint that discards, in turns, on one partition.
+//! `peers-…`: influxsink compared with Telegraf, which does the same work at the observatory today, and with
+//! a bare loop that posts prepared lines. The same records, the same InfluxDB or a discarding endpoint, in
+//! turns, on one partition.
 
 mod database;
 mod runs;
@@ -47,7 +48,7 @@ async fn contest(bench: &Bench, what: &'static str, topic: &Topic, count: u64) -
     Ok(contest)
 }
 
-/// The middle one of a contestant's runs.
+/// The median of a contestant's runs.
 fn middle(runs: &[Run], who: &str, into: &str, get: impl Fn(&Run) -> f64) -> f64 {
     let of = |run: &&Run| run.who == who && run.into == into;
     median(runs.iter().filter(of).map(get))

@@ -1,4 +1,4 @@
-//! The runs of one contest: records are made by saltransform once, and then taken by each writer in turn.
+//! The runs of one contest: saltransform produces the records once, and each writer consumes them in turn.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -18,12 +18,12 @@ use crate::process::Process;
 use crate::template::Topic;
 use crate::usage::{cpu, memory};
 
-/// influxsink with its defaults, and as it is for a database that is far away.
+/// influxsink with its defaults, and with settings for a remote database.
 pub(super) const OURS: &str = "influxsink";
 pub(super) const OURS_GZIP: &str = "influxsink --gzip";
 const MIB: f64 = 1024.0 * 1024.0;
-/// How often it is looked how far a writer is. Asking influxsink costs influxsink: with InfluxDB, whose runs take tens of
-/// seconds, it is asked less often, but for the beginning and the end.
+/// The interval for polling a writer's progress. Polling influxsink costs it CPU time: with InfluxDB, whose
+/// runs take tens of seconds, it is polled less often, except at the beginning and the end.
 const LOOK: Duration = Duration::from_millis(50);
 const LOOK_INFLUXDB: Duration = Duration::from_millis(500);
 const STALLED: Duration = Duration::from_secs(90);
@@ -33,32 +33,33 @@ pub(super) struct Run {
     pub(super) who: &'static str,
     pub(super) into: &'static str,
     pub(super) pace: Pace,
-    /// CPU time of one record, from the process's start on: who reads ahead has worked before its first point is written.
+    /// CPU time per record since the start of the process, because a writer that reads ahead has done work
+    /// before its first point is written.
     pub(super) cpu_micros: f64,
     pub(super) peak_mib: f64,
 }
 
-/// All of one kind of records.
+/// All runs with one kind of record.
 pub(super) struct Contest {
     pub(super) what: &'static str,
     pub(super) runs: Vec<Run>,
-    /// What InfluxDB held afterwards, in words.
+    /// The contents of InfluxDB afterwards, as text.
     pub(super) check: String,
     topic: Topic,
     count: u64,
     lines: PathBuf,
 }
 
-/// How far a writer says that it is.
+/// The source of a writer's progress.
 enum Progress {
-    /// influxsink's counter of points that the database has.
+    /// influxsink's counter of points stored by the database.
     Metric,
-    /// What Telegraf has committed.
+    /// The offset that Telegraf has committed.
     Committed(BaseConsumer),
 }
 
 impl Contest {
-    /// Makes the records, and the lines for the bare loop.
+    /// Produces the records, and the lines for the bare loop.
     pub(super) async fn new(bench: &Bench, what: &'static str, topic: &Topic, count: u64) -> Outcome<Self> {
         let input = bench.load(topic, &topic.templates(2_000)?, 1, count).await?;
         let group = bench.fresh("bench-peers");
@@ -102,7 +103,7 @@ impl Contest {
         Ok(contest)
     }
 
-    /// Everybody once, each round beginning with another one.
+    /// Runs every writer once per round; each round starts with a different one.
     pub(super) async fn round(&mut self, bench: &Bench, round: usize) -> Outcome<()> {
         let discard = Endpoint::discarding(&bench.http).await?;
         let nowhere = discard.url();
@@ -130,7 +131,7 @@ impl Contest {
 
         let database = Database::new(bench)?;
         let mut fields = Vec::new();
-        // The database's heap is not the same for the first and for the last of a round.
+        // The database's heap is not the same for the first and the last writer of a round.
         let mut order = [OURS, OURS_GZIP, "Telegraf", "bare loop"];
         order.rotate_left(round % 4);
         for who in order {
@@ -249,7 +250,7 @@ impl Contest {
             let written = match progress {
                 Progress::Metric => match Metrics::of(bench, &process).await {
                     Ok(metrics) => metrics.get("influxsink_written_total") as u64,
-                    // Its port opens a moment after its start.
+                    // Its port opens a moment after the start.
                     Err(_) => 0,
                 },
                 Progress::Committed(client) => {
@@ -298,7 +299,7 @@ impl Contest {
         })
     }
 
-    /// The yardstick says itself how long it took.
+    /// The yardstick itself reports how long it took.
     async fn bare(&self, bench: &Bench, into: &'static str, url: &str, bucket: &str) -> Outcome<Run> {
         let org = bench.services.get("INFLUXDB_ORG")?;
         let url = format!("{url}/api/v2/write?org={org}&bucket={bucket}&precision=us");
@@ -331,7 +332,7 @@ impl Contest {
                 cpu: used,
             },
             cpu_micros: own * 1e6 / self.count as f64,
-            // All lines are in its memory: not to be compared.
+            // All lines are in its memory, so it is not comparable.
             peak_mib: 0.0,
         })
     }

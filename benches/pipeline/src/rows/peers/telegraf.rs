@@ -1,20 +1,21 @@
-//! Telegraf's configuration, as the observatory's: the same topic, time, names and numbers of fields as influxsink writes,
-//! and its own size of batches. More points of 820 fields in a request than that take InfluxDB longer than Telegraf waits.
+//! Telegraf's configuration, like the observatory's: the same topic, time, names and number of fields as
+//! influxsink writes, and Telegraf's own batch size. With larger batches of points with 820 fields, InfluxDB
+//! takes longer than Telegraf waits.
 
-/// Where it writes to.
+/// The destination.
 pub(super) enum Into<'a> {
-    /// InfluxDB, or the endpoint that discards.
+    /// InfluxDB, or the discarding endpoint.
     Influx {
         url: &'a str,
         token: &'a str,
         org: &'a str,
         bucket: &'a str,
     },
-    /// Its own `outputs.discard`: no line is even encoded.
+    /// Telegraf's own `outputs.discard`: lines are not even encoded.
     Nowhere,
 }
 
-/// The text of its one file.
+/// The text of the configuration file.
 pub(super) fn configuration(
     broker: &str,
     registry: &str,

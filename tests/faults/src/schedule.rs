@@ -7,8 +7,8 @@ use rand::rngs::Xoshiro256PlusPlus;
 use crate::config::Args;
 use crate::faults::Kind;
 
-/// The kinds in random order, round after round, so that each comes as often as its weight says.
-pub(crate) fn deck(args: &Args, random: &mut Xoshiro256PlusPlus) -> Vec<Kind> {
+/// The kinds in random order, round after round, so that each occurs as often as its weight says.
+pub(crate) fn schedule(args: &Args, random: &mut Xoshiro256PlusPlus) -> Vec<Kind> {
     let all: Vec<Kind> = match args.only.as_slice() {
         [] => {
             let kinds = Kind::value_variants().iter().copied();
@@ -16,33 +16,36 @@ pub(crate) fn deck(args: &Args, random: &mut Xoshiro256PlusPlus) -> Vec<Kind> {
         }
         only => only.to_vec(),
     };
-    // Of what was asked for by name, each comes as often as the others.
+    // Kinds selected by name occur equally often.
     let is_even = args.quick || !args.only.is_empty();
-    let most = if args.quick {
+    let max = if args.quick {
         args.faults.min(all.len())
     } else {
         args.faults
     };
-    let mut deck: Vec<Kind> = Vec::new();
+    let mut schedule: Vec<Kind> = Vec::new();
     for number in 0.. {
         let mut round = Vec::new();
         for kind in all.iter().copied() {
             let (times, every) = if is_even { (1, 1) } else { kind.weight() };
-            let dealt = deck.iter().filter(|dealt| **dealt == kind).count();
+            let scheduled = schedule.iter().filter(|scheduled| **scheduled == kind).count();
             if number % every == 0 {
-                round.extend(std::iter::repeat_n(kind, times.min(kind.most() - dealt)));
+                round.extend(std::iter::repeat_n(
+                    kind,
+                    times.min(kind.max_per_run() - scheduled),
+                ));
             }
         }
-        if round.is_empty() || deck.len() >= most {
+        if round.is_empty() || schedule.len() >= max {
             break;
         }
         for at in (1..round.len()).rev() {
             round.swap(at, random.random_range(0..=at));
         }
-        deck.extend(round);
+        schedule.extend(round);
     }
-    deck.truncate(most);
-    deck
+    schedule.truncate(max);
+    schedule
 }
 
 #[cfg(test)]
@@ -56,13 +59,13 @@ mod tests {
         Args::parse_from(["faults", "--services", "env"].iter().chain(arguments))
     }
 
-    fn dealt(arguments: &[&str]) -> Vec<Kind> {
-        deck(&args(arguments), &mut Xoshiro256PlusPlus::seed_from_u64(1))
+    fn scheduled(arguments: &[&str]) -> Vec<Kind> {
+        schedule(&args(arguments), &mut Xoshiro256PlusPlus::seed_from_u64(1))
     }
 
     #[test]
-    fn a_run_has_what_was_asked_for() {
-        let run = dealt(&["--faults", "300"]);
+    fn a_run_has_the_requested_faults() {
+        let run = scheduled(&["--faults", "300"]);
         assert_eq!(run.len(), 300);
         let mut kinds: Vec<Kind> = run.clone();
         kinds.sort_by_key(|kind| kind.name());
@@ -71,14 +74,14 @@ mod tests {
             .iter()
             .filter(|kind| kind.is_enabled(&args(&[])));
         assert_eq!(kinds.len(), enabled.count());
-        let times = |kind| run.iter().filter(|dealt| **dealt == kind).count();
+        let times = |kind| run.iter().filter(|scheduled| **scheduled == kind).count();
         assert!(times(Kind::FreezeLong) < times(Kind::FreezeAll));
         assert!(times(Kind::TwoAtOnce) > times(Kind::KillSink));
 
-        assert_eq!(dealt(&["--only", "empty,huge", "--faults", "4"]).len(), 4);
-        let doubled = dealt(&["--only", "double-input", "--faults", "40"]);
-        assert_eq!(doubled.len(), Kind::DoubleInput.most());
-        let quick = dealt(&["--quick"]);
+        assert_eq!(scheduled(&["--only", "empty,huge", "--faults", "4"]).len(), 4);
+        let doubled = scheduled(&["--only", "double-input", "--faults", "40"]);
+        assert_eq!(doubled.len(), Kind::DoubleInput.max_per_run());
+        let quick = scheduled(&["--quick"]);
         assert!(quick.iter().all(|kind| kind.is_quick()) && quick.len() < 60);
     }
 }

@@ -1,15 +1,15 @@
-//! The ledger's questions: what is still outstanding, where to look for it, and what waits for too long.
+//! Queries on the ledger: what is outstanding, where to look for it, and what has waited too long.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::{Due, Ledger, Origin, Stage};
 
-/// The stages ask every 10 s which topics they read, and an answer takes its time.
+/// The stages check every 10 s which topics they read, and the answer takes time.
 const UNNOTICED_FOR: Duration = Duration::from_secs(20);
 
 impl Ledger {
-    /// Notes how far a group has committed: messages that carry nothing are passed.
+    /// Records a group's committed offsets: messages that carry nothing count as skipped.
     pub(crate) fn committed(&mut self, by: Stage, positions: &BTreeMap<(String, i32), i64>) {
         let passed: Vec<usize> = self
             .open
@@ -37,7 +37,8 @@ impl Ledger {
         }
     }
 
-    /// Messages that the sink has passed and that are no point, while another one of their time is: that took their place.
+    /// Messages that the sink has passed and that have no point, while another message with the same time has
+    /// one: it took their place.
     fn settle_overwritten(&mut self, positions: &BTreeMap<(String, i32), i64>) {
         let is_passed = |record: &Origin| {
             let position = positions.get(&(record.topic.to_string(), record.partition));
@@ -76,8 +77,8 @@ impl Ledger {
         open.any(|entry| matches!(entry.due, Due::Skipped(_) | Due::Shares))
     }
 
-    /// The times of points that are due and not seen yet, as spans in milliseconds (both ends included). They are short: one that
-    /// reached over all that came after a single lost message would be too much for one question.
+    /// The times of expected points that were not seen yet, as spans in milliseconds (both ends included).
+    /// Spans are short: one from a single lost message to the present would be too large for one query.
     pub(crate) fn spans(&self, upto: usize) -> Vec<(i64, i64)> {
         const LONGEST_MS: i64 = 10_000;
         let open = self
@@ -99,7 +100,7 @@ impl Ledger {
         spans
     }
 
-    /// The first few messages without a fate, in words.
+    /// The first few messages without an outcome, as text.
     pub(crate) fn examples(&self, upto: usize) -> Vec<String> {
         let open = self
             .open
@@ -119,8 +120,8 @@ impl Ledger {
             .collect()
     }
 
-    /// Retention has deleted a topic's messages up to these offsets, and the stage had read none from `since` on: those
-    /// without a later copy are due nothing more. Answers how many messages that are.
+    /// Retention has deleted a topic's messages up to these offsets, of which the stage had read none from
+    /// `since` on: nothing is expected any more of those without a later copy. Returns their number.
     pub(crate) fn taken(&mut self, by: Stage, gone: &BTreeMap<(String, i32), std::ops::Range<i64>>) -> u64 {
         let is_gone = |origin: &Origin| {
             let range = gone.get(&(origin.topic.to_string(), origin.partition));
@@ -134,7 +135,7 @@ impl Ledger {
             };
             let place = match by {
                 Stage::Transform => entry.origin.as_ref(),
-                // What nobody made a record of is in the topic itself.
+                // A message without a record is in the topic itself.
                 Stage::Sink => entry.record.as_ref().or(entry.origin.as_ref()),
             };
             if place.is_some_and(is_gone) {
@@ -146,7 +147,7 @@ impl Ledger {
         messages
     }
 
-    /// How many messages of these lines have not been seen yet in the topic that the stage reads.
+    /// The number of messages of these lines that were not seen yet in the topic that the stage reads.
     pub(crate) fn without_a_place(&self, read_by: Stage, lines: &[usize]) -> usize {
         let open = self.open.iter().filter_map(|number| self.entries.get(*number));
         let ours = open.filter(|entry| entry.sal.is_some_and(|((line, _), _)| lines.contains(&line)));
@@ -157,32 +158,34 @@ impl Ledger {
         .count()
     }
 
-    /// A topic was deleted and made anew: its offsets begin again. Every message of the old one must have its fate.
-    pub(crate) fn made_anew(&mut self, topic: &str) {
+    /// A topic was deleted and recreated: its offsets start again at 0. Every message of the old one must
+    /// have its outcome.
+    pub(crate) fn topic_recreated(&mut self, topic: &str) {
         self.by_origin.retain(|origin, _| &*origin.topic != topic);
         self.letter_origins.retain(|(_, origin)| &*origin.topic != topic);
     }
 
-    /// Topics were made anew while a stage reads them.
-    pub(crate) fn made_anew_unnoticed(&mut self, lines: &[usize]) {
+    /// Topics were recreated while a stage reads them.
+    pub(crate) fn recreated_unnoticed(&mut self, lines: &[usize]) {
         let until = Instant::now() + UNNOTICED_FOR;
         self.unnoticed.extend(lines.iter().map(|line| (*line, until)));
     }
 
-    /// Does not wait any longer for what the first `upto` messages are due; answers how many that are. What still comes is noted.
+    /// Stops waiting for outcomes of the first `upto` messages; returns how many that are. Late outcomes are
+    /// still recorded.
     pub(crate) fn give_up(&mut self, upto: usize) -> usize {
         let later = self.open.split_off(&upto);
         std::mem::replace(&mut self.open, later).len()
     }
 
-    /// Where messages wait for longer than `limit` of undisturbed time: the stage that has not done its work, topic and
-    /// partition, and for how long.
+    /// Where messages have waited for more than `limit` of undisturbed time: the stage that has not processed
+    /// them, topic and partition, and the time.
     pub(crate) fn overdue(&self, limit: Duration) -> BTreeMap<(Stage, String), Duration> {
         let now = self.clock.total();
         let mut found = BTreeMap::new();
         for entry in self.open.iter().filter_map(|number| self.entries.get(*number)) {
             let waits = now.saturating_sub(entry.since);
-            // Messages are noted in the order of time.
+            // Messages are recorded in chronological order.
             if waits <= limit {
                 break;
             }

@@ -1,5 +1,5 @@
-//! Topics that are deleted and made anew, while the stages that use them run or are down: their offsets begin again, and what
-//! is produced to the new topic must arrive.
+//! Topics that are deleted and recreated while the stages that use them are running or down: their offsets
+//! start again at 0, and what is produced to the new topic must arrive.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use crate::traffic::Special;
 use crate::world::REPLICAS;
 use stage::lock;
 
-/// More messages than these are not sent to a new topic at once: each has a millisecond of its own.
+/// At most this many messages are sent to a new topic at once: each has its own millisecond.
 const MAX_AT_ONCE: i64 = 3_000;
 
-/// A topic that the stage reads, while both stages run. What saltransform has for a record topic waits until it is back. It is
-/// made anew twice: the second time has at once more messages than the first ever had, so that the offsets that were read up to
-/// are in the middle of the new ones.
+/// Recreates a topic that the stage reads while both stages run. Records of saltransform for a deleted record
+/// topic wait until it is back. The topic is recreated twice; the second time it immediately gets more
+/// messages than it ever had before, so that the old positions lie in the middle of the new messages.
 pub(super) async fn while_running(world: &mut Injection, read_by: Stage) -> Outcome<Injected> {
     let (topic, lines) = choose(world, read_by);
     let mut sent = Vec::new();
@@ -25,7 +25,7 @@ pub(super) async fn while_running(world: &mut Injection, read_by: Stage) -> Outc
         }
         let messages = more_than_held(world, &topic)?;
         if read_by == Stage::Sink && world.exactly_once {
-            // Brokers then refuse to end a transaction that has records for the topic, for good.
+            // Brokers may then permanently refuse to end a transaction with records for the topic.
             lock(&world.allowed_ends).add(Stage::Transform, REPLICAS);
         }
         remove(world, &topic).await?;
@@ -36,7 +36,7 @@ pub(super) async fn while_running(world: &mut Injection, read_by: Stage) -> Outc
         world.cluster.create(std::slice::from_ref(&topic)).await?;
         world.traffic.renew()?;
         if read_by == Stage::Transform {
-            lock(&world.ledger).made_anew_unnoticed(&lines);
+            lock(&world.ledger).recreated_unnoticed(&lines);
         }
         send(world, &lines, messages);
         hold(world, &lines, false);
@@ -49,11 +49,11 @@ pub(super) async fn while_running(world: &mut Injection, read_by: Stage) -> Outc
     ))
 }
 
-/// As many messages as make each partition longer than it is now.
+/// Enough messages to make each partition longer than it is now.
 fn more_than_held(world: &Injection, topic: &str) -> Outcome<i64> {
     let held = world.cluster.held(topic)?;
     let longest = held.values().map(|range| range.end).max().unwrap_or_default();
-    // They are spread at random.
+    // They are distributed randomly.
     Ok((3 * longest + 20).min(MAX_AT_ONCE))
 }
 
@@ -64,7 +64,7 @@ fn send(world: &mut Injection, lines: &[usize], messages: i64) {
     }
 }
 
-/// A topic that the stage reads, while no replica of it runs, and with messages before it does again.
+/// Recreates a topic that the stage reads while no replica of it runs, and fills it before one starts again.
 pub(super) async fn while_down(world: &mut Injection, read_by: Stage) -> Outcome<Injected> {
     let (topic, lines) = choose(world, read_by);
     if !rest(world, &lines).await {
@@ -109,7 +109,8 @@ pub(super) fn hold(world: &Injection, lines: &[usize], held: bool) {
     }
 }
 
-/// Holds these lines until each message that was sent has its fate; lets them go and says no if that does not come.
+/// Pauses these lines until each message sent has its outcome; if that does not happen, resumes them and
+/// returns false.
 async fn rest(world: &Injection, lines: &[usize]) -> bool {
     hold(world, lines, true);
     let upto = lock(&world.ledger).len();
@@ -122,7 +123,7 @@ async fn rest(world: &Injection, lines: &[usize]) -> bool {
 
 async fn remove(world: &Injection, topic: &str) -> Outcome<()> {
     world.cluster.delete(topic).await?;
-    world.audit.begin_anew(topic).await;
-    lock(&world.ledger).made_anew(topic);
+    world.audit.read_from_beginning(topic).await;
+    lock(&world.ledger).topic_recreated(topic);
     Ok(())
 }

@@ -1,5 +1,5 @@
-//! Junk of every size up to the broker's limit: each message is a dead letter, whole where the topic takes that, and the stage
-//! lives. What a letter had to leave out is shown, and put back from where it came from.
+//! Junk of every size up to the broker's limit: each message is a dead letter, complete if the topic accepts
+//! it, and the stage keeps running. What a dead letter had to omit is shown, and is replayed from its origin.
 
 use std::time::Duration;
 
@@ -12,19 +12,19 @@ use super::{Services, kafka, stages, unique};
 use crate::operator::kafkaefd;
 use crate::{runtime, wait};
 
-/// `message.max.bytes` of a broker that is not told otherwise: of a batch.
+/// `message.max.bytes` of a broker with default settings; it applies to a batch.
 const LIMIT: usize = 1_048_588;
-/// What a batch of one message has beside its value: 61 bytes of the batch, and the record's own.
+/// The overhead of a batch of one message: 61 bytes for the batch plus that of the record.
 const AROUND: usize = 61 + 12;
 
-/// Bytes that no compression makes shorter.
+/// Incompressible bytes.
 fn junk(length: usize) -> Vec<u8> {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut next = || {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
-        // No two runs of eight are the same, and none is a SAL message.
+        // No two sequences of eight are the same, and none is a SAL message.
         state.to_le_bytes()
     };
     let mut bytes: Vec<u8> = std::iter::repeat_with(&mut next)
@@ -35,7 +35,7 @@ fn junk(length: usize) -> Vec<u8> {
     bytes
 }
 
-/// Keys, values and headers at the limit; the last ones compress well, and are larger.
+/// Keys, values and headers at the limit; the last ones compress well and are larger.
 fn poison(topic: &str, broker: &str) -> usize {
     let client = |compression: &str| -> BaseProducer {
         ClientConfig::new()
@@ -80,7 +80,8 @@ fn answer(services: &Services, dead: &str, arguments: &[&str]) -> Json {
     serde_json::from_str(&ran.stdout).unwrap_or_else(|error| panic!("{error}: {ran:?}"))
 }
 
-/// Whether all letters are whole is the topic's doing: one that an operator made has the broker's limit.
+/// Whether all dead letters are complete depends on the topic: one that an operator created has the broker's
+/// limit.
 fn every_size(exactly_once: bool, operators_topic: bool) {
     let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
         return;
@@ -117,12 +118,12 @@ fn every_size(exactly_once: bool, operators_topic: bool) {
     let incomplete = shown.iter().filter(|letter| !letter["omitted"].is_null()).count() as u64;
     assert_eq!(incomplete, shortened);
     if !operators_topic {
-        assert_eq!(shortened, 0, "our own topic takes all of them");
+        assert_eq!(shortened, 0, "our own topic accepts all of them");
         return;
     }
     // Those that leave less room in a batch than our headers take.
     assert!((3..=6).contains(&shortened), "{shortened} of {sent}");
-    // A value that is left out is put back from where it is. At the limit itself no header fits beside it.
+    // An omitted value is replayed from its origin. At the limit itself no header fits beside it.
     let replayed = answer(&services, &dead, &["replay", "--yes"]);
     let (back, refused) = (
         replayed["replayed"].as_u64().unwrap(),
@@ -135,21 +136,21 @@ fn every_size(exactly_once: bool, operators_topic: bool) {
 }
 
 #[test]
-fn our_topic_takes_junk_of_every_size() {
+fn our_topic_accepts_junk_of_every_size() {
     every_size(false, false);
 }
 
 #[test]
-fn our_topic_takes_junk_of_every_size_in_transactions() {
+fn our_topic_accepts_junk_of_every_size_in_transactions() {
     every_size(true, false);
 }
 
 #[test]
-fn an_operators_topic_has_references_to_what_it_does_not_take() {
+fn an_operators_topic_has_references_to_what_it_does_not_accept() {
     every_size(false, true);
 }
 
 #[test]
-fn an_operators_topic_has_references_to_what_it_does_not_take_in_transactions() {
+fn an_operators_topic_has_references_to_what_it_does_not_accept_in_transactions() {
     every_size(true, true);
 }
