@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use crate::histogram::Times;
+use operator::histogram::Times;
 use prometheus::proto::MetricType;
 use stage::service::Service;
 

@@ -7,7 +7,9 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use stage::stdout::StdoutError;
 
 use super::{AnswerArgs, Cell, Table, bad, faint, good};
-use crate::failure::{Done, words};
+use operator::failure::words;
+
+use crate::exit::Done;
 
 /// One thing and what became of it.
 pub struct Outcome {

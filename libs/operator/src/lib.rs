@@ -1,0 +1,9 @@
+//! What an operator can ask of the Kafka cluster, the schema registry and the stages: typed answers, nothing printed.
+//! The command line shows them; any other face, such as a web console, can show the same.
+
+pub mod ask;
+pub mod cluster;
+pub mod compatibility;
+pub mod failure;
+pub mod histogram;
+pub mod messages;
