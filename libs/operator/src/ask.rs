@@ -38,17 +38,20 @@ impl Drop for CancelOnDrop {
 
 /// Reaches the cluster that the flags name and asks it. Dropping the future cancels the question; `on_trouble` is called
 /// with what keeps the answer waiting.
-pub async fn ask<T: Send + 'static>(
+pub fn ask<T, Q>(
     kafka: &KafkaArgs,
     on_trouble: fn(&str),
-    question: impl FnOnce(&Cluster) -> Result<T, Failure> + Send + 'static,
-) -> Result<T, Failure> {
+    question: Q,
+) -> impl Future<Output = Result<T, Failure>> + Send + use<T, Q>
+where
+    T: Send + 'static,
+    Q: FnOnce(&Cluster) -> Result<T, Failure> + Send + 'static,
+{
     let kafka = kafka.clone();
     ask_blocking(move |cancel| {
         let cluster = Cluster::reach_while(&kafka, cancel.clone())?;
         question(&cluster.with_trouble_to(on_trouble))
     })
-    .await
 }
 
 /// The same for a question that reaches its services itself.
