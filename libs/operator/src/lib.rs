@@ -2,8 +2,13 @@
 //! The command line shows them; any other face, such as a web console, can show the same.
 
 pub mod ask;
+pub mod brokers;
 pub mod cluster;
 pub mod compatibility;
 pub mod failure;
+pub mod groups;
 pub mod histogram;
 pub mod messages;
+pub mod outcome;
+pub mod text;
+pub mod topics;

@@ -4,9 +4,7 @@
 //! with [`Failure::Cancelled`] before the first request after nobody waits for the answer any longer.
 
 mod controller;
-mod groups;
 mod offsets;
-mod readable;
 
 use std::time::Duration;
 
@@ -21,9 +19,8 @@ use stage::kafka::{OneShotContext, SAFE_PRODUCER, reach};
 use crate::ask::Cancel;
 use crate::failure::{Failure, nearest};
 
-pub use groups::{Group, GroupState, Member, Place, Position};
-pub use offsets::{PartitionOffsets, TimeOffset};
-pub use readable::SeenGaps;
+pub(crate) use offsets::known;
+pub use offsets::{PartitionOffsets, Place, TimeOffset};
 
 /// How long the first broker may take to answer: somebody waits.
 const REACH: Duration = Duration::from_secs(5);
@@ -141,15 +138,20 @@ impl Cluster {
 
     /// The topic of that name, or the names that are nearest to it.
     pub fn topic(&self, name: &str) -> Result<&Topic, Failure> {
-        self.topics
-            .iter()
-            .find(|topic| topic.name == name)
-            .ok_or_else(|| Failure::Unknown {
-                kind: "topic",
-                name: name.to_owned(),
-                nearest: nearest(name, self.topics.iter().map(|topic| topic.name.as_str())),
-                list: LIST_TOPICS,
-            })
+        self.find_topic(name).ok_or_else(|| Failure::Unknown {
+            kind: "topic",
+            name: name.to_owned(),
+            nearest: nearest(name, self.topics.iter().map(|topic| topic.name.as_str())),
+            list: LIST_TOPICS,
+        })
+    }
+
+    /// The topic of that name, if there is one.
+    pub fn find_topic(&self, name: &str) -> Option<&Topic> {
+        let at = self
+            .topics
+            .binary_search_by(|topic| topic.name.as_str().cmp(name));
+        self.topics.get(at.ok()?)
     }
 
     /// Calls `on_trouble` with what keeps an answer waiting, such as brokers that went away.
@@ -178,6 +180,11 @@ impl Cluster {
         self.config
             .create()
             .map_err(Failure::kafka("making an admin client"))
+    }
+
+    /// Waits for what an admin client answers.
+    pub(crate) fn wait<T>(answer: impl Future<Output = T>) -> T {
+        futures_executor::block_on(answer)
     }
 
     /// How long admin requests may take.

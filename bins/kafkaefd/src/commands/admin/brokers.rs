@@ -1,12 +1,12 @@
 //! `kafkaefd admin brokers`: who is in the cluster, what each leads, and which is the controller.
 
 use clap::Args;
-use serde::Serialize;
 use stage::config::KafkaArgs;
 
-use crate::commands::reach;
+use crate::commands::ask;
 use crate::exit::Done;
 use crate::terminal::{AnswerArgs, Cell, Table, bad, good};
+use operator::brokers::{self, BrokerSummary};
 use operator::failure::Failure;
 
 /// List the cluster's brokers, and which of them is the controller
@@ -19,51 +19,15 @@ pub(super) struct BrokersArgs {
     kafka: KafkaArgs,
 }
 
-#[derive(Serialize)]
-struct Row {
-    id: i32,
-    host: String,
-    port: i32,
-    controller: bool,
-    /// Partitions that it leads.
-    leads: usize,
-    /// Partitions of which it has a copy.
-    replicas: usize,
-    /// Copies that are not complete now.
-    behind: usize,
-}
-
 impl BrokersArgs {
-    pub(super) fn run(&self) -> Result<Done, Failure> {
-        let cluster = reach(&self.kafka)?;
-        let controller = cluster.controller()?;
-        let rows: Vec<Row> = cluster
-            .brokers
-            .iter()
-            .map(|broker| {
-                let partitions = || cluster.topics.iter().flat_map(|topic| &topic.partitions);
-                let mine = || partitions().filter(|partition| partition.replicas.contains(&broker.id));
-                Row {
-                    id: broker.id,
-                    host: broker.host.clone(),
-                    port: broker.port,
-                    controller: controller == Some(broker.id),
-                    leads: partitions()
-                        .filter(|partition| partition.leader == broker.id)
-                        .count(),
-                    replicas: mine().count(),
-                    behind: mine()
-                        .filter(|partition| !partition.in_sync.contains(&broker.id))
-                        .count(),
-                }
-            })
-            .collect();
+    pub(super) async fn run(&self) -> Result<Done, Failure> {
+        let rows = ask(&self.kafka, brokers::list).await?;
         self.answer.print(&rows, || table(&rows))?;
         Ok(Done::All)
     }
 }
 
-fn table(rows: &[Row]) -> Table {
+fn table(rows: &[BrokerSummary]) -> Table {
     let mut table = Table::new(["ID", "ADDRESS", "LEADS", "REPLICAS", "BEHIND", "CONTROLLER"]);
     for row in rows {
         let behind = if row.behind == 0 {

@@ -28,7 +28,7 @@ impl AdminCommand {
     pub async fn run(self) -> Result<Done, Failure> {
         match self.action {
             Action::Topics(command) => command.run().await,
-            Action::Brokers(args) => args.run(),
+            Action::Brokers(args) => args.run().await,
             Action::Connectors(command) => command.run().await,
         }
     }

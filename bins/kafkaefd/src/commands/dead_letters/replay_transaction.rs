@@ -268,6 +268,7 @@ mod tests {
     use stage::config::KafkaArgs;
 
     use super::*;
+    use crate::commands::reach;
     use operator::messages::message::{Header, Message};
 
     const DEAD_LETTERS: &str = "group.dead-letter";

@@ -1,16 +1,14 @@
 //! `groups delete`: says which offsets will be forgotten, asks, and deletes.
 
-use std::collections::BTreeSet;
-
 use clap::Args;
 use stage::config::KafkaArgs;
 
-use super::refuse_active;
-use crate::commands::reach;
+use crate::commands::ask;
 use crate::exit::Done;
-use crate::terminal::{AnswerArgs, Consent, Outcome, plural};
+use crate::terminal::{AnswerArgs, Consent, plural, print_outcomes};
 use operator::cluster::Cluster;
 use operator::failure::Failure;
+use operator::groups;
 
 /// Delete groups and the offsets that they have committed
 #[derive(Args, Debug, Clone)]
@@ -33,30 +31,21 @@ pub(super) struct DeleteArgs {
 
 impl DeleteArgs {
     pub(super) async fn run(&self) -> Result<Done, Failure> {
-        let cluster = reach(&self.kafka)?;
-        let mut partitions = 0;
-        let mut topics = BTreeSet::new();
-        for name in &self.groups {
-            refuse_active(&cluster.group(name)?, "deleting")?;
-            let committed = cluster.committed(name)?;
-            partitions += committed.len();
-            topics.extend(committed.into_keys().map(|(topic, _)| topic));
-        }
+        let args = self.clone();
+        ask(&self.kafka, move |cluster| args.delete(cluster)).await
+    }
+
+    fn delete(&self, cluster: &Cluster) -> Result<Done, Failure> {
+        let forgotten = groups::forgotten(cluster, &self.groups)?;
         self.consent.ask(&format!(
             "delete {} ({}) with the offsets in {} of {} at {}",
             plural(self.groups.len(), "group"),
             self.groups.join(", "),
-            plural(partitions, "partition"),
-            plural(topics.len(), "topic"),
+            plural(forgotten.partitions, "partition"),
+            plural(forgotten.topics, "topic"),
             self.kafka.broker
         ))?;
-        let names: Vec<&str> = self.groups.iter().map(String::as_str).collect();
-        let answers = cluster
-            .admin()?
-            .delete_groups(&names, &Cluster::admin_options())
-            .await
-            .map_err(Failure::kafka("deleting groups"))?;
-        let outcomes = Outcome::of_deletion("group", answers);
-        Ok(Outcome::print(&outcomes, self.answer)?)
+        let outcomes = groups::delete(cluster, &self.groups)?;
+        Ok(print_outcomes(&outcomes, self.answer)?)
     }
 }

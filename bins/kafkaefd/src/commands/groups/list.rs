@@ -1,16 +1,13 @@
 //! `groups list`: every group in a line, with the messages that it has yet to read.
 
-use std::collections::BTreeSet;
-
 use clap::Args;
-use serde::Serialize;
 use stage::config::KafkaArgs;
 
-use crate::commands::reach;
+use crate::commands::ask;
 use crate::exit::Done;
 use crate::terminal::{AnswerArgs, Cell, Table, bar, faint, good, warn};
-use operator::cluster::{Group, GroupState, Position};
 use operator::failure::Failure;
+use operator::groups::{self, GroupState, GroupSummary};
 
 /// List the groups: state, members, topics and total lag
 #[derive(Args, Debug, Clone)]
@@ -26,50 +23,27 @@ pub(super) struct ListArgs {
     kafka: KafkaArgs,
 }
 
-#[derive(Serialize)]
-struct Row {
-    group: String,
-    state: GroupState,
-    protocol_type: String,
-    /// Null where it cannot be told.
-    members: Option<usize>,
-    topics: BTreeSet<String>,
-    lag: i64,
-}
-
 impl ListArgs {
-    pub(super) fn run(&self) -> Result<Done, Failure> {
-        let cluster = reach(&self.kafka)?;
-        let groups = cluster.groups()?;
-        let progress = bar(groups.len() as u64, "groups");
-        let positions = cluster.positions(&groups, || progress.inc(1));
-        progress.finish_and_clear();
-        let rows: Vec<Row> = groups
-            .into_iter()
-            .zip(positions?)
-            .map(|(group, positions)| Row::new(group, &positions))
-            .collect();
-        self.answer.print(&rows, || {
-            if rows.is_empty() {
+    pub(super) async fn run(&self) -> Result<Done, Failure> {
+        let bar = bar(0, "groups");
+        let progress = bar.clone();
+        let groups = ask(&self.kafka, move |cluster| {
+            groups::list(cluster, |done, total| {
+                progress.set_length(total);
+                progress.set_position(done);
+            })
+        })
+        .await;
+        bar.finish_and_clear();
+        let groups = groups?;
+        self.answer.print(&groups, || {
+            if groups.is_empty() {
                 "there are no groups".to_owned()
             } else {
-                table(&rows).to_string()
+                table(&groups).to_string()
             }
         })?;
         Ok(Done::All)
-    }
-}
-
-impl Row {
-    fn new(group: Group, positions: &[Position]) -> Self {
-        Self {
-            state: group.state,
-            protocol_type: group.protocol_type,
-            members: (group.state != GroupState::Untold).then_some(group.members.len()),
-            topics: positions.iter().map(|position| position.topic.clone()).collect(),
-            lag: positions.iter().filter_map(Position::lag).sum(),
-            group: group.name,
-        }
     }
 }
 
@@ -82,7 +56,7 @@ pub(super) fn shown(state: GroupState) -> String {
     }
 }
 
-fn table(rows: &[Row]) -> Table {
+fn table(rows: &[GroupSummary]) -> Table {
     let mut table = Table::new(["GROUP", "STATE", "TYPE", "MEMBERS", "TOPICS", "LAG"]);
     for row in rows {
         table.row([

@@ -1,21 +1,15 @@
 //! `groups reset`: shows where a group would go on, and moves it there if asked to.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use clap::Args;
-use rdkafka::consumer::{CommitMode, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::{Offset, TopicPartitionList};
-use serde::Serialize;
 use stage::config::KafkaArgs;
 
-use super::reset_plan::{Move, Target};
-use super::{UNTOLD, refuse_active, who_is_in};
-use crate::commands::reach;
+use super::UNTOLD;
+use crate::commands::ask;
 use crate::exit::Done;
 use crate::terminal::{AnswerArgs, Cell, Consent, Table, bad, count, good, note, plural, warn};
-use operator::cluster::{Cluster, Group, GroupState, Place, Position};
+use operator::cluster::Cluster;
 use operator::failure::Failure;
+use operator::groups::{self, Group, GroupState, PlannedMove, ResetPlan, ResetRequest, Target};
 
 /// Show where a group would go on reading, and with --execute move it there
 #[derive(Args, Debug, Clone)]
@@ -48,146 +42,58 @@ pub(super) struct ResetArgs {
     kafka: KafkaArgs,
 }
 
-#[derive(Serialize)]
-struct Answer {
-    group: String,
-    state: GroupState,
-    executed: bool,
-    moves: Vec<Row>,
-}
-
-#[derive(Serialize)]
-struct Row {
-    #[serde(flatten)]
-    planned: Move,
-    /// Whether the group has the offset now; null in a plan.
-    moved: Option<bool>,
-}
-
 impl ResetArgs {
-    pub(super) fn run(&self) -> Result<Done, Failure> {
-        let cluster = reach(&self.kafka)?;
+    pub(super) async fn run(&self) -> Result<Done, Failure> {
+        let args = self.clone();
+        ask(&self.kafka, move |cluster| args.reset(cluster)).await
+    }
+
+    fn reset(&self, cluster: &Cluster) -> Result<Done, Failure> {
         let group = cluster.group(&self.group)?;
         if self.execute {
-            refuse_active(&group, "moving")?;
-        } else if group.is_active() {
-            note(&warn(format!(
-                "--execute will be refused: {}",
-                stage::Printable(who_is_in(&group))
-            )));
+            group.refuse_active("moving")?;
         }
-        if group.state == GroupState::Untold {
-            note(&warn(format!(
-                "{UNTOLD}; if there are any, the broker refuses to move it"
-            )));
-        }
-        let moves = self.plan(&cluster, &group)?;
-        let mut rows: Vec<Row> = moves
-            .into_iter()
-            .map(|planned| Row { planned, moved: None })
-            .collect();
-        if self.execute {
-            self.execute(&cluster, &mut rows)?;
-        }
-        let answer = Answer {
-            group: group.name,
-            state: group.state,
-            executed: self.execute,
-            moves: rows,
+        warn_of(&group);
+        let request = ResetRequest {
+            to: self.to,
+            topics: self.topics.clone(),
         };
-        self.answer.print(&answer, || table(&answer.moves))?;
+        let plan = groups::plan(cluster, &group, &request)?;
+        if plan.left_out > 0 {
+            note(&warn(format!(
+                "{} left out: nothing is committed there that could be shifted",
+                plural(plan.left_out, "partition")
+            )));
+        }
+        plan.refuse_empty()?;
+        let reset = if self.execute {
+            self.confirm(&plan)?;
+            groups::execute(cluster, plan)?
+        } else {
+            plan.into_reset()
+        };
+        self.answer.print(&reset, || table(&reset.moves))?;
         if !self.execute {
             note(&"nothing was changed; --execute does it");
         }
-        let all = answer.moves.iter().all(|row| row.moved != Some(false));
-        Ok(if all { Done::All } else { Done::Partly })
+        Ok(if reset.is_complete() {
+            Done::All
+        } else {
+            Done::Partly
+        })
     }
 
-    fn plan(&self, cluster: &Cluster, group: &Group) -> Result<Vec<Move>, Failure> {
-        let committed = cluster.committed(&group.name)?;
-        let mut places: BTreeSet<Place> = BTreeSet::new();
-        if self.topics.is_empty() {
-            places.extend(committed.keys().cloned());
-        }
-        for name in &self.topics {
-            let topic = cluster.topic(name)?;
-            places.extend(topic.numbers().map(|number| (name.clone(), number)));
-        }
-        let at = self.offsets_at(cluster, &places)?;
-        let mut moves = Vec::new();
-        let mut fresh = 0;
-        for (place, (oldest, newest)) in cluster.bounds(&places)? {
-            let position = Position {
-                committed: committed.get(&place).copied(),
-                oldest,
-                newest,
-                nothing_to_read: false,
-                topic: place.0.clone(),
-                partition: place.1,
-            };
-            match self.to.of(&position, at.get(&place).copied()) {
-                Some(planned) => moves.push(planned),
-                None => fresh += 1,
-            }
-        }
-        if fresh > 0 {
-            note(&warn(format!(
-                "{} left out: nothing is committed there that could be shifted",
-                plural(fresh, "partition")
-            )));
-        }
-        if moves.is_empty() {
-            return Err(Failure::Refused {
-                what: format!("moving {}", group.name),
-                reason: "it has no offsets there".to_owned(),
-                hint: "name topics with --topic to give it offsets in them".to_owned(),
-            });
-        }
-        Ok(moves)
-    }
-
-    /// The partitions' first offsets at or after the moment, if the target is one.
-    fn offsets_at(
-        &self,
-        cluster: &Cluster,
-        places: &BTreeSet<Place>,
-    ) -> Result<BTreeMap<Place, i64>, Failure> {
-        let Target::Datetime(moment) = self.to else {
-            return Ok(BTreeMap::new());
-        };
-        cluster.offsets_of(places, moment)
-    }
-
-    /// Commits in the group's name without joining it, which the broker takes from nobody while the group has members:
-    /// whoever joined since we looked is safe. What the group has then is read back.
-    fn execute(&self, cluster: &Cluster, rows: &mut [Row]) -> Result<(), Failure> {
+    fn confirm(&self, plan: &ResetPlan) -> Result<(), Failure> {
         if !self.answer.json {
-            note(&table(rows));
+            note(&table(&plan.clone().into_reset().moves));
         }
         self.consent.ask(&format!(
             "move {} to {} in {} at {}",
             self.group,
             self.named_target(),
-            plural(rows.len(), "partition"),
+            plural(plan.moves.len(), "partition"),
             self.kafka.broker
-        ))?;
-        let what = || format!("moving {}", self.group);
-        let mut wanted = TopicPartitionList::new();
-        for Row { planned, .. } in rows.iter() {
-            wanted
-                .add_partition_offset(&planned.topic, planned.partition, Offset::Offset(planned.to))
-                .map_err(Failure::kafka(what()))?;
-        }
-        let consumer = cluster.consumer_of(&self.group)?;
-        consumer
-            .commit(&wanted, CommitMode::Sync)
-            .map_err(|error| refused(what(), error))?;
-        let committed = cluster.committed(&self.group)?;
-        for Row { planned, moved } in rows {
-            let now = committed.get(&(planned.topic.clone(), planned.partition));
-            *moved = Some(now == Some(&planned.to));
-        }
-        Ok(())
+        ))
     }
 
     fn named_target(&self) -> String {
@@ -202,34 +108,28 @@ impl ResetArgs {
     }
 }
 
-fn refused(what: String, error: KafkaError) -> Failure {
-    use RDKafkaErrorCode as Code;
-    match error.rdkafka_error_code() {
-        Some(
-            Code::UnknownMemberId
-            | Code::IllegalGeneration
-            | Code::RebalanceInProgress
-            | Code::StaleMemberEpoch,
-        ) => Failure::Refused {
-            what,
-            reason: "somebody is in the group".to_owned(),
-            hint: "stop its clients and wait until the broker has missed them (session.timeout.ms)"
-                .to_owned(),
-        },
-        _ => Failure::Kafka {
-            doing: what,
-            source: error,
-        },
+/// Says why the brokers may refuse to move the group.
+fn warn_of(group: &Group) {
+    if group.is_active() {
+        note(&warn(format!(
+            "--execute will be refused: {}",
+            stage::Printable(group.who_is_in())
+        )));
+    }
+    if group.state == GroupState::Untold {
+        note(&warn(format!(
+            "{UNTOLD}; if there are any, the broker refuses to move it"
+        )));
     }
 }
 
-fn table(rows: &[Row]) -> Table {
+fn table(rows: &[PlannedMove]) -> Table {
     let mut table = Table::new(["TOPIC", "PARTITION", "FROM", "TO", "LAG BEFORE", "LAG AFTER", ""]);
     let number = |number: Option<i64>| match number {
         Some(number) => Cell::count(number),
         None => Cell::right("-"),
     };
-    for Row { planned, moved } in rows {
+    for PlannedMove { planned, moved } in rows {
         let mut remark = Vec::new();
         match moved {
             Some(true) => remark.push(good("moved")),

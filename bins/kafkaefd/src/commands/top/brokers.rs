@@ -11,8 +11,9 @@ use stage::config::KafkaArgs;
 use stage::kafka::OneShotContext;
 
 use crate::commands::reach;
-use operator::cluster::{Cluster, Group, GroupState, Position, SeenGaps};
+use operator::cluster::Cluster;
 use operator::failure::Failure;
+use operator::groups::{Group, GroupState, Position, SeenGaps};
 
 /// With fewer messages, a partition is not behind: some are always on their way.
 pub(super) const NOTABLE: i64 = 100;

@@ -12,7 +12,7 @@ use super::process::StageRow;
 use super::state::State;
 use super::view::View;
 use crate::terminal::{count, span};
-use operator::cluster::GroupState;
+use operator::groups::GroupState;
 
 /// With less there is nothing to read.
 const LEAST: (u16, u16) = (60, 10);

@@ -9,7 +9,7 @@ use super::process::StageRow;
 use super::state::State;
 use super::text;
 use super::view::View;
-use operator::cluster::GroupState;
+use operator::groups::GroupState;
 
 fn view() -> View {
     let partition = |number, lag| PartitionRow {

@@ -2,13 +2,12 @@
 
 use clap::Args;
 use stage::config::KafkaArgs;
-use stage::topics::{Created, Shape, create};
 
-use crate::commands::reach;
+use crate::commands::ask;
 use crate::exit::Done;
-use crate::terminal::{AnswerArgs, Outcome};
-use operator::cluster::PATIENCE;
-use operator::failure::{Failure, words};
+use crate::terminal::{AnswerArgs, print_outcomes};
+use operator::failure::Failure;
+use operator::topics::{self, NewTopics};
 
 /// Create topics; those that exist stay as they are
 #[derive(Args, Debug, Clone)]
@@ -42,34 +41,13 @@ fn setting(text: &str) -> Result<(String, String), String> {
 
 impl CreateArgs {
     pub(super) async fn run(&self) -> Result<Done, Failure> {
-        let cluster = reach(&self.kafka)?;
-        let shape = Shape {
+        let wanted = NewTopics {
+            names: self.names.clone(),
             partitions: self.partitions,
-            replication: self.replication.unwrap_or(-1),
+            replication: self.replication,
+            settings: self.topic_settings.clone(),
         };
-        let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
-        let settings: Vec<(&str, &str)> = self
-            .topic_settings
-            .iter()
-            .map(|(key, value)| (key.as_str(), value.as_str()))
-            .collect();
-        let created = create(&cluster.config(), &names, shape, &settings, PATIENCE)
-            .await
-            .map_err(Failure::kafka("creating topics"))?;
-        let outcomes: Vec<Outcome> = self
-            .names
-            .iter()
-            .zip(created)
-            .map(|(name, created)| Outcome {
-                kind: "topic",
-                name: name.clone(),
-                result: match created {
-                    Created::New => Ok("created"),
-                    Created::Existing => Ok("exists"),
-                    Created::Refused(code) => Err(words(code)),
-                },
-            })
-            .collect();
-        Ok(Outcome::print(&outcomes, self.answer)?)
+        let outcomes = ask(&self.kafka, move |cluster| topics::create(cluster, &wanted)).await?;
+        Ok(print_outcomes(&outcomes, self.answer)?)
     }
 }

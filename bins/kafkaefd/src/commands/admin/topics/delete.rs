@@ -3,11 +3,12 @@
 use clap::Args;
 use stage::config::KafkaArgs;
 
-use crate::commands::reach;
+use crate::commands::ask;
 use crate::exit::Done;
-use crate::terminal::{AnswerArgs, Consent, Outcome, count, plural};
+use crate::terminal::{AnswerArgs, Consent, count, plural, print_outcomes};
 use operator::cluster::Cluster;
 use operator::failure::Failure;
+use operator::topics;
 
 /// Delete topics and all that is in them
 #[derive(Args, Debug, Clone)]
@@ -26,12 +27,12 @@ pub(super) struct DeleteArgs {
 
 impl DeleteArgs {
     pub(super) async fn run(&self) -> Result<Done, Failure> {
-        let cluster = reach(&self.kafka)?;
-        let mut messages = 0;
-        for name in &self.names {
-            let offsets = cluster.offsets(cluster.topic(name)?)?;
-            messages += offsets.iter().map(|partition| partition.count()).sum::<i64>();
-        }
+        let args = self.clone();
+        ask(&self.kafka, move |cluster| args.delete(cluster)).await
+    }
+
+    fn delete(&self, cluster: &Cluster) -> Result<Done, Failure> {
+        let messages = topics::message_count(cluster, &self.names)?;
         self.consent.ask(&format!(
             "delete {} ({}) with {} messages at {}",
             plural(self.names.len(), "topic"),
@@ -39,13 +40,7 @@ impl DeleteArgs {
             count(messages),
             self.kafka.broker
         ))?;
-        let names: Vec<&str> = self.names.iter().map(String::as_str).collect();
-        let answers = cluster
-            .admin()?
-            .delete_topics(&names, &Cluster::admin_options())
-            .await
-            .map_err(Failure::kafka("deleting topics"))?;
-        let outcomes = Outcome::of_deletion("topic", answers);
-        Ok(Outcome::print(&outcomes, self.answer)?)
+        let outcomes = topics::delete(cluster, &self.names)?;
+        Ok(print_outcomes(&outcomes, self.answer)?)
     }
 }

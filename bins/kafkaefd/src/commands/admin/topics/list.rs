@@ -2,14 +2,13 @@
 
 use clap::Args;
 use regex::Regex;
-use serde::Serialize;
 use stage::config::KafkaArgs;
 
-use crate::commands::reach;
+use crate::commands::ask;
 use crate::exit::Done;
 use crate::terminal::{AnswerArgs, Cell, Table, bad, note, out, plural};
-use operator::cluster::Topic;
 use operator::failure::Failure;
+use operator::topics::{self, TopicFilter, TopicSummary};
 
 /// List topics
 #[derive(Args, Debug, Clone)]
@@ -33,31 +32,13 @@ pub(super) struct ListArgs {
     kafka: KafkaArgs,
 }
 
-#[derive(Serialize)]
-struct Row {
-    topic: String,
-    partitions: usize,
-    replication: usize,
-    /// Partitions with a copy that is behind.
-    behind: usize,
-    /// Partitions that nobody leads.
-    leaderless: usize,
-}
-
 impl ListArgs {
-    pub(super) fn run(&self) -> Result<Done, Failure> {
-        let cluster = reach(&self.kafka)?;
-        let rows: Vec<Row> = cluster
-            .topics
-            .iter()
-            .filter(|topic| self.all || !topic.is_internal())
-            .filter(|topic| {
-                self.filter
-                    .as_ref()
-                    .is_none_or(|filter| filter.is_match(&topic.name))
-            })
-            .map(Row::of)
-            .collect();
+    pub(super) async fn run(&self) -> Result<Done, Failure> {
+        let filter = TopicFilter {
+            internal: self.all,
+            name: self.filter.clone(),
+        };
+        let rows = ask(&self.kafka, move |cluster| Ok(topics::list(cluster, &filter))).await?;
         if self.inline {
             let names: Vec<&str> = rows.iter().map(|row| row.topic.as_str()).collect();
             out(&names.join(" "))?;
@@ -71,23 +52,7 @@ impl ListArgs {
     }
 }
 
-impl Row {
-    fn of(topic: &Topic) -> Self {
-        let partitions = topic.partitions.iter();
-        Self {
-            topic: topic.name.clone(),
-            partitions: topic.partitions.len(),
-            replication: topic.replication(),
-            behind: partitions
-                .clone()
-                .filter(|partition| partition.in_sync.len() < partition.replicas.len())
-                .count(),
-            leaderless: partitions.filter(|partition| partition.leader < 0).count(),
-        }
-    }
-}
-
-fn table(rows: &[Row]) -> Table {
+fn table(rows: &[TopicSummary]) -> Table {
     let mut table = Table::new(["TOPIC", "PARTITIONS", "REPLICATION", "STATE"]);
     for row in rows {
         let state = match (row.leaderless, row.behind) {

@@ -32,12 +32,12 @@ enum Action {
 impl TopicsCommand {
     pub(super) async fn run(self) -> Result<Done, Failure> {
         match self.action {
-            Action::List(args) => args.run(),
+            Action::List(args) => args.run().await,
             Action::Create(args) => args.run().await,
             Action::Delete(args) => args.run().await,
             Action::Partition(args) => args.run().await,
             Action::Config(args) => args.run().await,
-            Action::Offsets(args) => args.run(),
+            Action::Offsets(args) => args.run().await,
         }
     }
 }

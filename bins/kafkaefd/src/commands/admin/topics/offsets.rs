@@ -1,14 +1,13 @@
 //! `admin topics offsets`: oldest and newest offset of each partition, and how many messages lie between.
 
 use clap::Args;
-use serde::Serialize;
 use stage::config::KafkaArgs;
 
-use crate::commands::reach;
+use crate::commands::ask;
 use crate::exit::Done;
 use crate::terminal::{AnswerArgs, Cell, Table, count, strong};
-use operator::cluster::PartitionOffsets;
 use operator::failure::Failure;
+use operator::topics::{self, TopicOffsets};
 
 /// Show oldest and newest offset and the count of each partition, and in total
 #[derive(Args, Debug, Clone)]
@@ -25,42 +24,16 @@ pub(super) struct OffsetsArgs {
     kafka: KafkaArgs,
 }
 
-#[derive(Serialize)]
-struct Answer<'a> {
-    topic: &'a str,
-    total: i64,
-    partitions: Vec<Row>,
-}
-
-#[derive(Serialize)]
-struct Row {
-    #[serde(flatten)]
-    offsets: PartitionOffsets,
-    count: i64,
-}
-
 impl OffsetsArgs {
-    pub(super) fn run(&self) -> Result<Done, Failure> {
-        let cluster = reach(&self.kafka)?;
-        let partitions: Vec<Row> = cluster
-            .offsets(cluster.topic(&self.name)?)?
-            .into_iter()
-            .map(|offsets| Row {
-                count: offsets.count(),
-                offsets,
-            })
-            .collect();
-        let answer = Answer {
-            topic: &self.name,
-            total: partitions.iter().map(|row| row.count).sum(),
-            partitions,
-        };
+    pub(super) async fn run(&self) -> Result<Done, Failure> {
+        let name = self.name.clone();
+        let answer = ask(&self.kafka, move |cluster| topics::offsets(cluster, &name)).await?;
         self.answer.print(&answer, || table(&answer))?;
         Ok(Done::All)
     }
 }
 
-fn table(answer: &Answer<'_>) -> Table {
+fn table(answer: &TopicOffsets) -> Table {
     let mut table = Table::new(["PARTITION", "OLDEST", "NEWEST", "COUNT"]);
     for row in &answer.partitions {
         table.row([

@@ -1,15 +1,14 @@
 //! `admin topics partition`: more partitions for a topic. Kafka knows no way back, and keys move.
 
 use clap::Args;
-use rdkafka::admin::NewPartitions;
-use serde::Serialize;
 use stage::config::KafkaArgs;
 
-use crate::commands::reach;
+use crate::commands::ask;
 use crate::exit::Done;
 use crate::terminal::{AnswerArgs, Consent};
 use operator::cluster::Cluster;
-use operator::failure::{Failure, words};
+use operator::failure::Failure;
+use operator::topics;
 
 /// Give a topic more partitions
 #[derive(Args, Debug, Clone)]
@@ -34,50 +33,19 @@ pub(super) struct PartitionArgs {
     kafka: KafkaArgs,
 }
 
-#[derive(Serialize)]
-struct Widened<'a> {
-    topic: &'a str,
-    before: usize,
-    after: usize,
-    dry_run: bool,
-}
-
 impl PartitionArgs {
     pub(super) async fn run(&self) -> Result<Done, Failure> {
-        let cluster = reach(&self.kafka)?;
-        let before = cluster.topic(&self.name)?.partitions.len();
-        if self.count <= before {
-            return Err(Failure::Refused {
-                what: format!("giving {} {} partitions", self.name, self.count),
-                reason: format!("it has {before}, and Kafka takes none away"),
-                hint: format!("a count above {before}, or a new topic"),
-            });
-        }
-        let what = format!("from {before} to {} partitions for {}", self.count, self.name);
+        let args = self.clone();
+        ask(&self.kafka, move |cluster| args.widen(cluster)).await
+    }
+
+    fn widen(&self, cluster: &Cluster) -> Result<Done, Failure> {
+        let widening = topics::plan_partitions(cluster, &self.name, self.count)?;
+        let what = widening.summary();
         if !self.dry_run {
             self.consent.ask(&format!("go {what}; there is no way back"))?;
         }
-        let answers = cluster
-            .admin()?
-            .create_partitions(
-                &[NewPartitions::new(&self.name, self.count)],
-                &Cluster::admin_options().validate_only(self.dry_run),
-            )
-            .await
-            .map_err(Failure::kafka(format!("going {what}")))?;
-        if let Some(Err((_, code))) = answers.into_iter().next() {
-            return Err(Failure::Refused {
-                what: format!("going {what}"),
-                reason: words(code),
-                hint: "`kafkaefd admin brokers` shows whether all brokers are there".to_owned(),
-            });
-        }
-        let widened = Widened {
-            topic: &self.name,
-            before,
-            after: self.count,
-            dry_run: self.dry_run,
-        };
+        let widened = topics::add_partitions(cluster, widening, self.dry_run)?;
         self.answer.print(&widened, || {
             if self.dry_run {
                 format!("would go {what}; nothing was changed")

@@ -10,7 +10,8 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::{Cluster, Place, Position};
+use super::Position;
+use crate::cluster::{Cluster, Place};
 use crate::failure::Failure;
 
 /// A group that is further behind has messages to read: nobody asks for the exact number then.
@@ -101,6 +102,7 @@ impl Cluster {
         // It is not told which topic's partition has ended, and all positions are asked for once that pauses.
         let mut has_ended = false;
         while open > 0 && start.elapsed() < TIMEOUT {
+            self.check_wanted()?;
             match consumer.poll(POLL) {
                 None if has_ended => {
                     has_ended = false;

@@ -1,7 +1,7 @@
 //! What members of a classic group tell each other through the coordinator, which passes it on unread: Kafka's consumer
 //! protocol. Any client may have written it, so that each length is checked, and what does not fit is no answer.
 
-use super::Place;
+use crate::cluster::Place;
 
 /// The partitions of an assignment: version, topics with their partitions, the assignor's own bytes.
 pub(super) fn assignment(bytes: &[u8]) -> Option<Vec<Place>> {

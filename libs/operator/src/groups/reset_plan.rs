@@ -5,11 +5,11 @@ use std::str::FromStr;
 use serde::Serialize;
 use stage::config::{Moment, moment};
 
-use operator::cluster::Position;
+use super::Position;
 
 /// Where to go on: what `--to` takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Target {
+pub enum Target {
     /// At the oldest message that is there.
     Earliest,
     /// At the next message that comes.
@@ -24,21 +24,21 @@ pub(super) enum Target {
 
 /// What will become of one partition.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub(super) struct Move {
+pub struct Move {
     /// The topic.
-    pub(super) topic: String,
+    pub topic: String,
     /// The partition's number.
-    pub(super) partition: i32,
+    pub partition: i32,
     /// What is committed now.
-    pub(super) from: Option<i64>,
+    pub from: Option<i64>,
     /// What will be committed.
-    pub(super) to: i64,
+    pub to: i64,
     /// What was wanted, where the partition does not hold it.
-    pub(super) wanted: Option<i64>,
+    pub wanted: Option<i64>,
     /// Messages to read before.
-    pub(super) lag_before: Option<i64>,
+    pub lag_before: Option<i64>,
     /// Messages to read after.
-    pub(super) lag_after: i64,
+    pub lag_after: i64,
 }
 
 impl FromStr for Target {
