@@ -5,6 +5,7 @@ pub mod ask;
 pub mod brokers;
 pub mod cluster;
 pub mod compatibility;
+pub mod connectors;
 pub mod failure;
 pub mod groups;
 pub mod histogram;

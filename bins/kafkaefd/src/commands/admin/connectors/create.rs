@@ -11,13 +11,14 @@ use serde_json::json;
 use stage::config::{KafkaArgs, seconds};
 use stage::service::Shutdown;
 
-use super::client::{Config, Connect};
-use super::influxdb_sink::{SinkArgs, shown};
-use super::{ConnectArgs, result};
-use crate::commands::reach;
+use super::influxdb_sink::SinkArgs;
+use super::{ConnectArgs, print_changed};
+use crate::commands::ask;
 use crate::exit::{Done, print};
 use crate::terminal::{AnswerArgs, note, plural};
+use operator::connectors::{Config, Connect, without_secrets};
 use operator::failure::Failure;
+use operator::topics::TopicFilter;
 
 /// Create a connector, or give one that is there other settings
 #[derive(Args, Debug, Clone)]
@@ -90,7 +91,7 @@ impl CreateArgs {
 
 impl InfluxdbSinkArgs {
     async fn run(&self) -> Result<Done, Failure> {
-        let topics = self.topics()?;
+        let topics = self.topics().await?;
         if topics.is_empty() {
             return Err(Failure::Usage(
                 "no topics: name some, or give a --filter that matches some".to_owned(),
@@ -98,12 +99,12 @@ impl InfluxdbSinkArgs {
         }
         let config = self.sink.config(&topics)?;
         if self.dry_run {
-            let whole = json!({ "config": shown(&config), "name": self.sink.name });
+            let whole = json!({ "config": without_secrets(&config), "name": self.sink.name });
             let text = serde_json::to_string_pretty(&whole).unwrap_or_default();
             crate::terminal::out(&stage::sanitize::json(&text))?;
             return Ok(Done::All);
         }
-        let connect = Connect::new(&self.connect)?;
+        let connect = self.connect.client()?;
         put(&connect, &self.sink.name, &config, &self.answer).await?;
         if self.daemon {
             self.follow(&connect, topics).await?;
@@ -111,23 +112,25 @@ impl InfluxdbSinkArgs {
         Ok(Done::All)
     }
 
-    fn topics(&self) -> Result<Vec<String>, Failure> {
+    async fn topics(&self) -> Result<Vec<String>, Failure> {
         let mut topics = self.sink.topics.clone();
-        if let Some(filter) = &self.filter {
-            let cluster = reach(&self.kafka)?;
-            let found = cluster.topics.iter().filter(|topic| !topic.is_internal());
-            topics.extend(
-                found
-                    .filter(|topic| filter.is_match(&topic.name))
-                    .map(|topic| topic.name.clone()),
-            );
+        if let Some(name) = &self.filter {
+            let filter = TopicFilter {
+                internal: false,
+                name: Some(name.clone()),
+            };
+            let found = ask(&self.kafka, move |cluster| {
+                let names = filter.of(cluster).map(|topic| topic.name.clone());
+                Ok(names.collect::<Vec<_>>())
+            });
+            topics.extend(found.await?);
         }
         topics.sort();
         topics.dedup();
         Ok(topics)
     }
 
-    /// Until Ctrl-C. A look that fails is said, and the next may not.
+    /// Until Ctrl-C. A look that fails is reported, and the next may succeed.
     async fn follow(&self, connect: &Connect, mut known: Vec<String>) -> Result<(), Failure> {
         let shutdown = Shutdown::new(Duration::ZERO);
         shutdown.ask_on_signals();
@@ -140,7 +143,7 @@ impl InfluxdbSinkArgs {
                 () = shutdown.wait() => return Ok(()),
                 () = tokio::time::sleep(self.check_interval) => {}
             }
-            let updated = match self.topics() {
+            let updated = match self.topics().await {
                 Ok(topics) if topics == known => continue,
                 Ok(topics) => self.update(connect, topics).await,
                 Err(failure) => Err(failure),
@@ -173,18 +176,13 @@ impl FromFileArgs {
                 "{path} is not {{\"name\": …, \"config\": {{\"key\": \"value\", …}}}}: {error}"
             ))
         })?;
-        let connect = Connect::new(&self.connect)?;
+        let connect = self.connect.client()?;
         put(&connect, &described.name, &described.config, &self.answer).await?;
         Ok(Done::All)
     }
 }
 
 async fn put(connect: &Connect, name: &str, config: &Config, answer: &AnswerArgs) -> Result<(), Failure> {
-    let done = if connect.put(name, config).await? {
-        "created"
-    } else {
-        "updated"
-    };
-    answer.print(&result(name, done), || format!("{done} {name}"))?;
-    Ok(())
+    let changed = connect.put(name, config).await?;
+    print_changed(&changed, *answer)
 }

@@ -1,10 +1,5 @@
 //! `kafkaefd admin connectors`: the life of connectors in Kafka Connect, and the InfluxDB sink of 2019.
-//!
-//! ```text
-//! args ─▶ influxdb_sink (its configuration) ─▶ client (Connect's REST API) ─▶ states (tables)
-//! ```
 
-mod client;
 mod create;
 mod influxdb_sink;
 mod status;
@@ -12,13 +7,12 @@ mod status;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use serde_json::{Value, json};
 
 use crate::exit::Done;
 use crate::terminal::{AnswerArgs, Consent, note, plural};
-use client::Connect;
-use influxdb_sink::shown;
+use operator::connectors::{Change, Changed, Connect, ConnectSettings, without_secrets};
 use operator::failure::Failure;
+use stage::config::Secret;
 
 /// List, create, watch and end connectors of Kafka Connect
 #[derive(Args, Debug, Clone)]
@@ -110,7 +104,7 @@ impl ConnectorsCommand {
     pub(in crate::commands::admin) async fn run(self) -> Result<Done, Failure> {
         match self.action {
             Action::List(args) => {
-                let states = Connect::new(&args.connect)?.states().await?;
+                let states = args.connect.client()?.states().await?;
                 args.answer.print(&states, || status::list(&states))?;
                 if !args.answer.json {
                     note(&plural(states.len(), "connector"));
@@ -118,31 +112,28 @@ impl ConnectorsCommand {
             }
             Action::Create(args) => return args.run().await,
             Action::Status(args) => {
-                let state = Connect::new(&args.connect)?.state(&args.name).await?;
+                let state = args.connect.client()?.state(&args.name).await?;
                 args.answer.print(&state, || status::one(&state))?;
                 if state.has_failed() {
                     return Ok(Done::Partly);
                 }
             }
             Action::Config(args) => {
-                let config = shown(&Connect::new(&args.connect)?.config(&args.name).await?);
+                let config = without_secrets(&args.connect.client()?.config(&args.name).await?);
                 args.answer.print(&config, || status::config(&config))?;
             }
-            Action::Restart(args) => args.change("restart", "restarted").await?,
-            Action::Pause(args) => args.change("pause", "paused").await?,
-            Action::Resume(args) => args.change("resume", "resumed").await?,
+            Action::Restart(args) => args.change(Change::Restart).await?,
+            Action::Pause(args) => args.change(Change::Pause).await?,
+            Action::Resume(args) => args.change(Change::Resume).await?,
             Action::Delete(args) => {
-                let connect = Connect::new(&args.connect)?;
+                let connect = args.connect.client()?;
                 let state = connect.state(&args.name).await?;
                 args.consent.ask(&format!(
                     "delete the connector {} ({})",
                     state.name,
                     state.state()
                 ))?;
-                connect.delete(&args.name).await?;
-                args.answer.print(&result(&args.name, "deleted"), || {
-                    format!("deleted {}", args.name)
-                })?;
+                print_changed(&connect.delete(&args.name).await?, args.answer)?;
             }
         }
         Ok(Done::All)
@@ -150,15 +141,29 @@ impl ConnectorsCommand {
 }
 
 impl OneArgs {
-    async fn change(&self, verb: &'static str, done: &'static str) -> Result<(), Failure> {
-        Connect::new(&self.connect)?.change(&self.name, verb).await?;
-        self.answer
-            .print(&result(&self.name, done), || format!("{done} {}", self.name))?;
-        Ok(())
+    async fn change(&self, change: Change) -> Result<(), Failure> {
+        let changed = self.connect.client()?.change(&self.name, change).await?;
+        print_changed(&changed, self.answer)
     }
 }
 
-/// What became of a connector, for programs.
-fn result(name: &str, done: &str) -> Value {
-    json!({ "connector": name, "result": done })
+impl ConnectArgs {
+    fn client(&self) -> Result<Connect, Failure> {
+        let password = match &self.kafka_connect_password_file {
+            Some(path) => {
+                Some(Secret::from_file(path).map_err(|error| Failure::Usage(stage::chain(&error)))?)
+            }
+            None => std::env::var("KAFKA_CONNECT_PASSWORD").ok().map(Secret::new),
+        };
+        Connect::new(ConnectSettings {
+            url: self.kafka_connect.clone(),
+            login: self.kafka_connect_user.clone().map(|user| (user, password)),
+            ca_file: self.kafka_connect_ca_file.clone(),
+        })
+    }
+}
+
+fn print_changed(changed: &Changed, answer: AnswerArgs) -> Result<(), Failure> {
+    answer.print(changed, || format!("{} {}", changed.result, changed.connector))?;
+    Ok(())
 }

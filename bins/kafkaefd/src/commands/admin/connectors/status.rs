@@ -2,11 +2,12 @@
 
 use stage::sanitize::Printable;
 
-use super::client::{Config, Part, State};
+use operator::connectors::{Config, ConnectorStatus, PartStatus};
+
 use crate::terminal::{Cell, Table, bad, good, warn};
 
 /// A line for each connector.
-pub(super) fn list(states: &[State]) -> Table {
+pub(super) fn list(states: &[ConnectorStatus]) -> Table {
     let mut table = Table::new(["CONNECTOR", "TYPE", "STATE", "TASKS RUNNING"]);
     for state in states {
         let running = state.tasks.iter().filter(|task| task.state == "RUNNING").count();
@@ -21,7 +22,7 @@ pub(super) fn list(states: &[State]) -> Table {
 }
 
 /// A line for the connector and for each of its tasks, then why something failed.
-pub(super) fn one(state: &State) -> String {
+pub(super) fn one(state: &ConnectorStatus) -> String {
     let mut table = Table::new(["PART", "STATE", "WORKER"]);
     for part in state.parts() {
         table.row([
@@ -53,7 +54,7 @@ pub(super) fn config(config: &Config) -> Table {
     table
 }
 
-fn name(part: &Part) -> String {
+fn name(part: &PartStatus) -> String {
     part.id
         .map_or_else(|| "connector".to_owned(), |id| format!("task {id}"))
 }
