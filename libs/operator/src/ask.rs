@@ -93,20 +93,16 @@ mod tests {
         let kafka = KafkaArgs::at(broker.bootstrap_servers());
         let (began, has_begun) = mpsc::channel();
         let (ended, end) = mpsc::channel();
-        let question = ask(
-            &kafka,
-            |_| (),
-            move |cluster| -> Result<(), Failure> {
-                began.send(()).unwrap();
-                loop {
-                    if let Err(failure) = cluster.groups() {
-                        ended.send(failure).unwrap();
-                        return Ok(());
-                    }
+        let question = move |cluster: &Cluster| -> Result<(), Failure> {
+            began.send(()).unwrap();
+            loop {
+                if let Err(failure) = cluster.groups() {
+                    ended.send(failure).unwrap();
+                    return Ok(());
                 }
-            },
-        );
-        let asking = tokio::spawn(question);
+            }
+        };
+        let asking = tokio::spawn(async move { ask(&kafka, |_| (), question).await });
         let wait = tokio::task::spawn_blocking(move || has_begun.recv_timeout(Duration::from_secs(20)));
         wait.await.unwrap().unwrap();
         asking.abort();

@@ -17,7 +17,7 @@ use stage::stdout::{self, StdoutError};
 pub use ask::Consent;
 pub use operator::text::{count, plural};
 pub use outcomes::print_outcomes;
-pub use progress::{bar, spinner};
+pub use progress::{bar, bars, spinner};
 pub use style::{bad, faint, good, strong, warn};
 pub use table::{Cell, Table};
 

@@ -34,6 +34,8 @@ const LIST_TOPICS: &str = "kafkaefd admin topics list";
 
 /// A cluster that answered, as it was then.
 pub struct Cluster {
+    /// As given.
+    broker: String,
     config: ClientConfig,
     cancel: Cancel,
     on_trouble: fn(&str),
@@ -105,15 +107,29 @@ impl Cluster {
 
     /// The same, for as long as somebody waits for the answer.
     pub fn reach_while(args: &KafkaArgs, cancel: Cancel) -> Result<Self, Failure> {
-        let config = args.client_config(&PROMPT)?;
-        let metadata = reach(&config, REACH).map_err(|source| Failure::Unreachable {
+        let cluster = Self {
             broker: args.broker.clone(),
+            config: args.client_config(&PROMPT)?,
+            cancel,
+            on_trouble: |_| (),
+            topics: Vec::new(),
+            brokers: Vec::new(),
+        };
+        cluster.refreshed()
+    }
+
+    /// The same cluster with the topics and brokers that it has now.
+    pub fn refreshed(&self) -> Result<Self, Failure> {
+        self.check_wanted()?;
+        let metadata = reach(&self.config, REACH).map_err(|source| Failure::Unreachable {
+            broker: self.broker.clone(),
             source,
         })?;
         let mut cluster = Self {
-            config,
-            cancel,
-            on_trouble: |_| (),
+            broker: self.broker.clone(),
+            config: self.config(),
+            cancel: self.cancel.clone(),
+            on_trouble: self.on_trouble,
             topics: Vec::new(),
             brokers: Vec::new(),
         };
@@ -162,6 +178,10 @@ impl Cluster {
 
     pub(crate) fn on_trouble(&self) -> fn(&str) {
         self.on_trouble
+    }
+
+    pub(crate) fn cancel(&self) -> Cancel {
+        self.cancel.clone()
     }
 
     /// Fails if nobody waits for the answer any longer.

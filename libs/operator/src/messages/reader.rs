@@ -12,6 +12,7 @@ use stage::kafka::{OneShotContext, Silence};
 
 use super::last;
 use super::message::Message;
+use crate::ask::Cancel;
 use crate::cluster::{Cluster, Topic};
 use crate::failure::Failure;
 
@@ -60,6 +61,8 @@ pub struct Reader {
     stop: Stop,
     /// Partitions that are not at their end, with that end.
     open: HashMap<i32, i64>,
+    remaining: u64,
+    cancel: Cancel,
     complained: bool,
     on_trouble: fn(&str),
 }
@@ -124,7 +127,7 @@ impl Reader {
             ("auto.offset.reset", "earliest"),
         ])?;
         let mut assignment = TopicPartitionList::new();
-        let mut open = HashMap::new();
+        let (mut open, mut remaining) = (HashMap::new(), 0);
         for found in offsets {
             let first = match start {
                 Start::Beginning => found.oldest,
@@ -142,6 +145,7 @@ impl Reader {
                 continue;
             }
             open.insert(found.partition, found.newest);
+            remaining += (found.newest - first).unsigned_abs();
             assignment
                 .add_partition_offset(&topic.name, found.partition, Offset::Offset(first))
                 .map_err(Failure::kafka("choosing where to read"))?;
@@ -158,13 +162,21 @@ impl Reader {
             topic: topic.name.clone(),
             stop,
             open,
+            remaining,
+            cancel: cluster.cancel(),
             complained: false,
             on_trouble: cluster.on_trouble(),
         })
     }
 
+    /// How many offsets there were between start and end when reading began: as many messages, or fewer.
+    pub fn remaining(&self) -> u64 {
+        self.remaining
+    }
+
     /// What comes next, within `wait`.
     pub fn next(&mut self, wait: Duration) -> Result<Met, Failure> {
+        self.cancel.check()?;
         if self.open.is_empty() {
             return Ok(Met::End);
         }

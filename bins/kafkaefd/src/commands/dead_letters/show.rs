@@ -1,22 +1,19 @@
-//! `dead-letters show`: the letters themselves.
+//! `dead-letters show`: the newest ones, with their originals.
 
-use std::collections::VecDeque;
 use std::fmt::Write as _;
 
 use clap::Args;
-use serde_json::{Map, Value, json};
+use operator::dead_letters::{Omitted, Shown, newest};
+use operator::failure::Failure;
+use operator::messages::decode::{Decoder, Form};
+use operator::messages::message::shown_text;
 use stage::Printable;
 use stage::config::{KafkaArgs, Moment, RegistryArgs};
 
-use super::dead_letter::{Letter, Omitted};
-use super::replay_log::Marks;
-use super::selection::ChoiceArgs;
-use crate::commands::reach;
+use super::selection::SelectionArgs;
+use crate::commands::ask;
 use crate::exit::Done;
-use crate::terminal::{AnswerArgs, bad, faint, good, note, plural, strong, warn};
-use operator::failure::Failure;
-use operator::messages::decode::{Decoded, Decoder, Form};
-use operator::messages::message::{shown, shown_text};
+use crate::terminal::{AnswerArgs, bad, bars, faint, good, note, plural, strong, warn};
 
 /// Show dead letters: the original bytes, where they came from, and why they are here
 #[derive(Args, Debug, Clone)]
@@ -26,7 +23,7 @@ pub(super) struct ShowArgs {
     #[arg(long, short = 'n', default_value_t = 20, value_name = "N")]
     count: usize,
     #[command(flatten)]
-    choice: ChoiceArgs,
+    selection: SelectionArgs,
     #[command(flatten)]
     answer: AnswerArgs,
     #[command(flatten)]
@@ -38,80 +35,32 @@ pub(super) struct ShowArgs {
 impl ShowArgs {
     pub(super) async fn run(&self) -> Result<Done, Failure> {
         let mut decoder = Decoder::new(&self.registry)?;
-        let cluster = reach(&self.kafka)?;
-        let (mut found, mut people, mut programs) = (0, Vec::new(), Vec::new());
-        for topic in self.choice.topics(&cluster)? {
-            let marks = Marks::read(&cluster, &topic.name)?;
-            let mut newest = VecDeque::new();
-            self.choice.read(&cluster, topic, |letter| {
-                found += 1;
-                newest.push_back(letter);
-                if newest.len() > self.count {
-                    newest.pop_front();
-                }
-                Ok(())
-            })?;
-            for letter in newest {
-                let message = &letter.message;
-                let decoded = decoder
-                    .decode(message.value.as_deref(), letter.original_timestamp())
-                    .await;
-                let replayed = marks.has(&letter);
-                if self.answer.json {
-                    programs.push(for_programs(&letter, &decoded, replayed));
-                } else {
-                    people.push(for_people(&letter, &decoded, replayed));
-                }
-            }
-        }
-        let shown = people.len();
-        self.answer.print(&programs, || people.join("\n\n"))?;
+        let (selection, count, bars) = ((&self.selection).into(), self.count, bars());
+        let question = move |cluster: &_| newest(cluster, &selection, count, &bars);
+        let newest = ask(&self.kafka, question).await?;
+        let selected = newest.selected;
+        let letters = newest.decode(&mut decoder).await;
+        self.answer.print(&letters, || {
+            let texts: Vec<String> = letters.iter().map(for_people).collect();
+            texts.join("\n\n")
+        })?;
         if !self.answer.json {
-            note(&format!("{} of {}", shown, plural(found, "dead letter")));
+            note(&format!(
+                "{} of {}",
+                letters.len(),
+                plural(selected, "dead letter")
+            ));
         }
         Ok(Done::All)
     }
 }
 
-fn for_programs(letter: &Letter, decoded: &Decoded, replayed: bool) -> Value {
-    let message = &letter.message;
-    let headers: Map<String, Value> = letter
-        .original_headers()
-        .into_iter()
-        .map(|(name, value)| (name, value.as_deref().map(shown).unwrap_or_default()))
-        .collect();
-    let origin = letter.origin.as_ref().map(|origin| {
-        json!({
-            "topic": origin.topic,
-            "partition": origin.partition,
-            "offset": origin.offset,
-            "timestamp": letter.original_timestamp(),
-        })
-    });
-    json!({
-        "dead_letter": {
-            "topic": message.topic,
-            "partition": message.partition,
-            "offset": message.offset,
-            "timestamp": message.timestamp,
-        },
-        "stage": message.header_text("stage"),
-        "reason": message.header_text("reason"),
-        "detail": message.header_text("detail"),
-        "group": message.header_text("group"),
-        "origin": origin,
-        "replayed": replayed,
-        "replay_of": letter.replay_of(),
-        "omitted": letter.omitted,
-        "key": message.key.as_deref().map(shown),
-        "headers": headers,
-        "original": message.value.as_deref().map(shown),
-        "form": decoded.form.name(),
-        "decoded": decoded.value,
-    })
-}
-
-fn for_people(letter: &Letter, decoded: &Decoded, replayed: bool) -> String {
+fn for_people(shown: &Shown) -> String {
+    let Shown {
+        letter,
+        is_replayed,
+        decoded,
+    } = shown;
     let message = &letter.message;
     let time =
         |millis: Option<i64>| millis.map_or_else(|| "-".to_owned(), |millis| Moment(millis).to_string());
@@ -122,11 +71,11 @@ fn for_people(letter: &Letter, decoded: &Decoded, replayed: bool) -> String {
         time(message.timestamp),
         bad(Printable(format!(
             "{}/{}",
-            letter.said("stage"),
-            letter.said("reason")
+            letter.header("stage"),
+            letter.header("reason")
         )))
     );
-    if replayed {
+    if *is_replayed {
         let _ = write!(text, "  {}", good("replayed"));
     }
     if letter.replay_of().is_some() {
@@ -135,7 +84,7 @@ fn for_people(letter: &Letter, decoded: &Decoded, replayed: bool) -> String {
     let mut line = |name: &str, value: &str| {
         let _ = write!(text, "\n  {} {}", faint(format!("{name:<8}")), Printable(value));
     };
-    line("detail", letter.said("detail"));
+    line("detail", letter.header("detail"));
     match &letter.origin {
         Some(origin) => line(
             "from",
@@ -152,7 +101,7 @@ fn for_people(letter: &Letter, decoded: &Decoded, replayed: bool) -> String {
             "nobody can tell: it has no such headers, or none that can be read",
         ),
     }
-    line("group", letter.said("group"));
+    line("group", letter.header("group"));
     if let Some(address) = letter.replay_of() {
         line("replay", &format!("of {address}"));
     }

@@ -14,7 +14,7 @@ use operator::messages::message::{Message, shown_text};
 
 /// A form of messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Layout {
+pub(super) enum Layout {
     /// One object a line.
     Json,
     /// One readable line, cut where it is very long.
@@ -27,7 +27,7 @@ pub enum Layout {
 
 /// A piece of a form of the user's own.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Piece {
+pub(super) enum Piece {
     /// As it stands.
     Literal(String),
     /// What kcat's letter of this name stands for.
@@ -36,7 +36,7 @@ pub enum Piece {
 
 /// What is written to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Medium {
+pub(super) enum Medium {
     /// A file, a pipe: everything as it is.
     Plain,
     /// A terminal: nothing in a message may steer it.
@@ -100,7 +100,7 @@ impl FromStr for Layout {
 
 impl Layout {
     /// Whether it shows the decoded value.
-    pub fn shows_decoded(&self) -> bool {
+    pub(super) fn shows_decoded(&self) -> bool {
         match self {
             Self::Json | Self::Text => true,
             Self::Raw => false,
@@ -109,7 +109,7 @@ impl Layout {
     }
 
     /// Adds a message to `out`.
-    pub fn write(&self, message: &Message, decoded: &Decoded, medium: Medium, out: &mut Vec<u8>) {
+    pub(super) fn write(&self, message: &Message, decoded: &Decoded, medium: Medium, out: &mut Vec<u8>) {
         match self {
             Self::Json => {
                 let text = json(message, decoded).to_string();
@@ -145,7 +145,7 @@ impl Layout {
 }
 
 /// A message as JSON.
-pub fn json(message: &Message, decoded: &Decoded) -> Value {
+pub(super) fn json(message: &Message, decoded: &Decoded) -> Value {
     let mut object = Map::new();
     object.insert("topic".into(), message.topic.as_str().into());
     object.insert("partition".into(), message.partition.into());

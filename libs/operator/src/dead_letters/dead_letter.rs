@@ -1,43 +1,51 @@
-//! A dead letter, read by its headers: see [`stage::dead_letter`] for what they hold.
+//! A dead letter as its headers describe it; [`stage::dead_letter`] defines them.
 
 use serde::Serialize;
 use stage::dead_letter::{OMITTED_HEADERS, OMITTED_KEY, OMITTED_VALUE, ORIGINAL, REPLAYED_FROM};
 
-use operator::messages::message::{Header, Message};
+use crate::messages::message::{Header, Message};
 
 /// A message of a dead-letter topic.
 #[derive(Debug, Clone)]
-pub(super) struct Letter {
-    pub(super) message: Message,
-    /// None where the headers cannot be read: nobody can tell where it came from.
-    pub(super) origin: Option<Origin>,
-    /// What the dead-letter topic did not take, if it did not take all.
-    pub(super) omitted: Option<Omitted>,
+pub struct DeadLetter {
+    /// As it lies in the dead-letter topic.
+    pub message: Message,
+    /// None if the headers cannot be read: its origin is unknown.
+    pub origin: Option<Origin>,
+    /// What did not fit into the dead-letter topic; none if all of it did.
+    pub omitted: Option<Omitted>,
     /// The original's own headers, where they had to be read from its origin.
     found_headers: Option<Vec<Header>>,
 }
 
-/// The lengths of what a letter had to leave out, in bytes.
+/// The lengths, in bytes, of what a dead letter had to leave out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub(super) struct Omitted {
-    pub(super) value: Option<usize>,
-    pub(super) key: Option<usize>,
-    pub(super) headers: Option<usize>,
+pub struct Omitted {
+    /// The original's value.
+    pub value: Option<usize>,
+    /// The original's key.
+    pub key: Option<usize>,
+    /// All headers of the original together.
+    pub headers: Option<usize>,
 }
 
-/// Where a letter came from.
+/// Where the original of a dead letter was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Origin {
-    pub(super) topic: String,
-    pub(super) partition: i32,
-    pub(super) offset: i64,
+pub struct Origin {
+    /// The topic that the stage consumed.
+    pub topic: String,
+    /// The partition's number.
+    pub partition: i32,
+    /// The offset in it.
+    pub offset: i64,
 }
 
-/// A letter's place in its dead-letter topic.
+/// Partition and offset in the dead-letter topic.
 pub(super) type Place = (i32, i64);
 
-impl Letter {
-    pub(super) fn of(message: Message) -> Self {
+impl DeadLetter {
+    /// Reads the headers of a message of a dead-letter topic.
+    pub fn of(message: Message) -> Self {
         let number = |name| message.header_text(name)?.parse::<i64>().ok();
         let origin = || {
             Some(Origin {
@@ -64,33 +72,33 @@ impl Letter {
         (self.message.partition, self.message.offset)
     }
 
-    /// Where it lies, as the header of its replay names it.
-    pub(super) fn address(&self) -> String {
+    /// `topic/partition/offset` in the dead-letter topic, as the header of its replay names it.
+    pub fn address(&self) -> String {
         let (partition, offset) = self.place();
         format!("{}/{partition}/{offset}", self.message.topic)
     }
 
-    /// A header's text: `stage`, `reason`, `detail`, `group`; `-` if it is missing.
-    pub(super) fn said(&self, name: &str) -> &str {
+    /// The text of a header, such as `stage`, `reason`, `detail` and `group`; `-` if it is missing.
+    pub fn header(&self, name: &str) -> &str {
         self.message.header_text(name).unwrap_or("-")
     }
 
-    /// The topic that it came from; `-` if nobody can tell.
-    pub(super) fn topic(&self) -> &str {
+    /// The topic of its origin; `-` if that is unknown.
+    pub fn topic(&self) -> &str {
         self.origin.as_ref().map_or("-", |origin| origin.topic.as_str())
     }
 
     /// When the original was written, in milliseconds since 1970.
-    pub(super) fn original_timestamp(&self) -> Option<i64> {
+    pub fn original_timestamp(&self) -> Option<i64> {
         self.message.header_text("timestamp")?.parse().ok()
     }
 
-    /// The letter that its message was replayed from, if it was: it was refused again.
-    pub(super) fn replay_of(&self) -> Option<&str> {
+    /// The address of the dead letter that its original was replayed from. If there is one, the replay was refused again.
+    pub fn replay_of(&self) -> Option<&str> {
         self.message.header_text(&format!("{ORIGINAL}{REPLAYED_FROM}"))
     }
 
-    /// The letter with what it lacks from the message at its origin; why that is not its message, if it is not.
+    /// Adds what was omitted, from the message at its origin; why that is another message, if it is.
     pub(super) fn completed(mut self, found: Message) -> Result<Self, &'static str> {
         let Some(omitted) = self.omitted.take() else {
             return Ok(self);
@@ -112,7 +120,7 @@ impl Letter {
     }
 
     /// The original's own headers.
-    pub(super) fn original_headers(&self) -> Vec<Header> {
+    pub fn original_headers(&self) -> Vec<Header> {
         if let Some(found) = &self.found_headers {
             return found.clone();
         }
@@ -125,7 +133,7 @@ impl Letter {
             .collect()
     }
 
-    /// The headers of its replay: the original's own, and where the replay comes from. An earlier replay's is replaced.
+    /// The headers of its replay: the original's own and `replayed-from`, which replaces that of an earlier replay.
     pub(super) fn replay_headers(&self) -> Vec<Header> {
         let mut headers = self.original_headers();
         headers.retain(|(name, _)| name != REPLAYED_FROM);
@@ -143,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_letter_knows_where_it_came_from_and_what_it_was() {
+    fn a_dead_letter_knows_its_origin_and_its_original_headers() {
         let mut headers: Vec<Header> = [
             ("topic", "T"),
             ("partition", "1"),
@@ -152,13 +160,13 @@ mod tests {
         ]
         .map(|(name, value)| header(name, value))
         .to_vec();
-        // The original had a header of a name that ours have, too, and was a replay itself.
+        // The original had a header named like one of ours, and was a replay itself.
         headers.extend([
             header("original.topic", "mine"),
             header("original.original.x", "y"),
             header("original.replayed-from", "old/0/0"),
         ]);
-        let letter = Letter::of(Message {
+        let letter = DeadLetter::of(Message {
             topic: "g.dead-letter".to_owned(),
             partition: 0,
             offset: 3,
@@ -170,7 +178,7 @@ mod tests {
             (origin.topic.as_str(), origin.partition, origin.offset),
             ("T", 1, 22)
         );
-        assert_eq!((letter.said("stage"), letter.said("reason")), ("parse", "-"));
+        assert_eq!((letter.header("stage"), letter.header("reason")), ("parse", "-"));
         assert_eq!(
             letter.replay_headers(),
             [
@@ -179,6 +187,6 @@ mod tests {
                 header("replayed-from", "g.dead-letter/0/3")
             ]
         );
-        assert!(Letter::of(Message::default()).origin.is_none());
+        assert!(DeadLetter::of(Message::default()).origin.is_none());
     }
 }

@@ -1,18 +1,19 @@
-//! Which letters are of the same original. A message that is refused, replayed and refused again has a letter for each time,
-//! and goes back once.
+//! Which dead letters are of the same original. A message that is refused, replayed and refused again has a dead letter for
+//! each refusal, but is replayed once.
 
 use std::collections::HashMap;
 
-use super::dead_letter::Letter;
+use super::dead_letter::DeadLetter;
 
-/// The originals of the letters that were read, by the letters' addresses.
+/// The originals of the dead letters that were read, by the dead letters' addresses.
 #[derive(Debug, Default)]
 pub(super) struct Lineage(HashMap<String, String>);
 
 impl Lineage {
-    /// The original of a letter, `topic/partition/offset/time`, in the order in which they are read: a letter of a replay has
-    /// that of the letter that was replayed. Where that is gone, its address stands for the original.
-    pub(super) fn original(&mut self, letter: &Letter) -> String {
+    /// The original of a dead letter, `topic/partition/offset/time`; to be called in the order in which they are read. The
+    /// dead letter of a replay has the original of the one that was replayed. Where that one has been deleted, its address
+    /// stands for the original.
+    pub(super) fn original(&mut self, letter: &DeadLetter) -> String {
         let original = match (letter.replay_of(), &letter.origin) {
             (Some(address), _) => self.0.get(address).map_or(address, String::as_str).to_owned(),
             (None, Some(origin)) => {
@@ -25,7 +26,7 @@ impl Lineage {
                     time.as_deref().unwrap_or("-")
                 )
             }
-            // Nobody can tell: it is its own.
+            // Its origin is unknown: it counts as an original of its own.
             (None, None) => letter.address(),
         };
         self.0.insert(letter.address(), original.clone());
@@ -36,13 +37,13 @@ impl Lineage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use operator::messages::message::{Header, Message};
+    use crate::messages::message::{Header, Message};
 
-    fn letter(offset: i64, headers: &[(&str, &str)]) -> Letter {
+    fn letter(offset: i64, headers: &[(&str, &str)]) -> DeadLetter {
         let header = |(name, value): &(&str, &str)| -> Header {
             ((*name).to_owned(), Some(value.as_bytes().to_vec()))
         };
-        Letter::of(Message {
+        DeadLetter::of(Message {
             topic: "g.dead-letter".to_owned(),
             offset,
             headers: Some(headers.iter().map(header).collect()),

@@ -1,8 +1,8 @@
-//! Letters on their way back: each goes to its topic together with its mark, in one transaction, so that there is never
-//! one without the other.
+//! Replays in transactions: each original is written together with its entry in the replay log, so that neither exists
+//! without the other.
 //!
-//! The transactional id is the dead-letter topic's: a second replay of the same topic ends what a first one has under way,
-//! and reads the marks after that. So a letter is replayed once, however many try, and whatever is killed.
+//! Each dead-letter topic has its own transactional id: a second replay of the same topic fences the first and reads the
+//! replay log after that. So each original is replayed once, whatever runs concurrently and whatever is killed.
 
 use std::time::{Duration, Instant};
 
@@ -10,53 +10,42 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaError, RDKafkaErrorCode};
 use rdkafka::producer::Producer;
 use stage::dead_letter::allow_large;
 
-use super::dead_letter::Letter;
+use super::dead_letter::DeadLetter;
+use super::replay::{Refused, Replayed};
 use super::replay_log;
-use operator::cluster::{Cluster, PATIENCE};
-use operator::failure::Failure;
-use operator::messages::sender::{Outgoing, Sender};
+use crate::cluster::{Cluster, PATIENCE};
+use crate::failure::Failure;
+use crate::messages::sender::{Outgoing, Sender};
 
-/// The most letters, and bytes, of one transaction.
-const MOST_LETTERS: usize = 500;
-const MOST_BYTES: usize = 8 * 1024 * 1024;
-/// How long one call to Kafka's client may take; it is repeated until its patience ends.
-const CALL: Duration = Duration::from_secs(5);
-/// Between two tries.
-const PAUSE: Duration = Duration::from_millis(100);
+/// The most messages and bytes of one transaction.
+const MAX_MESSAGES: usize = 500;
+const MAX_BYTES: usize = 8 * 1024 * 1024;
+/// How long one call to librdkafka may take; it is repeated until [`PATIENCE`] ends.
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Puts letters back.
+/// Replays dead letters of one topic.
 pub(super) struct Transactions<'c> {
     cluster: &'c Cluster,
     sender: Sender,
-    marks: String,
-    batch: Vec<(Letter, String)>,
+    replay_log: String,
+    /// Dead letters with their originals.
+    batch: Vec<(DeadLetter, String)>,
     bytes: usize,
-    replayed: u64,
-    meanwhile: u64,
-    refused: Vec<(String, String)>,
+    replayed: Replayed,
 }
 
-/// What became of them.
-#[derive(Debug)]
-pub(super) struct Outcome {
-    pub(super) replayed: u64,
-    /// Letters that another replay had put back before.
-    pub(super) meanwhile: u64,
-    /// Letters that Kafka did not take back: their addresses, and why.
-    pub(super) refused: Vec<(String, String)>,
-}
-
-/// The producer's side of that, which outlives the cluster as it was before.
+/// A producer for [`Transactions`], which has fenced every other replay of this topic.
 pub(super) fn begin(cluster: &Cluster, dead_letters: &str) -> Result<Sender, Failure> {
     let mut config = cluster.producer_config();
     config
         .set("transactional.id", format!("kafkaefd-replay-{dead_letters}"))
         .set("compression.type", "lz4");
-    // What came from a topic fits into it; how large that may be is the broker's to say.
+    // What came from a topic fits into it; the broker limits its size.
     allow_large(&mut config);
     let sender = Sender::new(config)?;
     repeat(&sender, "preparing the transactions", |producer| {
-        producer.init_transactions(CALL)
+        producer.init_transactions(CALL_TIMEOUT)
     })?;
     Ok(sender)
 }
@@ -66,51 +55,45 @@ impl<'c> Transactions<'c> {
         Self {
             cluster,
             sender,
-            marks: replay_log::topic_of(dead_letters),
+            replay_log: replay_log::topic_of(dead_letters),
             batch: Vec::new(),
             bytes: 0,
-            replayed: 0,
-            meanwhile: 0,
-            refused: Vec::new(),
+            replayed: Replayed::default(),
         }
     }
 
-    /// Takes a letter of an original; a full batch is sent.
-    pub(super) fn add(&mut self, letter: Letter, original: String) -> Result<(), Failure> {
+    /// Adds a dead letter of an original; a full batch is sent.
+    pub(super) fn add(&mut self, letter: DeadLetter, original: String) -> Result<(), Failure> {
         self.bytes += letter.message.value.as_ref().map_or(0, Vec::len);
         self.batch.push((letter, original));
-        if self.batch.len() >= MOST_LETTERS || self.bytes >= MOST_BYTES {
+        if self.batch.len() >= MAX_MESSAGES || self.bytes >= MAX_BYTES {
             self.send()?;
         }
         Ok(())
     }
 
-    /// Counts a letter that another replay has put back.
+    /// Counts a dead letter that another replay has replayed.
     pub(super) fn pass_over(&mut self) {
-        self.meanwhile += 1;
+        self.replayed.replayed_meanwhile += 1;
     }
 
-    /// Notes a letter that cannot go back.
-    pub(super) fn refuse(&mut self, address: String, why: &str) {
-        self.refused.push((address, why.to_owned()));
+    /// Records a dead letter that cannot be replayed.
+    pub(super) fn refuse(&mut self, letter: String, reason: String) {
+        self.replayed.refused.push(Refused { letter, reason });
     }
 
     /// Sends the rest.
-    pub(super) fn finish(mut self) -> Result<Outcome, Failure> {
+    pub(super) fn finish(mut self) -> Result<Replayed, Failure> {
         self.send()?;
-        Ok(Outcome {
-            replayed: self.replayed,
-            meanwhile: self.meanwhile,
-            refused: self.refused,
-        })
+        Ok(self.replayed)
     }
 
-    /// How many are back so far.
+    /// How many are replayed so far.
     pub(super) fn replayed(&self) -> u64 {
-        self.replayed
+        self.replayed.replayed
     }
 
-    /// One transaction for all; where Kafka refuses some, one for each.
+    /// One transaction for the whole batch; one for each message if Kafka refuses any.
     fn send(&mut self) -> Result<(), Failure> {
         self.bytes = 0;
         let batch = std::mem::take(&mut self.batch);
@@ -118,49 +101,52 @@ impl<'c> Transactions<'c> {
             return Ok(());
         }
         if self.attempt(&batch)?.is_none() {
-            self.replayed += batch.len() as u64;
+            self.replayed.replayed += batch.len() as u64;
             return Ok(());
         }
         for one in &batch {
             match self.attempt(std::slice::from_ref(one))? {
-                None => self.replayed += 1,
-                Some(why) => self.refused.push((one.0.address(), why)),
+                None => self.replayed.replayed += 1,
+                Some(reason) => self.refuse(one.0.address(), reason),
             }
         }
         Ok(())
     }
 
-    /// One transaction; why it was taken back, if it was.
+    /// One transaction; why it was aborted, if it was.
     ///
-    /// One that cannot be committed is taken back and tried again: Kafka 4.1 has an unknown error for one that ends in the
-    /// moment in which another replay begins. Whether that other one has taken over, taking back tells: then it fails, too.
-    fn attempt(&self, letters: &[(Letter, String)]) -> Result<Option<String>, Failure> {
+    /// A transaction that cannot be committed is aborted and retried: Kafka 4.1 answers with an unknown error if another
+    /// replay begins at that moment. If the other replay has fenced this one, the abort fails as well.
+    fn attempt(&self, letters: &[(DeadLetter, String)]) -> Result<Option<String>, Failure> {
         let start = Instant::now();
         loop {
+            self.cluster.check_wanted()?;
             self.write(letters)?;
             let lost = self.sender.take_lost();
-            // Who is purged was not refused: another message was, or the transaction before is not wholly over.
+            // A purged message was not refused itself: another one was, or the previous transaction is still ending.
             let cause = lost.iter().find(|lost| !is_purged(&lost.error));
             if let Some(cause) = cause.or(lost.first()) {
-                self.take_back()?;
+                self.abort()?;
                 if is_purged(&cause.error) && start.elapsed() < PATIENCE {
-                    self.sender.poll(PAUSE);
+                    self.sender.poll(RETRY_INTERVAL);
                     continue;
                 }
                 return Ok(Some(stage::chain(&cause.error)));
             }
             let doing = "committing a transaction";
-            match repeat(&self.sender, doing, |producer| producer.commit_transaction(CALL)) {
+            match repeat(&self.sender, doing, |producer| {
+                producer.commit_transaction(CALL_TIMEOUT)
+            }) {
                 Ok(()) => return Ok(None),
-                Err(undone) if undone.requires_abort && start.elapsed() < PATIENCE => self.take_back()?,
+                Err(undone) if undone.requires_abort && start.elapsed() < PATIENCE => self.abort()?,
                 Err(undone) => return Err(undone.failure),
             }
-            self.sender.poll(PAUSE);
+            self.sender.poll(RETRY_INTERVAL);
         }
     }
 
-    /// Begins a transaction and sends each letter with its mark.
-    fn write(&self, letters: &[(Letter, String)]) -> Result<(), Failure> {
+    /// Begins a transaction and sends each original with its entry in the replay log.
+    fn write(&self, letters: &[(DeadLetter, String)]) -> Result<(), Failure> {
         repeat(
             &self.sender,
             "beginning a transaction",
@@ -176,29 +162,31 @@ impl<'c> Transactions<'c> {
                 headers: &headers,
             };
             self.sender.send(&message, 0);
-            let (key, value) = replay_log::of(letter, original);
-            let mark = Outgoing {
-                topic: &self.marks,
+            let (key, value) = replay_log::entry(letter, original);
+            let entry = Outgoing {
+                topic: &self.replay_log,
                 key: Some(key.as_bytes()),
                 value: Some(value.as_bytes()),
                 ..Outgoing::default()
             };
-            self.sender.send(&mark, 0);
+            self.sender.send(&entry, 0);
         }
         self.sender.settle();
         Ok(())
     }
 
-    fn take_back(&self) -> Result<(), Failure> {
+    fn abort(&self) -> Result<(), Failure> {
         let doing = "taking a transaction back";
-        repeat(&self.sender, doing, |producer| producer.abort_transaction(CALL))?;
-        // What it throws away was reported, too, and is no loss of the transaction that follows.
+        repeat(&self.sender, doing, |producer| {
+            producer.abort_transaction(CALL_TIMEOUT)
+        })?;
+        // The messages that it purges are reported as lost; they are none of the next transaction's.
         self.sender.take_lost();
         Ok(())
     }
 
-    /// The partition that it came from, unless the topic was made anew with fewer.
-    fn partition(&self, letter: &Letter) -> Option<i32> {
+    /// The partition of its origin, unless the topic was recreated with fewer.
+    fn partition(&self, letter: &DeadLetter) -> Option<i32> {
         let origin = letter.origin.as_ref()?;
         let topic = self.cluster.topic(&origin.topic).ok()?;
         topic.numbers().find(|number| *number == origin.partition)
@@ -215,7 +203,7 @@ fn is_purged(error: &KafkaError) -> bool {
 /// A call that did not succeed.
 struct Undone {
     failure: Failure,
-    /// Whether the transaction can only be taken back.
+    /// Whether the transaction can only be aborted.
     requires_abort: bool,
 }
 
@@ -225,11 +213,11 @@ impl From<Undone> for Failure {
     }
 }
 
-/// Calls until it succeeds, as long as another try can help.
+/// Calls until it succeeds, as long as the error is retriable.
 fn repeat(
     sender: &Sender,
     doing: &str,
-    call: impl Fn(&rdkafka::producer::BaseProducer<operator::messages::sender::Account>) -> KafkaResult<()>,
+    call: impl Fn(&rdkafka::producer::BaseProducer<crate::messages::sender::Account>) -> KafkaResult<()>,
 ) -> Result<(), Undone> {
     let start = Instant::now();
     loop {
@@ -257,7 +245,7 @@ fn repeat(
                 failure: Failure::kafka(doing)(error),
             });
         }
-        sender.poll(PAUSE);
+        sender.poll(RETRY_INTERVAL);
     }
 }
 
@@ -268,20 +256,19 @@ mod tests {
     use stage::config::KafkaArgs;
 
     use super::*;
-    use crate::commands::reach;
-    use operator::messages::message::{Header, Message};
+    use crate::messages::message::{Header, Message};
 
     const DEAD_LETTERS: &str = "group.dead-letter";
 
-    /// What becomes of one letter whose transactions end with these errors first.
-    fn replay(ends: &[RDKafkaRespErr]) -> Result<Outcome, Failure> {
+    /// Replays one dead letter whose first transactions end with these errors.
+    fn replay(ends: &[RDKafkaRespErr]) -> Result<Replayed, Failure> {
         let broker = Broker::start().unwrap();
         for topic in ["origin", DEAD_LETTERS, &replay_log::topic_of(DEAD_LETTERS)] {
             broker.create_topic(topic, 1).unwrap();
         }
         let header =
             |name: &str, value: &str| -> Header { (name.to_owned(), Some(value.as_bytes().to_vec())) };
-        let letter = Letter::of(Message {
+        let letter = DeadLetter::of(Message {
             topic: DEAD_LETTERS.to_owned(),
             value: Some(b"text".to_vec()),
             headers: Some(vec![
@@ -291,7 +278,7 @@ mod tests {
             ]),
             ..Message::default()
         });
-        let cluster = reach(&KafkaArgs::at(broker.bootstrap_servers()))?;
+        let cluster = Cluster::reach(&KafkaArgs::at(broker.bootstrap_servers()))?;
         let sender = begin(&cluster, DEAD_LETTERS)?;
         broker.fail_next(RDKafkaApiKey::EndTxn, ends).unwrap();
         let mut transactions = Transactions::new(&cluster, sender, DEAD_LETTERS);
@@ -300,13 +287,13 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_that_kafka_cannot_commit_is_tried_again() {
+    fn a_transaction_that_kafka_cannot_commit_is_retried() {
         let outcome = replay(&[RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN]).unwrap();
         assert_eq!((outcome.replayed, outcome.refused), (1, vec![]));
     }
 
     #[test]
-    fn one_that_another_replay_has_ended_says_so() {
+    fn a_replay_that_another_one_has_fenced_says_so() {
         use RDKafkaRespErr::{RD_KAFKA_RESP_ERR_PRODUCER_FENCED, RD_KAFKA_RESP_ERR_UNKNOWN};
         let failure = replay(&[RD_KAFKA_RESP_ERR_UNKNOWN, RD_KAFKA_RESP_ERR_PRODUCER_FENCED]).unwrap_err();
         let is_overtaken =

@@ -1,30 +1,28 @@
-//! The message that a letter could not hold, read from where it came from: a letter that its topic does not take whole only says
-//! what it left out.
+//! The original of a dead letter that did not fit into its topic: such a dead letter holds only the lengths of what it omits,
+//! and the rest is read from its origin.
 
 use std::collections::HashMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::dead_letter::{Letter, Origin};
-use operator::cluster::{Cluster, PATIENCE, PartitionOffsets};
-use operator::failure::Failure;
-use operator::messages::message::Message;
-use operator::messages::reader::{Met, Reader, Start, Stop};
+use super::POLL_TIMEOUT;
+use super::dead_letter::{DeadLetter, Origin};
+use crate::cluster::{Cluster, PATIENCE, PartitionOffsets};
+use crate::failure::Failure;
+use crate::messages::message::Message;
+use crate::messages::reader::{Met, Reader, Start, Stop};
 
-/// How long Kafka may say nothing before it is asked again.
-const POLL: Duration = Duration::from_millis(500);
-/// Why a letter stays.
 const GONE: &str = "its bytes did not fit into the letter, and are gone from that topic";
 
-/// Which offsets the topics hold that letters came from; asked for once.
+/// The offsets that origins' topics hold; each topic is asked for once.
 #[derive(Debug, Default)]
 pub(super) struct Held(HashMap<String, Vec<PartitionOffsets>>);
 
 impl Held {
-    /// Why what the letter lacks cannot be read any more, as far as offsets tell.
+    /// Why what a dead letter omits can no longer be read, as far as offsets tell.
     pub(super) fn obstacle(
         &mut self,
         cluster: &Cluster,
-        letter: &Letter,
+        letter: &DeadLetter,
     ) -> Result<Option<&'static str>, Failure> {
         let (Some(_), Some(origin)) = (letter.omitted, &letter.origin) else {
             return Ok(None);
@@ -40,8 +38,11 @@ impl Held {
     }
 }
 
-/// The letter with all of its message; why that cannot be had, if it cannot.
-pub(super) fn complete(cluster: &Cluster, letter: Letter) -> Result<Result<Letter, &'static str>, Failure> {
+/// Adds what a dead letter omits; why that is impossible, if it is.
+pub(super) fn complete(
+    cluster: &Cluster,
+    letter: DeadLetter,
+) -> Result<Result<DeadLetter, &'static str>, Failure> {
     let (Some(_), Some(origin)) = (letter.omitted, &letter.origin) else {
         return Ok(Ok(letter));
     };
@@ -51,14 +52,14 @@ pub(super) fn complete(cluster: &Cluster, letter: Letter) -> Result<Result<Lette
     })
 }
 
-/// The message at an origin, if it is there.
+/// The message at an origin, if it is still there.
 fn read(cluster: &Cluster, origin: &Origin) -> Result<Option<Message>, Failure> {
     let topic = cluster.topic(&origin.topic)?;
     let start = Start::At(origin.offset);
     let mut reader = Reader::open(cluster, topic, Some(origin.partition), start, Stop::AtEnd)?;
     let begun = Instant::now();
     while begun.elapsed() < PATIENCE {
-        match reader.next(POLL)? {
+        match reader.next(POLL_TIMEOUT)? {
             Met::Message(message) => return Ok((message.offset == origin.offset).then_some(*message)),
             Met::Nothing => {}
             Met::End => return Ok(None),
