@@ -1,27 +1,27 @@
-//! A histogram of times, and its quantiles as Prometheus estimates them: what the demo, `top` and `latency` read of metrics.
+//! A histogram of a stage's metrics, and its quantiles as Prometheus estimates them.
 
-/// A histogram: cumulative counts by upper bound in seconds.
+/// Cumulative counts by upper bound.
 #[derive(Clone, Default, Debug)]
-pub struct Times {
+pub struct Histogram {
     buckets: Vec<(f64, u64)>,
 }
 
-impl Times {
-    /// Of cumulative counts by upper bound, the bounds rising to infinity.
+impl Histogram {
+    /// Takes cumulative counts by upper bound, in the order of the bounds; the last bound is infinity.
     pub fn new(buckets: Vec<(f64, u64)>) -> Self {
         Self { buckets }
     }
 
-    /// What was observed since an earlier moment; all of it if it was counted anew since.
+    /// What was observed since an earlier sample; all of it if the process was restarted since.
     pub fn since(&self, earlier: &Self) -> Self {
         let before = |index: usize| earlier.buckets.get(index).map_or(0, |bucket| bucket.1);
-        let is_anew = self
+        let is_restarted = self
             .buckets
             .iter()
             .enumerate()
             .any(|(index, (_, count))| *count < before(index));
         let buckets = self.buckets.iter().enumerate().map(|(index, (bound, count))| {
-            let before = if is_anew { 0 } else { before(index) };
+            let before = if is_restarted { 0 } else { before(index) };
             (*bound, count - before)
         });
         Self {
@@ -29,8 +29,8 @@ impl Times {
         }
     }
 
-    /// The time below which the share `q` of the observations lie, as Prometheus' `histogram_quantile` estimates it;
-    /// `None` without observations.
+    /// The value below which the share `q` of the observations lies, as Prometheus' `histogram_quantile` estimates it; `None`
+    /// without observations.
     pub fn quantile(&self, q: f64) -> Option<f64> {
         let total = self
             .buckets
@@ -59,19 +59,19 @@ mod tests {
 
     #[test]
     fn quantiles_are_interpolated_as_prometheus_does() {
-        let times = Times {
+        let histogram = Histogram {
             buckets: vec![(0.1, 50), (0.2, 100), (f64::INFINITY, 100)],
         };
-        assert_eq!(times.quantile(0.5), Some(0.1));
-        assert!((times.quantile(0.75).unwrap() - 0.15).abs() < 1e-12);
-        assert_eq!(Times::default().quantile(0.5), None);
-        let beyond = Times {
+        assert_eq!(histogram.quantile(0.5), Some(0.1));
+        assert!((histogram.quantile(0.75).unwrap() - 0.15).abs() < 1e-12);
+        assert_eq!(Histogram::default().quantile(0.5), None);
+        let beyond = Histogram {
             buckets: vec![(0.1, 0), (f64::INFINITY, 5)],
         };
         assert_eq!(
             beyond.quantile(0.99),
             Some(0.1),
-            "what lies beyond the last bound is at least that"
+            "what lies above the last bound is at least that bound"
         );
     }
 }

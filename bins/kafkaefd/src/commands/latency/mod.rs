@@ -1,37 +1,21 @@
-//! `kafkaefd latency`: how long messages took from SAL to the Avro topics, by the moments that each record carries.
-//!
-//! ```text
-//!  created ─▶ ingested ─▶ text topic ─▶ transformed ─▶ Avro topic
-//!     └─ sal ────┘└── text ────┘└─ transform ─┘└── avro ───┘
-//!     └──────────────────────── total ─────────────────────┘
-//! ```
-//! `times` reads a record's moments, `text` finds when its text came to Kafka, `spans` keeps the distances, `read` goes
-//! through the topics, `report` and `svg` show them. When the database had it no record can hold: that is a metric of
-//! influxsink's, `influxsink_point_age_seconds`.
+//! `kafkaefd latency`: shows how long messages took from SAL to the Avro topics, which [`operator::latency`] measures.
 
-mod read;
-mod report;
-mod spans;
 mod svg;
-mod text;
-mod times;
+mod table;
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use operator::failure::Failure;
+use operator::latency::{Query, Report, Window, measure};
+use operator::stages::point_age;
 use regex::Regex;
 use stage::config::{KafkaArgs, Moment, RegistryArgs, moment};
 use stage::registry::Registry;
 
-use crate::commands::reach;
-use crate::commands::top::point_age;
+use crate::commands::ask;
 use crate::exit::Done;
-use crate::terminal::{AnswerArgs, note, plural, warn};
-use operator::cluster::{Cluster, Topic};
-use operator::failure::Failure;
-use read::Reader;
-use report::Report;
+use crate::terminal::{AnswerArgs, bars, note, plural, warn};
 
 /// Show how long messages took from SAL to the Avro topics
 #[derive(Args, Debug, Clone)]
@@ -73,46 +57,33 @@ pub struct LatencyArgs {
 impl LatencyArgs {
     /// Reads the window and shows it.
     pub async fn run(self) -> Result<Done, Failure> {
-        let to = self.to.unwrap_or_else(Moment::now);
-        if to <= self.from {
+        let query = Query {
+            filter: self.filter.clone(),
+            from: self.from,
+            to: self.to.unwrap_or_else(Moment::now),
+            texts: !self.no_text,
+        };
+        if query.to <= query.from {
             return Err(Failure::Usage(format!(
-                "--from {} is not before --to {to}",
-                self.from
+                "--from {} is not before --to {}",
+                query.from, query.to
             )));
         }
         let registry = Registry::new(&self.registry)?;
-        let cluster = reach(&self.kafka)?;
-        let topics: Vec<&Topic> = cluster
-            .topics
-            .iter()
-            .filter(|topic| self.is_meant(topic))
-            .collect();
-        let reader = Reader {
-            cluster: &cluster,
-            registry: &registry,
-            from: self.from,
-            to,
-        };
-        let texts = self.texts(&cluster, &topics);
-        let window = tokio::task::block_in_place(|| reader.read(&texts, &topics))?;
-        let age = point_age(&self.metrics)
-            .await
-            .map_err(|(url, why)| Failure::Away {
-                service: "influxsink",
-                url,
-                flag: "--metrics",
-                source: why.into(),
-            })?;
-        let report = Report::new(&window, self.from.to_string(), to.to_string(), &age);
-        self.answer.print(&report, || report.table())?;
+        let (asked, bars) = (query.clone(), bars());
+        let question = move |cluster: &_| measure(cluster, &registry, &asked, &bars);
+        let window = ask(&self.kafka, question).await?;
+        let age = point_age(&self.metrics).await?;
+        let report = Report::new(&query, &window, &age);
+        self.answer.print(&report, || table::table(&report))?;
         if window.topics.is_empty() {
             note(&warn(format!(
                 "none of {} holds a record of SAL's in this window; --from -1h looks farther back",
-                plural(topics.len(), "topic")
+                plural(window.read, "topic")
             )));
         }
         if let Some(path) = &self.svg {
-            self.draw(path, &window, &report)?;
+            draw(path, &window, &report)?;
         }
         if window.unread > 0 {
             note(&warn(format!(
@@ -123,41 +94,14 @@ impl LatencyArgs {
         }
         Ok(Done::All)
     }
+}
 
-    fn is_meant(&self, topic: &Topic) -> bool {
-        match &self.filter {
-            Some(filter) => !topic.is_internal() && filter.is_match(&topic.name),
-            None => topic.name.starts_with("lsst."),
-        }
-    }
-
-    /// The text topics of the components that the Avro topics are of.
-    fn texts<'c>(&self, cluster: &'c Cluster, topics: &[&Topic]) -> Vec<&'c Topic> {
-        if self.no_text {
-            return Vec::new();
-        }
-        let names: Vec<String> = topics
-            .iter()
-            .filter_map(|topic| text::sal_topic(&topic.name))
-            .collect();
-        let components: BTreeSet<&str> = names
-            .iter()
-            .filter_map(|name| Some(name.split_once('_')?.0))
-            .collect();
-        cluster
-            .topics
-            .iter()
-            .filter(|topic| text::component(&topic.name).is_some_and(|name| components.contains(name)))
-            .collect()
-    }
-
-    fn draw(&self, path: &PathBuf, window: &read::Window, report: &Report) -> Result<(), Failure> {
-        let Some(svg) = svg::draw(window, &report.from, &report.to) else {
-            note(&warn("nothing to draw"));
-            return Ok(());
-        };
-        std::fs::write(path, svg).map_err(Failure::io(format!("writing {}", path.display())))?;
-        note(&format!("drawn: {}", path.display()));
-        Ok(())
-    }
+fn draw(path: &Path, window: &Window, report: &Report) -> Result<(), Failure> {
+    let Some(svg) = svg::draw(window, &report.from, &report.to) else {
+        note(&warn("nothing to draw"));
+        return Ok(());
+    };
+    std::fs::write(path, svg).map_err(Failure::io(format!("writing {}", path.display())))?;
+    note(&format!("drawn: {}", path.display()));
+    Ok(())
 }

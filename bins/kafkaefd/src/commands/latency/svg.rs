@@ -1,23 +1,22 @@
-//! The distributions as a picture: one ridge a topic over a logarithmic axis of time, with its median and p99.
+//! The distributions as a ridge plot: one ridge for each topic over a logarithmic time axis, with its median and p99.
 
+use operator::latency::{Quantiles, Spans, Step, Window};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::read::Window;
-use super::spans::{Quantiles, Spans, Step};
 use crate::terminal::{plural, span};
 
-/// The plot's width, what stands left and right of the ridges, above and below them, and a ridge's height; in pixels.
+/// The plot's width, the margins around the ridges, and a ridge's height; in pixels.
 const WIDTH: u32 = 1_000;
 const LEFT: i32 = 330;
 const RIGHT: i32 = 110;
 const TOP: i32 = 84;
 const BOTTOM: i32 = 56;
 const ROW: i32 = 34;
-/// Parts of the axis.
+/// Bins of the time axis.
 const BINS: usize = 96;
-/// More topics than that are no picture any more: those with the longest p99 are shown.
-const MOST: usize = 60;
+/// With more topics, those with the longest p99 are shown.
+const MAX_ROWS: usize = 60;
 
 const INK: RGBColor = RGBColor(38, 50, 56);
 const FAINT: RGBColor = RGBColor(144, 164, 174);
@@ -26,7 +25,7 @@ const RIDGE: RGBColor = RGBColor(38, 139, 160);
 const MEDIAN: RGBColor = RGBColor(13, 71, 90);
 const TAIL: RGBColor = RGBColor(216, 97, 60);
 
-/// The picture, as an SVG document; `None` if no record has the moments.
+/// The plot as an SVG document; `None` if no record has the timestamps.
 pub(super) fn draw(window: &Window, from: &str, to: &str) -> Option<String> {
     let mut rows: Vec<Ridge<'_>> = window
         .topics
@@ -35,14 +34,14 @@ pub(super) fn draw(window: &Window, from: &str, to: &str) -> Option<String> {
         .collect();
     rows.sort_by(|one, other| other.found.p99.total_cmp(&one.found.p99));
     let all = rows.len();
-    rows.truncate(MOST);
+    rows.truncate(MAX_ROWS);
     let axis = Axis::over(&rows)?;
     let height = TOP + ROW * i32::try_from(rows.len()).ok()? + BOTTOM;
     let mut svg = String::new();
     {
         let area = SVGBackend::with_string(&mut svg, (WIDTH, height.unsigned_abs())).into_drawing_area();
         let shown = match all {
-            more if more > MOST => format!("the slowest {MOST} of {}", plural(more, "topic")),
+            more if more > MAX_ROWS => format!("the slowest {MAX_ROWS} of {}", plural(more, "topic")),
             all => plural(all, "topic"),
         };
         let subtitle = format!("{shown}, {from} to {to}; dark: median, red: p99");
@@ -64,7 +63,7 @@ impl<'w> Ridge<'w> {
         Some(Self { topic, spans, found })
     }
 
-    /// Messages of each part of the axis, as parts of the fullest, each smoothed over its neighbours.
+    /// Messages of each bin relative to the fullest bin, smoothed over its neighbours.
     fn heights(&self, axis: &Axis) -> Vec<f64> {
         let counts: Vec<f64> = (0..BINS)
             .map(|bin| {
@@ -82,7 +81,7 @@ impl<'w> Ridge<'w> {
     }
 }
 
-/// The axis of time: powers of ten.
+/// The time axis: powers of ten.
 struct Axis {
     least: i32,
     most: i32,
@@ -104,13 +103,13 @@ impl Axis {
         })
     }
 
-    /// Where a part begins.
+    /// Where a bin begins.
     fn seconds(&self, bin: usize) -> f64 {
         let decades = f64::from(self.most - self.least);
         10f64.powf(f64::from(self.least) + decades * bin as f64 / BINS as f64)
     }
 
-    /// Where a span stands, in pixels.
+    /// The x coordinate of a time, in pixels.
     fn place(&self, seconds: f64) -> i32 {
         let decades = f64::from(self.most - self.least);
         let part = ((seconds.max(1e-9).log10() - f64::from(self.least)) / decades).clamp(0.0, 1.0);
@@ -148,7 +147,7 @@ fn paint(area: &Area<'_>, axis: &Axis, rows: &[Ridge<'_>], subtitle: &str, heigh
     Ok(())
 }
 
-/// A topic, its ridge on the line at `base`, and its p99 in figures.
+/// A topic, its ridge on the line at `base`, and its p99 as a number.
 fn ridge(area: &Area<'_>, axis: &Axis, row: &Ridge<'_>, base: i32) -> Painted {
     let heights = row.heights(axis);
     let point = |(bin, height): (usize, &f64)| {
@@ -191,7 +190,7 @@ fn ridge(area: &Area<'_>, axis: &Axis, row: &Ridge<'_>, base: i32) -> Painted {
     )
 }
 
-/// A topic's name without what all share, and not longer than there is room.
+/// A topic's name without the common prefix, cut to the space there is.
 fn label(topic: &str) -> String {
     const ROOM: usize = 40;
     let name = topic.strip_prefix("lsst.sal.").unwrap_or(topic);
@@ -213,7 +212,8 @@ fn write(area: &Area<'_>, text: &str, place: (i32, i32), size: u32, colour: RGBC
 
 #[cfg(test)]
 mod tests {
-    use super::super::times::Times;
+    use operator::latency::Timestamps;
+
     use super::*;
 
     #[test]
@@ -226,10 +226,10 @@ mod tests {
         ] {
             let spans = window.topics.entry(topic.to_owned()).or_default();
             for part in 1..=50 {
-                spans.add(&Times {
+                spans.add(&Timestamps {
                     created: Some(1_000_000),
                     produced: Some(1_000_000 + millis * part * 100),
-                    ..Times::default()
+                    ..Timestamps::default()
                 });
             }
         }

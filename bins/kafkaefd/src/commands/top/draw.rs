@@ -1,5 +1,7 @@
 //! One frame: the stages above, the groups below, the keys at the foot.
 
+use operator::groups::GroupState;
+use operator::stages::{BrokersRow, NOTABLE_LAG, Snapshot, StageRow};
 use ratatui::Frame;
 use ratatui::layout::{Alignment, Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
@@ -7,25 +9,21 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Cell, Clear, Paragraph, Row, Table, TableState, Wrap};
 use stage::Printable;
 
-use super::brokers::{BrokersView, NOTABLE};
-use super::process::StageRow;
 use super::state::State;
-use super::view::View;
-use crate::terminal::{count, span};
-use operator::groups::GroupState;
+use crate::terminal::{count, plural, span};
 
-/// With less there is nothing to read.
-const LEAST: (u16, u16) = (60, 10);
+/// A smaller terminal shows nothing useful.
+const MIN_SIZE: (u16, u16) = (60, 10);
 
-/// From here on, a stage's row has room for all of its columns.
+/// The width from which a stage's row has room for all of its columns.
 const WIDE: u16 = 112;
 
 /// A column of the stages' table.
 struct Column {
     name: &'static str,
-    /// Letters; 0 takes what is left.
+    /// Characters; 0 takes the remaining width.
     wide: u16,
-    /// The same where there is little room; 0 leaves the column out.
+    /// The same on a narrow terminal; 0 leaves the column out.
     narrow: u16,
 }
 
@@ -54,32 +52,32 @@ const FAINT: Style = Style::new().add_modifier(Modifier::DIM);
 const STRONG: Style = Style::new().add_modifier(Modifier::BOLD);
 
 /// How many rows the groups' table has.
-pub(super) fn group_rows(view: &View) -> usize {
-    let groups = view.kafka.iter().flat_map(|kafka| &kafka.groups);
+pub(super) fn group_rows(snapshot: &Snapshot) -> usize {
+    let groups = snapshot.kafka.iter().flat_map(|kafka| &kafka.groups);
     groups.map(|group| 1 + group.partitions.len()).sum()
 }
 
-/// How many lines all of it takes.
-pub(super) fn height(view: &View) -> u16 {
-    let lines = stage_lines(view) + group_rows(view).max(3) + 5;
+/// How many lines a whole frame has.
+pub(super) fn height(snapshot: &Snapshot) -> u16 {
+    let lines = stage_lines(snapshot) + group_rows(snapshot).max(3) + 5;
     u16::try_from(lines).unwrap_or(u16::MAX)
 }
 
-fn stage_lines(view: &View) -> usize {
-    1 + view.stages.len().max(1)
+fn stage_lines(snapshot: &Snapshot) -> usize {
+    1 + snapshot.stages.len().max(1)
 }
 
-/// Draws it; what does not fit is scrolled (groups) or cut (the rest).
-pub(super) fn draw(frame: &mut Frame<'_>, view: &View, state: &State) {
+/// Draws a frame; groups that do not fit are scrolled, anything else is cut.
+pub(super) fn draw(frame: &mut Frame<'_>, snapshot: &Snapshot, state: &State) {
     let area = frame.area();
-    if area.width < LEAST.0 || area.height < LEAST.1 {
+    if area.width < MIN_SIZE.0 || area.height < MIN_SIZE.1 {
         let text = format!(
             "this terminal is too small: {} × {} at least; q quits",
-            LEAST.0, LEAST.1
+            MIN_SIZE.0, MIN_SIZE.1
         );
         return frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }), area);
     }
-    let stages = u16::try_from(stage_lines(view)).unwrap_or(u16::MAX);
+    let stages = u16::try_from(stage_lines(snapshot)).unwrap_or(u16::MAX);
     let [head, above, _, below, foot] = Layout::vertical([
         Constraint::Length(2),
         Constraint::Length(stages.min(area.height / 2)),
@@ -88,9 +86,9 @@ pub(super) fn draw(frame: &mut Frame<'_>, view: &View, state: &State) {
         Constraint::Length(1),
     ])
     .areas(area);
-    frame.render_widget(header(view, state), head);
-    stage_table(frame, above, view);
-    group_table(frame, below, view, state);
+    frame.render_widget(header(snapshot, state), head);
+    stage_table(frame, above, snapshot);
+    group_table(frame, below, snapshot, state);
     if !state.printed {
         frame.render_widget(
             Paragraph::new("q quit   ↑ ↓ select   p pause   ? help").style(FAINT),
@@ -102,18 +100,18 @@ pub(super) fn draw(frame: &mut Frame<'_>, view: &View, state: &State) {
     }
 }
 
-fn header(view: &View, state: &State) -> Paragraph<'static> {
+fn header(snapshot: &Snapshot, state: &State) -> Paragraph<'static> {
     let mut spans = vec![
         Span::styled("kafkaefd top", STRONG),
-        Span::raw(format!("  {}  {}", Printable(&view.broker), view.at)),
+        Span::raw(format!("  {}  {}", Printable(&snapshot.broker), snapshot.at)),
     ];
-    match &view.kafka {
+    match &snapshot.kafka {
         None => {}
-        Some(BrokersView { away: Some(_), .. }) => spans.push(Span::styled("  away", BAD)),
+        Some(BrokersRow { away: Some(_), .. }) => spans.push(Span::styled("  away", BAD)),
         Some(kafka) => spans.push(Span::raw(format!(
             "  {}, {}",
-            crate::terminal::plural(kafka.brokers, "broker"),
-            crate::terminal::plural(kafka.groups.len(), "group")
+            plural(kafka.brokers, "broker"),
+            plural(kafka.groups.len(), "group")
         ))),
     }
     if state.paused {
@@ -122,8 +120,8 @@ fn header(view: &View, state: &State) -> Paragraph<'static> {
     Paragraph::new(Line::from(spans))
 }
 
-fn stage_table(frame: &mut Frame<'_>, area: Rect, view: &View) {
-    if view.stages.is_empty() {
+fn stage_table(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot) {
+    if snapshot.stages.is_empty() {
         let text = "no stages: name their metrics with --metrics http://HOST:PORT, as often as needed";
         return frame.render_widget(Paragraph::new(text).style(FAINT), area);
     }
@@ -143,7 +141,7 @@ fn stage_table(frame: &mut Frame<'_>, area: Rect, view: &View) {
             column if wide => Constraint::Length(column.wide),
             column => Constraint::Length(column.narrow),
         });
-    let rows = view.stages.iter().map(|row| stage_row(row, wide));
+    let rows = snapshot.stages.iter().map(|row| stage_row(row, wide));
     let table = Table::new(rows, widths).header(Row::new(head).style(STRONG));
     frame.render_widget(table, area);
 }
@@ -191,17 +189,17 @@ fn stage_row(row: &StageRow, wide: bool) -> Row<'static> {
     Row::new(cells)
 }
 
-/// An address without what nearly all have in common: columns are narrow.
+/// An address without the scheme and path that nearly all have in common.
 fn brief(url: &str) -> &str {
     let url = url.strip_prefix("http://").unwrap_or(url);
     url.strip_suffix("/metrics").unwrap_or(url)
 }
 
-fn group_table(frame: &mut Frame<'_>, area: Rect, view: &View, state: &State) {
+fn group_table(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, state: &State) {
     let say = |text: String, style| Paragraph::new(text).style(style).wrap(Wrap { trim: true });
-    let groups = match &view.kafka {
+    let groups = match &snapshot.kafka {
         None => return frame.render_widget(say("asking the brokers".to_owned(), FAINT), area),
-        Some(BrokersView { away: Some(why), .. }) => {
+        Some(BrokersRow { away: Some(why), .. }) => {
             return frame.render_widget(say(Printable(why).to_string(), BAD), area);
         }
         Some(kafka) if kafka.groups.is_empty() => {
@@ -298,8 +296,8 @@ fn right(text: String, style: Style) -> Cell<'static> {
 /// By how far behind it is.
 fn lag_style(lag: i64) -> Style {
     match lag {
-        ..NOTABLE => Style::new(),
-        NOTABLE..10_000 => WARN,
+        ..NOTABLE_LAG => Style::new(),
+        NOTABLE_LAG..10_000 => WARN,
         _ => BAD,
     }
 }

@@ -1,17 +1,15 @@
 //! Frames as text: what stands where, and what is shown of what is away.
 
+use operator::groups::GroupState;
+use operator::stages::{BrokersRow, GroupRow, PartitionRow, Snapshot, StageRow};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
-use super::brokers::{BrokersView, GroupRow, PartitionRow};
 use super::draw::draw;
-use super::process::StageRow;
 use super::state::State;
 use super::text;
-use super::view::View;
-use operator::groups::GroupState;
 
-fn view() -> View {
+fn snapshot() -> Snapshot {
     let partition = |number, lag| PartitionRow {
         topic: "Test_telemetry\u{1b}[2J".to_owned(),
         partition: number,
@@ -19,7 +17,7 @@ fn view() -> View {
         end: 100,
         lag: Some(lag),
     };
-    View {
+    Snapshot {
         at: "2026-11-21T10:00:00Z".to_owned(),
         broker: "localhost:9092".to_owned(),
         stages: vec![
@@ -40,7 +38,7 @@ fn view() -> View {
                 ..StageRow::default()
             },
         ],
-        kafka: Some(BrokersView {
+        kafka: Some(BrokersRow {
             away: None,
             brokers: 3,
             groups: vec![GroupRow {
@@ -56,15 +54,15 @@ fn view() -> View {
     }
 }
 
-fn frame(view: &View, state: &State, width: u16, height: u16) -> String {
+fn frame(snapshot: &Snapshot, state: &State, width: u16, height: u16) -> String {
     let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
-    terminal.draw(|frame| draw(frame, view, state)).unwrap();
+    terminal.draw(|frame| draw(frame, snapshot, state)).unwrap();
     text(terminal.backend().buffer())
 }
 
 #[test]
 fn a_frame_shows_stages_and_groups() {
-    let shown = frame(&view(), &State::default(), 140, 50);
+    let shown = frame(&snapshot(), &State::default(), 140, 50);
     for part in [
         "3 brokers, 1 group",
         "saltransform",
@@ -88,7 +86,7 @@ fn a_frame_shows_stages_and_groups() {
 
 #[test]
 fn a_narrow_terminal_shows_what_matters() {
-    let shown = frame(&view(), &State::default(), 80, 24);
+    let shown = frame(&snapshot(), &State::default(), 80, 24);
     for part in [
         "saltransform",
         "WORK P50",
@@ -103,9 +101,9 @@ fn a_narrow_terminal_shows_what_matters() {
 #[test]
 fn the_selected_row_is_on_the_screen() {
     let mut state = State::default();
-    assert!(!frame(&view(), &state, 100, 15).contains("[29]"));
+    assert!(!frame(&snapshot(), &state, 100, 15).contains("[29]"));
     state.selected = 30;
-    assert!(frame(&view(), &state, 100, 15).contains("[29]"));
+    assert!(frame(&snapshot(), &state, 100, 15).contains("[29]"));
 }
 
 #[test]
@@ -115,14 +113,14 @@ fn pause_help_and_absence_are_shown() {
         help: true,
         ..State::default()
     };
-    let shown = frame(&view(), &state, 100, 30);
+    let shown = frame(&snapshot(), &state, 100, 30);
     assert!(shown.contains("paused") && shown.contains("Ctrl-C"), "{shown}");
-    let empty = View::default();
+    let empty = Snapshot::default();
     assert!(frame(&empty, &State::default(), 100, 30).contains("--metrics"));
-    let mut away = view();
-    away.kafka = Some(BrokersView {
+    let mut away = snapshot();
+    away.kafka = Some(BrokersRow {
         away: Some("no broker answers".to_owned()),
-        ..BrokersView::default()
+        ..BrokersRow::default()
     });
     assert!(frame(&away, &State::default(), 100, 30).contains("no broker answers"));
 }
@@ -144,7 +142,7 @@ fn no_size_of_a_terminal_does_harm() {
         (300, 4),
         (80, 24),
     ] {
-        frame(&view(), &state, width, height);
+        frame(&snapshot(), &state, width, height);
     }
-    assert!(frame(&view(), &state, 50, 8).contains("too small"));
+    assert!(frame(&snapshot(), &state, 50, 8).contains("too small"));
 }

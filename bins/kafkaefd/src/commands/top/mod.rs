@@ -1,48 +1,33 @@
-//! `kafkaefd top`: the pipeline at work, live: rates, lag, times and dead letters.
-//!
-//! ```text
-//!  /metrics of each stage ─▶ stage ──┐
-//!                                    ├─▶ view ─▶ draw ─▶ terminal      (state: what the keys chose)
-//!  brokers ────────────────▶ brokers ┘
-//! ```
-//! Each source is asked by a task or thread of its own, so that one which is away keeps no other from being shown.
+//! `kafkaefd top`: the pipeline, live. [`operator::stages`] watches it; `draw` shows a frame, `state` holds what the keys chose.
 
-mod brokers;
 mod draw;
 #[cfg(test)]
 mod draw_tests;
-mod process;
-mod prometheus_text;
 mod state;
-mod view;
 
 use std::io::IsTerminal;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::Args;
+use operator::failure::Failure;
+use operator::stages::{BrokersWatcher, Snapshot, StageWatcher, Watch, sample};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
 use regex::Regex;
-use stage::config::{KafkaArgs, Moment, seconds};
-use stage::lock;
+use stage::config::{KafkaArgs, seconds};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::commands::trouble;
 use crate::exit::Done;
 use crate::terminal::{json, out};
-use brokers::Brokers;
-use operator::failure::Failure;
-use process::Stage;
-pub(crate) use process::point_age;
 use state::State;
-use view::View;
 
-/// How soon a key is seen.
-const KEYS: Duration = Duration::from_millis(100);
-/// How wide a frame is that is printed.
+const KEY_TIMEOUT: Duration = Duration::from_millis(100);
+/// The width of a printed frame.
 const WIDTH: u16 = 140;
 
 /// Watch the pipeline live: rates, lag, times and dead letters
@@ -72,102 +57,58 @@ pub struct TopArgs {
 }
 
 impl TopArgs {
-    /// Watches until somebody has seen enough.
+    /// Watches until a key or a signal ends it.
     pub async fn run(self) -> Result<Done, Failure> {
-        // What is wrong with the flags is said before the screen is taken.
+        // Invalid flags are reported before the screen is taken.
         self.kafka.client_config(&[])?;
         let stages = self
             .metrics
             .iter()
-            .map(|address| Stage::at(address))
+            .map(|address| StageWatcher::at(address))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|why| Failure::Usage(format!("--metrics {why}")))?;
-        let brokers = Brokers::new(self.kafka.clone(), self.filter.clone());
+        let brokers = BrokersWatcher::new(self.kafka.clone(), self.filter.clone(), trouble);
         if self.once || self.json {
-            return self.look_once(stages, brokers).await;
+            let snapshot = sample(stages, brokers, self.interval).await;
+            if self.json {
+                json(&snapshot)?;
+            } else {
+                out(&printed(&snapshot)?)?;
+            }
+            return Ok(if snapshot.is_whole() {
+                Done::All
+            } else {
+                Done::Partly
+            });
         }
         if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
             return Err(Failure::Usage(
                 "this is no terminal: --once prints one frame, --json one sample".to_owned(),
             ));
         }
-        let shared = self.watch(stages, brokers);
+        let watch = Watch::start(stages, brokers, self.interval);
         let stop = stop_on_signals().map_err(Failure::io("waiting for signals"))?;
-        tokio::task::block_in_place(|| show(&shared, &stop))
-    }
-
-    async fn look_once(&self, mut stages: Vec<Stage>, mut brokers: Brokers) -> Result<Done, Failure> {
-        let kafka = tokio::task::spawn_blocking(move || brokers.look());
-        for stage in &mut stages {
-            stage.look().await;
-        }
-        tokio::time::sleep(self.interval).await;
-        let mut view = View {
-            broker: self.kafka.broker.clone(),
-            ..View::default()
-        };
-        for stage in &mut stages {
-            view.stages.push(stage.look().await);
-        }
-        view.kafka = kafka.await.ok();
-        view.at = Moment::now().to_string();
-        if self.json {
-            json(&view)?;
-        } else {
-            out(&printed(&view)?)?;
-        }
-        Ok(if view.is_whole() { Done::All } else { Done::Partly })
-    }
-
-    /// Starts whoever asks, each on its own; they end with the process.
-    fn watch(&self, stages: Vec<Stage>, mut brokers: Brokers) -> Arc<Mutex<View>> {
-        let shared = Arc::new(Mutex::new(View {
-            broker: self.kafka.broker.clone(),
-            stages: stages.iter().map(Stage::unknown).collect(),
-            ..View::default()
-        }));
-        let interval = self.interval;
-        for (index, mut stage) in stages.into_iter().enumerate() {
-            let shared = Arc::clone(&shared);
-            tokio::spawn(async move {
-                loop {
-                    let row = stage.look().await;
-                    if let Some(place) = lock(&shared).stages.get_mut(index) {
-                        *place = row;
-                    }
-                    tokio::time::sleep(interval).await;
-                }
-            });
-        }
-        let of_brokers = Arc::clone(&shared);
-        std::thread::spawn(move || {
-            loop {
-                let seen = brokers.look();
-                lock(&of_brokers).kafka = Some(seen);
-                std::thread::sleep(interval);
-            }
-        });
-        shared
+        tokio::task::block_in_place(|| show(&watch, &stop))
     }
 }
 
-/// Draws until a key or a signal ends it. The terminal is given back whatever happens: here, and by ratatui's hook if
-/// something panics.
-fn show(shared: &Mutex<View>, stop: &AtomicBool) -> Result<Done, Failure> {
+/// Draws until a key or a signal ends it. The terminal is restored in any case: here, and by ratatui's hook after a panic.
+fn show(watch: &Watch, stop: &AtomicBool) -> Result<Done, Failure> {
     let mut terminal = ratatui::try_init().map_err(Failure::io("taking the terminal"))?;
     let mut state = State::default();
-    let mut view = View::default();
+    let mut snapshot = Snapshot::default();
     let mut each = || -> std::io::Result<bool> {
-        if !state.paused || view.at.is_empty() {
-            view.clone_from(&lock(shared));
-            view.at = Moment::now().to_string().chars().take(19).chain(['Z']).collect();
+        if !state.paused || snapshot.at.is_empty() {
+            snapshot = watch.latest();
+            // To the second.
+            snapshot.at = snapshot.at.chars().take(19).chain(['Z']).collect();
         }
-        terminal.draw(|frame| draw::draw(frame, &view, &state))?;
-        if event::poll(KEYS)?
+        terminal.draw(|frame| draw::draw(frame, &snapshot, &state))?;
+        if event::poll(KEY_TIMEOUT)?
             && let Event::Key(key) = event::read()?
             && key.kind != KeyEventKind::Release
         {
-            state.press(key, draw::group_rows(&view));
+            state.press(key, draw::group_rows(&snapshot));
         }
         Ok(!state.quit && !stop.load(Ordering::Relaxed))
     };
@@ -182,7 +123,7 @@ fn show(shared: &Mutex<View>, stop: &AtomicBool) -> Result<Done, Failure> {
     result
 }
 
-/// Becomes true when the process is asked to end, or its terminal is gone.
+/// Becomes true when a signal asks the process to end, or its terminal is closed.
 fn stop_on_signals() -> std::io::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for kind in [
@@ -201,8 +142,8 @@ fn stop_on_signals() -> std::io::Result<Arc<AtomicBool>> {
 }
 
 /// One frame as text, as high as it needs to be.
-fn printed(view: &View) -> Result<String, Failure> {
-    let backend = TestBackend::new(WIDTH, draw::height(view).clamp(10, 1_000));
+fn printed(snapshot: &Snapshot) -> Result<String, Failure> {
+    let backend = TestBackend::new(WIDTH, draw::height(snapshot).clamp(10, 1_000));
     let drawing = || Failure::Usage("this frame cannot be drawn".to_owned());
     let mut terminal = Terminal::new(backend).map_err(|_| drawing())?;
     let state = State {
@@ -210,12 +151,12 @@ fn printed(view: &View) -> Result<String, Failure> {
         ..State::default()
     };
     terminal
-        .draw(|frame| draw::draw(frame, view, &state))
+        .draw(|frame| draw::draw(frame, snapshot, &state))
         .map_err(|_| drawing())?;
     Ok(text(terminal.backend().buffer()).trim_end().to_owned())
 }
 
-/// The letters of a frame, without the blanks at the ends of its lines.
+/// The characters of a frame, without trailing blanks.
 fn text(buffer: &Buffer) -> String {
     let width = usize::from(buffer.area.width).max(1);
     let lines: Vec<String> = buffer

@@ -1,4 +1,4 @@
-//! The moments that a record carries of its own way, read from its Avro bytes by the field names of both dialects.
+//! The timestamps that a record carries, read from its Avro bytes by the field names of both dialects.
 
 use std::collections::HashMap;
 
@@ -8,43 +8,43 @@ use confluent_avro::point::{Key, Mapping, Name, Plan, PointSink};
 use sal::time::tai_minus_utc_at_tai;
 use serde_json::Value;
 
-/// Moments of one record in microseconds since 1970 UTC, in the order of its way; none where the record has none, or one
-/// that was never set.
+/// Timestamps of one record in microseconds since 1970 UTC, in their order; none where the record has none, or one that was
+/// never set.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Times {
-    /// SAL made the message: `sal_created`, `private_sndStamp`.
-    pub(super) created: Option<i64>,
-    /// SAL's Kafka producer had it: `sal_ingested`, `private_rcvStamp`.
-    pub(super) ingested: Option<i64>,
-    /// Kafka's time stamp of the text from which the record was made; no record holds it.
-    pub(super) text: Option<i64>,
-    /// saltransform made the record: `kafka_timestamp`, `private_kafkaStamp`.
-    pub(super) transformed: Option<i64>,
-    /// Kafka's time stamp of the record.
-    pub(super) produced: Option<i64>,
-    /// SAL's number of the message: `sal_sequence`, `private_seqNum`. No moment, but by it the text is found.
-    pub(super) sequence: Option<i64>,
+pub struct Timestamps {
+    /// When SAL created the message: `sal_created`, `private_sndStamp`.
+    pub created: Option<i64>,
+    /// When SAL's Kafka producer received it: `sal_ingested`, `private_rcvStamp`.
+    pub ingested: Option<i64>,
+    /// Kafka's timestamp of the text from which the record was made; no record holds it.
+    pub text: Option<i64>,
+    /// When saltransform made the record: `kafka_timestamp`, `private_kafkaStamp`.
+    pub transformed: Option<i64>,
+    /// Kafka's timestamp of the record.
+    pub produced: Option<i64>,
+    /// SAL's sequence number of the message: `sal_sequence`, `private_seqNum`. The text is found by it.
+    pub sequence: Option<i64>,
 }
 
-/// How a field stores a moment.
+/// How a field stores a timestamp.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Unit {
-    /// An integer, of which so many are a second.
+    /// An integer; so many of its units are a second.
     PerSecond(i64),
-    /// Seconds in TAI, as SAL's private stamps are.
+    /// Seconds in TAI, as in SAL's private fields.
     TaiSeconds,
 }
 
-/// A compiled schema: which of its fields are moments.
-pub(super) struct Form {
+/// A compiled schema, and which of its fields are timestamps.
+pub(super) struct TimestampFields {
     plan: Plan,
     units: HashMap<String, Unit>,
 }
 
-impl Form {
-    /// Of a registry's schema; none if its records are not SAL's.
+impl TimestampFields {
+    /// Those of a registry's schema; none if its records are not SAL's.
     pub(super) fn of(schema_json: &str) -> Option<Self> {
-        // No field is the point's time here: all are read as they are.
+        // No field serves as a point's time here: all are read as plain fields.
         let mapping = Mapping {
             tag_fields: Vec::new(),
             time_fields: Vec::new(),
@@ -57,26 +57,26 @@ impl Form {
             .iter()
             .filter_map(|field| {
                 let name = field.get("name")?.as_str()?;
-                moment(name, &mut Times::default())?;
+                timestamp(name, &mut Timestamps::default())?;
                 Some((name.to_owned(), unit(name, field.get("type")?)))
             })
             .collect();
         (!units.is_empty()).then_some(Self { plan, units })
     }
 
-    /// The moments of a record; none if its bytes are not of this schema.
-    pub(super) fn read(&self, frame: &Frame<'_>) -> Option<Times> {
+    /// The timestamps of a record; none if its bytes do not match the schema.
+    pub(super) fn read(&self, frame: &Frame<'_>) -> Option<Timestamps> {
         let mut sink = Sink {
             units: &self.units,
-            times: Times::default(),
+            times: Timestamps::default(),
         };
         self.plan.decode(frame.avro, &mut sink).ok()?;
         Some(sink.times)
     }
 }
 
-/// Where a field's moment belongs.
-fn moment<'t>(name: &str, times: &'t mut Times) -> Option<&'t mut Option<i64>> {
+/// Which timestamp a field holds.
+fn timestamp<'t>(name: &str, times: &'t mut Timestamps) -> Option<&'t mut Option<i64>> {
     match name {
         "sal_created" | "private_sndStamp" => Some(&mut times.created),
         "sal_ingested" | "private_rcvStamp" => Some(&mut times.ingested),
@@ -85,7 +85,7 @@ fn moment<'t>(name: &str, times: &'t mut Times) -> Option<&'t mut Option<i64>> {
     }
 }
 
-/// Dialect efd says milliseconds, with a logical type or without; another logical type says otherwise.
+/// Dialect efd stores milliseconds, with a logical type or without, unless the logical type names another unit.
 fn unit(name: &str, of: &Value) -> Unit {
     if name.starts_with("private_") {
         return Unit::TaiSeconds;
@@ -99,7 +99,7 @@ fn unit(name: &str, of: &Value) -> Unit {
 
 struct Sink<'f> {
     units: &'f HashMap<String, Unit>,
-    times: Times,
+    times: Timestamps,
 }
 
 impl Sink<'_> {
@@ -108,9 +108,9 @@ impl Sink<'_> {
             return;
         }
         let name = name.key.name();
-        if let (Some(unit), Some(place)) = (self.units.get(name), moment(name, &mut self.times)) {
+        if let (Some(unit), Some(place)) = (self.units.get(name), timestamp(name, &mut self.times)) {
             let micros = micros(*unit);
-            // Zero is a stamp that was never set; what is beyond any calendar is none, either.
+            // Zero is a timestamp that was never set; one beyond any calendar is not valid either.
             *place = (micros > 0.0 && micros < 1e17).then_some(micros as i64);
         }
     }
@@ -163,12 +163,14 @@ mod tests {
         bytes
     }
 
-    fn read(schema: &str, avro: &[u8]) -> Option<Times> {
-        Form::of(schema).unwrap().read(&Frame { schema_id: 1, avro })
+    fn read(schema: &str, avro: &[u8]) -> Option<Timestamps> {
+        TimestampFields::of(schema)
+            .unwrap()
+            .read(&Frame { schema_id: 1, avro })
     }
 
     #[test]
-    fn the_stamps_of_both_dialects_are_utc() {
+    fn the_timestamps_of_both_dialects_are_utc() {
         let efd = r#"{"type":"record","name":"T","namespace":"lsst.sal","fields":[
             {"name":"kafka_timestamp","type":{"type":"long","logicalType":"timestamp-millis"}},
             {"name":"sal_created","type":{"type":"long","logicalType":"timestamp-micros"}},
@@ -197,8 +199,11 @@ mod tests {
     }
 
     #[test]
-    fn other_records_are_told() {
-        assert!(Form::of(r#"{"type":"record","name":"T","fields":[{"name":"x","type":"int"}]}"#).is_none());
-        assert!(Form::of("nonsense").is_none());
+    fn other_records_are_recognized() {
+        assert!(
+            TimestampFields::of(r#"{"type":"record","name":"T","fields":[{"name":"x","type":"int"}]}"#)
+                .is_none()
+        );
+        assert!(TimestampFields::of("nonsense").is_none());
     }
 }

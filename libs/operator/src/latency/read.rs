@@ -1,5 +1,5 @@
-//! Reads the records of a time window from many topics at once, with their schemas from the registry, and before them the
-//! texts from which they were made.
+//! Reads the records of a time window from many topics at once, with their schemas from the registry; before that, the texts
+//! from which they were made.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -15,44 +15,49 @@ use stage::registry::{Registry, RegistryError};
 use tokio::runtime::Handle;
 
 use super::spans::Spans;
-use super::text::Texts;
-use super::times::{Form, Times};
-use crate::terminal::bar;
-use operator::cluster::{Cluster, Place, Topic};
-use operator::failure::Failure;
+use super::texts::Texts;
+use super::timestamps::{TimestampFields, Timestamps};
+use crate::cluster::{Cluster, Place, Topic};
+use crate::failure::Failure;
+use crate::progress::{Counter, Progress};
 
-/// How long one poll may take.
-const NAP: Duration = Duration::from_millis(100);
-/// How long nothing may come before the rest is left out.
-const SILENCE: Duration = Duration::from_secs(15);
-/// How much earlier than its record a text may be.
-const EARLIER: Duration = Duration::from_secs(60);
+const POLL_TIMEOUT: Duration = Duration::from_millis(100);
+/// How long no message may arrive before the rest is given up.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(15);
+/// How much earlier than its record a text may have been written.
+const MAX_TEXT_AGE: Duration = Duration::from_secs(60);
 
-/// What a window held.
-#[derive(Default)]
-pub(super) struct Window {
-    /// By topic; only those with records of SAL's.
-    pub(super) topics: BTreeMap<String, Spans>,
-    /// Messages that are none of SAL's records.
-    pub(super) others: u64,
-    /// Partitions that were not read to their end, as nothing came any more.
-    pub(super) unread: usize,
+/// What was read.
+#[derive(Debug, Default)]
+pub struct Window {
+    /// How many Avro topics were read.
+    pub read: usize,
+    /// By topic; only topics with SAL records.
+    pub topics: BTreeMap<String, Spans>,
+    /// Messages that are not SAL records.
+    pub others: u64,
+    /// Partitions that were not read to their end, as no more messages arrived.
+    pub unread: usize,
 }
 
-/// Reads what the topics hold from one moment to another.
+/// Reads what the topics hold from one time to another.
 pub(super) struct Reader<'c> {
     pub(super) cluster: &'c Cluster,
     pub(super) registry: &'c Registry,
     pub(super) from: Moment,
     pub(super) to: Moment,
+    pub(super) report: &'c dyn Fn(Progress),
 }
 
 impl Reader<'_> {
-    /// Reads them all. Blocks.
+    /// Reads all of them. Blocks.
     pub(super) fn read(&self, texts: &[&Topic], records: &[&Topic]) -> Result<Window, Failure> {
-        let mut window = Window::default();
+        let mut window = Window {
+            read: records.len(),
+            ..Window::default()
+        };
         let mut known = Texts::default();
-        let earlier = i64::try_from(EARLIER.as_millis()).unwrap_or_default();
+        let earlier = i64::try_from(MAX_TEXT_AGE.as_millis()).unwrap_or_default();
         let from = Moment(self.from.0.saturating_sub(earlier));
         window.unread += self.scan(texts, from, "texts", |message| {
             if let (Some(payload), Some(millis)) = (message.payload(), message.timestamp().to_millis()) {
@@ -60,20 +65,20 @@ impl Reader<'_> {
             }
             Ok(())
         })?;
-        let mut forms: HashMap<u32, Option<Form>> = HashMap::new();
+        let mut schemas: HashMap<u32, Option<TimestampFields>> = HashMap::new();
         window.unread += self.scan(records, self.from, "records", |message| {
-            match self.times(&mut forms, message)? {
-                Some(mut times) => {
-                    times.produced = message.timestamp().to_millis().map(|millis| millis * 1_000);
-                    times.text = match (times.created, times.sequence) {
+            match self.timestamps(&mut schemas, message)? {
+                Some(mut timestamps) => {
+                    timestamps.produced = message.timestamp().to_millis().map(|millis| millis * 1_000);
+                    timestamps.text = match (timestamps.created, timestamps.sequence) {
                         (Some(created), Some(number)) => known.produced(message.topic(), created, number),
                         _ => None,
                     };
                     match window.topics.get_mut(message.topic()) {
-                        Some(spans) => spans.add(&times),
+                        Some(spans) => spans.add(&timestamps),
                         None => {
                             let spans = window.topics.entry(message.topic().to_owned());
-                            spans.or_default().add(&times);
+                            spans.or_default().add(&timestamps);
                         }
                     }
                 }
@@ -84,12 +89,12 @@ impl Reader<'_> {
         Ok(window)
     }
 
-    /// Hands each message of the window to `each`; answers how many partitions were not read to their end.
+    /// Hands each message of the window to `each`; returns how many partitions were not read to their end.
     fn scan(
         &self,
         topics: &[&Topic],
         from: Moment,
-        unit: &str,
+        unit: &'static str,
         mut each: impl FnMut(&BorrowedMessage<'_>) -> Result<(), Failure>,
     ) -> Result<usize, Failure> {
         let mut open = self.range(topics, from)?;
@@ -109,15 +114,16 @@ impl Reader<'_> {
                 .map_err(reading())?;
         }
         consumer.assign(&assignment).map_err(reading())?;
-        let bar = bar(total.unsigned_abs(), unit);
+        let mut counter = Counter::start(unit, total.unsigned_abs(), self.report);
         let mut last = Instant::now();
-        while !open.is_empty() && last.elapsed() < SILENCE {
-            let message = match consumer.poll(NAP) {
+        while !open.is_empty() && last.elapsed() < SILENCE_TIMEOUT {
+            self.cluster.check_wanted()?;
+            let message = match consumer.poll(POLL_TIMEOUT) {
                 None => continue,
                 Some(Ok(message)) => message,
                 Some(Err(KafkaError::PartitionEOF(_))) => {
-                    // It does not say of which topic: whoever has come to its end is done. The markers that end
-                    // transactions are no messages, and positions are behind them here.
+                    // The event does not name the topic, so all partitions are checked. Positions include the markers that
+                    // end transactions, which are not delivered as messages.
                     let positions = consumer.position().map_err(reading())?;
                     for element in positions.elements() {
                         let place = (element.topic().to_owned(), element.partition());
@@ -143,15 +149,15 @@ impl Reader<'_> {
                 open.remove(&place);
             }
             if message.offset() < end {
-                bar.inc(1);
+                counter.add_one();
                 each(&message)?;
             }
         }
-        bar.finish_and_clear();
+        counter.finish();
         Ok(open.len())
     }
 
-    /// Where each partition's window begins and ends; without those in which nothing is.
+    /// Where each partition's window begins and ends; partitions with an empty window are left out.
     fn range(&self, topics: &[&Topic], from: Moment) -> Result<BTreeMap<Place, (i64, i64)>, Failure> {
         let places: BTreeSet<Place> = topics
             .iter()
@@ -172,26 +178,26 @@ impl Reader<'_> {
             .collect())
     }
 
-    /// The moments of a record; none if it is none of SAL's, or the registry does not know its schema.
-    fn times(
+    /// The timestamps of a record; none if it is not a SAL record, or the registry does not know its schema.
+    fn timestamps(
         &self,
-        forms: &mut HashMap<u32, Option<Form>>,
+        schemas: &mut HashMap<u32, Option<TimestampFields>>,
         message: &BorrowedMessage<'_>,
-    ) -> Result<Option<Times>, Failure> {
+    ) -> Result<Option<Timestamps>, Failure> {
         let Ok(frame) = Frame::read(message.payload()) else {
             return Ok(None);
         };
-        let form = match forms.entry(frame.schema_id) {
+        let fields = match schemas.entry(frame.schema_id) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(empty) => {
-                let form = match Handle::current().block_on(self.registry.schema_by_id(frame.schema_id)) {
-                    Ok(schema) => Form::of(&schema.raw),
+                let fields = match Handle::current().block_on(self.registry.schema_by_id(frame.schema_id)) {
+                    Ok(schema) => TimestampFields::of(&schema.raw),
                     Err(RegistryError::Missing { .. }) => None,
                     Err(error) => return Err(error.into()),
                 };
-                empty.insert(form)
+                empty.insert(fields)
             }
         };
-        Ok(form.as_ref().and_then(|form| form.read(&frame)))
+        Ok(fields.as_ref().and_then(|fields| fields.read(&frame)))
     }
 }

@@ -1,4 +1,4 @@
-//! How long the steps of the way took: one distribution for each step of each topic.
+//! How long each step took: a distribution for each step of each topic.
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
@@ -6,33 +6,33 @@ use std::collections::btree_map::Entry;
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use super::times::Times;
+use super::timestamps::Timestamps;
 
-/// Most stamps are cut to whole milliseconds, so that of two in one millisecond the later may seem the earlier.
+/// Most timestamps are truncated to milliseconds, so the later of two within one millisecond may appear to be the earlier.
 const ROUNDING: i64 = 2_000;
 
-/// A step of a message's way.
+/// A step of a message between SAL and its Avro topic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Step {
-    /// From SAL's making the message to SAL's Kafka producer.
+pub enum Step {
+    /// From SAL's creation of the message to SAL's Kafka producer.
     Sal,
-    /// From there to Kafka's time stamp of the text.
+    /// From there to Kafka's timestamp of the text.
     Text,
     /// From there to saltransform's record.
     Transform,
-    /// From there to Kafka's time stamp of the record.
+    /// From there to Kafka's timestamp of the record.
     Avro,
-    /// From SAL's making the message to Kafka's time stamp of the record.
+    /// From SAL's creation of the message to Kafka's timestamp of the record.
     Total,
 }
 
 impl Step {
-    /// All, in the order of the way.
-    pub(super) const ALL: [Self; 5] = [Self::Sal, Self::Text, Self::Transform, Self::Avro, Self::Total];
+    /// All steps in their order; the total last.
+    pub const ALL: [Self; 5] = [Self::Sal, Self::Text, Self::Transform, Self::Avro, Self::Total];
 
-    /// What it goes from and to.
-    pub(super) fn words(self) -> &'static str {
+    /// What it begins and ends with.
+    pub fn description(self) -> &'static str {
         match self {
             Self::Sal => "created to ingested (SAL)",
             Self::Text => "ingested to text topic",
@@ -42,7 +42,7 @@ impl Step {
         }
     }
 
-    fn of(self, times: &Times) -> Option<i64> {
+    fn of(self, times: &Timestamps) -> Option<i64> {
         let (from, to) = match self {
             Self::Sal => (times.created, times.ingested),
             Self::Text => (times.ingested, times.text),
@@ -55,34 +55,39 @@ impl Step {
 }
 
 /// Distributions by step, in microseconds.
-#[derive(Default)]
-pub(super) struct Spans {
+#[derive(Debug, Default)]
+pub struct Spans {
     /// Records that were read.
-    pub(super) records: u64,
+    pub records: u64,
     steps: BTreeMap<Step, Distribution>,
 }
 
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 struct Distribution {
     micros: Histogram<u64>,
     backwards: u64,
 }
 
-/// What is said of a distribution: seconds.
+/// A distribution in seconds.
 #[derive(Debug, Clone, Copy, Serialize)]
-pub(super) struct Quantiles {
-    pub(super) messages: u64,
-    pub(super) p50: f64,
-    pub(super) p90: f64,
-    pub(super) p99: f64,
-    pub(super) max: f64,
-    /// Messages whose later moment is before the earlier one: two clocks differ. They count as 0.
-    pub(super) backwards: u64,
+pub struct Quantiles {
+    /// Messages with both timestamps of the step.
+    pub messages: u64,
+    /// The median.
+    pub p50: f64,
+    /// The 90th percentile.
+    pub p90: f64,
+    /// The 99th percentile.
+    pub p99: f64,
+    /// The longest.
+    pub max: f64,
+    /// Messages whose later timestamp is before the earlier one, as two clocks differ. They count as 0 seconds.
+    pub backwards: u64,
 }
 
 impl Spans {
     /// Adds a record.
-    pub(super) fn add(&mut self, times: &Times) {
+    pub fn add(&mut self, times: &Timestamps) {
         self.records += 1;
         for step in Step::ALL {
             let Some(micros) = step.of(times) else { continue };
@@ -90,26 +95,26 @@ impl Spans {
                 continue;
             };
             found.backwards += u64::from(micros < -ROUNDING);
-            // It grows with what it holds; what cannot be held is longer than any machine ran.
+            // The histogram grows as needed; what exceeds its limit is longer than any machine has run.
             let _ = found.micros.record(u64::try_from(micros).unwrap_or(0));
         }
     }
 
-    /// Adds what another topic had.
-    pub(super) fn merge(&mut self, other: &Self) {
+    /// Adds those of another topic.
+    pub fn merge(&mut self, other: &Self) {
         self.records += other.records;
         for (step, theirs) in &other.steps {
             let Some(ours) = self.distribution(*step) else {
                 continue;
             };
             ours.backwards += theirs.backwards;
-            // Both grow as needed, so that there is nothing that could not be added.
+            // Both grow as needed, so that this cannot fail.
             let _ = ours.micros.add(&theirs.micros);
         }
     }
 
-    /// Of a step; none if no record had both of its moments.
-    pub(super) fn quantiles(&self, step: Step) -> Option<Quantiles> {
+    /// The quantiles of a step; none if no record has both of its timestamps.
+    pub fn quantiles(&self, step: Step) -> Option<Quantiles> {
         let Distribution { micros, backwards } = self.steps.get(&step)?;
         let seconds = |micros: u64| micros as f64 / 1e6;
         Some(Quantiles {
@@ -123,7 +128,7 @@ impl Spans {
     }
 
     /// How many messages took between `from` and `to` seconds.
-    pub(super) fn between(&self, step: Step, from: f64, to: f64) -> u64 {
+    pub fn between(&self, step: Step, from: f64, to: f64) -> u64 {
         let Some(Distribution { micros, .. }) = self.steps.get(&step) else {
             return 0;
         };
@@ -141,7 +146,7 @@ impl Spans {
         match self.steps.entry(step) {
             Entry::Occupied(found) => Some(found.into_mut()),
             Entry::Vacant(empty) => {
-                // Two digits tell a tenth of a second from an eleventh, in little memory for each topic.
+                // Two significant digits keep the memory for each topic small.
                 let mut micros = Histogram::new_with_max(1_000_000, 2).ok()?;
                 micros.auto(true);
                 Some(empty.insert(Distribution { micros, backwards: 0 }))
@@ -157,7 +162,7 @@ mod tests {
     #[test]
     fn each_step_has_its_own_span() {
         let mut spans = Spans::default();
-        spans.add(&Times {
+        spans.add(&Timestamps {
             created: Some(1_000_000),
             ingested: Some(1_010_000),
             text: Some(1_000_000),
@@ -165,9 +170,9 @@ mod tests {
             produced: Some(1_500_000),
             sequence: None,
         });
-        spans.add(&Times {
+        spans.add(&Timestamps {
             created: Some(1_000_000),
-            ..Times::default()
+            ..Timestamps::default()
         });
         assert_eq!(spans.records, 2);
         let sal = spans.quantiles(Step::Sal).unwrap();

@@ -1,4 +1,4 @@
-//! One of the pipeline's processes, as its metrics show it: asked again and again, and away where it does not answer.
+//! One process of the pipeline as its metrics show it. It is asked repeatedly, so that rates and recent quantiles are known.
 
 use std::error::Error;
 use std::time::{Duration, Instant};
@@ -6,39 +6,45 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use super::prometheus_text::Metrics;
-use operator::histogram::Times;
+use crate::failure::Failure;
+use crate::histogram::Histogram;
 
-/// How long a process may take to answer.
-const PATIENCE: Duration = Duration::from_secs(3);
-/// No process of ours shows more; what does is none of ours.
-const MOST_BYTES: usize = 8 << 20;
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+/// No stage's metrics are larger.
+const MAX_BYTES: usize = 8 << 20;
 
-/// What is shown of a process. Rates are by second, times in seconds; null is what it does not have, or not yet.
+/// A process. Rates are per second, times in seconds; none is what it does not have, or not yet.
 #[derive(Debug, Clone, Default, Serialize)]
-pub(super) struct StageRow {
+pub struct StageRow {
     /// salmock, saltransform, influxsink, or `?`.
-    pub(super) stage: String,
+    pub stage: String,
     /// Where its metrics are.
-    pub(super) url: String,
-    /// Why it is not shown.
-    pub(super) away: Option<String>,
-    pub(super) in_per_second: Option<f64>,
-    pub(super) out_per_second: Option<f64>,
-    /// Since it started.
-    pub(super) dead_letters: Option<f64>,
-    /// Messages behind the ends of its partitions.
-    pub(super) lag: Option<f64>,
-    pub(super) in_flight: Option<f64>,
-    pub(super) paused: bool,
-    /// Parse and encode of a message (saltransform), or a request to the database (influxsink).
-    pub(super) work_p50: Option<f64>,
-    pub(super) work_p99: Option<f64>,
-    /// From a point's own time to the database's answer (influxsink).
-    pub(super) age_p50: Option<f64>,
-    pub(super) age_p99: Option<f64>,
+    pub url: String,
+    /// Why its metrics are unknown; none if it answered.
+    pub away: Option<String>,
+    /// Messages that it consumed since the previous look.
+    pub in_per_second: Option<f64>,
+    /// Messages that it produced or wrote since the previous look.
+    pub out_per_second: Option<f64>,
+    /// Dead letters since it started.
+    pub dead_letters: Option<f64>,
+    /// Messages between its positions and the ends of its partitions.
+    pub lag: Option<f64>,
+    /// Messages that it has consumed and not finished.
+    pub in_flight: Option<f64>,
+    /// Whether it has paused consuming.
+    pub paused: bool,
+    /// Median time to parse and encode a message (saltransform), or of a request to the database (influxsink).
+    pub work_p50: Option<f64>,
+    /// Its 99th percentile.
+    pub work_p99: Option<f64>,
+    /// Median time from a point's own timestamp to the database's answer (influxsink).
+    pub age_p50: Option<f64>,
+    /// Its 99th percentile.
+    pub age_p99: Option<f64>,
 }
 
-/// The names of a process's metrics; all empty where it has none of that kind.
+/// The names of a stage's metrics; empty where it has none of that kind.
 struct Names {
     stage: &'static str,
     input: &'static str,
@@ -75,18 +81,18 @@ const KNOWN: [Names; 3] = [
     },
 ];
 
-/// A process that is watched.
-pub(super) struct Stage {
+/// Asks one process for its metrics.
+pub struct StageWatcher {
     url: String,
     client: reqwest::Client,
     last: Option<(Instant, Metrics)>,
-    /// Kept while it is away, so that people see who is.
+    /// Kept while it does not answer, so that people see which stage that is.
     name: Option<&'static str>,
 }
 
-impl Stage {
-    /// At this address; its path is `/metrics` if none is given.
-    pub(super) fn at(address: &str) -> Result<Self, String> {
+impl StageWatcher {
+    /// A process at `HOST:PORT` or a URL, whose path is `/metrics` unless it has one.
+    pub fn at(address: &str) -> Result<Self, String> {
         let with_scheme = if address.contains("://") {
             address.to_owned()
         } else {
@@ -101,7 +107,7 @@ impl Stage {
             url.set_path("/metrics");
         }
         let client = reqwest::Client::builder()
-            .timeout(PATIENCE)
+            .timeout(ANSWER_TIMEOUT)
             .no_proxy()
             .build()
             .map_err(|error| stage::chain(&error))?;
@@ -113,8 +119,8 @@ impl Stage {
         })
     }
 
-    /// Before it was asked.
-    pub(super) fn unknown(&self) -> StageRow {
+    /// The row before the process has answered.
+    pub fn unknown(&self) -> StageRow {
         StageRow {
             stage: self.name.unwrap_or("?").to_owned(),
             url: self.url.clone(),
@@ -122,8 +128,8 @@ impl Stage {
         }
     }
 
-    /// Asks, and answers what is to be shown: what happened since the last time.
-    pub(super) async fn look(&mut self) -> StageRow {
+    /// Asks the process; rates and quantiles are of the time since the previous look.
+    pub async fn look(&mut self) -> StageRow {
         match self.fetch().await {
             Ok(text) => self.row(Instant::now(), Metrics::read(&text)),
             Err(reason) => {
@@ -142,7 +148,7 @@ impl Stage {
         let mut answer = answer.error_for_status().map_err(failed)?;
         let mut bytes = Vec::new();
         while let Some(chunk) = answer.chunk().await.map_err(failed)? {
-            if bytes.len() + chunk.len() > MOST_BYTES {
+            if bytes.len() + chunk.len() > MAX_BYTES {
                 return Err("answers more than any of the binaries would".to_owned());
             }
             bytes.extend_from_slice(&chunk);
@@ -163,13 +169,13 @@ impl Stage {
         self.name = Some(names.stage);
         let rate = |name: &str| {
             let (then, last) = self.last.as_ref()?;
-            // A process that was started anew counts from 0.
+            // A restarted process counts from 0.
             let more = (metrics.sum(name)? - last.sum(name).unwrap_or(0.0)).max(0.0);
             Some(more / now.duration_since(*then).as_secs_f64().max(1e-3))
         };
         let quantile = |name: &str, q: f64| {
             let (_, last) = self.last.as_ref()?;
-            metrics.times(name).since(&last.times(name)).quantile(q)
+            metrics.histogram(name).since(&last.histogram(name)).quantile(q)
         };
         let row = StageRow {
             stage: names.stage.to_owned(),
@@ -177,7 +183,7 @@ impl Stage {
             away: None,
             in_per_second: rate(names.input),
             out_per_second: rate(names.output),
-            // A counter with labels is not shown before it first counts.
+            // A counter with labels does not exist before it first counts.
             dead_letters: (!names.dead_letters.is_empty())
                 .then(|| metrics.sum(names.dead_letters).unwrap_or(0.0)),
             lag: metrics.sum("kafka_consumer_lag"),
@@ -195,20 +201,24 @@ impl Stage {
     }
 }
 
-/// How old the points of influxsinks were when the database had them, since those started; the error says who is away, and
-/// why.
-pub(crate) async fn point_age(addresses: &[String]) -> Result<Times, (String, String)> {
+/// How old the points of these influxsinks were when the database stored them: all since the processes started.
+pub async fn point_age(addresses: &[String]) -> Result<Histogram, Failure> {
     let mut texts = String::new();
     for address in addresses {
-        let away = |why| (address.clone(), why);
-        let stage = Stage::at(address).map_err(away)?;
+        let away = |reason: String| Failure::Away {
+            service: "influxsink",
+            url: address.clone(),
+            flag: "--metrics",
+            source: reason.into(),
+        };
+        let stage = StageWatcher::at(address).map_err(away)?;
         texts.push_str(&stage.fetch().await.map_err(away)?);
         texts.push('\n');
     }
-    Ok(Metrics::read(&texts).times("influxsink_point_age_seconds"))
+    Ok(Metrics::read(&texts).histogram("influxsink_point_age_seconds"))
 }
 
-/// The cause of causes: a column has no room for those around it.
+/// The innermost cause: a column has no room for the whole chain.
 fn innermost(error: &dyn Error) -> String {
     let mut cause = error;
     while let Some(inner) = cause.source() {
@@ -223,7 +233,7 @@ mod tests {
 
     #[test]
     fn rates_are_of_the_time_between_two_looks() {
-        let mut stage = Stage::at("localhost:9092").unwrap();
+        let mut stage = StageWatcher::at("localhost:9092").unwrap();
         assert_eq!(stage.url, "http://localhost:9092/metrics");
         let text = |count: u64, slow: u64| {
             Metrics::read(&format!(
@@ -240,21 +250,21 @@ mod tests {
         let second = stage.row(start + Duration::from_secs(2), text(140, 0));
         assert_eq!(second.in_per_second, Some(20.0));
         assert_eq!(second.work_p50, Some(0.000_5));
-        let anew = stage.row(start + Duration::from_secs(4), text(10, 0));
-        assert_eq!(anew.in_per_second, Some(0.0));
-        assert!(anew.work_p50.is_some());
+        let restarted = stage.row(start + Duration::from_secs(4), text(10, 0));
+        assert_eq!(restarted.in_per_second, Some(0.0));
+        assert!(restarted.work_p50.is_some());
     }
 
     #[test]
     fn an_address_may_be_short() {
-        assert_eq!(Stage::at("http://h:1/x").unwrap().url, "http://h:1/x");
-        assert!(Stage::at("http://").is_err());
-        assert!(Stage::at("http://user:s3cr3t@h:1").is_err_and(|why| !why.contains("s3cr3t")));
+        assert_eq!(StageWatcher::at("http://h:1/x").unwrap().url, "http://h:1/x");
+        assert!(StageWatcher::at("http://").is_err());
+        assert!(StageWatcher::at("http://user:s3cr3t@h:1").is_err_and(|why| !why.contains("s3cr3t")));
     }
 
     #[test]
-    fn who_is_none_of_ours_is_said() {
-        let row = Stage::at("h:1")
+    fn a_process_without_a_stages_metrics_is_reported() {
+        let row = StageWatcher::at("h:1")
             .unwrap()
             .row(Instant::now(), Metrics::read("other_total 1\n"));
         assert!(row.away.is_some_and(|why| why.contains("no metrics of salmock")));

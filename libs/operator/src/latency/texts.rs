@@ -1,12 +1,12 @@
-//! When SAL's text messages came to Kafka: no record says so, and it parts SAL's own time from saltransform's. A record and
-//! its text have topic, sequence number and moment of creation in common.
+//! When SAL's text messages were written to Kafka, which no record holds. It separates SAL's time from saltransform's. A
+//! record is matched to its text by topic, sequence number and time of creation.
 
 use std::collections::HashMap;
 
 use sal::time::tai_minus_utc_at_tai;
 use sal::wire::Message;
 
-/// What the names of SAL's text topics end in; those of 2019 differ from the generator's.
+/// The suffixes of SAL's text topics; those of 2019 differ from the generator's.
 const ENDS: [&str; 6] = [
     "_telemetry",
     "_logevent",
@@ -18,7 +18,7 @@ const ENDS: [&str; 6] = [
 /// Records of 2019 hold milliseconds, the texts microseconds.
 const ROUNDING: i64 = 1_500;
 
-/// Kafka's time stamps of the texts of one window, by topic of SAL and sequence number.
+/// Kafka's timestamps of the texts of one window, by topic of SAL and sequence number.
 #[derive(Default)]
 pub(super) struct Texts(HashMap<String, HashMap<i64, Text>>);
 
@@ -30,7 +30,7 @@ struct Text {
 }
 
 impl Texts {
-    /// Notes a text and Kafka's time stamp of it, in microseconds; what is no text of SAL's is passed over.
+    /// Adds a text with Kafka's timestamp of it, in microseconds; what is not a text of SAL is ignored.
     pub(super) fn add(&mut self, payload: &[u8], produced: i64) {
         let Some((topic, created, sequence)) = head(payload) else {
             return;
@@ -46,16 +46,16 @@ impl Texts {
         }
     }
 
-    /// When the text of a record came to Kafka, if it was read.
+    /// When the text of a record was written to Kafka, if it was read.
     pub(super) fn produced(&self, avro_topic: &str, created: i64, sequence: i64) -> Option<i64> {
         let text = self.0.get(&sal_topic(avro_topic)?)?.get(&sequence)?;
         let in_tai = tai_minus_utc_at_tai(text.created as f64 / 1e6) * 1_000_000;
-        let is_same = |moment: i64| (moment - created).abs() <= ROUNDING;
+        let is_same = |time: i64| (time - created).abs() <= ROUNDING;
         (is_same(text.created) || is_same(text.created - in_tai)).then_some(text.produced)
     }
 }
 
-/// Topic, moment of creation and sequence number: `topic:( 'revision' , created , received , number , …`.
+/// Topic, time of creation and sequence number: `topic:( 'revision' , created , received , number , …`.
 fn head(payload: &[u8]) -> Option<(&str, i64, i64)> {
     let topic = Message::parse(payload).ok()?.topic();
     let after = |bytes: &'_ [u8], text: &[u8]| {
@@ -63,7 +63,7 @@ fn head(payload: &[u8]) -> Option<(&str, i64, i64)> {
         Some(at + text.len())
     };
     let values = payload.get(after(payload, b":(")?..)?;
-    // The revision is SAL's own and holds no quotes; the numbers after it are short.
+    // SAL's revision holds no quotes, and the numbers after it are short.
     let numbers = values.get(after(values, b"' , ")?..)?;
     let numbers = numbers.get(..numbers.len().min(200))?;
     let mut numbers = numbers.split(|byte| *byte == b',');
@@ -73,7 +73,7 @@ fn head(payload: &[u8]) -> Option<(&str, i64, i64)> {
     Some((topic, (created * 1e6).round() as i64, sequence.parse().ok()?))
 }
 
-/// The component of a text topic: `Test` of `Test_telemetry`, whatever stands before a dot.
+/// The component of a text topic: `Test` of `Test_telemetry`, and of `prefix.Test_telemetry`.
 pub(super) fn component(text_topic: &str) -> Option<&str> {
     let name = text_topic.rsplit('.').next()?;
     let component = ENDS.iter().find_map(|end| name.strip_suffix(end))?;
@@ -94,7 +94,7 @@ mod tests {
         b"Test_telemetry Test_scalars:( 'a1b2' , 1700000037.123456 , 1700000037.2 , 42 , 1 , 2 , 'x' , 7 )";
 
     #[test]
-    fn a_text_is_found_by_its_record() {
+    fn a_record_finds_its_text() {
         let mut texts = Texts::default();
         texts.add(TEXT, 5);
         let created = 1_700_000_037_123_000;
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_text_is_passed_over() {
+    fn what_is_not_a_text_is_ignored() {
         for length in 0..70 {
             assert_eq!(head(&TEXT[..length]), None, "{length}");
         }
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_told_apart() {
+    fn components_and_topics_are_found_in_names() {
         assert_eq!(component("eqiad.MTMount_telemetry"), Some("MTMount"));
         assert_eq!(component("Test_commands"), Some("Test"));
         assert_eq!(component("_telemetry"), None);

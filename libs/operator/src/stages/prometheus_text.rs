@@ -1,28 +1,28 @@
-//! Prometheus' text format, as the binaries' `/metrics` speak it: each line a name, labels and a value. What is no such line
-//! is passed over, as comments are.
+//! Prometheus' text format, as the stages' `/metrics` answer it: each line has a name, labels and a value. Any other line is
+//! ignored.
 
 use std::collections::BTreeMap;
 
-use operator::histogram::Times;
+use crate::histogram::Histogram;
 
-/// One process's metrics at one moment.
+/// The metrics of one or several processes at one time.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Metrics {
-    /// Counters and gauges, all labels together.
+pub struct Metrics {
+    /// Counters and gauges, summed over their labels.
     sums: BTreeMap<String, f64>,
-    /// Histograms' cumulative counts by upper bound, all other labels together.
+    /// The cumulative counts of histograms by upper bound, summed over their other labels.
     buckets: BTreeMap<String, Vec<(f64, u64)>>,
 }
 
 impl Metrics {
     /// Reads a whole answer.
-    pub(super) fn read(text: &str) -> Self {
+    pub fn read(text: &str) -> Self {
         let mut metrics = Self::default();
         for (name, labels, value) in text.lines().filter_map(sample) {
             match (name.strip_suffix("_bucket"), bound(labels)) {
                 (Some(histogram), Some(bound)) => {
                     let buckets = metrics.buckets.entry(histogram.to_owned()).or_default();
-                    // Counts stay far below 2^53; a cast from what is none saturates.
+                    // Counts stay far below 2^53; the cast of any other number saturates.
                     let count = value as u64;
                     match buckets.iter_mut().find(|(known, _)| *known == bound) {
                         Some((_, known)) => *known = known.saturating_add(count),
@@ -34,7 +34,7 @@ impl Metrics {
         }
         for buckets in metrics.buckets.values_mut() {
             buckets.sort_by(|(one, _), (other, _)| one.total_cmp(other));
-            // Cumulative counts do not fall; what says so is no histogram of Prometheus'.
+            // Cumulative counts do not fall; an answer in which they do is repaired.
             let mut most = 0;
             for (_, count) in buckets {
                 most = most.max(*count);
@@ -44,23 +44,23 @@ impl Metrics {
         metrics
     }
 
-    /// The sum of a counter or gauge over its labels; none if it is not there.
-    pub(super) fn sum(&self, name: &str) -> Option<f64> {
+    /// The sum of a counter or gauge over its labels; none if there is none of this name.
+    pub fn sum(&self, name: &str) -> Option<f64> {
         self.sums.get(name).copied()
     }
 
-    /// Whether any metric's name begins so.
-    pub(super) fn has(&self, prefix: &str) -> bool {
+    /// Whether the name of any metric has this prefix.
+    pub fn has(&self, prefix: &str) -> bool {
         self.sums.keys().any(|name| name.starts_with(prefix))
     }
 
-    /// A histogram.
-    pub(super) fn times(&self, name: &str) -> Times {
-        Times::new(self.buckets.get(name).cloned().unwrap_or_default())
+    /// A histogram; an empty one if there is none of this name.
+    pub fn histogram(&self, name: &str) -> Histogram {
+        Histogram::new(self.buckets.get(name).cloned().unwrap_or_default())
     }
 }
 
-/// Name, labels (without their braces) and value of a line.
+/// Name, labels without their braces, and value of a line.
 fn sample(line: &str) -> Option<(&str, &str, f64)> {
     let line = line.trim();
     if line.starts_with('#') {
@@ -80,7 +80,7 @@ fn sample(line: &str) -> Option<(&str, &str, f64)> {
     (!name.is_empty() && value.is_finite()).then_some((name, labels, value))
 }
 
-/// Where the closing brace is: not within a quoted value.
+/// Where the closing brace is; one within a quoted value does not close.
 fn labels_end(text: &str) -> Option<usize> {
     let (mut quoted, mut escaped) = (false, false);
     for (index, c) in text.char_indices() {
@@ -95,7 +95,7 @@ fn labels_end(text: &str) -> Option<usize> {
     None
 }
 
-/// The upper bound of a bucket: the label `le`, whose values hold neither quotes nor commas.
+/// The upper bound of a bucket: its label `le`, whose values contain neither quotes nor commas.
 fn bound(labels: &str) -> Option<f64> {
     let value = labels
         .split(',')
@@ -126,12 +126,12 @@ nan NaN
 "#;
 
     #[test]
-    fn labels_are_summed_up_and_buckets_kept() {
+    fn labels_are_summed_and_buckets_kept() {
         let metrics = Metrics::read(TEXT);
         assert_eq!(metrics.sum("a_total"), Some(7.0));
         assert_eq!(metrics.sum("plain"), Some(1.5));
         assert_eq!(metrics.sum("t_seconds_sum"), Some(7.0));
-        assert_eq!(metrics.times("t_seconds").quantile(0.5), Some(0.1));
+        assert_eq!(metrics.histogram("t_seconds").quantile(0.5), Some(0.1));
         for none in ["nonsense", "broken", "nan", ""] {
             assert_eq!(metrics.sum(none), None, "{none}");
         }
@@ -139,7 +139,7 @@ nan NaN
     }
 
     #[test]
-    fn no_text_does_harm() {
+    fn no_text_panics() {
         for text in [
             "",
             "\0",
@@ -150,12 +150,12 @@ nan NaN
             "x_bucket{le=\"\"} 1",
             "é{ü=\"ö\"} 1e999",
         ] {
-            assert_eq!(Metrics::read(text).times("x").quantile(0.5), None, "{text}");
+            assert_eq!(Metrics::read(text).histogram("x").quantile(0.5), None, "{text}");
         }
     }
 
     #[test]
-    fn what_the_binaries_show_is_read() {
+    fn the_metrics_of_the_stages_are_read() {
         let registry = prometheus::Registry::new();
         let own = stage::metrics::SinkMetrics::register(&registry).unwrap();
         own.written.inc_by(12);
@@ -168,7 +168,7 @@ nan NaN
         assert_eq!(metrics.sum("influxsink_written_total"), Some(12.0));
         assert_eq!(metrics.sum("influxsink_dead_letters_total"), Some(1.0));
         let age = metrics
-            .times("influxsink_point_age_seconds")
+            .histogram("influxsink_point_age_seconds")
             .quantile(0.5)
             .unwrap();
         assert!((0.256..0.512).contains(&age), "{age}");

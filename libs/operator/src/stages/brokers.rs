@@ -1,4 +1,4 @@
-//! The brokers' side: the groups' lag, asked again and again by clients that are kept, in a thread of its own.
+//! The consumer groups' lag. The brokers are asked repeatedly, by clients that are kept.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -10,50 +10,62 @@ use serde::Serialize;
 use stage::config::KafkaArgs;
 use stage::kafka::OneShotContext;
 
-use crate::commands::reach;
-use operator::cluster::Cluster;
-use operator::failure::Failure;
-use operator::groups::{Group, GroupState, Position, SeenGaps};
+use crate::ask::Cancel;
+use crate::cluster::Cluster;
+use crate::failure::Failure;
+use crate::groups::{Group, GroupState, Position, SeenGaps};
 
-/// With fewer messages, a partition is not behind: some are always on their way.
-pub(super) const NOTABLE: i64 = 100;
-/// How old the list of topics may be.
-const TOPICS_FRESH: Duration = Duration::from_secs(60);
+/// With less lag a group is not considered behind, as some messages are always in flight.
+pub const NOTABLE_LAG: i64 = 100;
+/// How old the list of topics may become.
+const MAX_TOPICS_AGE: Duration = Duration::from_secs(60);
 
-/// What is shown of the brokers.
+/// The brokers and the consumer groups.
 #[derive(Debug, Clone, Default, Serialize)]
-pub(super) struct BrokersView {
-    /// Why they are not shown.
-    pub(super) away: Option<String>,
-    pub(super) brokers: usize,
-    pub(super) groups: Vec<GroupRow>,
+pub struct BrokersRow {
+    /// Why they are unknown; none if the brokers answered.
+    pub away: Option<String>,
+    /// How many brokers there are.
+    pub brokers: usize,
+    /// The groups with members first.
+    pub groups: Vec<GroupRow>,
 }
 
 /// A group and its partitions.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct GroupRow {
-    pub(super) group: String,
-    pub(super) state: GroupState,
-    /// Null where it cannot be told.
-    pub(super) members: Option<usize>,
-    pub(super) lag: i64,
-    pub(super) partitions: Vec<PartitionRow>,
+pub struct GroupRow {
+    /// Its name.
+    pub group: String,
+    /// As its coordinator describes it.
+    pub state: GroupState,
+    /// None where it is unknown.
+    pub members: Option<usize>,
+    /// Messages that it has yet to read, in all partitions.
+    pub lag: i64,
+    /// Those in which it has committed an offset, or has a member; those with a notable lag first.
+    pub partitions: Vec<PartitionRow>,
 }
 
 /// A group in one partition.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct PartitionRow {
-    pub(super) topic: String,
-    pub(super) partition: i32,
-    pub(super) committed: Option<i64>,
-    pub(super) end: i64,
-    pub(super) lag: Option<i64>,
+pub struct PartitionRow {
+    /// The topic.
+    pub topic: String,
+    /// The partition's number.
+    pub partition: i32,
+    /// The offset of the next message to read; none if nothing is committed.
+    pub committed: Option<i64>,
+    /// The offset that the next message will get.
+    pub end: i64,
+    /// Messages between the two; none if nothing is committed.
+    pub lag: Option<i64>,
 }
 
 /// Asks the brokers.
-pub(super) struct Brokers {
+pub struct BrokersWatcher {
     args: KafkaArgs,
     filter: Option<Regex>,
+    on_trouble: fn(&str),
     known: Option<Known>,
 }
 
@@ -66,40 +78,47 @@ struct Known {
     gaps: SeenGaps,
 }
 
-impl Brokers {
-    /// Of groups whose names match.
-    pub(super) fn new(args: KafkaArgs, filter: Option<Regex>) -> Self {
+impl BrokersWatcher {
+    /// Watches the groups whose names match, or all; `on_trouble` is called with what keeps an answer waiting.
+    pub fn new(args: KafkaArgs, filter: Option<Regex>, on_trouble: fn(&str)) -> Self {
         Self {
             args,
             filter,
+            on_trouble,
             known: None,
         }
     }
 
-    /// Asks. Blocks.
-    pub(super) fn look(&mut self) -> BrokersView {
-        match self.ask() {
+    /// The address of the brokers.
+    pub fn broker(&self) -> &str {
+        &self.args.broker
+    }
+
+    /// Asks the brokers, for as long as the answer is wanted. Blocks.
+    pub fn look(&mut self, cancel: &Cancel) -> BrokersRow {
+        match self.ask(cancel) {
             Ok(view) => view,
             Err(failure) => {
-                // They are reached anew the next time, and why they are not is said then.
+                // The next look connects again.
                 self.known = None;
-                BrokersView {
+                BrokersRow {
                     away: Some(stage::chain(&failure)),
-                    ..BrokersView::default()
+                    ..BrokersRow::default()
                 }
             }
         }
     }
 
-    fn ask(&mut self) -> Result<BrokersView, Failure> {
+    fn ask(&mut self, cancel: &Cancel) -> Result<BrokersRow, Failure> {
         let kept = self
             .known
             .take()
-            .filter(|known| known.since.elapsed() < TOPICS_FRESH);
+            .filter(|known| known.since.elapsed() < MAX_TOPICS_AGE);
         let known = match kept {
             Some(known) => known,
             None => {
-                let cluster = reach(&self.args)?;
+                let cluster =
+                    Cluster::reach_while(&self.args, cancel.clone())?.with_trouble_to(self.on_trouble);
                 let consumer = cluster.consumer(&[])?;
                 Known {
                     since: Instant::now(),
@@ -139,9 +158,8 @@ impl Brokers {
             .zip(positions)
             .map(|(group, positions)| row(group, positions))
             .collect();
-        // Who is at work first.
         groups.sort_by_key(|group| group.state == GroupState::Empty);
-        Ok(BrokersView {
+        Ok(BrokersRow {
             away: None,
             brokers: cluster.brokers.len(),
             groups,
@@ -160,8 +178,8 @@ fn row(group: &Group, positions: Vec<Position>) -> GroupRow {
             topic: position.topic,
         })
         .collect();
-    // What is behind first, as a screen shows the first rows. Those that are not would only change places all the time.
-    partitions.sort_by_key(|row| Reverse(row.lag.filter(|lag| *lag >= NOTABLE)));
+    // What is behind comes first, as a screen shows the first rows. The rest keeps its order, so that rows do not jump.
+    partitions.sort_by_key(|row| Reverse(row.lag.filter(|lag| *lag >= NOTABLE_LAG)));
     GroupRow {
         group: group.name.clone(),
         state: group.state,
