@@ -4,6 +4,7 @@
 //! with [`Failure::Cancelled`] before the first request after nobody waits for the answer any longer.
 
 mod controller;
+mod leaders;
 mod offsets;
 
 use std::time::Duration;
@@ -91,6 +92,18 @@ impl Topic {
             .map(|partition| partition.replicas.len())
             .max()
             .unwrap_or_default()
+    }
+
+    /// Fails if it has no partition of this number.
+    pub fn check_partition(&self, number: i32) -> Result<(), Failure> {
+        if self.numbers().any(|found| found == number) {
+            return Ok(());
+        }
+        Err(Failure::Usage(format!(
+            "{} has no partition {number}: it has {}, from 0",
+            self.name,
+            self.partitions.len()
+        )))
     }
 
     /// The numbers of its partitions.

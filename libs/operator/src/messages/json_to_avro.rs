@@ -1,11 +1,12 @@
-//! JSON to framed Avro by a schema of the registry: the way back of [`super::decode`].
+//! JSON to framed Avro by a schema of the registry: the inverse of [`super::decode`].
 
 use confluent_avro::frame;
 use confluent_avro::json::Misfit;
 use confluent_avro::schema::Schema;
 use serde_json::Value;
+use stage::registry::{Registry, RegistryError};
 
-use crate::failure::nearest;
+use crate::failure::{Failure, nearest};
 
 /// Writes records of one schema, framed.
 pub struct RecordWriter {
@@ -14,13 +15,34 @@ pub struct RecordWriter {
 }
 
 impl RecordWriter {
+    /// By the newest schema of a subject.
+    pub async fn of_subject(registry: &Registry, subject: &str) -> Result<Self, Failure> {
+        let schema = match registry.latest(subject).await {
+            Err(RegistryError::Missing { .. }) => {
+                let subjects = registry.subjects().await.unwrap_or_default();
+                return Err(Failure::Unknown {
+                    kind: "subject",
+                    nearest: nearest(subject, subjects.iter().map(String::as_str)),
+                    name: subject.to_owned(),
+                    list: "kafkaefd registry list",
+                });
+            }
+            found => found?,
+        };
+        Self::new(schema.id, &schema.raw).map_err(|reason| Failure::Refused {
+            what: format!("the schema of {subject}"),
+            reason,
+            hint: "--subject names another".to_owned(),
+        })
+    }
+
     /// By the schema that the registry has under this id.
     pub fn new(id: u32, schema: &str) -> Result<Self, String> {
         let schema = Schema::parse(schema).map_err(|error| stage::chain(&error))?;
         Ok(Self { schema, id })
     }
 
-    /// A Confluent frame, or what does not fit: its field, what was expected and what was found.
+    /// A Confluent frame; or the field that does not fit, what was expected and what was found.
     pub fn write(&self, json: &Value) -> Result<Vec<u8>, Misfit> {
         let mut framed = Vec::new();
         frame::write(self.id, &mut framed);
@@ -29,7 +51,7 @@ impl RecordWriter {
     }
 }
 
-/// Of a field that is not there, the one that may be meant.
+/// Adds the name that an unknown field may be meant to be.
 fn suggest(mut misfit: Misfit) -> Misfit {
     let name = misfit.field.rsplit('.').next().unwrap_or_default();
     if let Some(near) = nearest(name, misfit.known.iter().map(String::as_str)).first() {

@@ -1,4 +1,4 @@
-//! Reads one topic from a place to a place. No group is joined and nothing is committed: nobody else is disturbed.
+//! Reads one topic from one position to another. It joins no group and commits nothing, so that no other consumer is affected.
 
 use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr;
@@ -99,17 +99,11 @@ impl Reader {
         start: Start,
         stop: Stop,
     ) -> Result<Self, Failure> {
-        let mut offsets = cluster.offsets(topic)?;
         if let Some(partition) = partition {
-            offsets.retain(|found| found.partition == partition);
-            if offsets.is_empty() {
-                return Err(Failure::Usage(format!(
-                    "{} has no partition {partition}: it has {}, from 0",
-                    topic.name,
-                    topic.partitions.len()
-                )));
-            }
+            topic.check_partition(partition)?;
         }
+        let mut offsets = cluster.offsets(topic)?;
+        offsets.retain(|found| partition.is_none_or(|partition| found.partition == partition));
         let since: HashMap<i32, Option<i64>> = match start {
             Start::Since(moment) => cluster
                 .offsets_at(topic, moment)?

@@ -2,6 +2,9 @@
 
 use clap::{Args, Subcommand};
 use confluent_avro::frame::Frame;
+use operator::failure::Failure;
+use operator::messages::json_to_avro::RecordWriter;
+use operator::messages::message::Message;
 use serde_json::Value;
 use stage::config::{KafkaArgs, RegistryArgs};
 use stage::records::RecordDecoder;
@@ -14,8 +17,6 @@ use super::tail::{Tail, TailArgs};
 use super::topic::with_topic;
 use crate::exit::Done;
 use crate::terminal::{AnswerArgs, note};
-use operator::failure::Failure;
-use operator::messages::message::Message;
 
 /// Do broker and registry work together? An Avro record to Kafka and back
 #[derive(Args, Debug, Clone)]
@@ -89,13 +90,14 @@ impl ProduceArgs {
             registry.url()
         ));
         let cluster = with_topic(&self.kafka, &self.topic).await?;
+        let writer = RecordWriter::new(id, SCHEMA).map_err(Failure::Usage)?;
         let records: Result<Vec<_>, _> = (1..=self.count)
             .map(|number| {
                 let number = i64::try_from(number).unwrap_or(i64::MAX);
-                record::write(id, &self.message, number, stage::unix_micros() / 1_000)
+                record::write(&writer, &self.message, number, stage::unix_micros() / 1_000)
             })
             .collect();
-        let records = records.map_err(|error| Failure::Usage(stage::chain(&error)))?;
+        let records = records.map_err(Failure::Usage)?;
         send(&cluster, &self.topic, "hello", records.into_iter(), self.answer).await?;
         Ok(Done::All)
     }

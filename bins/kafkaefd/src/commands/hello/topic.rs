@@ -1,16 +1,14 @@
-//! The topic of the greetings: there, or made.
+//! The topic of the greetings, created if it does not exist.
 
-use std::time::Instant;
-
+use operator::cluster::{Cluster, PATIENCE};
+use operator::failure::Failure;
 use stage::config::KafkaArgs;
 use stage::topics::{Created, Shape, create};
 
 use crate::commands::reach;
 use crate::terminal::note;
-use operator::cluster::{Cluster, PATIENCE};
-use operator::failure::Failure;
 
-/// One partition, so that greetings come in the order in which they were sent; copies as the brokers have it.
+/// One partition, so that greetings arrive in the order in which they were sent; the brokers' default replication.
 const SHAPE: Shape = Shape {
     partitions: 1,
     replication: -1,
@@ -18,7 +16,7 @@ const SHAPE: Shape = Shape {
 
 /// The cluster, with the topic in it.
 pub(super) async fn with_topic(kafka: &KafkaArgs, name: &str) -> Result<Cluster, Failure> {
-    let mut cluster = reach(kafka)?;
+    let cluster = reach(kafka)?;
     if cluster.topic(name).is_ok() {
         return Ok(cluster);
     }
@@ -37,16 +35,7 @@ pub(super) async fn with_topic(kafka: &KafkaArgs, name: &str) -> Result<Cluster,
         [Created::New] => note(&format!("made topic {name}")),
         _ => {}
     }
-    // Brokers learn of it from the controller, each in its time.
-    let start = Instant::now();
-    let leads = |cluster: &Cluster| {
-        cluster
-            .topic(name)
-            .is_ok_and(|topic| topic.partitions.iter().all(|partition| partition.leader >= 0))
-    };
-    while !leads(&cluster) && start.elapsed() < PATIENCE {
-        cluster = reach(kafka)?;
-    }
+    let (cluster, _) = cluster.wait_for_leaders(&[name])?;
     cluster.topic(name)?;
     Ok(cluster)
 }

@@ -1,16 +1,13 @@
-//! Lines of standard input, read by a thread of their own, so that a terminal on which nobody types does not hold up the end.
+//! Lines of standard input, read by their own thread, so that Ctrl-C is noticed while a terminal is idle.
 
 use std::io::{self, BufRead};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::Duration;
 
-/// Lines that are read ahead.
-const AHEAD: usize = 1_000;
+const MAX_LINES_AHEAD: usize = 1_000;
 
-/// What comes from standard input.
 pub(super) struct Lines(Receiver<io::Result<Vec<u8>>>);
 
-/// What came within the time.
 pub(super) enum Came {
     /// A line without its end.
     Line(Vec<u8>),
@@ -20,7 +17,7 @@ pub(super) enum Came {
 
 impl Lines {
     pub(super) fn of_stdin() -> Self {
-        let (lines, read) = sync_channel(AHEAD);
+        let (lines, read) = sync_channel(MAX_LINES_AHEAD);
         std::thread::spawn(move || {
             let mut stdin = io::stdin().lock();
             loop {

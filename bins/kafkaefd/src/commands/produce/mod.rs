@@ -5,22 +5,22 @@ mod lines;
 use std::time::Duration;
 
 use clap::Args;
+use operator::failure::Failure;
+use operator::messages::json_to_avro::RecordWriter;
+use operator::messages::message::Header;
+use operator::messages::sender::{Outgoing, Sender};
 use serde::Serialize;
 use stage::Printable;
 use stage::config::{KafkaArgs, RegistryArgs};
-use stage::registry::{Registry, RegistryError};
+use stage::registry::Registry;
 use stage::service::Shutdown;
 
 use crate::commands::reach;
 use crate::exit::Done;
 use crate::terminal::{AnswerArgs, bad, count, good, note};
 use lines::{Came, Lines};
-use operator::failure::{Failure, nearest};
-use operator::messages::json_to_avro::RecordWriter;
-use operator::messages::message::Header;
-use operator::messages::sender::{Outgoing, Sender};
 
-const WAIT: Duration = Duration::from_millis(100);
+const POLL_TIMEOUT: Duration = Duration::from_millis(100);
 
 /// Send the lines of standard input to a topic, one message each; empty lines are left out
 #[derive(Args, Debug, Clone)]
@@ -90,14 +90,8 @@ impl ProduceArgs {
         }
         let cluster = reach(&self.kafka)?;
         let topic = cluster.topic(&self.topic)?;
-        if let Some(partition) = self.partition
-            && topic.numbers().all(|number| number != partition)
-        {
-            return Err(Failure::Usage(format!(
-                "{} has no partition {partition}: it has {}, from 0",
-                topic.name,
-                topic.partitions.len()
-            )));
+        if let Some(partition) = self.partition {
+            topic.check_partition(partition)?;
         }
         let writer = if self.avro {
             Some(self.writer().await?)
@@ -117,7 +111,10 @@ impl ProduceArgs {
         let lines = Lines::of_stdin();
         let mut number = 0;
         while !shutdown.is_set() {
-            let line = match lines.next(WAIT).map_err(Failure::io("reading standard input"))? {
+            let line = match lines
+                .next(POLL_TIMEOUT)
+                .map_err(Failure::io("reading standard input"))?
+            {
                 Came::Line(line) => line,
                 Came::Nothing => {
                     sender.poll(Duration::ZERO);
@@ -148,7 +145,7 @@ impl ProduceArgs {
         if self.answer.json {
             crate::terminal::json(&answer)?;
         } else {
-            // On stderr: produce answers nothing, it does.
+            // On stderr, as produce has no answer.
             note(&self.summary(&answer, number));
         }
         Ok(if answer.refused.is_empty() {
@@ -164,23 +161,7 @@ impl ProduceArgs {
             .subject
             .clone()
             .unwrap_or_else(|| format!("{}-value", self.topic));
-        let schema = match registry.latest(&subject).await {
-            Err(RegistryError::Missing { .. }) => {
-                let subjects = registry.subjects().await.unwrap_or_default();
-                return Err(Failure::Unknown {
-                    kind: "subject",
-                    nearest: nearest(&subject, subjects.iter().map(String::as_str)),
-                    name: subject,
-                    list: "kafkaefd registry list",
-                });
-            }
-            found => found?,
-        };
-        RecordWriter::new(schema.id, &schema.raw).map_err(|reason| Failure::Refused {
-            what: format!("the schema of {subject}"),
-            reason,
-            hint: "--subject names another".to_owned(),
-        })
+        RecordWriter::of_subject(&registry, &subject).await
     }
 
     fn send(
@@ -243,7 +224,7 @@ fn not_json(error: &serde_json::Error) -> String {
     format!("expected JSON: {what} at column {}", error.column())
 }
 
-/// What stands before and behind the first separator.
+/// What precedes and follows the first separator.
 fn split<'l>(line: &'l [u8], separator: &[u8]) -> Option<(&'l [u8], &'l [u8])> {
     let at = line
         .windows(separator.len().max(1))
@@ -256,7 +237,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_stand_before_the_first_separator() {
+    fn keys_end_at_the_first_separator() {
         assert_eq!(split(b"k:v:w", b":"), Some((&b"k"[..], &b"v:w"[..])));
         assert_eq!(split(b"k::v", b"::"), Some((&b"k"[..], &b"v"[..])));
         assert_eq!(split(b":v", b":"), Some((&b""[..], &b"v"[..])));

@@ -1,13 +1,13 @@
-//! What goes where: the flags' one output, or the tables of a TOML file.
+//! The outputs: one from the flags, or those of a TOML file.
 
 use std::path::Path;
 
-use serde::Deserialize;
-
-use super::sample::Sample;
-use crate::commands::tail::format::Layout;
 use operator::failure::Failure;
 use operator::messages::filter::Filter;
+use operator::messages::sample::Sample;
+use serde::Deserialize;
+
+use super::format::Layout;
 
 /// One output.
 #[derive(Debug, Clone)]

@@ -1,45 +1,43 @@
-//! How a message is written: as JSON, as a line for people, as its bytes, or in a form of the user's own.
+//! How a message is written: as JSON, as a readable line, as its bytes, or in a format of the user.
 
 use std::fmt::Write as _;
 use std::str::FromStr;
 
-use serde_json::{Map, Value};
+use operator::messages::decode::{Decoded, Form};
+use operator::messages::json::json;
+use operator::messages::message::{Message, shown_text};
 use stage::config::Moment;
-use stage::readable::{add_headers, add_key};
 use stage::sanitize::{self, Printable};
 
 use crate::terminal::faint;
-use operator::messages::decode::{Decoded, Form};
-use operator::messages::message::{Message, shown_text};
 
-/// A form of messages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Layout {
     /// One object a line.
     Json,
-    /// One readable line, cut where it is very long.
+    /// One readable line.
     Text,
     /// The value's bytes and a line end.
     Raw,
-    /// The user's own.
+    /// A format of the user.
     Own(Vec<Piece>),
 }
 
-/// A piece of a form of the user's own.
+/// A piece of a format of the user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Piece {
-    /// As it stands.
+    /// Literal text.
     Literal(String),
-    /// What kcat's letter of this name stands for.
+    /// A placeholder, with the letter that kcat uses for it.
     Letter(char),
 }
 
-/// What is written to.
+/// Where it is written to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Medium {
-    /// A file, a pipe: everything as it is.
+    /// A file or a pipe: everything as it is.
     Plain,
-    /// A terminal: nothing in a message may steer it.
+    /// A terminal: control characters of a message are escaped.
     Terminal,
 }
 
@@ -144,39 +142,6 @@ impl Layout {
     }
 }
 
-/// A message as JSON.
-pub(super) fn json(message: &Message, decoded: &Decoded) -> Value {
-    let mut object = Map::new();
-    object.insert("topic".into(), message.topic.as_str().into());
-    object.insert("partition".into(), message.partition.into());
-    object.insert("offset".into(), message.offset.into());
-    object.insert("timestamp".into(), message.timestamp.into());
-    match &message.key {
-        Some(key) => add_key(&mut object, key),
-        None => {
-            object.insert("key".into(), Value::Null);
-        }
-    }
-    object.insert("form".into(), decoded.form.name().into());
-    object.insert("value".into(), decoded.value.clone());
-    if let Some(problem) = &decoded.problem {
-        object.insert("problem".into(), problem.as_str().into());
-    }
-    match &message.headers {
-        Some(headers) => {
-            let headers = headers.iter();
-            add_headers(
-                &mut object,
-                headers.map(|(name, value)| (name.as_str(), value.as_deref())),
-            );
-        }
-        None => {
-            object.insert("headers".into(), Value::Null);
-        }
-    }
-    Value::Object(object)
-}
-
 fn line(message: &Message, decoded: &Decoded, medium: Medium) -> String {
     let time = message
         .timestamp
@@ -214,7 +179,7 @@ fn line(message: &Message, decoded: &Decoded, medium: Medium) -> String {
 }
 
 fn letter_text(letter: char, message: &Message, decoded: &Decoded) -> String {
-    /// As kcat: what is not there has the length -1.
+    /// As in kcat, what is not there has the length -1.
     fn length(bytes: Option<&Vec<u8>>) -> String {
         bytes.map_or_else(|| "-1".to_owned(), |bytes| bytes.len().to_string())
     }

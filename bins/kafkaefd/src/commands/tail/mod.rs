@@ -1,14 +1,13 @@
-//! `kafkaefd tail`: messages of a topic as they come, decoded, chosen and written to one place or several.
+//! `kafkaefd tail`: messages of a topic as they arrive, decoded, filtered and written to one or several outputs.
 //!
 //! ```text
-//!  reader ─▶ decode ─┬▶ filter ─▶ sample ─▶ layout ─▶ a file, a pipe, stdout
-//!                    └▶ …                                     (one of them a table [[output]] of --config)
+//!  reader ─▶ decode ─┬▶ filter ─▶ sample ─▶ format ─▶ a file, a pipe, stdout       (each a table [[output]] of --config)
+//!                    └▶ …
 //! ```
 
 mod config;
 mod format;
 mod output;
-mod sample;
 mod sink;
 
 use std::io::{self, IsTerminal};
@@ -16,22 +15,22 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use stage::config::{KafkaArgs, RegistryArgs};
-use stage::service::Shutdown;
-
-use crate::commands::reach;
-use crate::commands::tail::format::Layout;
-use crate::exit::Done;
-use crate::terminal::{note, plural};
 use operator::failure::Failure;
 use operator::messages::decode::{Decoded, Decoder, Form};
 use operator::messages::filter::{Filter, filter};
 use operator::messages::reader::{Met, Reader, Start, Stop};
-use output::{Output, Taken};
-use sample::Sample;
+use operator::messages::sample::Sample;
+use stage::config::{KafkaArgs, RegistryArgs};
+use stage::service::Shutdown;
 
-/// How long outputs may hold back what they have while no message comes.
-const IDLE: Duration = Duration::from_millis(200);
+use crate::commands::reach;
+use crate::exit::Done;
+use crate::terminal::{count, note, plural};
+use format::Layout;
+use output::{Output, Taken};
+
+/// How long the reader waits for a message before commands that ended are noticed.
+const POLL_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// Show a topic's messages, decoded: Avro by the registry's schemas, SAL text, JSON, text, or bytes
 #[derive(Args, Debug, Clone)]
@@ -130,10 +129,10 @@ impl TailArgs {
         {
             match reader.next(wait)? {
                 Met::End => break,
-                // Nothing lies ready: what is held back is written before more is waited for.
+                // No message is ready: what is buffered is written before the next one is waited for.
                 Met::Nothing if wait.is_zero() => {
                     outputs.iter_mut().for_each(Output::flush);
-                    wait = IDLE;
+                    wait = POLL_TIMEOUT;
                 }
                 Met::Nothing => outputs.iter_mut().for_each(Output::look),
                 Met::Message(message) => {
@@ -164,7 +163,7 @@ impl TailArgs {
             }
         }
         if shutdown.is_set() && io::stderr().is_terminal() {
-            // Behind the ^C that the terminal shows.
+            // Ends the line on which the terminal shows ^C.
             note(&"");
         }
         let mut done = Done::All;
@@ -177,7 +176,7 @@ impl TailArgs {
         note(&format!(
             "{} read, {} written",
             plural(read, "message"),
-            crate::terminal::count(written)
+            count(written)
         ));
         Ok(done)
     }

@@ -1,15 +1,16 @@
-//! One output: what it takes of the messages, and what becomes of it. One that ends does not end the others.
+//! One output: its filter, sample and format, and what it has written. One that ends does not end the others.
 
 use std::io::{self, Write};
 
-use super::config::Plan;
-use super::sink::Sink;
-use crate::commands::tail::format::Medium;
-use crate::exit::Done;
-use crate::terminal::{count, note, warn};
 use operator::failure::Failure;
 use operator::messages::decode::Decoded;
 use operator::messages::message::Message;
+
+use super::config::Plan;
+use super::format::Medium;
+use super::sink::Sink;
+use crate::exit::Done;
+use crate::terminal::{count, note, warn};
 
 /// An output, open or ended.
 pub(super) struct Output {
@@ -17,7 +18,7 @@ pub(super) struct Output {
     /// None once it has ended.
     sink: Option<Sink>,
     medium: Medium,
-    /// What passed its filter.
+    /// Messages that passed its filter.
     passed: u64,
     written: u64,
     buffer: Vec<u8>,
@@ -53,7 +54,7 @@ impl Output {
         self.is_open() && (self.plan.filter.is_some() || self.plan.format.shows_decoded())
     }
 
-    /// Writes the message if it is meant.
+    /// Writes the message if it passes filter and sample.
     pub(super) fn offer(&mut self, message: &Message, decoded: &Decoded) -> Taken {
         let Some(sink) = &mut self.sink else {
             return Taken::No;
@@ -82,21 +83,21 @@ impl Output {
         }
     }
 
-    /// Writes what is held back.
+    /// Writes what is buffered.
     pub(super) fn flush(&mut self) {
         if let Some(Err(error)) = self.sink.as_mut().map(Write::flush) {
             self.end(&error);
         }
     }
 
-    /// Looks whether a command has ended while there was nothing to write to it.
+    /// Notices a command that has ended while there was nothing to write to it.
     pub(super) fn look(&mut self) {
         if self.sink.as_mut().is_some_and(Sink::has_ended) {
             self.end(&io::ErrorKind::BrokenPipe.into());
         }
     }
 
-    /// The last of it; `several` asks for a line on what it took.
+    /// Closes it; with `several`, a line says what it wrote.
     pub(super) fn close(mut self, several: bool) -> Done {
         if let Some(sink) = self.sink.take() {
             match sink.close() {
@@ -122,7 +123,7 @@ impl Output {
     fn end(&mut self, error: &io::Error) {
         let broken = error.kind() == io::ErrorKind::BrokenPipe;
         let sink = self.sink.take();
-        // Whoever closed our stdout (`| head`) has seen enough.
+        // A reader that closed stdout, such as `head`, has read enough.
         if broken && self.plan.to == "-" {
             return;
         }

@@ -5,10 +5,10 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 
-use crate::commands::tail::format::Medium;
 use operator::failure::Failure;
 
-/// An open place.
+use super::format::Medium;
+
 pub(super) enum Sink {
     Stdout(BufWriter<io::Stdout>),
     File(BufWriter<File>),
@@ -29,7 +29,7 @@ impl Sink {
                 .map(|file| Self::File(BufWriter::new(file)))
                 .map_err(Failure::io(format!("opening {to}")));
         };
-        // A group of its own: Ctrl-C ends us, and the command ends once it has read all.
+        // A process group of its own: Ctrl-C ends this process only, and the command once it has read everything.
         let mut child = Command::new("sh")
             .args(["-c", command])
             .stdin(Stdio::piped())
@@ -44,7 +44,7 @@ impl Sink {
         }
     }
 
-    /// Whether a person looks at it.
+    /// Whether it is a terminal.
     pub(super) fn medium(&self) -> Medium {
         match self {
             Self::Stdout(_) if io::stdout().is_terminal() => Medium::Terminal,
@@ -60,7 +60,7 @@ impl Sink {
         }
     }
 
-    /// Writes all that is held back, and waits until a command has ended.
+    /// Flushes it, and waits until its command has ended.
     pub(super) fn close(self) -> io::Result<Option<ExitStatus>> {
         match self {
             Self::Stdout(mut out) => out.flush().map(|()| None),

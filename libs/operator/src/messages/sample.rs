@@ -1,17 +1,17 @@
-//! `1/N`: of every N messages the first, counted, so that the same messages are taken each time.
+//! `1/N`: the first of every N messages. They are counted, so that the same messages are taken each time.
 
 use std::str::FromStr;
 
 use serde::Deserialize;
 
-/// One in so many.
+/// One of every N messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "String")]
-pub(super) struct Sample(u64);
+pub struct Sample(u64);
 
 impl Sample {
-    /// Whether it takes the message before which `passed` others were offered.
-    pub(super) fn takes(self, passed: u64) -> bool {
+    /// Whether it takes the message that follows `passed` others.
+    pub fn takes(self, passed: u64) -> bool {
         passed.is_multiple_of(self.0)
     }
 }
