@@ -11,6 +11,7 @@ pub mod failure;
 pub mod groups;
 pub mod histogram;
 pub mod latency;
+pub mod load;
 pub mod messages;
 pub mod outcome;
 pub mod progress;

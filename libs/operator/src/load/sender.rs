@@ -1,4 +1,4 @@
-//! One producer of the load: sends each message when it is due, and counts what the brokers say of it.
+//! One producer of a load: sends each message when it is due, and counts acknowledgements.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,18 +9,17 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
 use stage::kafka::OneShotContext;
 use stage::reports_to_its_reporter;
-use stage::service::Shutdown;
 use stage::unix_micros;
 
 use super::stamp::Stamp;
-use operator::failure::Failure;
+use crate::failure::Failure;
 
 /// How long the last messages may take to be acknowledged.
-const FLUSH: Duration = Duration::from_secs(30);
-/// The longest sleep between two messages, so that acknowledgements are heard and a stop is seen.
-const NAP: Duration = Duration::from_millis(20);
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(30);
+/// The longest wait between two messages, so that acknowledgements are served and a stop is noticed.
+const POLL_TIMEOUT: Duration = Duration::from_millis(20);
 
-/// What the brokers said so far; shared with who shows it.
+/// The acknowledgements so far; clones share them.
 #[derive(Clone, Default)]
 pub(super) struct Tally {
     reporter: OneShotContext,
@@ -28,7 +27,7 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    /// Messages that the brokers have.
+    /// Messages that the brokers have acknowledged.
     pub(super) fn acknowledged(&self) -> u64 {
         self.acknowledged.load(Ordering::Relaxed)
     }
@@ -52,7 +51,7 @@ pub(super) struct Sender {
     pub(super) run: u64,
     pub(super) producer: u32,
     pub(super) topics: Vec<String>,
-    /// Messages a second, over all of its topics.
+    /// Messages per second in all of its topics together.
     pub(super) rate: f64,
     pub(super) size: usize,
     /// Messages to send in all.
@@ -61,7 +60,7 @@ pub(super) struct Sender {
 }
 
 impl Sender {
-    /// A message to each topic, so that connections, leaders and the producer's id are there before the clock runs.
+    /// Sends a message to each topic, so that connections, leaders and the producer's id are known before time is measured.
     pub(super) fn warm_up(&self) -> Result<BaseProducer<Tally>, Failure> {
         let client: BaseProducer<Tally> = self
             .config
@@ -72,22 +71,26 @@ impl Sender {
             self.send(&client, topic, &mut message, Stamp::WARM_UP, 0)?;
         }
         client
-            .flush(FLUSH)
+            .flush(FLUSH_TIMEOUT)
             .map_err(Failure::kafka("sending the first messages"))?;
         Ok(client)
     }
 
-    /// Sends until all is sent or the stop is asked for; answers how many were sent.
-    pub(super) fn run(&self, client: &BaseProducer<Tally>, stop: &Shutdown) -> Result<u64, Failure> {
+    /// Sends all messages unless it is stopped; returns how many were sent.
+    pub(super) fn run(
+        &self,
+        client: &BaseProducer<Tally>,
+        is_stopped: &(dyn Fn() -> bool + Sync),
+    ) -> Result<u64, Failure> {
         let start = unix_micros();
         let mut message = self.message();
         let mut number = 0;
         let mut topics = self.topics.iter().cycle();
-        while number < self.messages && !stop.is_set() {
+        while number < self.messages && !is_stopped() {
             let due = start + (number as f64 / self.rate * 1e6) as i64;
             let wait = due - unix_micros();
             if wait > 0 {
-                client.poll(Duration::from_micros(wait.unsigned_abs()).min(NAP));
+                client.poll(Duration::from_micros(wait.unsigned_abs()).min(POLL_TIMEOUT));
                 continue;
             }
             if let Some(topic) = topics.next() {
@@ -96,13 +99,13 @@ impl Sender {
             number += 1;
             client.poll(Duration::ZERO);
         }
-        // What is not acknowledged by then was not taken.
-        let _ = client.flush(FLUSH);
+        // What is not acknowledged by then counts as failed.
+        let _ = client.flush(FLUSH_TIMEOUT);
         Ok(number)
     }
 
     fn message(&self) -> Vec<u8> {
-        // Something that compresses about as well as telemetry does.
+        // Compresses about as well as telemetry.
         (0..self.size).map(|index| (index * 37 % 101) as u8).collect()
     }
 
@@ -128,7 +131,7 @@ impl Sender {
             match client.send(record) {
                 Ok(()) => return Ok(()),
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
-                    client.poll(NAP);
+                    client.poll(POLL_TIMEOUT);
                     record = back;
                 }
                 Err((source, _)) => {

@@ -1,19 +1,19 @@
-//! What each message of the load says of itself, in its first bytes: whose it is, which, and when it was due.
+//! The first bytes of each message of a load: its run and producer, its number, and when it was due.
 
-/// Bytes that a stamp takes: the least size of a message.
-pub(super) const STAMP: usize = 28;
+/// The length of a stamp in bytes, and so the smallest size of a message.
+pub const STAMP: usize = 28;
 
 /// The stamp of one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Stamp {
-    /// The run, so that messages of another one are told apart.
+    /// The run, so that messages of another run are recognized.
     pub(super) run: u64,
     /// The producer.
     pub(super) producer: u32,
     /// Which of its messages, from 0; [`Stamp::WARM_UP`] for those that are not counted.
     pub(super) number: u64,
-    /// When it was due, in microseconds since 1970. Not when it was sent: a producer that falls behind makes messages
-    /// late, and that has to be seen.
+    /// When it was due, in microseconds since 1970. Not when it was sent: messages of a producer that falls behind are
+    /// late, and the latency shows it.
     pub(super) due: i64,
 }
 
@@ -21,7 +21,7 @@ impl Stamp {
     /// The number of messages that open connections and are not counted.
     pub(super) const WARM_UP: u64 = u64::MAX;
 
-    /// Writes it over the first bytes of `message`, which has at least [`STAMP`].
+    /// Overwrites the first [`STAMP`] bytes of `message`.
     pub(super) fn write(self, message: &mut [u8]) {
         let bytes = self
             .run

@@ -1,4 +1,4 @@
-//! One consumer of the load: reads a producer's topics, notes how long each message took, and which are missing.
+//! One consumer of a load: reads a producer's topics and records the latency of each message.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,31 +7,29 @@ use std::time::{Duration, Instant};
 use hdrhistogram::Histogram;
 use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use rdkafka::message::{BorrowedMessage, Message};
-use stage::service::Shutdown;
 use stage::unix_micros;
 
 use super::stamp::Stamp;
-use operator::failure::Failure;
+use crate::failure::Failure;
 
-/// How long one poll may take.
-const NAP: Duration = Duration::from_millis(50);
-/// How long the consumer may take to see each topic for the first time.
-const WARM: Duration = Duration::from_secs(60);
-/// How long nothing may come before what is missing counts as lost.
-const SETTLE: Duration = Duration::from_secs(10);
+const POLL_TIMEOUT: Duration = Duration::from_millis(50);
+/// How long the first message of each topic may take.
+const WARM_UP_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long no message may arrive before the missing ones count as lost.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What a consumer has seen.
+/// What a consumer has received.
 pub(super) struct Received {
     /// Different messages.
     pub(super) messages: u64,
-    /// Messages that came once more.
+    /// Messages that arrived again.
     pub(super) repeated: u64,
-    /// Microseconds from the moment that each was due.
+    /// Microseconds from when each was due.
     pub(super) latency: Histogram<u64>,
     seen: Seen,
 }
 
-/// A bit a message.
+/// One bit for each message.
 #[derive(Default)]
 struct Seen(Vec<u64>);
 
@@ -57,17 +55,21 @@ pub(super) struct Receiver<C: ConsumerContext> {
     pub(super) client: BaseConsumer<C>,
     pub(super) run: u64,
     pub(super) producer: u32,
-    /// Messages that the producer may send at most: what says more is none of ours.
+    /// How many messages the producer sends at most; a higher number is not one of its messages.
     pub(super) limit: u64,
 }
 
 impl<C: ConsumerContext> Receiver<C> {
-    /// Reads until a message of each of so many topics has come, or the stop is asked for.
-    pub(super) fn warm_up(&self, topics: usize, stop: &Shutdown) -> Result<(), Failure> {
+    /// Reads until a message of each of `topics` topics has arrived, unless it is stopped.
+    pub(super) fn warm_up(
+        &self,
+        topics: usize,
+        is_stopped: &(dyn Fn() -> bool + Sync),
+    ) -> Result<(), Failure> {
         let begun = Instant::now();
         let mut seen = HashSet::new();
-        while seen.len() < topics && !stop.is_set() {
-            if begun.elapsed() > WARM {
+        while seen.len() < topics && !is_stopped() {
+            if begun.elapsed() > WARM_UP_TIMEOUT {
                 return Err(Failure::Refused {
                     what: "the load's start".to_owned(),
                     reason: format!(
@@ -78,7 +80,7 @@ impl<C: ConsumerContext> Receiver<C> {
                         .to_owned(),
                 });
             }
-            if let Some(Ok(message)) = self.client.poll(NAP)
+            if let Some(Ok(message)) = self.client.poll(POLL_TIMEOUT)
                 && self.stamp(&message).is_some()
             {
                 seen.insert(message.topic().to_owned());
@@ -87,7 +89,7 @@ impl<C: ConsumerContext> Receiver<C> {
         Ok(())
     }
 
-    /// Reads until all that was sent has come (`sent` says how much once it is known), or nothing comes any more.
+    /// Reads until as many messages have arrived as were sent, which `sent` returns once it is known, or no more arrive.
     pub(super) fn run(
         &self,
         sent: impl Fn() -> Option<u64>,
@@ -101,7 +103,7 @@ impl<C: ConsumerContext> Receiver<C> {
         };
         let mut last = Instant::now();
         loop {
-            if let Some(Ok(message)) = self.client.poll(NAP)
+            if let Some(Ok(message)) = self.client.poll(POLL_TIMEOUT)
                 && let Some(stamp) = self.stamp(&message)
                 && stamp.number < self.limit
             {
@@ -117,13 +119,15 @@ impl<C: ConsumerContext> Receiver<C> {
                 continue;
             }
             match sent() {
-                Some(sent) if received.messages >= sent || last.elapsed() > SETTLE => return Ok(received),
+                Some(sent) if received.messages >= sent || last.elapsed() > SILENCE_TIMEOUT => {
+                    return Ok(received);
+                }
                 _ => {}
             }
         }
     }
 
-    /// The stamp, if the message is of our producer in this run.
+    /// The stamp, if the message is of this run's producer.
     fn stamp(&self, message: &BorrowedMessage<'_>) -> Option<Stamp> {
         let stamp = Stamp::read(message.payload()?)?;
         (stamp.run == self.run && stamp.producer == self.producer).then_some(stamp)
