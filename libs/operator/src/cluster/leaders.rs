@@ -24,10 +24,8 @@ impl Cluster {
     }
 
     fn leads(&self, name: &str) -> bool {
-        self.topics.iter().any(|topic| {
-            topic.name == name
-                && !topic.partitions.is_empty()
-                && topic.partitions.iter().all(|partition| partition.leader >= 0)
+        self.find_topic(name).is_some_and(|topic| {
+            !topic.partitions.is_empty() && topic.partitions.iter().all(|partition| partition.leader >= 0)
         })
     }
 }

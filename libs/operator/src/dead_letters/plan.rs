@@ -117,7 +117,7 @@ impl Plan {
 fn obstacle(cluster: &Cluster, letter: &DeadLetter) -> Option<&'static str> {
     match &letter.origin {
         None => Some("nobody can tell where it came from"),
-        Some(origin) if cluster.topic(&origin.topic).is_err() => Some("that topic is gone"),
+        Some(origin) if cluster.find_topic(&origin.topic).is_none() => Some("that topic is gone"),
         Some(_) => None,
     }
 }

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use stage::config::Moment;
 use stage::dead_letter::REPLAYED_SUFFIX;
 use stage::topics::{Created, Shape, create};
-use tokio::runtime::Handle;
 
 use super::POLL_TIMEOUT;
 use super::dead_letter::{DeadLetter, Place};
@@ -39,19 +38,18 @@ pub(super) fn topic_of(dead_letters: &str) -> String {
     format!("{dead_letters}{REPLAYED_SUFFIX}")
 }
 
-/// Creates that topic unless it exists: not every user is allowed to. To be called on a thread for blocking work.
+/// Creates that topic unless it exists: not every user is allowed to.
 pub(super) fn ensure_topic(cluster: &Cluster, dead_letters: &str) -> Result<(), Failure> {
     const SHAPE: Shape = Shape {
         partitions: 1,
         replication: -1,
     };
     let name = topic_of(dead_letters);
-    if cluster.topic(&name).is_ok() {
+    if cluster.find_topic(&name).is_some() {
         return Ok(());
     }
     let (config, compacted) = (cluster.config(), [("cleanup.policy", "compact")]);
-    let created = Handle::current()
-        .block_on(create(&config, &[&name], SHAPE, &compacted, PATIENCE))
+    let created = Cluster::wait(create(&config, &[&name], SHAPE, &compacted, PATIENCE))
         .map_err(Failure::kafka(format!("creating {name}")))?;
     match created.first() {
         Some(Created::Refused(code)) => Err(Failure::Refused {
@@ -82,7 +80,7 @@ impl ReplayLog {
     pub(super) fn read(cluster: &Cluster, dead_letters: &str) -> Result<Self, Failure> {
         let mut replay_log = Self::default();
         let name = topic_of(dead_letters);
-        let Some(topic) = cluster.topics.iter().find(|topic| topic.name == name) else {
+        let Some(topic) = cluster.find_topic(&name) else {
             return Ok(replay_log);
         };
         let mut reader = Reader::open(cluster, topic, None, Start::Beginning, Stop::AtEnd)?;

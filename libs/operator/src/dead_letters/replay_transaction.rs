@@ -188,7 +188,7 @@ impl<'c> Transactions<'c> {
     /// The partition of its origin, unless the topic was recreated with fewer.
     fn partition(&self, letter: &DeadLetter) -> Option<i32> {
         let origin = letter.origin.as_ref()?;
-        let topic = self.cluster.topic(&origin.topic).ok()?;
+        let topic = self.cluster.find_topic(&origin.topic)?;
         topic.numbers().find(|number| *number == origin.partition)
     }
 }

@@ -20,7 +20,6 @@ use rdkafka::client::DefaultClientContext;
 use rdkafka::error::RDKafkaErrorCode;
 use stage::topics::{Created, Shape, create};
 use stage::unix_micros;
-use tokio::runtime::Handle;
 
 use crate::cluster::{Cluster, PATIENCE};
 use crate::failure::Failure;
@@ -83,7 +82,7 @@ pub struct Outcome {
 }
 
 /// Creates the topics, sends, and deletes the topics even after a failure. It ends early, with its report, once
-/// `is_stopped` is true or the answer is no longer wanted. To be called on a thread for blocking work.
+/// `is_stopped` is true or the answer is no longer wanted.
 pub fn run(
     cluster: &Cluster,
     plan: &Plan,
@@ -121,8 +120,7 @@ fn create_topics(cluster: &Cluster, plan: &Plan, names: &[String]) -> Result<(),
     for some in names.chunks(TOPICS_AT_ONCE) {
         cluster.check_wanted()?;
         let some: Vec<&str> = some.iter().map(String::as_str).collect();
-        let created = Handle::current()
-            .block_on(create(&cluster.config(), &some, shape, &[], PATIENCE))
+        let created = Cluster::wait(create(&cluster.config(), &some, shape, &[], PATIENCE))
             .map_err(Failure::kafka("making topics"))?;
         let refused = created.into_iter().find_map(|created| match created {
             Created::Refused(code) => Some(code),
@@ -149,7 +147,7 @@ fn delete_topics(cluster: &Cluster, names: &[String]) -> Result<usize, Failure> 
     for some in names.chunks(TOPICS_AT_ONCE) {
         let names: Vec<&str> = some.iter().map(String::as_str).collect();
         let options = Cluster::admin_options();
-        left += match Handle::current().block_on(admin.delete_topics(&names, &options)) {
+        left += match Cluster::wait(admin.delete_topics(&names, &options)) {
             Ok(answers) => answers
                 .iter()
                 .filter(|answer| {
