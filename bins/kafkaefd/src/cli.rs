@@ -3,24 +3,23 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use stage::stdout;
 
-use crate::admin::AdminCommand;
-use crate::completions::{CompletionsArgs, ManArgs};
-use crate::dead_letters::DeadLettersCommand;
+use crate::commands::admin::AdminCommand;
+use crate::commands::completions::{CompletionsArgs, ManArgs};
+use crate::commands::dead_letters::DeadLettersCommand;
+use crate::commands::groups::GroupsCommand;
+use crate::commands::hello::{HelloAvroCommand, HelloWorldCommand};
+use crate::commands::inject::InjectArgs;
+use crate::commands::latency::LatencyArgs;
+use crate::commands::load::LoadArgs;
+use crate::commands::produce::ProduceArgs;
+use crate::commands::registry::RegistryCommand;
+use crate::commands::salschema::SalschemaCommand;
+use crate::commands::tail::TailArgs;
+use crate::commands::top::TopArgs;
 #[cfg(feature = "demo")]
 use crate::demo::DemoArgs;
-use crate::failure::{Done, Failure};
-use crate::groups::GroupsCommand;
-use crate::hello::{HelloAvroCommand, HelloWorldCommand};
-use crate::inject::InjectArgs;
-use crate::latency::LatencyArgs;
-use crate::load::LoadArgs;
-use crate::produce::ProduceArgs;
-use crate::registry::RegistryCommand;
-use crate::salschema::SalschemaCommand;
-use crate::tail::TailArgs;
-use crate::top::TopArgs;
+use crate::exit::end;
 
 /// The command of the observatory's telemetry operator
 #[derive(Parser, Debug)]
@@ -81,17 +80,6 @@ impl Cli {
             Command::HelloAvro(command) => end(command.run().await),
             Command::Completions(args) => end(args.run()),
             Command::Man(args) => end(args.run()),
-        }
-    }
-}
-
-fn end(result: Result<Done, Failure>) -> ExitCode {
-    let flushed = stdout::flush();
-    match result.and_then(|done| Ok(flushed.map(|()| done)?)) {
-        Ok(done) => done.into(),
-        Err(failure) => {
-            failure.print();
-            failure.exit_code()
         }
     }
 }

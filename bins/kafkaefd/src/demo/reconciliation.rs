@@ -50,7 +50,7 @@ impl Account {
             dead_letters: end.count(&format!("{name}_dead_letters_total")),
             skipped: end.count(&format!("{name}_skipped_total")),
         };
-        let quantile = |name: &str, q, unit| end.times(name).quantile(q).map(|seconds| seconds * unit);
+        let quantile = |name: &str, q, unit| end.histogram(name).quantile(q).map(|seconds| seconds * unit);
         let mut account = Self {
             seconds: ran.as_secs_f64(),
             salmock_produced: produced,

@@ -86,8 +86,8 @@ impl Screen {
             return;
         }
         let rate = |name: &str| now.rate(name, last);
-        let transform = now.times_since("saltransform_transform_seconds", last);
-        let age = now.times_since("influxsink_point_age_seconds", last);
+        let transform = now.histogram_since("saltransform_transform_seconds", last);
+        let age = now.histogram_since("influxsink_point_age_seconds", last);
         let dead = now.count("saltransform_dead_letters_total") + now.count("influxsink_dead_letters_total");
         let text = format!(
             "salmock {:.0}/s ▶ saltransform {:.0}▸{:.0}/s {} ▶ influxsink {:.0}▸{:.0}/s  age p50 {} p99 {}  dead {dead}",

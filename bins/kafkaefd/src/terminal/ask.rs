@@ -5,7 +5,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use clap::Args;
 use stage::sanitize::Printable;
 
-use crate::failure::Failure;
+use operator::failure::Failure;
 
 /// The flag of every command that destroys something.
 #[derive(Args, Debug, Clone, Copy, Default)]

@@ -15,8 +15,9 @@ use serde::Serialize;
 use stage::stdout::{self, StdoutError};
 
 pub use ask::Consent;
-pub use outcomes::Outcome;
-pub use progress::{bar, spinner};
+pub use operator::text::{count, plural};
+pub use outcomes::print_outcomes;
+pub use progress::{bar, bars, spinner};
 pub use style::{bad, faint, good, strong, warn};
 pub use table::{Cell, Table};
 
@@ -56,26 +57,6 @@ pub fn json<T: Serialize>(value: &T) -> Result<(), StdoutError> {
         // No type of ours has keys that are not text, which is all that can fail here.
         Err(error) => stdout::written(Err(error.into())),
     }
-}
-
-/// A count with its thousands apart: `1,234,567`.
-pub fn count(number: impl Into<i128>) -> String {
-    let number: i128 = number.into();
-    let digits = number.unsigned_abs().to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    if number < 0 { format!("-{text}") } else { text }
-}
-
-/// `1 topic`, `2 topics`: a count and its noun, whose plural takes an `s`.
-pub fn plural(number: usize, noun: &str) -> String {
-    let ending = if number == 1 { "" } else { "s" };
-    format!("{} {noun}{ending}", count(number as i128))
 }
 
 /// A span of seconds as people read it: `1.5 ms`, `2.25 s`, `3 min 20 s`, `5 d 3 h`.

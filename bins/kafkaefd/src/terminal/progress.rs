@@ -1,8 +1,10 @@
 //! Progress of long work, on stderr and only where that is a terminal.
 
+use std::cell::RefCell;
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
+use operator::progress::Progress;
 
 /// A bar to `length`, counted in `unit` (a plural).
 pub fn bar(length: u64, unit: &str) -> ProgressBar {
@@ -12,6 +14,19 @@ pub fn bar(length: u64, unit: &str) -> ProgressBar {
         bar.set_style(style);
     }
     bar
+}
+
+/// Shows what the library reports: a bar for each pass, which vanishes at its end.
+pub fn bars() -> impl Fn(Progress) + Send {
+    let current: RefCell<Option<ProgressBar>> = RefCell::new(None);
+    move |Progress { unit, done, total }| {
+        let mut current = current.borrow_mut();
+        current.get_or_insert_with(|| bar(total, unit)).set_position(done);
+        if done == total {
+            // A bar that is dropped clears its line.
+            *current = None;
+        }
+    }
 }
 
 /// Something that turns while nobody knows how long it takes.

@@ -1,0 +1,66 @@
+//! The flags of the InfluxDB sink of 2019.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use operator::connectors::{Config, InfluxdbSink, PointTime};
+use operator::failure::Failure;
+use stage::config::Secret;
+
+/// The flags of the sink.
+#[derive(Args, Debug, Clone)]
+pub(super) struct SinkArgs {
+    /// Topics that go to InfluxDB, each to the measurement of its name
+    #[arg(value_name = "TOPIC")]
+    pub(super) topics: Vec<String>,
+    /// Name of the connector
+    #[arg(long, default_value = "influxdb-sink", value_name = "NAME")]
+    pub(super) name: String,
+    /// InfluxDB's address, as Kafka Connect's workers reach it
+    #[arg(
+        long,
+        env = "INFLUXDB",
+        default_value = "http://localhost:8086",
+        value_name = "URL"
+    )]
+    influxdb: String,
+    /// Database in InfluxDB, which has to be there
+    #[arg(long, short, default_value = "efd", value_name = "NAME")]
+    database: String,
+    /// Tasks among which the topics' partitions are shared
+    #[arg(long, short, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    tasks: u16,
+    /// What becomes the points' time: a field, or sys_time() for the moment of writing
+    #[arg(long, default_value = "sys_time()", value_name = "FIELD")]
+    timestamp: PointTime,
+    /// User in InfluxDB; the password comes from the file, or from INFLUXDB_PASSWORD
+    #[arg(long, short, env = "INFLUXDB_USER", default_value = "-", value_name = "NAME")]
+    username: String,
+    /// File that holds that user's password
+    #[arg(long, env = "INFLUXDB_PASSWORD_FILE", value_name = "FILE")]
+    password_file: Option<PathBuf>,
+}
+
+impl SinkArgs {
+    /// The settings for these topics, with the password as its file has it now.
+    pub(super) fn config(&self, topics: &[String]) -> Result<Config, Failure> {
+        let sink = InfluxdbSink {
+            influxdb: self.influxdb.clone(),
+            database: self.database.clone(),
+            tasks: self.tasks,
+            timestamp: self.timestamp.clone(),
+            username: self.username.clone(),
+            password: self.password()?,
+        };
+        sink.config(topics)
+    }
+
+    fn password(&self) -> Result<Option<Secret>, Failure> {
+        match &self.password_file {
+            Some(path) => Secret::from_file(path)
+                .map(Some)
+                .map_err(|error| Failure::Usage(stage::chain(&error))),
+            None => Ok(std::env::var("INFLUXDB_PASSWORD").ok().map(Secret::new)),
+        }
+    }
+}

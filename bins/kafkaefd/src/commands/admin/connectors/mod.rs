@@ -1,0 +1,169 @@
+//! `kafkaefd admin connectors`: the life of connectors in Kafka Connect, and the InfluxDB sink of 2019.
+
+mod create;
+mod influxdb_sink;
+mod status;
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::exit::Done;
+use crate::terminal::{AnswerArgs, Consent, note, plural};
+use operator::connectors::{Change, Changed, Connect, ConnectSettings, without_secrets};
+use operator::failure::Failure;
+use stage::config::Secret;
+
+/// List, create, watch and end connectors of Kafka Connect
+#[derive(Args, Debug, Clone)]
+pub(in crate::commands::admin) struct ConnectorsCommand {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand, Debug, Clone)]
+enum Action {
+    /// List all connectors and how they are
+    #[command(after_help = "Example: kafkaefd admin connectors list --kafka-connect http://localhost:8083")]
+    List(AllArgs),
+    Create(create::CreateArgs),
+    /// Show how a connector and its tasks are, and why one failed
+    #[command(after_help = "Example: kafkaefd admin connectors status influxdb-sink")]
+    Status(OneArgs),
+    /// Show a connector's configuration, without its secrets
+    #[command(after_help = "Example: kafkaefd admin connectors config influxdb-sink")]
+    Config(OneArgs),
+    /// Restart a connector and its tasks
+    #[command(after_help = "Example: kafkaefd admin connectors restart influxdb-sink")]
+    Restart(OneArgs),
+    /// Pause a connector: it keeps its tasks, and carries nothing
+    #[command(after_help = "Example: kafkaefd admin connectors pause influxdb-sink")]
+    Pause(OneArgs),
+    /// Let a paused connector go on
+    #[command(after_help = "Example: kafkaefd admin connectors resume influxdb-sink")]
+    Resume(OneArgs),
+    Delete(DeleteArgs),
+}
+
+#[derive(Args, Debug, Clone)]
+struct AllArgs {
+    #[command(flatten)]
+    answer: AnswerArgs,
+    #[command(flatten)]
+    connect: ConnectArgs,
+}
+
+#[derive(Args, Debug, Clone)]
+struct OneArgs {
+    /// Name of the connector
+    name: String,
+    #[command(flatten)]
+    answer: AnswerArgs,
+    #[command(flatten)]
+    connect: ConnectArgs,
+}
+
+/// End a connector and forget its configuration
+#[derive(Args, Debug, Clone)]
+#[command(after_help = "Example: kafkaefd admin connectors delete influxdb-sink --yes")]
+struct DeleteArgs {
+    /// Name of the connector
+    name: String,
+    #[command(flatten)]
+    consent: Consent,
+    #[command(flatten)]
+    answer: AnswerArgs,
+    #[command(flatten)]
+    connect: ConnectArgs,
+}
+
+/// Where Kafka Connect is.
+#[derive(Args, Debug, Clone)]
+#[command(next_help_heading = "Kafka Connect")]
+struct ConnectArgs {
+    /// Kafka Connect's REST API
+    #[arg(
+        long,
+        env = "KAFKA_CONNECT",
+        default_value = "http://localhost:8083",
+        value_name = "URL"
+    )]
+    kafka_connect: String,
+    /// User for basic authentication; the password comes from the file, or from KAFKA_CONNECT_PASSWORD
+    #[arg(long, env = "KAFKA_CONNECT_USER", value_name = "NAME")]
+    kafka_connect_user: Option<String>,
+    /// File that holds that user's password
+    #[arg(long, env = "KAFKA_CONNECT_PASSWORD_FILE", value_name = "FILE")]
+    kafka_connect_password_file: Option<PathBuf>,
+    /// PEM file of the authorities that may have signed its certificate, instead of the system's
+    #[arg(long, env = "KAFKA_CONNECT_CA_FILE", value_name = "FILE")]
+    kafka_connect_ca_file: Option<PathBuf>,
+}
+
+impl ConnectorsCommand {
+    pub(in crate::commands::admin) async fn run(self) -> Result<Done, Failure> {
+        match self.action {
+            Action::List(args) => {
+                let states = args.connect.client()?.states().await?;
+                args.answer.print(&states, || status::list(&states))?;
+                if !args.answer.json {
+                    note(&plural(states.len(), "connector"));
+                }
+            }
+            Action::Create(args) => return args.run().await,
+            Action::Status(args) => {
+                let state = args.connect.client()?.state(&args.name).await?;
+                args.answer.print(&state, || status::one(&state))?;
+                if state.has_failed() {
+                    return Ok(Done::Partly);
+                }
+            }
+            Action::Config(args) => {
+                let config = without_secrets(&args.connect.client()?.config(&args.name).await?);
+                args.answer.print(&config, || status::config(&config))?;
+            }
+            Action::Restart(args) => args.change(Change::Restart).await?,
+            Action::Pause(args) => args.change(Change::Pause).await?,
+            Action::Resume(args) => args.change(Change::Resume).await?,
+            Action::Delete(args) => {
+                let connect = args.connect.client()?;
+                let state = connect.state(&args.name).await?;
+                args.consent.ask(&format!(
+                    "delete the connector {} ({})",
+                    state.name,
+                    state.state()
+                ))?;
+                print_changed(&connect.delete(&args.name).await?, args.answer)?;
+            }
+        }
+        Ok(Done::All)
+    }
+}
+
+impl OneArgs {
+    async fn change(&self, change: Change) -> Result<(), Failure> {
+        let changed = self.connect.client()?.change(&self.name, change).await?;
+        print_changed(&changed, self.answer)
+    }
+}
+
+impl ConnectArgs {
+    fn client(&self) -> Result<Connect, Failure> {
+        let password = match &self.kafka_connect_password_file {
+            Some(path) => {
+                Some(Secret::from_file(path).map_err(|error| Failure::Usage(stage::chain(&error)))?)
+            }
+            None => std::env::var("KAFKA_CONNECT_PASSWORD").ok().map(Secret::new),
+        };
+        Connect::new(ConnectSettings {
+            url: self.kafka_connect.clone(),
+            login: self.kafka_connect_user.clone().map(|user| (user, password)),
+            ca_file: self.kafka_connect_ca_file.clone(),
+        })
+    }
+}
+
+fn print_changed(changed: &Changed, answer: AnswerArgs) -> Result<(), Failure> {
+    answer.print(changed, || format!("{} {}", changed.result, changed.connector))?;
+    Ok(())
+}

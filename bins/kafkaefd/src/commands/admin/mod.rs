@@ -1,0 +1,35 @@
+//! `kafkaefd admin`: topics and brokers of the cluster, connectors of Kafka Connect.
+
+mod brokers;
+mod connectors;
+mod topics;
+
+use clap::{Args, Subcommand};
+
+use crate::exit::Done;
+use operator::failure::Failure;
+
+/// Topics, brokers and connectors
+#[derive(Args, Debug, Clone)]
+pub struct AdminCommand {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Subcommand, Debug, Clone)]
+enum Action {
+    Topics(topics::TopicsCommand),
+    Brokers(brokers::BrokersArgs),
+    Connectors(connectors::ConnectorsCommand),
+}
+
+impl AdminCommand {
+    /// Runs the command.
+    pub async fn run(self) -> Result<Done, Failure> {
+        match self.action {
+            Action::Topics(command) => command.run().await,
+            Action::Brokers(args) => args.run().await,
+            Action::Connectors(command) => command.run().await,
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! `admin topics create`: makes topics; those that are there stay as they are.
+
+use clap::Args;
+use stage::config::KafkaArgs;
+
+use crate::commands::ask;
+use crate::exit::Done;
+use crate::terminal::{AnswerArgs, print_outcomes};
+use operator::failure::Failure;
+use operator::topics::{self, NewTopics};
+
+/// Create topics; those that exist stay as they are
+#[derive(Args, Debug, Clone)]
+#[command(
+    after_help = "Example: kafkaefd admin topics create mytopic -p 3 -r 1 --config retention.ms=86400000"
+)]
+pub(super) struct CreateArgs {
+    /// Names of the topics
+    #[arg(required = true, value_name = "NAME")]
+    names: Vec<String>,
+    /// Partitions of each
+    #[arg(long, short, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
+    partitions: i32,
+    /// Copies of each partition; without it, what the brokers have as default
+    #[arg(long = "replication-factor", visible_alias = "replication", short, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
+    replication: Option<i32>,
+    /// A setting of the topic, as often as needed
+    #[arg(long = "config", value_name = "KEY=VALUE", value_parser = setting)]
+    topic_settings: Vec<(String, String)>,
+    #[command(flatten)]
+    answer: AnswerArgs,
+    #[command(flatten)]
+    kafka: KafkaArgs,
+}
+
+fn setting(text: &str) -> Result<(String, String), String> {
+    text.split_once('=')
+        .map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned()))
+        .ok_or_else(|| "expected KEY=VALUE, for example retention.ms=86400000".to_owned())
+}
+
+impl CreateArgs {
+    pub(super) async fn run(&self) -> Result<Done, Failure> {
+        let wanted = NewTopics {
+            names: self.names.clone(),
+            partitions: self.partitions,
+            replication: self.replication,
+            settings: self.topic_settings.clone(),
+        };
+        let outcomes = ask(&self.kafka, move |cluster| topics::create(cluster, &wanted)).await?;
+        Ok(print_outcomes(&outcomes, self.answer)?)
+    }
+}

@@ -1,0 +1,82 @@
+//! `dead-letters list`: how many there are, by reason and origin.
+
+use clap::Args;
+use operator::dead_letters::{Row, list};
+use operator::failure::Failure;
+use stage::config::{KafkaArgs, Moment};
+
+use super::selection::SelectionArgs;
+use crate::commands::ask;
+use crate::exit::Done;
+use crate::terminal::{AnswerArgs, Cell, Table, bars, count, note, plural, warn};
+
+/// Count dead letters by stage, reason and the topic that they came from
+#[derive(Args, Debug, Clone)]
+#[command(after_help = "Example: kafkaefd dead-letters list --stage parse --from -24h")]
+pub(super) struct ListArgs {
+    #[command(flatten)]
+    selection: SelectionArgs,
+    #[command(flatten)]
+    answer: AnswerArgs,
+    #[command(flatten)]
+    kafka: KafkaArgs,
+}
+
+impl ListArgs {
+    pub(super) async fn run(&self) -> Result<Done, Failure> {
+        let (selection, bars) = ((&self.selection).into(), bars());
+        let rows = ask(&self.kafka, move |cluster| list(cluster, &selection, &bars)).await?;
+        self.answer.print(&rows, || table(&rows))?;
+        if !self.answer.json {
+            let letters: u64 = rows.iter().map(|row| row.letters).sum();
+            note(&plural(
+                usize::try_from(letters).unwrap_or(usize::MAX),
+                "dead letter",
+            ));
+        }
+        Ok(Done::All)
+    }
+}
+
+fn table(rows: &[Row]) -> Table {
+    let mut table = Table::new([
+        "STAGE",
+        "REASON",
+        "FROM",
+        "LETTERS",
+        "ORIGINALS",
+        "REPLAYED",
+        "REFUSED AGAIN",
+        "FIRST",
+        "LAST",
+        "IN",
+    ]);
+    for row in rows {
+        let letters = count(row.letters);
+        table.row([
+            Cell::text(&row.stage),
+            Cell::text(&row.reason),
+            Cell::text(&row.topic),
+            Cell::right(if row.letters > row.replayed {
+                warn(letters)
+            } else {
+                letters
+            }),
+            Cell::count(row.originals),
+            Cell::count(row.replayed),
+            Cell::count(row.refused_again),
+            time(row.first),
+            time(row.last),
+            Cell::text(&row.dead_letter_topic),
+        ]);
+    }
+    table
+}
+
+fn time(millis: Option<i64>) -> Cell {
+    match millis {
+        // To the second: people want to see when it began and whether it continues.
+        Some(millis) => Cell::text(Moment(millis.div_euclid(1_000) * 1_000)),
+        None => Cell::text("-"),
+    }
+}

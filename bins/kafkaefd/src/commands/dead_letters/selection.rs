@@ -1,0 +1,41 @@
+//! The flags that select dead letters.
+
+use clap::Args;
+use operator::dead_letters::Selection;
+use stage::config::{Moment, moment};
+
+#[derive(Args, Debug, Clone, Default)]
+#[command(next_help_heading = "Which letters")]
+pub(super) struct SelectionArgs {
+    /// Topic of dead letters, as often as needed [default: all whose names end with .dead-letter]
+    #[arg(long = "in", value_name = "TOPIC")]
+    topics: Vec<String>,
+    /// Only those that this stage refused: parse, schema, encode, produce, decode, line, write
+    #[arg(long, value_name = "STAGE")]
+    stage: Option<String>,
+    /// Only those with this reason, such as bad_header
+    #[arg(long, value_name = "REASON")]
+    reason: Option<String>,
+    /// Only those that came from this topic
+    #[arg(long, value_name = "TOPIC")]
+    topic: Option<String>,
+    /// Only those of this moment or later (2026-11-21T10:00:00Z, 2026-11-21, -2h): when they became dead letters
+    #[arg(long, value_name = "WHEN", value_parser = moment, allow_hyphen_values = true)]
+    from: Option<Moment>,
+    /// Only those before this moment
+    #[arg(long, value_name = "WHEN", value_parser = moment, allow_hyphen_values = true)]
+    to: Option<Moment>,
+}
+
+impl From<&SelectionArgs> for Selection {
+    fn from(args: &SelectionArgs) -> Self {
+        Self {
+            topics: args.topics.clone(),
+            stage: args.stage.clone(),
+            reason: args.reason.clone(),
+            topic: args.topic.clone(),
+            from: args.from,
+            to: args.to,
+        }
+    }
+}

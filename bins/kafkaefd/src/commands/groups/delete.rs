@@ -1,0 +1,51 @@
+//! `groups delete`: says which offsets will be forgotten, asks, and deletes.
+
+use clap::Args;
+use stage::config::KafkaArgs;
+
+use crate::commands::ask;
+use crate::exit::Done;
+use crate::terminal::{AnswerArgs, Consent, plural, print_outcomes};
+use operator::cluster::Cluster;
+use operator::failure::Failure;
+use operator::groups;
+
+/// Delete groups and the offsets that they have committed
+#[derive(Args, Debug, Clone)]
+#[command(
+    after_help = "A group with members is not deleted. Whoever comes back under its name begins where its auto.offset.reset \
+                  says.\n\n\
+                  Example: kafkaefd groups delete mygroup --yes"
+)]
+pub(super) struct DeleteArgs {
+    /// Names of the groups
+    #[arg(required = true, value_name = "GROUP")]
+    groups: Vec<String>,
+    #[command(flatten)]
+    consent: Consent,
+    #[command(flatten)]
+    answer: AnswerArgs,
+    #[command(flatten)]
+    kafka: KafkaArgs,
+}
+
+impl DeleteArgs {
+    pub(super) async fn run(&self) -> Result<Done, Failure> {
+        let args = self.clone();
+        ask(&self.kafka, move |cluster| args.delete(cluster)).await
+    }
+
+    fn delete(&self, cluster: &Cluster) -> Result<Done, Failure> {
+        let forgotten = groups::forgotten(cluster, &self.groups)?;
+        self.consent.ask(&format!(
+            "delete {} ({}) with the offsets in {} of {} at {}",
+            plural(self.groups.len(), "group"),
+            self.groups.join(", "),
+            plural(forgotten.partitions, "partition"),
+            plural(forgotten.topics, "topic"),
+            self.kafka.broker
+        ))?;
+        let outcomes = groups::delete(cluster, &self.groups)?;
+        Ok(print_outcomes(&outcomes, self.answer)?)
+    }
+}

@@ -1,0 +1,153 @@
+//! `groups reset`: shows where a group would go on, and moves it there if asked to.
+
+use clap::Args;
+use stage::config::KafkaArgs;
+
+use super::UNTOLD;
+use crate::commands::ask;
+use crate::exit::Done;
+use crate::terminal::{AnswerArgs, Cell, Consent, Table, bad, count, good, note, plural, warn};
+use operator::cluster::Cluster;
+use operator::failure::Failure;
+use operator::groups::{self, Group, GroupState, PlannedMove, ResetPlan, ResetRequest, Target};
+
+/// Show where a group would go on reading, and with --execute move it there
+#[derive(Args, Debug, Clone)]
+#[command(
+    after_help = "A group is moved only while nobody is in it. Offsets that a partition does not hold become the nearest one \
+                  that it does.\n\n\
+                  Example: kafkaefd groups reset saltransform --to datetime=2026-11-21T10:00:00Z --execute"
+)]
+pub(super) struct ResetArgs {
+    /// Name of the group
+    group: String,
+    /// earliest, latest, offset=N, datetime=MOMENT (2026-11-21T10:00:00Z, 2026-11-21, -90m) or shift=±N
+    #[arg(long, value_name = "TARGET")]
+    to: Target,
+    /// Only this topic, as often as needed, with its partitions that have no offset yet; without it, all partitions that
+    /// have one
+    #[arg(long = "topic", value_name = "NAME")]
+    topics: Vec<String>,
+    /// Show the plan and change nothing; that is what happens without --execute, too
+    #[arg(long, conflicts_with = "execute")]
+    dry_run: bool,
+    /// Do it
+    #[arg(long)]
+    execute: bool,
+    #[command(flatten)]
+    consent: Consent,
+    #[command(flatten)]
+    answer: AnswerArgs,
+    #[command(flatten)]
+    kafka: KafkaArgs,
+}
+
+impl ResetArgs {
+    pub(super) async fn run(&self) -> Result<Done, Failure> {
+        let args = self.clone();
+        ask(&self.kafka, move |cluster| args.reset(cluster)).await
+    }
+
+    fn reset(&self, cluster: &Cluster) -> Result<Done, Failure> {
+        let group = cluster.group(&self.group)?;
+        if self.execute {
+            group.refuse_active("moving")?;
+        }
+        warn_of(&group);
+        let request = ResetRequest {
+            to: self.to,
+            topics: self.topics.clone(),
+        };
+        let plan = groups::plan(cluster, &group, &request)?;
+        if plan.left_out > 0 {
+            note(&warn(format!(
+                "{} left out: nothing is committed there that could be shifted",
+                plural(plan.left_out, "partition")
+            )));
+        }
+        plan.refuse_empty()?;
+        let reset = if self.execute {
+            self.confirm(&plan)?;
+            groups::execute(cluster, plan)?
+        } else {
+            plan.into_reset()
+        };
+        self.answer.print(&reset, || table(&reset.moves))?;
+        if !self.execute {
+            note(&"nothing was changed; --execute does it");
+        }
+        Ok(if reset.is_complete() {
+            Done::All
+        } else {
+            Done::Partly
+        })
+    }
+
+    fn confirm(&self, plan: &ResetPlan) -> Result<(), Failure> {
+        if !self.answer.json {
+            note(&table(&plan.clone().into_reset().moves));
+        }
+        self.consent.ask(&format!(
+            "move {} to {} in {} at {}",
+            self.group,
+            self.named_target(),
+            plural(plan.moves.len(), "partition"),
+            self.kafka.broker
+        ))
+    }
+
+    fn named_target(&self) -> String {
+        match self.to {
+            Target::Earliest => "the earliest messages".to_owned(),
+            Target::Latest => "the latest messages".to_owned(),
+            Target::Offset(offset) => format!("offset {}", count(offset)),
+            Target::Datetime(moment) => format!("the messages of {moment}"),
+            Target::Shift(by) if by < 0 => format!("{} messages earlier", count(by.unsigned_abs())),
+            Target::Shift(by) => format!("{} messages later", count(by)),
+        }
+    }
+}
+
+/// Says why the brokers may refuse to move the group.
+fn warn_of(group: &Group) {
+    if group.is_active() {
+        note(&warn(format!(
+            "--execute will be refused: {}",
+            stage::Printable(group.who_is_in())
+        )));
+    }
+    if group.state == GroupState::Untold {
+        note(&warn(format!(
+            "{UNTOLD}; if there are any, the broker refuses to move it"
+        )));
+    }
+}
+
+fn table(rows: &[PlannedMove]) -> Table {
+    let mut table = Table::new(["TOPIC", "PARTITION", "FROM", "TO", "LAG BEFORE", "LAG AFTER", ""]);
+    let number = |number: Option<i64>| match number {
+        Some(number) => Cell::count(number),
+        None => Cell::right("-"),
+    };
+    for PlannedMove { planned, moved } in rows {
+        let mut remark = Vec::new();
+        match moved {
+            Some(true) => remark.push(good("moved")),
+            Some(false) => remark.push(bad("not moved")),
+            None => {}
+        }
+        if let Some(wanted) = planned.wanted {
+            remark.push(warn(format!("{} is not there", count(wanted))));
+        }
+        table.row([
+            Cell::text(&planned.topic),
+            Cell::right(planned.partition),
+            number(planned.from),
+            Cell::count(planned.to),
+            number(planned.lag_before),
+            Cell::count(planned.lag_after),
+            Cell::styled(remark.join(", ")),
+        ]);
+    }
+    table
+}

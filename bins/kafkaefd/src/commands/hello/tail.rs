@@ -1,0 +1,131 @@
+//! What comes from a topic, message by message, until somebody has seen enough.
+
+use std::io::Write;
+use std::time::Duration;
+
+use clap::Args;
+use serde_json::{Value, json};
+use stage::sanitize::{self, Printable};
+use stage::service::Shutdown;
+use stage::stdout;
+
+use crate::terminal::{faint, note, plural};
+use operator::cluster::Cluster;
+use operator::failure::Failure;
+use operator::messages::message::{Message, shown, shown_text};
+use operator::messages::reader::{Met, Reader, Start, Stop};
+
+/// How long a look for a message may hide a Ctrl-C.
+const LOOK: Duration = Duration::from_millis(100);
+
+/// From where, and for how long.
+#[derive(Args, Debug, Clone, Copy)]
+pub(super) struct TailArgs {
+    /// End after so many messages
+    #[arg(long, short = 'c', value_name = "N")]
+    count: Option<u64>,
+    /// End where the topic ends now
+    #[arg(long = "exit-at-end", short = 'e')]
+    exit_at_end: bool,
+    /// Only what comes from now on, not what is there already
+    #[arg(long)]
+    new: bool,
+    /// Print each message as one JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// The messages of all partitions of a topic, from no group: nobody's offsets move.
+pub(super) struct Tail<'a> {
+    args: TailArgs,
+    topic: &'a str,
+    reader: Reader,
+    shutdown: Shutdown,
+    seen: u64,
+    /// Whether somebody still reads what is printed.
+    open: bool,
+}
+
+impl<'a> Tail<'a> {
+    /// Begins to read; a signal ends it.
+    pub(super) fn open(cluster: &Cluster, topic: &'a str, args: TailArgs) -> Result<Self, Failure> {
+        let start = if args.new { Start::End } else { Start::Beginning };
+        let stop = if args.exit_at_end {
+            Stop::AtEnd
+        } else {
+            Stop::Never
+        };
+        let reader = Reader::open(cluster, cluster.topic(topic)?, None, start, stop)?;
+        let shutdown = Shutdown::new(Duration::ZERO);
+        shutdown.ask_on_signals();
+        Ok(Self {
+            args,
+            topic,
+            reader,
+            shutdown,
+            seen: 0,
+            open: true,
+        })
+    }
+
+    /// The next message; none when it is enough. Blocks.
+    pub(super) fn next(&mut self) -> Result<Option<Message>, Failure> {
+        while self.open && !self.shutdown.is_set() && self.args.count.is_none_or(|count| self.seen < count) {
+            match self.reader.next(LOOK)? {
+                Met::Message(message) => {
+                    self.seen += 1;
+                    return Ok(Some(*message));
+                }
+                Met::Nothing => {}
+                Met::End => break,
+            }
+        }
+        Ok(None)
+    }
+
+    /// Prints a message whose value reads as `value`; a reader that closed the pipe has seen enough.
+    pub(super) fn print(&mut self, message: &Message, value: Value) -> Result<(), Failure> {
+        let line = if self.args.json {
+            object(message, &value)
+        } else {
+            text(message, value)
+        };
+        let mut out = anstream::stdout();
+        let printed = writeln!(out, "{line}").and_then(|()| out.flush());
+        self.open = printed.is_ok();
+        Ok(stdout::written(printed)?)
+    }
+
+    /// Says how many messages there were.
+    pub(super) fn end(&self) {
+        let messages = plural(usize::try_from(self.seen).unwrap_or(usize::MAX), "message");
+        note(&faint(format!("{messages} of {}", Printable(self.topic))));
+    }
+}
+
+fn object(message: &Message, value: &Value) -> String {
+    let object = json!({
+        "topic": message.topic,
+        "partition": message.partition,
+        "offset": message.offset,
+        "timestamp_ms": message.timestamp,
+        "key": message.key.as_deref().map(shown),
+        "value": value,
+    });
+    sanitize::json(&object.to_string()).into_owned()
+}
+
+fn text(message: &Message, value: Value) -> String {
+    let place = format!("{}[{}]@{}", message.topic, message.partition, message.offset);
+    let key = message.key.as_deref().map(shown_text).unwrap_or_default();
+    let value = match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    };
+    format!(
+        "{} {} {}",
+        faint(Printable(place)),
+        Printable(key),
+        Printable(value)
+    )
+}

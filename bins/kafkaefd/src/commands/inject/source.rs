@@ -1,0 +1,194 @@
+//! Where injected messages come from: files or a topic, begun again at the end.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use operator::cluster::{Cluster, Topic};
+use operator::failure::Failure;
+use operator::messages::message::Message;
+use operator::messages::reader::{Met, Reader, Start, Stop};
+
+/// Longer messages than Kafka's brokers could ever be set to take: a file of frames is none, then.
+const MOST_BYTES: u32 = 256 * 1024 * 1024;
+const POLL: Duration = Duration::from_millis(500);
+
+/// How messages stand in a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// One a line, without the line's end; empty lines are left out.
+    Lines,
+    /// Each behind its length in bytes, four bytes big-endian.
+    Lengths,
+}
+
+/// An endless source of messages.
+pub(super) trait Source {
+    /// The next message of this round; none at its end.
+    fn next(&mut self) -> Result<Option<Message>, Failure>;
+    /// Begins again.
+    fn begin(&mut self) -> Result<(), Failure>;
+}
+
+/// Files, one after the other.
+pub(super) struct Files {
+    paths: Vec<PathBuf>,
+    framing: Framing,
+    /// How many of them are read.
+    done: usize,
+    open: Option<BufReader<File>>,
+}
+
+/// A topic, from its beginning to where it ends when that round begins.
+pub(super) struct FromTopic<'c> {
+    cluster: &'c Cluster,
+    topic: &'c Topic,
+    reader: Reader,
+}
+
+impl Files {
+    /// Fails if one of them cannot be opened, rather than hours later.
+    pub(super) fn new(paths: Vec<PathBuf>, framing: Framing) -> Result<Self, Failure> {
+        for path in &paths {
+            File::open(path).map_err(Failure::io(format!("reading {}", path.display())))?;
+        }
+        Ok(Self {
+            paths,
+            framing,
+            done: 0,
+            open: None,
+        })
+    }
+}
+
+impl Source for Files {
+    fn next(&mut self) -> Result<Option<Message>, Failure> {
+        while let Some(path) = self.paths.get(self.done) {
+            let reading = || Failure::io(format!("reading {}", path.display()));
+            let file = match &mut self.open {
+                Some(file) => file,
+                None => self
+                    .open
+                    .insert(BufReader::new(File::open(path).map_err(reading())?)),
+            };
+            if let Some(value) = self.framing.read(file).map_err(reading())? {
+                return Ok(Some(Message {
+                    value: Some(value),
+                    headers: Some(Vec::new()),
+                    ..Message::default()
+                }));
+            }
+            self.open = None;
+            self.done += 1;
+        }
+        Ok(None)
+    }
+
+    fn begin(&mut self) -> Result<(), Failure> {
+        (self.done, self.open) = (0, None);
+        Ok(())
+    }
+}
+
+impl Framing {
+    fn read(self, file: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
+        match self {
+            Self::Lines => loop {
+                let mut line = Vec::new();
+                if file.read_until(b'\n', &mut line)? == 0 {
+                    return Ok(None);
+                }
+                line.pop_if(|last| *last == b'\n');
+                if !line.is_empty() {
+                    return Ok(Some(line));
+                }
+            },
+            Self::Lengths => {
+                if file.fill_buf()?.is_empty() {
+                    return Ok(None);
+                }
+                let mut length = [0; 4];
+                file.read_exact(&mut length)?;
+                let length = u32::from_be_bytes(length);
+                let wrong = |text: String| io::Error::new(io::ErrorKind::InvalidData, text);
+                if length > MOST_BYTES {
+                    return Err(wrong(format!(
+                        "a message of {length} bytes: is each behind its length, four bytes big-endian?"
+                    )));
+                }
+                let mut message = Vec::new();
+                let read = file.take(length.into()).read_to_end(&mut message)?;
+                if read < length as usize {
+                    return Err(wrong(format!(
+                        "the last message has {read} of its {length} bytes"
+                    )));
+                }
+                Ok(Some(message))
+            }
+        }
+    }
+}
+
+impl<'c> FromTopic<'c> {
+    pub(super) fn new(cluster: &'c Cluster, topic: &'c Topic) -> Result<Self, Failure> {
+        Ok(Self {
+            cluster,
+            topic,
+            reader: Reader::open(cluster, topic, None, Start::Beginning, Stop::AtEnd)?,
+        })
+    }
+}
+
+impl Source for FromTopic<'_> {
+    fn next(&mut self) -> Result<Option<Message>, Failure> {
+        loop {
+            match self.reader.next(POLL)? {
+                Met::Message(message) => return Ok(Some(*message)),
+                Met::Nothing => {}
+                Met::End => return Ok(None),
+            }
+        }
+    }
+
+    fn begin(&mut self) -> Result<(), Failure> {
+        self.reader = Reader::open(self.cluster, self.topic, None, Start::Beginning, Stop::AtEnd)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all(framing: Framing, mut bytes: &[u8]) -> Result<Vec<Vec<u8>>, String> {
+        let mut found = Vec::new();
+        loop {
+            match framing.read(&mut bytes) {
+                Ok(Some(message)) => found.push(message),
+                Ok(None) => return Ok(found),
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+    }
+
+    #[test]
+    fn files_are_taken_apart() {
+        assert_eq!(
+            all(Framing::Lines, b"a\n\nb\r\nlast").unwrap(),
+            [&b"a"[..], b"b\r", b"last"]
+        );
+        assert_eq!(
+            all(Framing::Lengths, b"\0\0\0\x02a\n\0\0\0\0\0\0\0\x01b").unwrap(),
+            [&b"a\n"[..], b"", b"b"]
+        );
+        let cut = all(Framing::Lengths, b"\0\0\0\x05ab").unwrap_err();
+        assert_eq!(cut, "the last message has 2 of its 5 bytes");
+        assert!(
+            all(Framing::Lengths, b"text")
+                .unwrap_err()
+                .contains("four bytes big-endian")
+        );
+        assert!(all(Framing::Lengths, b"\0\0").is_err());
+    }
+}

@@ -1,0 +1,174 @@
+//! `registry list`: all subjects, and with flags what each has.
+
+use clap::Args;
+use futures::{StreamExt, TryStreamExt, stream};
+use regex::Regex;
+use serde::Serialize;
+use stage::config::RegistryArgs;
+use stage::registry::{Registry, RegistryError};
+
+use crate::exit::Done;
+use crate::terminal::{AnswerArgs, Cell, Table, bar, faint};
+use operator::failure::Failure;
+
+/// How many subjects are asked for at a time: enough to hide the way to the registry, few enough for any registry.
+const AT_ONCE: usize = 8;
+
+/// List the subjects
+#[derive(Args, Debug, Clone)]
+#[command(after_help = "Example: kafkaefd registry list --version --compatibility --filter Test")]
+pub(super) struct ListArgs {
+    /// Also the versions that each has
+    #[arg(long)]
+    version: bool,
+    /// Also the compatibility level of each; faint where it is the registry's, as the subject has none of its own
+    #[arg(long)]
+    compatibility: bool,
+    /// Only subjects whose names match this regular expression anywhere
+    #[arg(long, value_name = "REGEX")]
+    filter: Option<Regex>,
+    #[command(flatten)]
+    answer: AnswerArgs,
+    #[command(flatten)]
+    registry: RegistryArgs,
+}
+
+#[derive(Serialize)]
+struct Row {
+    subject: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    versions: Option<Vec<u32>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    compatibility: Option<Compatibility>,
+}
+
+#[derive(Serialize)]
+struct Compatibility {
+    level: String,
+    /// Whether the subject has none of its own, so that the registry's counts.
+    inherited: bool,
+}
+
+impl ListArgs {
+    pub(super) async fn run(&self) -> Result<Done, Failure> {
+        let registry = super::client(&self.registry)?;
+        let mut subjects = registry.subjects().await?;
+        subjects.retain(|subject| self.filter.as_ref().is_none_or(|filter| filter.is_match(subject)));
+        let global = if self.compatibility {
+            registry.level(None).await?
+        } else {
+            None
+        };
+        let progress = bar(subjects.len() as u64, "subjects");
+        let rows: Result<Vec<Row>, RegistryError> = stream::iter(subjects)
+            .map(|subject| self.row(&registry, subject, global.as_deref()))
+            .buffered(AT_ONCE)
+            .inspect(|_| progress.inc(1))
+            .try_collect()
+            .await;
+        progress.finish_and_clear();
+        let rows = rows?;
+        self.answer.print(&rows, || self.shown(&rows))?;
+        Ok(Done::All)
+    }
+
+    async fn row(
+        &self,
+        registry: &Registry,
+        subject: String,
+        global: Option<&str>,
+    ) -> Result<Row, RegistryError> {
+        let versions = match self.version {
+            true => Some(registry.versions(&subject, false).await?),
+            false => None,
+        };
+        let compatibility = match global {
+            Some(global) => {
+                let own = registry.level(Some(&subject)).await?;
+                Some(Compatibility {
+                    inherited: own.is_none(),
+                    level: own.unwrap_or_else(|| global.to_owned()),
+                })
+            }
+            None => None,
+        };
+        Ok(Row {
+            subject,
+            versions,
+            compatibility,
+        })
+    }
+
+    fn shown(&self, rows: &[Row]) -> String {
+        if rows.is_empty() {
+            let matching = if self.filter.is_some() { " that match" } else { "" };
+            return format!("{} has no subjects{matching}", self.registry.schema_registry);
+        }
+        let versions = |row: &Row| Cell::text(row.versions.as_deref().map(ranges).unwrap_or_default());
+        let compatibility = |row: &Row| {
+            Cell::styled(match &row.compatibility {
+                Some(found) if found.inherited => faint(&found.level),
+                Some(found) => found.level.clone(),
+                None => String::new(),
+            })
+        };
+        let subject = |row: &Row| Cell::text(&row.subject);
+        let mut table;
+        match (self.version, self.compatibility) {
+            (false, false) => {
+                table = Table::new(["SUBJECT"]);
+                rows.iter().for_each(|row| table.row([subject(row)]));
+            }
+            (true, false) => {
+                table = Table::new(["SUBJECT", "VERSIONS"]);
+                rows.iter()
+                    .for_each(|row| table.row([subject(row), versions(row)]));
+            }
+            (false, true) => {
+                table = Table::new(["SUBJECT", "COMPATIBILITY"]);
+                rows.iter()
+                    .for_each(|row| table.row([subject(row), compatibility(row)]));
+            }
+            (true, true) => {
+                table = Table::new(["SUBJECT", "VERSIONS", "COMPATIBILITY"]);
+                rows.iter()
+                    .for_each(|row| table.row([subject(row), versions(row), compatibility(row)]));
+            }
+        }
+        table.to_string()
+    }
+}
+
+/// `1-4,6`: ascending numbers, those that follow one another as a range.
+fn ranges(numbers: &[u32]) -> String {
+    let mut ranges: Vec<(u32, u32)> = Vec::new();
+    for &number in numbers {
+        match ranges.last_mut() {
+            Some((_, last)) if number == last.saturating_add(1) => *last = number,
+            _ => ranges.push((number, number)),
+        }
+    }
+    let texts: Vec<String> = ranges
+        .into_iter()
+        .map(|(first, last)| {
+            if first == last {
+                first.to_string()
+            } else {
+                format!("{first}-{last}")
+            }
+        })
+        .collect();
+    texts.join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_that_follow_one_another_are_a_range() {
+        assert_eq!(ranges(&[1]), "1");
+        assert_eq!(ranges(&[1, 2, 3, 5, 7, 8]), "1-3,5,7-8");
+        assert_eq!(ranges(&[]), "");
+    }
+}

@@ -1,0 +1,63 @@
+//! `registry show`: the schema of a version.
+
+use clap::Args;
+use serde::Serialize;
+use serde_json::Value;
+use stage::config::RegistryArgs;
+use stage::sanitize;
+
+use crate::exit::Done;
+use crate::terminal::{AnswerArgs, faint, note};
+use operator::failure::Failure;
+
+/// Show a subject's schema
+#[derive(Args, Debug, Clone)]
+#[command(after_help = "Example: kafkaefd registry show lsst.sal.Test_scalars-value --version 1")]
+pub(super) struct ShowArgs {
+    /// Name of the subject
+    subject: String,
+    /// This version instead of the newest
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    version: Option<u32>,
+    #[command(flatten)]
+    answer: AnswerArgs,
+    #[command(flatten)]
+    registry: RegistryArgs,
+}
+
+#[derive(Serialize)]
+struct Answer {
+    subject: String,
+    id: u32,
+    version: u32,
+    schema: Value,
+}
+
+impl ShowArgs {
+    pub(super) async fn run(&self) -> Result<Done, Failure> {
+        let registry = super::client(&self.registry)?;
+        let asked = registry.version(&self.subject, self.version);
+        let found = super::known(&registry, &self.subject, asked).await?;
+        let answer = Answer {
+            // Schemas of other kinds than Avro may be no JSON.
+            schema: serde_json::from_str(&found.schema).unwrap_or(Value::String(found.schema)),
+            subject: found.subject,
+            id: found.id,
+            version: found.version,
+        };
+        self.answer.print(&answer, || pretty(&answer.schema))?;
+        if !self.answer.json {
+            note(&faint(format!(
+                "version {} with id {}",
+                answer.version, answer.id
+            )));
+        }
+        Ok(Done::All)
+    }
+}
+
+fn pretty(schema: &Value) -> String {
+    // Our own type of keys and values: nothing in it can fail.
+    let text = serde_json::to_string_pretty(schema).unwrap_or_else(|_| schema.to_string());
+    sanitize::json(&text).into_owned()
+}

@@ -1,0 +1,89 @@
+//! `registry upload`: a schema becomes a subject's latest version, unless it is that already.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+use stage::config::RegistryArgs;
+use stage::registry::{PublishRules, Published, RegistryError};
+use stage::sanitize::Printable;
+
+use super::schema_file;
+use crate::exit::Done;
+use crate::terminal::{AnswerArgs, faint, good};
+use operator::failure::Failure;
+
+/// Register a schema; what is registered already stays as it is
+#[derive(Args, Debug, Clone)]
+#[command(after_help = "Example: kafkaefd registry upload lsst.sal.Test_scalars-value Test_scalars.json")]
+pub(super) struct UploadArgs {
+    /// Name of the subject; a new one is made
+    subject: String,
+    /// File that holds the Avro schema; - for stdin
+    file: PathBuf,
+    /// Upload a schema without wire extras although the latest one has them
+    #[arg(long)]
+    drop_wire_extras: bool,
+    #[command(flatten)]
+    answer: AnswerArgs,
+    #[command(flatten)]
+    registry: RegistryArgs,
+}
+
+#[derive(Serialize)]
+struct Answer<'a> {
+    subject: &'a str,
+    /// new, unchanged
+    result: &'static str,
+    version: u32,
+    id: u32,
+}
+
+impl UploadArgs {
+    pub(super) async fn run(&self) -> Result<Done, Failure> {
+        let schema = schema_file::read(&self.file)?;
+        let registry = super::client(&self.registry)?;
+        let rules = PublishRules {
+            objection: (!self.drop_wire_extras).then_some(sal::avro::lost_wire_extras),
+            make_latest: false,
+        };
+        let published = registry.publish(&self.subject, &schema, rules).await;
+        let result = match published.map_err(|error| self.refused(error))? {
+            Published::New | Published::Changed => "new",
+            Published::Unchanged => "unchanged",
+        };
+        // It is the latest now. The answer to the upload has the id alone.
+        let found = registry.version(&self.subject, None).await?;
+        let answer = Answer {
+            subject: &self.subject,
+            result,
+            version: found.version,
+            id: found.id,
+        };
+        self.answer.print(&answer, || {
+            let result = match answer.result {
+                "new" => good("new"),
+                other => faint(other),
+            };
+            format!(
+                "{}: {result}, version {} with id {}",
+                Printable(answer.subject),
+                answer.version,
+                answer.id
+            )
+        })?;
+        Ok(Done::All)
+    }
+
+    fn refused(&self, error: RegistryError) -> Failure {
+        match error {
+            RegistryError::Refused { reason, .. } => Failure::Refused {
+                what: format!("the schema for subject {}", self.subject),
+                reason,
+                hint: "`kafkaefd registry test` compares schemas, `kafkaefd registry compat` shows by which level"
+                    .to_owned(),
+            },
+            error => error.into(),
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! One frame: the stages above, the groups below, the keys at the foot.
+
+use operator::groups::GroupState;
+use operator::stages::{BrokersRow, NOTABLE_LAG, Snapshot, StageRow};
+use ratatui::Frame;
+use ratatui::layout::{Alignment, Constraint, Layout, Rect};
+use ratatui::style::{Color, Modifier, Style};
+use ratatui::text::{Line, Span};
+use ratatui::widgets::{Block, Cell, Clear, Paragraph, Row, Table, TableState, Wrap};
+use stage::Printable;
+
+use super::state::State;
+use crate::terminal::{count, plural, span};
+
+/// A smaller terminal shows nothing useful.
+const MIN_SIZE: (u16, u16) = (60, 10);
+
+/// The width from which a stage's row has room for all of its columns.
+const WIDE: u16 = 112;
+
+/// A column of the stages' table.
+struct Column {
+    name: &'static str,
+    /// Characters; 0 takes the remaining width.
+    wide: u16,
+    /// The same on a narrow terminal; 0 leaves the column out.
+    narrow: u16,
+}
+
+const fn column(name: &'static str, wide: u16, narrow: u16) -> Column {
+    Column { name, wide, narrow }
+}
+
+const COLUMNS: [Column; 11] = [
+    column("STAGE", 12, 12),
+    column("IN/S", 9, 8),
+    column("OUT/S", 9, 8),
+    column("DEAD", 7, 5),
+    column("LAG", 9, 7),
+    column("IN FLIGHT", 9, 0),
+    column("WORK P50", 9, 8),
+    column("P99", 9, 7),
+    column("AGE P50", 9, 7),
+    column("P99", 9, 7),
+    column("AT", 0, 0),
+];
+
+const GOOD: Style = Style::new().fg(Color::Green);
+const WARN: Style = Style::new().fg(Color::Yellow);
+const BAD: Style = Style::new().fg(Color::Red).add_modifier(Modifier::BOLD);
+const FAINT: Style = Style::new().add_modifier(Modifier::DIM);
+const STRONG: Style = Style::new().add_modifier(Modifier::BOLD);
+
+/// How many rows the groups' table has.
+pub(super) fn group_rows(snapshot: &Snapshot) -> usize {
+    let groups = snapshot.kafka.iter().flat_map(|kafka| &kafka.groups);
+    groups.map(|group| 1 + group.partitions.len()).sum()
+}
+
+/// How many lines a whole frame has.
+pub(super) fn height(snapshot: &Snapshot) -> u16 {
+    let lines = stage_lines(snapshot) + group_rows(snapshot).max(3) + 5;
+    u16::try_from(lines).unwrap_or(u16::MAX)
+}
+
+fn stage_lines(snapshot: &Snapshot) -> usize {
+    1 + snapshot.stages.len().max(1)
+}
+
+/// Draws a frame; groups that do not fit are scrolled, anything else is cut.
+pub(super) fn draw(frame: &mut Frame<'_>, snapshot: &Snapshot, state: &State) {
+    let area = frame.area();
+    if area.width < MIN_SIZE.0 || area.height < MIN_SIZE.1 {
+        let text = format!(
+            "this terminal is too small: {} × {} at least; q quits",
+            MIN_SIZE.0, MIN_SIZE.1
+        );
+        return frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }), area);
+    }
+    let stages = u16::try_from(stage_lines(snapshot)).unwrap_or(u16::MAX);
+    let [head, above, _, below, foot] = Layout::vertical([
+        Constraint::Length(2),
+        Constraint::Length(stages.min(area.height / 2)),
+        Constraint::Length(1),
+        Constraint::Min(3),
+        Constraint::Length(1),
+    ])
+    .areas(area);
+    frame.render_widget(header(snapshot, state), head);
+    stage_table(frame, above, snapshot);
+    group_table(frame, below, snapshot, state);
+    if !state.printed {
+        frame.render_widget(
+            Paragraph::new("q quit   ↑ ↓ select   p pause   ? help").style(FAINT),
+            foot,
+        );
+    }
+    if state.help {
+        help(frame, area);
+    }
+}
+
+fn header(snapshot: &Snapshot, state: &State) -> Paragraph<'static> {
+    let mut spans = vec![
+        Span::styled("kafkaefd top", STRONG),
+        Span::raw(format!("  {}  {}", Printable(&snapshot.broker), snapshot.at)),
+    ];
+    match &snapshot.kafka {
+        None => {}
+        Some(BrokersRow { away: Some(_), .. }) => spans.push(Span::styled("  away", BAD)),
+        Some(kafka) => spans.push(Span::raw(format!(
+            "  {}, {}",
+            plural(kafka.brokers, "broker"),
+            plural(kafka.groups.len(), "group")
+        ))),
+    }
+    if state.paused {
+        spans.push(Span::styled("  paused", WARN));
+    }
+    Paragraph::new(Line::from(spans))
+}
+
+fn stage_table(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot) {
+    if snapshot.stages.is_empty() {
+        let text = "no stages: name their metrics with --metrics http://HOST:PORT, as often as needed";
+        return frame.render_widget(Paragraph::new(text).style(FAINT), area);
+    }
+    let wide = area.width >= WIDE;
+    let head = COLUMNS
+        .iter()
+        .filter(|column| wide || column.narrow > 0)
+        .map(|column| match column.name {
+            left @ ("STAGE" | "AT") => Cell::from(left),
+            name => right(name.to_owned(), Style::new()),
+        });
+    let widths = COLUMNS
+        .iter()
+        .filter(|column| wide || column.narrow > 0)
+        .map(|column| match column {
+            Column { wide: 0, .. } => Constraint::Fill(1),
+            column if wide => Constraint::Length(column.wide),
+            column => Constraint::Length(column.narrow),
+        });
+    let rows = snapshot.stages.iter().map(|row| stage_row(row, wide));
+    let table = Table::new(rows, widths).header(Row::new(head).style(STRONG));
+    frame.render_widget(table, area);
+}
+
+fn stage_row(row: &StageRow, wide: bool) -> Row<'static> {
+    let url = Printable(brief(&row.url)).to_string();
+    if let Some(why) = &row.away {
+        let why = Printable(why);
+        let away = if wide {
+            format!("away: {why}")
+        } else {
+            format!("{url} is away: {why}")
+        };
+        return Row::new([
+            Cell::from(Span::styled(row.stage.clone(), BAD)),
+            Cell::from(Span::styled(away, BAD)).column_span(if wide { 9 } else { 8 }),
+            Cell::from(Span::styled(url, FAINT)),
+        ]);
+    }
+    let rate = |rate: Option<f64>| right(rate.map_or("-".to_owned(), |rate| format!("{rate:.1}")), STRONG);
+    let whole = |number: Option<f64>, style: fn(f64) -> Style| {
+        let text = number.map_or("-".to_owned(), |number| count(number as i64));
+        right(text, number.map_or(FAINT, style))
+    };
+    let time = |seconds: Option<f64>| right(seconds.map_or("-".to_owned(), span), Style::new());
+    let style = if row.paused { WARN } else { GOOD };
+    let mut cells = vec![
+        Cell::from(Span::styled(row.stage.clone(), style)),
+        rate(row.in_per_second),
+        rate(row.out_per_second),
+        whole(
+            row.dead_letters,
+            |dead| if dead > 0.0 { BAD } else { Style::new() },
+        ),
+        whole(row.lag, |lag| lag_style(lag as i64)),
+    ];
+    if wide {
+        let style: fn(f64) -> Style = if row.paused { |_| WARN } else { |_| Style::new() };
+        cells.push(whole(row.in_flight, style));
+    }
+    cells.extend([row.work_p50, row.work_p99, row.age_p50, row.age_p99].map(time));
+    if wide {
+        cells.push(Cell::from(Span::styled(url, FAINT)));
+    }
+    Row::new(cells)
+}
+
+/// An address without the scheme and path that nearly all have in common.
+fn brief(url: &str) -> &str {
+    let url = url.strip_prefix("http://").unwrap_or(url);
+    url.strip_suffix("/metrics").unwrap_or(url)
+}
+
+fn group_table(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, state: &State) {
+    let say = |text: String, style| Paragraph::new(text).style(style).wrap(Wrap { trim: true });
+    let groups = match &snapshot.kafka {
+        None => return frame.render_widget(say("asking the brokers".to_owned(), FAINT), area),
+        Some(BrokersRow { away: Some(why), .. }) => {
+            return frame.render_widget(say(Printable(why).to_string(), BAD), area);
+        }
+        Some(kafka) if kafka.groups.is_empty() => {
+            return frame.render_widget(say("no groups".to_owned(), FAINT), area);
+        }
+        Some(kafka) => &kafka.groups,
+    };
+    let mut rows = Vec::new();
+    for group in groups {
+        let (state, style) = match group.state {
+            GroupState::Stable => ("stable", GOOD),
+            GroupState::Rebalancing => ("rebalancing", WARN),
+            other => (other.word(), FAINT),
+        };
+        let members = group
+            .members
+            .map_or("?".to_owned(), |members| count(members as i128));
+        rows.push(Row::new([
+            Cell::from(Span::styled(Printable(&group.group).to_string(), STRONG)),
+            Cell::from(Line::from(vec![
+                Span::styled(state, style),
+                Span::raw(format!(", members {members}")),
+            ])),
+            Cell::from(""),
+            Cell::from(""),
+            right(
+                count(group.lag),
+                lag_style(group.lag).add_modifier(Modifier::BOLD),
+            ),
+        ]));
+        rows.extend(group.partitions.iter().map(|row| {
+            let number = |number: Option<i64>| number.map_or("-".to_owned(), count);
+            Row::new([
+                Cell::from(Span::styled("  ", FAINT)),
+                Cell::from(format!("{}[{}]", Printable(&row.topic), row.partition)),
+                right(number(row.committed), FAINT),
+                right(number(Some(row.end)), FAINT),
+                right(number(row.lag), lag_style(row.lag.unwrap_or(0))),
+            ])
+        }));
+    }
+    let widths = [
+        Constraint::Fill(1),
+        Constraint::Fill(2),
+        Constraint::Length(13),
+        Constraint::Length(13),
+        Constraint::Length(11),
+    ];
+    let head = Row::new([
+        Cell::from("GROUP"),
+        Cell::from("TOPIC"),
+        right("COMMITTED".to_owned(), Style::new()),
+        right("END".to_owned(), Style::new()),
+        right("LAG".to_owned(), Style::new()),
+    ]);
+    let table = Table::new(rows, widths)
+        .header(head.style(STRONG))
+        .row_highlight_style(Style::new().add_modifier(Modifier::REVERSED));
+    let mut selection = TableState::new().with_selected((!state.printed).then_some(state.selected));
+    frame.render_stateful_widget(table, area, &mut selection);
+}
+
+fn help(frame: &mut Frame<'_>, area: Rect) {
+    let text = [
+        "q, Esc, Ctrl-C      quit",
+        "↑ ↓, j k            select a row; the table follows",
+        "PgUp PgDn Home End  farther",
+        "p, space            pause: the frame stays as it is",
+        "?                   this",
+        "",
+        "WORK: a message's transform, or a request to the database",
+        "AGE: from a point's own time to the database's answer",
+    ];
+    let width = (60 + 2).min(area.width);
+    let height = (text.len() as u16 + 2).min(area.height);
+    let place = Rect {
+        x: area.x + (area.width - width) / 2,
+        y: area.y + (area.height - height) / 2,
+        width,
+        height,
+    };
+    frame.render_widget(Clear, place);
+    let lines: Vec<Line<'_>> = text.into_iter().map(Line::from).collect();
+    frame.render_widget(
+        Paragraph::new(lines).block(Block::bordered().title(" keys ")),
+        place,
+    );
+}
+
+fn right(text: String, style: Style) -> Cell<'static> {
+    Cell::from(Line::from(Span::styled(text, style)).alignment(Alignment::Right))
+}
+
+/// By how far behind it is.
+fn lag_style(lag: i64) -> Style {
+    match lag {
+        ..NOTABLE_LAG => Style::new(),
+        NOTABLE_LAG..10_000 => WARN,
+        _ => BAD,
+    }
+}

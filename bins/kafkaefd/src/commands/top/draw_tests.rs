@@ -1,0 +1,148 @@
+//! Frames as text: what stands where, and what is shown of what is away.
+
+use operator::groups::GroupState;
+use operator::stages::{BrokersRow, GroupRow, PartitionRow, Snapshot, StageRow};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+
+use super::draw::draw;
+use super::state::State;
+use super::text;
+
+fn snapshot() -> Snapshot {
+    let partition = |number, lag| PartitionRow {
+        topic: "Test_telemetry\u{1b}[2J".to_owned(),
+        partition: number,
+        committed: Some(100 - lag),
+        end: 100,
+        lag: Some(lag),
+    };
+    Snapshot {
+        at: "2026-11-21T10:00:00Z".to_owned(),
+        broker: "localhost:9092".to_owned(),
+        stages: vec![
+            StageRow {
+                stage: "saltransform".to_owned(),
+                url: "http://localhost:9092/metrics".to_owned(),
+                in_per_second: Some(100.25),
+                out_per_second: Some(99.0),
+                dead_letters: Some(2.0),
+                lag: Some(1_234.0),
+                work_p50: Some(0.000_012),
+                ..StageRow::default()
+            },
+            StageRow {
+                stage: "influxsink".to_owned(),
+                url: "http://localhost:9093/metrics".to_owned(),
+                away: Some("connection refused".to_owned()),
+                ..StageRow::default()
+            },
+        ],
+        kafka: Some(BrokersRow {
+            away: None,
+            brokers: 3,
+            groups: vec![GroupRow {
+                group: "efd.saltransform".to_owned(),
+                state: GroupState::Stable,
+                members: Some(2),
+                lag: 30,
+                partitions: (0..30)
+                    .map(|number| partition(number, i64::from(number)))
+                    .collect(),
+            }],
+        }),
+    }
+}
+
+fn frame(snapshot: &Snapshot, state: &State, width: u16, height: u16) -> String {
+    let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+    terminal.draw(|frame| draw(frame, snapshot, state)).unwrap();
+    text(terminal.backend().buffer())
+}
+
+#[test]
+fn a_frame_shows_stages_and_groups() {
+    let shown = frame(&snapshot(), &State::default(), 140, 50);
+    for part in [
+        "3 brokers, 1 group",
+        "saltransform",
+        "100.2",
+        "1,234",
+        "12 µs",
+        "efd.saltransform",
+        "members 2",
+    ] {
+        assert!(shown.contains(part), "{part} is not in\n{shown}");
+    }
+    assert!(
+        shown.contains(r"Test_telemetry\u{1b}[2J[0]"),
+        "what came over the wire is printable:\n{shown}"
+    );
+    assert!(
+        shown.contains("connection refused"),
+        "who is away is shown:\n{shown}"
+    );
+}
+
+#[test]
+fn a_narrow_terminal_shows_what_matters() {
+    let shown = frame(&snapshot(), &State::default(), 80, 24);
+    for part in [
+        "saltransform",
+        "WORK P50",
+        "AGE P50",
+        "localhost:9093 is away",
+        "q quit",
+    ] {
+        assert!(shown.contains(part), "{part} is not in\n{shown}");
+    }
+}
+
+#[test]
+fn the_selected_row_is_on_the_screen() {
+    let mut state = State::default();
+    assert!(!frame(&snapshot(), &state, 100, 15).contains("[29]"));
+    state.selected = 30;
+    assert!(frame(&snapshot(), &state, 100, 15).contains("[29]"));
+}
+
+#[test]
+fn pause_help_and_absence_are_shown() {
+    let state = State {
+        paused: true,
+        help: true,
+        ..State::default()
+    };
+    let shown = frame(&snapshot(), &state, 100, 30);
+    assert!(shown.contains("paused") && shown.contains("Ctrl-C"), "{shown}");
+    let empty = Snapshot::default();
+    assert!(frame(&empty, &State::default(), 100, 30).contains("--metrics"));
+    let mut away = snapshot();
+    away.kafka = Some(BrokersRow {
+        away: Some("no broker answers".to_owned()),
+        ..BrokersRow::default()
+    });
+    assert!(frame(&away, &State::default(), 100, 30).contains("no broker answers"));
+}
+
+#[test]
+fn no_size_of_a_terminal_does_harm() {
+    let state = State {
+        help: true,
+        selected: 1_000,
+        ..State::default()
+    };
+    for (width, height) in [
+        (0, 0),
+        (1, 1),
+        (20, 3),
+        (59, 10),
+        (60, 10),
+        (61, 11),
+        (300, 4),
+        (80, 24),
+    ] {
+        frame(&snapshot(), &state, width, height);
+    }
+    assert!(frame(&snapshot(), &state, 50, 8).contains("too small"));
+}

@@ -1,0 +1,204 @@
+//! Where partitions begin and end, and which offset a moment has. Each answer takes one request to each broker, however
+//! many partitions it is about.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::TopicPartitionListElem;
+use rdkafka::{Offset, TopicPartitionList};
+use serde::Serialize;
+use stage::config::Moment;
+use stage::kafka::OneShotContext;
+
+use super::{Cluster, PATIENCE, Topic};
+use crate::failure::Failure;
+
+const ASKING: &str = "asking where partitions begin and end";
+
+/// A partition by its topic and number.
+pub type Place = (String, i32);
+
+/// The offsets that a partition holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct PartitionOffsets {
+    /// The partition's number.
+    pub partition: i32,
+    /// The first offset that is there (retention removes what was before).
+    pub oldest: i64,
+    /// The offset that the next message will get.
+    pub newest: i64,
+}
+
+/// A partition's first offset at or after a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeOffset {
+    /// The partition's number.
+    pub partition: i32,
+    /// None if nothing is that late.
+    pub offset: Option<i64>,
+}
+
+impl PartitionOffsets {
+    /// Messages between them. Compacted topics and transactions hold fewer: Kafka counts offsets, not messages.
+    pub fn count(&self) -> i64 {
+        (self.newest - self.oldest).max(0)
+    }
+}
+
+impl Cluster {
+    /// Where each partition of a topic begins and ends, by number.
+    pub fn offsets(&self, topic: &Topic) -> Result<Vec<PartitionOffsets>, Failure> {
+        Ok(self.offsets_of_topics(&[topic])?.pop().unwrap_or_default())
+    }
+
+    /// The same for several topics, in their order. Fails if the offsets of any partition are not known.
+    pub fn offsets_of_topics(&self, topics: &[&Topic]) -> Result<Vec<Vec<PartitionOffsets>>, Failure> {
+        let places: BTreeSet<Place> = topics
+            .iter()
+            .flat_map(|topic| topic.numbers().map(|number| (topic.name.clone(), number)))
+            .collect();
+        let doing = match topics {
+            [topic] => format!("asking for the offsets of {}", topic.name),
+            _ => ASKING.to_owned(),
+        };
+        let consumer = self.consumer(&[])?;
+        let oldest = complete(&self.at(&consumer, &places, Offset::Beginning, &doing)?)?;
+        let newest = complete(&self.at(&consumer, &places, Offset::End, &doing)?)?;
+        let of_partition = |topic: &Topic, partition: i32| {
+            let place = (topic.name.clone(), partition);
+            Some(PartitionOffsets {
+                partition,
+                oldest: *oldest.get(&place)?,
+                newest: *newest.get(&place)?,
+            })
+        };
+        Ok(topics
+            .iter()
+            .map(|topic| {
+                let numbers = topic.numbers();
+                numbers.filter_map(|number| of_partition(topic, number)).collect()
+            })
+            .collect())
+    }
+
+    /// The first offset at or after `moment` of each partition of a topic.
+    pub fn offsets_at(&self, topic: &Topic, moment: Moment) -> Result<Vec<TimeOffset>, Failure> {
+        let asking = || Failure::kafka(format!("asking for the offsets of {} at {moment}", topic.name));
+        let mut asked = TopicPartitionList::new();
+        for partition in topic.numbers() {
+            asked
+                .add_partition_offset(&topic.name, partition, Offset::Offset(moment.0))
+                .map_err(asking())?;
+        }
+        let found = self
+            .consumer(&[])?
+            .offsets_for_times(asked, PATIENCE)
+            .map_err(asking())?;
+        let mut offsets: Vec<TimeOffset> = found
+            .elements()
+            .iter()
+            .map(|element| TimeOffset {
+                partition: element.partition(),
+                offset: match element.offset() {
+                    Offset::Offset(offset) => Some(offset),
+                    _ => None,
+                },
+            })
+            .collect();
+        offsets.sort_by_key(|found| found.partition);
+        Ok(offsets)
+    }
+
+    /// The first offset at or after a moment of partitions; without those in which nothing is that late.
+    pub fn offsets_of(
+        &self,
+        places: &BTreeSet<Place>,
+        moment: Moment,
+    ) -> Result<BTreeMap<Place, i64>, Failure> {
+        let consumer = self.consumer(&[])?;
+        Ok(known(&self.at(
+            &consumer,
+            places,
+            Offset::Offset(moment.0),
+            ASKING,
+        )?))
+    }
+
+    /// The oldest and the newest offset of partitions; without those that are gone.
+    pub fn bounds(&self, places: &BTreeSet<Place>) -> Result<BTreeMap<Place, (i64, i64)>, Failure> {
+        self.bounds_by(&self.consumer(&[])?, places)
+    }
+
+    /// The same, asked by a consumer that is there already.
+    pub(crate) fn bounds_by(
+        &self,
+        consumer: &BaseConsumer<OneShotContext>,
+        places: &BTreeSet<Place>,
+    ) -> Result<BTreeMap<Place, (i64, i64)>, Failure> {
+        let oldest = known(&self.at(consumer, places, Offset::Beginning, ASKING)?);
+        let mut newest = known(&self.at(consumer, places, Offset::End, ASKING)?);
+        Ok(oldest
+            .into_iter()
+            .filter_map(|(place, oldest)| {
+                let newest = newest.remove(&place)?;
+                Some((place, (oldest, newest)))
+            })
+            .collect())
+    }
+
+    /// What Kafka answers to a time stamp, of which the two ends are special ones.
+    fn at(
+        &self,
+        consumer: &BaseConsumer<OneShotContext>,
+        places: &BTreeSet<Place>,
+        time: Offset,
+        doing: &str,
+    ) -> Result<TopicPartitionList, Failure> {
+        self.check_wanted()?;
+        let failed = || Failure::kafka(doing);
+        let mut asked = TopicPartitionList::new();
+        for (topic, partition) in places {
+            asked
+                .add_partition_offset(topic, *partition, time)
+                .map_err(failed())?;
+        }
+        if places.is_empty() {
+            return Ok(asked);
+        }
+        consumer.offsets_for_times(asked, PATIENCE).map_err(failed())
+    }
+}
+
+/// The offsets of those elements that have one.
+pub(crate) fn known(list: &TopicPartitionList) -> BTreeMap<Place, i64> {
+    list.elements()
+        .iter()
+        .filter_map(|element| Some((place(element), offset(element).ok()?)))
+        .collect()
+}
+
+/// The offsets of all elements.
+fn complete(list: &TopicPartitionList) -> Result<BTreeMap<Place, i64>, Failure> {
+    list.elements()
+        .iter()
+        .map(|element| {
+            let (topic, partition) = place(element);
+            let asking = format!("asking for the offsets of {topic}[{partition}]");
+            let offset = offset(element).map_err(Failure::kafka(asking))?;
+            Ok(((topic, partition), offset))
+        })
+        .collect()
+}
+
+fn place(element: &TopicPartitionListElem<'_>) -> Place {
+    (element.topic().to_owned(), element.partition())
+}
+
+fn offset(element: &TopicPartitionListElem<'_>) -> Result<i64, KafkaError> {
+    element.error()?;
+    match element.offset() {
+        Offset::Offset(offset) => Ok(offset),
+        _ => Err(KafkaError::OffsetFetch(RDKafkaErrorCode::NoOffset)),
+    }
+}

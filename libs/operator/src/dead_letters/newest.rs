@@ -1,0 +1,141 @@
+//! The newest dead letters of each topic, with their originals decoded.
+
+use std::collections::VecDeque;
+
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
+
+use super::dead_letter::{DeadLetter, Omitted};
+use super::replay_log::ReplayLog;
+use super::selection::Selection;
+use crate::cluster::Cluster;
+use crate::failure::Failure;
+use crate::messages::decode::{Decoded, Decoder};
+use crate::messages::message::shown;
+use crate::progress::Progress;
+
+/// The newest dead letters of each topic.
+#[derive(Debug, Default)]
+pub struct Newest {
+    /// How many dead letters were selected.
+    pub selected: usize,
+    /// The newest of each topic, and whether each was replayed.
+    pub newest: Vec<(DeadLetter, bool)>,
+}
+
+/// A dead letter with its original decoded; as JSON, the texts and bytes of both.
+#[derive(Debug)]
+pub struct Shown {
+    /// The dead letter.
+    pub letter: DeadLetter,
+    /// Whether it was replayed.
+    pub is_replayed: bool,
+    /// The original's value.
+    pub decoded: Decoded,
+}
+
+/// Reads the newest `count` dead letters of each topic.
+pub fn newest(
+    cluster: &Cluster,
+    selection: &Selection,
+    count: usize,
+    report: &dyn Fn(Progress),
+) -> Result<Newest, Failure> {
+    let mut found = Newest::default();
+    for topic in selection.topics(cluster)? {
+        let replay_log = ReplayLog::read(cluster, &topic.name)?;
+        let mut newest = VecDeque::new();
+        selection.read(cluster, topic, report, |letter| {
+            found.selected += 1;
+            newest.push_back(letter);
+            if newest.len() > count {
+                newest.pop_front();
+            }
+            Ok(())
+        })?;
+        found.newest.extend(newest.into_iter().map(|letter| {
+            let is_replayed = replay_log.has(&letter);
+            (letter, is_replayed)
+        }));
+    }
+    Ok(found)
+}
+
+impl Newest {
+    /// Decodes the originals.
+    pub async fn decode(self, decoder: &mut Decoder) -> Vec<Shown> {
+        let mut all = Vec::new();
+        for (letter, is_replayed) in self.newest {
+            let value = letter.message.value.as_deref();
+            let decoded = decoder.decode(value, letter.original_timestamp()).await;
+            all.push(Shown {
+                letter,
+                is_replayed,
+                decoded,
+            });
+        }
+        all
+    }
+}
+
+#[derive(Serialize)]
+struct Json<'s> {
+    dead_letter: Place<'s>,
+    stage: Option<&'s str>,
+    reason: Option<&'s str>,
+    detail: Option<&'s str>,
+    group: Option<&'s str>,
+    origin: Option<Place<'s>>,
+    replayed: bool,
+    replay_of: Option<&'s str>,
+    omitted: Option<Omitted>,
+    key: Option<Value>,
+    headers: Map<String, Value>,
+    original: Option<Value>,
+    form: &'static str,
+    decoded: &'s Value,
+}
+
+#[derive(Serialize)]
+struct Place<'s> {
+    topic: &'s str,
+    partition: i32,
+    offset: i64,
+    timestamp: Option<i64>,
+}
+
+impl Serialize for Shown {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let (letter, message) = (&self.letter, &self.letter.message);
+        let headers = letter.original_headers().into_iter();
+        Json {
+            dead_letter: Place {
+                topic: &message.topic,
+                partition: message.partition,
+                offset: message.offset,
+                timestamp: message.timestamp,
+            },
+            stage: message.header_text("stage"),
+            reason: message.header_text("reason"),
+            detail: message.header_text("detail"),
+            group: message.header_text("group"),
+            origin: letter.origin.as_ref().map(|origin| Place {
+                topic: &origin.topic,
+                partition: origin.partition,
+                offset: origin.offset,
+                timestamp: letter.original_timestamp(),
+            }),
+            replayed: self.is_replayed,
+            replay_of: letter.replay_of(),
+            omitted: letter.omitted,
+            key: message.key.as_deref().map(shown),
+            headers: headers
+                .map(|(name, value)| (name, value.as_deref().map(shown).unwrap_or_default()))
+                .collect(),
+            original: message.value.as_deref().map(shown),
+            form: self.decoded.form.name(),
+            decoded: &self.decoded.value,
+        }
+        .serialize(serializer)
+    }
+}

@@ -1,0 +1,20 @@
+//! What an operator can ask of the Kafka cluster, the schema registry and the stages: typed answers, nothing printed.
+//! The command line shows them; any other face, such as a web console, can show the same.
+
+pub mod ask;
+pub mod brokers;
+pub mod cluster;
+pub mod compatibility;
+pub mod connectors;
+pub mod dead_letters;
+pub mod failure;
+pub mod groups;
+pub mod histogram;
+pub mod latency;
+pub mod load;
+pub mod messages;
+pub mod outcome;
+pub mod progress;
+pub mod stages;
+pub mod text;
+pub mod topics;

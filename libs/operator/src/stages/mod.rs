@@ -1,0 +1,19 @@
+//! The running pipeline: what each stage's metrics show, and how far the consumer groups are behind.
+//!
+//! ```text
+//!  /metrics of each stage ─▶ prometheus_text ─▶ process ─┐
+//!                                                        ├─▶ snapshot
+//!  brokers ────────────────────────────────────▶ brokers ┘
+//! ```
+//! [`sample`] takes one snapshot, [`Watch`] keeps one up to date. Each source is asked on its own, so that one that does not
+//! answer does not hold up the others.
+
+mod brokers;
+mod process;
+mod prometheus_text;
+mod snapshot;
+
+pub use brokers::{BrokersRow, BrokersWatcher, GroupRow, NOTABLE_LAG, PartitionRow};
+pub use process::{StageRow, StageWatcher, point_age};
+pub use prometheus_text::Metrics;
+pub use snapshot::{Snapshot, Watch, sample};

@@ -1,0 +1,272 @@
+//! One process of the pipeline as its metrics show it. It is asked repeatedly, so that rates and recent quantiles are known.
+
+use std::error::Error;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use super::prometheus_text::Metrics;
+use crate::failure::Failure;
+use crate::histogram::Histogram;
+
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
+/// No stage's metrics are larger.
+const MAX_BYTES: usize = 8 << 20;
+
+/// A process. Rates are per second, times in seconds; none is what it does not have, or not yet.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct StageRow {
+    /// salmock, saltransform, influxsink, or `?`.
+    pub stage: String,
+    /// Where its metrics are.
+    pub url: String,
+    /// Why its metrics are unknown; none if it answered.
+    pub away: Option<String>,
+    /// Messages that it consumed since the previous look.
+    pub in_per_second: Option<f64>,
+    /// Messages that it produced or wrote since the previous look.
+    pub out_per_second: Option<f64>,
+    /// Dead letters since it started.
+    pub dead_letters: Option<f64>,
+    /// Messages between its positions and the ends of its partitions.
+    pub lag: Option<f64>,
+    /// Messages that it has consumed and not finished.
+    pub in_flight: Option<f64>,
+    /// Whether it has paused consuming.
+    pub paused: bool,
+    /// Median time to parse and encode a message (saltransform), or of a request to the database (influxsink).
+    pub work_p50: Option<f64>,
+    /// Its 99th percentile.
+    pub work_p99: Option<f64>,
+    /// Median time from a point's own timestamp to the database's answer (influxsink).
+    pub age_p50: Option<f64>,
+    /// Its 99th percentile.
+    pub age_p99: Option<f64>,
+}
+
+/// The names of a stage's metrics; empty where it has none of that kind.
+struct Names {
+    stage: &'static str,
+    input: &'static str,
+    output: &'static str,
+    dead_letters: &'static str,
+    work: &'static str,
+    age: &'static str,
+}
+
+const KNOWN: [Names; 3] = [
+    Names {
+        stage: "salmock",
+        input: "",
+        output: "salmock_produced_total",
+        dead_letters: "",
+        work: "",
+        age: "",
+    },
+    Names {
+        stage: "saltransform",
+        input: "saltransform_consumed_total",
+        output: "saltransform_produced_total",
+        dead_letters: "saltransform_dead_letters_total",
+        work: "saltransform_transform_seconds",
+        age: "",
+    },
+    Names {
+        stage: "influxsink",
+        input: "influxsink_consumed_total",
+        output: "influxsink_written_total",
+        dead_letters: "influxsink_dead_letters_total",
+        work: "influxsink_request_seconds",
+        age: "influxsink_point_age_seconds",
+    },
+];
+
+/// Asks one process for its metrics.
+pub struct StageWatcher {
+    url: String,
+    client: reqwest::Client,
+    last: Option<(Instant, Metrics)>,
+    /// Kept while it does not answer, so that people see which stage that is.
+    name: Option<&'static str>,
+}
+
+impl StageWatcher {
+    /// A process at `HOST:PORT` or a URL, whose path is `/metrics` unless it has one.
+    pub fn at(address: &str) -> Result<Self, String> {
+        let with_scheme = if address.contains("://") {
+            address.to_owned()
+        } else {
+            format!("http://{address}")
+        };
+        let mut url = reqwest::Url::parse(&with_scheme)
+            .map_err(|error| format!("{error}, expected an address such as http://localhost:9092/metrics"))?;
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err("holds a user or password, which process lists show; metrics need none".to_owned());
+        }
+        if url.path() == "/" {
+            url.set_path("/metrics");
+        }
+        let client = reqwest::Client::builder()
+            .timeout(ANSWER_TIMEOUT)
+            .no_proxy()
+            .build()
+            .map_err(|error| stage::chain(&error))?;
+        Ok(Self {
+            url: url.into(),
+            client,
+            last: None,
+            name: None,
+        })
+    }
+
+    /// The row before the process has answered.
+    pub fn unknown(&self) -> StageRow {
+        StageRow {
+            stage: self.name.unwrap_or("?").to_owned(),
+            url: self.url.clone(),
+            ..StageRow::default()
+        }
+    }
+
+    /// Asks the process; rates and quantiles are of the time since the previous look.
+    pub async fn look(&mut self) -> StageRow {
+        match self.fetch().await {
+            Ok(text) => self.row(Instant::now(), Metrics::read(&text)),
+            Err(reason) => {
+                self.last = None;
+                StageRow {
+                    away: Some(reason),
+                    ..self.unknown()
+                }
+            }
+        }
+    }
+
+    async fn fetch(&self) -> Result<String, String> {
+        let failed = |error: reqwest::Error| innermost(&error.without_url());
+        let answer = self.client.get(&self.url).send().await.map_err(failed)?;
+        let mut answer = answer.error_for_status().map_err(failed)?;
+        let mut bytes = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(failed)? {
+            if bytes.len() + chunk.len() > MAX_BYTES {
+                return Err("answers more than any of the binaries would".to_owned());
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
+
+    fn row(&mut self, now: Instant, metrics: Metrics) -> StageRow {
+        let names = KNOWN
+            .iter()
+            .find(|names| metrics.has(&format!("{}_", names.stage)));
+        let Some(names) = names else {
+            return StageRow {
+                away: Some("shows no metrics of salmock, saltransform or influxsink".to_owned()),
+                ..self.unknown()
+            };
+        };
+        self.name = Some(names.stage);
+        let rate = |name: &str| {
+            let (then, last) = self.last.as_ref()?;
+            // A restarted process counts from 0.
+            let more = (metrics.sum(name)? - last.sum(name).unwrap_or(0.0)).max(0.0);
+            Some(more / now.duration_since(*then).as_secs_f64().max(1e-3))
+        };
+        let quantile = |name: &str, q: f64| {
+            let (_, last) = self.last.as_ref()?;
+            metrics.histogram(name).since(&last.histogram(name)).quantile(q)
+        };
+        let row = StageRow {
+            stage: names.stage.to_owned(),
+            url: self.url.clone(),
+            away: None,
+            in_per_second: rate(names.input),
+            out_per_second: rate(names.output),
+            // A counter with labels does not exist before it first counts.
+            dead_letters: (!names.dead_letters.is_empty())
+                .then(|| metrics.sum(names.dead_letters).unwrap_or(0.0)),
+            lag: metrics.sum("kafka_consumer_lag"),
+            in_flight: metrics.sum("kafka_in_flight_messages"),
+            paused: metrics
+                .sum("kafka_consumer_paused")
+                .is_some_and(|paused| paused > 0.0),
+            work_p50: quantile(names.work, 0.5),
+            work_p99: quantile(names.work, 0.99),
+            age_p50: quantile(names.age, 0.5),
+            age_p99: quantile(names.age, 0.99),
+        };
+        self.last = Some((now, metrics));
+        row
+    }
+}
+
+/// How old the points of these influxsinks were when the database stored them: all since the processes started.
+pub async fn point_age(addresses: &[String]) -> Result<Histogram, Failure> {
+    let mut texts = String::new();
+    for address in addresses {
+        let away = |reason: String| Failure::Away {
+            service: "influxsink",
+            url: address.clone(),
+            flag: "--metrics",
+            source: reason.into(),
+        };
+        let stage = StageWatcher::at(address).map_err(away)?;
+        texts.push_str(&stage.fetch().await.map_err(away)?);
+        texts.push('\n');
+    }
+    Ok(Metrics::read(&texts).histogram("influxsink_point_age_seconds"))
+}
+
+/// The innermost cause: a column has no room for the whole chain.
+fn innermost(error: &dyn Error) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_of_the_time_between_two_looks() {
+        let mut stage = StageWatcher::at("localhost:9092").unwrap();
+        assert_eq!(stage.url, "http://localhost:9092/metrics");
+        let text = |count: u64, slow: u64| {
+            Metrics::read(&format!(
+                "saltransform_consumed_total {count}\nsaltransform_produced_total {count}\n\
+                 saltransform_transform_seconds_bucket{{le=\"0.001\"}} {count}\n\
+                 saltransform_transform_seconds_bucket{{le=\"+Inf\"}} {}\nkafka_consumer_lag{{topic=\"t\"}} 5\n",
+                count + slow
+            ))
+        };
+        let start = Instant::now();
+        let first = stage.row(start, text(100, 0));
+        assert_eq!((first.in_per_second, first.work_p50), (None, None));
+        assert_eq!((first.dead_letters, first.lag), (Some(0.0), Some(5.0)));
+        let second = stage.row(start + Duration::from_secs(2), text(140, 0));
+        assert_eq!(second.in_per_second, Some(20.0));
+        assert_eq!(second.work_p50, Some(0.000_5));
+        let restarted = stage.row(start + Duration::from_secs(4), text(10, 0));
+        assert_eq!(restarted.in_per_second, Some(0.0));
+        assert!(restarted.work_p50.is_some());
+    }
+
+    #[test]
+    fn an_address_may_be_short() {
+        assert_eq!(StageWatcher::at("http://h:1/x").unwrap().url, "http://h:1/x");
+        assert!(StageWatcher::at("http://").is_err());
+        assert!(StageWatcher::at("http://user:s3cr3t@h:1").is_err_and(|why| !why.contains("s3cr3t")));
+    }
+
+    #[test]
+    fn a_process_without_a_stages_metrics_is_reported() {
+        let row = StageWatcher::at("h:1")
+            .unwrap()
+            .row(Instant::now(), Metrics::read("other_total 1\n"));
+        assert!(row.away.is_some_and(|why| why.contains("no metrics of salmock")));
+    }
+}

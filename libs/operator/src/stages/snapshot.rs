@@ -1,0 +1,118 @@
+//! What is known of stages and brokers at one time: sampled once, or kept up to date.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde::Serialize;
+use stage::config::Moment;
+use stage::lock;
+use tokio::task::JoinSet;
+
+use super::brokers::{BrokersRow, BrokersWatcher};
+use super::process::{StageRow, StageWatcher};
+use crate::ask::{Cancel, ask_blocking};
+
+/// Stages and brokers at one time.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Snapshot {
+    /// RFC 3339, in UTC.
+    pub at: String,
+    /// The address of the brokers.
+    pub broker: String,
+    /// In the order in which they were named.
+    pub stages: Vec<StageRow>,
+    /// None before the brokers have answered for the first time.
+    pub kafka: Option<BrokersRow>,
+}
+
+impl Snapshot {
+    /// Whether everything that was asked has answered.
+    pub fn is_whole(&self) -> bool {
+        self.stages.iter().all(|stage| stage.away.is_none())
+            && self.kafka.as_ref().is_some_and(|kafka| kafka.away.is_none())
+    }
+}
+
+/// Looks twice at each stage, so that rates and quantiles are of one interval, and once at the brokers.
+pub async fn sample(
+    mut stages: Vec<StageWatcher>,
+    mut brokers: BrokersWatcher,
+    interval: Duration,
+) -> Snapshot {
+    let broker = brokers.broker().to_owned();
+    let mut asking = JoinSet::new();
+    asking.spawn(ask_blocking(move |cancel| Ok(brokers.look(cancel))));
+    for stage in &mut stages {
+        stage.look().await;
+    }
+    tokio::time::sleep(interval).await;
+    let mut rows = Vec::new();
+    for stage in &mut stages {
+        rows.push(stage.look().await);
+    }
+    let answer = asking.join_next().await;
+    Snapshot {
+        kafka: answer.and_then(|answer| answer.ok()?.ok()),
+        at: Moment::now().to_string(),
+        broker,
+        stages: rows,
+    }
+}
+
+/// Keeps a snapshot up to date until it is dropped.
+pub struct Watch {
+    latest: Arc<Mutex<Snapshot>>,
+    cancel: Cancel,
+    _stages: JoinSet<()>,
+}
+
+impl Watch {
+    /// Looks at each stage and at the brokers once an interval. To be called within a runtime.
+    pub fn start(stages: Vec<StageWatcher>, mut brokers: BrokersWatcher, interval: Duration) -> Self {
+        let latest = Arc::new(Mutex::new(Snapshot {
+            broker: brokers.broker().to_owned(),
+            stages: stages.iter().map(StageWatcher::unknown).collect(),
+            ..Snapshot::default()
+        }));
+        let mut tasks = JoinSet::new();
+        for (index, mut stage) in stages.into_iter().enumerate() {
+            let latest = Arc::clone(&latest);
+            tasks.spawn(async move {
+                loop {
+                    let row = stage.look().await;
+                    if let Some(place) = lock(&latest).stages.get_mut(index) {
+                        *place = row;
+                    }
+                    tokio::time::sleep(interval).await;
+                }
+            });
+        }
+        let cancel = Cancel::default();
+        let (of_brokers, wanted) = (Arc::clone(&latest), cancel.clone());
+        std::thread::spawn(move || {
+            while wanted.check().is_ok() {
+                let row = brokers.look(&wanted);
+                lock(&of_brokers).kafka = Some(row);
+                std::thread::sleep(interval);
+            }
+        });
+        Self {
+            latest,
+            cancel,
+            _stages: tasks,
+        }
+    }
+
+    /// The newest answers of all, with the time of this call.
+    pub fn latest(&self) -> Snapshot {
+        let mut snapshot = lock(&self.latest).clone();
+        snapshot.at = Moment::now().to_string();
+        snapshot
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        self.cancel.cancel();
+    }
+}

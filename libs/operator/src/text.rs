@@ -1,0 +1,33 @@
+//! Counts in sentences, such as those that say why a change is refused.
+
+/// A count with its thousands apart: `1,234,567`.
+pub fn count(number: impl Into<i128>) -> String {
+    let number: i128 = number.into();
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    if number < 0 { format!("-{text}") } else { text }
+}
+
+/// `1 topic`, `2 topics`: a count and its noun, whose plural takes an `s`.
+pub fn plural(number: usize, noun: &str) -> String {
+    let ending = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{ending}", count(number as i128))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_stand_apart() {
+        assert_eq!(count(-1_234_567), "-1,234,567");
+        assert_eq!(plural(1, "topic"), "1 topic");
+        assert_eq!(plural(1_000, "topic"), "1,000 topics");
+    }
+}

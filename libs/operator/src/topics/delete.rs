@@ -1,0 +1,25 @@
+//! Deletes topics, and says beforehand how many messages are lost with them.
+
+use super::offsets_of_all;
+use crate::cluster::{Cluster, Topic};
+use crate::failure::Failure;
+use crate::outcome::Outcome;
+
+/// How many messages these topics hold.
+pub fn message_count(cluster: &Cluster, names: &[String]) -> Result<i64, Failure> {
+    let topics: Vec<&Topic> = names
+        .iter()
+        .map(|name| cluster.topic(name))
+        .collect::<Result<_, _>>()?;
+    let offsets = offsets_of_all(cluster, &topics)?;
+    Ok(offsets.iter().map(|topic| topic.total).sum())
+}
+
+/// Deletes topics with all their messages.
+pub fn delete(cluster: &Cluster, names: &[String]) -> Result<Vec<Outcome>, Failure> {
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let admin = cluster.admin()?;
+    let answers = Cluster::wait(admin.delete_topics(&names, &Cluster::admin_options()));
+    let answers = answers.map_err(Failure::kafka("deleting topics"))?;
+    Ok(Outcome::of_deletion("topic", answers))
+}
