@@ -4,12 +4,12 @@
 pub mod ask;
 pub mod brokers;
 pub mod cluster;
-pub mod compatibility;
 pub mod connectors;
 pub mod failure;
 pub mod groups;
 pub mod histogram;
 pub mod messages;
 pub mod outcome;
+pub mod subjects;
 pub mod text;
 pub mod topics;
