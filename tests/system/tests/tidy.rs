@@ -167,19 +167,23 @@ fn every_crate_has_the_workspaces_lints() {
 fn crates_know_only_whom_they_may() {
     const LIBRARIES: [&str; 3] = ["confluent-avro", "sal", "stage"];
     const STAGES: [&str; 3] = ["salmock", "saltransform", "influxsink"];
-    let allowed: [(&str, Vec<&str>); 9] = [
+    let allowed: [(&str, Vec<&str>); 10] = [
         ("libs/confluent-avro", vec![]),
         ("libs/http-server", vec![]),
         ("libs/sal", vec!["confluent-avro"]),
         ("libs/devstack", vec!["http-server", "sal"]),
         ("libs/stage", vec!["confluent-avro", "http-server", "sal"]),
+        ("libs/operator", LIBRARIES.to_vec()),
         ("bins/salmock", LIBRARIES.to_vec()),
         ("bins/saltransform", LIBRARIES.to_vec()),
         ("bins/influxsink", LIBRARIES.to_vec()),
-        ("bins/kafkaefd", [&LIBRARIES[..], &STAGES, &["devstack"]].concat()),
+        (
+            "bins/kafkaefd",
+            [&LIBRARIES[..], &STAGES, &["devstack", "operator"]].concat(),
+        ),
     ];
     let ours = Regex::new(
-        r"(?m)^(confluent-avro|http-server|sal|devstack|stage|salmock|saltransform|influxsink|kafkaefd)\b",
+        r"(?m)^(confluent-avro|http-server|sal|devstack|operator|stage|salmock|saltransform|influxsink|kafkaefd)\b",
     )
     .unwrap();
     let mut seen = 0;
@@ -197,6 +201,25 @@ fn crates_know_only_whom_they_may() {
         }
     }
     assert!(seen >= 15, "{seen}");
+}
+
+/// What an operator can ask has several faces: the library parses no flags, draws nothing and prints nothing.
+#[test]
+fn what_an_operator_asks_stands_apart_from_how_it_is_shown() {
+    let shown = Regex::new(
+        r"(?m)^(clap|clap_complete|clap_mangen|comfy-table|anstream|anstyle|indicatif|ratatui|plotters)\b",
+    )
+    .unwrap();
+    let manifest = read("libs/operator/Cargo.toml");
+    let found: Vec<_> = shown.find_iter(&manifest).map(|found| found.as_str()).collect();
+    assert!(found.is_empty(), "{found:?}");
+    let prints = Regex::new(r"\be?print(ln)?!|\bstderr_(line|text)!|\bstd(out|err)\(\)").unwrap();
+    let printing: Vec<_> = sources()
+        .into_iter()
+        .filter(|(path, text)| path.starts_with("libs/operator/src/") && prints.is_match(own(text)))
+        .map(|(path, _)| path)
+        .collect();
+    assert!(printing.is_empty(), "{printing:?}");
 }
 
 /// The operator's command works with other people's stages; only its demo has some within it.
