@@ -4,7 +4,6 @@
 pub mod ask;
 pub mod brokers;
 pub mod cluster;
-pub mod compatibility;
 pub mod connectors;
 pub mod dead_letters;
 pub mod failure;
@@ -16,5 +15,6 @@ pub mod messages;
 pub mod outcome;
 pub mod progress;
 pub mod stages;
+pub mod subjects;
 pub mod text;
 pub mod topics;

@@ -1,14 +1,14 @@
 //! `registry compat`: by which level schemas are judged, of the registry or of one subject.
 
-use clap::{Args, ValueEnum};
-use serde::Serialize;
+use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use stage::config::RegistryArgs;
-use stage::registry::{Registry, RegistryError};
 use stage::sanitize::Printable;
 
 use crate::exit::Done;
 use crate::terminal::{AnswerArgs, Consent, strong};
 use operator::failure::Failure;
+use operator::subjects::{self, Level};
 
 /// Show or set the compatibility level, of the registry or of a subject
 #[derive(Args, Debug, Clone)]
@@ -22,7 +22,7 @@ pub(super) struct CompatArgs {
     #[arg(long, value_name = "SUBJECT")]
     subject: Option<String>,
     /// Set it
-    #[arg(long, value_name = "LEVEL", value_enum, ignore_case = true)]
+    #[arg(long, value_name = "LEVEL", value_parser = level(), ignore_case = true)]
     set: Option<Level>,
     #[command(flatten)]
     consent: Consent,
@@ -32,58 +32,14 @@ pub(super) struct CompatArgs {
     registry: RegistryArgs,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-#[value(rename_all = "SCREAMING_SNAKE_CASE")]
-enum Level {
-    None,
-    Backward,
-    BackwardTransitive,
-    Forward,
-    ForwardTransitive,
-    Full,
-    FullTransitive,
-}
-
-#[derive(Serialize)]
-struct Answer<'a> {
-    /// null: of the registry
-    subject: Option<&'a str>,
-    level: String,
-    /// What it was before it was set.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    before: Option<String>,
-}
-
-impl Level {
-    fn name(self) -> String {
-        self.to_possible_value()
-            .map(|value| value.get_name().to_owned())
-            .unwrap_or_default()
-    }
-}
-
 impl CompatArgs {
     pub(super) async fn run(&self) -> Result<Done, Failure> {
         let registry = super::client(&self.registry)?;
-        let level = match &self.subject {
-            Some(subject) => {
-                super::known(&registry, subject, registry.versions(subject, false)).await?;
-                effective(&registry, subject).await?
-            }
-            None => of_registry(&registry).await?,
-        };
-        let answer = match self.set {
-            Some(wanted) => Answer {
-                subject: self.subject.as_deref(),
-                level: self.change(&registry, &level, wanted).await?,
-                before: Some(level),
-            },
-            None => Answer {
-                subject: self.subject.as_deref(),
-                level,
-                before: None,
-            },
-        };
+        let mut answer = subjects::level(&registry, self.subject.as_deref()).await?;
+        if let Some(wanted) = self.set {
+            self.consent.ask(&self.question(&answer.level, wanted))?;
+            answer = subjects::set_level(&registry, answer, wanted).await?;
+        }
         self.answer.print(&answer, || {
             let before = match &answer.before {
                 Some(before) => format!(" (it was {before})"),
@@ -103,8 +59,7 @@ impl CompatArgs {
         self.subject.as_deref().unwrap_or(&self.registry.schema_registry)
     }
 
-    async fn change(&self, registry: &Registry, before: &str, wanted: Level) -> Result<String, Failure> {
-        let wanted = wanted.name();
+    fn question(&self, before: &str, wanted: Level) -> String {
         let whose = match &self.subject {
             Some(subject) => format!("subject {subject}"),
             None => format!(
@@ -112,22 +67,14 @@ impl CompatArgs {
                 self.registry.schema_registry
             ),
         };
-        self.consent.ask(&format!(
-            "set the compatibility level of {whose} from {before} to {wanted}"
-        ))?;
-        Ok(registry.set_level(self.subject.as_deref(), &wanted).await?)
+        format!(
+            "set the compatibility level of {whose} from {before} to {}",
+            wanted.name()
+        )
     }
 }
 
-/// The level by which a subject's next version is judged.
-pub(super) async fn effective(registry: &Registry, subject: &str) -> Result<String, RegistryError> {
-    match registry.level(Some(subject)).await? {
-        Some(level) => Ok(level),
-        None => of_registry(registry).await,
-    }
-}
-
-async fn of_registry(registry: &Registry) -> Result<String, RegistryError> {
-    // Answered as none for subjects alone.
-    Ok(registry.level(None).await?.unwrap_or_else(|| "NONE".to_owned()))
+/// Takes the names of the levels, in capitals or not.
+fn level() -> impl TypedValueParser<Value = Level> {
+    PossibleValuesParser::new(Level::ALL.map(Level::name)).try_map(|name| name.parse::<Level>())
 }

@@ -1,18 +1,13 @@
 //! `registry list`: all subjects, and with flags what each has.
 
 use clap::Args;
-use futures::{StreamExt, TryStreamExt, stream};
 use regex::Regex;
-use serde::Serialize;
 use stage::config::RegistryArgs;
-use stage::registry::{Registry, RegistryError};
 
 use crate::exit::Done;
 use crate::terminal::{AnswerArgs, Cell, Table, bar, faint};
 use operator::failure::Failure;
-
-/// How many subjects are asked for at a time: enough to hide the way to the registry, few enough for any registry.
-const AT_ONCE: usize = 8;
+use operator::subjects::{self, SubjectSummary, Subjects};
 
 /// List the subjects
 #[derive(Args, Debug, Clone)]
@@ -33,86 +28,41 @@ pub(super) struct ListArgs {
     registry: RegistryArgs,
 }
 
-#[derive(Serialize)]
-struct Row {
-    subject: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    versions: Option<Vec<u32>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    compatibility: Option<Compatibility>,
-}
-
-#[derive(Serialize)]
-struct Compatibility {
-    level: String,
-    /// Whether the subject has none of its own, so that the registry's counts.
-    inherited: bool,
-}
-
 impl ListArgs {
     pub(super) async fn run(&self) -> Result<Done, Failure> {
         let registry = super::client(&self.registry)?;
-        let mut subjects = registry.subjects().await?;
-        subjects.retain(|subject| self.filter.as_ref().is_none_or(|filter| filter.is_match(subject)));
-        let global = if self.compatibility {
-            registry.level(None).await?
-        } else {
-            None
+        let wanted = Subjects {
+            name: self.filter.clone(),
+            versions: self.version,
+            compatibility: self.compatibility,
         };
-        let progress = bar(subjects.len() as u64, "subjects");
-        let rows: Result<Vec<Row>, RegistryError> = stream::iter(subjects)
-            .map(|subject| self.row(&registry, subject, global.as_deref()))
-            .buffered(AT_ONCE)
-            .inspect(|_| progress.inc(1))
-            .try_collect()
-            .await;
-        progress.finish_and_clear();
+        let bar = bar(0, "subjects");
+        let rows = subjects::list(&registry, &wanted, |done, total| {
+            bar.set_length(total);
+            bar.set_position(done);
+        })
+        .await;
+        bar.finish_and_clear();
         let rows = rows?;
         self.answer.print(&rows, || self.shown(&rows))?;
         Ok(Done::All)
     }
 
-    async fn row(
-        &self,
-        registry: &Registry,
-        subject: String,
-        global: Option<&str>,
-    ) -> Result<Row, RegistryError> {
-        let versions = match self.version {
-            true => Some(registry.versions(&subject, false).await?),
-            false => None,
-        };
-        let compatibility = match global {
-            Some(global) => {
-                let own = registry.level(Some(&subject)).await?;
-                Some(Compatibility {
-                    inherited: own.is_none(),
-                    level: own.unwrap_or_else(|| global.to_owned()),
-                })
-            }
-            None => None,
-        };
-        Ok(Row {
-            subject,
-            versions,
-            compatibility,
-        })
-    }
-
-    fn shown(&self, rows: &[Row]) -> String {
+    fn shown(&self, rows: &[SubjectSummary]) -> String {
         if rows.is_empty() {
             let matching = if self.filter.is_some() { " that match" } else { "" };
             return format!("{} has no subjects{matching}", self.registry.schema_registry);
         }
-        let versions = |row: &Row| Cell::text(row.versions.as_deref().map(ranges).unwrap_or_default());
-        let compatibility = |row: &Row| {
+        let versions =
+            |row: &SubjectSummary| Cell::text(row.versions.as_deref().map(ranges).unwrap_or_default());
+        let compatibility = |row: &SubjectSummary| {
             Cell::styled(match &row.compatibility {
                 Some(found) if found.inherited => faint(&found.level),
                 Some(found) => found.level.clone(),
                 None => String::new(),
             })
         };
-        let subject = |row: &Row| Cell::text(&row.subject);
+        let subject = |row: &SubjectSummary| Cell::text(&row.subject);
         let mut table;
         match (self.version, self.compatibility) {
             (false, false) => {

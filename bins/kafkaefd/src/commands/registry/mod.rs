@@ -10,13 +10,10 @@ mod upload;
 
 use clap::{Args, Subcommand};
 use stage::config::RegistryArgs;
-use stage::registry::{Registry, RegistryError};
+use stage::registry::Registry;
 
 use crate::exit::Done;
-use operator::failure::{Failure, nearest};
-
-/// The command that lists what [`known`] looks among.
-const LIST: &str = "kafkaefd registry list";
+use operator::failure::Failure;
 
 /// Subjects, versions and compatibility levels of the schema registry
 #[derive(Args, Debug, Clone)]
@@ -51,39 +48,4 @@ impl RegistryCommand {
 
 fn client(args: &RegistryArgs) -> Result<Registry, Failure> {
     Ok(Registry::new(args)?)
-}
-
-/// What the registry says of a subject; where it knows none of that name, the names that are nearest to it.
-async fn known<T>(
-    registry: &Registry,
-    subject: &str,
-    answer: impl Future<Output = Result<T, RegistryError>>,
-) -> Result<T, Failure> {
-    match answer.await {
-        Err(RegistryError::Missing { what }) => Err(missing(registry, subject, what).await?),
-        answer => Ok(answer?),
-    }
-}
-
-async fn missing(registry: &Registry, subject: &str, what: String) -> Result<Failure, RegistryError> {
-    let subjects = registry.subjects().await?;
-    if !subjects.iter().any(|found| found == subject) {
-        return Ok(Failure::Unknown {
-            kind: "subject",
-            name: subject.to_owned(),
-            nearest: nearest(subject, subjects.iter().map(String::as_str)),
-            list: LIST,
-        });
-    }
-    let versions = registry.versions(subject, false).await?;
-    Ok(no_such_version(subject, &what, &versions))
-}
-
-fn no_such_version(subject: &str, what: &str, versions: &[u32]) -> Failure {
-    let versions: Vec<String> = versions.iter().map(u32::to_string).collect();
-    Failure::Refused {
-        what: what.to_owned(),
-        reason: "there is no such version".to_owned(),
-        hint: format!("a version that {subject} has: {}", versions.join(", ")),
-    }
 }

@@ -1,7 +1,6 @@
 //! `registry show`: the schema of a version.
 
 use clap::Args;
-use serde::Serialize;
 use serde_json::Value;
 use stage::config::RegistryArgs;
 use stage::sanitize;
@@ -9,6 +8,7 @@ use stage::sanitize;
 use crate::exit::Done;
 use crate::terminal::{AnswerArgs, faint, note};
 use operator::failure::Failure;
+use operator::subjects;
 
 /// Show a subject's schema
 #[derive(Args, Debug, Clone)]
@@ -25,26 +25,10 @@ pub(super) struct ShowArgs {
     registry: RegistryArgs,
 }
 
-#[derive(Serialize)]
-struct Answer {
-    subject: String,
-    id: u32,
-    version: u32,
-    schema: Value,
-}
-
 impl ShowArgs {
     pub(super) async fn run(&self) -> Result<Done, Failure> {
         let registry = super::client(&self.registry)?;
-        let asked = registry.version(&self.subject, self.version);
-        let found = super::known(&registry, &self.subject, asked).await?;
-        let answer = Answer {
-            // Schemas of other kinds than Avro may be no JSON.
-            schema: serde_json::from_str(&found.schema).unwrap_or(Value::String(found.schema)),
-            subject: found.subject,
-            id: found.id,
-            version: found.version,
-        };
+        let answer = subjects::show(&registry, &self.subject, self.version).await?;
         self.answer.print(&answer, || pretty(&answer.schema))?;
         if !self.answer.json {
             note(&faint(format!(

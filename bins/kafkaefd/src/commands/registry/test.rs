@@ -3,15 +3,14 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use serde::Serialize;
 use stage::config::RegistryArgs;
 use stage::sanitize::Printable;
 
 use super::schema_file;
 use crate::exit::Done;
 use crate::terminal::{AnswerArgs, bad, good};
-use operator::compatibility::objections;
 use operator::failure::Failure;
+use operator::subjects::{self, Compatible};
 
 /// Ask whether a schema may become a subject's next version; exit code 1 if not
 #[derive(Args, Debug, Clone)]
@@ -30,40 +29,11 @@ pub(super) struct TestArgs {
     registry: RegistryArgs,
 }
 
-#[derive(Serialize)]
-struct Answer<'a> {
-    subject: &'a str,
-    /// The version that it was compared with.
-    version: u32,
-    compatible: bool,
-    /// By which it was judged.
-    level: String,
-    /// In the registry's words; in ours, where it gives none.
-    reasons: Vec<String>,
-}
-
 impl TestArgs {
     pub(super) async fn run(&self) -> Result<Done, Failure> {
         let schema = schema_file::read(&self.file)?;
         let registry = super::client(&self.registry)?;
-        // Registries say yes to any schema for a subject that they do not have, which is a name mistyped.
-        let asked = registry.version(&self.subject, self.version);
-        let there = super::known(&registry, &self.subject, asked).await?;
-        let judged = registry.judge(&self.subject, Some(there.version), &schema);
-        let judgement = judged.await?;
-        let level = super::compat::effective(&registry, &self.subject).await?;
-        let reasons = match judgement.reasons {
-            // Some registries keep them to themselves.
-            none if none.is_empty() && !judgement.compatible => objections(&level, &there.schema, &schema),
-            reasons => reasons,
-        };
-        let answer = Answer {
-            subject: &self.subject,
-            version: there.version,
-            compatible: judgement.compatible,
-            level,
-            reasons,
-        };
+        let answer = subjects::check(&registry, &self.subject, self.version, &schema).await?;
         self.answer.print(&answer, || shown(&answer))?;
         Ok(if answer.compatible {
             Done::All
@@ -73,7 +43,7 @@ impl TestArgs {
     }
 }
 
-fn shown(answer: &Answer<'_>) -> String {
+fn shown(answer: &Compatible) -> String {
     let beside = format!(
         "version {} of {} (level {})",
         answer.version, answer.subject, answer.level

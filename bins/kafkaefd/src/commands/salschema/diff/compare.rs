@@ -6,7 +6,7 @@ use sal::avro::TopicSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use operator::compatibility::Resolution;
+use operator::subjects::compatibility::Resolution;
 
 /// What became of a topic or field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]

@@ -15,8 +15,8 @@ use super::read::read;
 use super::source::Source;
 use crate::exit::Done;
 use crate::terminal::{AnswerArgs, note};
-use operator::compatibility::Resolution;
 use operator::failure::Failure;
+use operator::subjects::compatibility::Resolution;
 use report::Report;
 
 /// Compare two releases of SAL's interface files: which topics and fields are new, gone or changed, and whether registries

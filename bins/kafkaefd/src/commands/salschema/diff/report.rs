@@ -6,7 +6,7 @@ use stage::sanitize::Printable;
 
 use super::compare::{AttributeChange, Change, FieldChange, TopicChange};
 use crate::terminal::{Cell, Table, bad, faint, good, plural, warn};
-use operator::compatibility::Resolution;
+use operator::subjects::compatibility::Resolution;
 
 /// Longer values (descriptions) are not shown, only that they changed.
 const LONGEST_VALUE: usize = 40;
