@@ -132,7 +132,7 @@ impl Replay {
             }
         } else {
             format!(
-                "{}, kept for those that share its name: `kafkaefd groups delete {}` removes it",
+                "{}, kept for others that share its name: `kafkaefd groups delete {}` removes it",
                 self.group, self.group
             )
         };

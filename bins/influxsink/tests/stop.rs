@@ -49,8 +49,8 @@ impl Sink {
         let stderr = BufReader::new(process.stderr.take().unwrap());
         let (line, log) = channel();
         std::thread::spawn(move || {
-            for said in stderr.lines().map_while(Result::ok) {
-                let _ = line.send(said);
+            for text in stderr.lines().map_while(Result::ok) {
+                let _ = line.send(text);
             }
         });
         let sink = Self { process, log };

@@ -20,7 +20,7 @@ pub enum Failure {
     /// The registry's settings.
     #[error(transparent)]
     RegistrySettings(#[from] RegistrySetupError),
-    /// Kafka is away or lets us not in.
+    /// Kafka is unavailable or refuses access.
     #[error("kafka at {broker} cannot be reached")]
     Unreachable {
         /// As given.
@@ -45,8 +45,8 @@ pub enum Failure {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-    /// Another service is there and lets us not in.
-    #[error("{service} at {url} lets us not in: {reason}")]
+    /// Another service answers and refuses access.
+    #[error("{service} at {url} refuses access: {reason}")]
     Denied {
         /// Such as "github".
         service: &'static str,

@@ -2,11 +2,11 @@
 
 /// Cumulative counts by upper bound.
 #[derive(Clone, Default, Debug)]
-pub struct Histogram {
+pub struct BucketHistogram {
     buckets: Vec<(f64, u64)>,
 }
 
-impl Histogram {
+impl BucketHistogram {
     /// Takes cumulative counts by upper bound, in the order of the bounds; the last bound is infinity.
     pub fn new(buckets: Vec<(f64, u64)>) -> Self {
         Self { buckets }
@@ -59,13 +59,13 @@ mod tests {
 
     #[test]
     fn quantiles_are_interpolated_as_prometheus_does() {
-        let histogram = Histogram {
+        let histogram = BucketHistogram {
             buckets: vec![(0.1, 50), (0.2, 100), (f64::INFINITY, 100)],
         };
         assert_eq!(histogram.quantile(0.5), Some(0.1));
         assert!((histogram.quantile(0.75).unwrap() - 0.15).abs() < 1e-12);
-        assert_eq!(Histogram::default().quantile(0.5), None);
-        let beyond = Histogram {
+        assert_eq!(BucketHistogram::default().quantile(0.5), None);
+        let beyond = BucketHistogram {
             buckets: vec![(0.1, 0), (f64::INFINITY, 5)],
         };
         assert_eq!(

@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_message_is_passed_once_all_before_it_has_finished() {
+    fn what_is_not_a_message_is_passed_once_all_before_it_has_finished() {
         let mut prefix = OffsetTracker::default();
         prefix.reach(3);
         assert_eq!(prefix.position(), Some(3), "nothing was there");

@@ -50,7 +50,7 @@ async fn a_registry_that_is_busy_for_a_moment_does_not_end_a_thousand_registrati
 }
 
 #[tokio::test]
-async fn what_is_missing_is_told_from_what_is_away() {
+async fn what_is_missing_differs_from_what_is_unavailable() {
     let (mut server, client) = start().await;
     let missing = client.schema_by_subject("unheard-of").await.unwrap_err();
     assert_eq!(

@@ -15,9 +15,12 @@ use std::fs;
 use std::path::Path;
 
 use clap::CommandFactory;
+use influxsink::metrics::SinkMetrics;
 use prometheus::Registry;
 use regex::Regex;
-use stage::metrics::{KafkaMetrics, SalmockMetrics, SinkMetrics, TransformMetrics};
+use salmock::metrics::SalmockMetrics;
+use saltransform::metrics::TransformMetrics;
+use stage::metrics::KafkaMetrics;
 use system_tests::root;
 
 const RECORDED: &str = "tests/system/tests/interface-0.1.0.txt";

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use operator::histogram::Histogram;
+use operator::histogram::BucketHistogram;
 use operator::stages::Metrics;
 use prometheus::TextEncoder;
 use stage::service::Service;
@@ -45,12 +45,12 @@ impl Sample {
     }
 
     /// A histogram's observations since the start.
-    pub(super) fn histogram(&self, name: &str) -> Histogram {
+    pub(super) fn histogram(&self, name: &str) -> BucketHistogram {
         self.metrics.histogram(name)
     }
 
     /// A histogram's observations since an earlier sample.
-    pub(super) fn histogram_since(&self, name: &str, earlier: &Self) -> Histogram {
+    pub(super) fn histogram_since(&self, name: &str, earlier: &Self) -> BucketHistogram {
         self.histogram(name).since(&earlier.histogram(name))
     }
 

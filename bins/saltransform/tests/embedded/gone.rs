@@ -15,7 +15,7 @@ const GONE: RDKafkaRespErr = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_
 /// Messages whose records the broker refuses with `error` until it is told to take them.
 ///
 /// The broker fails requests whoever sends them, so that the messages go in first, while the stage cannot fetch them. Now and
-/// then it has a fetch on its way: then more messages are needed.
+/// then it has a fetch in flight: then more messages are needed.
 async fn send_and_refuse(
     stack: &Stack,
     running: &Running,

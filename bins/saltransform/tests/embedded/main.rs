@@ -120,7 +120,7 @@ async fn a_header_whose_name_is_no_text_is_kept_and_ends_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_registry_that_is_away_is_waited_for() {
+async fn an_unavailable_registry_is_waited_for() {
     let mut stack = Stack::start(1).await;
     stack.register(false).await;
     stack.registry.down().await;

@@ -93,7 +93,7 @@ async fn loses_nothing_when_clients_are_recreated(exactly_once: bool) {
     running.wait_for_label(STUCK, "remade", 1).await;
     proxy.silence(|_| false);
     stack.produce((150..200).map(|n| message(n, None)));
-    // What was on its way when the clients were given up may have arrived, and come again. (The embedded broker keeps no offsets
+    // What was in flight when the clients were given up may have arrived, and come again. (The embedded broker keeps no offsets
     // of transactions.)
     let mut seen = BTreeSet::new();
     while seen.len() < 200 {
@@ -120,7 +120,7 @@ async fn nor_with_transactions() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_dead_letter_that_gets_no_answer_has_all_clients_made_anew() {
+async fn a_dead_letter_that_gets_no_answer_has_all_clients_recreated() {
     let (stack, proxy, running) = start(false, Duration::from_secs(2)).await;
     proxy.silence(|client| client == "saltransform-dead-letters");
     stack.produce([b"no SAL either".to_vec()]);

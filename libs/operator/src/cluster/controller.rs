@@ -2,7 +2,7 @@
 
 use rdkafka::producer::{BaseProducer, Producer};
 
-use super::{Cluster, PATIENCE};
+use super::{Cluster, REQUEST_TIMEOUT};
 use crate::failure::Failure;
 
 impl Cluster {
@@ -13,7 +13,7 @@ impl Cluster {
             .config()
             .create()
             .map_err(Failure::kafka("making a client"))?;
-        let patience = i32::try_from(PATIENCE.as_millis()).unwrap_or(i32::MAX);
+        let patience = i32::try_from(REQUEST_TIMEOUT.as_millis()).unwrap_or(i32::MAX);
         // SAFETY: `native_ptr` is the handle of `client`, which lives until this function ends and is destroyed by its own
         // `Drop` alone; `rd_kafka_controllerid` takes any handle from any thread, keeps none, and answers a number.
         #[allow(unsafe_code, reason = "rdkafka has no safe call for it")]

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Cluster, PATIENCE};
+use super::{Cluster, REQUEST_TIMEOUT};
 use crate::failure::Failure;
 
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
@@ -16,7 +16,7 @@ impl Cluster {
         loop {
             let cluster = self.refreshed()?;
             let lacking = names.iter().filter(|name| !cluster.leads(name.as_ref())).count();
-            if lacking == 0 || start.elapsed() > PATIENCE {
+            if lacking == 0 || start.elapsed() > REQUEST_TIMEOUT {
                 return Ok((cluster, lacking));
             }
             std::thread::sleep(RETRY_INTERVAL);

@@ -26,9 +26,9 @@ pub use offsets::{PartitionOffsets, Place, TimeOffset};
 /// How long the first broker may take to answer: somebody waits.
 const REACH: Duration = Duration::from_secs(5);
 /// How long any later request may take.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 /// librdkafka leaves a bootstrap address for the broker behind it only after half of this, which somebody waits for: so less
-/// than the stages' own, which is there for those that knock for years.
+/// than the stages' own, which is there for long-running clients.
 const PROMPT: [(&str, &str); 1] = [("reconnect.backoff.ms", "100")];
 /// The command that lists what [`Cluster::topic`] looks among.
 const LIST_TOPICS: &str = "kafkaefd admin topics list";
@@ -223,8 +223,8 @@ impl Cluster {
     /// How long admin requests may take.
     pub fn admin_options() -> AdminOptions {
         AdminOptions::new()
-            .request_timeout(Some(PATIENCE))
-            .operation_timeout(Some(PATIENCE))
+            .request_timeout(Some(REQUEST_TIMEOUT))
+            .operation_timeout(Some(REQUEST_TIMEOUT))
     }
 
     /// A consumer with `settings` beside the operator's; it commits nothing by itself.

@@ -8,10 +8,10 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
 use serde::Serialize;
-use stage::config::Moment;
+use stage::config::Timestamp;
 use stage::kafka::OneShotContext;
 
-use super::{Cluster, PATIENCE, Topic};
+use super::{Cluster, REQUEST_TIMEOUT, Topic};
 use crate::failure::Failure;
 
 const ASKING: &str = "asking where partitions begin and end";
@@ -83,7 +83,7 @@ impl Cluster {
     }
 
     /// The first offset at or after `moment` of each partition of a topic.
-    pub fn offsets_at(&self, topic: &Topic, moment: Moment) -> Result<Vec<TimeOffset>, Failure> {
+    pub fn offsets_at(&self, topic: &Topic, moment: Timestamp) -> Result<Vec<TimeOffset>, Failure> {
         let asking = || Failure::kafka(format!("asking for the offsets of {} at {moment}", topic.name));
         let mut asked = TopicPartitionList::new();
         for partition in topic.numbers() {
@@ -93,7 +93,7 @@ impl Cluster {
         }
         let found = self
             .consumer(&[])?
-            .offsets_for_times(asked, PATIENCE)
+            .offsets_for_times(asked, REQUEST_TIMEOUT)
             .map_err(asking())?;
         let mut offsets: Vec<TimeOffset> = found
             .elements()
@@ -114,7 +114,7 @@ impl Cluster {
     pub fn offsets_of(
         &self,
         places: &BTreeSet<Place>,
-        moment: Moment,
+        moment: Timestamp,
     ) -> Result<BTreeMap<Place, i64>, Failure> {
         let consumer = self.consumer(&[])?;
         Ok(known(&self.at(
@@ -166,7 +166,9 @@ impl Cluster {
         if places.is_empty() {
             return Ok(asked);
         }
-        consumer.offsets_for_times(asked, PATIENCE).map_err(failed())
+        consumer
+            .offsets_for_times(asked, REQUEST_TIMEOUT)
+            .map_err(failed())
     }
 }
 

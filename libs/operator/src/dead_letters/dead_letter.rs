@@ -112,7 +112,7 @@ impl DeadLetter {
             && (omitted.value.is_some() || found.value == self.message.value)
             && (omitted.key.is_some() || found.key == self.message.key);
         if !is_same {
-            return Err("another message is at its origin: the topic was made anew");
+            return Err("another message is at its origin: the topic was recreated");
         }
         (self.message.value, self.message.key) = (found.value, found.key);
         self.found_headers = Some(found.headers.unwrap_or_default());

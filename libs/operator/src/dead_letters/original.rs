@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use super::POLL_TIMEOUT;
 use super::dead_letter::{DeadLetter, Origin};
-use crate::cluster::{Cluster, PATIENCE, PartitionOffsets};
+use crate::cluster::{Cluster, PartitionOffsets, REQUEST_TIMEOUT};
 use crate::failure::Failure;
 use crate::messages::message::Message;
 use crate::messages::reader::{Met, Reader, Start, Stop};
@@ -58,7 +58,7 @@ fn read(cluster: &Cluster, origin: &Origin) -> Result<Option<Message>, Failure> 
     let start = Start::At(origin.offset);
     let mut reader = Reader::open(cluster, topic, Some(origin.partition), start, Stop::AtEnd)?;
     let begun = Instant::now();
-    while begun.elapsed() < PATIENCE {
+    while begun.elapsed() < REQUEST_TIMEOUT {
         match reader.next(POLL_TIMEOUT)? {
             Met::Message(message) => return Ok((message.offset == origin.offset).then_some(*message)),
             Met::Nothing => {}

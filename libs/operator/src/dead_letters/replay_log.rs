@@ -5,13 +5,13 @@
 use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
-use stage::config::Moment;
+use stage::config::Timestamp;
 use stage::dead_letter::REPLAYED_SUFFIX;
 use stage::topics::{Created, Shape, create};
 
 use super::POLL_TIMEOUT;
 use super::dead_letter::{DeadLetter, Place};
-use crate::cluster::{Cluster, PATIENCE};
+use crate::cluster::{Cluster, REQUEST_TIMEOUT};
 use crate::failure::Failure;
 use crate::messages::reader::{Met, Reader, Start, Stop};
 
@@ -49,7 +49,7 @@ pub(super) fn ensure_topic(cluster: &Cluster, dead_letters: &str) -> Result<(), 
         return Ok(());
     }
     let (config, compacted) = (cluster.config(), [("cleanup.policy", "compact")]);
-    let created = Cluster::wait(create(&config, &[&name], SHAPE, &compacted, PATIENCE))
+    let created = Cluster::wait(create(&config, &[&name], SHAPE, &compacted, REQUEST_TIMEOUT))
         .map_err(Failure::kafka(format!("creating {name}")))?;
     match created.first() {
         Some(Created::Refused(code)) => Err(Failure::Refused {
@@ -68,7 +68,7 @@ pub(super) fn entry(letter: &DeadLetter, original: &str) -> (String, String) {
     let entry = Entry {
         letter_timestamp: letter.message.timestamp,
         topic: letter.topic().to_owned(),
-        replayed_at: Moment::now().0,
+        replayed_at: Timestamp::now().0,
         original: Some(original.to_owned()),
     };
     let value = serde_json::to_string(&entry).unwrap_or_default();

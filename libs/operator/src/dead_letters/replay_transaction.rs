@@ -13,14 +13,14 @@ use stage::dead_letter::allow_large;
 use super::dead_letter::DeadLetter;
 use super::replay::{Refused, Replayed};
 use super::replay_log;
-use crate::cluster::{Cluster, PATIENCE};
+use crate::cluster::{Cluster, REQUEST_TIMEOUT};
 use crate::failure::Failure;
 use crate::messages::sender::{Outgoing, Sender};
 
 /// The most messages and bytes of one transaction.
 const MAX_MESSAGES: usize = 500;
 const MAX_BYTES: usize = 8 * 1024 * 1024;
-/// How long one call to librdkafka may take; it is repeated until [`PATIENCE`] ends.
+/// How long one call to librdkafka may take; it is repeated until [`REQUEST_TIMEOUT`] ends.
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
@@ -127,7 +127,7 @@ impl<'c> Transactions<'c> {
             let cause = lost.iter().find(|lost| !is_purged(&lost.error));
             if let Some(cause) = cause.or(lost.first()) {
                 self.abort()?;
-                if is_purged(&cause.error) && start.elapsed() < PATIENCE {
+                if is_purged(&cause.error) && start.elapsed() < REQUEST_TIMEOUT {
                     self.sender.poll(RETRY_INTERVAL);
                     continue;
                 }
@@ -138,7 +138,7 @@ impl<'c> Transactions<'c> {
                 producer.commit_transaction(CALL_TIMEOUT)
             }) {
                 Ok(()) => return Ok(None),
-                Err(undone) if undone.requires_abort && start.elapsed() < PATIENCE => self.abort()?,
+                Err(undone) if undone.requires_abort && start.elapsed() < REQUEST_TIMEOUT => self.abort()?,
                 Err(undone) => return Err(undone.failure),
             }
             self.sender.poll(RETRY_INTERVAL);
@@ -239,7 +239,7 @@ fn repeat(
         }
         let is =
             |kind: fn(&RDKafkaError) -> bool| matches!(&error, KafkaError::Transaction(error) if kind(error));
-        if !is(RDKafkaError::is_retriable) || start.elapsed() > PATIENCE {
+        if !is(RDKafkaError::is_retriable) || start.elapsed() > REQUEST_TIMEOUT {
             return Err(Undone {
                 requires_abort: is(RDKafkaError::txn_requires_abort),
                 failure: Failure::kafka(doing)(error),

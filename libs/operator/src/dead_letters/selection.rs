@@ -1,6 +1,6 @@
 //! Which dead letters are asked for, and reading them.
 
-use stage::config::Moment;
+use stage::config::Timestamp;
 use stage::dead_letter::SUFFIX;
 
 use super::POLL_TIMEOUT;
@@ -22,9 +22,9 @@ pub struct Selection {
     /// The topic of its origin.
     pub topic: Option<String>,
     /// When it became a dead letter: at this time or later.
-    pub from: Option<Moment>,
+    pub from: Option<Timestamp>,
     /// When it became a dead letter: before this time.
-    pub to: Option<Moment>,
+    pub to: Option<Timestamp>,
 }
 
 impl Selection {
@@ -67,7 +67,7 @@ impl Selection {
 
     fn includes(&self, letter: &DeadLetter) -> bool {
         let is = |wanted: &Option<String>, found: &str| wanted.as_ref().is_none_or(|wanted| wanted == found);
-        let time = letter.message.timestamp.map(Moment);
+        let time = letter.message.timestamp.map(Timestamp);
         is(&self.stage, letter.header("stage"))
             && is(&self.reason, letter.header("reason"))
             && is(&self.topic, letter.topic())
@@ -139,22 +139,22 @@ mod tests {
             ),
             (
                 Selection {
-                    from: Some(Moment(1_000)),
-                    to: Some(Moment(1_001)),
+                    from: Some(Timestamp(1_000)),
+                    to: Some(Timestamp(1_001)),
                     ..all.clone()
                 },
                 true,
             ),
             (
                 Selection {
-                    from: Some(Moment(1_001)),
+                    from: Some(Timestamp(1_001)),
                     ..all.clone()
                 },
                 false,
             ),
             (
                 Selection {
-                    to: Some(Moment(1_000)),
+                    to: Some(Timestamp(1_000)),
                     ..all.clone()
                 },
                 false,

@@ -22,7 +22,7 @@ use rdkafka::groups::{GroupInfo, GroupMemberInfo};
 use serde::Serialize;
 use stage::kafka::OneShotContext;
 
-use crate::cluster::{Cluster, PATIENCE, Place};
+use crate::cluster::{Cluster, Place, REQUEST_TIMEOUT};
 use crate::failure::{Failure, nearest};
 use crate::text::plural;
 
@@ -173,7 +173,7 @@ impl Cluster {
     pub fn groups_by(&self, consumer: &BaseConsumer<OneShotContext>) -> Result<Vec<Group>, Failure> {
         self.check_wanted()?;
         let list = consumer
-            .fetch_group_list(None, PATIENCE)
+            .fetch_group_list(None, REQUEST_TIMEOUT)
             .map_err(Failure::kafka("asking for the groups"))?;
         // rdkafka panics on names that are not UTF-8. Brokers of Java send none; whoever does is left out.
         let mut groups: Vec<Group> = list

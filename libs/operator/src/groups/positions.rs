@@ -7,7 +7,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use stage::kafka::OneShotContext;
 
 use super::{Group, SeenGaps};
-use crate::cluster::{Cluster, PATIENCE, Place, known};
+use crate::cluster::{Cluster, Place, REQUEST_TIMEOUT, known};
 use crate::failure::Failure;
 
 /// How many groups are asked about at once.
@@ -63,7 +63,7 @@ impl Cluster {
             return Ok(BTreeMap::new());
         }
         let found = consumer
-            .committed_offsets(asked, PATIENCE)
+            .committed_offsets(asked, REQUEST_TIMEOUT)
             .map_err(Failure::kafka(format!(
                 "asking for the offsets that {group} has committed"
             )))?;
@@ -161,6 +161,6 @@ mod tests {
         assert_eq!(position(None).lag(), None);
         assert_eq!(position(Some(25)).lag(), Some(5));
         assert_eq!(position(Some(2)).lag(), Some(20), "retention took the rest");
-        assert_eq!(position(Some(31)).lag(), Some(0), "the topic was made anew");
+        assert_eq!(position(Some(31)).lag(), Some(0), "the topic was recreated");
     }
 }

@@ -18,7 +18,7 @@ pub enum Target {
     Offset(i64),
     /// At the first message of this moment or later.
     Datetime(Timestamp),
-    /// So many messages later, or earlier.
+    /// This many messages later, or earlier if negative.
     Shift(i64),
 }
 

@@ -18,7 +18,7 @@ mod timestamps;
 use std::collections::BTreeSet;
 
 use regex::Regex;
-use stage::config::Moment;
+use stage::config::Timestamp;
 use stage::registry::Registry;
 
 use crate::cluster::{Cluster, Topic};
@@ -36,9 +36,9 @@ pub struct Query {
     /// Avro topics whose names match; if there is none, those of `lsst.*`.
     pub filter: Option<Regex>,
     /// Records from this time on.
-    pub from: Moment,
+    pub from: Timestamp,
     /// Records before this time.
-    pub to: Moment,
+    pub to: Timestamp,
     /// Whether to read the text topics as well; without them, the steps from and to the text topic stay unknown.
     pub texts: bool,
 }

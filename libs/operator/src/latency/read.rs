@@ -44,8 +44,8 @@ pub struct Window {
 pub(super) struct Reader<'c> {
     pub(super) cluster: &'c Cluster,
     pub(super) registry: &'c Registry,
-    pub(super) from: Moment,
-    pub(super) to: Moment,
+    pub(super) from: Timestamp,
+    pub(super) to: Timestamp,
     pub(super) report: &'c dyn Fn(Progress),
 }
 
@@ -58,7 +58,7 @@ impl Reader<'_> {
         };
         let mut known = Texts::default();
         let earlier = i64::try_from(MAX_TEXT_AGE.as_millis()).unwrap_or_default();
-        let from = Moment(self.from.0.saturating_sub(earlier));
+        let from = Timestamp(self.from.0.saturating_sub(earlier));
         window.unread += self.scan(texts, from, "texts", |message| {
             if let (Some(payload), Some(millis)) = (message.payload(), message.timestamp().to_millis()) {
                 known.add(payload, millis * 1_000);
@@ -93,7 +93,7 @@ impl Reader<'_> {
     fn scan(
         &self,
         topics: &[&Topic],
-        from: Moment,
+        from: Timestamp,
         unit: &'static str,
         mut each: impl FnMut(&BorrowedMessage<'_>) -> Result<(), Failure>,
     ) -> Result<usize, Failure> {
@@ -158,7 +158,7 @@ impl Reader<'_> {
     }
 
     /// Where each partition's window begins and ends; partitions with an empty window are left out.
-    fn range(&self, topics: &[&Topic], from: Moment) -> Result<BTreeMap<Place, (i64, i64)>, Failure> {
+    fn range(&self, topics: &[&Topic], from: Timestamp) -> Result<BTreeMap<Place, (i64, i64)>, Failure> {
         let places: BTreeSet<Place> = topics
             .iter()
             .flat_map(|topic| topic.numbers().map(|number| (topic.name.clone(), number)))

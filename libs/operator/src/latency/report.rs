@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::Query;
 use super::read::Window;
 use super::spans::{Quantiles, Spans, Step};
-use crate::histogram::Histogram;
+use crate::histogram::BucketHistogram;
 
 /// What a window held.
 #[derive(Debug, Serialize)]
@@ -62,7 +62,7 @@ pub struct TopicRow {
 }
 
 impl Age {
-    fn of(age: &Histogram) -> Option<Self> {
+    fn of(age: &BucketHistogram) -> Option<Self> {
         Some(Self {
             p50: age.quantile(0.5)?,
             p90: age.quantile(0.9)?,
@@ -96,7 +96,7 @@ impl Steps {
 
 impl Report {
     /// Summarizes a window; `age` is that of [`crate::stages::point_age`].
-    pub fn new(query: &Query, window: &Window, age: &Histogram) -> Self {
+    pub fn new(query: &Query, window: &Window, age: &BucketHistogram) -> Self {
         let mut all = Spans::default();
         window.topics.values().for_each(|spans| all.merge(spans));
         Self {

@@ -21,7 +21,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use stage::topics::{Created, Shape, create};
 use stage::unix_micros;
 
-use crate::cluster::{Cluster, PATIENCE};
+use crate::cluster::{Cluster, REQUEST_TIMEOUT};
 use crate::failure::Failure;
 use crate::progress::Progress;
 
@@ -120,7 +120,7 @@ fn create_topics(cluster: &Cluster, plan: &Plan, names: &[String]) -> Result<(),
     for some in names.chunks(TOPICS_AT_ONCE) {
         cluster.check_wanted()?;
         let some: Vec<&str> = some.iter().map(String::as_str).collect();
-        let created = Cluster::wait(create(&cluster.config(), &some, shape, &[], PATIENCE))
+        let created = Cluster::wait(create(&cluster.config(), &some, shape, &[], REQUEST_TIMEOUT))
             .map_err(Failure::kafka("making topics"))?;
         let refused = created.into_iter().find_map(|created| match created {
             Created::Refused(code) => Some(code),

@@ -10,7 +10,7 @@ pub(super) struct Stamp {
     pub(super) run: u64,
     /// The producer.
     pub(super) producer: u32,
-    /// Which of its messages, from 0; [`Stamp::WARM_UP`] for those that are not counted.
+    /// Which of its messages, from 0; [`Stamp::WARM_UP`] for messages that are not counted.
     pub(super) number: u64,
     /// When it was due, in microseconds since 1970. Not when it was sent: messages of a producer that falls behind are
     /// late, and the latency shows it.

@@ -229,7 +229,7 @@ mod tests {
 
     #[tokio::test]
     async fn everything_is_taken_for_something() {
-        // A port that nobody listens on: the registry is away.
+        // A port that nobody listens on: the registry is unavailable.
         let mut decoder = Decoder::new(&RegistryArgs::at("http://127.0.0.1:1")).unwrap();
         for (value, form, json) in [
             (None, Form::Nothing, "null"),

@@ -23,7 +23,7 @@ pub enum Start {
     Beginning,
     /// What comes from now on.
     End,
-    /// With so many messages before the end.
+    /// This many messages before the end.
     Last(i64),
     /// An offset.
     At(i64),

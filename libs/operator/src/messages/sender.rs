@@ -15,8 +15,8 @@ use stage::reports_to_its_reporter;
 use super::message::Header;
 use crate::failure::Failure;
 
-/// How long a message may be on its way before it counts as not delivered.
-const PATIENCE: &str = "60000";
+/// How long a message may be in flight before it counts as not delivered.
+const REQUEST_TIMEOUT: &str = "60000";
 
 /// What is sent.
 #[derive(Debug, Clone, Copy, Default)]
@@ -60,7 +60,7 @@ impl Sender {
     /// command adds.
     pub fn new(mut config: ClientConfig) -> Result<Self, Failure> {
         if config.get("message.timeout.ms").is_none() && config.get("transactional.id").is_none() {
-            config.set("message.timeout.ms", PATIENCE);
+            config.set("message.timeout.ms", REQUEST_TIMEOUT);
         }
         Ok(Self {
             producer: config
@@ -74,7 +74,7 @@ impl Sender {
         &self.producer
     }
 
-    /// Sends one; waits while too many are on their way. What Kafka's client refuses at once counts as lost.
+    /// Sends one; waits while too many are in flight. What Kafka's client refuses at once counts as lost.
     pub fn send(&self, message: &Outgoing<'_>, number: u64) {
         let mut record = BaseRecord::<[u8], [u8], Box<u64>>::with_opaque_to(message.topic, Box::new(number));
         if let Some(partition) = message.partition {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::prometheus_text::Metrics;
 use crate::failure::Failure;
-use crate::histogram::Histogram;
+use crate::histogram::BucketHistogram;
 
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(3);
 /// No stage's metrics are larger.
@@ -202,7 +202,7 @@ impl StageWatcher {
 }
 
 /// How old the points of these influxsinks were when the database stored them: all since the processes started.
-pub async fn point_age(addresses: &[String]) -> Result<Histogram, Failure> {
+pub async fn point_age(addresses: &[String]) -> Result<BucketHistogram, Failure> {
     let mut texts = String::new();
     for address in addresses {
         let away = |reason: String| Failure::Away {

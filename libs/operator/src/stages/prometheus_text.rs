@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::histogram::Histogram;
+use crate::histogram::BucketHistogram;
 
 /// The metrics of one or several processes at one time.
 #[derive(Debug, Default, Clone)]
@@ -55,8 +55,8 @@ impl Metrics {
     }
 
     /// A histogram; an empty one if there is none of this name.
-    pub fn histogram(&self, name: &str) -> Histogram {
-        Histogram::new(self.buckets.get(name).cloned().unwrap_or_default())
+    pub fn histogram(&self, name: &str) -> BucketHistogram {
+        BucketHistogram::new(self.buckets.get(name).cloned().unwrap_or_default())
     }
 }
 

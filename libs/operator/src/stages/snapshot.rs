@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde::Serialize;
-use stage::config::Moment;
+use stage::config::Timestamp;
 use stage::lock;
 use tokio::task::JoinSet;
 
@@ -53,7 +53,7 @@ pub async fn sample(
     let answer = asking.join_next().await;
     Snapshot {
         kafka: answer.and_then(|answer| answer.ok()?.ok()),
-        at: Moment::now().to_string(),
+        at: Timestamp::now().to_string(),
         broker,
         stages: rows,
     }
@@ -106,7 +106,7 @@ impl Watch {
     /// The newest answers of all, with the time of this call.
     pub fn latest(&self) -> Snapshot {
         let mut snapshot = lock(&self.latest).clone();
-        snapshot.at = Moment::now().to_string();
+        snapshot.at = Timestamp::now().to_string();
         snapshot
     }
 }

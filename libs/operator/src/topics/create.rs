@@ -2,7 +2,7 @@
 
 use stage::topics::{Created, Shape};
 
-use crate::cluster::{Cluster, PATIENCE};
+use crate::cluster::{Cluster, REQUEST_TIMEOUT};
 use crate::failure::{Failure, words};
 use crate::outcome::Outcome;
 
@@ -33,8 +33,14 @@ pub fn create(cluster: &Cluster, topics: &NewTopics) -> Result<Vec<Outcome>, Fai
         .collect();
     cluster.check_wanted()?;
     let config = cluster.config();
-    let created = Cluster::wait(stage::topics::create(&config, &names, shape, &settings, PATIENCE))
-        .map_err(Failure::kafka("creating topics"))?;
+    let created = Cluster::wait(stage::topics::create(
+        &config,
+        &names,
+        shape,
+        &settings,
+        REQUEST_TIMEOUT,
+    ))
+    .map_err(Failure::kafka("creating topics"))?;
     Ok(topics
         .names
         .iter()

@@ -268,7 +268,7 @@ mod tests {
     const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
     #[test]
-    fn topics_are_told_apart_and_commits_are_answered() {
+    fn topics_are_distinguished_and_commits_are_answered() {
         let broker = Broker::start().unwrap();
         for topic in ["one", "other"] {
             broker.create_topic(topic, 1).unwrap();

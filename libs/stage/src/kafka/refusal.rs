@@ -204,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broker_that_is_away_refuses_nobody() {
+    fn an_unavailable_broker_refuses_nobody() {
         let away = "127.0.0.1:9092/bootstrap: Connect to ipv4#127.0.0.1:9092 failed: Connection refused";
         assert_eq!(layer(Code::BrokerTransportFailure, away), None);
         assert_eq!(layer(Code::AllBrokersDown, "1/1 brokers are down"), None);

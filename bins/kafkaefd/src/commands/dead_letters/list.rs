@@ -3,7 +3,7 @@
 use clap::Args;
 use operator::dead_letters::{Row, list};
 use operator::failure::Failure;
-use stage::config::{KafkaArgs, Moment};
+use stage::config::{KafkaArgs, Timestamp};
 
 use super::selection::SelectionArgs;
 use crate::commands::ask;
@@ -76,7 +76,7 @@ fn table(rows: &[Row]) -> Table {
 fn time(millis: Option<i64>) -> Cell {
     match millis {
         // To the second: people want to see when it began and whether it continues.
-        Some(millis) => Cell::text(Moment(millis.div_euclid(1_000) * 1_000)),
+        Some(millis) => Cell::text(Timestamp(millis.div_euclid(1_000) * 1_000)),
         None => Cell::text("-"),
     }
 }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 use operator::dead_letters::Selection;
-use stage::config::{Moment, moment};
+use stage::config::{Timestamp, parse_timestamp};
 
 #[derive(Args, Debug, Clone, Default)]
 #[command(next_help_heading = "Which letters")]
@@ -20,11 +20,11 @@ pub(super) struct SelectionArgs {
     #[arg(long, value_name = "TOPIC")]
     topic: Option<String>,
     /// Only those of this moment or later (2026-11-21T10:00:00Z, 2026-11-21, -2h): when they became dead letters
-    #[arg(long, value_name = "WHEN", value_parser = moment, allow_hyphen_values = true)]
-    from: Option<Moment>,
+    #[arg(long, value_name = "WHEN", value_parser = parse_timestamp, allow_hyphen_values = true)]
+    from: Option<Timestamp>,
     /// Only those before this moment
-    #[arg(long, value_name = "WHEN", value_parser = moment, allow_hyphen_values = true)]
-    to: Option<Moment>,
+    #[arg(long, value_name = "WHEN", value_parser = parse_timestamp, allow_hyphen_values = true)]
+    to: Option<Timestamp>,
 }
 
 impl From<&SelectionArgs> for Selection {

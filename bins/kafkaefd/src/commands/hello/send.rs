@@ -6,7 +6,7 @@ use stage::kafka::OneShotContext;
 use stage::sanitize::Printable;
 
 use crate::terminal::{AnswerArgs, good, out};
-use operator::cluster::{Cluster, PATIENCE};
+use operator::cluster::{Cluster, REQUEST_TIMEOUT};
 use operator::failure::Failure;
 
 /// What was sent, and where it is.
@@ -41,7 +41,7 @@ pub(super) async fn send(
     for value in values {
         let record = FutureRecord::to(topic).key(key).payload(&value);
         let delivery = producer
-            .send(record, PATIENCE)
+            .send(record, REQUEST_TIMEOUT)
             .await
             .map_err(|(error, _)| Failure::kafka(format!("producing to {topic}"))(error))?;
         if !answer.json {

@@ -1,6 +1,6 @@
 //! The topic of the greetings, created if it does not exist.
 
-use operator::cluster::{Cluster, PATIENCE};
+use operator::cluster::{Cluster, REQUEST_TIMEOUT};
 use operator::failure::Failure;
 use stage::config::KafkaArgs;
 use stage::topics::{Created, Shape, create};
@@ -21,7 +21,7 @@ pub(super) async fn with_topic(kafka: &KafkaArgs, name: &str) -> Result<Cluster,
         return Ok(cluster);
     }
     let doing = format!("making topic {name}");
-    let created = create(&cluster.config(), &[name], SHAPE, &[], PATIENCE)
+    let created = create(&cluster.config(), &[name], SHAPE, &[], REQUEST_TIMEOUT)
         .await
         .map_err(Failure::kafka(doing.clone()))?;
     match created.as_slice() {

@@ -11,7 +11,7 @@ use operator::messages::message::Message;
 use operator::messages::reader::{Met, Reader, Start, Stop};
 
 /// Longer messages than Kafka's brokers could ever be set to take: a file of frames is none, then.
-const MOST_BYTES: u32 = 256 * 1024 * 1024;
+const MAX_BYTES: u32 = 256 * 1024 * 1024;
 const POLL: Duration = Duration::from_millis(500);
 
 /// How messages stand in a file.
@@ -112,7 +112,7 @@ impl Framing {
                 file.read_exact(&mut length)?;
                 let length = u32::from_be_bytes(length);
                 let wrong = |text: String| io::Error::new(io::ErrorKind::InvalidData, text);
-                if length > MOST_BYTES {
+                if length > MAX_BYTES {
                     return Err(wrong(format!(
                         "a message of {length} bytes: is each behind its length, four bytes big-endian?"
                     )));

@@ -10,7 +10,7 @@ use operator::failure::Failure;
 use operator::latency::{Query, Report, Window, measure};
 use operator::stages::point_age;
 use regex::Regex;
-use stage::config::{KafkaArgs, Moment, RegistryArgs, moment};
+use stage::config::{KafkaArgs, RegistryArgs, Timestamp, parse_timestamp};
 use stage::registry::Registry;
 
 use crate::commands::ask;
@@ -31,11 +31,11 @@ pub struct LatencyArgs {
     #[arg(long, value_name = "REGEX")]
     filter: Option<Regex>,
     /// Records from this moment on: 2026-11-21T10:00:00Z, 2026-11-21, or -90m before now
-    #[arg(long, default_value = "-5m", value_name = "MOMENT", value_parser = moment, allow_hyphen_values = true)]
-    from: Moment,
+    #[arg(long, default_value = "-5m", value_name = "MOMENT", value_parser = parse_timestamp, allow_hyphen_values = true)]
+    from: Timestamp,
     /// Records before this moment; now, if it is not given
-    #[arg(long, value_name = "MOMENT", value_parser = moment, allow_hyphen_values = true)]
-    to: Option<Moment>,
+    #[arg(long, value_name = "MOMENT", value_parser = parse_timestamp, allow_hyphen_values = true)]
+    to: Option<Timestamp>,
     /// Do not read the text topics: less to read, and the two steps beside them stay unknown
     #[arg(long)]
     no_text: bool,
@@ -60,7 +60,7 @@ impl LatencyArgs {
         let query = Query {
             filter: self.filter.clone(),
             from: self.from,
-            to: self.to.unwrap_or_else(Moment::now),
+            to: self.to.unwrap_or_else(Timestamp::now),
             texts: !self.no_text,
         };
         if query.to <= query.from {

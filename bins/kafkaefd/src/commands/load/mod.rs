@@ -6,7 +6,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use clap::Args;
-use operator::cluster::PATIENCE;
+use operator::cluster::REQUEST_TIMEOUT;
 use operator::failure::Failure;
 use operator::load::{self, MIN_MESSAGE_SIZE, Outcome, Plan, Step};
 use stage::config::{KafkaArgs, seconds};
@@ -79,7 +79,7 @@ impl LoadArgs {
             keep: self.keep,
         };
         let Outcome { report, topics, left } = ask(&self.kafka, move |cluster| {
-            let stop = Shutdown::new(PATIENCE);
+            let stop = Shutdown::new(REQUEST_TIMEOUT);
             stop.ask_on_signals();
             load::run(cluster, &plan, &|| stop.is_set(), &steps())
         })

@@ -25,7 +25,7 @@ pub(super) enum Action {
     /// Convert SAL XML (and the cameras' .avsc files) to Avro schemas, and write, upload or print them
     #[command(
         after_help = "Exit code: 0 if all was read and delivered, 1 if something was left out (listed at the end, on \
-                      stderr), 64 if the flags cannot be used, 69 if GitHub or the registry lets us not in.\n\n\
+                      stderr), 64 if the flags cannot be used, 69 if GitHub or the registry refuses access.\n\n\
                       From GitHub: kafkaefd salschema convert --xml-repo lsst-ts/ts_xml --dialect ts_xml --upload\n\n\
                       Example: kafkaefd salschema convert --xml-dir schemas --subsystem MTM1M3TS --write avro"
     )]

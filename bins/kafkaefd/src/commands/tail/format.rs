@@ -6,7 +6,7 @@ use std::str::FromStr;
 use operator::messages::decode::{Decoded, Form};
 use operator::messages::json::json;
 use operator::messages::message::{Message, shown_text};
-use stage::config::Moment;
+use stage::config::Timestamp;
 use stage::sanitize::{self, Printable};
 
 use crate::terminal::faint;

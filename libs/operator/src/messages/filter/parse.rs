@@ -16,7 +16,7 @@ use stage::config::parse_timestamp;
 use super::{Comparison, Expression, Filter, FilterError, Literal, Operator, Root, Step, Test};
 
 /// Parentheses within each other: more are a mistake, and would end the stack.
-const DEEPEST: usize = 50;
+const MAX_DEPTH: usize = 50;
 
 /// What was expected, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -135,7 +135,7 @@ fn one<'a>(depth: usize) -> impl FnMut(&'a str) -> Parsed<'a, Expression> {
     move |input| {
         let (rest, nots) = many0_count(word("not")).parse(input)?;
         let (rest, inner) = match char::<_, Fault<'_>>('(').parse(rest) {
-            Ok((rest, _)) if depth < DEEPEST => {
+            Ok((rest, _)) if depth < MAX_DEPTH => {
                 let mut closed = token("`)`, and or or", char(')'));
                 let (rest, inner) = cut(any(depth + 1)).parse(rest.trim_start())?;
                 let (rest, _) = cut(&mut closed).parse(rest)?;
@@ -143,7 +143,7 @@ fn one<'a>(depth: usize) -> impl FnMut(&'a str) -> Parsed<'a, Expression> {
             }
             Ok(_) => {
                 return Err(nom::Err::Failure(Fault {
-                    expected: format!("no more than {DEEPEST} parentheses within each other"),
+                    expected: format!("no more than {MAX_DEPTH} parentheses within each other"),
                     rest,
                 }));
             }
@@ -345,7 +345,7 @@ mod tests {
     #[test]
     fn depth_has_a_limit_and_length_has_none() {
         let deep = |count: usize| format!("{}a == 1{}", "(".repeat(count), ")".repeat(count));
-        assert!(deep(DEEPEST).parse::<Filter>().is_ok());
+        assert!(deep(MAX_DEPTH).parse::<Filter>().is_ok());
         assert!(error(&deep(100_000)).contains("50 parentheses"));
         let long = vec!["not not a.b[0]['c d'] != -1.5e3"; 10_000].join(" and ");
         assert!(long.parse::<Filter>().is_ok());

@@ -9,7 +9,7 @@ use crate::terminal::{Cell, Table, bad, faint, good, plural, warn};
 use operator::subjects::compatibility::Resolution;
 
 /// Longer values (descriptions) are not shown, only that they changed.
-const LONGEST_VALUE: usize = 40;
+const MAX_VALUE_CHARS: usize = 40;
 
 /// The whole answer.
 #[derive(Serialize)]
@@ -128,7 +128,7 @@ fn texts(attributes: &[AttributeChange]) -> String {
 
 fn text(change: &AttributeChange) -> String {
     let (old, new) = (value(change.old.as_ref()), value(change.new.as_ref()));
-    if old.chars().count().max(new.chars().count()) > LONGEST_VALUE {
+    if old.chars().count().max(new.chars().count()) > MAX_VALUE_CHARS {
         return format!("{} changed", change.attribute);
     }
     format!("{} {old} → {new}", change.attribute)
