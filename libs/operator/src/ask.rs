@@ -96,8 +96,9 @@ mod tests {
         let question = move |cluster: &Cluster| -> Result<(), Failure> {
             began.send(()).unwrap();
             loop {
-                if let Err(failure) = cluster.groups() {
-                    ended.send(failure).unwrap();
+                // The embedded broker may refuse the request.
+                if let Err(Failure::Cancelled) = cluster.groups() {
+                    ended.send(()).unwrap();
                     return Ok(());
                 }
             }
@@ -107,6 +108,6 @@ mod tests {
         wait.await.unwrap().unwrap();
         asking.abort();
         let wait = tokio::task::spawn_blocking(move || end.recv_timeout(Duration::from_secs(20)));
-        assert!(matches!(wait.await.unwrap(), Ok(Failure::Cancelled)));
+        wait.await.unwrap().unwrap();
     }
 }

@@ -29,6 +29,7 @@ mod registry;
 mod registry_answers;
 mod replica;
 mod report;
+mod report_files;
 mod run;
 mod schedule;
 mod sender;

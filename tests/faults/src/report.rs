@@ -11,18 +11,9 @@ use crate::config::Args;
 use crate::failure::{Failure, Outcome};
 use crate::faults::Kind;
 use crate::ledger::{Due, Entry};
+use crate::report_files::{around_the_marks, marks, read, write};
 use crate::world::World;
 use stage::lock;
-
-/// The markers in the Markdown file between which the table is placed.
-fn marks(exactly_once: bool) -> [String; 2] {
-    let which = if exactly_once {
-        "measured exactly once"
-    } else {
-        "measured"
-    };
-    ["begin", "end"].map(|which_end| format!("<!-- {which}: {which_end} -->"))
-}
 
 #[derive(Debug)]
 pub(crate) struct Measured {
@@ -178,15 +169,14 @@ impl Report {
         if self.complained > self.complaints.len() {
             println!("complaints: {} in all", self.complained);
         }
+        println!("{}", self.verdict());
         if let Some(path) = &args.json {
             write(path, &format!("{:#}\n", self.json()))?;
         }
         if let Some(path) = &args.report {
-            let text =
-                std::fs::read_to_string(path).map_err(Failure::io(format!("read {}", path.display())))?;
+            let text = read(path)?;
             write(path, &self.put_between_the_marks(&text, path)?)?;
         }
-        println!("{}", self.verdict());
         Ok(())
     }
 
@@ -269,10 +259,8 @@ impl Report {
     }
 
     fn put_between_the_marks(&self, text: &str, path: &Path) -> Outcome<String> {
+        let (head, tail) = around_the_marks(text, path, self.exactly_once)?;
         let [begin, end] = marks(self.exactly_once);
-        let missing = || Failure::Unexpected(format!("{} must hold {begin} and then {end}", path.display()));
-        let (head, rest) = text.split_once(&begin).ok_or_else(missing)?;
-        let (_, tail) = rest.split_once(&end).ok_or_else(missing)?;
         Ok(format!("{head}{begin}\n{}{end}{tail}", self.section()))
     }
 
@@ -330,8 +318,4 @@ fn recoveries(ones: &[&Measured]) -> [String; 2] {
         times.last()
     };
     [seconds(times.get(times.len() / 2)), seconds(max)]
-}
-
-fn write(path: &Path, text: &str) -> Outcome<()> {
-    std::fs::write(path, text).map_err(Failure::io(format!("write {}", path.display())))
 }

@@ -14,6 +14,7 @@ use crate::config::Args;
 use crate::failure::Outcome;
 use crate::faults::{Injection, Kind, inject};
 use crate::report::{Measured, Report};
+use crate::report_files::check_files;
 use crate::schedule::schedule;
 use crate::world::World;
 
@@ -28,6 +29,7 @@ const HOUR_MS: i64 = 3_700_000;
 
 /// Runs all faults; an error is the harness's own.
 pub(crate) async fn run(args: &Args) -> Outcome<Report> {
+    check_files(args)?;
     let start = Instant::now();
     let start_ms = stage::unix_micros() / 1_000;
     let world = Arc::new(World::start(args).await?);

@@ -302,7 +302,7 @@ fn types_without_a_faithful_place_are_refused_with_the_reason() {
     assert!(why(r#"{"type":"map","values":"int"}"#).contains("a map has no fixed set of field names"));
     assert!(why(r#"{"type":"bytes","logicalType":"decimal","precision":4}"#).contains("decimal"));
     assert!(why(r#"{"type":"fixed","name":"D","size":12,"logicalType":"duration"}"#).contains("duration"));
-    assert!(why(r#"{"type":"array","items":"null"}"#).contains("carries nothing"));
+    assert!(why(r#"{"type":"array","items":"null"}"#).contains("carries no data"));
     let recursive = r#"{"type":"record","name":"R","fields":[{"name":"next","type":["null","R"]}]}"#;
     assert!(why(recursive).contains("contains itself"));
     assert!(why(r#""nowhere.Type""#).contains("no type is named"));

@@ -142,7 +142,7 @@ fn a_tag_must_be_able_to_be_one() {
     };
     assert!(compile(r#""double""#, "x").contains("a tag is a string, an enum, a boolean or an integer"));
     assert!(compile(r#"{"type":"array","items":"int"}"#, "x").contains("an array cannot be a tag"));
-    assert!(compile(r#""int""#, "time").contains("no tag of this name"));
+    assert!(compile(r#""int""#, "time").contains("does not accept a tag with this name"));
     let both = Plan::compile(&schema(TIME), &tagged(&["private_efdStamp"])).unwrap_err();
     assert!(both.to_string().contains("the time cannot be a tag as well"));
 }

@@ -155,7 +155,7 @@ mod tests {
         let writer = RecordWriter::new(1, chain).unwrap();
         assert!(writer.write(&deep(MAX_DEPTH - 1)).is_ok());
         let misfit = writer.write(&deep(MAX_DEPTH)).unwrap_err();
-        assert!(misfit.expected.contains("no more than 40"), "{misfit}");
+        assert!(misfit.expected.contains("at most 40"), "{misfit}");
         assert!(written(&json!({"i": "x".repeat(1_000)})).unwrap_err().len() < 200);
     }
 }

@@ -35,7 +35,7 @@ const POLL_TIMEOUT: Duration = Duration::from_millis(200);
 /// Show a topic's messages, decoded: Avro by the registry's schemas, SAL text, JSON, text, or bytes
 #[derive(Args, Debug, Clone)]
 #[command(
-    after_help = r#"A filter compares fields of the decoded value, and key, topic, partition, offset, timestamp and headers of the message, with == != < <= > >= or =~ (a regular expression), joined by and, or, not and parentheses: temperature[0] > 30 and not (state =~ '^Fault' or key == 'M1'). Fields within others: a.b, a[0], a['any name'], headers['any-name']; value.key is a field of the value. What is not there is null. Against timestamp a text is a moment: timestamp >= '-5m'.
+    after_help = r#"A filter compares fields of the decoded value, and key, topic, partition, offset, timestamp and headers of the message, with == != < <= > >= or =~ (a regular expression), joined by and, or, not and parentheses: temperature[0] > 30 and not (state =~ '^Fault' or key == 'M1'). Fields within others: a.b, a[0], a['any name'], headers['any-name']; value.key is a field of the value. What is not there is null. Against timestamp a text is a moment: timestamp >= '-5m'. CEL's spelling, as in Kafbat's filters, works as well: record.value.state.startsWith('Fault') && !(record.key == 'M1'), with matches, startsWith, endsWith and contains.
 
 A file for --config:
 

@@ -136,6 +136,16 @@ mod tests {
             ("n == 1 or n == 2 and n == 3", false),
             ("(n == 1 or n == 3) and n == 3", true),
             ("not not n == 3", true),
+            ("x > 1 && n == 3 || n == 4", true),
+            ("!(n == 3) || n != 3", false),
+            ("!s.matches('^F')", false),
+            ("s.startsWith('Fa') && s.endsWith('lt') && s.contains('ul')", true),
+            ("s.startsWith('a') or s.endsWith('.') or s.contains('.')", false),
+            ("n.contains('3') or missing.contains('')", false),
+            ("record.value.s == 'Fault' && record.key == 'M1M3'", true),
+            ("record.offset >= 7 && record.timestampMs >= 86400000", true),
+            ("record.headers['replayed-from'].startsWith('d')", true),
+            ("record.other == null && timestampMs == null", true),
             ("not (n == 3)", false),
         ] {
             let filter: Filter = text.parse().unwrap();

@@ -1,15 +1,19 @@
 //! Filters: which messages are meant, as `temperature > 30 and not (key == 'M1M3' or state =~ '^Fault')`.
 //!
 //! ```text
-//! filter  = both *( "or" both )
-//! both    = one *( "and" one )
-//! one     = *"not" ( "(" filter ")" / field OP literal )
-//! field   = ( name / "key" / "topic" / "partition" / "offset" / "timestamp" / "headers" / "value" ) *step
+//! filter  = both *( ( "or" / "||" ) both )
+//! both    = one *( ( "and" / "&&" ) one )
+//! one     = *( "not" / "!" ) ( "(" filter ")" / field OP literal / field "." TEST "(" string ")" )
+//! field   = ( name / ["record."] ( "key" / "topic" / "partition" / "offset" / "timestamp" / "headers" / "value" ) ) *step
 //! step    = "." name / "[" number "]" / "[" string "]"
 //! OP      = "==" / "!=" / "<" / "<=" / ">" / ">=" / "=~"
+//! TEST    = "matches" / "startsWith" / "endsWith" / "contains"
 //! literal = number / string / "true" / "false" / "null"
 //! string  = "'" anything but "'" "'" / '"' anything but '"' '"'      ; nothing is escaped
 //! ```
+//!
+//! `||`, `&&`, `!`, `record.` and the tests are spelt as in CEL, the language of Kafbat's filters; `record.timestampMs` is
+//! `timestamp`.
 //!
 //! A name alone is a field of the decoded value; `value.topic` is one that has the name of something of the message's.
 //! A field that is not there is null. `<` and its kind hold between two numbers or two texts only, `=~` for texts only.

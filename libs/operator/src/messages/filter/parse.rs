@@ -96,10 +96,18 @@ fn word<'a>(wanted: &'static str) -> impl FnMut(&'a str) -> Parsed<'a, ()> {
     }
 }
 
+/// A word, or what CEL has for it.
+fn word_or_symbol<'a>(wanted: &'static str, symbol: &'static str) -> impl FnMut(&'a str) -> Parsed<'a, ()> {
+    move |input| match input.strip_prefix(symbol) {
+        Some(rest) if !rest.starts_with('=') => Ok((rest.trim_start(), ())),
+        _ => word(wanted)(input),
+    }
+}
+
 fn any<'a>(depth: usize) -> impl FnMut(&'a str) -> Parsed<'a, Expression> {
     move |input| {
         let (rest, first) = all(depth)(input)?;
-        let more = preceded(word("or"), cut(all(depth)));
+        let more = preceded(word_or_symbol("or", "||"), cut(all(depth)));
         map(
             fold_many0(more, move || vec![first.clone()], pushed),
             |mut found| match (found.pop(), found.is_empty()) {
@@ -114,7 +122,7 @@ fn any<'a>(depth: usize) -> impl FnMut(&'a str) -> Parsed<'a, Expression> {
 fn all<'a>(depth: usize) -> impl FnMut(&'a str) -> Parsed<'a, Expression> {
     move |input| {
         let (rest, first) = one(depth)(input)?;
-        let more = preceded(word("and"), cut(one(depth)));
+        let more = preceded(word_or_symbol("and", "&&"), cut(one(depth)));
         map(
             fold_many0(more, move || vec![first.clone()], pushed),
             |mut found| match (found.pop(), found.is_empty()) {
@@ -133,7 +141,7 @@ fn pushed(mut found: Vec<Expression>, next: Expression) -> Vec<Expression> {
 
 fn one<'a>(depth: usize) -> impl FnMut(&'a str) -> Parsed<'a, Expression> {
     move |input| {
-        let (rest, nots) = many0_count(word("not")).parse(input)?;
+        let (rest, nots) = many0_count(word_or_symbol("not", "!")).parse(input)?;
         let (rest, inner) = match char::<_, Fault<'_>>('(').parse(rest) {
             Ok((rest, _)) if depth < MAX_DEPTH => {
                 let mut closed = token("`)`, and or or", char(')'));
@@ -161,17 +169,31 @@ fn one<'a>(depth: usize) -> impl FnMut(&'a str) -> Parsed<'a, Expression> {
 
 fn comparison(input: &str) -> Parsed<'_, Comparison> {
     let (rest, first) = token("a field, not or `(`", name).parse(input)?;
-    let (root, lead) = match first {
-        "key" => (Root::Key, None),
-        "topic" => (Root::Topic, None),
-        "partition" => (Root::Partition, None),
-        "offset" => (Root::Offset, None),
-        "timestamp" => (Root::Timestamp, None),
-        "headers" => (Root::Headers, None),
-        "value" => (Root::Value, None),
-        field => (Root::Value, Some(Step::Name(field.to_owned()))),
+    let (rest, mut steps) = many0(step).parse(rest)?;
+    let root = match (first, steps.first()) {
+        // `record.key`, as Kafbat's filters have it.
+        ("record", Some(Step::Name(name))) if root_of(name).is_some() => {
+            let root = root_of(name).unwrap_or(Root::Value);
+            steps.remove(0);
+            root
+        }
+        _ => root_of(first)
+            .filter(|_| first != "timestampMs")
+            .unwrap_or_else(|| {
+                steps.insert(0, Step::Name(first.to_owned()));
+                Root::Value
+            }),
     };
-    let (rest, more) = many0(step).parse(rest)?;
+    if let Some(called) = rest.strip_prefix('(')
+        && let Some(pattern) = pattern_of(&steps)
+    {
+        steps.pop();
+        let argument = called.trim_start();
+        let (rest, text) = cut(token("a 'text' in quotes", quoted)).parse(argument)?;
+        let (rest, _) = cut(token("`)`", char(')'))).parse(rest)?;
+        let test = Test::Matches(regex(&pattern(text), argument)?);
+        return Ok((rest, Comparison { root, steps, test }));
+    }
     let (rest, operator) = cut(token("== != < <= > >= or =~", operator)).parse(rest)?;
     let (rest_after, literal) = cut(token(
         "a number, a 'text' in quotes, true, false or null",
@@ -180,10 +202,7 @@ fn comparison(input: &str) -> Parsed<'_, Comparison> {
     .parse(rest)?;
     let wrong = |expected: String| Err(nom::Err::Failure(Fault { expected, rest }));
     let test = match (operator, literal) {
-        (None, Literal::Text(pattern)) => match Regex::new(&pattern) {
-            Ok(regex) => Test::Matches(regex),
-            Err(error) => return wrong(format!("a regular expression: {}", last_line(&error))),
-        },
+        (None, Literal::Text(pattern)) => Test::Matches(regex(&pattern, rest)?),
         (None, _) => return wrong("a regular expression in quotes".to_owned()),
         (Some(operator), Literal::Text(text)) if root == Root::Timestamp => match parse_timestamp(&text) {
             Ok(moment) => Test::Is(operator, Literal::Integer(moment.0)),
@@ -191,8 +210,44 @@ fn comparison(input: &str) -> Parsed<'_, Comparison> {
         },
         (Some(operator), literal) => Test::Is(operator, literal),
     };
-    let steps = lead.into_iter().chain(more).collect();
     Ok((rest_after, Comparison { root, steps, test }))
+}
+
+/// What of the message a name means; none for a field of the value.
+fn root_of(name: &str) -> Option<Root> {
+    Some(match name {
+        "key" => Root::Key,
+        "topic" => Root::Topic,
+        "partition" => Root::Partition,
+        "offset" => Root::Offset,
+        "timestamp" | "timestampMs" => Root::Timestamp,
+        "headers" => Root::Headers,
+        "value" => Root::Value,
+        _ => return None,
+    })
+}
+
+/// The regular expression that CEL's function of the last step means.
+fn pattern_of(steps: &[Step]) -> Option<fn(&str) -> String> {
+    let Some(Step::Name(name)) = steps.last() else {
+        return None;
+    };
+    Some(match name.as_str() {
+        "matches" => str::to_owned,
+        "contains" => regex::escape,
+        "startsWith" => |text| format!("^{}", regex::escape(text)),
+        "endsWith" => |text| format!("{}$", regex::escape(text)),
+        _ => return None,
+    })
+}
+
+fn regex<'a>(pattern: &str, at: &'a str) -> Result<Regex, nom::Err<Fault<'a>>> {
+    Regex::new(pattern).map_err(|error| {
+        nom::Err::Failure(Fault {
+            expected: format!("a regular expression: {}", last_line(&error)),
+            rest: at,
+        })
+    })
 }
 
 /// What is wrong; the lines before it draw the pattern.
@@ -327,6 +382,23 @@ mod tests {
             ("a. == 5", "expected a field's name at character 3, found `==`"),
             ("a == 'x", "expected the closing ' at character 8, found the end"),
             (
+                "a == 5 && || b",
+                "expected a field, not or `(` at character 11, found `||`",
+            ),
+            (
+                "a.matches('[')",
+                "expected a regular expression: unclosed character class at character 11, found `'[')`",
+            ),
+            (
+                "a.startsWith(5)",
+                "expected a 'text' in quotes at character 14, found `5)`",
+            ),
+            ("a.endsWith('x'", "expected `)` at character 15, found the end"),
+            (
+                "a.size() > 1",
+                "expected == != < <= > >= or =~ at character 7, found `()`",
+            ),
+            (
                 "a =~ 5",
                 "expected a regular expression in quotes at character 6, found `5`",
             ),
@@ -353,7 +425,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn nothing_panics(text in "[a-c0-9 '\"()\\[\\].=<>!~ä-]{0,40}|.{0,40}") {
+        fn nothing_panics(text in "[a-c0-9 '\"()\\[\\].=<>!~&|ä-]{0,40}|.{0,40}") {
             let _ = text.parse::<Filter>().map_err(|error| error.pointing());
         }
     }
