@@ -17,6 +17,7 @@ mod claims;
 mod cluster;
 mod config;
 mod database;
+mod evidence;
 mod failure;
 mod faults;
 mod in_front;

@@ -11,6 +11,7 @@ use stage::lock;
 
 use crate::check::Remembered;
 use crate::config::Args;
+use crate::evidence;
 use crate::failure::Outcome;
 use crate::faults::{Injection, Kind, inject};
 use crate::report::{Measured, Report};
@@ -20,6 +21,8 @@ use crate::world::World;
 
 /// How long a recovery may take before it counts as a stall and the run continues.
 const RECOVERY: Duration = Duration::from_secs(90);
+/// The number of missing messages in a complaint; all of them are in the evidence.
+const EXAMPLES: usize = 5;
 /// The number of complaints about one fault that are shown during the run.
 const SHOWN: usize = 6;
 /// How long the last messages may take.
@@ -96,11 +99,13 @@ async fn one(
         .await
         .then(|| injected.ended.elapsed());
     if recovered.is_none() {
-        let examples = lock(&world.ledger).examples(injected.upto);
+        let mut examples = lock(&world.ledger).missing(injected.upto);
+        examples.truncate(EXAMPLES);
         lock(&world.ledger).complain(format!(
             "not recovered within {} s: {examples:?}",
             RECOVERY.as_secs()
         ));
+        evidence::keep(world, window, injected.upto).await;
     }
     // A broker may still be starting; the next fault must find all three.
     world.cluster.wait_in_step(120).await?;

@@ -1,7 +1,7 @@
 //! Everything that a fault can touch: services, proxies, stages, traffic, and the checks that watch them.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -108,6 +108,13 @@ pub(crate) struct World {
     /// Processes that may end with an error because of a fault.
     pub(crate) allowed_ends: Mutex<AllowedEnds>,
     _watch: Watch,
+}
+
+impl World {
+    /// The folder of the replicas' logs.
+    pub(crate) fn logs(&self) -> &Path {
+        &self.recipes[0].logs
+    }
 }
 
 /// The consumer group of a stage.

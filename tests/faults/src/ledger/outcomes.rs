@@ -100,24 +100,28 @@ impl Ledger {
         spans
     }
 
-    /// The first few messages without an outcome, as text.
-    pub(crate) fn examples(&self, upto: usize) -> Vec<String> {
+    /// The messages without an outcome, as text.
+    pub(crate) fn missing(&self, upto: usize) -> Vec<String> {
         let open = self
             .open
             .range(..upto)
             .filter_map(|number| self.entries.get(*number));
-        open.take(5)
-            .map(|entry| {
-                let origin = entry
-                    .origin
+        open.map(|entry| {
+            let at = |origin: &Option<Origin>, none: &str| {
+                origin
                     .as_ref()
-                    .map_or("not acknowledged".to_owned(), ToString::to_string);
-                format!(
-                    "{:?} at {origin}, records {}, due {:?}",
-                    entry.sal, entry.records, entry.due
-                )
-            })
-            .collect()
+                    .map_or_else(|| none.to_owned(), ToString::to_string)
+            };
+            format!(
+                "{:?} at {}, records {}, the last at {}, due {:?}",
+                entry.sal,
+                at(&entry.origin, "not acknowledged"),
+                entry.records,
+                at(&entry.record, "nowhere"),
+                entry.due
+            )
+        })
+        .collect()
     }
 
     /// Retention has deleted a topic's messages up to these offsets, of which the stage had read none from
