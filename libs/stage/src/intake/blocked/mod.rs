@@ -207,7 +207,7 @@ impl Blocked {
             let waits = state.fetchq_cnt == 0 && (0..end).contains(&state.next_offset);
             // After a wrong checksum the position is unreliable.
             let is_lost = has_erred && state.next_offset != end && at.to_raw().is_none_or(|next| next < end);
-            let is_unanswered = end < 0 && state.fetch_state == "active";
+            let is_unanswered = is_fetched(&state.fetch_state) && (end < 0 || state.next_offset < 0);
             let is_behind = end > 0 && (waits || is_lost);
             let is_still = (is_behind || is_unanswered) && !all_paused && !held.contains_key(key);
             if !is_still || watched.seen_at != at {
@@ -271,6 +271,12 @@ impl Blocked {
     }
 }
 
+/// Whether librdkafka is to fetch a partition, also while it still asks for the offset to begin at: of a broker that it
+/// wrongly takes for the leader, it asks that for ever (`rd_kafka_fetch_states`, rdkafka_partition.c).
+fn is_fetched(fetch_state: &str) -> bool {
+    !matches!(fetch_state, "none" | "stopping" | "stopped")
+}
+
 fn text(((topic, number), held): (&Key, &Held)) -> String {
     format!(
         "{topic}[{number}] stands still at offset {}, its next batch cannot be decoded ({}); \
@@ -295,4 +301,66 @@ impl From<Offset> for Watched {
 fn is_of_batch(code: RDKafkaErrorCode) -> bool {
     use RDKafkaErrorCode::{BadCompression, BadMessage, NotImplemented};
     matches!(code, BadCompression | BadMessage | NotImplemented)
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus::Registry;
+    use rdkafka::statistics::{Partition as PartitionState, Topic};
+
+    use super::*;
+    use crate::service::Readiness;
+
+    /// Whether a partition that librdkafka reports in this way, again and again, is suspected of having no answer.
+    fn is_suspected(state: PartitionState) -> Option<bool> {
+        let metrics = KafkaMetrics::register(&Registry::new()).unwrap();
+        let assignments = Assignments::new(metrics.clone());
+        let blocked = Blocked::new(Readiness::default().dependency("partitions"), metrics, false);
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset("t", 0, Offset::Beginning).unwrap();
+        blocked.starts(&list);
+        let topic = Topic {
+            partitions: HashMap::from([(0, state)]),
+            ..Topic::default()
+        };
+        let statistics = Statistics {
+            topics: HashMap::from([("t".to_owned(), topic)]),
+            ..Statistics::default()
+        };
+        for _ in 0..=LOOKS {
+            blocked.learn(&statistics, &assignments);
+        }
+        let suspect = blocked.suspected.try_recv().ok()?;
+        assert_eq!(suspect.key, ("t".to_owned(), 0));
+        Some(suspect.is_unanswered)
+    }
+
+    #[test]
+    fn a_partition_whose_broker_never_answers_is_suspected_in_every_state_of_fetching() {
+        let state = |fetch_state: &str, next_offset: i64, end: i64| PartitionState {
+            fetch_state: fetch_state.to_owned(),
+            next_offset,
+            ls_offset: end,
+            hi_offset: end,
+            ..PartitionState::default()
+        };
+        for fetching in ["offset-query", "offset-wait", "validate-epoch-wait", "active"] {
+            assert_eq!(
+                is_suspected(state(fetching, -1_001, -1_001)),
+                Some(true),
+                "{fetching}"
+            );
+            // The end is one that the deleted topic had.
+            assert_eq!(is_suspected(state(fetching, -1_001, 7)), Some(true), "{fetching}");
+        }
+        for not_fetched in ["none", "stopping", "stopped"] {
+            assert_eq!(
+                is_suspected(state(not_fetched, -1_001, -1_001)),
+                None,
+                "{not_fetched}"
+            );
+        }
+        assert_eq!(is_suspected(state("active", 7, 7)), None, "all is read");
+        assert_eq!(is_suspected(state("active", 5, 7)), Some(false), "behind");
+    }
 }
