@@ -118,10 +118,10 @@ fn without_permission_on_the_dead_letter_topic_nothing_is_skipped() {
     };
     let mut refused = run();
     assert!(!refused.wait_end(), "it must not succeed: {}", refused.output());
-    let output = refused.output();
+    let log = refused.output();
     assert!(
-        output.contains("give this user the right WRITE") && output.contains(&dead),
-        "{output}"
+        log.contains("give this user the right WRITE") && log.contains(&dead),
+        "{log}"
     );
     let committed = secured.committed(&names.group, &input);
     assert!(
