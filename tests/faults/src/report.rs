@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use serde_json::{Value, json};
 
 use crate::config::Args;
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 use crate::faults::Kind;
 use crate::ledger::{Due, Entry};
 use crate::report_files::{around_the_marks, marks, read, write};

@@ -24,7 +24,7 @@ use stage::registry::Registry;
 const INPUT: &str = "Mock_telemetry";
 const OUTPUT: &str = "lsst.sal.Mock_state";
 /// Enough log lines to fill a pipe (64 KiB) long before the last message is carried.
-const MESSAGES: usize = 1_200;
+const MESSAGES: usize = 2_400;
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
