@@ -87,7 +87,7 @@ async fn stages_work_with(stderr: Stderr) {
         command
     };
     let (mut pipes, mut processes) = (Vec::new(), Vec::new());
-    let period = format!("{}", 2.0 / MESSAGES as f64);
+    let period = format!("{}", 3.0 / MESSAGES as f64);
     let count = MESSAGES.to_string();
     let source = [
         "produce",
@@ -127,8 +127,9 @@ async fn stages_work_with(stderr: Stderr) {
     for pipe in pipes.into_iter().flatten() {
         let mut text = String::new();
         { pipe }.read_to_string(&mut text).unwrap();
+        // A full pipe of 16 pages holds less than 64 KiB: a line that does not fit into the rest of a page begins another.
         assert!(
-            text.len() >= 60_000,
+            text.len() >= 55_000,
             "the pipe was not full: {} bytes",
             text.len()
         );
