@@ -84,17 +84,10 @@ impl Cluster {
 
     /// The first offset at or after `moment` of each partition of a topic.
     pub fn offsets_at(&self, topic: &Topic, moment: Timestamp) -> Result<Vec<TimeOffset>, Failure> {
-        let asking = || Failure::kafka(format!("asking for the offsets of {} at {moment}", topic.name));
-        let mut asked = TopicPartitionList::new();
-        for partition in topic.numbers() {
-            asked
-                .add_partition_offset(&topic.name, partition, Offset::Offset(moment.0))
-                .map_err(asking())?;
-        }
-        let found = self
-            .consumer(&[])?
-            .offsets_for_times(asked, REQUEST_TIMEOUT)
-            .map_err(asking())?;
+        let doing = format!("asking for the offsets of {} at {moment}", topic.name);
+        let places = topic.numbers().map(|number| (topic.name.clone(), number));
+        let time = Offset::Offset(moment.0);
+        let found = self.at(&self.consumer(&[])?, &places.collect(), time, &doing)?;
         let mut offsets: Vec<TimeOffset> = found
             .elements()
             .iter()
