@@ -161,6 +161,20 @@ fn offsets_of_a_recreated_topic_are_other_messages() {
 }
 
 #[test]
+fn bytes_that_look_like_a_record_are_known_after_their_topic_was_recreated() {
+    let mut ledger = Ledger::default();
+    let number = ledger.begin_bytes(40, Due::Dead(Stage::Sink, &[("frame", "value_unframed")]));
+    ledger.acknowledge(number, origin("out", 3));
+    ledger.record((0, -46), origin("out", 3));
+    ledger.topic_recreated("out");
+    ledger.record((0, -1), origin("out", 3));
+    ledger.complain_of_strangers();
+    let (complaints, _) = ledger.complaints();
+    assert_eq!(complaints.len(), 1, "{complaints:?}");
+    assert!(complaints[0].contains("-1"), "{complaints:?}");
+}
+
+#[test]
 fn messages_sent_before_a_recreation_is_noticed_may_repeat() {
     let mut ledger = with_one(Due::Stored);
     ledger.recreated_unnoticed(&[0]);
