@@ -84,7 +84,9 @@ where
             }
         };
         if shutdown.is_set() {
-            return Err(error);
+            // A requested stop stays one: the next process reads the new topic from its beginning.
+            let is_stopped = remake(&error) == Some(Remake::Stale) && !shutdown.has_failed();
+            return if is_stopped { Ok(()) } else { Err(error) };
         }
         if remake(&error) == Some(Remake::Stale) {
             tracing::warn!("kafka clients are recreated because a topic was recreated; nothing is lost");
@@ -202,6 +204,25 @@ mod tests {
         run_generations(&shutdown, &metrics(), Duration::from_secs(60), run, REMAKE).unwrap();
         assert_eq!(runs.load(Ordering::Relaxed), 10);
         assert!(!shutdown.has_failed());
+    }
+
+    #[test]
+    fn a_stop_while_a_topic_is_found_recreated_succeeds() {
+        for (fails, expected) in [(false, true), (true, false)] {
+            let shutdown = Shutdown::new(Duration::from_secs(1));
+            let asked = shutdown.clone();
+            let run = move |generation: &Shutdown, say: &dyn Fn(Result<(), IntakeError>)| {
+                if fails {
+                    asked.fail();
+                } else {
+                    asked.ask();
+                }
+                generation.abandon();
+                say(Err(IntakeError::Stale));
+            };
+            let result = run_generations(&shutdown, &metrics(), Duration::from_secs(60), run, REMAKE);
+            assert_eq!(result.is_ok(), expected, "{result:?}");
+        }
     }
 
     #[test]
