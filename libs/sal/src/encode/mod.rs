@@ -4,7 +4,7 @@
 //! Once the buffers have grown, nothing is allocated per message. Nothing is looked up by name, and no tree
 //! of values is built: each value is written as soon as it is read.
 //!
-//! `record` decides where strings end. If a message fits several layouts, the one with the most strings wins
+//! `string_end` decides where strings end. If a message fits several layouts, the one with the most strings wins
 //! (the strings then end earliest) and the message counts as ambiguous. A message without quotes inside its
 //! strings fits at most one layout. The layout that fitted last can therefore be tried first: earlier
 //! messages affect only the speed, never the result. If a string does contain a quote, layouts with more
@@ -14,6 +14,7 @@ pub(crate) mod avro;
 mod notes;
 mod record;
 mod refusal;
+mod string_end;
 mod value;
 
 use std::iter;

@@ -1,16 +1,7 @@
-//! Reads one message in one layout: runs the plan's steps in order and decides where each string ends.
-//!
-//! SAL does not escape strings: quotes, commas and parentheses can appear in them verbatim. A string ends at
-//! the first quote after which the values up to the next string's opening quote (or up to the end) parse.
-//! This finds the split in which the first string ends earliest, then the second, and so on, without ever
-//! backtracking beyond the last string: no value except a string contains a quote, so an earlier end leaves
-//! the next string at least as many ends to choose from. If the rest fails after the earlier end, it also
-//! fails after the later one. Time grows with the length of the message, not with the number of splits.
+//! Reads one message in one layout: runs the plan's steps in order. `string_end` decides where each string ends.
 //!
 //! Values are written while they are read. In most messages no string contains a quote, so the first quote is
 //! the end and nothing is read twice.
-
-use memchr::{memchr, memchr_iter};
 
 use crate::plan::{Layout, Lead, Op, Plan};
 use crate::wire::grammar::{Parsed, field_separator, item_separator, opening_quote, record_end};
@@ -46,9 +37,9 @@ pub(super) struct Buffers {
 
 /// A string: the step that read it and the offset of its closing quote in the values.
 #[derive(Debug, Clone, Copy)]
-struct Text {
-    op: usize,
-    end: usize,
+pub(super) struct Text {
+    pub(super) op: usize,
+    pub(super) end: usize,
 }
 
 /// A message with the structure of the layout.
@@ -125,15 +116,15 @@ pub(super) struct Reading<'r, 'a> {
     layout: &'r Layout,
     layout_index: usize,
     pub(super) out: &'r mut Vec<u8>,
-    marks: Option<&'r mut Vec<u32>>,
-    texts: &'r mut Vec<Text>,
+    pub(super) marks: Option<&'r mut Vec<u32>>,
+    pub(super) texts: &'r mut Vec<Text>,
     pub(super) misfit: Option<(Fault<'a>, u16)>,
     /// When the message was sent, in seconds.
     pub(super) sent: f64,
 }
 
 /// The next step that reads a string (or the number of steps), and the input from the string's first byte.
-type Reached<'a> = (usize, &'a [u8]);
+pub(super) type Reached<'a> = (usize, &'a [u8]);
 
 impl<'r, 'a> Reading<'r, 'a> {
     fn new(
@@ -182,87 +173,8 @@ impl<'r, 'a> Reading<'r, 'a> {
         })
     }
 
-    /// Ends the string at the first quote.
-    fn first_end(&mut self, at: usize, op: Op, rest: &'a [u8]) -> Result<(usize, Reached<'a>), Failure<'a>> {
-        let before = (self.out.len(), self.misfit);
-        let Some(len) = memchr(b'\'', rest) else {
-            return Err(self.failure(
-                at,
-                Fault {
-                    problem: Problem::ClosingQuote,
-                    rest,
-                },
-            ));
-        };
-        self.text(op, rest, len);
-        let reached = self.up_to_text(at + 1, rest.get(len + 1..).unwrap_or_default());
-        if reached.is_err() {
-            self.out.truncate(before.0);
-            self.misfit = before.1;
-        }
-        Ok((len, reached?))
-    }
-
-    /// Ends the string at the first later quote after which the values up to the next string parse.
-    fn later_end(
-        &mut self,
-        at: usize,
-        op: Op,
-        rest: &'a [u8],
-        mut furthest: Failure<'a>,
-    ) -> Result<(usize, Reached<'a>), Failure<'a>> {
-        for len in memchr_iter(b'\'', rest).skip(1) {
-            match self.probe(at + 1, rest.get(len + 1..).unwrap_or_default()) {
-                Ok(_) => {
-                    self.text(op, rest, len);
-                    return Ok((
-                        len,
-                        self.up_to_text(at + 1, rest.get(len + 1..).unwrap_or_default())?,
-                    ));
-                }
-                Err(failure) if failure.is_further(&furthest) => furthest = failure,
-                Err(_) => {}
-            }
-        }
-        Err(furthest)
-    }
-
-    /// As [`Self::up_to_text`], but without side effects.
-    fn probe(&mut self, from: usize, rest: &'a [u8]) -> Result<Reached<'a>, Failure<'a>> {
-        let before = (self.out.len(), self.misfit);
-        let reached = self.up_to_text(from, rest);
-        self.out.truncate(before.0);
-        self.misfit = before.1;
-        reached
-    }
-
-    /// Whether some string could swallow the start of the next one while all others stay the same. If any
-    /// other split exists, then one of this kind exists, for the last string in which the two differ.
-    fn is_ambiguous(&mut self) -> bool {
-        // The record has been read and its marks are still needed: probing must not move them.
-        self.marks = None;
-        for next in 1..self.texts.len() {
-            let (Some(&Text { op, end, .. }), Some(&following)) =
-                (self.texts.get(next - 1), self.texts.get(next))
-            else {
-                continue;
-            };
-            let between = self.source.values.get(end + 1..following.end).unwrap_or_default();
-            for quote in memchr_iter(b'\'', between) {
-                let rest = self.source.values.get(end + 1 + quote + 1..).unwrap_or_default();
-                if let Ok((reached, rest)) = self.probe(op + 1, rest)
-                    && reached == following.op
-                    && self.source.values.len() - rest.len() <= following.end
-                {
-                    return true;
-                }
-            }
-        }
-        false
-    }
-
     /// Runs the steps from `from` up to the next one that reads a string, or up to the end of the message.
-    fn up_to_text(&mut self, from: usize, mut rest: &'a [u8]) -> Result<Reached<'a>, Failure<'a>> {
+    pub(super) fn up_to_text(&mut self, from: usize, mut rest: &'a [u8]) -> Result<Reached<'a>, Failure<'a>> {
         let layout = self.layout;
         for (offset, op) in layout.ops.get(from..).unwrap_or_default().iter().enumerate() {
             let at = from + offset;
@@ -313,7 +225,7 @@ impl<'r, 'a> Reading<'r, 'a> {
     }
 
     #[cold]
-    fn failure(&self, op: usize, fault: Fault<'a>) -> Failure<'a> {
+    pub(super) fn failure(&self, op: usize, fault: Fault<'a>) -> Failure<'a> {
         // After the last step, report the last field.
         let ops = &self.layout.ops;
         let field = ops.get(op).or(ops.last()).map_or(0, |op| op.field);

@@ -39,7 +39,7 @@ pub(crate) fn item_separator(input: &[u8]) -> Parsed<'_, ()> {
     exactly(b", ", Problem::ItemSeparator).parse(input)
 }
 
-/// `'` at the start of a string. Its end depends on the rest of the record: see encode's record reader.
+/// `'` at the start of a string. Its end depends on the rest of the record: see `encode/string_end.rs`.
 #[inline]
 pub(crate) fn opening_quote(input: &[u8]) -> Parsed<'_, ()> {
     exactly(b"'", Problem::OpeningQuote).parse(input)
