@@ -22,6 +22,7 @@ mod names;
 mod plan;
 mod run;
 mod schema;
+mod tag_or_field;
 pub mod time;
 
 pub use crate::read::{DecodeError, Fault};

@@ -105,10 +105,11 @@ pub(super) enum Scalar {
     Enum(Arc<[Box<str>]>),
 }
 
-struct Flatten<'m> {
-    mapping: &'m Mapping,
-    time: Option<String>,
-    tiebreaker: Option<String>,
+pub(super) struct Flatten<'m> {
+    pub(super) mapping: &'m Mapping,
+    /// The field that is the record's time.
+    pub(super) time: Option<String>,
+    pub(super) tiebreaker: Option<String>,
 }
 
 impl Flatten<'_> {
@@ -185,46 +186,13 @@ impl Flatten<'_> {
                 None => return refuse("a point cannot hold this type"),
             },
         };
-        if self.tiebreaker.as_deref() == Some(name) {
-            steps.push(match (self.is_time(name) || self.is_tag(name), of) {
-                (false, Type::Int | Type::Long(_)) => Step::Tiebreaker(Key::new(name), scalar),
-                (true, _) => return refuse("a tiebreaker cannot be a tag or the time as well"),
-                (false, _) => return refuse("a tiebreaker is an int or a long"),
-            });
-            return Ok(());
+        match self.tag_or_field(name, of, scalar) {
+            Ok(step) => steps.push(step),
+            Err(why) => return refuse(why),
         }
-        steps.push(match (self.is_time(name), self.is_tag(name), of) {
-            (true, true, _) => return refuse("the time cannot be a tag as well"),
-            (true, _, Type::Long(Some(unit))) => Step::Time(Key::new(name), *unit),
-            (true, _, Type::Double) => Step::Time(Key::new(name), TimeUnit::Seconds),
-            (true, ..) => {
-                return refuse("a time is a long with a logical timestamp type, or a double of seconds");
-            }
-            (_, true, _) if name == RESERVED => {
-                return refuse("InfluxDB does not accept a tag with this name");
-            }
-            (_, true, Type::Float | Type::Double | Type::Bytes | Type::Fixed(_)) => {
-                return refuse("a tag is a string, an enum, a boolean or an integer");
-            }
-            (_, true, _) => Step::Tag(Key::new(name), scalar),
-            _ if name == RESERVED => Step::Reserved(scalar),
-            _ => Step::Field(Key::new(name), scalar),
-        });
         Ok(())
     }
-
-    fn is_time(&self, name: &str) -> bool {
-        self.time.as_deref() == Some(name)
-    }
-
-    fn is_tag(&self, name: &str) -> bool {
-        self.mapping.tag_fields.iter().any(|tag| tag == name)
-    }
 }
-
-/// InfluxDB drops a field with this name without an error (in its models package; observed with 1.8.10 and
-/// 2.7.12).
-const RESERVED: &str = "time";
 
 static NOTHING: Mapping = Mapping {
     tag_fields: Vec::new(),
