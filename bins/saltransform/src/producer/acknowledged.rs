@@ -12,7 +12,7 @@ use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
 use stage::dead_letter::{DeadLetters, is_too_large, shares_a_batch};
 use stage::intake::{Consumed, Receipt};
-use stage::kafka::{AnyClient, Progress, Reporter, TopicPrefetch, Watched};
+use stage::kafka::{AnyClient, Progress, Reporter, TopicPrefetch, Unacknowledged, Watched};
 use stage::lock;
 use stage::reason::Reason;
 use stage::service::Shutdown;
@@ -47,6 +47,7 @@ pub(crate) struct Acknowledged<'m> {
     dead_letters: Arc<DeadLetters>,
     shutdown: Shutdown,
     topics: TopicPrefetch,
+    unacknowledged: Unacknowledged,
     /// When the topics of returned records were last requested.
     asked: Mutex<Option<Instant>>,
     alone: Alone,
@@ -75,6 +76,7 @@ impl<'m> Acknowledged<'m> {
         metrics: TransformMetrics,
         shutdown: Shutdown,
     ) -> Result<Self, KafkaError> {
+        let unacknowledged = reporter.unacknowledged().clone();
         let context = Context {
             reporter,
             metrics,
@@ -89,6 +91,7 @@ impl<'m> Acknowledged<'m> {
             dead_letters: Arc::new(dead_letters),
             shutdown,
             topics: TopicPrefetch::unknown(),
+            unacknowledged,
             asked: Mutex::default(),
             alone: Alone::default(),
         })
@@ -97,7 +100,7 @@ impl<'m> Acknowledged<'m> {
     /// Hands a record to librdkafka, which copies it. Waits while the queue is full, unless the service gives up; the
     /// message is then read again by the next process.
     pub(super) fn send(&self, topic: &str, frame: &[u8], sent: Sent<'m>) {
-        self.topics.learn(self.producer.client());
+        self.topics.learn(self.producer.client(), &self.unacknowledged);
         // The key outlives the call: it is in librdkafka's own memory, held by the opaque.
         let sent = Box::new(sent);
         let key = sent.consumed.message.key().map(<[u8]>::to_vec);

@@ -117,6 +117,14 @@ impl Reporter {
         }
     }
 
+    /// A reporter for a client whose fatal errors its owner handles: they do not count for the others.
+    pub fn with_own_fatal(&self) -> Self {
+        Self {
+            fatal: Arc::default(),
+            ..self.clone()
+        }
+    }
+
     /// The metrics.
     pub fn metrics(&self) -> &KafkaMetrics {
         &self.metrics

@@ -28,6 +28,8 @@ const IDENTIFY_INTERVAL: Duration = Duration::from_secs(30);
 pub struct Unacknowledged {
     start: Instant,
     topics: Arc<Mutex<BTreeMap<Arc<str>, Arc<TopicProbe>>>>,
+    /// The ids of all topics when the producer fetched their metadata, before its first record.
+    prefetched: Arc<Mutex<HashMap<String, TopicId>>>,
     /// Whether records wait for a topic that was recreated.
     is_stale: Arc<AtomicBool>,
 }
@@ -162,6 +164,7 @@ impl Default for Unacknowledged {
         Self {
             start: Instant::now(),
             topics: Arc::default(),
+            prefetched: Arc::default(),
             is_stale: Arc::default(),
         }
     }
@@ -181,14 +184,30 @@ impl Unacknowledged {
             since: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             missing: AtomicBool::new(false),
-            identity: Mutex::default(),
+            identity: Mutex::new(Identity {
+                id: lock(&self.prefetched).get(name).cloned(),
+                asked: None,
+            }),
         });
         topics.insert(name.into(), Arc::clone(&probe));
         probe
     }
 
+    /// The producer knows all topics from now on, which have these ids.
+    pub(super) fn prefetched(&self, ids: HashMap<String, TopicId>) {
+        let topics = lock(&self.topics);
+        for (name, probe) in topics.iter() {
+            let mut identity = lock(&probe.identity);
+            if identity.id.is_none() {
+                identity.id = ids.get(&**name).cloned();
+            }
+        }
+        *lock(&self.prefetched) = ids;
+    }
+
     /// The client was replaced, and records in flight are sent again.
     pub(super) fn forget(&self) {
+        lock(&self.prefetched).clear();
         for probe in lock(&self.topics).values() {
             probe.arrived();
             *lock(&probe.identity) = Identity::default();
@@ -286,6 +305,32 @@ mod tests {
         topics.forget();
         assert_eq!(topics.unidentified().len(), 1);
         assert_eq!(topics.compare(&ids("ztzWWN4bTjitpL3kfd9s5g")), None);
+    }
+
+    #[test]
+    fn a_topic_that_is_recreated_before_its_first_record_is_another_topic() {
+        let topics = Unacknowledged::default();
+        let ids = |id: &str| {
+            let id = TopicId::parse(id).unwrap();
+            HashMap::from([("early".to_owned(), id.clone()), ("late".to_owned(), id)])
+        };
+        let (then, now) = (ids("xtzWWN4bTjitpL3kfd9s5g"), ids("ztzWWN4bTjitpL3kfd9s5g"));
+        topics.topic("early", "");
+        topics.prefetched(then.clone());
+        topics.topic("late", "");
+        assert_eq!(topics.unidentified().len(), 0);
+        assert_eq!(topics.compare(&then), None);
+        for name in ["early", "late"] {
+            let now = HashMap::from([(name.to_owned(), now[name].clone())]);
+            assert_eq!(topics.compare(&now).as_deref(), Some(name));
+        }
+        topics.forget();
+        topics.topic("later", "");
+        assert_eq!(
+            topics.unidentified().len(),
+            3,
+            "the new producer knows nothing yet"
+        );
     }
 
     #[test]
