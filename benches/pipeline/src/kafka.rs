@@ -7,8 +7,8 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedProducer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use stage::config::KafkaArgs;
+use stage::create_topics::{self, Created, Shape};
 use stage::kafka::SAFE_PRODUCER;
-use stage::topics::{self, Created, Shape};
 use tokio::task::block_in_place;
 
 use crate::failure::{Doing, Failure, Outcome};
@@ -38,7 +38,7 @@ impl Kafka {
             partitions,
             replication: 1,
         };
-        let answers = topics::create(&self.config, &[name], shape, &[], TIMEOUT).await;
+        let answers = create_topics::create(&self.config, &[name], shape, &[], TIMEOUT).await;
         match answers.doing(format!("create topic {name}"))?.as_slice() {
             [Created::New] => Ok(()),
             other => Err(Failure::Unexpected(format!("topic {name}: {other:?}"))),

@@ -246,7 +246,7 @@ fn topics(
 /// Removes a group. An error says why it stays.
 async fn remove(client: &ClientConfig, group: &str) -> Result<(), String> {
     use RDKafkaErrorCode as Code;
-    if stage::topics::logs_in_with_token(client) {
+    if stage::create_topics::logs_in_with_token(client) {
         return Err("groups cannot be removed with an OAUTHBEARER token".to_owned());
     }
     let admin: AdminClient<DefaultClientContext> = client.create().map_err(|error| stage::chain(&error))?;

@@ -6,13 +6,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 use stage::config::KafkaConfigError;
+use stage::create_topics;
 use stage::dead_letter::DeadLetters;
 use stage::intake::{Intake, IntakeError, IntakeOptions, run_generations};
 use stage::kafka::Reporter;
 use stage::metrics::{KafkaMetrics, MetricsError};
 use stage::registry::{Grace, Registry, RegistrySetupError};
 use stage::service::{Dependency, Service, SharedDependency, Shutdown};
-use stage::topics;
 use tokio::runtime::Handle;
 
 use crate::config::{Config, To};
@@ -104,7 +104,7 @@ pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), R
         metrics: metrics.clone(),
         runtime: runtime.clone(),
     };
-    runtime.spawn(topics::make_dead_letter_topic(
+    runtime.spawn(create_topics::make_dead_letter_topic(
         sink.client.clone(),
         sink.dead_letter_topic.clone(),
     ));

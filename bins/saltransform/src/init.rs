@@ -12,10 +12,10 @@ use sal::avro::Options;
 use sal::name::TopicName;
 use schema_dir::{SchemaDir, SchemaDirError};
 use stage::config::KafkaConfigError;
+use stage::create_topics::{self, Created, Shape};
 use stage::kafka::{self, ReachError};
 use stage::registry::{Registry, RegistryError, RegistrySetupError};
 use stage::stdout;
-use stage::topics::{self, Created, Shape};
 
 use crate::config::InitArgs;
 use crate::register::{self, RegisterError, Registered};
@@ -250,7 +250,7 @@ async fn create_topics(args: &InitArgs, wanted: &[Wanted], prepared: &mut Prepar
     let mut refused = Vec::new();
     for chunk in names.chunks(CHUNK) {
         let chunk: Vec<&str> = chunk.iter().map(String::as_str).collect();
-        let answers = topics::create(&config, &chunk, shape, &[], TIMEOUT)
+        let answers = create_topics::create(&config, &chunk, shape, &[], TIMEOUT)
             .await
             .map_err(|source| InitError::Kafka {
                 broker: args.kafka.broker.clone(),

@@ -16,7 +16,6 @@
 
 pub mod check;
 pub mod config;
-mod entry;
 pub mod init;
 mod labels;
 pub mod metrics;
@@ -24,6 +23,7 @@ mod producer;
 pub mod register;
 pub mod run;
 mod schema_cache;
+mod schema_cache_entry;
 mod transform;
 mod versions;
 mod worker;

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
 use stage::config::KafkaConfigError;
+use stage::create_topics;
 use stage::dead_letter::{self, DeadLetters, FeedsOnItself, LetterFilter};
 use stage::intake::{Intake, IntakeError, IntakeOptions, Topics, run_generations};
 use stage::kafka::Reporter;
@@ -13,7 +14,6 @@ use stage::metrics::{KafkaMetrics, MetricsError};
 use stage::reason::Reason;
 use stage::registry::{Registry, RegistrySetupError};
 use stage::service::{Service, SharedDependency, Shutdown};
-use stage::topics;
 use tokio::runtime::Handle;
 
 use crate::config::{OffsetReset, RunArgs, time_scale};
@@ -197,6 +197,8 @@ impl Stage {
         let metrics = self.metrics.clone();
         if self.args.exactly_once {
             let identity = self.identity.clone();
+            // A fatal error of this producer is the commit thread's to handle.
+            let reporter = reporter.with_own_fatal();
             let producer = Transactional::new(&self.producer, identity, reporter, metrics, shutdown)?;
             return Ok(Producer::Transactional(Arc::new(producer)));
         }
@@ -228,7 +230,7 @@ async fn background(
     let config = args.kafka.client_config(&[("client.id", "saltransform-admin")]);
     let make_topic = async {
         if let Ok(config) = &config {
-            topics::make_dead_letter_topic(config.clone(), dead_letter_topic).await;
+            create_topics::make_dead_letter_topic(config.clone(), dead_letter_topic).await;
         }
     };
     let records = async {

@@ -19,8 +19,8 @@ use stage::retry::Verdict;
 use stage::service::SharedDependency;
 use tokio::runtime::Handle;
 
-use crate::entry::{Entry, Target};
 use crate::metrics::TransformMetrics;
+use crate::schema_cache_entry::{Entry, Target};
 use crate::versions::{Usable, Versions, newest_usable};
 
 /// How long a topic counts as having no usable schema before it is checked again.

@@ -8,8 +8,8 @@ use stage::reason::Reason;
 use stage::registry::RegistryError;
 use stage::unix_micros;
 
-use crate::entry::Target;
 use crate::schema_cache::{Lookup, SchemaCache};
+use crate::schema_cache_entry::Target;
 
 /// Turns messages into frames. Each worker has one and reuses its buffers.
 pub(crate) struct Transformer {

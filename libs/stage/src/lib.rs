@@ -30,6 +30,7 @@
 //! advance a group.
 
 pub mod config;
+pub mod create_topics;
 pub mod dead_letter;
 pub mod headers;
 pub mod intake;
@@ -50,7 +51,6 @@ pub mod service;
 pub mod stderr;
 pub mod stdout;
 pub mod tls;
-pub mod topics;
 
 pub use sanitize::Printable;
 

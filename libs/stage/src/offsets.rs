@@ -1,4 +1,4 @@
-//! The finished prefix: which offset of one partition may be committed.
+//! The finished prefix: which offset of one partition may be committed. An offset becomes committable here.
 //!
 //! Messages are consumed in offset order and finish in any order (the producer acknowledges out of order, a batch is
 //! bisected, a dead letter takes longer). Kafka keeps one number per partition, so the only offset that is safe to

@@ -52,11 +52,8 @@ impl World {
         let at_large = |replica: &&Arc<Replica>| !self.claims.has(&replica.name);
         for replica in self.replicas.iter().filter(at_large) {
             if let Some(status) = replica.ended() {
-                let is_allowed = status.code() == Some(1) && lock(&self.allowed_ends).take(replica.stage);
                 let mut ledger = lock(&self.ledger);
-                if !is_allowed {
-                    ledger.complain(format!("{} exited by itself: {status}", replica.name));
-                }
+                ledger.complain(format!("{} exited by itself: {status}", replica.name));
                 if let Err(error) = replica.restart() {
                     ledger.complain(stage::chain(&error));
                 }

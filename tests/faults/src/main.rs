@@ -9,7 +9,6 @@
 //!   ledger ◀──────────────────────────┴─────────────────────────────────────┘
 //! ```
 
-mod allowed;
 mod answers;
 mod audit;
 mod check;

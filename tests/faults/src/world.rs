@@ -12,7 +12,6 @@ use salmock::topic_schema::TopicShape;
 use schema_dir::SchemaDir;
 use stage::lock;
 
-use crate::allowed::AllowedEnds;
 use crate::answers::Answers;
 use crate::audit::{Audit, Topics};
 use crate::claims::Claims;
@@ -103,10 +102,6 @@ pub(crate) struct World {
     pub(crate) stuck_after: Duration,
     /// Whether waits are short.
     pub(crate) quick: bool,
-    /// Whether saltransform uses transactions.
-    pub(crate) exactly_once: bool,
-    /// Processes that may end with an error because of a fault.
-    pub(crate) allowed_ends: Mutex<AllowedEnds>,
     _watch: Watch,
 }
 
@@ -224,8 +219,6 @@ impl World {
             http,
             combinable: combinable.collect(),
             quick: args.quick,
-            exactly_once: args.exactly_once,
-            allowed_ends: Mutex::default(),
             stuck_after: Duration::from_secs(args.stuck_after),
             _watch: watch,
             instance,

@@ -2,7 +2,7 @@
 //! their labels, headers of dead letters, exit codes and keys of JSON. The names of the release before are in
 //! `interface-0.1.0.txt`; new ones may come beside them.
 //!
-//! Before a release: `RECORD_INTERFACE=1 cargo test -p system-tests --test interface` records the names.
+//! Before a release: `RECORD_INTERFACE=1 cargo test --workspace --test interface` records the names.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -12,7 +12,7 @@ use stage::memory::MIN_MIB;
 
 use confluent_avro::point::Mapping;
 
-use super::ApartArgs;
+use super::PointIdentityArgs;
 
 const EXAMPLE: &str = "\
 Example: all SAL topics of two components into InfluxDB 2, each indexed component's instances apart:
@@ -255,7 +255,7 @@ pub struct RunArgs {
 
     /// Points that would overwrite each other.
     #[command(flatten)]
-    pub apart: ApartArgs,
+    pub point_identity: PointIdentityArgs,
 
     /// Write only records from this time on (their time in Kafka), up to --to, and end with a summary on stdout: to
     /// repair a database.
@@ -369,7 +369,7 @@ impl RunArgs {
             tag_field: mapping.tag_fields,
             time_field: mapping.time_fields,
             time_from_kafka: false,
-            apart: ApartArgs::default(),
+            point_identity: PointIdentityArgs::default(),
             from: None,
             to: None,
             replay: None,

@@ -1,7 +1,7 @@
 //! The command line of influxsink, and the check of all of it before anything is opened.
 
-mod apart;
 mod flags;
+mod point_identity;
 
 use std::path::PathBuf;
 
@@ -12,8 +12,8 @@ use stage::intake::{TimeRange, Topics};
 use stage::memory::MemoryShares;
 use stage::registry::{Registry, RegistrySetupError};
 
-pub use apart::ApartArgs;
 pub use flags::{Api, Cli, Command, RunArgs, SchemaMismatch};
+pub use point_identity::PointIdentityArgs;
 
 use crate::batch::BatchLimits;
 use crate::line::Layout;
@@ -125,7 +125,7 @@ impl RunArgs {
         for (flag, names) in [
             ("tag-field", &self.tag_field),
             ("time-field", &self.time_field),
-            ("tiebreaker", &self.apart.tiebreaker),
+            ("tiebreaker", &self.point_identity.tiebreaker),
         ] {
             if let Some(name) = names
                 .iter()
@@ -143,7 +143,7 @@ impl RunArgs {
         let memory = MemoryShares::of(self.max_memory);
         let workers = self.workers.count();
         let to = self.destination()?;
-        let layout = self.apart.layout(matches!(to, To::Sqlite(_)))?;
+        let layout = self.point_identity.layout(matches!(to, To::Sqlite(_)))?;
         let dead_letter_topic = dead_letter::topic_of(&self.group, self.dead_letter_topic.as_deref());
         let letters = LetterFilter::new(&topics, &dead_letter_topic)?;
         Ok(Config {
@@ -169,8 +169,8 @@ impl RunArgs {
             mapping: Mapping {
                 tag_fields: self.tag_field.clone(),
                 time_fields: self.time_field.clone(),
-                tiebreakers: self.apart.fields(),
-                added_tag: self.apart.topic_tag.clone(),
+                tiebreakers: self.point_identity.fields(),
+                added_tag: self.point_identity.topic_tag.clone(),
             },
             layout,
             args: self.clone(),

@@ -72,7 +72,7 @@ fn messages_of_one_millisecond_are_counted_or_kept_apart() {
     let apart = |group: &str| {
         let args = with(&stack, |args| {
             args.group = group.to_owned();
-            args.apart.tiebreaker = vec!["sal_sequence".to_owned(), "private_seqNum".to_owned()];
+            args.point_identity.tiebreaker = vec!["sal_sequence".to_owned(), "private_seqNum".to_owned()];
         });
         let sink = stack.start(&args);
         all_written(&sink, sent);
@@ -99,7 +99,7 @@ fn a_message_that_is_produced_twice_is_one_point_and_no_overwrite() {
     let twice = (0..MESSAGES).chain(0..MESSAGES);
     let sent = stack.produce_to(0, twice.map(|at| frame(id, of_efd(at))));
     let args = with(&stack, |args| {
-        args.apart.tiebreaker = vec!["sal_sequence".to_owned(), "kafka.offset".to_owned()];
+        args.point_identity.tiebreaker = vec!["sal_sequence".to_owned(), "kafka.offset".to_owned()];
     });
     let sink = stack.start(&args);
     all_written(&sink, sent);
@@ -113,7 +113,7 @@ fn an_offset_keeps_apart_what_has_no_number() {
     let id = stack.register(&efd());
     let sent = stack.produce_to(0, (0..MESSAGES).map(|at| frame(id, of_efd(at))));
     let args = with(&stack, |args| {
-        args.apart.tiebreaker = vec!["kafka.offset".to_owned()]
+        args.point_identity.tiebreaker = vec!["kafka.offset".to_owned()]
     });
     let sink = stack.start(&args);
     all_written(&sink, sent);
@@ -141,7 +141,7 @@ fn nanoseconds_of_one_microsecond_are_kept_on_request() {
         let args = with(&stack, |args| {
             args.group = format!("{precision:?}");
             args.time_field = vec!["at".to_owned()];
-            args.apart.time_precision = precision;
+            args.point_identity.time_precision = precision;
         });
         let sink = stack.start(&args);
         all_written(&sink, sent);
@@ -176,7 +176,7 @@ fn a_record_name_in_two_topics_is_counted_and_tagged_on_request() {
         let args = with(&stack, |args| {
             args.group = group.to_owned();
             args.topics = vec![TOPIC.to_owned(), mirror.to_owned()];
-            args.apart.topic_tag = tag.map(str::to_owned);
+            args.point_identity.topic_tag = tag.map(str::to_owned);
         });
         let sink = stack.start(&args);
         all_written(&sink, sent);
@@ -195,7 +195,7 @@ fn a_record_name_in_two_topics_is_counted_and_tagged_on_request() {
     // A name that a field has is refused before anything is overwritten by it.
     let args = with(&stack, |args| {
         args.group = "three".to_owned();
-        args.apart.topic_tag = Some("v".to_owned());
+        args.point_identity.topic_tag = Some("v".to_owned());
     });
     let sink = stack.start(&args);
     sink.wait("all refused", |sink| {

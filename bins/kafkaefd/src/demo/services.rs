@@ -7,8 +7,8 @@ use sal::avro::Options;
 use sal::name::Kind;
 use schema_dir::{DirSchema, SchemaDir};
 use stage::config::{KafkaArgs, RegistryArgs};
+use stage::create_topics::{self, Shape};
 use stage::registry::{Registry, RegistryError, RegistrySetupError};
-use stage::topics::{self, Shape};
 
 use super::DemoArgs;
 use super::screen::Screen;
@@ -89,7 +89,7 @@ impl Parts {
                     partitions: 1,
                     replication: -1,
                 };
-                topics::create(&config, &names, shape, &[], std::time::Duration::from_secs(30))
+                create_topics::create(&config, &names, shape, &[], std::time::Duration::from_secs(30))
                     .await
                     .map_err(|source| PartsError::Topics {
                         broker: kafka.broker.clone(),

@@ -25,7 +25,7 @@ pub(crate) use sent::{Counter, Sent};
 pub(crate) use transactional::{Identity, Transactional};
 
 use crate::config::RunArgs;
-use crate::entry::Target;
+use crate::schema_cache_entry::Target;
 
 /// The producer's configuration.
 pub(crate) fn config(args: &RunArgs) -> Result<ClientConfig, KafkaConfigError> {

@@ -38,8 +38,8 @@ use super::reports::{Reports, serve};
 use super::sent::{Counter, Sent};
 use super::tally::{Disposition, Tally};
 use super::watched::Calls;
-use crate::entry::Target;
 use crate::metrics::TransformMetrics;
+use crate::schema_cache_entry::Target;
 
 /// The time for one metadata request.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(5);
@@ -256,7 +256,8 @@ impl<'m> Transactional<'m> {
             return true;
         }
         probe.waits();
-        self.topics.learn(self.producer.client());
+        let unacknowledged = self.context().reporter.unacknowledged();
+        self.topics.learn(self.producer.client(), unacknowledged);
         let found = self
             .producer
             .client()

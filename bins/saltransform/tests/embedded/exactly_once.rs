@@ -9,7 +9,7 @@ use saltransform::config::RunArgs;
 use serde_json::Value;
 
 use crate::PRODUCED;
-use crate::stack::{DEAD, INPUT, Stack, header, message};
+use crate::stack::{DEAD, INPUT, Running, Stack, header, message};
 
 const LETTERS: &str = "saltransform_dead_letters_total";
 
@@ -107,17 +107,59 @@ async fn a_record_that_the_broker_refuses_is_a_dead_letter_and_the_rest_goes_on(
     running.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_fenced_process_ends_with_an_error() {
-    let stack = Stack::start(1).await;
+/// The stage, whose brokers refuse requests of this kind from the beginning.
+async fn refused(stack: &Stack, args: RunArgs, request: RDKafkaApiKey, errors: &[RDKafkaRespErr]) -> Running {
     stack.register(false).await;
     stack.produce([message(0, None)]);
-    stack
-        .broker
-        .fail_next(
+    stack.broker.fail_next(request, errors).unwrap();
+    stack.run(args)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_producer_that_cannot_continue_is_recreated() {
+    for (request, error) in [
+        // What the coordinator answers when the transaction has timed out.
+        (
             RDKafkaApiKey::EndTxn,
-            &[RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH],
-        )
-        .unwrap();
-    stack.run(args(&stack)).fails().await;
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH,
+        ),
+        // When a topic of the transaction was deleted.
+        (
+            RDKafkaApiKey::EndTxn,
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_TXN_STATE,
+        ),
+        // When a broker has lost the sequence of the records.
+        (
+            RDKafkaApiKey::Produce,
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER,
+        ),
+    ] {
+        let stack = Stack::start(1).await;
+        let running = refused(&stack, args(&stack), request, &[error]).await;
+        running.wait_for(PRODUCED, 1).await;
+        stack.produce([message(1, None)]);
+        running.wait_for(PRODUCED, 2).await;
+        running.wait_until_ready().await;
+        running.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_producer_that_can_never_continue_ends_the_process() {
+    let stack = Stack::start(1).await;
+    let errors = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_TXN_STATE; 100];
+    let running = refused(&stack, args(&stack), RDKafkaApiKey::EndTxn, &errors).await;
+    running.fails().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_static_member_that_another_process_fences_ends_with_an_error() {
+    let stack = Stack::start(1).await;
+    let mut args = args(&stack);
+    args.member.group_instance_id = Some("one".to_owned());
+    let fenced = [RDKafkaRespErr::RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH];
+    refused(&stack, args, RDKafkaApiKey::EndTxn, &fenced)
+        .await
+        .fails()
+        .await;
 }

@@ -6,8 +6,8 @@ use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 use stage::config::Timestamp;
+use stage::create_topics::{Created, Shape, create};
 use stage::dead_letter::REPLAYED_SUFFIX;
-use stage::topics::{Created, Shape, create};
 
 use super::POLL_TIMEOUT;
 use super::dead_letter::{DeadLetter, Place};

@@ -18,7 +18,7 @@ use std::time::Duration;
 use rdkafka::admin::AdminClient;
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::RDKafkaErrorCode;
-use stage::topics::{Created, Shape, create};
+use stage::create_topics::{Created, Shape, create};
 use stage::unix_micros;
 
 use crate::cluster::{Cluster, REQUEST_TIMEOUT};

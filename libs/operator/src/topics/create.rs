@@ -1,6 +1,6 @@
 //! Creates topics; those that exist stay as they are.
 
-use stage::topics::{Created, Shape};
+use stage::create_topics::{Created, Shape};
 
 use crate::cluster::{Cluster, REQUEST_TIMEOUT};
 use crate::failure::{Failure, words};
@@ -33,7 +33,7 @@ pub fn create(cluster: &Cluster, topics: &NewTopics) -> Result<Vec<Outcome>, Fai
         .collect();
     cluster.check_wanted()?;
     let config = cluster.config();
-    let created = Cluster::wait(stage::topics::create(
+    let created = Cluster::wait(stage::create_topics::create(
         &config,
         &names,
         shape,

@@ -1,4 +1,4 @@
-//! Commits of finished prefixes: sent once per interval, and repeated until the group has them.
+//! Commits of finished prefixes: sent once per interval, and retried until the group has them.
 //!
 //! What a partition still has to commit follows from what its coordinator has confirmed, not from what was sent: a
 //! commit that fails, is answered late or never, or is overtaken by an older one is followed by another within seconds.

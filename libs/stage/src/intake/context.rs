@@ -15,7 +15,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use super::assigned::AssignedPartitions;
 use super::assignment::{Assignments, Partition};
 use super::blocked::Blocked;
-use super::commit_thread::CommitThread;
+use super::commit_thread_handle::CommitThreadHandle;
 use super::commits::{self, PendingCommit};
 use super::initial_offsets;
 use super::lag::{self, AFTER_A_REBALANCE, AFTER_A_SEEK, FetchedToEnd};
@@ -40,7 +40,7 @@ pub(super) struct IntakeContext {
     /// One for each worker; asks it to finish the messages that it holds.
     pub(super) drains: Vec<Sender<()>>,
     /// The handle of the commit thread.
-    pub(super) commit_thread: CommitThread,
+    pub(super) commit_thread: CommitThreadHandle,
     /// Whether a commit thread commits the offsets in transactions.
     pub(super) is_transactional: AtomicBool,
     /// The time range that is read, if it is limited.
@@ -159,7 +159,7 @@ impl IntakeContext {
         reporter: &Reporter,
         assignments: Arc<Assignments>,
         drains: Vec<Sender<()>>,
-        commit_thread: CommitThread,
+        commit_thread: CommitThreadHandle,
     ) -> Self {
         Self {
             reporter: reporter.clone(),

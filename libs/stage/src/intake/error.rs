@@ -43,6 +43,9 @@ pub enum IntakeError {
     /// A topic was deleted and recreated, and the clients still use the old one. New clients do not.
     #[error("a topic was deleted and recreated")]
     Stale,
+    /// The transactional producer cannot continue. Its open transaction is aborted, and a new producer can.
+    #[error("the transactional producer cannot continue")]
+    Transactions(#[source] KafkaError),
     /// A worker cannot continue.
     #[error(transparent)]
     Worker(#[from] WorkerError),

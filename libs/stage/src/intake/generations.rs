@@ -1,4 +1,5 @@
-//! Recreates a stage's clients within the process when they are stuck. The stage runs in generations, each with its own
+//! Recreates a stage's clients within the process when they cannot continue: they are stuck, use a topic that was deleted,
+//! or the brokers refuse the transactional producer. The stage runs in generations, each with its own
 //! clients and threads. What a generation has not finished is read again by the next one, as after a restart.
 //!
 //! The destructor of a stuck client may never return. A generation that is over is therefore left to its own thread,
@@ -29,6 +30,8 @@ pub enum Remake {
     Stuck,
     /// A topic was recreated: any number of times.
     Stale,
+    /// The transactional producer cannot continue: any number of times, unless it happens again at once.
+    Transactions,
 }
 
 impl IntakeError {
@@ -37,6 +40,7 @@ impl IntakeError {
         match self {
             Self::Stuck { .. } => Some(Remake::Stuck),
             Self::Stale => Some(Remake::Stale),
+            Self::Transactions(_) => Some(Remake::Transactions),
             _ => None,
         }
     }
@@ -58,6 +62,7 @@ where
 {
     let (run, counted) = (Arc::new(run), metrics.stuck.with_label_values(&["all", "remade"]));
     let mut remade = 0;
+    let mut transactions_remade = false;
     loop {
         let start = Instant::now();
         let generation = shutdown.generation();
@@ -88,9 +93,26 @@ where
             let is_stopped = remake(&error) == Some(Remake::Stale) && !shutdown.has_failed();
             return if is_stopped { Ok(()) } else { Err(error) };
         }
-        if remake(&error) == Some(Remake::Stale) {
-            tracing::warn!("kafka clients are recreated because a topic was recreated; nothing is lost");
-            continue;
+        match remake(&error) {
+            Some(Remake::Stale) => {
+                tracing::warn!("kafka clients are recreated because a topic was recreated; nothing is lost");
+                continue;
+            }
+            Some(Remake::Transactions) if !transactions_remade || start.elapsed() >= stuck_timeout => {
+                tracing::warn!(
+                    "kafka clients are recreated because the transactional producer cannot continue; nothing is lost"
+                );
+                transactions_remade = true;
+                continue;
+            }
+            Some(Remake::Transactions) => {
+                tracing::error!(
+                    "the transactional producer cannot continue, and recreating it does not help; stopping, nothing is lost"
+                );
+                shutdown.fail();
+                return Err(error);
+            }
+            Some(Remake::Stuck) | None => {}
         }
         if remade == MAX_REMAKES || (remade > 0 && start.elapsed() < stuck_timeout * HELPED) {
             tracing::error!(
@@ -134,6 +156,8 @@ fn wait<E>(said: &Receiver<Result<(), E>>, generation: &Shutdown) -> Waited<E> {
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
+
+    use rdkafka::error::KafkaError;
 
     use super::*;
 
@@ -204,6 +228,30 @@ mod tests {
         run_generations(&shutdown, &metrics(), Duration::from_secs(60), run, REMAKE).unwrap();
         assert_eq!(runs.load(Ordering::Relaxed), 10);
         assert!(!shutdown.has_failed());
+    }
+
+    #[test]
+    fn transactions_that_fail_again_at_once_end_the_process() {
+        for (stuck_timeout, fails, expected) in [
+            (Duration::from_secs(60), u32::MAX, 2),
+            (Duration::ZERO, 9, 10),
+            (Duration::from_secs(60), 1, 2),
+        ] {
+            let shutdown = Shutdown::new(Duration::from_secs(1));
+            let runs = Arc::new(AtomicU32::new(0));
+            let counted = Arc::clone(&runs);
+            let run = move |generation: &Shutdown, say: &dyn Fn(Result<(), IntakeError>)| {
+                generation.abandon();
+                say(match counted.fetch_add(1, Ordering::Relaxed) {
+                    run if run < fails => Err(IntakeError::Transactions(KafkaError::Canceled)),
+                    _ => Ok(()),
+                });
+            };
+            let result = run_generations(&shutdown, &metrics(), stuck_timeout, run, REMAKE);
+            assert_eq!(runs.load(Ordering::Relaxed), expected);
+            assert_eq!(result.is_ok(), !shutdown.has_failed());
+            assert_eq!(result.is_ok(), fails < u32::MAX);
+        }
     }
 
     #[test]

@@ -21,7 +21,7 @@
 mod assigned;
 mod assignment;
 mod blocked;
-mod commit_thread;
+mod commit_thread_handle;
 mod commits;
 mod context;
 mod dispatch;
@@ -38,6 +38,7 @@ mod settings;
 mod time_range;
 mod topic_ids;
 mod transaction;
+mod transactional_producer;
 mod vitals;
 mod worker;
 
@@ -48,5 +49,6 @@ pub use generations::{Remake, run_generations};
 pub use options::{IntakeOptions, Topics};
 pub use poll::Intake;
 pub use time_range::TimeRange;
-pub use transaction::{TransactionalProducer, TransactionalSink};
+pub use transaction::TransactionalSink;
+pub use transactional_producer::TransactionalProducer;
 pub use worker::{Consumed, Worker, WorkerError, WorkerFactory};

@@ -14,7 +14,7 @@ use rdkafka::{ClientConfig, Message, TopicPartitionList};
 
 use super::assignment::Assignments;
 use super::blocked::{Inspector, Orders};
-use super::commit_thread::{CommitThread, Request};
+use super::commit_thread_handle::{CommitThreadHandle, Request};
 use super::commits;
 use super::context::IntakeContext;
 use super::dispatch::Dispatcher;
@@ -61,7 +61,7 @@ impl Intake {
     pub fn new(options: IntakeOptions, reporter: Reporter) -> Result<Self, IntakeError> {
         let assignments = Arc::new(Assignments::new(reporter.metrics().clone()));
         let (drains, drain_requests) = (0..options.workers.max(1)).map(|_| bounded(1)).unzip();
-        let (thread, commit_requests) = CommitThread::new();
+        let (thread, commit_requests) = CommitThreadHandle::new();
         let context = IntakeContext::new(&options, &reporter, Arc::clone(&assignments), drains, thread);
         let config = settings::of_consumer(&options);
         let setup = |source| IntakeError::Setup {
@@ -129,6 +129,7 @@ impl Intake {
                     assignments: &self.assignments,
                     rewinds,
                     interval: self.options.commit_interval,
+                    shares_id: self.options.config.get("group.instance.id").is_some(),
                     shutdown,
                 };
                 scope.spawn(move || {
@@ -174,7 +175,7 @@ impl Intake {
             drop(queues);
             // All are joined before any result is examined, because the commit thread ends only on request.
             let workers: Vec<_> = workers.into_iter().map(|worker| worker.join()).collect();
-            let committed = committer.map_or(Ok(()), |committer| {
+            let committed = committer.map_or(Ok(Ok(())), |committer| {
                 context.commit_thread.end();
                 committer.join()
             });
@@ -182,10 +183,10 @@ impl Intake {
             let given_up = watching
                 .join()
                 .unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            let results = workers.into_iter().chain([committed.map(Ok)]);
-            for ended in results {
+            for ended in workers {
                 ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
             }
+            committed.unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
             given_up.map_or(polled, |why| Err(why.into()))
         });
         self.assignments.publish();

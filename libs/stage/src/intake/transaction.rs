@@ -9,7 +9,7 @@
 //! | init | earlier producers of the same id are fenced | `Committer::work` |
 //! | begin | the gate opens | `Committer::begin` |
 //! | produce | workers pass the gate (`gate.rs`) with each message and send its record | the stage: `producer/transactional.rs` of saltransform |
-//! | end | the interval has passed, or a revoke asks for it (`commit_thread.rs`); the gate shuts | `Committer::wait_for_end` |
+//! | end | the interval has passed, or a revoke asks for it (`commit_thread_handle.rs`); the gate shuts | `Committer::wait_for_end` |
 //! | flush | every record is delivered, or the transaction fails | `Committer::flush` |
 //! | send offsets | the finished prefixes (`offsets.rs`) join the transaction | `Committer::send_offsets` |
 //! | commit | records and offsets are visible; the next transaction begins | `Committer::commit` |
@@ -24,18 +24,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, select};
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerGroupMetadata};
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
-use rdkafka::producer::{BaseProducer, Producer, ProducerContext};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::assignment::{Assignments, Partition};
-use super::commit_thread::{CALL_TIMEOUT, CommitThread, Request};
+use super::commit_thread_handle::{CommitThreadHandle, Request};
 use super::commits;
 use super::context::IntakeContext;
 use super::error::IntakeError;
 use super::gate::{Gate, State};
 use super::lag::AFTER_A_SEEK;
+use super::transactional_producer::{TransactionalProducer, may_help};
 use crate::retry::Backoff;
 use crate::service::Shutdown;
 
@@ -51,50 +51,6 @@ pub trait TransactionalSink: Send + Sync {
     fn settle(&self, committed: bool);
 }
 
-/// A producer with a `transactional.id`, without the type of its context. Each call may be repeated.
-pub trait TransactionalProducer: Sync {
-    /// Fences earlier producers of the same id and aborts their open transactions.
-    fn init(&self) -> KafkaResult<()>;
-    /// Begins a transaction.
-    fn begin(&self) -> KafkaResult<()>;
-    /// Waits until every record that was sent is delivered or has failed.
-    fn flush(&self) -> KafkaResult<()>;
-    /// Adds offsets of the consumer's group to the transaction.
-    fn send_offsets(&self, offsets: &TopicPartitionList, group: &ConsumerGroupMetadata) -> KafkaResult<()>;
-    /// Makes the transaction's records and offsets visible.
-    fn commit(&self) -> KafkaResult<()>;
-    /// Discards the transaction, and serves the delivery reports of its records.
-    fn abort(&self) -> KafkaResult<()>;
-}
-
-impl<C: ProducerContext> TransactionalProducer for BaseProducer<C> {
-    fn init(&self) -> KafkaResult<()> {
-        self.init_transactions(CALL_TIMEOUT)
-    }
-
-    fn begin(&self) -> KafkaResult<()> {
-        self.begin_transaction()
-    }
-
-    fn flush(&self) -> KafkaResult<()> {
-        Producer::flush(self, CALL_TIMEOUT)
-    }
-
-    fn send_offsets(&self, offsets: &TopicPartitionList, group: &ConsumerGroupMetadata) -> KafkaResult<()> {
-        self.send_offsets_to_transaction(offsets, group, CALL_TIMEOUT)
-    }
-
-    fn commit(&self) -> KafkaResult<()> {
-        self.commit_transaction(CALL_TIMEOUT)
-    }
-
-    fn abort(&self) -> KafkaResult<()> {
-        let result = self.abort_transaction(CALL_TIMEOUT);
-        self.poll(Duration::ZERO);
-        result
-    }
-}
-
 /// The time for seeking back, which is local work of librdkafka.
 const SEEK_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -102,12 +58,14 @@ const SEEK_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) struct Committer<'a> {
     pub(super) producer: Arc<dyn TransactionalSink + 'a>,
     pub(super) consumer: &'a BaseConsumer<IntakeContext>,
-    pub(super) thread: &'a CommitThread,
+    pub(super) thread: &'a CommitThreadHandle,
     pub(super) requests: &'a Receiver<Request>,
     pub(super) assignments: &'a Assignments,
     /// Asks the poll thread to seek back; it answers when it has.
     pub(super) rewinds: Sender<Sender<()>>,
     pub(super) interval: Duration,
+    /// Whether another process may use the same transactional id: a static member's follows from its name.
+    pub(super) shares_id: bool,
     pub(super) shutdown: &'a Shutdown,
 }
 
@@ -133,31 +91,46 @@ struct End {
 type Moved = Vec<(Arc<Partition>, i64)>;
 
 impl Committer<'_> {
-    /// Runs until the intake ends or the producer cannot continue.
-    pub(super) fn run(self) {
-        if let Err(failure) = self.work() {
-            match failure {
-                Failure::GivenUp => {}
-                Failure::Fatal(error) => {
-                    tracing::error!(
-                        error = %crate::chain(&error),
-                        "transactions cannot continue: another process has the same transactional id, this one was away for \
-                         longer than its transaction's time-out, a topic of the transaction was deleted, or its user lacks the \
-                         right to the id; stopping, nothing is lost"
-                    );
-                    self.shutdown.fail();
-                }
-                Failure::Abort(why) => {
-                    tracing::error!(
-                        why,
-                        "transaction can be neither committed nor aborted; stopping, nothing is lost"
-                    );
-                    self.shutdown.fail();
-                }
-            }
+    /// Runs until the intake ends or the producer cannot continue. An error says that a new producer can.
+    pub(super) fn run(self) -> Result<(), IntakeError> {
+        let result = self.work().or_else(|failure| {
+            let result = self.fail(failure);
             self.producer.settle(false);
-        }
+            result
+        });
         self.producer.gate().set(State::Ended);
+        result
+    }
+
+    fn fail(&self, failure: Failure) -> Result<(), IntakeError> {
+        match failure {
+            Failure::GivenUp => {}
+            Failure::Fatal(error) if may_help(&error, self.shares_id) => {
+                tracing::warn!(
+                    error = %crate::chain(&error),
+                    "the transactional producer cannot continue: it was away for longer than its transaction's time-out, a \
+                     topic of the transaction was deleted, or a broker lost the sequence of its records"
+                );
+                self.shutdown.abandon();
+                return Err(IntakeError::Transactions(error));
+            }
+            Failure::Fatal(error) => {
+                tracing::error!(
+                    error = %crate::chain(&error),
+                    "transactions cannot continue: another process has the same transactional id, or this one's user lacks \
+                     the right to the id; stopping, nothing is lost"
+                );
+                self.shutdown.fail();
+            }
+            Failure::Abort(why) => {
+                tracing::error!(
+                    why,
+                    "transaction can be neither committed nor aborted; stopping, nothing is lost"
+                );
+                self.shutdown.fail();
+            }
+        }
+        Ok(())
     }
 
     fn work(&self) -> Result<(), Failure> {

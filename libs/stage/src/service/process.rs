@@ -1,11 +1,12 @@
 //! The life of a stage's process, the same in every binary. The whole configuration is checked before the port opens; how
-//! the stage ends becomes the exit code.
+//! the stage ends becomes the process's exit code.
 //!
 //! | exit code | meaning |
 //! |---|---|
 //! | 0 | every message is finished |
 //! | 1 | an error or a panic, or messages unfinished at the drain's deadline |
 //! | 64 | invalid configuration; the port was never opened |
+//! | 130 | a second signal ended it at once (`shutdown.rs`) |
 //!
 //! An invalid configuration is reported as one line on stderr, as clap reports an invalid flag. Later errors are logged.
 

@@ -1,4 +1,5 @@
-//! kill -9: the process ends immediately, is down for a moment, and is restarted.
+//! kill -9 of a replica, a broker, the registry or the database: the process ends immediately, is down for a moment, and is
+//! restarted.
 
 use super::{Injected, Injection};
 use crate::claims::Claim;
@@ -28,7 +29,8 @@ pub(super) async fn registry(world: &mut Injection) -> Outcome<Injected> {
     Ok(Injected::now(world, format!("registry, with {renewed} starting")))
 }
 
-pub(super) async fn service(world: &mut Injection, victim: Claim) -> Outcome<Injected> {
+/// A broker (a partition's leader, or the controller) or InfluxDB.
+pub(super) async fn broker_or_database(world: &mut Injection, victim: Claim) -> Outcome<Injected> {
     world.instance.signal(&victim.name, Signal::Kill)?;
     world.wait(500..2_500).await;
     world.instance.restart(&victim.name)?;

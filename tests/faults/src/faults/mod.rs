@@ -59,31 +59,31 @@ async fn inject_one(kind: Kind, world: &mut Injection) -> Outcome<Injected> {
         Kind::KillSink => kill::replica(world, Stage::Sink).await,
         Kind::KillLeader => {
             let victim = world.claim_leader().await?;
-            kill::service(world, victim).await
+            kill::broker_or_database(world, victim).await
         }
         Kind::KillController => {
             let victim = world.claim_controller().await?;
-            kill::service(world, victim).await
+            kill::broker_or_database(world, victim).await
         }
         Kind::KillRegistry => kill::registry(world).await,
         Kind::KillDatabase => {
             let victim = world.claims.take_one_of(&[victim::DATABASE.to_owned()]).await;
-            kill::service(world, victim).await
+            kill::broker_or_database(world, victim).await
         }
         Kind::StopTransform => pause::replica(world, Stage::Transform).await,
         Kind::StopSink => pause::replica(world, Stage::Sink).await,
         Kind::StopLeader => {
             let victim = world.claim_leader().await?;
-            pause::service(world, victim).await
+            pause::broker_or_database(world, victim).await
         }
         Kind::StopController => {
             let victim = world.claim_controller().await?;
-            pause::service(world, victim).await
+            pause::broker_or_database(world, victim).await
         }
         Kind::StopRegistry => pause::registry(world).await,
         Kind::StopDatabase => {
             let victim = world.claims.take_one_of(&[victim::DATABASE.to_owned()]).await;
-            pause::service(world, victim).await
+            pause::broker_or_database(world, victim).await
         }
         Kind::SlowKafka | Kind::SilentKafka | Kind::TornKafka => network::kafka(world, kind).await,
         Kind::SlowRegistry | Kind::SilentRegistry | Kind::TornRegistry => {

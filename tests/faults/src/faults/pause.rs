@@ -30,7 +30,8 @@ pub(super) async fn registry(world: &mut Injection) -> Outcome<Injected> {
     Ok(Injected::now(world, format!("registry, with {renewed} starting")))
 }
 
-pub(super) async fn service(world: &mut Injection, victim: Claim) -> Outcome<Injected> {
+/// A broker (a partition's leader, or the controller) or InfluxDB.
+pub(super) async fn broker_or_database(world: &mut Injection, victim: Claim) -> Outcome<Injected> {
     world.instance.signal(&victim.name, Signal::Stop)?;
     world.wait(PAUSE_MS).await;
     world.instance.signal(&victim.name, Signal::Continue)?;

@@ -7,7 +7,6 @@ use super::{Injected, Injection};
 use crate::failure::Outcome;
 use crate::ledger::{Due, Stage};
 use crate::traffic::Special;
-use crate::world::REPLICAS;
 use stage::lock;
 
 /// At most this many messages are sent to a new topic at once: each has its own millisecond.
@@ -24,10 +23,6 @@ pub(super) async fn while_running(world: &mut Injection, read_by: Stage) -> Outc
             return Ok(Injected::now(world, format!("{topic} did not come to rest")));
         }
         let messages = more_than_held(world, &topic)?;
-        if read_by == Stage::Sink && world.exactly_once {
-            // Brokers may then permanently refuse to end a transaction with records for the topic.
-            lock(&world.allowed_ends).add(Stage::Transform, REPLICAS);
-        }
         remove(world, &topic).await?;
         if read_by == Stage::Sink {
             hold(world, &lines, false);

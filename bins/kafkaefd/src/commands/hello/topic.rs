@@ -3,7 +3,7 @@
 use operator::cluster::{Cluster, REQUEST_TIMEOUT};
 use operator::failure::Failure;
 use stage::config::KafkaArgs;
-use stage::topics::{Created, Shape, create};
+use stage::create_topics::{Created, Shape, create};
 
 use crate::commands::reach;
 use crate::terminal::note;

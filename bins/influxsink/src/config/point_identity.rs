@@ -10,7 +10,7 @@ const KAFKA_OFFSET: &str = "kafka.offset";
 
 /// The flags.
 #[derive(Args, Clone, Debug, Default)]
-pub struct ApartArgs {
+pub struct PointIdentityArgs {
     /// An integer field that distinguishes points of one series and time; of several, the first that a record has. Its
     /// last digits become those of the time that are finer than the record's own: the microseconds of sal_created,
     /// three nanoseconds of a time in microseconds (with --time-precision ns). A sequence number is best: sal_sequence,
@@ -40,7 +40,7 @@ pub struct ApartArgs {
     pub time_precision: Precision,
 }
 
-impl ApartArgs {
+impl PointIdentityArgs {
     /// The tiebreakers that are fields of records.
     pub(super) fn fields(&self) -> Vec<String> {
         let fields = self.tiebreaker.iter().filter(|name| *name != KAFKA_OFFSET);

@@ -28,7 +28,7 @@ pub(super) enum Request {
 }
 
 /// A handle on the commit thread, held by the consumer's context.
-pub(super) struct CommitThread {
+pub(super) struct CommitThreadHandle {
     requests: Sender<Request>,
     /// Partitions have left without their offsets: the transaction that holds their records must not be committed.
     doomed: AtomicBool,
@@ -36,7 +36,7 @@ pub(super) struct CommitThread {
     calling: Mutex<Option<Instant>>,
 }
 
-impl CommitThread {
+impl CommitThreadHandle {
     /// The handle, and the requests that the thread receives.
     pub(super) fn new() -> (Self, Receiver<Request>) {
         let (requests, received) = bounded(4);
@@ -69,7 +69,7 @@ impl CommitThread {
         self.doomed.store(false, Ordering::Release);
     }
 
-    /// Makes a call that [`CommitThread::watch`] sees.
+    /// Makes a call that [`CommitThreadHandle::watch`] sees.
     pub(super) fn call(&self, call: impl Fn() -> KafkaResult<()>) -> KafkaResult<()> {
         *lock(&self.calling) = Some(Instant::now());
         let result = call();
@@ -122,7 +122,7 @@ mod tests {
     fn only_a_call_that_outlives_its_time_out_by_far_is_stuck() {
         assert!(!is_stuck(CALL_TIMEOUT * 5, false) && is_stuck(STUCK_AFTER * 2, false));
         assert!(!is_stuck(CALL_TIMEOUT, true) && is_stuck(STUCK_AFTER, true));
-        let (thread, _requests) = CommitThread::new();
+        let (thread, _requests) = CommitThreadHandle::new();
         thread
             .call(|| {
                 assert!(lock(&thread.calling).is_some());
@@ -135,7 +135,7 @@ mod tests {
     /// It would end this process.
     #[test]
     fn a_call_of_clients_that_are_given_up_ends_nothing() {
-        let (thread, _requests) = CommitThread::new();
+        let (thread, _requests) = CommitThreadHandle::new();
         *lock(&thread.calling) = Instant::now().checked_sub(2 * STUCK_AFTER);
         assert!(lock(&thread.calling).is_some());
         let shutdown = Shutdown::new(Duration::ZERO).generation();

@@ -1,0 +1,73 @@
+//! The calls of a transactional producer that `transaction` makes, and which of their errors a new producer mends.
+
+use std::time::Duration;
+
+use rdkafka::TopicPartitionList;
+use rdkafka::consumer::ConsumerGroupMetadata;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::producer::{BaseProducer, Producer, ProducerContext};
+
+use super::commit_thread_handle::CALL_TIMEOUT;
+
+/// A producer with a `transactional.id`, without the type of its context. Each call may be repeated.
+pub trait TransactionalProducer: Sync {
+    /// Fences earlier producers of the same id and aborts their open transactions.
+    fn init(&self) -> KafkaResult<()>;
+    /// Begins a transaction.
+    fn begin(&self) -> KafkaResult<()>;
+    /// Waits until every record that was sent is delivered or has failed.
+    fn flush(&self) -> KafkaResult<()>;
+    /// Adds offsets of the consumer's group to the transaction.
+    fn send_offsets(&self, offsets: &TopicPartitionList, group: &ConsumerGroupMetadata) -> KafkaResult<()>;
+    /// Makes the transaction's records and offsets visible.
+    fn commit(&self) -> KafkaResult<()>;
+    /// Discards the transaction, and serves the delivery reports of its records.
+    fn abort(&self) -> KafkaResult<()>;
+}
+
+impl<C: ProducerContext> TransactionalProducer for BaseProducer<C> {
+    fn init(&self) -> KafkaResult<()> {
+        self.init_transactions(CALL_TIMEOUT)
+    }
+
+    fn begin(&self) -> KafkaResult<()> {
+        self.begin_transaction()
+    }
+
+    fn flush(&self) -> KafkaResult<()> {
+        Producer::flush(self, CALL_TIMEOUT)
+    }
+
+    fn send_offsets(&self, offsets: &TopicPartitionList, group: &ConsumerGroupMetadata) -> KafkaResult<()> {
+        self.send_offsets_to_transaction(offsets, group, CALL_TIMEOUT)
+    }
+
+    fn commit(&self) -> KafkaResult<()> {
+        self.commit_transaction(CALL_TIMEOUT)
+    }
+
+    fn abort(&self) -> KafkaResult<()> {
+        let result = self.abort_transaction(CALL_TIMEOUT);
+        self.poll(Duration::ZERO);
+        result
+    }
+}
+
+/// Whether a new producer can continue where this one cannot. One that another process has fenced must not fence it in turn.
+pub(super) fn may_help(error: &KafkaError, shares_id: bool) -> bool {
+    use RDKafkaErrorCode as Code;
+    let KafkaError::Transaction(cause) = error else {
+        return false;
+    };
+    cause.is_fatal()
+        && match cause.code() {
+            Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch => !shares_id,
+            Code::TransactionalIdAuthorizationFailed
+            | Code::ClusterAuthorizationFailed
+            | Code::TopicAuthorizationFailed
+            | Code::GroupAuthorizationFailed
+            | Code::UnsupportedVersion
+            | Code::UnsupportedFeature => false,
+            _ => true,
+        }
+}
