@@ -24,8 +24,7 @@ enum Action {
 }
 
 impl AdminCommand {
-    /// Runs the command.
-    pub async fn run(self) -> Result<Done, Failure> {
+    pub(crate) async fn run(self) -> Result<Done, Failure> {
         match self.action {
             Action::Topics(command) => command.run().await,
             Action::Brokers(args) => args.run().await,
