@@ -27,7 +27,7 @@ use crate::exit::end;
     version,
     about,
     after_help = "Exit codes: 0 everything was done; 1 something was refused, not found or left out, or the answer could not \
-                  be written; 2 not confirmed; 64 invalid flags; 69 a service is unreachable.\n\n\
+                  be written; 2 not confirmed; 64 invalid flags; 69 a service is unreachable or refuses access.\n\n\
                   Example: kafkaefd admin topics list --broker localhost:9092"
 )]
 pub struct Cli {

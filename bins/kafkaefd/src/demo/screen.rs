@@ -113,7 +113,7 @@ impl Screen {
         if self.terminal && !self.json {
             self.out("");
         }
-        self.line("\nstopping: waiting until all messages are in the database");
+        self.line("\nstopping: waiting for the remaining messages");
     }
 
     /// Prints the result as a table or as a JSON object.

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use crate::exit::Done;
 use operator::failure::Failure;
 
-/// Topics, brokers and connectors
+/// Manage topics and connectors, and list brokers
 #[derive(Args, Debug, Clone)]
 pub struct AdminCommand {
     #[command(subcommand)]
