@@ -1,4 +1,4 @@
-//! The whole command line: every sub-command, and how each ends.
+//! The command line: all sub-commands, and how each one ends.
 
 use std::process::ExitCode;
 
@@ -21,13 +21,13 @@ use crate::commands::top::TopArgs;
 use crate::demo::DemoArgs;
 use crate::exit::end;
 
-/// The command of the observatory's telemetry operator
+/// The command-line tool of the observatory's telemetry operators
 #[derive(Parser, Debug)]
 #[command(
     version,
     about,
-    after_help = "Exit codes: 0 all was done; 1 something was refused, not found or left out, or the answer cannot be written; 2 not confirmed; 64 wrong \
-                  flags; 69 a service cannot be reached.\n\n\
+    after_help = "Exit codes: 0 everything was done; 1 something was refused, not found or left out, or the answer could not \
+                  be written; 2 not confirmed; 64 invalid flags; 69 a service is unreachable or refuses access.\n\n\
                   Example: kafkaefd admin topics list --broker localhost:9092"
 )]
 pub struct Cli {
@@ -35,7 +35,7 @@ pub struct Cli {
     command: Command,
 }
 
-// In the order of an operator's day: the pipeline, the messages, the cluster, the schemas, the load.
+// `--help` lists them in this order: the pipeline, messages, the cluster, schemas, load, checks.
 #[derive(Subcommand, Debug)]
 enum Command {
     #[cfg(feature = "demo")]
@@ -60,7 +60,7 @@ enum Command {
 }
 
 impl Cli {
-    /// Runs the sub-command.
+    /// Runs the sub-command and returns its exit code.
     pub async fn run(self) -> ExitCode {
         match self.command {
             #[cfg(feature = "demo")]
@@ -90,17 +90,16 @@ mod tests {
     use clap::CommandFactory;
 
     #[test]
-    fn the_command_line_is_whole() {
+    fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
     }
 
-    /// Every command that does something shows how it is used.
     #[test]
-    fn every_command_has_an_example() {
-        fn walk(command: &clap::Command, path: &str) {
+    fn the_help_of_every_command_has_an_example() {
+        fn check(command: &clap::Command, path: &str) {
             let below: Vec<_> = command.get_subcommands().collect();
             for sub in &below {
-                walk(sub, &format!("{path} {}", sub.get_name()));
+                check(sub, &format!("{path} {}", sub.get_name()));
             }
             if below.is_empty() {
                 let help = command
@@ -110,10 +109,10 @@ mod tests {
                 assert!(help.contains("Example"), "{path} has no example");
                 assert!(
                     help.contains("kafkaefd "),
-                    "{path}: its example is no command line"
+                    "{path}: the example is not a command line"
                 );
             }
         }
-        walk(&Cli::command(), "kafkaefd");
+        check(&Cli::command(), "kafkaefd");
     }
 }

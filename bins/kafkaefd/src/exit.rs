@@ -1,12 +1,12 @@
-//! How a command ends: its exit code, and what is printed if it failed.
+//! The exit code of a command, and what is printed if it fails.
 //!
 //! | exit code | |
 //! |--:|---|
-//! | 0 | all was done |
-//! | 1 | something was refused, was not found or was left out; the last lines of stderr say what |
-//! | 2 | nothing was done, as the question was not answered with yes |
+//! | 0 | everything was done |
+//! | 1 | something was refused, was not found or was left out, or the answer could not be written; the last lines of stderr name it |
+//! | 2 | nothing was done: the confirmation was not given |
 //! | 64 | the flags, or a file or password that they name, cannot be used |
-//! | 69 | Kafka, the registry or another service cannot be reached, or refuses access |
+//! | 69 | Kafka, the registry or another service is unreachable or refuses access |
 
 use std::process::ExitCode;
 
@@ -16,16 +16,16 @@ use stage::registry::RegistryError;
 use stage::sanitize::Printable;
 use stage::stdout;
 
-/// The exit code of a service that is away (`EX_UNAVAILABLE` of BSD's sysexits).
+/// A service is unavailable (`EX_UNAVAILABLE` of BSD's sysexits).
 const EXIT_UNAVAILABLE: u8 = 69;
 const EXIT_DECLINED: u8 = 2;
 
-/// How far a command came that met no [`Failure`].
+/// How much of its task a command without a [`Failure`] has done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Done {
-    /// All of it.
+    /// Everything.
     All,
-    /// Some of it; what is missing was said.
+    /// A part; the rest was reported.
     Partly,
 }
 
@@ -38,7 +38,7 @@ impl From<Done> for ExitCode {
     }
 }
 
-/// The exit code of a command, after its output is written and its failure printed.
+/// Flushes the output, prints a failure and returns the exit code.
 pub fn end(result: Result<Done, Failure>) -> ExitCode {
     let flushed = stdout::flush();
     match result.and_then(|done| Ok(flushed.map(|()| done)?)) {
@@ -64,7 +64,7 @@ fn exit_code(failure: &Failure) -> ExitCode {
     }
 }
 
-/// Prints it on stderr, with its causes and what to try next.
+/// Prints a failure on stderr, with its causes and a hint on what to try next.
 pub fn print(failure: &Failure) {
     stage::stderr_line!("kafkaefd: {}", Printable(stage::chain(failure)));
     if let Some(hint) = failure.hint() {

@@ -1,17 +1,17 @@
-//! Connection flags that stand before the command, where kafkaefd of 2019 had them, are moved behind it, where ours are:
-//! `kafkaefd --broker B admin topics list` is `kafkaefd admin topics list --broker B`.
+//! Moves connection flags from before the command, where kafkaefd of 2019 had them, to the end: `kafkaefd --broker B
+//! admin topics list` becomes `kafkaefd admin topics list --broker B`.
 
 use std::ffi::OsString;
 
-/// The flags of 2019 that say where the services are; each has a value.
+/// The flags of 2019 for the addresses of services. Each has a value.
 const FLAGS: [&str; 4] = ["--broker", "-b", "--schema-registry", "--kafka-connect"];
 
-/// The arguments, the program's name first, in the order that the commands take.
+/// The arguments, which start with the program's name, in the order that the parser expects.
 pub fn in_order(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut rest = arguments.into_iter().peekable();
     let mut ordered: Vec<OsString> = rest.next().into_iter().collect();
     let mut moved = Vec::new();
-    while let Some(flag) = rest.next_if(is_connection) {
+    while let Some(flag) = rest.next_if(is_connection_flag) {
         let has_value = flag.to_str().is_some_and(|flag| flag.contains('='));
         moved.push(flag);
         if !has_value {
@@ -19,7 +19,7 @@ pub fn in_order(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> 
         }
     }
     ordered.extend(rest);
-    // Behind `--` everything is a value.
+    // Everything after `--` is a value.
     let end = ordered
         .iter()
         .position(|argument| argument == "--")
@@ -28,7 +28,7 @@ pub fn in_order(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> 
     ordered
 }
 
-fn is_connection(argument: &OsString) -> bool {
+fn is_connection_flag(argument: &OsString) -> bool {
     let name = argument
         .to_str()
         .map(|text| text.split('=').next().unwrap_or(text));
@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_before_the_command_go_behind_it() {
+    fn connection_flags_before_the_command_move_to_the_end() {
         assert_eq!(
             ordered("kafkaefd --broker b:1 --schema-registry=http://r admin topics list --all"),
             "kafkaefd admin topics list --all --broker b:1 --schema-registry=http://r"
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn all_else_stays() {
+    fn other_arguments_keep_their_order() {
         for line in [
             "kafkaefd",
             "kafkaefd --version",

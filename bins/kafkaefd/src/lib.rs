@@ -1,6 +1,6 @@
-//! kafkaefd: the command of the observatory's telemetry operator. What can be asked is the library [`operator`]; here is
-//! the command line ([`cli`]), one module a sub-command ([`commands`]), and what they share: how they print ([`terminal`]) and
-//! how they end ([`exit`]).
+//! kafkaefd: the command-line tool of the observatory's telemetry operators. The library [`operator`] answers their
+//! questions; this crate holds the command line ([`cli`]), one module per sub-command ([`commands`]), output
+//! ([`terminal`]) and exit codes ([`exit`]).
 
 pub mod cli;
 pub mod commands;

@@ -1,4 +1,4 @@
-//! kafkaefd's table of contents: read the flags, run the sub-command, say how it ended.
+//! The entry point of kafkaefd: parse the flags, run the sub-command, return its exit code.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! What shells and `man` are told: `kafkaefd completions`, `kafkaefd man`, `--version`.
+//! The output for shells and `man`: `kafkaefd completions`, `kafkaefd man`, `--version`.
 
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
@@ -14,12 +14,12 @@ fn stdout(arguments: &[&str]) -> String {
 }
 
 #[test]
-fn bash_takes_the_completions_and_finds_the_commands() {
+fn bash_completes_commands() {
     let script = format!(
         "{}\nCOMP_WORDS=(kafkaefd admin top) COMP_CWORD=2\n_kafkaefd kafkaefd top admin\necho ${{COMPREPLY[@]}}",
         stdout(&["completions", "bash"])
     );
-    // As an argument, it would be longer than Linux takes.
+    // The script is longer than Linux allows for an argument.
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("completions.bash");
     std::fs::write(&file, script).unwrap();
@@ -31,7 +31,7 @@ fn bash_takes_the_completions_and_finds_the_commands() {
 }
 
 #[test]
-fn each_command_has_a_man_page() {
+fn each_command_has_a_manual_page() {
     let dir = tempfile::tempdir().unwrap();
     stdout(&["man", dir.path().to_str().unwrap()]);
     for page in [

@@ -1,5 +1,5 @@
-//! `kafkaefd salschema` on a repository of GitHub: a loopback server answers as GitHub's API does, with a repository made
-//! from `schemas/`, and counts what it is asked.
+//! `kafkaefd salschema` on a repository on GitHub: a loopback server answers as GitHub's API does for a repository
+//! created from `schemas/`, and counts requests.
 #![allow(clippy::expect_used, clippy::panic, reason = "a failed step is a failed test")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
 
@@ -17,7 +17,7 @@ struct Ran {
     stderr: String,
 }
 
-/// A user with a cache folder of their own.
+/// A user with a separate cache folder.
 struct User {
     home: tempfile::TempDir,
     api: String,
@@ -77,7 +77,7 @@ fn schemas(ran: &Ran) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn both_layouts_give_what_a_directory_gives_and_the_second_run_downloads_nothing() {
+async fn both_layouts_give_the_schemas_of_a_directory_and_the_second_run_downloads_nothing() {
     for layout in ["", "python/lsst/ts/xml/data/"] {
         let github = GitHub::with_schemas(layout).await;
         let user = User::of(&github);
@@ -89,10 +89,10 @@ async fn both_layouts_give_what_a_directory_gives_and_the_second_run_downloads_n
         assert!(first.stderr.starts_with("lsst-ts/ts_xml at "), "{}", first.stderr);
         let summary: Value = serde_json::from_str(&first.stdout).unwrap();
         let source = format!("lsst-ts/ts_xml at {}", &github.commit("main")[..12]);
-        assert_eq!(summary["source"], source, "what was converted can be found again");
+        assert_eq!(summary["source"], source, "the summary names the commit");
         let files = github.files("HEAD");
-        assert_eq!(github.count("/git/blobs/"), files, "each file once");
-        assert_eq!(github.agents(), ["kafkaefd"], "GitHub wants to know who asks");
+        assert_eq!(github.count("/git/blobs/"), files, "each file is downloaded once");
+        assert_eq!(github.agents(), ["kafkaefd"], "GitHub requires a user agent");
 
         let second = user.convert(&["--xml-repo-ref", "main"]);
         assert_eq!(schemas(&second), expected);
@@ -110,7 +110,7 @@ async fn both_layouts_give_what_a_directory_gives_and_the_second_run_downloads_n
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_tree_that_is_too_large_is_walked() {
+async fn a_tree_that_is_too_large_is_listed_by_folder() {
     for layout in ["", "python/lsst/ts/xml/data/"] {
         let github = GitHub::with_schemas(layout).await;
         github.truncate();
@@ -122,7 +122,7 @@ async fn a_tree_that_is_too_large_is_walked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_github_refuses_says_what_to_try() {
+async fn refusals_of_github_suggest_what_to_try() {
     let github = GitHub::with_schemas("").await;
     let user = User::of(&github);
     let refused = |ran: Ran, code: i32, texts: &[&str]| {
@@ -156,7 +156,7 @@ async fn what_github_refuses_says_what_to_try() {
         user.convert(&[]),
         69,
         &[
-            "no requests are left; again in 19 min",
+            "the rate limit is exceeded; try again in 19 min",
             "(at 2",
             "5,000 requests an hour",
         ],
@@ -178,7 +178,7 @@ async fn what_github_refuses_says_what_to_try() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_run_that_met_the_limit_goes_on_where_it_was() {
+async fn a_run_after_an_exceeded_rate_limit_continues_where_the_first_one_ended() {
     let github = GitHub::with_schemas("").await;
     let user = User::of(&github);
     // The commit, the tree and twelve files.
@@ -186,16 +186,19 @@ async fn a_run_that_met_the_limit_goes_on_where_it_was() {
     let ran = user.convert(&[]);
     assert_eq!(ran.code, 69, "{}", ran.stderr);
     let files = github.files("HEAD");
-    let kept = 12;
-    assert!(files > kept, "{files}");
+    let cached = 12;
+    assert!(files > cached, "{files}");
     let before = github.count("/git/blobs/");
     github.refuse(None);
     let ran = user.convert(&[]);
     assert_eq!(ran.code, 0, "{}", ran.stderr);
-    let asked = github.count("/git/blobs/") - before;
-    // Of the twelve, those that were on their way when the first refusal came may be asked for again.
-    assert!(asked >= files - kept && asked <= files, "{asked} of {files}");
-    assert!(asked < files, "some were kept");
+    let requested = github.count("/git/blobs/") - before;
+    // Of the twelve, those in flight at the first refusal may be requested again.
+    assert!(
+        requested >= files - cached && requested <= files,
+        "{requested} of {files}"
+    );
+    assert!(requested < files, "some files were cached");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -217,7 +220,7 @@ async fn two_releases_are_compared_and_share_their_files() {
     assert_eq!(
         github.count("/git/blobs/"),
         github.files("main") + 1,
-        "one file is another"
+        "one file differs"
     );
 
     let ran = user.run(&[&line[..5], &["--fail-on-incompatible=forward"]].concat());
@@ -233,7 +236,7 @@ async fn two_releases_are_compared_and_share_their_files() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_is_sent_as_it_should_be_and_nowhere_else() {
+async fn a_token_is_sent_in_the_authorization_header_and_never_without_tls() {
     let github = GitHub::with_schemas("").await;
     let user = User::of(&github);
     let file = user.home.path().join("token");

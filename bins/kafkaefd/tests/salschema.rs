@@ -1,5 +1,5 @@
-//! `kafkaefd salschema convert` as a person starts it: the published schemas come out, what is wrong with a file is
-//! told, the registry gets what it does not have.
+//! `kafkaefd salschema` as a process: schemas equal the published ones, errors in files are reported, and missing
+//! schemas are uploaded to the registry.
 #![allow(clippy::expect_used, clippy::panic, reason = "a failed step is a failed test")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests may unwrap as tests do")]
 
@@ -10,7 +10,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-/// Runs `kafkaefd salschema convert ARGS` from the repository's root, with none of our environment variables.
+/// Runs `kafkaefd salschema convert ARGS` in the repository's root, without kafkaefd's environment variables.
 fn convert(args: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kafkaefd"));
     for variable in [
@@ -63,7 +63,7 @@ fn files(dir: &Path) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn write_gives_the_files_that_were_published_in_2019() {
+fn written_files_equal_those_published_in_2019() {
     let Some(release) = shared("ts_xml-2019-01") else {
         return;
     };
@@ -77,7 +77,7 @@ fn write_gives_the_files_that_were_published_in_2019() {
     ]);
     assert_eq!((output.status.code(), err(&output).as_str()), (Some(0), ""));
     let mut published = files(&release.join("avro"));
-    // Published from an older XML than the one that is there.
+    // It was published from an older XML file than the one that is available.
     published.remove("ATHexapod_command_setMaxSpeeds");
     assert!(files(&written) == published, "the files differ");
     assert!(
@@ -92,7 +92,7 @@ fn write_gives_the_files_that_were_published_in_2019() {
 }
 
 #[test]
-fn write_gives_todays_schemas_and_rev_codes() {
+fn written_files_equal_current_schemas_and_rev_codes() {
     let Some(release) = shared("ts_xml-v28") else {
         return;
     };
@@ -155,7 +155,7 @@ fn broken_directory() -> tempfile::TempDir {
 }
 
 #[test]
-fn what_is_wrong_with_a_file_is_told_and_the_rest_is_converted() {
+fn errors_in_files_are_reported_and_the_rest_is_converted() {
     let dir = broken_directory();
     let path = dir.path().to_str().unwrap();
     let output = convert(&["--xml-dir", path, "--subsystem", "T"]);
@@ -181,7 +181,7 @@ fn what_is_wrong_with_a_file_is_told_and_the_rest_is_converted() {
 }
 
 #[test]
-fn print_keeps_stdout_for_the_schemas() {
+fn print_writes_only_schemas_to_stdout() {
     let output = convert(&[
         "--xml-dir",
         "schemas",
@@ -201,7 +201,7 @@ fn print_keeps_stdout_for_the_schemas() {
 }
 
 #[test]
-fn flags_that_cannot_be_used_are_named() {
+fn errors_name_the_invalid_flag() {
     let empty = tempfile::tempdir().unwrap();
     let empty = empty.path().to_str().unwrap();
     for (args, expected) in [
@@ -241,7 +241,7 @@ fn flags_that_cannot_be_used_are_named() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn upload_registers_what_is_not_there_yet() {
+async fn upload_registers_missing_schemas() {
     let registry = devstack::RegistryServer::start().await.unwrap();
     let upload = |args: &[&str]| {
         let url = registry.url().to_string();
@@ -261,7 +261,7 @@ async fn upload_registers_what_is_not_there_yet() {
     };
     assert_eq!(upload(&["-s", "Test", "Script"]), [20, 0, 0]);
     assert_eq!(upload(&["-s", "Test", "LinearStage"]), [5, 0, 8]);
-    // Extra fields have defaults, so that the change is compatible.
+    // The extra fields have defaults, so the change is compatible.
     assert_eq!(upload(&["-s", "Test", "--wire-extras"]), [0, 8, 0]);
     let refused = |flag: &[&str]| {
         let url = registry.url();
@@ -284,7 +284,7 @@ async fn upload_registers_what_is_not_there_yet() {
         text.contains("lose") && text.contains("--drop-wire-extras"),
         "{text}"
     );
-    // Nor does it become the latest again by being registered once more.
+    // Registering an older version again does not make it the latest.
     let text = refused(&["--drop-wire-extras"]);
     assert!(
         text.contains("kafkaefd registry delete lsst.sal.Test_scalars-value --version 2"),
@@ -294,7 +294,7 @@ async fn upload_registers_what_is_not_there_yet() {
 }
 
 #[test]
-fn a_registry_that_is_away_ends_the_upload() {
+fn an_unavailable_registry_ends_the_upload() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     drop(listener);
@@ -309,13 +309,13 @@ fn a_registry_that_is_away_ends_the_upload() {
     ]);
     assert_eq!(output.status.code(), Some(1));
     let expected = format!(
-        "kafkaefd: the upload stopped; what was uploaded stays: run it again: the schema registry at {url} does not answer"
+        "kafkaefd: the upload stopped; uploaded schemas remain, and another run continues: the schema registry at {url} does not answer"
     );
     assert!(err(&output).starts_with(&expected), "{}", err(&output));
 }
 
 #[test]
-fn nothing_in_an_interface_file_reaches_the_terminal_as_more_than_text() {
+fn control_characters_in_interface_files_are_escaped() {
     let hostile = "\u{9b}31m\u{202e}txet\u{7f}\u{2028}";
     let topic = |name: &str, item: &str| {
         format!(
@@ -335,21 +335,21 @@ fn nothing_in_an_interface_file_reaches_the_terminal_as_more_than_text() {
     .unwrap();
     fs::write(folder.join("Test_Commands.xml"), topic("Test_bad", hostile)).unwrap();
     let xml_dir = dir.path().to_str().unwrap();
-    let mut told = String::new();
+    let mut printed = String::new();
     for flags in [&["--print"][..], &["--json"], &["--json", "--print"], &[]] {
         let output = convert(&[&["--xml-dir", xml_dir, "--dialect", "efd"], flags].concat());
         for text in [out(&output), err(&output)] {
-            let acts = |c: char| {
+            let is_active = |c: char| {
                 c != '\n'
                     && (c.is_control()
                         || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'))
             };
-            assert!(!text.contains(acts), "{flags:?}: {text:?}");
-            told += &text;
+            assert!(!text.contains(is_active), "{flags:?}: {text:?}");
+            printed += &text;
         }
     }
-    assert!(told.contains(r"\u{202e}txet"), "errors show it: {told}");
-    assert!(told.contains(r"\u202etxet"), "JSON keeps it: {told}");
+    assert!(printed.contains(r"\u{202e}txet"), "escaped in errors: {printed}");
+    assert!(printed.contains(r"\u202etxet"), "escaped in JSON: {printed}");
 }
 
 #[test]
@@ -367,7 +367,7 @@ fn two_directories_are_compared() {
     };
     let same = (
         Some(0),
-        "no change from schemas to schemas\n".to_owned(),
+        "no changes from schemas to schemas\n".to_owned(),
         String::new(),
     );
     assert_eq!(diff(&["schemas", "schemas", "--fail-on-incompatible=FULL"]), same);
@@ -380,8 +380,8 @@ fn two_directories_are_compared() {
     let text = text.replacen("<EFDB_Name>short0<", "<EFDB_Name>short1<", 1);
     fs::write(dir.path().join(file), text).unwrap();
     let new = dir.path().to_str().unwrap();
-    let (code, shown, said) = diff(&["schemas", new, "--subsystem", "Test", "--fail-on-incompatible"]);
-    assert_eq!(code, Some(1), "{said}");
+    let (code, shown, stderr) = diff(&["schemas", new, "--subsystem", "Test", "--fail-on-incompatible"]);
+    assert_eq!(code, Some(1), "{stderr}");
     let row = |words: &[&str]| {
         let found = shown
             .lines()
@@ -391,17 +391,20 @@ fn two_directories_are_compared() {
     row(&["Test_scalars", "short1", "added,", "int", "no", "yes"]);
     row(&["Test_scalars", "short0", "removed,", "int", "yes", "no"]);
     row(&["Test_logevent_scalars", "removed", "-", "-"]);
-    assert_eq!(said, "Test_scalars: not compatible\n");
+    assert_eq!(stderr, "Test_scalars: not compatible\n");
 
-    // A file that cannot be read is no topic that is gone.
+    // The topics of an unreadable file do not count as removed.
     fs::write(dir.path().join(file), "<SALTelemetrySet>").unwrap();
-    let (code, _, said) = diff(&["schemas", new, "-s", "Test"]);
-    assert!(code == Some(1) && said.contains("Test_Telemetry.xml"), "{said}");
-    let (code, _, said) = diff(&["schemas", "nowhere"]);
-    assert_eq!(code, Some(64), "{said}");
-    let (code, _, said) = diff(&["schemas", "schemas", "-s", "Nope"]);
+    let (code, _, stderr) = diff(&["schemas", new, "-s", "Test"]);
     assert!(
-        code == Some(64) && said.contains("no such subsystem in either"),
-        "{said}"
+        code == Some(1) && stderr.contains("Test_Telemetry.xml"),
+        "{stderr}"
+    );
+    let (code, _, stderr) = diff(&["schemas", "nowhere"]);
+    assert_eq!(code, Some(64), "{stderr}");
+    let (code, _, stderr) = diff(&["schemas", "schemas", "-s", "Nope"]);
+    assert!(
+        code == Some(64) && stderr.contains("no such subsystem in either"),
+        "{stderr}"
     );
 }

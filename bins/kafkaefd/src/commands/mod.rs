@@ -1,4 +1,4 @@
-//! One module a sub-command: its flags, the question that it asks of the library [`operator`], and how the answer is shown.
+//! One module per sub-command: its flags, its request to the library [`operator`], and how the answer is shown.
 
 pub mod admin;
 pub mod completions;
@@ -20,19 +20,19 @@ use stage::config::KafkaArgs;
 
 use crate::terminal::note;
 
-/// The cluster that the flags name; what keeps an answer waiting is noted on stderr.
+/// Connects to the cluster that the flags name; problems that delay an answer are reported on stderr.
 fn reach(kafka: &KafkaArgs) -> Result<Cluster, Failure> {
-    Ok(Cluster::reach(kafka)?.with_trouble_to(trouble))
+    Ok(Cluster::reach(kafka)?.with_trouble_to(report_problem))
 }
 
-/// Asks the cluster that the flags name, beside the runtime.
+/// Runs a blocking request to the cluster that the flags name on a thread outside the async runtime.
 async fn ask<T: Send + 'static>(
     kafka: &KafkaArgs,
     question: impl FnOnce(&Cluster) -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
-    operator::ask::ask(kafka, trouble, question).await
+    operator::ask::ask(kafka, report_problem, question).await
 }
 
-fn trouble(problem: &str) {
+fn report_problem(problem: &str) {
     note(&format!("kafkaefd: {problem}"));
 }

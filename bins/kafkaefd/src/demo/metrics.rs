@@ -1,4 +1,4 @@
-//! The stages' metrics at one time: the live line, the table and the reconciliation are made from them.
+//! A sample of the stages' metrics, from which the live line, the table and the reconciliation are computed.
 
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use stage::service::Service;
 
 use super::stages::Stages;
 
-/// The metrics of all three stages.
+/// The metrics of all three stages at one time.
 pub(super) struct Sample {
     at: Instant,
     metrics: Metrics,
@@ -24,7 +24,7 @@ impl Sample {
     /// Reads the metrics of services, which may have ended.
     pub(super) fn of_services<'a>(services: impl Iterator<Item = &'a Service>) -> Self {
         let families: Vec<_> = services.flat_map(|service| service.metrics.gather()).collect();
-        // A registry gathers no family that could not be encoded.
+        // What a registry gathers can always be encoded.
         let text = TextEncoder::new().encode_to_string(&families).unwrap_or_default();
         Self {
             at: Instant::now(),
@@ -34,7 +34,7 @@ impl Sample {
 
     /// A counter's value, summed over its labels.
     pub(super) fn count(&self, name: &str) -> u64 {
-        // Counts stay far below 2^53, so that they are exact.
+        // Counts stay far below 2^53 and are therefore exact.
         self.metrics.sum(name).unwrap_or_default() as u64
     }
 
@@ -55,13 +55,13 @@ impl Sample {
     }
 
     /// Whether both stages have finished everything that was produced.
-    pub(super) fn has_carried(&self, produced: u64) -> bool {
-        let ended = |stage: &str, good: &str| {
+    pub(super) fn has_processed(&self, produced: u64) -> bool {
+        let finished = |stage: &str, good: &str| {
             self.count(&format!("{stage}_{good}_total"))
                 + self.count(&format!("{stage}_dead_letters_total"))
                 + self.count(&format!("{stage}_skipped_total"))
         };
-        ended("saltransform", "produced") >= produced
-            && ended("influxsink", "written") >= self.count("saltransform_produced_total")
+        finished("saltransform", "produced") >= produced
+            && finished("influxsink", "written") >= self.count("saltransform_produced_total")
     }
 }

@@ -1,11 +1,11 @@
-//! `kafkaefd demo`: the whole way in one process, from SAL text to points that can be queried.
+//! `kafkaefd demo`: the whole pipeline in one process, from SAL text to points that can be queried.
 //!
 //! ```text
 //!  salmock ─text─▶ Kafka ─▶ saltransform ─Avro─▶ Kafka ─▶ influxsink ─▶ SQLite (or InfluxDB)
 //!                  └──────── embedded, unless --broker ────────┘
 //! ```
-//! `parts` starts what is embedded, `stages` the three stages, `watch` reads their metrics, `account` asks whether the
-//! counts add up, `store` reads the database back, `screen` prints all of it.
+//! `services` starts the embedded broker and registry, `stages` the three stages; `metrics` samples their metrics,
+//! `reconciliation` checks that the counts add up, `store` reads the database back, and `screen` prints.
 
 pub(crate) mod metrics;
 mod reconciliation;
@@ -24,36 +24,36 @@ use stage::service::{Shutdown, init_logging};
 use stage::stdout::StdoutError;
 
 use metrics::Sample;
-use reconciliation::Account;
+use reconciliation::Reconciliation;
 use screen::Screen;
-use services::{Parts, PartsError};
+use services::{Services, ServicesError};
 use stages::{Stages, StagesError};
 use store::{Store, StoreError};
 
-/// How long the stages may take to carry what was produced last.
-const SETTLE: Duration = Duration::from_secs(30);
+/// How long the stages may take to process the last messages.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-// Unlike everywhere else, what is outside has no environment variables here: an operator's shell has BROKER set to the
-// observatory's, and a demo must not send mock data there by accident.
-/// Run everything on embedded parts: mock SAL, Kafka, schema registry, both stages, and a database to query
+// Unlike everywhere else, the addresses of services have no environment variables here: an operator's shell may have
+// BROKER set to the observatory's, and a demo must not send mock data there by accident.
+/// Run the whole pipeline embedded: mock SAL, Kafka, a schema registry, both stages, and a database to query
 #[derive(Args, Debug, Clone)]
 #[command(after_help = "Examples:\n\n  kafkaefd demo --seconds 10\n  \
     kafkaefd demo --broker localhost:9092 --schema-registry http://localhost:8081 --influxdb http://localhost:8086\n\n\
-    An InfluxDB needs its token in the environment: INFLUXDB_TOKEN.")]
+    The token of an InfluxDB is read from the environment variable INFLUXDB_TOKEN.")]
 pub struct DemoArgs {
-    /// Stop after so many seconds; without it, at Ctrl-C
+    /// Stop after N seconds [default: at Ctrl-C]
     #[arg(long, env = "SECONDS_TO_RUN", value_name = "N", value_parser = seconds)]
     pub seconds: Option<Duration>,
 
-    /// SAL topics to mock
+    /// Number of SAL topics to mock
     #[arg(long, env = "MAX_TOPICS", default_value_t = 100, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=200))]
     pub topics: u16,
 
-    /// Seconds from one message of a topic to its next
+    /// Seconds between the messages of a topic
     #[arg(long, env = "PERIOD", default_value = "1", value_name = "S", value_parser = seconds)]
     pub period: Duration,
 
-    /// Print the result as one JSON object on stdout, and nothing else there
+    /// Print only the result, as one JSON object on stdout
     #[arg(long)]
     pub json: bool,
 
@@ -77,20 +77,20 @@ pub struct DemoArgs {
     #[arg(long, default_value = "efd", value_name = "NAME")]
     pub influxdb_bucket: String,
 
-    /// File for the SQLite database; by default a new one in the system's folder for temporary files
+    /// File for the SQLite database [default: a new file in the system's temporary folder]
     #[arg(long, env = "DATABASE", value_name = "FILE", conflicts_with = "influxdb")]
     pub database: Option<PathBuf>,
 
-    /// error, warn, info, debug, trace, or a filter such as info,librdkafka=debug; logs go to standard error
+    /// error, warn, info, debug, trace, or a filter such as info,librdkafka=debug; logs go to stderr
     #[arg(long, env = "LOG_LEVEL", default_value = "warn", value_name = "FILTER")]
     pub log_level: String,
 }
 
-/// The demo cannot be run.
+/// The demo failed.
 #[derive(Debug, thiserror::Error)]
 enum DemoError {
     #[error(transparent)]
-    Parts(#[from] PartsError),
+    Services(#[from] ServicesError),
     #[error(transparent)]
     Stages(#[from] StagesError),
     #[error("cannot read the database back")]
@@ -100,8 +100,8 @@ enum DemoError {
 }
 
 impl DemoArgs {
-    /// Runs the demo; 0 only if the counts add up and every record is in the database.
-    pub async fn run(self) -> ExitCode {
+    /// Exits with 0 only if the counts add up and every record is in the database.
+    pub(crate) async fn run(self) -> ExitCode {
         let _logging = match init_logging(&service_args(&self.log_level)) {
             Ok(logging) => logging,
             Err(error) => {
@@ -110,7 +110,7 @@ impl DemoArgs {
             }
         };
         match demo(&self).await {
-            Ok(account) if account.adds_up() => ExitCode::SUCCESS,
+            Ok(reconciliation) if reconciliation.adds_up() => ExitCode::SUCCESS,
             Ok(_) => ExitCode::FAILURE,
             Err(error) => {
                 stage::stderr_line!("kafkaefd demo: {}", stage::chain(&error));
@@ -127,23 +127,23 @@ fn service_args(log_level: &str) -> ServiceArgs {
     }
 }
 
-async fn demo(args: &DemoArgs) -> Result<Account, DemoError> {
+async fn demo(args: &DemoArgs) -> Result<Reconciliation, DemoError> {
     let stop = Shutdown::new(Duration::from_secs(20));
     stop.ask_on_signals();
     let mut screen = Screen::new(args.json);
-    let parts = Parts::start(args, &mut screen).await?;
-    let store = Store::of(args, &parts)?;
-    let stages = Stages::start(args, &parts, &mut screen).await?;
+    let services = Services::start(args, &mut screen).await?;
+    let store = Store::of(args, &services)?;
+    let stages = Stages::start(args, &services, &mut screen).await?;
     screen.started(args);
 
-    let begun = Instant::now();
+    let start = Instant::now();
     let mut last = Sample::of(&stages);
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     tick.tick().await;
-    while !stop.is_set() && !stages.any_failed() && args.seconds.is_none_or(|limit| begun.elapsed() < limit) {
+    while !stop.is_set() && !stages.any_failed() && args.seconds.is_none_or(|limit| start.elapsed() < limit) {
         let left = args
             .seconds
-            .map_or(Duration::MAX, |limit| limit.saturating_sub(begun.elapsed()));
+            .map_or(Duration::MAX, |limit| limit.saturating_sub(start.elapsed()));
         tokio::select! {
             _ = tick.tick() => {
                 let now = Sample::of(&stages);
@@ -156,18 +156,21 @@ async fn demo(args: &DemoArgs) -> Result<Account, DemoError> {
     }
     screen.stopping();
     let produced = stages.stop_producing().await?;
-    let settled = Instant::now();
-    while !Sample::of(&stages).has_carried(produced) && !stages.any_failed() && settled.elapsed() < SETTLE {
+    let stopped = Instant::now();
+    while !Sample::of(&stages).has_processed(produced)
+        && !stages.any_failed()
+        && stopped.elapsed() < SETTLE_TIMEOUT
+    {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let end = stages.stop().await?;
-    let account = Account::new(
+    let reconciliation = Reconciliation::new(
         produced,
         end,
         store.count().await?,
         store.last_values().await?,
-        begun.elapsed(),
+        start.elapsed(),
     );
-    screen.finished(&account, &store)?;
-    Ok(account)
+    screen.finished(&reconciliation, &store)?;
+    Ok(reconciliation)
 }

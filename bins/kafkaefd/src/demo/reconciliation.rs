@@ -1,4 +1,4 @@
-//! Whether the counts add up: what was produced, what each stage did with it, and what the database holds.
+//! Checks that the counts add up: messages produced, processed by each stage, and stored in the database.
 
 use std::time::Duration;
 
@@ -8,19 +8,17 @@ use super::store::LastValue;
 /// One stage's counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub(super) struct Stage {
-    /// Taken in.
     pub(super) consumed: u64,
-    /// Passed on.
+    /// Records acknowledged, or points written.
     pub(super) produced: u64,
-    /// In the dead-letter topic.
     pub(super) dead_letters: u64,
-    /// Carrying nothing.
+    /// Messages that carry nothing.
     pub(super) skipped: u64,
 }
 
-/// The end of a demo.
+/// The result of a demo.
 #[derive(serde::Serialize)]
-pub(super) struct Account {
+pub(super) struct Reconciliation {
     pub(super) seconds: f64,
     pub(super) salmock_produced: u64,
     pub(super) saltransform: Stage,
@@ -32,11 +30,11 @@ pub(super) struct Account {
     pub(super) age_p50_ms: Option<f64>,
     pub(super) age_p99_ms: Option<f64>,
     pub(super) last_values: Vec<LastValue>,
-    /// What does not add up; empty when all is well.
+    /// Counts that do not add up; empty if all do.
     pub(super) faults: Vec<String>,
 }
 
-impl Account {
+impl Reconciliation {
     pub(super) fn new(
         produced: u64,
         end: Sample,
@@ -51,7 +49,7 @@ impl Account {
             skipped: end.count(&format!("{name}_skipped_total")),
         };
         let quantile = |name: &str, q, unit| end.histogram(name).quantile(q).map(|seconds| seconds * unit);
-        let mut account = Self {
+        let mut reconciliation = Self {
             seconds: ran.as_secs_f64(),
             salmock_produced: produced,
             saltransform: stage("saltransform", "produced"),
@@ -64,11 +62,11 @@ impl Account {
             last_values,
             faults: Vec::new(),
         };
-        account.faults = account.check();
-        account
+        reconciliation.faults = reconciliation.check();
+        reconciliation
     }
 
-    /// Whether nothing is missing and nothing is twice.
+    /// Whether no record is missing or duplicated.
     pub(super) fn adds_up(&self) -> bool {
         self.faults.is_empty()
     }
@@ -87,16 +85,16 @@ impl Account {
             transform.consumed,
         );
         same(
-            "saltransform consumed and ended",
+            "saltransform consumed and finished",
             transform.consumed,
-            transform.ended(),
+            transform.finished(),
         );
         same(
             "saltransform produced and influxsink consumed",
             transform.produced,
             sink.consumed,
         );
-        same("influxsink consumed and ended", sink.consumed, sink.ended());
+        same("influxsink consumed and finished", sink.consumed, sink.finished());
         same(
             "influxsink wrote and the database holds",
             sink.produced,
@@ -115,7 +113,7 @@ impl Account {
 }
 
 impl Stage {
-    fn ended(&self) -> u64 {
+    fn finished(&self) -> u64 {
         self.produced + self.dead_letters + self.skipped
     }
 }

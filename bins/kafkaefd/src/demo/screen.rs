@@ -1,5 +1,5 @@
-//! What a person sees of the demo, and the JSON that a program gets. A terminal's live line rewrites itself; elsewhere
-//! a line is printed every five seconds.
+//! The output of the demo, as text or as JSON. On a terminal the live line is rewritten every second; elsewhere a line
+//! is printed every five seconds.
 
 use std::io::{IsTerminal, Write};
 
@@ -8,15 +8,15 @@ use stage::stdout::{self, StdoutError};
 
 use super::DemoArgs;
 use super::metrics::Sample;
-use super::reconciliation::{Account, Stage};
+use super::reconciliation::{Reconciliation, Stage};
 use super::store::Store;
 
-/// Writes to stdout; with `--json` only the object at the end goes there.
+/// Writes to stdout, with `--json` only the object at the end.
 pub(super) struct Screen {
     json: bool,
     terminal: bool,
     ticks: u64,
-    /// The first line that could not be written. The demo goes on: what it carries is counted all the same.
+    /// The first failed write. The demo continues, because its messages are counted all the same.
     printed: Result<(), StdoutError>,
 }
 
@@ -30,15 +30,15 @@ impl Screen {
         }
     }
 
-    /// A part that the stages stand on.
-    pub(super) fn part(&mut self, name: &str, place: &str, embedded: bool) {
+    /// Prints the address of a service that the stages use.
+    pub(super) fn service(&mut self, name: &str, place: &str, embedded: bool) {
         self.line(&format!(
             "  {name:<16} {place}{}",
             if embedded { "  (embedded)" } else { "" }
         ));
     }
 
-    /// Schemas and topics are there.
+    /// Prints the number of schemas and topics that are ready.
     pub(super) fn prepared(&mut self, schemas: usize, topics: usize) {
         self.line(&format!(
             "  {:<16} {schemas} registered, {topics} topics created",
@@ -46,7 +46,7 @@ impl Screen {
         ));
     }
 
-    /// A stage is not ready yet: said once a second on a terminal.
+    /// Prints why a stage is not ready yet: on a terminal, once a second.
     pub(super) fn waiting(&mut self, stage: &str, missing: &[(&'static str, String)]) {
         self.ticks += 1;
         if self.terminal && !self.json && self.ticks % 50 == 1 {
@@ -54,19 +54,19 @@ impl Screen {
                 .iter()
                 .map(|(part, why)| format!("{part}: {}", Printable(why)))
                 .collect();
-            self.piece(&format!("\r\x1b[K  {stage} is waiting for {}", why.join(", ")));
+            self.rewrite(&format!("\r\x1b[K  {stage} is waiting for {}", why.join(", ")));
         }
     }
 
-    /// A stage runs.
+    /// Prints that a stage is running.
     pub(super) fn stage(&mut self, name: &str) {
         if self.terminal && !self.json {
-            self.piece("\r\x1b[K");
+            self.rewrite("\r\x1b[K");
         }
         self.line(&format!("  {name:<16} running"));
     }
 
-    /// Everything runs.
+    /// Prints that all stages are running.
     pub(super) fn started(&mut self, args: &DemoArgs) {
         self.ticks = 0;
         let rate = f64::from(args.topics) / args.period.as_secs_f64();
@@ -80,7 +80,7 @@ impl Screen {
         ));
     }
 
-    /// The live line.
+    /// Prints or rewrites the live line.
     pub(super) fn live(&mut self, last: &Sample, now: &Sample) {
         if self.json {
             return;
@@ -101,25 +101,29 @@ impl Screen {
             time(age.quantile(0.99)),
         );
         if self.terminal {
-            self.piece(&format!("\r\x1b[K{text}"));
+            self.rewrite(&format!("\r\x1b[K{text}"));
         } else if self.ticks.is_multiple_of(5) {
             self.out(&text);
         }
         self.ticks += 1;
     }
 
-    /// The producer stops; what is on its way arrives.
+    /// Prints that the producer stops.
     pub(super) fn stopping(&mut self) {
         if self.terminal && !self.json {
             self.out("");
         }
-        self.line("\nstopping: what was produced is carried to its end");
+        self.line("\nstopping: waiting for the remaining messages");
     }
 
-    /// The table, or the JSON object.
-    pub(super) fn finished(mut self, account: &Account, store: &Store) -> Result<(), StdoutError> {
+    /// Prints the result as a table or as a JSON object.
+    pub(super) fn finished(
+        mut self,
+        reconciliation: &Reconciliation,
+        store: &Store,
+    ) -> Result<(), StdoutError> {
         if self.json {
-            match serde_json::to_string_pretty(account) {
+            match serde_json::to_string_pretty(reconciliation) {
                 Ok(text) => self.out(&sanitize::json(&text)),
                 Err(error) => stage::stderr_line!("kafkaefd demo: {}", stage::chain(&error)),
             }
@@ -131,11 +135,11 @@ impl Screen {
         ));
         self.out(&format!(
             "  {:<14}{:>10}{:>10}{:>14}{:>10}",
-            "salmock", "", account.salmock_produced, "", ""
+            "salmock", "", reconciliation.salmock_produced, "", ""
         ));
         for (name, stage) in [
-            ("saltransform", &account.saltransform),
-            ("influxsink", &account.influxsink),
+            ("saltransform", &reconciliation.saltransform),
+            ("influxsink", &reconciliation.influxsink),
         ] {
             let Stage {
                 consumed,
@@ -147,27 +151,27 @@ impl Screen {
                 "  {name:<14}{consumed:>10}{produced:>10}{dead_letters:>14}{skipped:>10}"
             ));
         }
-        self.out(&format!("  {:<14}{:>10}", "database", account.in_database));
+        self.out(&format!("  {:<14}{:>10}", "database", reconciliation.in_database));
         self.out(&format!(
             "\n  transform p50 {}, p99 {};  age at the database p50 {}, p99 {}\n",
-            time(account.transform_p50_us.map(|us| us / 1e6)),
-            time(account.transform_p99_us.map(|us| us / 1e6)),
-            time(account.age_p50_ms.map(|ms| ms / 1e3)),
-            time(account.age_p99_ms.map(|ms| ms / 1e3)),
+            time(reconciliation.transform_p50_us.map(|us| us / 1e6)),
+            time(reconciliation.transform_p99_us.map(|us| us / 1e6)),
+            time(reconciliation.age_p50_ms.map(|ms| ms / 1e3)),
+            time(reconciliation.age_p99_ms.map(|ms| ms / 1e3)),
         ));
-        for last in &account.last_values {
+        for last in &reconciliation.last_values {
             let name = Printable(format!("{}.{}", last.measurement, last.field)).to_string();
             let unit = Printable(last.unit.as_deref().unwrap_or_default());
             self.out(&format!("  {name:<52} {:>14.6} {unit}", last.value));
         }
         self.out(&format!("\n  {}\n", store.how_to_query()));
-        if account.adds_up() {
+        if reconciliation.adds_up() {
             self.out(&format!(
                 "the counts add up: {} messages in, {} records in the database",
-                account.salmock_produced, account.in_database
+                reconciliation.salmock_produced, reconciliation.in_database
             ));
         }
-        for fault in &account.faults {
+        for fault in &reconciliation.faults {
             self.out(&format!("DOES NOT ADD UP: {}", Printable(fault)));
         }
         self.end()
@@ -180,30 +184,30 @@ impl Screen {
     }
 
     fn out(&mut self, text: &str) {
-        self.note(stdout::line(text));
+        self.remember(stdout::line(text));
     }
 
-    /// A part of a line that changes.
-    fn piece(&mut self, text: &str) {
+    /// Writes without a line feed, for lines that change.
+    fn rewrite(&mut self, text: &str) {
         let mut out = std::io::stdout();
-        self.note(stdout::written(
+        self.remember(stdout::written(
             out.write_all(text.as_bytes()).and_then(|()| out.flush()),
         ));
     }
 
-    fn note(&mut self, printed: Result<(), StdoutError>) {
+    fn remember(&mut self, printed: Result<(), StdoutError>) {
         if self.printed.is_ok() {
             self.printed = printed;
         }
     }
 
-    /// Whether all of it was written.
+    /// Fails if not everything could be written.
     fn end(self) -> Result<(), StdoutError> {
         self.printed.and_then(|()| stdout::flush())
     }
 }
 
-/// A time with three digits and its unit; `–` when there is none.
+/// A duration with its unit; `–` if there is none.
 fn time(seconds: Option<f64>) -> String {
     match seconds {
         None => "–".to_owned(),

@@ -1,4 +1,4 @@
-//! What the stages stand on: a broker and a registry, embedded or given.
+//! The services that the stages use: a broker, a registry and a database, each embedded or given by a flag.
 
 use std::path::PathBuf;
 
@@ -13,9 +13,9 @@ use stage::registry::{Registry, RegistryError, RegistrySetupError};
 use super::DemoArgs;
 use super::screen::Screen;
 
-/// A part cannot be started or does not answer.
+/// A service cannot be started or does not answer.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum PartsError {
+pub(super) enum ServicesError {
     #[error("cannot start the embedded broker")]
     Broker(#[from] devstack::BrokerError),
     #[error("cannot start the embedded schema registry")]
@@ -34,24 +34,24 @@ pub(super) enum PartsError {
     Config(#[from] stage::config::KafkaConfigError),
 }
 
-/// The parts, and the schemas of the topics that will be mocked.
-pub(super) struct Parts {
+/// The services, and the schemas of the topics that will be mocked.
+pub(super) struct Services {
     pub(super) kafka: KafkaArgs,
     pub(super) registry: RegistryArgs,
     pub(super) schemas: Vec<DirSchema>,
-    /// The same as interface files, for salmock.
+    /// The interface files of the same topics, for salmock.
     pub(super) interfaces: SchemaDir,
-    /// Where the stages write: an InfluxDB's address or `sqlite:` and a file.
+    /// The database that influxsink writes to: an InfluxDB's address, or `sqlite:` and a file.
     pub(super) database: String,
-    /// Held so that they live as long as the demo.
+    /// They stop when they are dropped.
     _embedded: (Option<Broker>, Option<RegistryServer>),
 }
 
-impl Parts {
-    /// Starts what is not given, registers the schemas, creates the topics.
-    pub(super) async fn start(args: &DemoArgs, screen: &mut Screen) -> Result<Self, PartsError> {
+impl Services {
+    /// Starts the services that no flag gives, registers the schemas and creates the topics.
+    pub(super) async fn start(args: &DemoArgs, screen: &mut Screen) -> Result<Self, ServicesError> {
         let interfaces = SchemaDir::Interfaces(devstack::schemas());
-        let schemas = wanted(&interfaces, usize::from(args.topics));
+        let schemas = mocked_schemas(&interfaces, usize::from(args.topics));
 
         let (broker, kafka) = match &args.broker {
             Some(address) => (None, KafkaArgs::at(address)),
@@ -64,7 +64,7 @@ impl Parts {
                 (Some(broker), kafka)
             }
         };
-        screen.part("kafka", &kafka.broker, broker.is_some());
+        screen.service("kafka", &kafka.broker, broker.is_some());
         let (server, url) = match &args.schema_registry {
             Some(url) => (None, url.clone()),
             None => {
@@ -73,7 +73,7 @@ impl Parts {
                 (Some(server), url)
             }
         };
-        screen.part("schema registry", &url, server.is_some());
+        screen.service("schema registry", &url, server.is_some());
         let registry = RegistryArgs::at(url);
         let client = Registry::new(&registry)?;
         for schema in &schemas {
@@ -91,7 +91,7 @@ impl Parts {
                 };
                 create_topics::create(&config, &names, shape, &[], std::time::Duration::from_secs(30))
                     .await
-                    .map_err(|source| PartsError::Topics {
+                    .map_err(|source| ServicesError::Topics {
                         broker: kafka.broker.clone(),
                         source,
                     })?;
@@ -102,7 +102,7 @@ impl Parts {
             Some(url) => url.clone(),
             None => format!("sqlite:{}", database_file(args).display()),
         };
-        screen.part("database", &database, args.influxdb.is_none());
+        screen.service("database", &database, args.influxdb.is_none());
         Ok(Self {
             kafka,
             registry,
@@ -114,14 +114,14 @@ impl Parts {
     }
 }
 
-/// The first `count` topics that SAL sends as text: telemetry first, then events and commands, by name.
-fn wanted(interfaces: &SchemaDir, count: usize) -> Vec<DirSchema> {
+/// The first `count` topics that SAL sends as text: telemetry, then events, then commands, each sorted by name.
+fn mocked_schemas(interfaces: &SchemaDir, count: usize) -> Vec<DirSchema> {
     let options = Options {
         wire_extras: true,
         ..Options::default()
     };
     let mut schemas = interfaces.schemas(&options).schemas;
-    // What SAL's generator leaves out: acknowledgements, heartbeats, internal commands.
+    // SAL's generator leaves out acknowledgements, heartbeats and internal commands.
     schemas.retain(|schema| {
         let name = schema.topic.sal_name();
         schema.kind != Kind::Ackcmd && !name.ends_with("Heartbeat") && !name.ends_with("InternalCommand")
@@ -131,7 +131,7 @@ fn wanted(interfaces: &SchemaDir, count: usize) -> Vec<DirSchema> {
     schemas
 }
 
-/// The Kafka topics of these SAL topics, and the input topics that their text goes to.
+/// The names of the record topics of these SAL topics, and of the text topics.
 fn topic_names(schemas: &[DirSchema]) -> Vec<String> {
     let outputs = schemas.iter().map(|schema| schema.kafka_topic.clone());
     let inputs = schemas

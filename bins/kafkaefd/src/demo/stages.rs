@@ -1,4 +1,4 @@
-//! The three stages, in this process, each with a service and metrics of its own.
+//! The three stages in this process, each with its own service and metrics.
 
 use influxsink::config::RunArgs as SinkArgs;
 use salmock::config::{ProduceConfig, Source};
@@ -13,9 +13,9 @@ use tokio::task::JoinHandle;
 use super::DemoArgs;
 use super::metrics::Sample;
 use super::screen::Screen;
-use super::services::Parts;
+use super::services::Services;
 
-/// A stage cannot be started, or ended with an error.
+/// A stage cannot be started or has failed.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum StagesError {
     #[error("saltransform failed")]
@@ -26,7 +26,7 @@ pub(super) enum StagesError {
     Sink(#[from] influxsink::RunError),
     #[error("salmock failed")]
     Produce(#[from] salmock::ProduceError),
-    #[error("a stage ended by a fault of its own")]
+    #[error("a stage panicked")]
     Panic(#[from] tokio::task::JoinError),
 }
 
@@ -41,40 +41,40 @@ pub(super) struct Stages {
 }
 
 impl Stages {
-    /// Starts the sink first and the producer last, so that the first message already goes all the way.
+    /// Starts the sink first and the producer last, so that even the first message reaches the database at once.
     pub(super) async fn start(
         args: &DemoArgs,
-        parts: &Parts,
+        services: &Services,
         screen: &mut Screen,
     ) -> Result<Self, StagesError> {
-        // Real services keep what earlier runs left: this run reads its own.
+        // Real services keep the groups of earlier runs, so each run has its own.
         let run = format!("kafkaefd-demo-{}", std::process::id());
         let service_args = ServiceArgs::default();
         let [salmock, saltransform, influxsink] = std::array::from_fn(|_| Service::embedded(&service_args));
 
-        let topics = parts
+        let topics = services
             .schemas
             .iter()
             .map(|schema| schema.kafka_topic.clone())
             .collect();
         let mut sink = SinkArgs::new(
             Topics::Named(topics),
-            parts.database.clone(),
-            parts.kafka.clone(),
-            parts.registry.clone(),
+            services.database.clone(),
+            services.kafka.clone(),
+            services.registry.clone(),
             service_args.clone(),
         );
         sink.group = format!("{run}-influxsink");
         sink.org.clone_from(&args.influxdb_org);
         sink.bucket.clone_from(&args.influxdb_bucket);
         sink.auto_offset_reset = reset(args).to_owned();
-        // For latency: a demo has no InfluxDB to spare from small requests.
+        // Favours latency: a demo does not have to spare the database small requests.
         sink.flush_interval = std::time::Duration::from_millis(10);
         let config = sink.check()?;
         let (service, runtime) = (influxsink.clone(), Handle::current());
         let sinking = tokio::task::spawn_blocking(move || influxsink::run(&config, &service, &runtime));
 
-        let mut subsystems: Vec<String> = parts
+        let mut subsystems: Vec<String> = services
             .schemas
             .iter()
             .map(|s| s.topic.component().to_owned())
@@ -82,7 +82,8 @@ impl Stages {
         subsystems.dedup();
         subsystems.sort();
         subsystems.dedup();
-        let mut transform = TransformArgs::new(parts.kafka.clone(), parts.registry.clone(), service_args);
+        let mut transform =
+            TransformArgs::new(services.kafka.clone(), services.registry.clone(), service_args);
         transform.subsystem = subsystems;
         transform.group = Some(format!("{run}-saltransform"));
         if args.broker.is_some() {
@@ -99,7 +100,7 @@ impl Stages {
             sinking,
         };
         stages.wait_until_ready(screen).await;
-        stages.produce(args, parts);
+        stages.produce(args, services);
         Ok(stages)
     }
 
@@ -117,10 +118,10 @@ impl Stages {
         screen.stage("salmock");
     }
 
-    fn produce(&self, args: &DemoArgs, parts: &Parts) {
-        let source = Source::Files(parts.interfaces.clone());
-        let mut config = ProduceConfig::new(source, parts.kafka.clone(), parts.registry.clone());
-        config.topics = parts
+    fn produce(&self, args: &DemoArgs, services: &Services) {
+        let source = Source::Files(services.interfaces.clone());
+        let mut config = ProduceConfig::new(source, services.kafka.clone(), services.registry.clone());
+        config.topics = services
             .schemas
             .iter()
             .map(|schema| schema.topic.to_string())
@@ -138,7 +139,7 @@ impl Stages {
             || self.lock().as_ref().is_some_and(JoinHandle::is_finished)
     }
 
-    /// Stops salmock; answers how many of its messages the broker has acknowledged.
+    /// Stops salmock and returns the number of its messages that the broker has acknowledged.
     pub(super) async fn stop_producing(&self) -> Result<u64, StagesError> {
         self.salmock.shutdown.ask();
         let task = self.lock().take();
@@ -148,7 +149,7 @@ impl Stages {
         }
     }
 
-    /// Drains saltransform, then influxsink; answers their last counts.
+    /// Drains saltransform, then influxsink, and returns the final metrics.
     pub(super) async fn stop(self) -> Result<Sample, StagesError> {
         let services = [self.salmock, self.saltransform, self.influxsink];
         services[1].shutdown.ask();
@@ -165,7 +166,7 @@ impl Stages {
     }
 }
 
-/// On a real broker old messages are not ours; on the embedded one there are none.
+/// On a real broker, existing messages are not the demo's; on the embedded one there are none.
 fn reset(args: &DemoArgs) -> &'static str {
     if args.broker.is_some() {
         "latest"

@@ -1,4 +1,4 @@
-//! Reads the database back: how many records it holds, and what three telemetry fields said last.
+//! Reads the database back: the number of records and the last values of three telemetry fields.
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
@@ -10,12 +10,12 @@ use serde_json::Value;
 use stage::config::Secret;
 
 use super::DemoArgs;
-use super::services::Parts;
+use super::services::Services;
 
-/// How many fields are shown, each of another component.
-const SHOWN: usize = 3;
-/// A field that every record has: its count is the count of records.
-const EVERY_RECORD: &str = "sal_sequence";
+/// How many fields are shown, each of a different component.
+const MAX_SHOWN_FIELDS: usize = 3;
+/// Every record has this field, so that its count is the number of records.
+const FIELD_OF_EVERY_RECORD: &str = "sal_sequence";
 
 /// The database cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -28,7 +28,7 @@ pub(super) enum StoreError {
     },
     #[error("cannot query InfluxDB")]
     Http(#[from] reqwest::Error),
-    #[error("InfluxDB answers {status}: {body}")]
+    #[error("InfluxDB answered {status}: {body}")]
     Refused { status: u16, body: String },
 }
 
@@ -45,7 +45,7 @@ pub(super) struct LastValue {
 
 /// A measurement and one of its fields.
 #[derive(Debug, Clone)]
-struct Asked {
+struct ShownField {
     measurement: String,
     field: String,
     unit: Option<String>,
@@ -53,13 +53,13 @@ struct Asked {
 
 /// The database of this run.
 pub(super) struct Store {
-    place: Place,
+    database: Database,
     measurements: Vec<String>,
-    asked: Vec<Asked>,
+    fields: Vec<ShownField>,
     since_us: i64,
 }
 
-enum Place {
+enum Database {
     Sqlite(PathBuf),
     Influx {
         url: String,
@@ -70,74 +70,74 @@ enum Place {
 }
 
 impl Store {
-    pub(super) fn of(args: &DemoArgs, parts: &Parts) -> Result<Self, StoreError> {
-        let place = match parts.database.strip_prefix("sqlite:") {
-            Some(path) => Place::Sqlite(path.into()),
-            None => Place::Influx {
-                url: parts.database.trim_end_matches('/').to_owned(),
+    pub(super) fn of(args: &DemoArgs, services: &Services) -> Result<Self, StoreError> {
+        let database = match services.database.strip_prefix("sqlite:") {
+            Some(path) => Database::Sqlite(path.into()),
+            None => Database::Influx {
+                url: services.database.trim_end_matches('/').to_owned(),
                 org: args.influxdb_org.clone(),
                 bucket: args.influxdb_bucket.clone(),
                 token: std::env::var("INFLUXDB_TOKEN").ok().map(Secret::new),
             },
         };
-        let measurements = parts.schemas.iter().map(measurement).collect();
+        let measurements = services.schemas.iter().map(measurement).collect();
         let mut components = HashSet::new();
-        let asked = parts
+        let fields = services
             .schemas
             .iter()
             .filter_map(|schema| Some((schema.topic.component(), first_double(schema)?)))
             .filter(|(component, _)| components.insert(*component))
-            .map(|(_, asked)| asked)
-            .take(SHOWN)
+            .map(|(_, field)| field)
+            .take(MAX_SHOWN_FIELDS)
             .collect();
         Ok(Self {
-            place,
+            database,
             measurements,
-            asked,
+            fields,
             since_us: stage::unix_micros(),
         })
     }
 
-    /// How a person queries it.
+    /// A command line that queries a field.
     pub(super) fn how_to_query(&self) -> String {
-        let Some(Asked {
+        let Some(ShownField {
             measurement, field, ..
-        }) = self.asked.first()
+        }) = self.fields.first()
         else {
             return String::new();
         };
-        match &self.place {
-            Place::Sqlite(path) => format!(
+        match &self.database {
+            Database::Sqlite(path) => format!(
                 "sqlite3 {} 'SELECT datetime(time/1e6, \"unixepoch\"), {field} FROM \"{measurement}\" ORDER BY time DESC LIMIT 5'",
                 path.display()
             ),
-            Place::Influx { bucket, .. } => format!(
+            Database::Influx { bucket, .. } => format!(
                 "influx query 'from(bucket: \"{bucket}\") |> range(start: -1h) |> filter(fn: (r) => \
                  r._measurement == \"{measurement}\" and r._field == \"{field}\") |> last()'"
             ),
         }
     }
 
-    /// Records of this run.
+    /// The number of records that this run has stored.
     pub(super) async fn count(&self) -> Result<u64, StoreError> {
         let mut count = 0;
-        match &self.place {
-            Place::Sqlite(path) => {
+        match &self.database {
+            Database::Sqlite(path) => {
                 let connection = open(path)?;
-                let tables = tables(&connection).map_err(|source| wrong(path, source))?;
+                let tables = tables(&connection).map_err(|source| sqlite_error(path, source))?;
                 for measurement in self.measurements.iter().filter(|m| tables.contains(m)) {
                     let sql = format!(
-                        "SELECT count({EVERY_RECORD}) FROM {} WHERE time >= ?1",
+                        "SELECT count({FIELD_OF_EVERY_RECORD}) FROM {} WHERE time >= ?1",
                         quoted(measurement)
                     );
                     let rows: i64 = connection
                         .query_row(&sql, [self.since_us], |row| row.get(0))
-                        .map_err(|source| wrong(path, source))?;
+                        .map_err(|source| sqlite_error(path, source))?;
                     count += rows.unsigned_abs();
                 }
             }
-            Place::Influx { .. } => {
-                let flux = format!("filter(fn: (r) => r._field == \"{EVERY_RECORD}\") |> count()");
+            Database::Influx { .. } => {
+                let flux = format!("filter(fn: (r) => r._field == \"{FIELD_OF_EVERY_RECORD}\") |> count()");
                 for row in self.query(&flux).await? {
                     let is_ours = row
                         .get("_measurement")
@@ -150,18 +150,18 @@ impl Store {
         Ok(count)
     }
 
-    /// The newest value of each field that is shown.
+    /// The newest value of each shown field.
     pub(super) async fn last_values(&self) -> Result<Vec<LastValue>, StoreError> {
         let mut values = Vec::new();
-        for asked in &self.asked {
-            let found = match &self.place {
-                Place::Sqlite(path) => last_in_sqlite(path, asked)?,
-                Place::Influx { .. } => self.last_in_influx(asked).await?,
+        for field in &self.fields {
+            let found = match &self.database {
+                Database::Sqlite(path) => last_in_sqlite(path, field)?,
+                Database::Influx { .. } => self.last_in_influx(field).await?,
             };
             values.extend(found.map(|(time_us, value)| LastValue {
-                measurement: asked.measurement.clone(),
-                field: asked.field.clone(),
-                unit: asked.unit.clone(),
+                measurement: field.measurement.clone(),
+                field: field.field.clone(),
+                unit: field.unit.clone(),
                 time_us,
                 value,
             }));
@@ -169,11 +169,11 @@ impl Store {
         Ok(values)
     }
 
-    async fn last_in_influx(&self, asked: &Asked) -> Result<Option<(i64, f64)>, StoreError> {
+    async fn last_in_influx(&self, field: &ShownField) -> Result<Option<(i64, f64)>, StoreError> {
         let flux = format!(
             "filter(fn: (r) => r._measurement == \"{}\" and r._field == \"{}\") |> last() \
              |> map(fn: (r) => ({{r with us: int(v: r._time) / 1000}}))",
-            asked.measurement, asked.field
+            field.measurement, field.field
         );
         let rows = self.query(&flux).await?;
         let read = |row: &HashMap<String, String>| {
@@ -182,14 +182,15 @@ impl Store {
         Ok(rows.first().and_then(read))
     }
 
-    /// Runs a Flux query on what this run wrote; answers the rows by column name. No name or value here has a comma.
+    /// Runs a Flux query on the points of this run and returns its rows by column name. No name or value contains a
+    /// comma.
     async fn query(&self, flux: &str) -> Result<Vec<HashMap<String, String>>, StoreError> {
-        let Place::Influx {
+        let Database::Influx {
             url,
             org,
             bucket,
             token,
-        } = &self.place
+        } = &self.database
         else {
             return Ok(Vec::new());
         };
@@ -218,7 +219,7 @@ impl Store {
     }
 }
 
-/// The rows of annotated-free CSV: tables are separated by an empty line, each begins with its header.
+/// The rows of CSV without annotations: tables are separated by empty lines, and each begins with its header.
 fn csv_rows(body: &str) -> Vec<HashMap<String, String>> {
     let mut rows = Vec::new();
     let mut header: Option<Vec<&str>> = None;
@@ -235,26 +236,29 @@ fn csv_rows(body: &str) -> Vec<HashMap<String, String>> {
     rows
 }
 
-fn last_in_sqlite(path: &PathBuf, asked: &Asked) -> Result<Option<(i64, f64)>, StoreError> {
+fn last_in_sqlite(path: &PathBuf, field: &ShownField) -> Result<Option<(i64, f64)>, StoreError> {
     let connection = open(path)?;
-    let field = quoted(&asked.field);
+    let column = quoted(&field.field);
     let sql = format!(
-        "SELECT time, {field} FROM {} WHERE {field} IS NOT NULL ORDER BY time DESC LIMIT 1",
-        quoted(&asked.measurement)
+        "SELECT time, {column} FROM {} WHERE {column} IS NOT NULL ORDER BY time DESC LIMIT 1",
+        quoted(&field.measurement)
     );
     let mut statement = match connection.prepare(&sql) {
         Ok(statement) => statement,
-        // Not a single message of this topic has come yet.
+        // The table does not exist before the topic's first message.
         Err(_) => return Ok(None),
     };
     let mut rows = statement
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))
-        .map_err(|e| wrong(path, e))?;
-    rows.next().transpose().map_err(|source| wrong(path, source))
+        .map_err(|e| sqlite_error(path, e))?;
+    rows.next()
+        .transpose()
+        .map_err(|source| sqlite_error(path, source))
 }
 
 fn open(path: &PathBuf) -> Result<Connection, StoreError> {
-    Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY).map_err(|source| wrong(path, source))
+    Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+        .map_err(|source| sqlite_error(path, source))
 }
 
 fn tables(connection: &Connection) -> Result<Vec<String>, rusqlite::Error> {
@@ -262,7 +266,7 @@ fn tables(connection: &Connection) -> Result<Vec<String>, rusqlite::Error> {
     statement.query_map([], |row| row.get(0))?.collect()
 }
 
-fn wrong(path: &std::path::Path, source: rusqlite::Error) -> StoreError {
+fn sqlite_error(path: &std::path::Path, source: rusqlite::Error) -> StoreError {
     StoreError::Sqlite {
         path: path.to_owned(),
         source,
@@ -273,13 +277,13 @@ fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// The record's full name, which is the point's measurement.
+/// The measurement of a point is the record's full name.
 fn measurement(schema: &DirSchema) -> String {
     schema.kafka_topic.clone()
 }
 
-/// The first scalar of type double of a telemetry topic, time stamps aside.
-fn first_double(schema: &DirSchema) -> Option<Asked> {
+/// The first field of type double in a telemetry topic, except timestamps.
+fn first_double(schema: &DirSchema) -> Option<ShownField> {
     if schema.kind != Kind::Telemetry {
         return None;
     }
@@ -290,7 +294,7 @@ fn first_double(schema: &DirSchema) -> Option<Asked> {
             && !name.to_lowercase().contains("timestamp")
     };
     let field = record.get("fields")?.as_array()?.iter().find(is_wanted)?;
-    Some(Asked {
+    Some(ShownField {
         measurement: measurement(schema),
         field: field.get("name")?.as_str()?.to_owned(),
         unit: field.get("sal_units").and_then(Value::as_str).map(str::to_owned),
@@ -302,7 +306,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn csv_tables_keep_their_own_headers() {
+    fn each_csv_table_has_its_own_header() {
         let rows = csv_rows(",result,_value\r\n,_result,7\r\n\r\n,result,us\r\n,_result,9\r\n");
         assert_eq!(rows.len(), 2);
         assert_eq!(rows[0]["_value"], "7");

@@ -1,4 +1,4 @@
-//! The question before anything is destroyed.
+//! Asks for confirmation before anything is destroyed.
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
@@ -10,13 +10,13 @@ use operator::failure::Failure;
 /// The flag of every command that destroys something.
 #[derive(Args, Debug, Clone, Copy, Default)]
 pub struct Consent {
-    /// Do it without asking
+    /// Do not ask for confirmation
     #[arg(long, short = 'y')]
     pub yes: bool,
 }
 
 impl Consent {
-    /// Names what will be done and goes on if somebody answers yes, or said `--yes`.
+    /// Succeeds with `--yes`, and otherwise if the user answers yes to the question whether to do `what`.
     pub fn ask(&self, what: &str) -> Result<(), Failure> {
         if self.yes {
             return Ok(());

@@ -1,5 +1,5 @@
-//! How the commands speak: tables for people, JSON for programs, questions before anything is destroyed, progress on
-//! stderr. Colours are for terminals only, and never with `NO_COLOR`; texts that came over the wire are made printable.
+//! The output of the commands: tables for people, JSON for programs, requests for confirmation, progress on stderr.
+//! Colours appear on terminals only, and never with `NO_COLOR`; text from the network is sanitized.
 
 mod ask;
 mod outcomes;
@@ -21,7 +21,7 @@ pub use progress::{bar, bars, spinner};
 pub use style::{bad, faint, good, strong, warn};
 pub use table::{Cell, Table};
 
-/// The flag of every command that answers something.
+/// The flag of every command that prints an answer.
 #[derive(Args, Debug, Clone, Copy, Default)]
 pub struct AnswerArgs {
     /// Print the answer as one JSON document on stdout, for programs
@@ -30,36 +30,36 @@ pub struct AnswerArgs {
 }
 
 impl AnswerArgs {
-    /// Prints `value` for programs, or what `people` makes of it.
+    /// Prints `value` as JSON with `--json`, otherwise the result of `text`.
     pub fn print<T: Serialize, D: Display>(
         &self,
         value: &T,
-        people: impl FnOnce() -> D,
+        text: impl FnOnce() -> D,
     ) -> Result<(), StdoutError> {
-        if self.json { json(value) } else { out(&people()) }
+        if self.json { json(value) } else { out(&text()) }
     }
 }
 
-/// A line (or a table of them) on stdout.
+/// Prints text and a line feed on stdout.
 pub fn out(text: &dyn Display) -> Result<(), StdoutError> {
     stdout::written(writeln!(anstream::stdout(), "{text}"))
 }
 
-/// A line on stderr: what is said beside the answer.
+/// Prints a line on stderr, for information that is not part of the answer.
 pub fn note(text: &dyn Display) {
     let _ = writeln!(anstream::stderr(), "{text}");
 }
 
-/// A JSON document on one line of stdout.
+/// Prints a JSON document on one line of stdout.
 pub fn json<T: Serialize>(value: &T) -> Result<(), StdoutError> {
     match serde_json::to_string(value) {
         Ok(text) => out(&stage::sanitize::json(&text)),
-        // No type of ours has keys that are not text, which is all that can fail here.
+        // Only keys that are not strings can fail, and no answer has any.
         Err(error) => stdout::written(Err(error.into())),
     }
 }
 
-/// A span of seconds as people read it: `1.5 ms`, `2.25 s`, `3 min 20 s`, `5 d 3 h`.
+/// A readable duration: `1.5 ms`, `2.25 s`, `3 min 20 s`, `5 d 3 h`.
 pub fn span(seconds: f64) -> String {
     match seconds {
         s if s.is_nan() => "-".to_owned(),

@@ -1,4 +1,4 @@
-//! What became of each of several things that a command was asked to make or to delete.
+//! The outcome for each of several topics or groups that a command creates or deletes.
 
 use std::fmt::{self, Display};
 
@@ -8,7 +8,7 @@ use stage::stdout::StdoutError;
 use super::{AnswerArgs, Cell, Table, bad, faint, good};
 use crate::exit::Done;
 
-/// Prints all of them, and says whether any was refused.
+/// Prints all outcomes; `Partly` if any was refused.
 pub fn print_outcomes(outcomes: &[Outcome], answer: AnswerArgs) -> Result<Done, StdoutError> {
     answer.print(&outcomes, || Outcomes(outcomes))?;
     Ok(if outcomes.iter().all(|outcome| outcome.result.is_ok()) {
@@ -41,7 +41,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_has_a_line_and_a_refusal_its_reason() {
+    fn each_outcome_has_a_row_and_a_refusal_has_a_reason() {
         let outcomes = [Ok("deleted"), Err("not empty".to_owned())].map(|result| Outcome {
             kind: "group",
             name: "g".to_owned(),

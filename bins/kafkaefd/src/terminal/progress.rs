@@ -1,4 +1,4 @@
-//! Progress of long work, on stderr and only where that is a terminal.
+//! Progress of long operations, shown on stderr if it is a terminal.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use operator::progress::Progress;
 
-/// A bar to `length`, counted in `unit` (a plural).
+/// A progress bar; `unit` is a plural noun.
 pub fn bar(length: u64, unit: &str) -> ProgressBar {
     let bar = ProgressBar::new(length);
     let template = format!("{{bar:40}} {{human_pos}}/{{human_len}} {unit}, {{per_sec}}, {{eta}} left");
@@ -16,7 +16,7 @@ pub fn bar(length: u64, unit: &str) -> ProgressBar {
     bar
 }
 
-/// Shows what the library reports: a bar for each pass, which vanishes at its end.
+/// Shows progress that the library reports, with a bar for each pass that disappears at the end.
 pub fn bars() -> impl Fn(Progress) + Send {
     let current: RefCell<Option<ProgressBar>> = RefCell::new(None);
     move |Progress { unit, done, total }| {
@@ -29,7 +29,7 @@ pub fn bars() -> impl Fn(Progress) + Send {
     }
 }
 
-/// Something that turns while nobody knows how long it takes.
+/// A spinner, for operations of unknown length.
 pub fn spinner(message: impl Into<String>) -> ProgressBar {
     let spinner = ProgressBar::new_spinner().with_message(message.into());
     spinner.enable_steady_tick(Duration::from_millis(100));

@@ -1,4 +1,4 @@
-//! The colours, by what they mean. Whoever prints them takes them away where they are not wanted (`anstream`).
+//! Text styles by meaning. `anstream` removes them on output where colours are not wanted.
 
 use std::fmt::Display;
 
@@ -8,27 +8,27 @@ fn in_style(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
 }
 
-/// As it should be.
+/// Everything is as it should be.
 pub fn good(text: impl Display) -> String {
     in_style(AnsiColor::Green.on_default(), text)
 }
 
-/// To be looked at today.
+/// Should be looked at soon.
 pub fn warn(text: impl Display) -> String {
     in_style(AnsiColor::Yellow.on_default(), text)
 }
 
-/// To be acted on now.
+/// Requires action now.
 pub fn bad(text: impl Display) -> String {
     in_style(AnsiColor::Red.on_default().bold(), text)
 }
 
-/// What is looked for first.
+/// The most important text.
 pub fn strong(text: impl Display) -> String {
     in_style(Style::new().bold(), text)
 }
 
-/// What is there for completeness.
+/// Less important text.
 pub fn faint(text: impl Display) -> String {
     in_style(Style::new().dimmed(), text)
 }

@@ -1,4 +1,4 @@
-//! Tables for people: aligned columns without lines, so that they can be cut and searched with the usual tools.
+//! Tables with aligned columns and without borders, so that tools such as cut and grep can process them.
 
 use std::fmt::{self, Display};
 
@@ -8,17 +8,17 @@ use stage::sanitize::Printable;
 
 use super::{count, strong};
 
-/// A table; its cells hold one line each.
+/// A table. Each cell holds one line.
 pub struct Table(comfy_table::Table);
 
-/// One cell's text: printable, and at the right if it is a number.
+/// The sanitized text of a cell; numbers are right-aligned.
 pub struct Cell {
     cell: comfy_table::Cell,
     is_right: bool,
 }
 
 impl Table {
-    /// A table with these headings, in capitals.
+    /// An empty table with these headings, which are in capitals.
     pub fn new<const N: usize>(headings: [&str; N]) -> Self {
         let mut table = comfy_table::Table::new();
         table
@@ -31,7 +31,7 @@ impl Table {
         Self(table)
     }
 
-    /// Adds a row. The heading stands where its numbers do.
+    /// Adds a row. A column with right-aligned cells has a right-aligned heading.
     pub fn row<const N: usize>(&mut self, cells: [Cell; N]) {
         for (index, _) in cells.iter().enumerate().filter(|(_, cell)| cell.is_right) {
             if let Some(column) = self.0.column_mut(index) {
@@ -55,22 +55,22 @@ impl Display for Table {
 }
 
 impl Cell {
-    /// A text that may come over the wire.
+    /// Text that may come from the network and is sanitized.
     pub fn text(text: impl Display) -> Self {
         Self::left(comfy_table::Cell::new(Printable(text)))
     }
 
-    /// A text of ours, which may be coloured.
+    /// Trusted text, which may be styled.
     pub fn styled(text: impl Display) -> Self {
         Self::left(comfy_table::Cell::new(text))
     }
 
-    /// A number, with its thousands apart.
+    /// A number with thousands separators.
     pub fn count(number: impl Into<i128>) -> Self {
         Self::right(count(number))
     }
 
-    /// A text of ours at the right, where numbers stand.
+    /// Trusted text, right-aligned as numbers are.
     pub fn right(text: impl Display) -> Self {
         Self {
             cell: comfy_table::Cell::new(text).set_alignment(CellAlignment::Right),
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_line_up_and_nothing_moves_the_cursor() {
+    fn columns_are_aligned_and_control_characters_escaped() {
         let mut table = Table::new(["TOPIC", "MESSAGES"]);
         table.row([Cell::text("a"), Cell::count(1_234)]);
         table.row([Cell::text("long\u{1b}[2J"), Cell::count(5)]);

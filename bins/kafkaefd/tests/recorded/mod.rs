@@ -1,4 +1,4 @@
-//! GitHub's API as it answers for one repository: commits, trees, files, and its refusals.
+//! A stand-in for GitHub's API with one repository: commits, trees, files and refusals.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -19,7 +19,7 @@ type Files = BTreeMap<String, Vec<u8>>;
 pub(crate) enum Refusal {
     /// 401
     Token,
-    /// 403, the limit of requests is spent
+    /// 403 because of the rate limit
     Limit,
     /// 500
     Broken,
@@ -27,11 +27,11 @@ pub(crate) enum Refusal {
 
 #[derive(Default)]
 struct Contents {
-    /// By branch; `HEAD` is one.
+    /// By name; `HEAD` is one of them.
     branches: BTreeMap<String, Files>,
     truncated: bool,
     refusal: Option<Refusal>,
-    /// Requests that are left.
+    /// Requests that will still be answered.
     left: Option<usize>,
     requests: Vec<String>,
     logins: BTreeSet<String>,
@@ -55,8 +55,8 @@ impl Drop for GitHub {
 }
 
 impl GitHub {
-    /// `lsst-ts/ts_xml` with our `schemas/` below `layout` on its branches `HEAD` and `main`; on `next` a field is wider; on
-    /// `empty` is nothing of it.
+    /// `lsst-ts/ts_xml` with this repository's `schemas/` in the folder `layout` on the branches `HEAD` and `main`. On
+    /// `next` a field is wider; `empty` has no interface files.
     pub(crate) async fn with_schemas(layout: &str) -> Self {
         let schemas = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas");
         let mut files = Files::from([("README.md".to_owned(), b"# XML".to_vec())]);
@@ -94,12 +94,12 @@ impl GitHub {
         self.shared.lock().requests.clone()
     }
 
-    /// Requests so far with this in their path.
+    /// The number of requests whose path contains `part`.
     pub(crate) fn count(&self, part: &str) -> usize {
         self.requests().iter().filter(|path| path.contains(part)).count()
     }
 
-    /// How many interface files, each other than the others, a branch has.
+    /// The number of distinct interface files on a branch.
     pub(crate) fn files(&self, branch: &str) -> usize {
         let contents = self.shared.lock();
         let files = contents.branches[branch]
@@ -112,7 +112,7 @@ impl GitHub {
         hash(&self.shared.lock().branches[branch])
     }
 
-    /// Lists no folder with all that is below it, unless it is one of the interface files.
+    /// Truncates recursive listings, except those of the folders of interface files.
     pub(crate) fn truncate(&self) {
         self.shared.lock().truncated = true;
     }
@@ -123,7 +123,7 @@ impl GitHub {
         contents.left = None;
     }
 
-    /// Answers so many requests.
+    /// Answers this number of requests and refuses all later ones.
     pub(crate) fn limit(&self, requests: usize) {
         self.shared.lock().left = Some(requests);
     }
@@ -132,7 +132,7 @@ impl GitHub {
         self.shared.lock().logins.iter().cloned().collect()
     }
 
-    /// Names of the programs that asked, without versions.
+    /// The user agents of all requests, without versions.
     pub(crate) fn agents(&self) -> Vec<String> {
         self.shared.lock().agents.iter().cloned().collect()
     }
@@ -156,7 +156,7 @@ fn read(folder: &PathBuf, prefix: &str, files: &mut Files) {
     }
 }
 
-/// As long as git's, and as different for different things.
+/// As long as git's hashes, and different for different values.
 fn hash(thing: &impl Hash) -> String {
     let mut hasher = DefaultHasher::new();
     thing.hash(&mut hasher);

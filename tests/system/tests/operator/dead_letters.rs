@@ -271,7 +271,7 @@ fn what_another_replay_has_replayed_meanwhile_is_counted() {
     screen.read_to_string(&mut shown).unwrap();
     assert_eq!(asked.end().code, 0, "{shown}");
     assert!(shown.contains("0 replayed"), "{shown}");
-    assert!(shown.contains("3 by another replay meanwhile"), "{shown}");
+    assert!(shown.contains("3 by a concurrent replay"), "{shown}");
     assert_eq!(peers::kcat_count(&services, &origin), 3);
 }
 

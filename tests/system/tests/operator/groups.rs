@@ -168,7 +168,7 @@ fn a_group_is_described_moved_and_deleted() {
     );
     let moved = reset(&["--to", "offset=1000", "--execute", "--yes", "--topic", &topic]);
     assert!(
-        moved.code == 0 && moved.stdout.contains("1,000 is not there"),
+        moved.code == 0 && moved.stdout.contains("1,000 does not exist"),
         "{moved:?}"
     );
     assert_eq!(described(&services, &group).unwrap()["lag"], 0);

@@ -29,7 +29,7 @@ fn a_text_is_produced_to_a_new_topic_and_consumed() {
     );
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     assert!(
-        ran.stderr.contains(&format!("made topic {topic}")),
+        ran.stderr.contains(&format!("created topic {topic}")),
         "{}",
         ran.stderr
     );
@@ -118,7 +118,7 @@ fn a_value_that_is_not_a_record_is_skipped_and_reported() {
     assert_eq!(ran.code, 1, "{}", ran.stderr);
     assert!(
         ran.stderr
-            .contains("[0]@0 is left out: the value begins with byte 0x48"),
+            .contains("[0]@0 was skipped: the value begins with byte 0x48"),
         "{}",
         ran.stderr
     );

@@ -108,5 +108,5 @@ fn inject_sends_chunks_and_starts_over() {
     let empty = topic(&services, "inject-empty-", 1);
     let none = kafkaefd(&services, &["inject", &copy, "--from-topic", &empty]);
     assert_eq!(none.code, 64);
-    assert!(none.stderr.contains("the input holds no message"), "{none:?}");
+    assert!(none.stderr.contains("the input contains no messages"), "{none:?}");
 }

@@ -114,7 +114,7 @@ fn tail_shows_any_message() {
     assert_eq!(lines[4]["value"], Json::Null);
     let text = kafkaefd(&services, &["tail", &topic, "-o", "0", "-e"]);
     assert!(text.stdout.contains(r"red \u{1b}[31m \u{202e}"), "{text:?}");
-    assert!(text.stdout.contains("a (headers that cannot be read"), "{text:?}");
+    assert!(text.stdout.contains("a (unreadable headers"), "{text:?}");
 }
 
 #[test]

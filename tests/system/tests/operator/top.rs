@@ -92,7 +92,7 @@ fn a_sample_holds_stages_and_groups() {
     );
     let ran = look(&[]);
     assert!(
-        ran.code == 64 && ran.stderr.contains("this is no terminal"),
+        ran.code == 64 && ran.stderr.contains("this is not a terminal"),
         "{ran:?}"
     );
 }

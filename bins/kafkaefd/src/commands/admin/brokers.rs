@@ -1,4 +1,4 @@
-//! `kafkaefd admin brokers`: who is in the cluster, what each leads, and which is the controller.
+//! `kafkaefd admin brokers`: the brokers of the cluster, the partitions that each leads, and the controller.
 
 use clap::Args;
 use stage::config::KafkaArgs;

@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 use crate::exit::Done;
 use operator::failure::Failure;
 
-/// Topics, brokers and connectors
+/// Manage topics and connectors, and list brokers
 #[derive(Args, Debug, Clone)]
 pub struct AdminCommand {
     #[command(subcommand)]
@@ -24,8 +24,7 @@ enum Action {
 }
 
 impl AdminCommand {
-    /// Runs the command.
-    pub async fn run(self) -> Result<Done, Failure> {
+    pub(crate) async fn run(self) -> Result<Done, Failure> {
         match self.action {
             Action::Topics(command) => command.run().await,
             Action::Brokers(args) => args.run().await,

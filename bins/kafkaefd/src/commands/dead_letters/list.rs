@@ -1,4 +1,4 @@
-//! `dead-letters list`: how many there are, by reason and origin.
+//! `dead-letters list`: counts dead letters by stage, reason and origin.
 
 use clap::Args;
 use operator::dead_letters::{Row, list};
@@ -10,7 +10,7 @@ use crate::commands::ask;
 use crate::exit::Done;
 use crate::terminal::{AnswerArgs, Cell, Table, bars, count, note, plural, warn};
 
-/// Count dead letters by stage, reason and the topic that they came from
+/// Count dead letters by stage, reason and topic of origin
 #[derive(Args, Debug, Clone)]
 #[command(after_help = "Example: kafkaefd dead-letters list --stage parse --from -24h")]
 pub(super) struct ListArgs {
@@ -75,7 +75,7 @@ fn table(rows: &[Row]) -> Table {
 
 fn time(millis: Option<i64>) -> Cell {
     match millis {
-        // To the second: people want to see when it began and whether it continues.
+        // Seconds are enough to see when the dead letters began and whether there are still new ones.
         Some(millis) => Cell::text(Timestamp(millis.div_euclid(1_000) * 1_000)),
         None => Cell::text("-"),
     }

@@ -1,4 +1,4 @@
-//! `kafkaefd dead-letters`: lists and shows what [`operator::dead_letters`] finds, and replays it once somebody agrees.
+//! `kafkaefd dead-letters`: lists, shows and, once confirmed, replays what [`operator::dead_letters`] finds.
 
 mod list;
 mod replay;
@@ -10,7 +10,7 @@ use operator::failure::Failure;
 
 use crate::exit::Done;
 
-/// What the stages could not carry: count it, look at it, put it back
+/// Count, inspect and replay messages that the stages could not process
 #[derive(Args, Debug, Clone)]
 pub struct DeadLettersCommand {
     #[command(subcommand)]
@@ -25,8 +25,7 @@ enum Action {
 }
 
 impl DeadLettersCommand {
-    /// Runs the command.
-    pub async fn run(self) -> Result<Done, Failure> {
+    pub(crate) async fn run(self) -> Result<Done, Failure> {
         match self.action {
             Action::List(args) => args.run().await,
             Action::Show(args) => args.run().await,

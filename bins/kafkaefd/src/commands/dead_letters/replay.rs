@@ -1,4 +1,4 @@
-//! `dead-letters replay`: puts dead letters back where they came from, each original once.
+//! `dead-letters replay`: sends dead letters back to the topics that they came from, each original once.
 
 use std::cell::RefCell;
 use std::time::Duration;
@@ -17,25 +17,26 @@ use crate::terminal::{
     AnswerArgs, Cell, Consent, Table, bad, bars, count, good, note, out, plural, spinner, warn,
 };
 
-/// Put dead letters back to the topics that they came from, each once
+/// Send dead letters back to the topics that they came from, each once
 #[derive(Args, Debug, Clone)]
 #[command(
-    after_help = "A message goes back with its own bytes, key, headers and partition, with the time of the replay (an old \
-                  one could be beyond the topic's retention), and with one more header: replayed-from, the letter's \
-                  topic/partition/offset. Which letters were replayed is kept in the topic <dead-letter topic>.replayed, \
-                  written in the same transaction. A replayed message that is refused again becomes a new letter of the same original, \
-                  and both are passed over from then on: when what refused it is mended, --again puts the original back once \
-                  more. A letter that its topic did not take whole is completed from where it came from, as long as it is \
-                  there. \
-                  Where users have rights, it takes those to read the dead letters, to write their topics and <dead-letter \
-                  topic>.replayed (and to create that), and the transactional id kafkaefd-replay-<dead-letter topic>.\n\n\
+    after_help = "A message is sent with its original bytes, key, headers and partition, with the time of the replay (the \
+                  original time could be beyond the topic's retention), and with one more header: replayed-from, the \
+                  dead letter's topic/partition/offset. The topic <dead-letter topic>.replayed records which dead letters \
+                  were replayed; it is written in the same transaction. A replayed message that is refused again becomes \
+                  a new dead letter of the same original, and later replays skip both. Once the cause is fixed, --again \
+                  sends the original once more. A message that did not fit into the dead-letter topic is completed from \
+                  the topic that it came from, as long as it is retained there.\n\n\
+                  On a cluster with ACLs, the user needs to read the dead-letter topic, to write to the topics of origin \
+                  and to <dead-letter topic>.replayed (and to create the latter), and to use the transactional id \
+                  kafkaefd-replay-<dead-letter topic>.\n\n\
                   Example: kafkaefd dead-letters replay --reason unknown_topic --dry-run"
 )]
 pub(super) struct ReplayArgs {
-    /// Say what would go where, and do nothing
+    /// Show what would be sent where, without sending anything
     #[arg(long, short = 'n')]
     dry_run: bool,
-    /// Also what was replayed before, refused again or not: of each original the newest letter
+    /// Also replay what was replayed before, whether refused again or not: the newest dead letter of each original
     #[arg(long)]
     again: bool,
     #[command(flatten)]
@@ -66,8 +67,8 @@ impl ReplayArgs {
             if !plan.routes.is_empty() {
                 out(&table(&plan.routes))?;
             }
-            for passed_over in passed_over(&plan) {
-                note(&passed_over);
+            for line in skipped(&plan) {
+                note(&line);
             }
         }
         let replayed = if !self.dry_run && plan.replays() > 0 {
@@ -90,7 +91,7 @@ impl ReplayArgs {
         Ok(answer.done())
     }
 
-    /// Does what was planned, if somebody agrees to it.
+    /// Asks for confirmation, then carries out the plan.
     async fn replay(&self, plan: &Plan) -> Result<Replayed, Failure> {
         let routes: Vec<String> = plan
             .open_routes()
@@ -107,16 +108,16 @@ impl ReplayArgs {
         ))?;
         let shutdown = Shutdown::new(Duration::ZERO);
         shutdown.ask_on_signals();
-        let (plan, steps) = (plan.clone(), steps());
+        let (plan, on_step) = (plan.clone(), step_reporter());
         ask(&self.kafka, move |cluster| {
-            replay(cluster, &plan, &|| shutdown.is_set(), &steps)
+            replay(cluster, &plan, &|| shutdown.is_set(), &on_step)
         })
         .await
     }
 }
 
-/// Shows how far a replay has come.
-fn steps() -> impl Fn(Step<'_>) {
+/// Shows the progress of a replay.
+fn step_reporter() -> impl Fn(Step<'_>) {
     let (topic, bars) = (RefCell::new(None), bars());
     move |step| match step {
         Step::Topic(name) => {
@@ -131,23 +132,23 @@ fn steps() -> impl Fn(Step<'_>) {
     }
 }
 
-/// What is passed over, for people.
-fn passed_over(plan: &Plan) -> Vec<String> {
-    let letters = |count| plural(usize::try_from(count).unwrap_or(usize::MAX), "letter");
+/// A line for each reason why dead letters are skipped.
+fn skipped(plan: &Plan) -> Vec<String> {
+    let letters = |count| plural(usize::try_from(count).unwrap_or(usize::MAX), "dead letter");
     let mut lines = Vec::new();
     if plan.replayed_before > 0 {
         let again = match plan.refused_again {
             0 => String::new(),
-            again => format!(" ({} of replays that were refused again)", count(again)),
+            again => format!(" ({} refused again)", count(again)),
         };
         lines.push(format!(
-            "{} replayed before{again}: passed over; --again puts each original back once more",
+            "{} skipped because of an earlier replay{again}; --again sends each original once more",
             letters(plan.replayed_before)
         ));
     }
     if plan.older > 0 {
         lines.push(format!(
-            "{} of the same originals: passed over, each goes back by its newest letter",
+            "{} skipped because a newer one of the same original is replayed",
             letters(plan.older)
         ));
     }
@@ -155,7 +156,7 @@ fn passed_over(plan: &Plan) -> Vec<String> {
 }
 
 impl Answer {
-    /// Whether every original is where it came from, whoever put it there.
+    /// Whether every original is back in its topic, by this replay or by a concurrent one.
     fn done(&self) -> Done {
         let is_complete =
             self.dry_run || (self.replayed.refused.is_empty() && self.replayed.left_of(&self.plan) == 0);
@@ -177,7 +178,7 @@ fn table(routes: &[Route]) -> Table {
             Cell::text(&route.dead_letter_topic),
             Cell::styled(match route.obstacle {
                 None => "to replay".to_owned(),
-                Some(obstacle) => warn(format!("stays: {obstacle}")),
+                Some(obstacle) => warn(format!("not replayed: {obstacle}")),
             }),
         ]);
     }
@@ -186,7 +187,7 @@ fn table(routes: &[Route]) -> Table {
 
 fn summary(answer: &Answer) -> String {
     if answer.dry_run {
-        return "nothing was replayed: a dry run".to_owned();
+        return "nothing was replayed (dry run)".to_owned();
     }
     let Replayed {
         replayed,
@@ -195,10 +196,7 @@ fn summary(answer: &Answer) -> String {
     } = &answer.replayed;
     let mut parts = vec![good(format!("{} replayed", count(*replayed)))];
     if *replayed_meanwhile > 0 {
-        parts.push(format!(
-            "{} by another replay meanwhile",
-            count(*replayed_meanwhile)
-        ));
+        parts.push(format!("{} by a concurrent replay", count(*replayed_meanwhile)));
     }
     if !refused.is_empty() {
         parts.push(bad(format!("{} refused", count(refused.len() as u64))));
@@ -206,7 +204,7 @@ fn summary(answer: &Answer) -> String {
     let left = answer.replayed.left_of(&answer.plan);
     if left > 0 {
         parts.push(warn(format!(
-            "{} not reached: run it again, it goes on there",
+            "{} left: run the command again to continue",
             count(left)
         )));
     }
@@ -218,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_another_replay_put_back_is_not_missing() {
+    fn messages_replayed_concurrently_are_not_missing() {
         let route = |letters, obstacle| Route {
             dead_letter_topic: "a.dead-letter".to_owned(),
             topic: "a".to_owned(),
@@ -236,11 +234,11 @@ mod tests {
         };
         answer.plan.routes.push(route(1_700, None));
         assert!(matches!(answer.done(), Done::All));
-        assert!(summary(&answer).contains("500 by another replay meanwhile"));
+        assert!(summary(&answer).contains("500 by a concurrent replay"));
 
         answer.replayed.replayed_meanwhile = 400;
         assert!(matches!(answer.done(), Done::Partly));
-        assert!(summary(&answer).contains("100 not reached"));
+        assert!(summary(&answer).contains("100 left"));
 
         answer.replayed.replayed_meanwhile = 500;
         answer.plan.routes.push(route(1, Some("that topic is gone")));

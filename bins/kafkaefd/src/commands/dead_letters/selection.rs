@@ -5,24 +5,24 @@ use operator::dead_letters::Selection;
 use stage::config::{Timestamp, parse_timestamp};
 
 #[derive(Args, Debug, Clone, Default)]
-#[command(next_help_heading = "Which letters")]
+#[command(next_help_heading = "Selection of dead letters")]
 pub(super) struct SelectionArgs {
-    /// Topic of dead letters, as often as needed [default: all whose names end with .dead-letter]
+    /// Dead-letter topic; may be repeated [default: all topics whose names end with .dead-letter]
     #[arg(long = "in", value_name = "TOPIC")]
     topics: Vec<String>,
-    /// Only those that this stage refused: parse, schema, encode, produce, decode, line, write
+    /// Only dead letters of this stage: parse, schema, encode, produce, decode, line, write
     #[arg(long, value_name = "STAGE")]
     stage: Option<String>,
-    /// Only those with this reason, such as bad_header
+    /// Only dead letters with this reason, such as bad_header
     #[arg(long, value_name = "REASON")]
     reason: Option<String>,
-    /// Only those that came from this topic
+    /// Only dead letters that came from this topic
     #[arg(long, value_name = "TOPIC")]
     topic: Option<String>,
-    /// Only those of this moment or later (2026-11-21T10:00:00Z, 2026-11-21, -2h): when they became dead letters
+    /// Only messages that became dead letters at this time or later: 2026-11-21T10:00:00Z, 2026-11-21, -2h
     #[arg(long, value_name = "WHEN", value_parser = parse_timestamp, allow_hyphen_values = true)]
     from: Option<Timestamp>,
-    /// Only those before this moment
+    /// Only messages that became dead letters before this time
     #[arg(long, value_name = "WHEN", value_parser = parse_timestamp, allow_hyphen_values = true)]
     to: Option<Timestamp>,
 }

@@ -1,4 +1,4 @@
-//! `dead-letters show`: the newest ones, with their originals.
+//! `dead-letters show`: the newest dead letters, with their original messages.
 
 use std::fmt::Write as _;
 
@@ -15,11 +15,11 @@ use crate::commands::ask;
 use crate::exit::Done;
 use crate::terminal::{AnswerArgs, bad, bars, faint, good, note, plural, strong, warn};
 
-/// Show dead letters: the original bytes, where they came from, and why they are here
+/// Show dead letters: the original message, where it came from, and why it was refused
 #[derive(Args, Debug, Clone)]
 #[command(after_help = "Example: kafkaefd dead-letters show --reason bad_header --count 3")]
 pub(super) struct ShowArgs {
-    /// The newest so many of each topic of dead letters
+    /// Number of dead letters to show of each dead-letter topic, the newest ones
     #[arg(long, short = 'n', default_value_t = 20, value_name = "N")]
     count: usize,
     #[command(flatten)]
@@ -41,7 +41,7 @@ impl ShowArgs {
         let selected = newest.selected;
         let letters = newest.decode(&mut decoder).await;
         self.answer.print(&letters, || {
-            let texts: Vec<String> = letters.iter().map(for_people).collect();
+            let texts: Vec<String> = letters.iter().map(text).collect();
             texts.join("\n\n")
         })?;
         if !self.answer.json {
@@ -55,7 +55,7 @@ impl ShowArgs {
     }
 }
 
-fn for_people(shown: &Shown) -> String {
+fn text(shown: &Shown) -> String {
     let Shown {
         letter,
         is_replayed,
@@ -96,10 +96,7 @@ fn for_people(shown: &Shown) -> String {
                 time(letter.original_timestamp())
             ),
         ),
-        None => line(
-            "from",
-            "nobody can tell: it has no such headers, or none that can be read",
-        ),
+        None => line("from", "unknown: the headers are missing or unreadable"),
     }
     line("group", letter.header("group"));
     if let Some(address) = letter.replay_of() {
@@ -136,7 +133,7 @@ fn for_people(shown: &Shown) -> String {
         line(
             "omitted",
             &format!(
-                "{}: did not fit into this topic; where it came from, it is kept as long as that topic keeps it",
+                "{}: did not fit into the dead-letter topic; still in the topic of origin until its retention ends",
                 parts.join(", ")
             ),
         );

@@ -1,4 +1,4 @@
-//! `groups delete`: says which offsets will be forgotten, asks, and deletes.
+//! `groups delete`: reports which offsets will be lost, asks for confirmation, and deletes.
 
 use clap::Args;
 use stage::config::KafkaArgs;
@@ -10,10 +10,10 @@ use operator::cluster::Cluster;
 use operator::failure::Failure;
 use operator::groups;
 
-/// Delete groups and the offsets that they have committed
+/// Delete groups and their committed offsets
 #[derive(Args, Debug, Clone)]
 #[command(
-    after_help = "A group with members is not deleted. Whoever comes back under its name begins where its auto.offset.reset \
+    after_help = "A group with members is not deleted. Consumers that use its name later start where their auto.offset.reset \
                   says.\n\n\
                   Example: kafkaefd groups delete mygroup --yes"
 )]

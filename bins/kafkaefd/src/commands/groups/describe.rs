@@ -1,9 +1,9 @@
-//! `groups describe`: where a group is in each partition, who reads it there, and who has nothing to do.
+//! `groups describe`: a group's position and consumer in each partition, and its members without partitions.
 
 use clap::Args;
 use stage::config::KafkaArgs;
 
-use super::UNTOLD;
+use super::MEMBERS_UNKNOWN;
 use super::list::shown;
 use crate::commands::ask;
 use crate::exit::Done;
@@ -27,12 +27,12 @@ impl DescribeArgs {
     pub(super) async fn run(&self) -> Result<Done, Failure> {
         let group = self.group.clone();
         let answer = ask(&self.kafka, move |cluster| groups::describe(cluster, &group)).await?;
-        self.answer.print(&answer, || people(&answer))?;
+        self.answer.print(&answer, || text(&answer))?;
         Ok(Done::All)
     }
 }
 
-fn people(answer: &GroupDescription) -> String {
+fn text(answer: &GroupDescription) -> String {
     let mut parts = vec![shown(answer.state)];
     if let Some(members) = &answer.members {
         parts.push(plural(members.len(), "member"));
@@ -47,11 +47,11 @@ fn people(answer: &GroupDescription) -> String {
         parts.join(", ")
     )];
     if answer.members.is_none() {
-        lines.push(faint(UNTOLD));
+        lines.push(faint(MEMBERS_UNKNOWN));
     }
     lines.push(String::new());
     if answer.partitions.is_empty() {
-        lines.push("nothing is committed and no partition is assigned".to_owned());
+        lines.push("no offsets are committed and no partitions are assigned".to_owned());
     } else {
         lines.push(partitions(&answer.partitions).to_string());
     }

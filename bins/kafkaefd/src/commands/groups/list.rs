@@ -1,4 +1,4 @@
-//! `groups list`: every group in a line, with the messages that it has yet to read.
+//! `groups list`: one row for each group, with its total lag.
 
 use clap::Args;
 use stage::config::KafkaArgs;
@@ -9,11 +9,11 @@ use crate::terminal::{AnswerArgs, Cell, Table, bar, faint, good, warn};
 use operator::failure::Failure;
 use operator::groups::{self, GroupState, GroupSummary};
 
-/// List the groups: state, members, topics and total lag
+/// List groups with their state, members, topics and total lag
 #[derive(Args, Debug, Clone)]
 #[command(
-    after_help = "A group that is \"untold\" speaks the newer group protocol (KIP-848): its members cannot be listed from \
-                  here, its offsets can.\n\n\
+    after_help = "The state \"untold\" means that the group uses the newer group protocol (KIP-848): this command cannot list \
+                  its members, but it can list its offsets.\n\n\
                   Example: kafkaefd groups list --json"
 )]
 pub(super) struct ListArgs {
@@ -47,7 +47,7 @@ impl ListArgs {
     }
 }
 
-/// A state in its colour.
+/// The state, coloured.
 pub(super) fn shown(state: GroupState) -> String {
     match state {
         GroupState::Stable => good(state.word()),

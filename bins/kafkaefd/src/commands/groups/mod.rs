@@ -1,4 +1,4 @@
-//! `kafkaefd groups`: the consumer groups of the cluster, how far behind they are, and moving or removing their offsets.
+//! `kafkaefd groups`: shows the cluster's consumer groups and their lag, and moves or deletes their offsets.
 
 mod delete;
 mod describe;
@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use crate::exit::Done;
 use operator::failure::Failure;
 
-/// Consumer groups: list, lag, and moving or removing their offsets
+/// List and inspect consumer groups, and move or delete their offsets
 #[derive(Args, Debug, Clone)]
 #[command(after_help = "Example: kafkaefd groups list --broker localhost:9092")]
 pub struct GroupsCommand {
@@ -27,8 +27,7 @@ enum Action {
 }
 
 impl GroupsCommand {
-    /// Runs the command.
-    pub async fn run(self) -> Result<Done, Failure> {
+    pub(crate) async fn run(self) -> Result<Done, Failure> {
         match self.action {
             Action::List(args) => args.run().await,
             Action::Describe(args) => args.run().await,
@@ -38,6 +37,6 @@ impl GroupsCommand {
     }
 }
 
-/// What is said of a group whose coordinator does not say whether it has members.
-const UNTOLD: &str =
-    "its clients speak the newer group protocol (KIP-848), whose members cannot be listed from here";
+/// Explains the state of a group whose coordinator does not answer the request for its members.
+const MEMBERS_UNKNOWN: &str =
+    "the group uses the newer group protocol (KIP-848), whose members this command cannot list";

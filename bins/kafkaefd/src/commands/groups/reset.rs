@@ -1,9 +1,9 @@
-//! `groups reset`: shows where a group would go on, and moves it there if asked to.
+//! `groups reset`: shows where a group would resume, and with `--execute` moves its offsets there.
 
 use clap::Args;
 use stage::config::KafkaArgs;
 
-use super::UNTOLD;
+use super::MEMBERS_UNKNOWN;
 use crate::commands::ask;
 use crate::exit::Done;
 use crate::terminal::{AnswerArgs, Cell, Consent, Table, bad, count, good, note, plural, warn};
@@ -11,11 +11,11 @@ use operator::cluster::Cluster;
 use operator::failure::Failure;
 use operator::groups::{self, Group, GroupState, PlannedMove, ResetPlan, ResetRequest, Target};
 
-/// Show where a group would go on reading, and with --execute move it there
+/// Show where a group would resume reading, and with --execute move it there
 #[derive(Args, Debug, Clone)]
 #[command(
-    after_help = "A group is moved only while nobody is in it. Offsets that a partition does not hold become the nearest one \
-                  that it does.\n\n\
+    after_help = "A group is moved only while it has no members. An offset that a partition does not hold is replaced by the \
+                  nearest one that it does.\n\n\
                   Example: kafkaefd groups reset saltransform --to datetime=2026-11-21T10:00:00Z --execute"
 )]
 pub(super) struct ResetArgs {
@@ -24,14 +24,14 @@ pub(super) struct ResetArgs {
     /// earliest, latest, offset=N, datetime=MOMENT (2026-11-21T10:00:00Z, 2026-11-21, -90m) or shift=±N
     #[arg(long, value_name = "TARGET")]
     to: Target,
-    /// Only this topic, as often as needed, with its partitions that have no offset yet; without it, all partitions that
-    /// have one
+    /// Only this topic, including its partitions without a committed offset; may be repeated [default: all partitions
+    /// with a committed offset]
     #[arg(long = "topic", value_name = "NAME")]
     topics: Vec<String>,
-    /// Show the plan and change nothing; that is what happens without --execute, too
+    /// Show the plan without changing anything; this is also the default
     #[arg(long, conflicts_with = "execute")]
     dry_run: bool,
-    /// Do it
+    /// Carry out the plan
     #[arg(long)]
     execute: bool,
     #[command(flatten)]
@@ -53,7 +53,7 @@ impl ResetArgs {
         if self.execute {
             group.refuse_active("moving")?;
         }
-        warn_of(&group);
+        warn_if_refused(&group);
         let request = ResetRequest {
             to: self.to,
             topics: self.topics.clone(),
@@ -61,7 +61,7 @@ impl ResetArgs {
         let plan = groups::plan(cluster, &group, &request)?;
         if plan.left_out > 0 {
             note(&warn(format!(
-                "{} left out: nothing is committed there that could be shifted",
+                "{} left out: no committed offset to shift",
                 plural(plan.left_out, "partition")
             )));
         }
@@ -74,7 +74,7 @@ impl ResetArgs {
         };
         self.answer.print(&reset, || table(&reset.moves))?;
         if !self.execute {
-            note(&"nothing was changed; --execute does it");
+            note(&"nothing was changed; --execute carries out the plan");
         }
         Ok(if reset.is_complete() {
             Done::All
@@ -101,15 +101,15 @@ impl ResetArgs {
             Target::Earliest => "the earliest messages".to_owned(),
             Target::Latest => "the latest messages".to_owned(),
             Target::Offset(offset) => format!("offset {}", count(offset)),
-            Target::Datetime(moment) => format!("the messages of {moment}"),
+            Target::Datetime(moment) => format!("the messages at {moment}"),
             Target::Shift(by) if by < 0 => format!("{} messages earlier", count(by.unsigned_abs())),
             Target::Shift(by) => format!("{} messages later", count(by)),
         }
     }
 }
 
-/// Says why the brokers may refuse to move the group.
-fn warn_of(group: &Group) {
+/// Warns of reasons for which the brokers will or may refuse to move the group.
+fn warn_if_refused(group: &Group) {
     if group.is_active() {
         note(&warn(format!(
             "--execute will be refused: {}",
@@ -118,7 +118,7 @@ fn warn_of(group: &Group) {
     }
     if group.state == GroupState::Untold {
         note(&warn(format!(
-            "{UNTOLD}; if there are any, the broker refuses to move it"
+            "{MEMBERS_UNKNOWN}; if it has any, the broker refuses to move it"
         )));
     }
 }
@@ -137,7 +137,7 @@ fn table(rows: &[PlannedMove]) -> Table {
             None => {}
         }
         if let Some(wanted) = planned.wanted {
-            remark.push(warn(format!("{} is not there", count(wanted))));
+            remark.push(warn(format!("{} does not exist", count(wanted))));
         }
         table.row([
             Cell::text(&planned.topic),

@@ -1,4 +1,4 @@
-//! `kafkaefd helloavro`: an Avro record to Kafka and back, with its schema in the registry.
+//! `kafkaefd helloavro`: sends an Avro record to Kafka and reads it back, with its schema in the registry.
 
 use clap::{Args, Subcommand};
 use confluent_avro::frame::Frame;
@@ -18,7 +18,7 @@ use super::topic::with_topic;
 use crate::exit::Done;
 use crate::terminal::{AnswerArgs, note};
 
-/// Do broker and registry work together? An Avro record to Kafka and back
+/// Check a broker together with a registry: send Avro records and read them back
 #[derive(Args, Debug, Clone)]
 pub struct HelloAvroCommand {
     #[command(subcommand)]
@@ -31,20 +31,20 @@ enum Action {
     Consume(ConsumeArgs),
 }
 
-/// Register a small schema, produce a record of it, and say where it went
+/// Register a small schema, produce records with it, and print their partitions and offsets
 #[derive(Args, Debug, Clone)]
 #[command(
     after_help = "The schema's subject is the topic's name with -value, as for telemetry.\n\n\
                   Example: kafkaefd helloavro produce --count 3 --schema-registry http://localhost:8081"
 )]
 struct ProduceArgs {
-    /// How many
+    /// Number of records
     #[arg(long, short = 'c', default_value_t = 1, value_name = "N")]
     count: u64,
-    /// What to say
+    /// Text of the greeting
     #[arg(long, default_value = "Hello, Avro!", value_name = "TEXT")]
     message: String,
-    /// Topic to produce to; it is made if it is missing
+    /// Topic to produce to; created if it does not exist
     #[arg(long, default_value = "helloavro", value_name = "NAME")]
     topic: String,
     #[command(flatten)]
@@ -55,11 +55,11 @@ struct ProduceArgs {
     registry: RegistryArgs,
 }
 
-/// Print the records that are there and those that come, as JSON, until Ctrl-C
+/// Print existing and new records as JSON until Ctrl-C
 #[derive(Args, Debug, Clone)]
 #[command(after_help = "Example: kafkaefd helloavro consume -e --schema-registry http://localhost:8081")]
 struct ConsumeArgs {
-    /// Topic to read; it is made if it is missing
+    /// Topic to read; created if it does not exist
     #[arg(long, default_value = "helloavro", value_name = "NAME")]
     topic: String,
     #[command(flatten)]
@@ -71,8 +71,7 @@ struct ConsumeArgs {
 }
 
 impl HelloAvroCommand {
-    /// Runs the command.
-    pub async fn run(self) -> Result<Done, Failure> {
+    pub(crate) async fn run(self) -> Result<Done, Failure> {
         match self.action {
             Action::Produce(args) => args.run().await,
             Action::Consume(args) => args.run().await,
@@ -115,7 +114,7 @@ impl ConsumeArgs {
                 Err(reason) => {
                     done = Done::Partly;
                     let place = format!("{}[{}]@{}", self.topic, message.partition, message.offset);
-                    note(&Printable(format!("{place} is left out: {reason}")));
+                    note(&Printable(format!("{place} was skipped: {reason}")));
                 }
             }
         }
@@ -124,7 +123,7 @@ impl ConsumeArgs {
     }
 }
 
-/// The message's record, or why it has none.
+/// The message's record as JSON, or why it cannot be decoded.
 async fn value(
     decoder: &mut RecordDecoder,
     message: &Message,

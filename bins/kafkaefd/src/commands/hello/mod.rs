@@ -1,9 +1,8 @@
-//! `kafkaefd helloworld` and `helloavro`: the first five minutes with a new broker and a new registry. Whether they work
-//! is seen before any telemetry comes.
+//! `kafkaefd helloworld` and `helloavro`: check that a new broker and a new registry work before telemetry arrives.
 //!
 //! ```text
-//! args ─▶ topic (made if missing) ─▶ send: where each message went
-//!                                └─▶ tail: what comes, until it is enough
+//! args ─▶ topic (created if missing) ─▶ send: prints where each message went
+//!                                   └─▶ tail: prints messages until a limit, the end or Ctrl-C
 //! ```
 
 mod avro;

@@ -3,10 +3,10 @@
 use operator::messages::json_to_avro::RecordWriter;
 use serde_json::json;
 
-/// What `helloavro produce` registers.
+/// The schema that `helloavro produce` registers.
 pub(super) const SCHEMA: &str = r#"{"type":"record","name":"HelloAvro","namespace":"kafkaefd","fields":[{"name":"greeting","type":"string"},{"name":"number","type":"long"},{"name":"sent","type":{"type":"long","logicalType":"timestamp-millis"}}]}"#;
 
-/// The greeting with this number.
+/// Encodes a greeting; `sent` is in milliseconds since 1970.
 pub(super) fn write(
     writer: &RecordWriter,
     greeting: &str,
@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read() {
+    fn written_greetings_can_be_read_back() {
         let writer = RecordWriter::new(258, SCHEMA).unwrap();
         let framed = write(&writer, "Hello", 3, 1_700_000_000_000).unwrap();
         assert_eq!(&framed[..5], [0, 0, 0, 1, 2]);
@@ -34,7 +34,7 @@ mod tests {
         let reader = GenericDatumReader::builder(&schema).build().unwrap();
         let mut record = &framed[5..];
         let Avro::Record(fields) = reader.read_value(&mut record).unwrap() else {
-            panic!("a record is a record")
+            panic!("expected a record")
         };
         assert_eq!(fields[0].1, Avro::String("Hello".to_owned()));
         assert_eq!(fields[2].1, Avro::TimestampMillis(1_700_000_000_000));

@@ -1,4 +1,4 @@
-//! Greetings to Kafka, one after the other, and where each went.
+//! Sends greetings to Kafka one by one and prints the partition and offset of each.
 
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use serde::Serialize;
@@ -9,7 +9,6 @@ use crate::terminal::{AnswerArgs, good, out};
 use operator::cluster::{Cluster, REQUEST_TIMEOUT};
 use operator::failure::Failure;
 
-/// What was sent, and where it is.
 #[derive(Serialize)]
 struct Answer<'a> {
     topic: &'a str,
@@ -22,7 +21,7 @@ struct Sent {
     offset: i64,
 }
 
-/// Sends `values` under one key, and says where each is as soon as the broker has it.
+/// Sends `values` with the same key and prints each one's position once the broker has acknowledged it.
 pub(super) async fn send(
     cluster: &Cluster,
     topic: &str,
@@ -33,7 +32,7 @@ pub(super) async fn send(
     let producer: FutureProducer<OneShotContext> = cluster
         .producer_config()
         .create_with_context(OneShotContext::default())
-        .map_err(Failure::kafka("making a producer"))?;
+        .map_err(Failure::kafka("creating a producer"))?;
     let mut sent = Answer {
         topic,
         messages: Vec::new(),

@@ -1,4 +1,4 @@
-//! What comes from a topic, message by message, until somebody has seen enough.
+//! Reads a topic message by message, until a limit, its end, Ctrl-C or a closed pipe.
 
 use std::io::Write;
 use std::time::Duration;
@@ -15,39 +15,38 @@ use operator::failure::Failure;
 use operator::messages::message::{Message, shown, shown_text};
 use operator::messages::reader::{Met, Reader, Start, Stop};
 
-/// How long a look for a message may hide a Ctrl-C.
-const LOOK: Duration = Duration::from_millis(100);
+/// How long waiting for a message may delay the reaction to Ctrl-C.
+const POLL_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// From where, and for how long.
 #[derive(Args, Debug, Clone, Copy)]
 pub(super) struct TailArgs {
-    /// End after so many messages
+    /// Stop after N messages
     #[arg(long, short = 'c', value_name = "N")]
     count: Option<u64>,
-    /// End where the topic ends now
+    /// Stop at the topic's current end
     #[arg(long = "exit-at-end", short = 'e')]
     exit_at_end: bool,
-    /// Only what comes from now on, not what is there already
+    /// Only new messages, not existing ones
     #[arg(long)]
     new: bool,
-    /// Print each message as one JSON object a line
+    /// Print each message as a JSON object on one line
     #[arg(long)]
     json: bool,
 }
 
-/// The messages of all partitions of a topic, from no group: nobody's offsets move.
+/// Reads all partitions of a topic without a consumer group, so that no committed offsets change.
 pub(super) struct Tail<'a> {
     args: TailArgs,
     topic: &'a str,
     reader: Reader,
     shutdown: Shutdown,
     seen: u64,
-    /// Whether somebody still reads what is printed.
-    open: bool,
+    /// Whether stdout still has a reader.
+    is_open: bool,
 }
 
 impl<'a> Tail<'a> {
-    /// Begins to read; a signal ends it.
+    /// Starts reading. SIGINT or SIGTERM ends it.
     pub(super) fn open(cluster: &Cluster, topic: &'a str, args: TailArgs) -> Result<Self, Failure> {
         let start = if args.new { Start::End } else { Start::Beginning };
         let stop = if args.exit_at_end {
@@ -64,14 +63,15 @@ impl<'a> Tail<'a> {
             reader,
             shutdown,
             seen: 0,
-            open: true,
+            is_open: true,
         })
     }
 
-    /// The next message; none when it is enough. Blocks.
+    /// Blocks until the next message; `None` when reading ends.
     pub(super) fn next(&mut self) -> Result<Option<Message>, Failure> {
-        while self.open && !self.shutdown.is_set() && self.args.count.is_none_or(|count| self.seen < count) {
-            match self.reader.next(LOOK)? {
+        while self.is_open && !self.shutdown.is_set() && self.args.count.is_none_or(|count| self.seen < count)
+        {
+            match self.reader.next(POLL_TIMEOUT)? {
                 Met::Message(message) => {
                     self.seen += 1;
                     return Ok(Some(*message));
@@ -83,7 +83,7 @@ impl<'a> Tail<'a> {
         Ok(None)
     }
 
-    /// Prints a message whose value reads as `value`; a reader that closed the pipe has seen enough.
+    /// Prints a message with its decoded value. A pipe that its reader closed ends the reading.
     pub(super) fn print(&mut self, message: &Message, value: Value) -> Result<(), Failure> {
         let line = if self.args.json {
             object(message, &value)
@@ -92,11 +92,11 @@ impl<'a> Tail<'a> {
         };
         let mut out = anstream::stdout();
         let printed = writeln!(out, "{line}").and_then(|()| out.flush());
-        self.open = printed.is_ok();
+        self.is_open = printed.is_ok();
         Ok(stdout::written(printed)?)
     }
 
-    /// Says how many messages there were.
+    /// Prints the number of messages on stderr.
     pub(super) fn end(&self) {
         let messages = plural(usize::try_from(self.seen).unwrap_or(usize::MAX), "message");
         note(&faint(format!("{messages} of {}", Printable(self.topic))));

@@ -1,4 +1,4 @@
-//! The topic of the greetings, created if it does not exist.
+//! The topic of the greetings, which is created if it does not exist.
 
 use operator::cluster::{Cluster, REQUEST_TIMEOUT};
 use operator::failure::Failure;
@@ -14,13 +14,13 @@ const SHAPE: Shape = Shape {
     replication: -1,
 };
 
-/// The cluster, with the topic in it.
+/// Connects to the cluster and creates the topic if it does not exist.
 pub(super) async fn with_topic(kafka: &KafkaArgs, name: &str) -> Result<Cluster, Failure> {
     let cluster = reach(kafka)?;
     if cluster.topic(name).is_ok() {
         return Ok(cluster);
     }
-    let doing = format!("making topic {name}");
+    let doing = format!("creating topic {name}");
     let created = create(&cluster.config(), &[name], SHAPE, &[], REQUEST_TIMEOUT)
         .await
         .map_err(Failure::kafka(doing.clone()))?;
@@ -29,10 +29,10 @@ pub(super) async fn with_topic(kafka: &KafkaArgs, name: &str) -> Result<Cluster,
             return Err(Failure::Refused {
                 what: doing,
                 reason: code.to_string(),
-                hint: "a topic that exists: --topic, `kafkaefd admin topics list` lists all".to_owned(),
+                hint: "use an existing topic with --topic; `kafkaefd admin topics list` lists all".to_owned(),
             });
         }
-        [Created::New] => note(&format!("made topic {name}")),
+        [Created::New] => note(&format!("created topic {name}")),
         _ => {}
     }
     let (cluster, _) = cluster.wait_for_leaders(&[name])?;

@@ -1,4 +1,4 @@
-//! `kafkaefd helloworld`: a text to Kafka and back.
+//! `kafkaefd helloworld`: sends text to Kafka and reads it back.
 
 use clap::{Args, Subcommand};
 use serde_json::Value;
@@ -12,7 +12,7 @@ use crate::terminal::AnswerArgs;
 use operator::failure::Failure;
 use operator::messages::message::shown;
 
-/// Does the broker work? A text to Kafka and back
+/// Check a broker: send text messages and read them back
 #[derive(Args, Debug, Clone)]
 pub struct HelloWorldCommand {
     #[command(subcommand)]
@@ -25,17 +25,17 @@ enum Action {
     Consume(ConsumeArgs),
 }
 
-/// Produce a greeting, and say where it went
+/// Produce greetings and print their partitions and offsets
 #[derive(Args, Debug, Clone)]
 #[command(after_help = "Example: kafkaefd helloworld produce --count 3 --broker localhost:9092")]
 struct ProduceArgs {
-    /// How many
+    /// Number of greetings
     #[arg(long, short = 'c', default_value_t = 1, value_name = "N")]
     count: u64,
-    /// What to say
+    /// Text of the greeting
     #[arg(long, default_value = "Hello, world!", value_name = "TEXT")]
     message: String,
-    /// Topic to produce to; it is made if it is missing
+    /// Topic to produce to; created if it does not exist
     #[arg(long, default_value = "mytopic", value_name = "NAME")]
     topic: String,
     #[command(flatten)]
@@ -44,11 +44,11 @@ struct ProduceArgs {
     kafka: KafkaArgs,
 }
 
-/// Print the greetings that are there and those that come, until Ctrl-C
+/// Print existing and new greetings until Ctrl-C
 #[derive(Args, Debug, Clone)]
 #[command(after_help = "Example: kafkaefd helloworld consume -e --broker localhost:9092")]
 struct ConsumeArgs {
-    /// Topic to read; it is made if it is missing
+    /// Topic to read; created if it does not exist
     #[arg(long, default_value = "mytopic", value_name = "NAME")]
     topic: String,
     #[command(flatten)]
@@ -58,8 +58,7 @@ struct ConsumeArgs {
 }
 
 impl HelloWorldCommand {
-    /// Runs the command.
-    pub async fn run(self) -> Result<Done, Failure> {
+    pub(crate) async fn run(self) -> Result<Done, Failure> {
         match self.action {
             Action::Produce(args) => args.run().await,
             Action::Consume(args) => args.run().await,

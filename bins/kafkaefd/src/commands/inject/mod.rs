@@ -1,5 +1,5 @@
-//! `kafkaefd inject`: bursts of messages into a topic at an interval, as observatories have them: ten thousand alerts each
-//! time that the shutter closes.
+//! `kafkaefd inject`: sends bursts of messages to a topic at an interval, as observatories do: ten thousand alerts each
+//! time the shutter closes.
 
 mod source;
 
@@ -20,32 +20,33 @@ use operator::failure::Failure;
 use operator::messages::sender::{Outgoing, Sender};
 use source::{Files, Framing, FromTopic, Source};
 
-/// Send messages of files, or of another topic, in chunks at an interval
+/// Send messages from files or from another topic in chunks at an interval
 #[derive(Args, Debug, Clone)]
 #[command(
     group = ArgGroup::new("source").required(true).args(["file", "from_topic"]),
-    after_help = "The input is begun again at its end. Ctrl-C finishes the chunk that is under way; pressed twice, it ends \
-                  at once.\n\nExample: kafkaefd inject alerts --file night.txt --every 40s --chunk 10000"
+    after_help = "The input is repeated from its beginning when it ends. Ctrl-C stops after the current chunk; a second \
+                  Ctrl-C stops at once.\n\nExample: kafkaefd inject alerts --file night.txt --every 40s --chunk 10000"
 )]
 pub struct InjectArgs {
-    /// Name of the topic
+    /// Topic to send to
     topic: String,
-    /// File with a message a line, as often as needed; empty lines are left out
+    /// File with one message per line; may be repeated; empty lines are skipped
     #[arg(long, value_name = "FILE")]
     file: Vec<PathBuf>,
-    /// In the files, each message stands behind its length in bytes: four bytes, big-endian
+    /// The files hold each message after its length in bytes, which is four bytes, big-endian
     #[arg(long, requires = "file")]
     framed: bool,
-    /// Topic whose messages are sent, with their keys and headers, from its oldest to its newest
+    /// Topic whose messages are sent with their keys and headers, from the oldest to the newest
     #[arg(long, value_name = "TOPIC")]
     from_topic: Option<String>,
-    /// From the start of a chunk to the start of the next, such as 40s, 500ms or 2m; a chunk that takes longer is followed at once
+    /// Interval between the starts of chunks, such as 40s, 500ms or 2m; after a chunk that takes longer the next one
+    /// starts at once
     #[arg(long, default_value = "40s", value_name = "TIME", value_parser = interval)]
     every: Duration,
-    /// Messages of a chunk
+    /// Messages per chunk
     #[arg(long, default_value_t = 10_000, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     chunk: u64,
-    /// End after so many messages; without it, at Ctrl-C
+    /// Stop after N messages [default: at Ctrl-C]
     #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
     #[command(flatten)]
@@ -60,13 +61,13 @@ struct Answer {
     chunks: usize,
     delivered: u64,
     lost: usize,
-    /// How often the input was begun.
+    /// How often the input was started.
     rounds: usize,
-    /// Messages that went without their headers, as the names of those are not UTF-8.
+    /// Messages sent without their headers because a header's name is not UTF-8.
     without_headers: usize,
 }
 
-/// A span of time with its unit; a number alone counts seconds.
+/// Parses a duration with a unit; a number alone is in seconds.
 fn interval(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let unit = text.get(digits.len()..).unwrap_or_default();
@@ -85,14 +86,13 @@ fn interval(text: &str) -> Result<Duration, String> {
 }
 
 impl InjectArgs {
-    /// Runs the command.
-    pub async fn run(&self) -> Result<Done, Failure> {
+    pub(crate) async fn run(&self) -> Result<Done, Failure> {
         let cluster = reach(&self.kafka)?;
         cluster.topic(&self.topic)?;
         let mut source: Box<dyn Source + Send + '_> = match &self.from_topic {
             Some(from) if *from == self.topic => {
                 return Err(Failure::Usage(format!(
-                    "{from} would be sent to itself, twice as much each time"
+                    "--from-topic {from} is the topic to send to: it would double in each round"
                 )));
             }
             Some(from) => Box::new(FromTopic::new(&cluster, cluster.topic(from)?)?),
@@ -102,7 +102,7 @@ impl InjectArgs {
         let mut config = cluster.producer_config();
         config.set("linger.ms", "5").set("compression.type", "lz4");
         let sender = Sender::new(config)?;
-        // A chunk that is under way is finished.
+        // The current chunk is always finished.
         let shutdown = Shutdown::new(Duration::MAX);
         shutdown.ask_on_signals();
 
@@ -130,7 +130,7 @@ impl InjectArgs {
             answer.lost += lost.len();
             if let Some(first) = lost.first() {
                 note(&bad(Printable(format!(
-                    "{} not delivered, the first as {}",
+                    "{} not delivered; the first error: {}",
                     plural(lost.len(), "message"),
                     stage::chain(&first.error)
                 ))));
@@ -152,7 +152,7 @@ impl InjectArgs {
         Ok(if answer.lost == 0 { Done::All } else { Done::Partly })
     }
 
-    /// Sends `size` messages and waits until they are there.
+    /// Sends `size` messages and waits until each is acknowledged or lost.
     fn chunk(
         &self,
         source: &mut dyn Source,
@@ -162,17 +162,17 @@ impl InjectArgs {
         answer: &mut Answer,
     ) -> Result<(), Failure> {
         let mut number = sent;
-        let mut begun = false;
+        let mut at_start = false;
         while number < sent + size {
             let Some(message) = source.next()? else {
-                if begun {
-                    return Err(Failure::Usage("the input holds no message".to_owned()));
+                if at_start {
+                    return Err(Failure::Usage("the input contains no messages".to_owned()));
                 }
-                source.begin()?;
-                (begun, answer.rounds) = (true, answer.rounds + 1);
+                source.restart()?;
+                (at_start, answer.rounds) = (true, answer.rounds + 1);
                 continue;
             };
-            begun = false;
+            at_start = false;
             number += 1;
             answer.without_headers += usize::from(message.headers.is_none());
             let outgoing = Outgoing {
@@ -195,18 +195,18 @@ fn summary(answer: &Answer) -> String {
         0 => String::new(),
         lost => format!(", {}", bad(format!("{} lost", count(lost as i128)))),
     };
-    let bare = match answer.without_headers {
+    let without_headers = match answer.without_headers {
         0 => String::new(),
-        bare => format!(
+        messages => format!(
             ", {}",
             warn(format!(
-                "{} without their unreadable headers",
-                count(bare as i128)
+                "{} without headers, which were unreadable",
+                count(messages as i128)
             ))
         ),
     };
     format!(
-        "{delivered}{lost}{bare} to {} in {}",
+        "{delivered}{lost}{without_headers} to {} in {}",
         Printable(&answer.topic),
         plural(answer.chunks, "chunk")
     )
@@ -217,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn intervals_are_read() {
+    fn intervals_have_units() {
         assert_eq!(interval("40s"), Ok(Duration::from_secs(40)));
         assert_eq!(interval("40"), Ok(Duration::from_secs(40)));
         assert_eq!(interval("250ms"), Ok(Duration::from_millis(250)));

@@ -1,4 +1,4 @@
-//! Where injected messages come from: files or a topic, begun again at the end.
+//! Where injected messages come from: files or a topic, which are repeated from the beginning when they end.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -10,37 +10,37 @@ use operator::failure::Failure;
 use operator::messages::message::Message;
 use operator::messages::reader::{Met, Reader, Start, Stop};
 
-/// Longer messages than Kafka's brokers could ever be set to take: a file of frames is none, then.
+/// A longer length than any broker accepts means that the file is not framed.
 const MAX_BYTES: u32 = 256 * 1024 * 1024;
 const POLL: Duration = Duration::from_millis(500);
 
-/// How messages stand in a file.
+/// How messages are separated in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Framing {
-    /// One a line, without the line's end; empty lines are left out.
+    /// One per line, without the line feed; empty lines are skipped.
     Lines,
-    /// Each behind its length in bytes, four bytes big-endian.
+    /// Each after its length in bytes, which is four bytes, big-endian.
     Lengths,
 }
 
 /// An endless source of messages.
 pub(super) trait Source {
-    /// The next message of this round; none at its end.
+    /// The next message of this round; `None` at its end.
     fn next(&mut self) -> Result<Option<Message>, Failure>;
-    /// Begins again.
-    fn begin(&mut self) -> Result<(), Failure>;
+    /// Starts the next round.
+    fn restart(&mut self) -> Result<(), Failure>;
 }
 
-/// Files, one after the other.
+/// Files, read in the order given.
 pub(super) struct Files {
     paths: Vec<PathBuf>,
     framing: Framing,
-    /// How many of them are read.
+    /// How many files have been read to the end.
     done: usize,
     open: Option<BufReader<File>>,
 }
 
-/// A topic, from its beginning to where it ends when that round begins.
+/// A topic, from its beginning to its end at the start of the round.
 pub(super) struct FromTopic<'c> {
     cluster: &'c Cluster,
     topic: &'c Topic,
@@ -48,7 +48,7 @@ pub(super) struct FromTopic<'c> {
 }
 
 impl Files {
-    /// Fails if one of them cannot be opened, rather than hours later.
+    /// Opens every file once, so that a missing file is reported now and not hours later.
     pub(super) fn new(paths: Vec<PathBuf>, framing: Framing) -> Result<Self, Failure> {
         for path in &paths {
             File::open(path).map_err(Failure::io(format!("reading {}", path.display())))?;
@@ -85,7 +85,7 @@ impl Source for Files {
         Ok(None)
     }
 
-    fn begin(&mut self) -> Result<(), Failure> {
+    fn restart(&mut self) -> Result<(), Failure> {
         (self.done, self.open) = (0, None);
         Ok(())
     }
@@ -111,16 +111,16 @@ impl Framing {
                 let mut length = [0; 4];
                 file.read_exact(&mut length)?;
                 let length = u32::from_be_bytes(length);
-                let wrong = |text: String| io::Error::new(io::ErrorKind::InvalidData, text);
+                let invalid = |text: String| io::Error::new(io::ErrorKind::InvalidData, text);
                 if length > MAX_BYTES {
-                    return Err(wrong(format!(
-                        "a message of {length} bytes: is each behind its length, four bytes big-endian?"
+                    return Err(invalid(format!(
+                        "a message of {length} bytes: expected each message after its length, four bytes big-endian"
                     )));
                 }
                 let mut message = Vec::new();
                 let read = file.take(length.into()).read_to_end(&mut message)?;
                 if read < length as usize {
-                    return Err(wrong(format!(
+                    return Err(invalid(format!(
                         "the last message has {read} of its {length} bytes"
                     )));
                 }
@@ -151,7 +151,7 @@ impl Source for FromTopic<'_> {
         }
     }
 
-    fn begin(&mut self) -> Result<(), Failure> {
+    fn restart(&mut self) -> Result<(), Failure> {
         self.reader = Reader::open(self.cluster, self.topic, None, Start::Beginning, Stop::AtEnd)?;
         Ok(())
     }
@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_taken_apart() {
+    fn files_are_split_into_messages() {
         assert_eq!(
             all(Framing::Lines, b"a\n\nb\r\nlast").unwrap(),
             [&b"a"[..], b"b\r", b"last"]

@@ -1,4 +1,4 @@
-//! `kafkaefd latency`: shows how long messages took from SAL to the Avro topics, which [`operator::latency`] measures.
+//! `kafkaefd latency`: shows the latency of messages from SAL to the Avro topics, which [`operator::latency`] measures.
 
 mod svg;
 mod table;
@@ -20,30 +20,29 @@ use crate::terminal::{AnswerArgs, bars, note, plural, warn};
 /// Show how long messages took from SAL to the Avro topics
 #[derive(Args, Debug, Clone)]
 #[command(
-    after_help = "Steps: sal_created (private_sndStamp) to sal_ingested (private_rcvStamp); to Kafka's time \
-                  stamp of the text; to kafka_timestamp (private_kafkaStamp), which saltransform sets; to Kafka's time stamp of \
-                  the Avro record. Texts are found by topic and sequence number. No record can hold when the database had it: \
-                  --metrics asks influxsink.\n\n\
+    after_help = "The steps are: sal_created (private_sndStamp) to sal_ingested (private_rcvStamp); to Kafka's timestamp of \
+                  the text message; to kafka_timestamp (private_kafkaStamp), which saltransform sets; to Kafka's timestamp \
+                  of the Avro record. Text messages are matched by topic and sequence number. Records do not contain the \
+                  time at which they reach the database; --metrics reads it from influxsink.\n\n\
                   Example: kafkaefd latency --from -15m --filter MTMount --svg latency.svg"
 )]
 pub struct LatencyArgs {
-    /// Only Avro topics whose names match; without it, all of lsst.*
+    /// Only Avro topics whose names match this regular expression [default: lsst.*]
     #[arg(long, value_name = "REGEX")]
     filter: Option<Regex>,
-    /// Records from this moment on: 2026-11-21T10:00:00Z, 2026-11-21, or -90m before now
+    /// Start of the window: 2026-11-21T10:00:00Z, 2026-11-21, or -90m (90 minutes ago)
     #[arg(long, default_value = "-5m", value_name = "MOMENT", value_parser = parse_timestamp, allow_hyphen_values = true)]
     from: Timestamp,
-    /// Records before this moment; now, if it is not given
+    /// End of the window [default: now]
     #[arg(long, value_name = "MOMENT", value_parser = parse_timestamp, allow_hyphen_values = true)]
     to: Option<Timestamp>,
-    /// Do not read the text topics: less to read, and the two steps beside them stay unknown
+    /// Do not read the text topics, which is faster but leaves the steps before and after them unknown
     #[arg(long)]
     no_text: bool,
-    /// Where the metrics of an influxsink are, HOST:PORT or a URL, as often as needed: adds how old its points were when the
-    /// database had them
+    /// Address of an influxsink's metrics, HOST:PORT or a URL: adds the age of points at the database; may be repeated
     #[arg(long, value_name = "URL")]
     metrics: Vec<String>,
-    /// Draw each topic's distribution into this file
+    /// Draw each topic's distribution to this SVG file
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
     #[command(flatten)]
@@ -55,8 +54,7 @@ pub struct LatencyArgs {
 }
 
 impl LatencyArgs {
-    /// Reads the window and shows it.
-    pub async fn run(self) -> Result<Done, Failure> {
+    pub(crate) async fn run(self) -> Result<Done, Failure> {
         let query = Query {
             filter: self.filter.clone(),
             from: self.from,
@@ -78,7 +76,7 @@ impl LatencyArgs {
         self.answer.print(&report, || table::table(&report))?;
         if window.topics.is_empty() {
             note(&warn(format!(
-                "none of {} holds a record of SAL's in this window; --from -1h looks farther back",
+                "none of {} has SAL records in this window; --from -1h reads a longer one",
                 plural(window.read, "topic")
             )));
         }
@@ -87,7 +85,7 @@ impl LatencyArgs {
         }
         if window.unread > 0 {
             note(&warn(format!(
-                "{} not read to the end: nothing came any more",
+                "{} not read to the end: no more messages arrived",
                 plural(window.unread, "partition")
             )));
             return Ok(Done::Partly);
@@ -98,10 +96,10 @@ impl LatencyArgs {
 
 fn draw(path: &Path, window: &Window, report: &Report) -> Result<(), Failure> {
     let Some(svg) = svg::draw(window, &report.from, &report.to) else {
-        note(&warn("nothing to draw"));
+        note(&warn("nothing to draw: no record has the timestamps"));
         return Ok(());
     };
     std::fs::write(path, svg).map_err(Failure::io(format!("writing {}", path.display())))?;
-    note(&format!("drawn: {}", path.display()));
+    note(&format!("wrote {}", path.display()));
     Ok(())
 }

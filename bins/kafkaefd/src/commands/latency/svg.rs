@@ -1,4 +1,4 @@
-//! The distributions as a ridge plot: one ridge for each topic over a logarithmic time axis, with its median and p99.
+//! The distributions as a ridge plot: one ridge per topic over a logarithmic time axis, with its median and p99.
 
 use operator::latency::{Quantiles, Spans, Step, Window};
 use plotters::prelude::*;
@@ -13,9 +13,9 @@ const RIGHT: i32 = 110;
 const TOP: i32 = 84;
 const BOTTOM: i32 = 56;
 const ROW: i32 = 34;
-/// Bins of the time axis.
+/// Number of bins on the time axis.
 const BINS: usize = 96;
-/// With more topics, those with the longest p99 are shown.
+/// Of more topics, those with the longest p99 are shown.
 const MAX_ROWS: usize = 60;
 
 const INK: RGBColor = RGBColor(38, 50, 56);
@@ -41,10 +41,10 @@ pub(super) fn draw(window: &Window, from: &str, to: &str) -> Option<String> {
     {
         let area = SVGBackend::with_string(&mut svg, (WIDTH, height.unsigned_abs())).into_drawing_area();
         let shown = match all {
-            more if more > MAX_ROWS => format!("the slowest {MAX_ROWS} of {}", plural(more, "topic")),
+            more if more > MAX_ROWS => format!("slowest {MAX_ROWS} of {}", plural(more, "topic")),
             all => plural(all, "topic"),
         };
-        let subtitle = format!("{shown}, {from} to {to}; dark: median, red: p99");
+        let subtitle = format!("{shown}, {from} to {to}; dark line: median, red line: p99");
         paint(&area, &axis, &rows, &subtitle, height).ok()?;
     }
     Some(svg)
@@ -63,7 +63,7 @@ impl<'w> Ridge<'w> {
         Some(Self { topic, spans, found })
     }
 
-    /// Messages of each bin relative to the fullest bin, smoothed over its neighbours.
+    /// The number of messages in each bin relative to the fullest bin, smoothed over neighbouring bins.
     fn heights(&self, axis: &Axis) -> Vec<f64> {
         let counts: Vec<f64> = (0..BINS)
             .map(|bin| {
@@ -76,15 +76,15 @@ impl<'w> Ridge<'w> {
         let smooth: Vec<f64> = (0..BINS)
             .map(|bin| (at(bin.checked_sub(1)) + 2.0 * at(Some(bin)) + at(Some(bin + 1))) / 4.0)
             .collect();
-        let most = smooth.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
-        smooth.into_iter().map(|height| height / most).collect()
+        let max = smooth.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+        smooth.into_iter().map(|height| height / max).collect()
     }
 }
 
-/// The time axis: powers of ten.
+/// A logarithmic time axis between two powers of ten, in seconds.
 struct Axis {
-    least: i32,
-    most: i32,
+    min_power: i32,
+    max_power: i32,
 }
 
 impl Axis {
@@ -96,23 +96,23 @@ impl Axis {
             .map(|row| row.found.max)
             .reduce(f64::max)?
             .max(shortest);
-        let least = shortest.log10().floor() as i32;
+        let min_power = shortest.log10().floor() as i32;
         Some(Self {
-            least,
-            most: (longest.log10().ceil() as i32).max(least + 1),
+            min_power,
+            max_power: (longest.log10().ceil() as i32).max(min_power + 1),
         })
     }
 
-    /// Where a bin begins.
+    /// The time at which a bin begins.
     fn seconds(&self, bin: usize) -> f64 {
-        let decades = f64::from(self.most - self.least);
-        10f64.powf(f64::from(self.least) + decades * bin as f64 / BINS as f64)
+        let decades = f64::from(self.max_power - self.min_power);
+        10f64.powf(f64::from(self.min_power) + decades * bin as f64 / BINS as f64)
     }
 
     /// The x coordinate of a time, in pixels.
-    fn place(&self, seconds: f64) -> i32 {
-        let decades = f64::from(self.most - self.least);
-        let part = ((seconds.max(1e-9).log10() - f64::from(self.least)) / decades).clamp(0.0, 1.0);
+    fn x(&self, seconds: f64) -> i32 {
+        let decades = f64::from(self.max_power - self.min_power);
+        let part = ((seconds.max(1e-9).log10() - f64::from(self.min_power)) / decades).clamp(0.0, 1.0);
         let width = WIDTH.cast_signed() - LEFT - RIGHT;
         LEFT + (part * f64::from(width)).round() as i32
     }
@@ -126,9 +126,9 @@ fn paint(area: &Area<'_>, axis: &Axis, rows: &[Ridge<'_>], subtitle: &str, heigh
     write(area, "From SAL to the Avro topic", (24, 18), 22, INK, HPos::Left)?;
     write(area, subtitle, (24, 48), 13, FAINT, HPos::Left)?;
     let floor = height - BOTTOM;
-    for power in axis.least..=axis.most {
+    for power in axis.min_power..=axis.max_power {
         let seconds = 10f64.powi(power);
-        let x = axis.place(seconds);
+        let x = axis.x(seconds);
         area.draw(&PathElement::new(
             vec![(x, TOP - 8), (x, floor)],
             GRID.stroke_width(1),
@@ -147,12 +147,12 @@ fn paint(area: &Area<'_>, axis: &Axis, rows: &[Ridge<'_>], subtitle: &str, heigh
     Ok(())
 }
 
-/// A topic, its ridge on the line at `base`, and its p99 as a number.
+/// Draws a topic's name, its ridge on the line at `base`, and its p99.
 fn ridge(area: &Area<'_>, axis: &Axis, row: &Ridge<'_>, base: i32) -> Painted {
     let heights = row.heights(axis);
     let point = |(bin, height): (usize, &f64)| {
         let up = (height * f64::from(ROW) * 0.92).round() as i32;
-        (axis.place(axis.seconds(bin)), base - up)
+        (axis.x(axis.seconds(bin)), base - up)
     };
     let line: Vec<(i32, i32)> = heights.iter().enumerate().map(point).collect();
     let end = WIDTH.cast_signed() - RIGHT;
@@ -166,7 +166,7 @@ fn ridge(area: &Area<'_>, axis: &Axis, row: &Ridge<'_>, base: i32) -> Painted {
         GRID.stroke_width(1),
     ))?;
     for (seconds, colour) in [(row.found.p50, MEDIAN), (row.found.p99, TAIL)] {
-        let x = axis.place(seconds);
+        let x = axis.x(seconds);
         area.draw(&PathElement::new(
             vec![(x, base), (x, base - ROW * 2 / 3)],
             colour.stroke_width(2),
@@ -190,15 +190,15 @@ fn ridge(area: &Area<'_>, axis: &Axis, row: &Ridge<'_>, base: i32) -> Painted {
     )
 }
 
-/// A topic's name without the common prefix, cut to the space there is.
+/// A topic's name without the common prefix, cut at its start to fit.
 fn label(topic: &str) -> String {
-    const ROOM: usize = 40;
+    const MAX_CHARS: usize = 40;
     let name = topic.strip_prefix("lsst.sal.").unwrap_or(topic);
     let length = name.chars().count();
-    if length <= ROOM {
+    if length <= MAX_CHARS {
         return name.to_owned();
     }
-    let tail: String = name.chars().skip(length - ROOM + 1).collect();
+    let tail: String = name.chars().skip(length - MAX_CHARS + 1).collect();
     format!("…{tail}")
 }
 
@@ -217,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_topic_has_its_ridge() {
+    fn every_topic_has_a_ridge() {
         let mut window = Window::default();
         assert_eq!(draw(&window, "a", "b"), None);
         for (topic, millis) in [
@@ -238,7 +238,7 @@ mod tests {
             svg.starts_with("<svg") && svg.trim_end().ends_with("</svg>"),
             "{svg}"
         );
-        assert!(svg.contains("Test_&lt;scalars&gt;"), "names are text: {svg}");
+        assert!(svg.contains("Test_&lt;scalars&gt;"), "names are escaped: {svg}");
         assert_eq!(svg.matches("<polygon").count(), 2);
         assert!(
             svg.find("MTMount").unwrap() < svg.find("Test_").unwrap(),
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn long_names_are_cut_at_their_start() {
+    fn long_names_are_cut_at_the_start() {
         assert_eq!(label("lsst.sal.Test_scalars"), "Test_scalars");
         let cut = label(&"x".repeat(60));
         assert_eq!(cut.chars().count(), 40);

@@ -1,10 +1,10 @@
-//! The report as tables for people.
+//! The latency report as tables.
 
 use operator::latency::{Age, Quantiles, Report, Step};
 
 use crate::terminal::{Cell, Table, count, plural, span, strong, warn};
 
-/// The steps of all topics, then the total of each topic.
+/// The steps over all topics, followed by the total of each topic.
 pub(super) fn table(report: &Report) -> String {
     let head = format!(
         "{} in {}, {} to {}",
@@ -25,7 +25,7 @@ pub(super) fn table(report: &Report) -> String {
         .unwrap_or_default();
     if backwards > 0 {
         parts.push(warn(format!(
-            "{} went back in time: the clocks of two machines differ",
+            "{} with a negative latency: the clocks of two machines differ",
             plural(usize::try_from(backwards).unwrap_or(usize::MAX), "message")
         )));
     }
@@ -71,7 +71,7 @@ fn cells(found: Option<&Quantiles>) -> [Cell; 4] {
     }
 }
 
-/// Most timestamps are whole milliseconds, so nothing below one is known.
+/// Most timestamps have millisecond resolution, so shorter times are unknown.
 fn shown(seconds: f64) -> String {
     if seconds < 1e-3 {
         return "< 1 ms".to_owned();

@@ -1,4 +1,4 @@
-//! The report as a table for people.
+//! The load report as a table.
 
 use operator::load::Report;
 
@@ -36,13 +36,16 @@ pub(super) fn table(report: &Report) -> String {
 fn verdict(report: &Report) -> String {
     let mut parts = Vec::new();
     if report.failed > 0 {
-        parts.push(bad(format!("{} not taken by the brokers", count(report.failed))));
+        parts.push(bad(format!(
+            "{} not accepted by the brokers",
+            count(report.failed)
+        )));
     }
     if report.lost > 0 {
         parts.push(bad(format!("{} lost", count(report.lost))));
     }
     if report.repeated > 0 {
-        parts.push(format!("{} came more than once", count(report.repeated)));
+        parts.push(format!("{} received more than once", count(report.repeated)));
     }
     if parts.is_empty() {
         parts.push(good("nothing was lost"));
@@ -55,7 +58,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_table_says_what_is_missing() {
+    fn the_table_reports_lost_messages() {
         let mut report = Report::default();
         assert!(table(&report).contains("nothing was lost"));
         report.lost = 1_234;

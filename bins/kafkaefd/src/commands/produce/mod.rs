@@ -1,4 +1,5 @@
-//! `kafkaefd produce`: lines of standard input to a topic, as they are or as Avro. Each line arrives or is reported.
+//! `kafkaefd produce`: sends lines of standard input to a topic, unchanged or as Avro. Each line is delivered or
+//! reported.
 
 mod lines;
 
@@ -18,39 +19,39 @@ use stage::service::Shutdown;
 use crate::commands::reach;
 use crate::exit::Done;
 use crate::terminal::{AnswerArgs, bad, count, good, note};
-use lines::{Came, Lines};
+use lines::{Lines, Polled};
 
 const POLL_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Send the lines of standard input to a topic, one message each; empty lines are left out
+/// Send each line of standard input to a topic as one message; empty lines are skipped
 #[derive(Args, Debug, Clone)]
 #[command(
-    after_help = "With --avro a line is a JSON object with the fields of the subject's newest schema, as tail shows it: one \
-                  that is missing takes the schema's default, bytes are a text of the code points 0 to 255, times, \
-                  decimals and durations are texts (or the numbers that are stored), a union's branch can be named, as \
-                  in {\"long\": 5}. What tail shows is written back byte for byte.\n\nExamples:\n\n  \
+    after_help = "With --avro each line is a JSON object with the fields of the subject's newest schema, in the form that \
+                  tail prints. A missing field takes the schema's default. Bytes are strings of the code points 0 to 255; \
+                  times, decimals and durations are strings, or the numbers that Avro stores; a union's branch can be \
+                  named, as in {\"long\": 5}. What tail prints is written back byte for byte.\n\nExamples:\n\n  \
                   printf 'M1M3:hello\\n' | kafkaefd produce mytopic -K :\n  \
                   kafkaefd tail lsst.sal.Test_scalars -o -1 -e --format '%s\\n' | kafkaefd produce lsst.sal.Test_scalars --avro"
 )]
 pub struct ProduceArgs {
-    /// Name of the topic
+    /// Topic to send to
     topic: String,
-    /// What stands between key and value in each line
+    /// Separator between key and value in each line
     #[arg(long, short = 'K', value_name = "SEP")]
     key_separator: Option<String>,
-    /// Lines are JSON objects; send them as Avro by the registry's newest schema, in Confluent's frame
+    /// Encode each line, a JSON object, as Avro with the newest schema in the registry, in Confluent's framing
     #[arg(long)]
     avro: bool,
     /// Subject of that schema [default: <topic>-value]
     #[arg(long, value_name = "NAME", requires = "avro")]
     subject: Option<String>,
-    /// A header of each message, as often as needed
+    /// Header to add to each message; may be repeated
     #[arg(long, short = 'H', value_name = "NAME=VALUE", value_parser = header)]
     header: Vec<Header>,
-    /// Partition to send to; without it, the one that the key says, or any
+    /// Partition to send to [default: chosen by the key, or any]
     #[arg(long, short, value_name = "NUMBER")]
     partition: Option<i32>,
-    /// Go on after a line that cannot be sent, instead of stopping there
+    /// Continue after a line that cannot be sent instead of stopping
     #[arg(long)]
     keep_going: bool,
     #[command(flatten)]
@@ -70,7 +71,7 @@ struct Answer {
 
 #[derive(Serialize)]
 struct Refused {
-    /// From 1.
+    /// Counted from 1.
     line: u64,
     reason: String,
 }
@@ -83,8 +84,7 @@ fn header(text: &str) -> Result<Header, String> {
 }
 
 impl ProduceArgs {
-    /// Runs the command.
-    pub async fn run(&self) -> Result<Done, Failure> {
+    pub(crate) async fn run(&self) -> Result<Done, Failure> {
         if self.key_separator.as_deref() == Some("") {
             return Err(Failure::Usage("--key-separator is empty".to_owned()));
         }
@@ -112,15 +112,15 @@ impl ProduceArgs {
         let mut number = 0;
         while !shutdown.is_set() {
             let line = match lines
-                .next(POLL_TIMEOUT)
+                .poll(POLL_TIMEOUT)
                 .map_err(Failure::io("reading standard input"))?
             {
-                Came::Line(line) => line,
-                Came::Nothing => {
+                Polled::Line(line) => line,
+                Polled::Timeout => {
                     sender.poll(Duration::ZERO);
                     continue;
                 }
-                Came::End => break,
+                Polled::End => break,
             };
             number += 1;
             if line.is_empty() {
@@ -145,7 +145,7 @@ impl ProduceArgs {
         if self.answer.json {
             crate::terminal::json(&answer)?;
         } else {
-            // On stderr, as produce has no answer.
+            // On stderr: the command has no output of its own.
             note(&self.summary(&answer, number));
         }
         Ok(if answer.refused.is_empty() {
@@ -209,7 +209,7 @@ impl ProduceArgs {
             0 => delivered,
             refused if self.keep_going => format!("{delivered}, {}", bad(format!("{refused} refused"))),
             refused => format!(
-                "{delivered}, {}; stopped after line {} (--keep-going goes on)",
+                "{delivered}, {}; stopped after line {} (use --keep-going to continue)",
                 bad(format!("{refused} refused")),
                 count(read)
             ),
@@ -217,14 +217,14 @@ impl ProduceArgs {
     }
 }
 
-/// Without serde's own line number, which is always 1.
+/// serde's message without its line number, which is always 1.
 fn not_json(error: &serde_json::Error) -> String {
     let text = error.to_string();
     let what = text.split(" at line ").next().unwrap_or_default();
     format!("expected JSON: {what} at column {}", error.column())
 }
 
-/// What precedes and follows the first separator.
+/// The parts before and after the first separator.
 fn split<'l>(line: &'l [u8], separator: &[u8]) -> Option<(&'l [u8], &'l [u8])> {
     let at = line
         .windows(separator.len().max(1))

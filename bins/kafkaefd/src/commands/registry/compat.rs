@@ -1,4 +1,4 @@
-//! `registry compat`: by which level schemas are judged, of the registry or of one subject.
+//! `registry compat`: shows or sets the compatibility level of the registry or of one subject.
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -10,18 +10,19 @@ use crate::terminal::{AnswerArgs, Consent, strong};
 use operator::failure::Failure;
 use operator::subjects::{self, Level};
 
-/// Show or set the compatibility level, of the registry or of a subject
+/// Show or set the compatibility level of the registry or of a subject
 #[derive(Args, Debug, Clone)]
 #[command(
-    after_help = "BACKWARD: the new schema reads what was written with the one before; FORWARD: the one before reads what \
-                  is written with the new; FULL: both; …_TRANSITIVE: with all versions before, not the newest alone.\n\n\
+    after_help = "BACKWARD: the new schema can read data written with the previous one; FORWARD: the previous schema can \
+                  read data written with the new one; FULL: both; …_TRANSITIVE: checked against all earlier versions \
+                  instead of only the latest.\n\n\
                   Example: kafkaefd registry compat --subject lsst.sal.Test_scalars-value --set FORWARD"
 )]
 pub(super) struct CompatArgs {
-    /// Of this subject instead of the registry
+    /// Use this subject's level instead of the registry's
     #[arg(long, value_name = "SUBJECT")]
     subject: Option<String>,
-    /// Set it
+    /// Set this level
     #[arg(long, value_name = "LEVEL", value_parser = level(), ignore_case = true)]
     set: Option<Level>,
     #[command(flatten)]
@@ -42,12 +43,12 @@ impl CompatArgs {
         }
         self.answer.print(&answer, || {
             let before = match &answer.before {
-                Some(before) => format!(" (it was {before})"),
+                Some(before) => format!(" (was {before})"),
                 None => String::new(),
             };
             format!(
                 "{}: {}{}",
-                Printable(self.of()),
+                Printable(self.scope()),
                 strong(Printable(&answer.level)),
                 Printable(before)
             )
@@ -55,12 +56,12 @@ impl CompatArgs {
         Ok(Done::All)
     }
 
-    fn of(&self) -> &str {
+    fn scope(&self) -> &str {
         self.subject.as_deref().unwrap_or(&self.registry.schema_registry)
     }
 
     fn question(&self, before: &str, wanted: Level) -> String {
-        let whose = match &self.subject {
+        let scope = match &self.subject {
             Some(subject) => format!("subject {subject}"),
             None => format!(
                 "all subjects without a level of their own at {}",
@@ -68,13 +69,13 @@ impl CompatArgs {
             ),
         };
         format!(
-            "set the compatibility level of {whose} from {before} to {}",
+            "set the compatibility level of {scope} from {before} to {}",
             wanted.name()
         )
     }
 }
 
-/// Takes the names of the levels, in capitals or not.
+/// Accepts the names of the levels in upper or lower case.
 fn level() -> impl TypedValueParser<Value = Level> {
     PossibleValuesParser::new(Level::ALL.map(Level::name)).try_map(|name| name.parse::<Level>())
 }

@@ -1,4 +1,4 @@
-//! `registry delete`: says what will be gone, asks, and deletes: softly, or for ever.
+//! `registry delete`: reports what will be deleted, asks for confirmation, and deletes it softly or permanently.
 
 use clap::Args;
 use stage::config::RegistryArgs;
@@ -12,17 +12,17 @@ use operator::subjects::{self, Deleted, Deletion};
 /// Delete a subject, or some of its versions
 #[derive(Args, Debug, Clone)]
 #[command(
-    after_help = "A soft deletion hides versions: nobody can write with them any more, and records that have their ids \
-                  can still be read. With --permanent those records cannot be read any more.\n\n\
+    after_help = "A soft deletion hides versions: they can no longer be used for writing, but records with their schema ids can \
+                  still be read. After a permanent deletion such records can no longer be read.\n\n\
                   Example: kafkaefd registry delete lsst.sal.Test_scalars-value --version 3"
 )]
 pub(super) struct DeleteArgs {
     /// Name of the subject
     subject: String,
-    /// Delete this version only; as often as needed
+    /// Delete only this version; may be repeated
     #[arg(long = "version", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     versions: Vec<u32>,
-    /// Also take away the ids, for ever, from what is softly deleted already, too
+    /// Delete permanently, including the schema ids and versions that were soft-deleted before
     #[arg(long)]
     permanent: bool,
     #[command(flatten)]
@@ -60,9 +60,9 @@ impl DeleteArgs {
             format!("version {} of subject {}", versions.join(", "), self.subject)
         };
         let how = if self.permanent {
-            "for ever, so that no record written with them can be read"
+            "permanently: records written with it can no longer be read"
         } else {
-            "softly"
+            "softly: records written with it can still be read"
         };
         format!("delete {what} at {}, {how}", self.registry.schema_registry)
     }
@@ -70,9 +70,9 @@ impl DeleteArgs {
     fn shown(&self, deleted: &Deleted) -> String {
         let versions: Vec<String> = deleted.versions.iter().map(u32::to_string).collect();
         let how = if self.permanent {
-            bad("for ever")
+            bad("permanently")
         } else {
-            "softly: records that have their ids can still be read, --permanent ends that".to_owned()
+            "softly; records with their schema ids can still be read (until --permanent)".to_owned()
         };
         format!(
             "deleted version {} of {} {how}",

@@ -1,4 +1,4 @@
-//! `registry list`: all subjects, and with flags what each has.
+//! `registry list`: all subjects, optionally with their versions and compatibility levels.
 
 use clap::Args;
 use regex::Regex;
@@ -9,14 +9,14 @@ use crate::terminal::{AnswerArgs, Cell, Table, bar, faint};
 use operator::failure::Failure;
 use operator::subjects::{self, SubjectSummary, Subjects};
 
-/// List the subjects
+/// List subjects
 #[derive(Args, Debug, Clone)]
 #[command(after_help = "Example: kafkaefd registry list --version --compatibility --filter Test")]
 pub(super) struct ListArgs {
-    /// Also the versions that each has
+    /// Show each subject's versions
     #[arg(long)]
     version: bool,
-    /// Also the compatibility level of each; faint where it is the registry's, as the subject has none of its own
+    /// Show each subject's compatibility level; dimmed if it is inherited from the registry
     #[arg(long)]
     compatibility: bool,
     /// Only subjects whose names match this regular expression anywhere
@@ -89,7 +89,7 @@ impl ListArgs {
     }
 }
 
-/// `1-4,6`: ascending numbers, those that follow one another as a range.
+/// Ascending numbers with consecutive ones as ranges, such as `1-4,6`.
 fn ranges(numbers: &[u32]) -> String {
     let mut ranges: Vec<(u32, u32)> = Vec::new();
     for &number in numbers {
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_that_follow_one_another_are_a_range() {
+    fn consecutive_versions_are_shown_as_a_range() {
         assert_eq!(ranges(&[1]), "1");
         assert_eq!(ranges(&[1, 2, 3, 5, 7, 8]), "1-3,5,7-8");
         assert_eq!(ranges(&[]), "");

@@ -1,4 +1,4 @@
-//! `kafkaefd registry`: subjects of the schema registry, their versions and what may follow them.
+//! `kafkaefd registry`: subjects of the schema registry, their versions and their compatibility levels.
 
 mod compat;
 mod delete;
@@ -15,7 +15,7 @@ use stage::registry::Registry;
 use crate::exit::Done;
 use operator::failure::Failure;
 
-/// Subjects, versions and compatibility levels of the schema registry
+/// Manage subjects, versions and compatibility levels of the schema registry
 #[derive(Args, Debug, Clone)]
 pub struct RegistryCommand {
     #[command(subcommand)]
@@ -33,8 +33,7 @@ enum Action {
 }
 
 impl RegistryCommand {
-    /// Runs the command.
-    pub async fn run(self) -> Result<Done, Failure> {
+    pub(crate) async fn run(self) -> Result<Done, Failure> {
         match self.action {
             Action::List(args) => args.run().await,
             Action::Show(args) => args.run().await,

@@ -1,4 +1,4 @@
-//! A file that holds an Avro schema.
+//! Reads an Avro schema from a file.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use operator::failure::Failure;
 
-/// The schema in a file (`-` is stdin), as JSON on one line: white space is none of a schema's.
+/// The schema in a file, or in stdin for `-`, as JSON on one line, because whitespace is not part of a schema.
 pub(super) fn read(path: &Path) -> Result<String, Failure> {
     let name = path.display();
     let doing = || format!("reading the schema in {name}");
@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_that_is_no_json_is_named() {
+    fn an_error_names_a_file_that_is_not_json() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "{\"type\": \"int\"\n}").unwrap();
         assert_eq!(read(file.path()).unwrap(), r#"{"type":"int"}"#);

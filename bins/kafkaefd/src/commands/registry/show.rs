@@ -1,4 +1,4 @@
-//! `registry show`: the schema of a version.
+//! `registry show`: the schema of a subject's version.
 
 use clap::Args;
 use serde_json::Value;
@@ -16,7 +16,7 @@ use operator::subjects;
 pub(super) struct ShowArgs {
     /// Name of the subject
     subject: String,
-    /// This version instead of the newest
+    /// Show this version instead of the latest
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     version: Option<u32>,
     #[command(flatten)]
@@ -41,7 +41,7 @@ impl ShowArgs {
 }
 
 fn pretty(schema: &Value) -> String {
-    // Our own type of keys and values: nothing in it can fail.
+    // Serializing a JSON value cannot fail.
     let text = serde_json::to_string_pretty(schema).unwrap_or_else(|_| schema.to_string());
     sanitize::json(&text).into_owned()
 }

@@ -1,4 +1,4 @@
-//! `registry test`: may a schema follow the one that is there?
+//! `registry test`: checks whether a schema is compatible with an existing version.
 
 use std::path::PathBuf;
 
@@ -12,15 +12,15 @@ use crate::terminal::{AnswerArgs, bad, good};
 use operator::failure::Failure;
 use operator::subjects::{self, Compatible};
 
-/// Ask whether a schema may become a subject's next version; exit code 1 if not
+/// Check whether a schema may become a subject's next version; exits with code 1 if not
 #[derive(Args, Debug, Clone)]
 #[command(after_help = "Example: kafkaefd registry test lsst.sal.Test_scalars-value Test_scalars.json")]
 pub(super) struct TestArgs {
     /// Name of the subject
     subject: String,
-    /// File that holds the Avro schema; - for stdin
+    /// File that contains the Avro schema; - for stdin
     file: PathBuf,
-    /// Compare with this version instead of the newest
+    /// Compare with this version instead of the latest
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     version: Option<u32>,
     #[command(flatten)]
@@ -44,19 +44,19 @@ impl TestArgs {
 }
 
 fn shown(answer: &Compatible) -> String {
-    let beside = format!(
+    let version = format!(
         "version {} of {} (level {})",
         answer.version, answer.subject, answer.level
     );
     if answer.compatible {
-        return format!("{} with {}", good("compatible"), Printable(beside));
+        return format!("{} with {}", good("compatible"), Printable(version));
     }
-    let mut text = format!("{} with {}", bad("incompatible"), Printable(beside));
+    let mut text = format!("{} with {}", bad("incompatible"), Printable(version));
     for reason in &answer.reasons {
         text.push_str(&format!("\n  {}", Printable(reason)));
     }
     if answer.reasons.is_empty() {
-        text.push_str("\n  this registry gives no reasons");
+        text.push_str("\n  the registry gives no reasons");
     }
     text
 }

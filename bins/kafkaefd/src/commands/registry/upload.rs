@@ -1,4 +1,4 @@
-//! `registry upload`: a schema becomes a subject's latest version, unless it is that already.
+//! `registry upload`: makes a schema a subject's latest version, unless it already is.
 
 use std::path::PathBuf;
 
@@ -13,15 +13,15 @@ use crate::terminal::{AnswerArgs, faint, good};
 use operator::failure::Failure;
 use operator::subjects;
 
-/// Register a schema; what is registered already stays as it is
+/// Register a schema; one that is already the latest version creates no new version
 #[derive(Args, Debug, Clone)]
 #[command(after_help = "Example: kafkaefd registry upload lsst.sal.Test_scalars-value Test_scalars.json")]
 pub(super) struct UploadArgs {
-    /// Name of the subject; a new one is made
+    /// Name of the subject; created if it does not exist
     subject: String,
-    /// File that holds the Avro schema; - for stdin
+    /// File that contains the Avro schema; - for stdin
     file: PathBuf,
-    /// Upload a schema without wire extras although the latest one has them
+    /// Allow a schema without wire extras to replace a latest one that has them
     #[arg(long)]
     drop_wire_extras: bool,
     #[command(flatten)]

@@ -1,8 +1,8 @@
-//! `kafkaefd salschema`: SAL's interface files to Avro schemas.
+//! `kafkaefd salschema`: converts SAL interface files to Avro schemas, and compares releases.
 //!
 //! ```text
-//! args ─▶ source (directory, or github) ─▶ read ─▶ write | upload | print ─▶ summary ─▶ what was left out, on stderr
-//!                                          read ─▶ diff
+//! args ─▶ source (directory or github) ─▶ read ─▶ write | upload | print ─▶ summary ─▶ errors, on stderr
+//!                                         read ─▶ diff
 //! ```
 
 mod args;
@@ -29,9 +29,7 @@ use crate::terminal::{note, out};
 use operator::failure::Failure;
 
 impl SalschemaCommand {
-    /// Runs the command. Exit code 0: all was read and delivered; 1: something was left out or could not be
-    /// delivered; 64: the flags or the directory they name cannot be used; 69: GitHub or the registry is away.
-    pub async fn run(self) -> Result<Done, Failure> {
+    pub(crate) async fn run(self) -> Result<Done, Failure> {
         match self.action {
             Action::Convert(args) => convert(&args).await,
             Action::Diff(args) => args.run().await,
@@ -50,7 +48,7 @@ async fn source(args: &ConvertArgs) -> Result<Source, Failure> {
     match &args.xml_dir {
         Some(dir) => Source::of_dir(dir, "--xml-dir"),
         None => Err(Failure::Usage(
-            "--xml-dir DIR or --xml-repo ORG/REPO has to say where the interface files are".to_owned(),
+            "--xml-dir DIR or --xml-repo ORG/REPO is required to find the interface files".to_owned(),
         )),
     }
 }
@@ -77,7 +75,7 @@ async fn convert(args: &ConvertArgs) -> Result<Done, Failure> {
             Err(error) => return Ok(failed(&error)),
         },
     }
-    // Schemas on stdout keep it to themselves.
+    // With --print, stdout contains only schemas.
     if args.json {
         out(&sanitize::json(&summary.json().to_string()))?;
     } else if matches!(args.target(), Target::Print) {

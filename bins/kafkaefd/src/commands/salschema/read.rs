@@ -1,4 +1,4 @@
-//! Interface files to schemas.
+//! Reads interface files and converts them to schemas.
 
 use std::collections::BTreeSet;
 
@@ -8,21 +8,22 @@ use sal::interface::{InterfaceError, Interfaces};
 use super::source::Source;
 use operator::failure::Failure;
 
-/// What the files gave.
+/// The schemas of the interface files, and the errors.
 pub(super) struct Converted {
     pub(super) schemas: Vec<TopicSchema>,
-    /// What was left out, in the order of the files.
+    /// Why files or topics were left out, in the order of the files.
     pub(super) errors: Vec<InterfaceError>,
-    /// Names that were asked for and are nowhere, and those that are there.
+    /// Requested subsystems that do not exist.
     unknown: Vec<String>,
-    there: BTreeSet<String>,
+    /// All subsystems that exist.
+    available: BTreeSet<String>,
 }
 
-/// Reads and maps everything that `options` ask for.
+/// Reads the files and maps the subsystems that `options` select.
 pub(super) fn read(source: &Source, options: &Options) -> Converted {
     let interfaces = Interfaces::read(&source.files);
     let is_unknown = |wanted: &&String| {
-        // A subsystem whose files could not be read is there; what is wrong with them is told at the end.
+        // A subsystem whose files could not be read exists; the errors are reported at the end.
         let unread = interfaces
             .errors
             .iter()
@@ -30,11 +31,11 @@ pub(super) fn read(source: &Source, options: &Options) -> Converted {
         interfaces.component(wanted).is_none() && !unread
     };
     let unknown = options.subsystems.iter().filter(is_unknown).cloned().collect();
-    let there = interfaces
+    let available = interfaces
         .components
         .iter()
         .map(|component| component.name.clone());
-    let there = there.collect();
+    let available = available.collect();
     let mapping = avro::map(&interfaces, options);
     let errors = interfaces.errors.into_iter().chain(mapping.errors);
     Converted {
@@ -43,40 +44,44 @@ pub(super) fn read(source: &Source, options: &Options) -> Converted {
             .filter(|error| concerns(error, &options.subsystems))
             .collect(),
         unknown,
-        there,
+        available,
     }
 }
 
 impl Converted {
-    /// Fails if a subsystem was asked for that is not there.
+    /// Fails if a requested subsystem does not exist.
     pub(super) fn check_subsystems(&self, source: &Source) -> Result<(), Failure> {
         let Some(wanted) = self.unknown.first() else {
             return Ok(());
         };
-        let there: Vec<&str> = self.there.iter().map(String::as_str).collect();
+        let available: Vec<&str> = self.available.iter().map(String::as_str).collect();
         Err(Failure::Usage(format!(
             "--subsystem {wanted}: no such subsystem in {}; it has {}",
             source.name,
-            there.join(" ")
+            available.join(" ")
         )))
     }
 
-    /// The same for a comparison, where one of both is enough.
+    /// The same for a comparison, where it is enough if one of the two has the subsystem.
     pub(super) fn check_subsystems_with(&self, other: &Self) -> Result<(), Failure> {
         match self.unknown.iter().find(|wanted| other.unknown.contains(wanted)) {
             None => Ok(()),
             Some(wanted) => {
-                let there: Vec<&str> = self.there.union(&other.there).map(String::as_str).collect();
+                let available: Vec<&str> = self
+                    .available
+                    .union(&other.available)
+                    .map(String::as_str)
+                    .collect();
                 Err(Failure::Usage(format!(
                     "--subsystem {wanted}: no such subsystem in either; they have {}",
-                    there.join(" ")
+                    available.join(" ")
                 )))
             }
         }
     }
 }
 
-/// Whether an error is about one of the wanted subsystems, or about a file that all of them share.
+/// Whether an error is about one of the selected subsystems or about a file that all of them share.
 fn concerns(error: &InterfaceError, wanted: &[String]) -> bool {
     let folder = error.place.file.rsplit('/').nth(1).unwrap_or_default();
     wanted.is_empty() || folder == "sal_interfaces" || wanted.iter().any(|name| name == folder)

@@ -8,14 +8,13 @@ use schema_dir::{SchemaDir, SchemaDirError};
 use super::github::{Github, GithubArgs};
 use operator::failure::Failure;
 
-/// Interface files, unread.
+/// Interface files that are not parsed yet.
 pub(super) struct Source {
     pub(super) files: Vec<SourceFile>,
     /// For messages: `--xml-dir`, `lsst-ts/ts_xml at 0123456789ab`.
     pub(super) name: String,
 }
 
-/// A directory that cannot be used.
 #[derive(Debug, thiserror::Error)]
 enum DirError {
     #[error("cannot use {name}")]
@@ -24,12 +23,12 @@ enum DirError {
         #[source]
         source: SchemaDirError,
     },
-    #[error("{name} {dir} holds Avro schemas already; expected SAL's interface files")]
+    #[error("{name} {dir} already contains Avro schemas; expected SAL interface files")]
     Schemas { name: String, dir: String },
 }
 
 impl Source {
-    /// What a directory holds; `name` says which flag or argument it came from.
+    /// The files of a directory; errors refer to it by `name`, the flag or argument that it came from.
     pub(super) fn of_dir(dir: &Path, name: &str) -> Result<Self, Failure> {
         let name = name.to_owned();
         let files = match SchemaDir::read(dir) {
@@ -47,7 +46,7 @@ impl Source {
         Ok(Self { files, name })
     }
 
-    /// What a repository holds at each of these branches, tags or commits (none: its default branch), in their order.
+    /// The files of a repository at each of these branches, tags or commits; `None` is its default branch.
     pub(super) async fn of_repository(
         github: &GithubArgs,
         references: &[Option<&str>],

@@ -1,4 +1,4 @@
-//! What was converted, subsystem by subsystem: a table for people, an object for programs.
+//! Counts of converted topics by subsystem, as a table and as a JSON object.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::read::Converted;
 use super::upload::Uploaded;
 
-/// Counts of one subsystem, or of all.
+/// Counts of one subsystem or of all.
 #[derive(Debug, Clone, Copy, Default)]
 struct Counts {
     telemetry: usize,
@@ -21,10 +21,10 @@ struct Counts {
     fields: usize,
 }
 
-/// The whole account of a conversion.
+/// The result of a conversion.
 pub(super) struct Summary {
     dialect: Dialect,
-    /// The repository and its commit; of a directory nothing.
+    /// The repository and its commit; `None` for a directory.
     source: Option<String>,
     subsystems: BTreeMap<String, Counts>,
     total: Counts,
@@ -76,15 +76,15 @@ impl Summary {
             .collect();
     }
 
-    /// What the registry refused.
+    /// The registry's refusals.
     pub(super) fn refused(&self) -> &[String] {
         self.uploaded
             .as_ref()
             .map_or(&[], |(_, uploaded)| &uploaded.refused)
     }
 
-    /// `{"dialect","subsystems":{NAME:{counts}},"total":{counts},"errors":[…]}` and, as asked for, `source` (of a repository),
-    /// `written_to`, `uploaded`, `schemas`.
+    /// `{"dialect","subsystems":{NAME:{counts}},"total":{counts},"errors":[…]}` and, depending on the flags, `source`
+    /// (for a repository), `written_to`, `uploaded`, `schemas`.
     pub(super) fn json(&self) -> Value {
         let subsystems: Map<String, Value> = self
             .subsystems
@@ -147,7 +147,7 @@ impl Counts {
 
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // ackcmd is a topic of today's dialect only.
+        // Only the current dialect has the topic ackcmd.
         let ackcmd = |text: String| {
             if self.dialect == Dialect::TsXml {
                 text

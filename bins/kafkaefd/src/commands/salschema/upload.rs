@@ -1,4 +1,4 @@
-//! Schemas to the registry, some at a time, with a progress bar where stderr is a terminal.
+//! Uploads schemas to the registry with a few concurrent requests, and a progress bar if stderr is a terminal.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex};
@@ -13,36 +13,36 @@ use tokio::task::{JoinError, JoinSet};
 
 use operator::failure::Failure;
 
-/// How many subjects are asked for at a time: enough to hide the way to the registry, few enough for any registry.
-const AT_ONCE: usize = 8;
+/// Enough to hide the latency of the registry, and few enough for any registry.
+const MAX_CONCURRENT_REQUESTS: usize = 8;
 
-/// What became of the schemas.
+/// Counts of the uploaded schemas.
 #[derive(Debug, Default)]
 pub(super) struct Uploaded {
-    /// Subjects that are new.
+    /// New subjects.
     pub(super) new: usize,
-    /// Subjects that have a new version.
+    /// Subjects with a new version.
     pub(super) changed: usize,
-    /// Subjects whose newest version is that schema already.
+    /// Subjects whose latest version already was the schema.
     pub(super) unchanged: usize,
-    /// What was refused, sorted.
+    /// The registry's refusals, sorted.
     pub(super) refused: Vec<String>,
 }
 
-/// The upload came to its end before all subjects were asked for.
+/// The upload ended before all subjects were uploaded.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum UploadError {
     #[error(transparent)]
     Setup(#[from] RegistrySetupError),
-    #[error("the upload stopped; what was uploaded stays: run it again")]
+    #[error("the upload stopped; uploaded schemas remain, and another run continues")]
     Registry(#[from] RegistryError),
-    #[error("the upload stopped by a fault of its own; what was uploaded stays")]
+    #[error("the upload stopped because of an internal error; uploaded schemas remain")]
     Task(#[from] JoinError),
 }
 
 type Queue = Arc<Mutex<VecDeque<(String, Value)>>>;
 
-/// Registers what is not registered. The first registry failure that only time can heal ends it.
+/// Registers schemas that are not registered yet. The first failure that is worth a retry later ends the upload.
 pub(super) async fn upload(
     args: &RegistryArgs,
     schemas: &[TopicSchema],
@@ -59,7 +59,7 @@ pub(super) async fn upload(
         .collect();
     let queue: Queue = Arc::new(Mutex::new(queue));
     let mut workers = JoinSet::new();
-    for _ in 0..AT_ONCE {
+    for _ in 0..MAX_CONCURRENT_REQUESTS {
         workers.spawn(work(
             Arc::clone(&registry),
             Arc::clone(&queue),

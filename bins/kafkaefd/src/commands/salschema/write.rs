@@ -1,4 +1,4 @@
-//! Schemas to files, one a topic: `<SAL topic>.json`.
+//! Writes schemas to files, one per topic: `<SAL topic>.json`.
 
 use std::fs;
 use std::io;
@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use sal::avro::TopicSchema;
 
-/// A file cannot be written.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write {}", path.display())]
 pub(super) struct WriteError {
@@ -14,7 +13,7 @@ pub(super) struct WriteError {
     source: io::Error,
 }
 
-/// Writes every schema in the form that its owners publish; other files in `dir` stay as they are.
+/// Writes every schema in the form in which it is published; other files in `dir` are left unchanged.
 pub(super) fn write(dir: &Path, schemas: &[TopicSchema]) -> Result<(), WriteError> {
     fs::create_dir_all(dir).map_err(|source| WriteError {
         path: dir.to_owned(),

@@ -1,4 +1,4 @@
-//! How a message is written: as JSON, as a readable line, as its bytes, or in a format of the user.
+//! How a message is written: as JSON, as a readable line, as its raw bytes, or in a custom format.
 
 use std::fmt::Write as _;
 use std::str::FromStr;
@@ -12,40 +12,39 @@ use stage::sanitize::{self, Printable};
 use crate::terminal::faint;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Layout {
-    /// One object a line.
+pub(super) enum Format {
+    /// One JSON object per line.
     Json,
     /// One readable line.
     Text,
-    /// The value's bytes and a line end.
+    /// The value's bytes and a line feed.
     Raw,
-    /// A format of the user.
-    Own(Vec<Piece>),
+    /// A custom format.
+    Custom(Vec<Piece>),
 }
 
-/// A piece of a format of the user.
+/// A piece of a custom format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Piece {
-    /// Literal text.
     Literal(String),
-    /// A placeholder, with the letter that kcat uses for it.
-    Letter(char),
+    /// A placeholder, by the letter that kcat uses for it.
+    Placeholder(char),
 }
 
-/// Where it is written to.
+/// What the message is written to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Medium {
-    /// A file or a pipe: everything as it is.
+    /// A file or a pipe: everything is written unchanged.
     Plain,
-    /// A terminal: control characters of a message are escaped.
+    /// A terminal: control characters in messages are escaped.
     Terminal,
 }
 
-impl FromStr for Layout {
+impl FromStr for Format {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        const KNOWN: &str = "%t topic, %p partition, %o offset, %k key, %K its length, %s value, %S its length, \
+        const KNOWN: &str = "%t topic, %p partition, %o offset, %k key, %K key length, %s value, %S value length, \
                              %T timestamp, %h headers, %%";
         match text {
             "json" => return Ok(Self::Json),
@@ -65,7 +64,7 @@ impl FromStr for Layout {
                     Some('\\') => literal.push('\\'),
                     other => {
                         let other = other.map(String::from).unwrap_or_default();
-                        return Err(format!(r"\{other} is none of \n \t \r \0 \\"));
+                        return Err(format!(r"\{other} is not one of \n \t \r \0 \\"));
                     }
                 },
                 '%' => match rest.next() {
@@ -74,11 +73,11 @@ impl FromStr for Layout {
                         if !literal.is_empty() {
                             pieces.push(Piece::Literal(std::mem::take(&mut literal)));
                         }
-                        pieces.push(Piece::Letter(letter));
+                        pieces.push(Piece::Placeholder(letter));
                     }
                     other => {
                         let other = other.map(String::from).unwrap_or_default();
-                        return Err(format!("%{other} is none of {KNOWN}"));
+                        return Err(format!("%{other} is not one of {KNOWN}"));
                     }
                 },
                 plain => literal.push(plain),
@@ -86,27 +85,27 @@ impl FromStr for Layout {
         }
         if pieces.is_empty() {
             return Err(format!(
-                "expected json, text, raw, or a form with some of {KNOWN}"
+                "expected json, text, raw, or a format that contains some of {KNOWN}"
             ));
         }
         if !literal.is_empty() {
             pieces.push(Piece::Literal(literal));
         }
-        Ok(Self::Own(pieces))
+        Ok(Self::Custom(pieces))
     }
 }
 
-impl Layout {
-    /// Whether it shows the decoded value.
+impl Format {
+    /// Whether the decoded value is shown.
     pub(super) fn shows_decoded(&self) -> bool {
         match self {
             Self::Json | Self::Text => true,
             Self::Raw => false,
-            Self::Own(pieces) => pieces.contains(&Piece::Letter('s')),
+            Self::Custom(pieces) => pieces.contains(&Piece::Placeholder('s')),
         }
     }
 
-    /// Adds a message to `out`.
+    /// Appends a message to `out`.
     pub(super) fn write(&self, message: &Message, decoded: &Decoded, medium: Medium, out: &mut Vec<u8>) {
         match self {
             Self::Json => {
@@ -122,12 +121,12 @@ impl Layout {
                 out.extend_from_slice(message.value.as_deref().unwrap_or_default());
                 out.push(b'\n');
             }
-            Self::Own(pieces) => {
+            Self::Custom(pieces) => {
                 for piece in pieces {
                     match piece {
                         Piece::Literal(text) => out.extend_from_slice(text.as_bytes()),
-                        Piece::Letter(letter) => {
-                            let text = letter_text(*letter, message, decoded);
+                        Piece::Placeholder(letter) => {
+                            let text = placeholder_text(*letter, message, decoded);
                             match medium {
                                 Medium::Plain => out.extend_from_slice(text.as_bytes()),
                                 Medium::Terminal => {
@@ -162,7 +161,7 @@ fn line(message: &Message, decoded: &Decoded, medium: Medium) -> String {
         );
     }
     if message.headers.is_none() {
-        tail.push_str(" (headers that cannot be read: a name is not UTF-8)");
+        tail.push_str(" (unreadable headers: a name is not UTF-8)");
     }
     if let Some(problem) = &decoded.problem {
         let _ = write!(tail, " ({problem})");
@@ -178,8 +177,8 @@ fn line(message: &Message, decoded: &Decoded, medium: Medium) -> String {
     }
 }
 
-fn letter_text(letter: char, message: &Message, decoded: &Decoded) -> String {
-    /// As in kcat, what is not there has the length -1.
+fn placeholder_text(letter: char, message: &Message, decoded: &Decoded) -> String {
+    /// As in kcat, a missing key or value has the length -1.
     fn length(bytes: Option<&Vec<u8>>) -> String {
         bytes.map_or_else(|| "-1".to_owned(), |bytes| bytes.len().to_string())
     }
@@ -207,7 +206,7 @@ mod tests {
     use super::*;
     use operator::messages::decode::Form;
 
-    fn written(layout: &str, medium: Medium) -> String {
+    fn written(format: &str, medium: Medium) -> String {
         let message = Message {
             topic: "t".to_owned(),
             partition: 1,
@@ -223,13 +222,13 @@ mod tests {
             problem: None,
         };
         let mut out = Vec::new();
-        let layout: Layout = layout.parse().unwrap();
-        layout.write(&message, &decoded, medium, &mut out);
+        let format: Format = format.parse().unwrap();
+        format.write(&message, &decoded, medium, &mut out);
         String::from_utf8(out).unwrap()
     }
 
     #[test]
-    fn messages_are_written() {
+    fn messages_are_written_in_each_format() {
         assert_eq!(
             written("json", Medium::Plain),
             "{\"topic\":\"t\",\"partition\":1,\"offset\":2,\"timestamp\":0,\"key\":\"k\",\"form\":\"text\",\
@@ -247,16 +246,16 @@ mod tests {
     }
 
     #[test]
-    fn wrong_forms_say_what_there_is() {
-        for (text, said) in [
+    fn errors_in_formats_list_the_valid_ones() {
+        for (text, expected) in [
             ("jsno", "json, text, raw"),
             ("", "json, text, raw"),
-            ("%x", "%x is none of %t"),
-            ("%", "% is none of %t"),
-            (r"%s\q", r"\q is none of \n"),
+            ("%x", "%x is not one of %t"),
+            ("%", "% is not one of %t"),
+            (r"%s\q", r"\q is not one of \n"),
         ] {
-            let error = text.parse::<Layout>().unwrap_err();
-            assert!(error.contains(said), "{text}: {error}");
+            let error = text.parse::<Format>().unwrap_err();
+            assert!(error.contains(expected), "{text}: {error}");
         }
     }
 }

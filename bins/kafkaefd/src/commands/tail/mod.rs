@@ -1,7 +1,7 @@
-//! `kafkaefd tail`: messages of a topic as they arrive, decoded, filtered and written to one or several outputs.
+//! `kafkaefd tail`: reads a topic, decodes and filters its messages and writes them to one or several outputs.
 //!
 //! ```text
-//!  reader ─▶ decode ─┬▶ filter ─▶ sample ─▶ format ─▶ a file, a pipe, stdout       (each a table [[output]] of --config)
+//!  reader ─▶ decode ─┬▶ filter ─▶ sample ─▶ format ─▶ file, pipe or stdout      (one table [[output]] of --config)
 //!                    └▶ …
 //! ```
 
@@ -26,22 +26,22 @@ use stage::service::Shutdown;
 use crate::commands::reach;
 use crate::exit::Done;
 use crate::terminal::{count, note, plural};
-use format::Layout;
-use output::{Output, Taken};
+use format::Format;
+use output::{Output, Written};
 
-/// How long the reader waits for a message before commands that ended are noticed.
+/// How long the reader waits for a message before it checks whether piped commands have ended.
 const POLL_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// Show a topic's messages, decoded: Avro by the registry's schemas, SAL text, JSON, text, or bytes
+/// Show a topic's messages, decoded: Avro with the registry's schemas, SAL text, JSON, text or bytes
 #[derive(Args, Debug, Clone)]
 #[command(
-    after_help = r#"A filter compares fields of the decoded value, and key, topic, partition, offset, timestamp and headers of the message, with == != < <= > >= or =~ (a regular expression), joined by and, or, not and parentheses: temperature[0] > 30 and not (state =~ '^Fault' or key == 'M1'). Fields within others: a.b, a[0], a['any name'], headers['any-name']; value.key is a field of the value. What is not there is null. Against timestamp a text is a moment: timestamp >= '-5m'. CEL's spelling, as in Kafbat's filters, works as well: record.value.state.startsWith('Fault') && !(record.key == 'M1'), with matches, startsWith, endsWith and contains.
+    after_help = r#"A filter compares fields of the decoded value, and key, topic, partition, offset, timestamp and headers of the message, with == != < <= > >= or =~ (a regular expression). Comparisons are combined with and, or, not and parentheses: temperature[0] > 30 and not (state =~ '^Fault' or key == 'M1'). Nested fields are written a.b, a[0], a['any name'] and headers['any-name']; value.key is a field of the value. A missing field is null. A string that is compared with timestamp is a time: timestamp >= '-5m'. The spelling of CEL, as in Kafbat's filters, is accepted too: record.value.state.startsWith('Fault') && !(record.key == 'M1'), with matches, startsWith, endsWith and contains.
 
 A file for --config:
 
   [[output]]
-  to = "faults.jsonl"             # a file that is appended to, "|command", or "-" for stdout
-  format = "json"                 # as --format; without it, text
+  to = "faults.jsonl"             # a file to append to, "|command", or "-" for stdout
+  format = "json"                 # as --format; the default is text
   filter = "summaryState == 3"
   [[output]]
   to = "|gzip > sampled.gz"
@@ -55,7 +55,8 @@ Examples:
 pub struct TailArgs {
     /// Name of the topic
     topic: String,
-    /// Where to begin in each partition: beginning, end, an offset, -N for the last N, or a moment (2026-11-21T10:00:00Z, -5m)
+    /// Where to start in each partition: beginning, end, an offset, -N for the last N messages, or a time
+    /// (2026-11-21T10:00:00Z, -5m)
     #[arg(
         long,
         short,
@@ -64,10 +65,10 @@ pub struct TailArgs {
         allow_hyphen_values = true
     )]
     offset: Start,
-    /// End where the partitions end now, instead of waiting for more
+    /// Stop at the current end of the partitions instead of waiting for more messages
     #[arg(long, short)]
     exit: bool,
-    /// End after so many messages were written
+    /// Stop after writing N messages
     #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
     /// Only this partition
@@ -76,16 +77,17 @@ pub struct TailArgs {
     /// Only messages with this key
     #[arg(long, short, value_name = "KEY")]
     key: Option<String>,
-    /// json (one object a line), text, raw (the value's bytes and a line end), or a form with kcat's letters, such as '%t %p %o %k %s\n'
+    /// json (one object per line), text, raw (the value's bytes and a line feed), or a format with kcat's placeholders,
+    /// such as '%t %p %o %k %s\n'
     #[arg(long, short, default_value = "text", value_name = "FORMAT")]
-    format: Layout,
-    /// Only messages for which this holds, see below
+    format: Format,
+    /// Only messages that match this filter, see below
     #[arg(long, value_name = "EXPR", value_parser = filter)]
     filter: Option<Filter>,
-    /// Of those that pass the filter, the first of every N
+    /// Only the first of every N messages that match the filter
     #[arg(long, default_value = "1/1", value_name = "1/N")]
     sample: Sample,
-    /// File that is appended to, '|command' for a pipe through sh, or - for stdout
+    /// File to append to, '|command' to pipe to a shell command, or - for stdout
     #[arg(long, default_value = "-", value_name = "FILE")]
     output: String,
     /// TOML file of several outputs, each with its own filter, sample and format, see below
@@ -98,11 +100,10 @@ pub struct TailArgs {
 }
 
 impl TailArgs {
-    /// Runs the command.
-    pub async fn run(&self) -> Result<Done, Failure> {
-        let plans = match &self.config {
+    pub(crate) async fn run(&self) -> Result<Done, Failure> {
+        let configs = match &self.config {
             Some(path) => config::read(path)?,
-            None => vec![config::Plan {
+            None => vec![config::OutputConfig {
                 to: self.output.clone(),
                 filter: self.filter.clone(),
                 sample: self.sample,
@@ -114,7 +115,7 @@ impl TailArgs {
         let topic = cluster.topic(&self.topic)?;
         let stop = if self.exit { Stop::AtEnd } else { Stop::Never };
         let mut reader = Reader::open(&cluster, topic, self.partition, self.offset, stop)?;
-        let mut outputs = plans
+        let mut outputs = configs
             .into_iter()
             .map(Output::open)
             .collect::<Result<Vec<_>, _>>()?;
@@ -129,12 +130,12 @@ impl TailArgs {
         {
             match reader.next(wait)? {
                 Met::End => break,
-                // No message is ready: what is buffered is written before the next one is waited for.
+                // No message is ready: flush the buffers before waiting for the next one.
                 Met::Nothing if wait.is_zero() => {
                     outputs.iter_mut().for_each(Output::flush);
                     wait = POLL_TIMEOUT;
                 }
-                Met::Nothing => outputs.iter_mut().for_each(Output::look),
+                Met::Nothing => outputs.iter_mut().for_each(Output::check_command),
                 Met::Message(message) => {
                     wait = Duration::ZERO;
                     read += 1;
@@ -154,11 +155,11 @@ impl TailArgs {
                             problem: None,
                         }
                     };
-                    let mut taken = false;
+                    let mut any_written = false;
                     for output in &mut outputs {
-                        taken |= output.offer(&message, &decoded) == Taken::Yes;
+                        any_written |= output.offer(&message, &decoded) == Written::Yes;
                     }
-                    written += u64::from(taken);
+                    written += u64::from(any_written);
                 }
             }
         }

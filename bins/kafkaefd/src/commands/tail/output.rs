@@ -1,4 +1,4 @@
-//! One output: its filter, sample and format, and what it has written. One that ends does not end the others.
+//! One output with its filter, sample and format. An output that fails does not end the others.
 
 use std::io::{self, Write};
 
@@ -6,19 +6,19 @@ use operator::failure::Failure;
 use operator::messages::decode::Decoded;
 use operator::messages::message::Message;
 
-use super::config::Plan;
+use super::config::OutputConfig;
 use super::format::Medium;
 use super::sink::Sink;
 use crate::exit::Done;
 use crate::terminal::{count, note, warn};
 
-/// An output, open or ended.
+/// An output, which is open or has ended.
 pub(super) struct Output {
-    plan: Plan,
-    /// None once it has ended.
+    config: OutputConfig,
+    /// `None` once the output has ended.
     sink: Option<Sink>,
     medium: Medium,
-    /// Messages that passed its filter.
+    /// Messages that passed the filter.
     passed: u64,
     written: u64,
     buffer: Vec<u8>,
@@ -27,16 +27,16 @@ pub(super) struct Output {
 
 /// Whether an output has written a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Taken {
+pub(super) enum Written {
     Yes,
     No,
 }
 
 impl Output {
-    pub(super) fn open(plan: Plan) -> Result<Self, Failure> {
-        let sink = Sink::open(&plan.to)?;
+    pub(super) fn open(config: OutputConfig) -> Result<Self, Failure> {
+        let sink = Sink::open(&config.to)?;
         Ok(Self {
-            plan,
+            config,
             medium: sink.medium(),
             sink: Some(sink),
             passed: 0,
@@ -51,59 +51,58 @@ impl Output {
     }
 
     pub(super) fn needs_decoded(&self) -> bool {
-        self.is_open() && (self.plan.filter.is_some() || self.plan.format.shows_decoded())
+        self.is_open() && (self.config.filter.is_some() || self.config.format.shows_decoded())
     }
 
-    /// Writes the message if it passes filter and sample.
-    pub(super) fn offer(&mut self, message: &Message, decoded: &Decoded) -> Taken {
+    /// Writes the message if it passes the filter and is in the sample.
+    pub(super) fn offer(&mut self, message: &Message, decoded: &Decoded) -> Written {
         let Some(sink) = &mut self.sink else {
-            return Taken::No;
+            return Written::No;
         };
-        let filter = self.plan.filter.as_ref();
+        let filter = self.config.filter.as_ref();
         if filter.is_some_and(|filter| !filter.holds(message, decoded)) {
-            return Taken::No;
+            return Written::No;
         }
         self.passed += 1;
-        if !self.plan.sample.takes(self.passed - 1) {
-            return Taken::No;
+        if !self.config.sample.takes(self.passed - 1) {
+            return Written::No;
         }
         self.buffer.clear();
-        self.plan
+        self.config
             .format
             .write(message, decoded, self.medium, &mut self.buffer);
         match sink.write_all(&self.buffer) {
             Ok(()) => {
                 self.written += 1;
-                Taken::Yes
+                Written::Yes
             }
             Err(error) => {
                 self.end(&error);
-                Taken::No
+                Written::No
             }
         }
     }
 
-    /// Writes what is buffered.
     pub(super) fn flush(&mut self) {
         if let Some(Err(error)) = self.sink.as_mut().map(Write::flush) {
             self.end(&error);
         }
     }
 
-    /// Notices a command that has ended while there was nothing to write to it.
-    pub(super) fn look(&mut self) {
+    /// Ends the output if its command has ended, which a write would report only later.
+    pub(super) fn check_command(&mut self) {
         if self.sink.as_mut().is_some_and(Sink::has_ended) {
             self.end(&io::ErrorKind::BrokenPipe.into());
         }
     }
 
-    /// Closes it; with `several`, a line says what it wrote.
+    /// Closes the output; with `several` its counts are printed.
     pub(super) fn close(mut self, several: bool) -> Done {
         if let Some(sink) = self.sink.take() {
             match sink.close() {
                 Ok(Some(status)) if !status.success() => {
                     self.failed = true;
-                    note(&warn(format!("kafkaefd: {} ended with {status}", self.plan.to)));
+                    note(&warn(format!("kafkaefd: {} ended with {status}", self.config.to)));
                 }
                 Ok(_) => {}
                 Err(error) => self.end(&error),
@@ -112,7 +111,7 @@ impl Output {
         if several {
             note(&format!(
                 "{}: {} written of {} that passed its filter",
-                self.plan.to,
+                self.config.to,
                 count(self.written),
                 count(self.passed)
             ));
@@ -124,7 +123,7 @@ impl Output {
         let broken = error.kind() == io::ErrorKind::BrokenPipe;
         let sink = self.sink.take();
         // A reader that closed stdout, such as `head`, has read enough.
-        if broken && self.plan.to == "-" {
+        if broken && self.config.to == "-" {
             return;
         }
         self.failed = true;
@@ -133,8 +132,8 @@ impl Output {
             _ => error.to_string(),
         };
         note(&warn(format!(
-            "kafkaefd: nothing more is written to {}: {why}",
-            self.plan.to
+            "kafkaefd: stopped writing to {}: {why}",
+            self.config.to
         )));
     }
 }

@@ -16,7 +16,7 @@ pub(super) enum Sink {
 }
 
 impl Sink {
-    /// Opens `-`, `|command` or a file, which is appended to.
+    /// Opens `-`, `|command` or a file to append to.
     pub(super) fn open(to: &str) -> Result<Self, Failure> {
         if to == "-" {
             return Ok(Self::Stdout(BufWriter::new(io::stdout())));
@@ -29,7 +29,8 @@ impl Sink {
                 .map(|file| Self::File(BufWriter::new(file)))
                 .map_err(Failure::io(format!("opening {to}")));
         };
-        // A process group of its own: Ctrl-C ends this process only, and the command once it has read everything.
+        // In a separate process group, Ctrl-C ends only this process, and the command ends after it has read
+        // everything.
         let mut child = Command::new("sh")
             .args(["-c", command])
             .stdin(Stdio::piped())
@@ -44,7 +45,7 @@ impl Sink {
         }
     }
 
-    /// Whether it is a terminal.
+    /// Whether control characters have to be escaped.
     pub(super) fn medium(&self) -> Medium {
         match self {
             Self::Stdout(_) if io::stdout().is_terminal() => Medium::Terminal,
@@ -52,7 +53,7 @@ impl Sink {
         }
     }
 
-    /// Whether its command has ended by itself.
+    /// Whether the command has ended by itself.
     pub(super) fn has_ended(&mut self) -> bool {
         match self {
             Self::Pipe(child, _) => matches!(child.try_wait(), Ok(Some(_))),
@@ -60,7 +61,7 @@ impl Sink {
         }
     }
 
-    /// Flushes it, and waits until its command has ended.
+    /// Flushes the sink and waits until the command has ended.
     pub(super) fn close(self) -> io::Result<Option<ExitStatus>> {
         match self {
             Self::Stdout(mut out) => out.flush().map(|()| None),

@@ -1,4 +1,4 @@
-//! One frame: the stages above, the groups below, the keys at the foot.
+//! Draws one frame: the stages at the top, the groups below them, the keys in the last line.
 
 use operator::groups::GroupState;
 use operator::stages::{BrokersRow, NOTABLE_LAG, Snapshot, StageRow};
@@ -12,18 +12,18 @@ use stage::Printable;
 use super::state::State;
 use crate::terminal::{count, plural, span};
 
-/// A smaller terminal shows nothing useful.
+/// The smallest terminal, in columns and rows, that shows anything useful.
 const MIN_SIZE: (u16, u16) = (60, 10);
 
-/// The width from which a stage's row has room for all of its columns.
-const WIDE: u16 = 112;
+/// From this width on, the stages' table shows all columns.
+const MIN_WIDE_WIDTH: u16 = 112;
 
 /// A column of the stages' table.
 struct Column {
     name: &'static str,
-    /// Characters; 0 takes the remaining width.
+    /// The width in characters; 0 takes the remaining width.
     wide: u16,
-    /// The same on a narrow terminal; 0 leaves the column out.
+    /// The width on a narrow terminal; 0 hides the column.
     narrow: u16,
 }
 
@@ -51,13 +51,13 @@ const BAD: Style = Style::new().fg(Color::Red).add_modifier(Modifier::BOLD);
 const FAINT: Style = Style::new().add_modifier(Modifier::DIM);
 const STRONG: Style = Style::new().add_modifier(Modifier::BOLD);
 
-/// How many rows the groups' table has.
+/// The number of rows in the groups' table.
 pub(super) fn group_rows(snapshot: &Snapshot) -> usize {
     let groups = snapshot.kafka.iter().flat_map(|kafka| &kafka.groups);
     groups.map(|group| 1 + group.partitions.len()).sum()
 }
 
-/// How many lines a whole frame has.
+/// The number of lines of a complete frame.
 pub(super) fn height(snapshot: &Snapshot) -> u16 {
     let lines = stage_lines(snapshot) + group_rows(snapshot).max(3) + 5;
     u16::try_from(lines).unwrap_or(u16::MAX)
@@ -67,12 +67,12 @@ fn stage_lines(snapshot: &Snapshot) -> usize {
     1 + snapshot.stages.len().max(1)
 }
 
-/// Draws a frame; groups that do not fit are scrolled, anything else is cut.
+/// Draws a frame. Groups that do not fit are scrolled; everything else is cut.
 pub(super) fn draw(frame: &mut Frame<'_>, snapshot: &Snapshot, state: &State) {
     let area = frame.area();
     if area.width < MIN_SIZE.0 || area.height < MIN_SIZE.1 {
         let text = format!(
-            "this terminal is too small: {} × {} at least; q quits",
+            "this terminal is too small: it needs at least {} × {}; q quits",
             MIN_SIZE.0, MIN_SIZE.1
         );
         return frame.render_widget(Paragraph::new(text).wrap(Wrap { trim: true }), area);
@@ -107,7 +107,7 @@ fn header(snapshot: &Snapshot, state: &State) -> Paragraph<'static> {
     ];
     match &snapshot.kafka {
         None => {}
-        Some(BrokersRow { away: Some(_), .. }) => spans.push(Span::styled("  away", BAD)),
+        Some(BrokersRow { away: Some(_), .. }) => spans.push(Span::styled("  unreachable", BAD)),
         Some(kafka) => spans.push(Span::raw(format!(
             "  {}, {}",
             plural(kafka.brokers, "broker"),
@@ -122,10 +122,10 @@ fn header(snapshot: &Snapshot, state: &State) -> Paragraph<'static> {
 
 fn stage_table(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot) {
     if snapshot.stages.is_empty() {
-        let text = "no stages: name their metrics with --metrics http://HOST:PORT, as often as needed";
+        let text = "no stages: give the address of each stage's metrics with --metrics http://HOST:PORT";
         return frame.render_widget(Paragraph::new(text).style(FAINT), area);
     }
-    let wide = area.width >= WIDE;
+    let wide = area.width >= MIN_WIDE_WIDTH;
     let head = COLUMNS
         .iter()
         .filter(|column| wide || column.narrow > 0)
@@ -147,22 +147,22 @@ fn stage_table(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot) {
 }
 
 fn stage_row(row: &StageRow, wide: bool) -> Row<'static> {
-    let url = Printable(brief(&row.url)).to_string();
+    let url = Printable(short(&row.url)).to_string();
     if let Some(why) = &row.away {
         let why = Printable(why);
-        let away = if wide {
-            format!("away: {why}")
+        let text = if wide {
+            format!("unreachable: {why}")
         } else {
-            format!("{url} is away: {why}")
+            format!("{url} is unreachable: {why}")
         };
         return Row::new([
             Cell::from(Span::styled(row.stage.clone(), BAD)),
-            Cell::from(Span::styled(away, BAD)).column_span(if wide { 9 } else { 8 }),
+            Cell::from(Span::styled(text, BAD)).column_span(if wide { 9 } else { 8 }),
             Cell::from(Span::styled(url, FAINT)),
         ]);
     }
     let rate = |rate: Option<f64>| right(rate.map_or("-".to_owned(), |rate| format!("{rate:.1}")), STRONG);
-    let whole = |number: Option<f64>, style: fn(f64) -> Style| {
+    let integer = |number: Option<f64>, style: fn(f64) -> Style| {
         let text = number.map_or("-".to_owned(), |number| count(number as i64));
         right(text, number.map_or(FAINT, style))
     };
@@ -172,15 +172,15 @@ fn stage_row(row: &StageRow, wide: bool) -> Row<'static> {
         Cell::from(Span::styled(row.stage.clone(), style)),
         rate(row.in_per_second),
         rate(row.out_per_second),
-        whole(
+        integer(
             row.dead_letters,
             |dead| if dead > 0.0 { BAD } else { Style::new() },
         ),
-        whole(row.lag, |lag| lag_style(lag as i64)),
+        integer(row.lag, |lag| lag_style(lag as i64)),
     ];
     if wide {
         let style: fn(f64) -> Style = if row.paused { |_| WARN } else { |_| Style::new() };
-        cells.push(whole(row.in_flight, style));
+        cells.push(integer(row.in_flight, style));
     }
     cells.extend([row.work_p50, row.work_p99, row.age_p50, row.age_p99].map(time));
     if wide {
@@ -189,21 +189,21 @@ fn stage_row(row: &StageRow, wide: bool) -> Row<'static> {
     Row::new(cells)
 }
 
-/// An address without the scheme and path that nearly all have in common.
-fn brief(url: &str) -> &str {
+/// The address without the scheme and path that most addresses have in common.
+fn short(url: &str) -> &str {
     let url = url.strip_prefix("http://").unwrap_or(url);
     url.strip_suffix("/metrics").unwrap_or(url)
 }
 
 fn group_table(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, state: &State) {
-    let say = |text: String, style| Paragraph::new(text).style(style).wrap(Wrap { trim: true });
+    let message = |text: String, style| Paragraph::new(text).style(style).wrap(Wrap { trim: true });
     let groups = match &snapshot.kafka {
-        None => return frame.render_widget(say("asking the brokers".to_owned(), FAINT), area),
+        None => return frame.render_widget(message("waiting for the brokers".to_owned(), FAINT), area),
         Some(BrokersRow { away: Some(why), .. }) => {
-            return frame.render_widget(say(Printable(why).to_string(), BAD), area);
+            return frame.render_widget(message(Printable(why).to_string(), BAD), area);
         }
         Some(kafka) if kafka.groups.is_empty() => {
-            return frame.render_widget(say("no groups".to_owned(), FAINT), area);
+            return frame.render_widget(message("no groups".to_owned(), FAINT), area);
         }
         Some(kafka) => &kafka.groups,
     };
@@ -265,12 +265,12 @@ fn group_table(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, state: &S
 fn help(frame: &mut Frame<'_>, area: Rect) {
     let text = [
         "q, Esc, Ctrl-C      quit",
-        "↑ ↓, j k            select a row; the table follows",
-        "PgUp PgDn Home End  farther",
-        "p, space            pause: the frame stays as it is",
-        "?                   this",
+        "↑ ↓, j k            select a row; the table scrolls",
+        "PgUp PgDn Home End  move by a page, or to the start or end",
+        "p, space            pause or resume updates",
+        "?                   show or hide this help",
         "",
-        "WORK: a message's transform, or a request to the database",
+        "WORK: transforming a message, or a request to the database",
         "AGE: from a point's own time to the database's answer",
     ];
     let width = (60 + 2).min(area.width);
@@ -293,7 +293,7 @@ fn right(text: String, style: Style) -> Cell<'static> {
     Cell::from(Line::from(Span::styled(text, style)).alignment(Alignment::Right))
 }
 
-/// By how far behind it is.
+/// The style of a lag, by its size.
 fn lag_style(lag: i64) -> Style {
     match lag {
         ..NOTABLE_LAG => Style::new(),

@@ -1,4 +1,4 @@
-//! Frames as text: what stands where, and what is shown of what is away.
+//! Tests of frames as text: their layout, and how unreachable stages and brokers are shown.
 
 use operator::groups::GroupState;
 use operator::stages::{BrokersRow, GroupRow, PartitionRow, Snapshot, StageRow};
@@ -76,22 +76,22 @@ fn a_frame_shows_stages_and_groups() {
     }
     assert!(
         shown.contains(r"Test_telemetry\u{1b}[2J[0]"),
-        "what came over the wire is printable:\n{shown}"
+        "text from the network is sanitized:\n{shown}"
     );
     assert!(
         shown.contains("connection refused"),
-        "who is away is shown:\n{shown}"
+        "why a stage is unreachable:\n{shown}"
     );
 }
 
 #[test]
-fn a_narrow_terminal_shows_what_matters() {
+fn a_narrow_terminal_shows_the_most_important_columns() {
     let shown = frame(&snapshot(), &State::default(), 80, 24);
     for part in [
         "saltransform",
         "WORK P50",
         "AGE P50",
-        "localhost:9093 is away",
+        "localhost:9093 is unreachable",
         "q quit",
     ] {
         assert!(shown.contains(part), "{part} is not in\n{shown}");
@@ -107,7 +107,7 @@ fn the_selected_row_is_on_the_screen() {
 }
 
 #[test]
-fn pause_help_and_absence_are_shown() {
+fn pause_help_and_missing_stages_and_brokers_are_shown() {
     let state = State {
         paused: true,
         help: true,
@@ -117,16 +117,16 @@ fn pause_help_and_absence_are_shown() {
     assert!(shown.contains("paused") && shown.contains("Ctrl-C"), "{shown}");
     let empty = Snapshot::default();
     assert!(frame(&empty, &State::default(), 100, 30).contains("--metrics"));
-    let mut away = snapshot();
-    away.kafka = Some(BrokersRow {
+    let mut unreachable = snapshot();
+    unreachable.kafka = Some(BrokersRow {
         away: Some("no broker answers".to_owned()),
         ..BrokersRow::default()
     });
-    assert!(frame(&away, &State::default(), 100, 30).contains("no broker answers"));
+    assert!(frame(&unreachable, &State::default(), 100, 30).contains("no broker answers"));
 }
 
 #[test]
-fn no_size_of_a_terminal_does_harm() {
+fn terminals_of_any_size_work() {
     let state = State {
         help: true,
         selected: 1_000,

@@ -1,4 +1,5 @@
-//! `kafkaefd top`: the pipeline, live. [`operator::stages`] watches it; `draw` shows a frame, `state` holds what the keys chose.
+//! `kafkaefd top`: shows the pipeline live. [`operator::stages`] watches it, `draw` draws a frame, and `state` is
+//! changed by keys.
 
 mod draw;
 #[cfg(test)]
@@ -21,35 +22,35 @@ use regex::Regex;
 use stage::config::{KafkaArgs, seconds};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::commands::trouble;
+use crate::commands::report_problem;
 use crate::exit::Done;
 use crate::terminal::{json, out};
 use state::State;
 
 const KEY_TIMEOUT: Duration = Duration::from_millis(100);
 /// The width of a printed frame.
-const WIDTH: u16 = 140;
+const PRINTED_WIDTH: u16 = 140;
 
 /// Watch the pipeline live: rates, lag, times and dead letters
 #[derive(Args, Debug, Clone)]
 #[command(
-    after_help = "Exit code 1 of --once and --json says that something that was asked did not answer.\n\n\
+    after_help = "With --once and --json, exit code 1 means that a stage or the brokers did not answer.\n\n\
                   Example: kafkaefd top --metrics localhost:9092 --metrics localhost:9093 --filter efd"
 )]
 pub struct TopArgs {
-    /// Where the metrics of a stage are: HOST:PORT or a URL, as often as needed
+    /// Address of a stage's metrics, HOST:PORT or a URL; may be repeated
     #[arg(long = "metrics", value_name = "URL")]
     metrics: Vec<String>,
-    /// Only groups whose names match
+    /// Only groups whose names match this regular expression
     #[arg(long, value_name = "REGEX")]
     filter: Option<Regex>,
-    /// Seconds between two looks
+    /// Seconds between updates
     #[arg(long, default_value = "2", value_name = "S", value_parser = seconds)]
     interval: Duration,
-    /// Print one frame as text and end; its rates are of one interval
+    /// Print one frame as text, with the rates over one interval, and exit
     #[arg(long)]
     once: bool,
-    /// Print one sample as a JSON document and end, for programs
+    /// Print one sample as a JSON document for programs, and exit
     #[arg(long, conflicts_with = "once")]
     json: bool,
     #[command(flatten)]
@@ -57,9 +58,8 @@ pub struct TopArgs {
 }
 
 impl TopArgs {
-    /// Watches until a key or a signal ends it.
-    pub async fn run(self) -> Result<Done, Failure> {
-        // Invalid flags are reported before the screen is taken.
+    pub(crate) async fn run(self) -> Result<Done, Failure> {
+        // Invalid flags are reported before the terminal is taken over.
         self.kafka.client_config(&[])?;
         let stages = self
             .metrics
@@ -67,7 +67,7 @@ impl TopArgs {
             .map(|address| StageWatcher::at(address))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|why| Failure::Usage(format!("--metrics {why}")))?;
-        let brokers = BrokersWatcher::new(self.kafka.clone(), self.filter.clone(), trouble);
+        let brokers = BrokersWatcher::new(self.kafka.clone(), self.filter.clone(), report_problem);
         if self.once || self.json {
             let snapshot = sample(stages, brokers, self.interval).await;
             if self.json {
@@ -83,7 +83,7 @@ impl TopArgs {
         }
         if !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal() {
             return Err(Failure::Usage(
-                "this is no terminal: --once prints one frame, --json one sample".to_owned(),
+                "this is not a terminal: --once prints one frame, --json one sample".to_owned(),
             ));
         }
         let watch = Watch::start(stages, brokers, self.interval);
@@ -92,15 +92,16 @@ impl TopArgs {
     }
 }
 
-/// Draws until a key or a signal ends it. The terminal is restored in any case: here, and by ratatui's hook after a panic.
+/// Draws frames until a key or a signal ends it. The terminal is always restored: here, or by ratatui's hook after a
+/// panic.
 fn show(watch: &Watch, stop: &AtomicBool) -> Result<Done, Failure> {
-    let mut terminal = ratatui::try_init().map_err(Failure::io("taking the terminal"))?;
+    let mut terminal = ratatui::try_init().map_err(Failure::io("taking over the terminal"))?;
     let mut state = State::default();
     let mut snapshot = Snapshot::default();
-    let mut each = || -> std::io::Result<bool> {
+    let mut draw_and_poll = || -> std::io::Result<bool> {
         if !state.paused || snapshot.at.is_empty() {
             snapshot = watch.latest();
-            // To the second.
+            // Whole seconds are enough.
             snapshot.at = snapshot.at.chars().take(19).chain(['Z']).collect();
         }
         terminal.draw(|frame| draw::draw(frame, &snapshot, &state))?;
@@ -113,7 +114,7 @@ fn show(watch: &Watch, stop: &AtomicBool) -> Result<Done, Failure> {
         Ok(!state.quit && !stop.load(Ordering::Relaxed))
     };
     let result = loop {
-        match each() {
+        match draw_and_poll() {
             Ok(true) => {}
             Ok(false) => break Ok(Done::All),
             Err(error) => break Err(Failure::io("drawing")(error)),
@@ -123,7 +124,7 @@ fn show(watch: &Watch, stop: &AtomicBool) -> Result<Done, Failure> {
     result
 }
 
-/// Becomes true when a signal asks the process to end, or its terminal is closed.
+/// Becomes true when a signal requests the end of the process or its terminal is closed.
 fn stop_on_signals() -> std::io::Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for kind in [
@@ -141,10 +142,10 @@ fn stop_on_signals() -> std::io::Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-/// One frame as text, as high as it needs to be.
+/// One frame as text, of the height that it needs.
 fn printed(snapshot: &Snapshot) -> Result<String, Failure> {
-    let backend = TestBackend::new(WIDTH, draw::height(snapshot).clamp(10, 1_000));
-    let drawing = || Failure::Usage("this frame cannot be drawn".to_owned());
+    let backend = TestBackend::new(PRINTED_WIDTH, draw::height(snapshot).clamp(10, 1_000));
+    let drawing = || Failure::Usage("the frame cannot be drawn".to_owned());
     let mut terminal = Terminal::new(backend).map_err(|_| drawing())?;
     let state = State {
         printed: true,

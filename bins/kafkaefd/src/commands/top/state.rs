@@ -1,27 +1,26 @@
-//! What the person at the screen chose: the row, the pause, the help.
+//! What the user has selected with keys: the row, the pause, the help.
 
 use ratatui::crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
-/// How far one key goes.
-const PAGE: usize = 10;
+/// The rows that Page Up and Page Down move by.
+const PAGE_ROWS: usize = 10;
 
-/// The screen's own state.
+/// The state of the display.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct State {
     /// The selected row of the groups' table.
     pub(super) selected: usize,
-    /// The frame stays as it is.
+    /// The frame is not updated.
     pub(super) paused: bool,
-    /// The keys are shown.
+    /// The help is shown.
     pub(super) help: bool,
-    /// It ends.
     pub(super) quit: bool,
-    /// Nobody is at a screen: the frame is printed, without keys and selection.
+    /// The frame is printed instead of displayed, without keys and selection.
     pub(super) printed: bool,
 }
 
 impl State {
-    /// Does what a key says; `rows` is how many the groups' table has.
+    /// Handles a key; `rows` is the number of rows in the groups' table.
     pub(super) fn press(&mut self, key: KeyEvent, rows: usize) {
         let last = rows.saturating_sub(1);
         match key.code {
@@ -32,8 +31,8 @@ impl State {
             KeyCode::Char('?' | 'h') => self.help = !self.help,
             KeyCode::Down | KeyCode::Char('j') => self.selected += 1,
             KeyCode::Up | KeyCode::Char('k') => self.selected = self.selected.saturating_sub(1),
-            KeyCode::PageDown => self.selected += PAGE,
-            KeyCode::PageUp => self.selected = self.selected.saturating_sub(PAGE),
+            KeyCode::PageDown => self.selected += PAGE_ROWS,
+            KeyCode::PageUp => self.selected = self.selected.saturating_sub(PAGE_ROWS),
             KeyCode::Home => self.selected = 0,
             KeyCode::End => self.selected = last,
             _ => {}

@@ -1,5 +1,5 @@
-//! `admin connectors create`: the InfluxDB sink of 2019, kept in step with the topics if asked to, or any connector from
-//! a file.
+//! `admin connectors create`: the InfluxDB sink of 2019, whose topics `--daemon` keeps up to date, or any connector
+//! from a file.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use operator::connectors::{Config, Connect, without_secrets};
 use operator::failure::Failure;
 use operator::topics::TopicFilter;
 
-/// Create a connector, or give one that is there other settings
+/// Create a connector, or change the settings of an existing one
 #[derive(Args, Debug, Clone)]
 pub(super) struct CreateArgs {
     #[command(subcommand)]
@@ -33,7 +33,7 @@ enum What {
     FromFile(FromFileArgs),
 }
 
-/// The InfluxDB sink of 2019 (Landoop's); influxsink does the same work without Kafka Connect
+/// The InfluxDB sink of 2019, by Landoop; influxsink does the same without Kafka Connect
 #[derive(Args, Debug, Clone)]
 #[command(
     after_help = "Examples:\n\n  kafkaefd admin connectors create influxdb-sink lsst.sal.Test_scalars --dry-run\n  \
@@ -42,16 +42,16 @@ enum What {
 struct InfluxdbSinkArgs {
     #[command(flatten)]
     sink: SinkArgs,
-    /// Also all topics whose name matches the regular expression
+    /// Also include all topics whose names match this regular expression
     #[arg(long, value_name = "REGEX")]
     filter: Option<Regex>,
-    /// Print what would be sent, and send nothing
+    /// Print the request without sending it
     #[arg(long)]
     dry_run: bool,
-    /// Go on until Ctrl-C: look for topics that --filter matches, and give the connector those that are new
+    /// Run until Ctrl-C: add new topics that --filter matches to the connector
     #[arg(long, requires = "filter", conflicts_with = "dry_run")]
     daemon: bool,
-    /// Seconds from one look of --daemon to its next
+    /// Seconds between two checks of --daemon for new topics
     #[arg(long, default_value = "15", value_name = "S", value_parser = seconds)]
     check_interval: Duration,
     #[command(flatten)]
@@ -62,11 +62,11 @@ struct InfluxdbSinkArgs {
     kafka: KafkaArgs,
 }
 
-/// Any connector: a file as Kafka Connect's API takes it, {"name": …, "config": {…}}
+/// Any connector, from a file in the form of Kafka Connect's API: {"name": …, "config": {…}}
 #[derive(Args, Debug, Clone)]
 #[command(after_help = "Example: kafkaefd admin connectors create from-file file-source.json")]
 struct FromFileArgs {
-    /// The file
+    /// JSON file that describes the connector
     file: PathBuf,
     #[command(flatten)]
     answer: AnswerArgs,
@@ -75,7 +75,7 @@ struct FromFileArgs {
 }
 
 #[derive(Deserialize)]
-struct Described {
+struct ConnectorFile {
     name: String,
     config: Config,
 }
@@ -94,13 +94,13 @@ impl InfluxdbSinkArgs {
         let topics = self.topics().await?;
         if topics.is_empty() {
             return Err(Failure::Usage(
-                "no topics: name some, or give a --filter that matches some".to_owned(),
+                "no topics: name topics, or use a --filter that matches some".to_owned(),
             ));
         }
         let config = self.sink.config(&topics)?;
         if self.dry_run {
-            let whole = json!({ "config": without_secrets(&config), "name": self.sink.name });
-            let text = serde_json::to_string_pretty(&whole).unwrap_or_default();
+            let request = json!({ "config": without_secrets(&config), "name": self.sink.name });
+            let text = serde_json::to_string_pretty(&request).unwrap_or_default();
             crate::terminal::out(&stage::sanitize::json(&text))?;
             return Ok(Done::All);
         }
@@ -130,12 +130,12 @@ impl InfluxdbSinkArgs {
         Ok(topics)
     }
 
-    /// Until Ctrl-C. A look that fails is reported, and the next may succeed.
+    /// Runs until Ctrl-C. A failed check is reported, and the next one may succeed.
     async fn follow(&self, connect: &Connect, mut known: Vec<String>) -> Result<(), Failure> {
         let shutdown = Shutdown::new(Duration::ZERO);
         shutdown.ask_on_signals();
         note(&format!(
-            "following the topics, a look each {} s; Ctrl-C ends it",
+            "checking for new topics every {} s; Ctrl-C stops",
             self.check_interval.as_secs_f64()
         ));
         loop {
@@ -159,7 +159,7 @@ impl InfluxdbSinkArgs {
         let config = self.sink.config(&topics)?;
         connect.put(&self.sink.name, &config).await?;
         note(&format!(
-            "{} has {} now",
+            "{} now has {}",
             self.sink.name,
             plural(topics.len(), "topic")
         ));
@@ -171,13 +171,13 @@ impl FromFileArgs {
     async fn run(&self) -> Result<Done, Failure> {
         let path = self.file.display();
         let text = std::fs::read_to_string(&self.file).map_err(Failure::io(format!("reading {path}")))?;
-        let described: Described = serde_json::from_str(&text).map_err(|error| {
+        let connector: ConnectorFile = serde_json::from_str(&text).map_err(|error| {
             Failure::Usage(format!(
-                "{path} is not {{\"name\": …, \"config\": {{\"key\": \"value\", …}}}}: {error}"
+                "{path} must have the form {{\"name\": …, \"config\": {{\"key\": \"value\", …}}}}: {error}"
             ))
         })?;
         let connect = self.connect.client()?;
-        put(&connect, &described.name, &described.config, &self.answer).await?;
+        put(&connect, &connector.name, &connector.config, &self.answer).await?;
         Ok(Done::All)
     }
 }

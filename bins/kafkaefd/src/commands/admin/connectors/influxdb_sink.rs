@@ -7,16 +7,15 @@ use operator::connectors::{Config, InfluxdbSink, PointTime};
 use operator::failure::Failure;
 use stage::config::Secret;
 
-/// The flags of the sink.
 #[derive(Args, Debug, Clone)]
 pub(super) struct SinkArgs {
-    /// Topics that go to InfluxDB, each to the measurement of its name
+    /// Topics to write to InfluxDB, each to the measurement of the same name
     #[arg(value_name = "TOPIC")]
     pub(super) topics: Vec<String>,
     /// Name of the connector
     #[arg(long, default_value = "influxdb-sink", value_name = "NAME")]
     pub(super) name: String,
-    /// InfluxDB's address, as Kafka Connect's workers reach it
+    /// Address at which Kafka Connect's workers reach InfluxDB
     #[arg(
         long,
         env = "INFLUXDB",
@@ -24,16 +23,16 @@ pub(super) struct SinkArgs {
         value_name = "URL"
     )]
     influxdb: String,
-    /// Database in InfluxDB, which has to be there
+    /// Database in InfluxDB, which must exist
     #[arg(long, short, default_value = "efd", value_name = "NAME")]
     database: String,
-    /// Tasks among which the topics' partitions are shared
+    /// Maximum number of tasks, which share the topics' partitions
     #[arg(long, short, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     tasks: u16,
-    /// What becomes the points' time: a field, or sys_time() for the moment of writing
+    /// Time of the points: a field, or sys_time() for the time of writing
     #[arg(long, default_value = "sys_time()", value_name = "FIELD")]
     timestamp: PointTime,
-    /// User in InfluxDB; the password comes from the file, or from INFLUXDB_PASSWORD
+    /// User in InfluxDB; its password comes from --password-file or INFLUXDB_PASSWORD
     #[arg(long, short, env = "INFLUXDB_USER", default_value = "-", value_name = "NAME")]
     username: String,
     /// File that holds that user's password
@@ -42,7 +41,7 @@ pub(super) struct SinkArgs {
 }
 
 impl SinkArgs {
-    /// The settings for these topics, with the password as its file has it now.
+    /// The connector's settings for these topics. The password file is read again each time.
     pub(super) fn config(&self, topics: &[String]) -> Result<Config, Failure> {
         let sink = InfluxdbSink {
             influxdb: self.influxdb.clone(),

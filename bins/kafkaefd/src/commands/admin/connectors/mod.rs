@@ -1,4 +1,4 @@
-//! `kafkaefd admin connectors`: the life of connectors in Kafka Connect, and the InfluxDB sink of 2019.
+//! `kafkaefd admin connectors`: manages the connectors of Kafka Connect, including the InfluxDB sink of 2019.
 
 mod create;
 mod influxdb_sink;
@@ -14,7 +14,7 @@ use operator::connectors::{Change, Changed, Connect, ConnectSettings, without_se
 use operator::failure::Failure;
 use stage::config::Secret;
 
-/// List, create, watch and end connectors of Kafka Connect
+/// List, create, inspect, control and delete connectors of Kafka Connect
 #[derive(Args, Debug, Clone)]
 pub(in crate::commands::admin) struct ConnectorsCommand {
     #[command(subcommand)]
@@ -23,11 +23,11 @@ pub(in crate::commands::admin) struct ConnectorsCommand {
 
 #[derive(Subcommand, Debug, Clone)]
 enum Action {
-    /// List all connectors and how they are
+    /// List all connectors and their states
     #[command(after_help = "Example: kafkaefd admin connectors list --kafka-connect http://localhost:8083")]
     List(AllArgs),
     Create(create::CreateArgs),
-    /// Show how a connector and its tasks are, and why one failed
+    /// Show the state of a connector and its tasks, and why one failed
     #[command(after_help = "Example: kafkaefd admin connectors status influxdb-sink")]
     Status(OneArgs),
     /// Show a connector's configuration, without its secrets
@@ -36,10 +36,10 @@ enum Action {
     /// Restart a connector and its tasks
     #[command(after_help = "Example: kafkaefd admin connectors restart influxdb-sink")]
     Restart(OneArgs),
-    /// Pause a connector: it keeps its tasks, and carries nothing
+    /// Pause a connector: it keeps its tasks but processes nothing
     #[command(after_help = "Example: kafkaefd admin connectors pause influxdb-sink")]
     Pause(OneArgs),
-    /// Let a paused connector go on
+    /// Resume a paused connector
     #[command(after_help = "Example: kafkaefd admin connectors resume influxdb-sink")]
     Resume(OneArgs),
     Delete(DeleteArgs),
@@ -63,7 +63,7 @@ struct OneArgs {
     connect: ConnectArgs,
 }
 
-/// End a connector and forget its configuration
+/// Delete a connector and its configuration
 #[derive(Args, Debug, Clone)]
 #[command(after_help = "Example: kafkaefd admin connectors delete influxdb-sink --yes")]
 struct DeleteArgs {
@@ -77,11 +77,10 @@ struct DeleteArgs {
     connect: ConnectArgs,
 }
 
-/// Where Kafka Connect is.
 #[derive(Args, Debug, Clone)]
 #[command(next_help_heading = "Kafka Connect")]
 struct ConnectArgs {
-    /// Kafka Connect's REST API
+    /// Address of Kafka Connect's REST API
     #[arg(
         long,
         env = "KAFKA_CONNECT",
@@ -89,13 +88,13 @@ struct ConnectArgs {
         value_name = "URL"
     )]
     kafka_connect: String,
-    /// User for basic authentication; the password comes from the file, or from KAFKA_CONNECT_PASSWORD
+    /// User for basic authentication; its password comes from --kafka-connect-password-file or KAFKA_CONNECT_PASSWORD
     #[arg(long, env = "KAFKA_CONNECT_USER", value_name = "NAME")]
     kafka_connect_user: Option<String>,
     /// File that holds that user's password
     #[arg(long, env = "KAFKA_CONNECT_PASSWORD_FILE", value_name = "FILE")]
     kafka_connect_password_file: Option<PathBuf>,
-    /// PEM file of the authorities that may have signed its certificate, instead of the system's
+    /// PEM file of the certificate authorities to trust instead of the system's
     #[arg(long, env = "KAFKA_CONNECT_CA_FILE", value_name = "FILE")]
     kafka_connect_ca_file: Option<PathBuf>,
 }

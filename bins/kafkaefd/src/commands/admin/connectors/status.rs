@@ -1,4 +1,4 @@
-//! How connectors are, for people.
+//! The states and settings of connectors as tables.
 
 use stage::sanitize::Printable;
 
@@ -6,7 +6,6 @@ use operator::connectors::{Config, ConnectorStatus, PartStatus};
 
 use crate::terminal::{Cell, Table, bad, good, warn};
 
-/// A line for each connector.
 pub(super) fn list(states: &[ConnectorStatus]) -> Table {
     let mut table = Table::new(["CONNECTOR", "TYPE", "STATE", "TASKS RUNNING"]);
     for state in states {
@@ -21,7 +20,7 @@ pub(super) fn list(states: &[ConnectorStatus]) -> Table {
     table
 }
 
-/// A line for the connector and for each of its tasks, then why something failed.
+/// A row for the connector and each of its tasks, followed by the causes of failures.
 pub(super) fn one(state: &ConnectorStatus) -> String {
     let mut table = Table::new(["PART", "STATE", "WORKER"]);
     for part in state.parts() {
@@ -45,7 +44,6 @@ pub(super) fn one(state: &ConnectorStatus) -> String {
     text
 }
 
-/// A line for each setting.
 pub(super) fn config(config: &Config) -> Table {
     let mut table = Table::new(["SETTING", "VALUE"]);
     for (key, value) in config {
@@ -59,7 +57,7 @@ fn name(part: &PartStatus) -> String {
         .map_or_else(|| "connector".to_owned(), |id| format!("task {id}"))
 }
 
-/// A line of a Java stack trace that says something, not where.
+/// Whether a line of a Java stack trace is a message rather than a location.
 fn is_cause(line: &str) -> bool {
     !line.starts_with('\t') && !line.trim_start().starts_with("at ")
 }

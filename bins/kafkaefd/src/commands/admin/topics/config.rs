@@ -1,4 +1,4 @@
-//! `admin topics config`: a topic's settings, and changing some of them while the others keep their values.
+//! `admin topics config`: shows a topic's settings and changes some of them; the others keep their values.
 
 use clap::Args;
 use stage::config::KafkaArgs;
@@ -19,7 +19,7 @@ use operator::topics::{self, Setting};
 pub(super) struct ConfigArgs {
     /// Name of the topic
     name: String,
-    /// Also settings that have their default, and where each value comes from
+    /// Include settings that have their default value
     #[arg(long)]
     detail: bool,
     /// Change a setting; all others keep their values

@@ -1,4 +1,4 @@
-//! `admin topics create`: makes topics; those that are there stay as they are.
+//! `admin topics create`: creates topics and leaves existing ones unchanged.
 
 use clap::Args;
 use stage::config::KafkaArgs;
@@ -9,7 +9,7 @@ use crate::terminal::{AnswerArgs, print_outcomes};
 use operator::failure::Failure;
 use operator::topics::{self, NewTopics};
 
-/// Create topics; those that exist stay as they are
+/// Create topics; existing topics are left unchanged
 #[derive(Args, Debug, Clone)]
 #[command(
     after_help = "Example: kafkaefd admin topics create mytopic -p 3 -r 1 --config retention.ms=86400000"
@@ -18,13 +18,13 @@ pub(super) struct CreateArgs {
     /// Names of the topics
     #[arg(required = true, value_name = "NAME")]
     names: Vec<String>,
-    /// Partitions of each
+    /// Partitions of each topic
     #[arg(long, short, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
     partitions: i32,
-    /// Copies of each partition; without it, what the brokers have as default
+    /// Replicas of each partition [default: the brokers' setting]
     #[arg(long = "replication-factor", visible_alias = "replication", short, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
     replication: Option<i32>,
-    /// A setting of the topic, as often as needed
+    /// A setting of the topics; may be repeated
     #[arg(long = "config", value_name = "KEY=VALUE", value_parser = setting)]
     topic_settings: Vec<(String, String)>,
     #[command(flatten)]

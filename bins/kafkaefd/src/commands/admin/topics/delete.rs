@@ -1,4 +1,4 @@
-//! `admin topics delete`: says how much will be gone, asks, and deletes.
+//! `admin topics delete`: reports how many messages will be deleted, asks for confirmation, and deletes.
 
 use clap::Args;
 use stage::config::KafkaArgs;
@@ -10,7 +10,7 @@ use operator::cluster::Cluster;
 use operator::failure::Failure;
 use operator::topics;
 
-/// Delete topics and all that is in them
+/// Delete topics and all their messages
 #[derive(Args, Debug, Clone)]
 #[command(after_help = "Example: kafkaefd admin topics delete mytopic --yes")]
 pub(super) struct DeleteArgs {

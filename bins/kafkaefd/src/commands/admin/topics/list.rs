@@ -1,4 +1,4 @@
-//! `admin topics list`: the cluster's topics, as a table or as names for a shell.
+//! `admin topics list`: the cluster's topics, as a table or as a line of names for a shell.
 
 use clap::Args;
 use regex::Regex;
@@ -17,13 +17,13 @@ use operator::topics::{self, TopicFilter, TopicSummary};
                   kafkaefd admin topics delete $(kafkaefd admin topics list --inline --filter '^tmp')"
 )]
 pub(super) struct ListArgs {
-    /// Also topics that Kafka, Connect and the registry made for themselves (their names begin with _)
+    /// Include internal topics of Kafka, Kafka Connect and the registry, whose names begin with _
     #[arg(long)]
     all: bool,
-    /// Only topics whose name matches the regular expression, anywhere in it
+    /// Only topics whose names match this regular expression anywhere
     #[arg(long, value_name = "REGEX")]
     filter: Option<Regex>,
-    /// Only the names, on one line
+    /// Print only the names, on one line
     #[arg(long, conflicts_with = "json")]
     inline: bool,
     #[command(flatten)]

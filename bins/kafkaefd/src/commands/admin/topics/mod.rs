@@ -1,4 +1,4 @@
-//! `kafkaefd admin topics`: list, make, delete, widen and set topics, and how far they reach.
+//! `kafkaefd admin topics`: lists, creates, deletes and configures topics, adds partitions, and shows offsets.
 
 mod config;
 mod create;
@@ -12,7 +12,7 @@ use clap::{Args, Subcommand};
 use crate::exit::Done;
 use operator::failure::Failure;
 
-/// List, create, delete, widen and set topics
+/// List, create, delete and configure topics
 #[derive(Args, Debug, Clone)]
 pub(super) struct TopicsCommand {
     #[command(subcommand)]

@@ -1,4 +1,4 @@
-//! `admin topics offsets`: oldest and newest offset of each partition, and how many messages lie between.
+//! `admin topics offsets`: the oldest and newest offset of each partition, and the count between them.
 
 use clap::Args;
 use stage::config::KafkaArgs;
@@ -9,10 +9,10 @@ use crate::terminal::{AnswerArgs, Cell, Table, count, strong};
 use operator::failure::Failure;
 use operator::topics::{self, TopicOffsets};
 
-/// Show oldest and newest offset and the count of each partition, and in total
+/// Show the oldest offset, newest offset and count of each partition, and the total count
 #[derive(Args, Debug, Clone)]
 #[command(
-    after_help = "Counts are of offsets: compacted and transactional topics hold fewer messages.\n\n\
+    after_help = "The counts are of offsets: compacted and transactional topics hold fewer messages.\n\n\
                   Example: kafkaefd admin topics offsets lsst.sal.Test_scalars"
 )]
 pub(super) struct OffsetsArgs {

@@ -1,4 +1,4 @@
-//! `admin topics partition`: more partitions for a topic. Kafka knows no way back, and keys move.
+//! `admin topics partition`: adds partitions to a topic. Kafka cannot remove partitions, and keys move to other ones.
 
 use clap::Args;
 use stage::config::KafkaArgs;
@@ -10,19 +10,19 @@ use operator::cluster::Cluster;
 use operator::failure::Failure;
 use operator::topics;
 
-/// Give a topic more partitions
+/// Add partitions to a topic
 #[derive(Args, Debug, Clone)]
 #[command(
-    after_help = "Messages of one key go to another partition from then on: their order is kept within each only.\n\n\
+    after_help = "New messages of a key may go to another partition than earlier ones, and order is kept only within a partition.\n\n\
                   Example: kafkaefd admin topics partition mytopic 6 --dry-run"
 )]
 pub(super) struct PartitionArgs {
     /// Name of the topic
     name: String,
-    /// How many partitions it is to have
+    /// New number of partitions
     #[arg(value_name = "COUNT")]
     count: usize,
-    /// Let the brokers check it, and change nothing
+    /// Let the brokers check the request without changing anything
     #[arg(long, short = 'n')]
     dry_run: bool,
     #[command(flatten)]
@@ -43,14 +43,15 @@ impl PartitionArgs {
         let widening = topics::plan_partitions(cluster, &self.name, self.count)?;
         let what = widening.summary();
         if !self.dry_run {
-            self.consent.ask(&format!("go {what}; there is no way back"))?;
+            self.consent
+                .ask(&format!("increase {what}; this cannot be undone"))?;
         }
         let widened = topics::add_partitions(cluster, widening, self.dry_run)?;
         self.answer.print(&widened, || {
             if self.dry_run {
-                format!("would go {what}; nothing was changed")
+                format!("would increase {what}; nothing was changed")
             } else {
-                format!("went {what}")
+                format!("increased {what}")
             }
         })?;
         Ok(Done::All)

@@ -1,4 +1,4 @@
-//! What changed between two sets of schemas, topic by topic and field by field, and whether each change is compatible.
+//! Compares two sets of schemas by topic and field, and decides whether each change is compatible.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,6 @@ use serde_json::{Value, json};
 
 use operator::subjects::compatibility::Resolution;
 
-/// What became of a topic or field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Change {
@@ -17,40 +16,40 @@ pub(super) enum Change {
     Changed,
 }
 
-/// A topic that is not as it was.
+/// A topic that was added, removed or changed.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(super) struct TopicChange {
     pub(super) topic: String,
     pub(super) change: Change,
-    /// Of the whole schema; null for a topic that is new or gone, as there is nothing to read with the other.
+    /// For the whole schema; null for an added or removed topic, which has nothing to be compared with.
     pub(super) compatible: Option<Resolution>,
-    /// Attributes of the record itself.
+    /// Changed attributes of the record itself.
     pub(super) attributes: Vec<AttributeChange>,
     pub(super) fields: Vec<FieldChange>,
 }
 
-/// A field that is not as it was.
+/// A field that was added, removed or changed.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(super) struct FieldChange {
     pub(super) field: String,
     pub(super) change: Change,
-    /// Of this change alone; null if it cannot be judged without the others.
+    /// For this change alone; null if it depends on other changes.
     pub(super) compatible: Option<Resolution>,
-    /// The type of a field that is new or gone; what is different of one that changed.
+    /// The type of an added or removed field; the differences of a changed one.
     pub(super) attributes: Vec<AttributeChange>,
 }
 
-/// An attribute of a record or field: its type, units, description.
+/// A changed attribute of a record or field, such as its type, units or description.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 pub(super) struct AttributeChange {
     pub(super) attribute: String,
-    /// null: it had none.
+    /// null if it did not exist.
     pub(super) old: Option<Value>,
-    /// null: it has none.
+    /// null if it no longer exists.
     pub(super) new: Option<Value>,
 }
 
-/// What changed, by topic; topics that are as they were are left out.
+/// The changes by topic, without unchanged topics.
 pub(super) fn compare(old: &[TopicSchema], new: &[TopicSchema]) -> Vec<TopicChange> {
     let by_topic = |schemas: &[TopicSchema]| -> BTreeMap<String, Value> {
         let pairs = schemas
@@ -91,7 +90,7 @@ fn change_of(topic: &str, old: Option<&Value>, new: Option<&Value>) -> Option<To
     })
 }
 
-/// In the order of the new schema, then what is gone.
+/// Changed fields in the order of the new schema, followed by removed ones.
 fn fields(old: Option<&Value>, new: Option<&Value>) -> Vec<FieldChange> {
     let (old, new) = (named(old), named(new));
     let mut changes: Vec<FieldChange> = new
@@ -108,10 +107,10 @@ fn fields(old: Option<&Value>, new: Option<&Value>) -> Vec<FieldChange> {
             }
         })
         .collect();
-    let gone = old
+    let removed = old
         .iter()
         .filter(|(name, _)| !new.iter().any(|(other, _)| other == name));
-    changes.extend(gone.map(|(name, old)| field(name, Change::Removed, Some(old), None)));
+    changes.extend(removed.map(|(name, old)| field(name, Change::Removed, Some(old), None)));
     changes
 }
 
@@ -124,7 +123,7 @@ fn named(schema: Option<&Value>) -> Vec<(&str, &Value)> {
 }
 
 fn field(name: &str, change: Change, old: Option<&Value>, new: Option<&Value>) -> FieldChange {
-    // One field by itself, so that each change has its own verdict.
+    // A record with only this field gives each change its own verdict.
     let alone = |field: Option<&Value>| {
         let fields: Vec<&Value> = field.into_iter().collect();
         json!({"type": "record", "name": "alone", "fields": fields}).to_string()
@@ -141,7 +140,7 @@ fn field(name: &str, change: Change, old: Option<&Value>, new: Option<&Value>) -
 fn attributes(
     old: Option<&Value>,
     new: Option<&Value>,
-    counts: impl Fn(&str) -> bool,
+    is_compared: impl Fn(&str) -> bool,
 ) -> Vec<AttributeChange> {
     let keys = |value: Option<&Value>| -> Vec<String> {
         let object = value.and_then(Value::as_object);
@@ -151,15 +150,15 @@ fn attributes(
             .collect()
     };
     let mut names = keys(new);
-    let gone: Vec<String> = keys(old)
+    let removed: Vec<String> = keys(old)
         .into_iter()
         .filter(|name| !names.contains(name))
         .collect();
-    names.extend(gone);
+    names.extend(removed);
     let of = |value: Option<&Value>, name: &str| value.and_then(|value| value.get(name)).cloned();
     names
         .into_iter()
-        .filter(|name| counts(name))
+        .filter(|name| is_compared(name))
         .map(|name| AttributeChange {
             old: of(old, &name),
             new: of(new, &name),
@@ -210,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn another_order_is_no_change_of_a_field() {
+    fn reordering_fields_does_not_change_a_field() {
         let (a, b) = (
             json!({"name": "a", "type": "int"}),
             json!({"name": "b", "type": "int"}),
@@ -221,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn topics_come_and_go() {
+    fn topics_are_added_and_removed() {
         let record = json!({"type": "record", "name": "T_a", "fields": []});
         assert_eq!(
             change_of("T_a", None, Some(&record)).unwrap().change,

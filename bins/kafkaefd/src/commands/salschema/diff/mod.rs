@@ -1,4 +1,4 @@
-//! `kafkaefd salschema diff`: what a new release of the interface files changes, before anybody registers it.
+//! `kafkaefd salschema diff`: shows what a new release of the interface files changes before it is registered.
 
 mod compare;
 mod report;
@@ -19,30 +19,31 @@ use operator::failure::Failure;
 use operator::subjects::compatibility::Resolution;
 use report::Report;
 
-/// Compare two releases of SAL's interface files: which topics and fields are new, gone or changed, and whether registries
-/// let each change pass
+/// Compare two releases of SAL's interface files: which topics and fields are added, removed or changed, and whether a
+/// registry accepts each change
 #[derive(Args, Debug, Clone)]
 #[command(
-    after_help = "BACKWARD: whoever has the new schema reads what was written with the old one; FORWARD: the other way \
-                  round.\n\nExamples:\n\n  kafkaefd salschema diff ts_xml-22 ts_xml-23 --subsystem MTM1M3TS\n  \
+    after_help = "BACKWARD: the new schema can read data written with the old one; FORWARD: the old schema can read data \
+                  written with the new one.\n\nExamples:\n\n  kafkaefd salschema diff ts_xml-22 ts_xml-23 --subsystem MTM1M3TS\n  \
                   kafkaefd salschema diff v22.0.0 v23.0.0 --xml-repo lsst-ts/ts_xml --fail-on-incompatible"
 )]
 pub struct DiffArgs {
-    /// XML directory; with --xml-repo a branch, tag or commit
+    /// XML directory of the old release; with --xml-repo its branch, tag or commit
     old: String,
 
-    /// XML directory; with --xml-repo a branch, tag or commit
+    /// XML directory of the new release; with --xml-repo its branch, tag or commit
     new: String,
 
-    /// Form of the schemas that are compared
+    /// Dialect of the schemas to compare
     #[arg(long, env = "DIALECT", default_value_t = Dialect::Efd, value_name = "efd|ts_xml")]
     dialect: Dialect,
 
-    /// Subsystems to compare, by name; all without it
+    /// Names of subsystems to compare [default: all]
     #[arg(long, short, env = "SUBSYSTEM", value_name = "S", num_args = 1.., value_delimiter = ',')]
     subsystem: Vec<String>,
 
-    /// Exit code 1 if a change is not compatible; BACKWARD, as registries judge by default, unless another is said
+    /// Exit with code 1 if a change is incompatible at this level; without a value at BACKWARD, the default of
+    /// registries
     #[arg(
         long,
         value_name = "LEVEL",
@@ -113,11 +114,11 @@ impl DiffArgs {
             Done::Partly
         };
         if let Some(level) = self.fail_on_incompatible {
-            let against = report.against(|found| level.allows(found));
-            for topic in &against {
+            let incompatible = report.incompatible(|found| level.allows(found));
+            for topic in &incompatible {
                 note(&format!("{}: not compatible", Printable(topic)));
             }
-            if !against.is_empty() {
+            if !incompatible.is_empty() {
                 done = Done::Partly;
             }
         }
@@ -135,7 +136,7 @@ impl DiffArgs {
             .into_iter();
         match (sources.next(), sources.next()) {
             (Some(old), Some(new)) => Ok((old, new)),
-            _ => Err(Failure::Usage("two releases are compared".to_owned())),
+            _ => Err(Failure::Usage("expected two releases to compare".to_owned())),
         }
     }
 }

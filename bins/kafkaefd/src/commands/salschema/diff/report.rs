@@ -1,4 +1,4 @@
-//! The comparison as it is shown: a row a change for people, the whole for programs.
+//! The comparison as it is shown: a table with one row per change, or one JSON object.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -8,24 +8,23 @@ use super::compare::{AttributeChange, Change, FieldChange, TopicChange};
 use crate::terminal::{Cell, Table, bad, faint, good, plural, warn};
 use operator::subjects::compatibility::Resolution;
 
-/// Longer values (descriptions) are not shown, only that they changed.
+/// Of longer values, such as descriptions, only the fact that they changed is shown.
 const MAX_VALUE_CHARS: usize = 40;
 
-/// The whole answer.
 #[derive(Serialize)]
 pub(super) struct Report {
     pub(super) old: String,
     pub(super) new: String,
     pub(super) dialect: String,
-    /// Those that are not as they were.
+    /// Only topics with changes.
     pub(super) topics: Vec<TopicChange>,
     /// What could not be read.
     pub(super) errors: Vec<String>,
 }
 
 impl Report {
-    /// The topics whose schemas did not change as `allowed` wants it.
-    pub(super) fn against(&self, allowed: impl Fn(Resolution) -> bool) -> Vec<&str> {
+    /// The topics with a change that is not `allowed`.
+    pub(super) fn incompatible(&self, allowed: impl Fn(Resolution) -> bool) -> Vec<&str> {
         let topics = self.topics.iter();
         topics
             .filter(|topic| topic.compatible.is_some_and(|found| !allowed(found)))
@@ -36,7 +35,7 @@ impl Report {
     pub(super) fn shown(&self) -> String {
         if self.topics.is_empty() {
             return format!(
-                "no change from {} to {}",
+                "no changes from {} to {}",
                 Printable(&self.old),
                 Printable(&self.new)
             );
@@ -51,14 +50,14 @@ impl Report {
     fn summary(&self) -> String {
         let count = |change: Change| self.topics.iter().filter(|topic| topic.change == change).count();
         format!(
-            "{} added, {} removed, {} changed from {} to {}; {} not BACKWARD, {} not FORWARD compatible",
+            "{} added, {} removed, {} changed from {} to {}; {} not BACKWARD compatible, {} not FORWARD compatible",
             plural(count(Change::Added), "topic"),
             count(Change::Removed),
             count(Change::Changed),
             Printable(&self.old),
             Printable(&self.new),
-            self.against(|found| found.backward).len(),
-            self.against(|found| found.forward).len(),
+            self.incompatible(|found| found.backward).len(),
+            self.incompatible(|found| found.forward).len(),
         )
     }
 }
@@ -68,10 +67,10 @@ fn rows(table: &mut Table, topic: &TopicChange) {
         row(table, topic, "", word(topic.change).to_owned(), topic.compatible);
         return;
     }
-    // A record's own change, or one that its fields alone do not show.
+    // A change of the record itself, or one that its fields do not show.
     if !topic.attributes.is_empty() || topic.fields.is_empty() {
         let text = match texts(&topic.attributes) {
-            none if none.is_empty() => "order of fields".to_owned(),
+            empty if empty.is_empty() => "order of fields".to_owned(),
             text => text,
         };
         row(table, topic, "", text, topic.compatible);

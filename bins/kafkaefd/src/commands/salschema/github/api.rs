@@ -1,4 +1,4 @@
-//! GitHub's REST API, as far as it is needed: a commit, a tree, a file.
+//! The requests of GitHub's REST API that are used: a commit, a tree, a file.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,14 +14,13 @@ use super::layout::Entry;
 use crate::terminal::span;
 use operator::failure::Failure;
 
-/// How long one request may take.
-const TIMEOUT: Duration = Duration::from_secs(30);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 const JSON: &str = "application/vnd.github+json";
 const RAW: &str = "application/vnd.github.raw+json";
-/// As GitHub asks for it: whoever sends requests says who it is.
-const AGENT: &str = concat!("kafkaefd/", env!("CARGO_PKG_VERSION"));
+/// GitHub requires a user agent.
+const USER_AGENT: &str = concat!("kafkaefd/", env!("CARGO_PKG_VERSION"));
 
-/// A client of one repository.
+/// A client for one repository.
 pub(super) struct Api {
     client: Client,
     base: Url,
@@ -30,17 +29,17 @@ pub(super) struct Api {
     token: Option<Secret>,
 }
 
-/// What a branch, tag or hash stands for.
+/// The hashes of a commit and of its tree.
 pub(super) struct Commit {
     pub(super) sha: String,
     pub(super) tree: String,
 }
 
-/// What a folder holds; all that is below it, if that was asked for.
+/// The contents of a folder, including subfolders if the request was recursive.
 #[derive(Deserialize)]
 pub(super) struct Tree {
     tree: Vec<Node>,
-    /// Whether something is missing.
+    /// Whether GitHub left entries out.
     #[serde(default)]
     pub(super) truncated: bool,
 }
@@ -58,40 +57,39 @@ struct Node {
 #[derive(Deserialize)]
 struct CommitAnswer {
     sha: String,
-    commit: InCommit,
+    commit: CommitDetails,
 }
 
 #[derive(Deserialize)]
-struct InCommit {
-    tree: Hash,
+struct CommitDetails {
+    tree: TreeHash,
 }
 
 #[derive(Deserialize)]
-struct Hash {
+struct TreeHash {
     sha: String,
 }
 
 #[derive(Deserialize, Default)]
-struct Complaint {
+struct ErrorBody {
     #[serde(default)]
     message: String,
 }
 
-/// An answer that is none.
+/// An answer that cannot be used.
 #[derive(Debug, thiserror::Error)]
-enum Odd {
-    #[error("it answers {0}: {1}")]
+enum BadAnswer {
+    #[error("it answered {0}: {1}")]
     Status(StatusCode, Printable<String>),
-    #[error("{path} has {there} bytes, not {expected}")]
+    #[error("{path} has {actual} bytes instead of {expected}")]
     Length {
         path: String,
-        there: usize,
+        actual: usize,
         expected: u64,
     },
 }
 
 impl Tree {
-    /// Its files.
     pub(super) fn files(self) -> impl Iterator<Item = Entry> {
         let files = self.tree.into_iter().filter(|node| node.kind == "blob");
         files.map(|node| Entry {
@@ -101,7 +99,7 @@ impl Tree {
         })
     }
 
-    /// The hash of a folder in it.
+    /// The hash of the tree's folder with this name.
     pub(super) fn folder(&self, name: &str) -> Option<String> {
         let mut folders = self.tree.iter().filter(|node| node.kind == "tree");
         folders
@@ -116,24 +114,27 @@ impl Api {
             return Err(Failure::Usage("--xml-repo ORG/REPO is missing".to_owned()));
         };
         let token = args.token()?;
-        let wrong = |reason: &str| Failure::Usage(format!("--github-api {}: {reason}", args.github_api));
-        let base = Url::parse(&args.github_api).map_err(|error| wrong(&error.to_string()))?;
+        let invalid = |reason: &str| Failure::Usage(format!("--github-api {}: {reason}", args.github_api));
+        let base = Url::parse(&args.github_api).map_err(|error| invalid(&error.to_string()))?;
         if base.cannot_be_a_base() || !matches!(base.scheme(), "http" | "https") {
-            return Err(wrong("expected an address such as https://api.github.com"));
+            return Err(invalid("expected an address such as https://api.github.com"));
         }
         if !base.username().is_empty() || base.password().is_some() {
             return Err(Failure::Usage(
-                "--github-api holds a user or token, which process lists show: use --github-user and --github-token-file"
+                "--github-api contains a user or token, which process lists show: use --github-user and --github-token-file"
                     .to_owned(),
             ));
         }
-        let here = matches!(base.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
-        if token.is_some() && base.scheme() == "http" && !here {
-            return Err(wrong("a token goes to no address without TLS"));
+        let is_loopback = matches!(base.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"));
+        if token.is_some() && base.scheme() == "http" && !is_loopback {
+            return Err(invalid("a token is not sent without TLS"));
         }
-        let client = Client::builder().timeout(TIMEOUT).user_agent(AGENT).build();
+        let client = Client::builder()
+            .timeout(REQUEST_TIMEOUT)
+            .user_agent(USER_AGENT)
+            .build();
         Ok(Self {
-            client: client.map_err(|error| wrong(&stage::chain(&error)))?,
+            client: client.map_err(|error| invalid(&stage::chain(&error)))?,
             base,
             repository,
             user: args.github_user.clone(),
@@ -149,7 +150,7 @@ impl Api {
         &self.repository
     }
 
-    /// The commit that a branch, tag or hash stands for; the default branch without one.
+    /// Resolves a branch, tag or hash, or without one the default branch, to a commit.
     pub(super) async fn commit(&self, reference: Option<&str>) -> Result<Commit, Failure> {
         let answer = self
             .get(&["commits", reference.unwrap_or("HEAD")], false, JSON)
@@ -158,12 +159,12 @@ impl Api {
             StatusCode::NOT_FOUND => {
                 return Err(Failure::Refused {
                     what: format!("reading {}", self.repository),
-                    reason: "GitHub knows no such repository, or shows it to members only".to_owned(),
+                    reason: "GitHub has no such repository, or it is private".to_owned(),
                     hint: match &self.token {
-                        Some(_) => "--xml-repo ORG/REPO as in the address of its page; a token that may read it",
+                        Some(_) => "use --xml-repo ORG/REPO as in the address of its page, and a token that may read it",
                         None => {
-                            "--xml-repo ORG/REPO as in the address of its page; a private one needs --github-token-file \
-                             or GITHUB_TOKEN"
+                            "use --xml-repo ORG/REPO as in the address of its page; a private repository needs \
+                             --github-token-file or GITHUB_TOKEN"
                         }
                     }
                     .to_owned(),
@@ -177,10 +178,11 @@ impl Api {
                         reference.unwrap_or("its default branch")
                     ),
                     reason: "it has no such branch, tag or commit".to_owned(),
-                    hint: "its page on GitHub lists them; without one, its default branch counts".to_owned(),
+                    hint: "its page on GitHub lists them; without a reference the default branch is used"
+                        .to_owned(),
                 });
             }
-            _ => self.good(answer).await?,
+            _ => self.checked(answer).await?,
         };
         let found: CommitAnswer = self.json(answer).await?;
         Ok(Commit {
@@ -189,21 +191,20 @@ impl Api {
         })
     }
 
-    /// What a folder holds, and with `all` everything below it.
-    pub(super) async fn tree(&self, sha: &str, all: bool) -> Result<Tree, Failure> {
-        let answer = self.get(&["git", "trees", sha], all, JSON).await?;
-        self.json(self.good(answer).await?).await
+    /// The contents of a folder, with `recursive` including its subfolders.
+    pub(super) async fn tree(&self, sha: &str, recursive: bool) -> Result<Tree, Failure> {
+        let answer = self.get(&["git", "trees", sha], recursive, JSON).await?;
+        self.json(self.checked(answer).await?).await
     }
 
-    /// A file's bytes.
     pub(super) async fn file(&self, entry: &Entry) -> Result<Vec<u8>, Failure> {
         let answer = self.get(&["git", "blobs", &entry.sha], false, RAW).await?;
-        let bytes = self.good(answer).await?.bytes().await;
-        let bytes = bytes.map_err(|error| self.away(error))?;
+        let bytes = self.checked(answer).await?.bytes().await;
+        let bytes = bytes.map_err(|error| self.unreachable(error))?;
         if bytes.len() as u64 != entry.size {
-            return Err(self.away(Odd::Length {
+            return Err(self.unreachable(BadAnswer::Length {
                 path: entry.path.clone(),
-                there: bytes.len(),
+                actual: bytes.len(),
                 expected: entry.size,
             }));
         }
@@ -225,41 +226,41 @@ impl Api {
             (None, Some(token)) => request.bearer_auth(token.reveal()),
             (None, None) => request,
         };
-        request.send().await.map_err(|error| self.away(error))
+        request.send().await.map_err(|error| self.unreachable(error))
     }
 
     async fn json<T: DeserializeOwned>(&self, answer: Response) -> Result<T, Failure> {
-        answer.json().await.map_err(|error| self.away(error))
+        answer.json().await.map_err(|error| self.unreachable(error))
     }
 
-    /// The answer, unless it is a refusal.
-    async fn good(&self, answer: Response) -> Result<Response, Failure> {
+    /// Turns an answer without success into a failure.
+    async fn checked(&self, answer: Response) -> Result<Response, Failure> {
         let status = answer.status();
         if status.is_success() {
             return Ok(answer);
         }
-        let exhausted = exhausted(status, answer.headers());
-        let complaint = answer.json::<Complaint>().await.unwrap_or_default().message;
-        let (reason, hint) = match (status.as_u16(), exhausted) {
+        let limited_until = limited_until(status, answer.headers());
+        let message = answer.json::<ErrorBody>().await.unwrap_or_default().message;
+        let (reason, hint) = match (status.as_u16(), limited_until) {
             (_, Some(again)) => (
-                format!("no requests are left; again {again}"),
+                format!("the rate limit is exceeded; try again {again}"),
                 match &self.token {
-                    Some(_) => "later: what was read is kept, and not asked for again".to_owned(),
-                    None => "a token (--github-token-file or GITHUB_TOKEN), which has 5,000 requests an hour instead of \
-                             60; what was read is kept"
+                    Some(_) => "run it again later: files that were read are cached".to_owned(),
+                    None => "use a token (--github-token-file or GITHUB_TOKEN), which allows 5,000 requests an hour \
+                             instead of 60; files that were read are cached"
                         .to_owned(),
                 },
             ),
             (401, None) => (
                 "it refuses the token (401)".to_owned(),
-                "a token that has not expired, in --github-token-file or GITHUB_TOKEN; public repositories need none"
+                "use a token that has not expired in --github-token-file or GITHUB_TOKEN; public repositories need none"
                     .to_owned(),
             ),
             (403, None) => (
-                format!("{complaint} (403)"),
-                "a token with the right to read the repository's contents".to_owned(),
+                format!("{message} (403)"),
+                "use a token that may read the repository's contents".to_owned(),
             ),
-            _ => return Err(self.away(Odd::Status(status, Printable(complaint)))),
+            _ => return Err(self.unreachable(BadAnswer::Status(status, Printable(message)))),
         };
         Err(Failure::Denied {
             service: "github",
@@ -269,7 +270,7 @@ impl Api {
         })
     }
 
-    fn away(&self, source: impl std::error::Error + Send + Sync + 'static) -> Failure {
+    fn unreachable(&self, source: impl std::error::Error + Send + Sync + 'static) -> Failure {
         Failure::Away {
             service: "github",
             url: self.base.to_string(),
@@ -279,8 +280,8 @@ impl Api {
     }
 }
 
-/// When requests are answered again, if that is what a refusal is about.
-fn exhausted(status: StatusCode, headers: &HeaderMap) -> Option<String> {
+/// When GitHub accepts requests again, if the answer reports an exceeded rate limit.
+fn limited_until(status: StatusCode, headers: &HeaderMap) -> Option<String> {
     if !matches!(status.as_u16(), 403 | 429) {
         return None;
     }
@@ -307,26 +308,26 @@ fn exhausted(status: StatusCode, headers: &HeaderMap) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn said(status: u16, pairs: &[(&'static str, String)]) -> Option<String> {
+    fn answer(status: u16, pairs: &[(&'static str, String)]) -> Option<String> {
         let mut headers = HeaderMap::new();
         for (name, value) in pairs {
             headers.insert(*name, value.parse().unwrap());
         }
-        exhausted(StatusCode::from_u16(status).unwrap(), &headers)
+        limited_until(StatusCode::from_u16(status).unwrap(), &headers)
     }
 
     #[test]
-    fn a_spent_limit_says_when_it_is_new() {
+    fn an_exceeded_rate_limit_reports_when_it_is_reset() {
         let remaining = ("x-ratelimit-remaining", "0".to_owned());
         let reset = ("x-ratelimit-reset", "1".to_owned());
-        let past = said(403, &[remaining.clone(), reset]).unwrap();
+        let past = answer(403, &[remaining.clone(), reset]).unwrap();
         assert!(past.ends_with("(at 1970-01-01T00:00:01Z)"), "{past}");
-        assert_eq!(said(403, &[remaining]).unwrap(), "within the hour");
+        assert_eq!(answer(403, &[remaining]).unwrap(), "within the hour");
         assert_eq!(
-            said(429, &[("retry-after", "200".to_owned())]).unwrap(),
+            answer(429, &[("retry-after", "200".to_owned())]).unwrap(),
             "in 3 min 20 s"
         );
-        assert_eq!(said(403, &[]), None);
-        assert_eq!(said(404, &[("retry-after", "200".to_owned())]), None);
+        assert_eq!(answer(403, &[]), None);
+        assert_eq!(answer(404, &[("retry-after", "200".to_owned())]), None);
     }
 }

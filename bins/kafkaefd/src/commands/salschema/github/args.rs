@@ -1,4 +1,4 @@
-//! Which repository, and as whom.
+//! The flags of the repository on GitHub and of the access to it.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,37 +9,37 @@ use stage::config::Secret;
 
 use operator::failure::Failure;
 
-/// The flag whose value process lists show.
+/// Process lists show the value of this flag.
 const TOKEN_FLAG: &str = "--github-token";
 
-/// A repository on GitHub, and who asks for it.
+/// A repository on GitHub and the credentials to read it.
 #[derive(Args, Debug, Clone)]
 #[command(next_help_heading = "GitHub")]
 pub struct GithubArgs {
-    /// SAL XML repository on GitHub, instead of a directory. What was read stays in the cache folder
-    /// ($XDG_CACHE_HOME/kafka-efd or ~/.cache/kafka-efd)
+    /// SAL XML repository on GitHub to read instead of a directory; files are cached in $XDG_CACHE_HOME/kafka-efd or
+    /// ~/.cache/kafka-efd
     #[arg(long, value_name = "ORG/REPO")]
     pub(crate) xml_repo: Option<Repository>,
 
-    /// User that the token belongs to, for a GitHub that asks for both
+    /// User that the token belongs to, for GitHub servers that require both
     #[arg(long, value_name = "NAME")]
     pub(super) github_user: Option<String>,
 
-    /// Token: 5,000 requests an hour instead of 60, and private repositories. Better in a file or in the environment, as
-    /// process lists show flags to everybody
+    /// Token, which allows 5,000 requests an hour instead of 60 and access to private repositories. Prefer a file or
+    /// the environment, because process lists show flags to all users
     #[arg(long, env = "GITHUB_TOKEN", value_name = "TOKEN", hide_env_values = true)]
     pub(super) github_token: Option<Secret>,
 
-    /// File that holds the token
+    /// File that contains the token
     #[arg(long, value_name = "FILE")]
     pub(super) github_token_file: Option<PathBuf>,
 
-    /// Address of the API: GitHub Enterprise has its own
+    /// Address of the API, for GitHub Enterprise
     #[arg(long, default_value = "https://api.github.com", value_name = "URL")]
     pub(super) github_api: String,
 }
 
-/// `ORG/REPO`, in GitHub's own letters: no part of a path can be anything but a name.
+/// `ORG/REPO` with only the characters that GitHub allows, so that neither part can change the path of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Repository {
     pub(super) organisation: String,
@@ -51,7 +51,7 @@ impl GithubArgs {
     pub(super) fn token(&self) -> Result<Option<Secret>, Failure> {
         if exposed(std::env::args()) {
             stage::stderr_line!(
-                "warning: {TOKEN_FLAG} is an argument, which process lists show to everybody here: use \
+                "warning: {TOKEN_FLAG} is an argument, which process lists show to every user of this machine: use \
                  --github-token-file or GITHUB_TOKEN"
             );
         }
@@ -60,7 +60,7 @@ impl GithubArgs {
                 Ok(token) => Ok(Some(token)),
                 Err(error) => Err(Failure::Usage(stage::chain(&error))),
             },
-            // An empty variable is none.
+            // An empty variable counts as unset.
             None => Ok(self
                 .github_token
                 .clone()
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_on_the_command_line_is_found() {
+    fn a_token_on_the_command_line_is_detected() {
         let exposed = |line: &str| exposed(line.split(' ').map(str::to_owned));
         assert!(exposed("convert --github-token x") && exposed("convert --github-token=x"));
         assert!(!exposed("convert --github-token-file x"));

@@ -1,7 +1,7 @@
-//! What was read of GitHub, in the user's cache folder: files by the hash of their contents, and per commit the list of its
-//! interface files. Both never change, so that nothing is ever out of date, and commits share what they have in common.
+//! A cache in the user's cache folder of what was read from GitHub: files by the hash of their contents, and for each
+//! commit the list of its interface files. Neither ever changes, so no entry becomes stale, and commits share files.
 //!
-//! The cache is a help, not a need: without a folder, or on a full disk, everything is downloaded.
+//! The cache is optional: without a folder, or on a full disk, everything is downloaded.
 
 use std::fs;
 use std::io::{self, Write};
@@ -12,12 +12,12 @@ use super::layout::Entry;
 
 /// The cache of one repository.
 pub(super) struct Cache {
-    /// None where the user has no such folder.
+    /// `None` if the user has no cache folder.
     folder: Option<PathBuf>,
 }
 
 impl Cache {
-    /// The cache of a repository of that GitHub.
+    /// The cache of a repository on the GitHub server at `base`.
     pub(super) fn of(base: &reqwest::Url, repository: &Repository) -> Self {
         let host = base.host_str().unwrap_or("github").replace(':', "_");
         let host = match base.port() {
@@ -36,13 +36,13 @@ impl Cache {
         }
     }
 
-    /// The interface files of a commit, if they were listed before.
+    /// The cached list of a commit's interface files.
     pub(super) fn entries(&self, commit: &str) -> Option<Vec<Entry>> {
         let text = fs::read(self.path("commits", commit)?).ok()?;
         serde_json::from_slice(&text).ok()
     }
 
-    /// A file, if it was downloaded before and is whole.
+    /// A cached file, if it is complete.
     pub(super) fn file(&self, entry: &Entry) -> Option<Vec<u8>> {
         let bytes = fs::read(self.path("files", &entry.sha)?).ok()?;
         (bytes.len() as u64 == entry.size).then_some(bytes)
@@ -60,13 +60,13 @@ impl Cache {
 
     fn keep(&self, kind: &str, hash: &str, bytes: &[u8]) {
         if let Some(path) = self.path(kind, hash)
-            && let Err(error) = write_whole(&path, bytes)
+            && let Err(error) = write_atomically(&path, bytes)
         {
             tracing::debug!(%error, path = %path.display(), "not cached");
         }
     }
 
-    /// None for what is no hash: it would name another file.
+    /// `None` if `hash` is not a hash, because it could name another file.
     fn path(&self, kind: &str, hash: &str) -> Option<PathBuf> {
         let is_hash = matches!(hash.len(), 40 | 64) && hash.bytes().all(|byte| byte.is_ascii_hexdigit());
         let folder = self.folder.as_ref().filter(|_| is_hash)?;
@@ -83,16 +83,16 @@ fn user_folder() -> Option<PathBuf> {
     absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))
 }
 
-/// A file appears with all of its bytes, or not at all, whoever else writes it.
-fn write_whole(path: &Path, bytes: &[u8]) -> io::Result<()> {
+/// Writes a file so that it appears complete or not at all, even with concurrent writers.
+fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    let beside = path.with_extension(format!("{}.part", std::process::id()));
-    let mut file = fs::File::create(&beside)?;
+    let partial = path.with_extension(format!("{}.part", std::process::id()));
+    let mut file = fs::File::create(&partial)?;
     file.write_all(bytes)?;
     drop(file);
-    fs::rename(&beside, path)
+    fs::rename(&partial, path)
 }
 
 #[cfg(test)]
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_kept_is_there_and_what_is_not_whole_is_not() {
+    fn complete_files_are_found_and_incomplete_ones_are_not() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache {
             folder: Some(folder.path().to_owned()),

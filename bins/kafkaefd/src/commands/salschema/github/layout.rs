@@ -1,9 +1,9 @@
-//! Where an XML repository has its interface files: `sal_interfaces/` and `interfaces/` at its top until 2023, below
-//! `python/lsst/ts/xml/data/` since.
+//! Where an XML repository holds its interface files: in `sal_interfaces/` and `interfaces/`, until 2023 at the top
+//! level and since then in `python/lsst/ts/xml/data/`.
 
 use serde::{Deserialize, Serialize};
 
-/// Folders that may hold [`FOLDERS`]; the first that does counts.
+/// Folders that may contain [`FOLDERS`]; the first that does is used.
 pub(super) const ROOTS: [&str; 2] = ["", "python/lsst/ts/xml/data/"];
 /// The folder of the XML files, and that of the cameras' Avro files.
 pub(super) const FOLDERS: [&str; 2] = ["sal_interfaces", "interfaces"];
@@ -11,16 +11,16 @@ pub(super) const FOLDERS: [&str; 2] = ["sal_interfaces", "interfaces"];
 /// A file of a commit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Entry {
-    /// Of an interface file: from the folder that holds `sal_interfaces`.
+    /// For interface files relative to the folder that contains `sal_interfaces`.
     pub(super) path: String,
-    /// The hash of its contents, by which it is asked for.
+    /// The hash of its contents, which identifies it in requests.
     pub(super) sha: String,
-    /// Its length in bytes.
+    /// In bytes.
     pub(super) size: u64,
 }
 
 impl Entry {
-    /// The same file, seen from further up.
+    /// The same file with its path relative to a parent of `folder`.
     pub(super) fn below(self, folder: &str) -> Self {
         Self {
             path: format!("{folder}{}", self.path),
@@ -41,7 +41,7 @@ impl Entry {
     }
 }
 
-/// Of all files of a commit, the interface files, by path from their root.
+/// Selects a commit's interface files, with paths relative to their root.
 pub(super) fn interface_files(all: impl Iterator<Item = Entry>) -> Vec<Entry> {
     let all: Vec<Entry> = all.collect();
     for root in ROOTS {
@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn both_layouts_are_known() {
+    fn both_layouts_are_recognized() {
         let old = [
             "README.md",
             "sal_interfaces/Test/Test_Events.xml",
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repository_of_something_else_has_none() {
+    fn other_repositories_have_no_interface_files() {
         assert!(found(&["src/main.rs", "interfaces/a/b.avsc", "sal_interfaces.xml"]).is_empty());
     }
 }

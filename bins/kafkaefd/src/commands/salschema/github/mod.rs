@@ -1,7 +1,7 @@
-//! A SAL XML repository on GitHub instead of a directory, read by GitHub's API at one commit.
+//! Reads the interface files of one commit of a SAL XML repository through GitHub's API.
 //!
 //! ```text
-//! ref ─▶ commit ─▶ tree: which files ─▶ cache, or ten downloads at a time ─▶ interface files
+//! ref ─▶ commit ─▶ tree: list of files ─▶ cache, or ten concurrent downloads ─▶ interface files
 //! ```
 
 mod api;
@@ -22,17 +22,17 @@ use cache::Cache;
 use layout::Entry;
 use operator::failure::Failure;
 
-/// Downloads at a time: GitHub asks for few, a file is small, and the way is long.
-const AT_ONCE: usize = 10;
+/// Enough to hide the latency of small requests; GitHub asks clients to send few at a time.
+const MAX_CONCURRENT_DOWNLOADS: usize = 10;
 
-/// What a repository holds at a commit.
+/// The interface files of a commit.
 pub(super) struct Checkout {
     pub(super) files: Vec<SourceFile>,
     /// `ORG/REPO at 0123456789ab`
     pub(super) name: String,
 }
 
-/// A repository that was asked once, for as many commits as are wanted.
+/// A repository from which several commits can be read.
 pub(super) struct Github {
     api: Api,
     cache: Cache,
@@ -45,9 +45,9 @@ impl Github {
         Ok(Self { api, cache })
     }
 
-    /// The interface files at a branch, tag or commit; at the default branch without one.
+    /// The interface files at a branch, tag or commit, or without one at the default branch.
     pub(super) async fn checkout(&self, reference: Option<&str>) -> Result<Checkout, Failure> {
-        // A whole hash says all that the API would, as long as its list of files is known.
+        // For a full hash whose list of files is cached, no request is necessary.
         let known = reference.and_then(|reference| {
             let entries = self.cache.entries(reference)?;
             Some((reference.to_owned(), entries))
@@ -65,9 +65,9 @@ impl Github {
         if entries.is_empty() {
             return Err(Failure::Refused {
                 what: format!("reading {name}"),
-                reason: "it has no sal_interfaces with XML files, neither at its top nor below python/lsst/ts/xml/data"
+                reason: "it has no sal_interfaces with XML files, neither at its top level nor in python/lsst/ts/xml/data"
                     .to_owned(),
-                hint: "--xml-repo of a repository of SAL's interface files, such as lsst-ts/ts_xml".to_owned(),
+                hint: "use --xml-repo with a repository of SAL interface files, such as lsst-ts/ts_xml".to_owned(),
             });
         }
         Ok(Checkout {
@@ -82,7 +82,7 @@ impl Github {
         }
         let tree = self.api.tree(&commit.tree, true).await?;
         let entries = if tree.truncated {
-            self.walk(&commit.tree).await?
+            self.list_folders(&commit.tree).await?
         } else {
             layout::interface_files(tree.files())
         };
@@ -90,22 +90,22 @@ impl Github {
         Ok(entries)
     }
 
-    /// Of a tree that is too large for one answer, only the folders that hold interface files.
-    async fn walk(&self, top: &str) -> Result<Vec<Entry>, Failure> {
+    /// Lists only the folders of interface files, for a tree that is too large for one answer.
+    async fn list_folders(&self, top: &str) -> Result<Vec<Entry>, Failure> {
         let mut found = Vec::new();
         for root in layout::ROOTS {
             let mut tree = self.api.tree(top, false).await?;
-            let mut there = true;
+            let mut exists = true;
             for folder in root.split_terminator('/') {
                 match tree.folder(folder) {
                     Some(sha) => tree = self.api.tree(&sha, false).await?,
                     None => {
-                        there = false;
+                        exists = false;
                         break;
                     }
                 }
             }
-            if !there {
+            if !exists {
                 continue;
             }
             for folder in layout::FOLDERS {
@@ -114,8 +114,8 @@ impl Github {
                 if inside.truncated {
                     return Err(Failure::Refused {
                         what: format!("listing {root}{folder} of {}", self.api.repository()),
-                        reason: "it has more files than GitHub lists".to_owned(),
-                        hint: "clone the repository, and --xml-dir".to_owned(),
+                        reason: "it has more files than GitHub lists in one answer".to_owned(),
+                        hint: "clone the repository and use --xml-dir".to_owned(),
                     });
                 }
                 found.extend(
@@ -129,11 +129,11 @@ impl Github {
     }
 
     async fn files(&self, entries: Vec<Entry>) -> Result<Vec<SourceFile>, Failure> {
-        let mut kept: HashMap<String, Vec<u8>> = HashMap::new();
+        let mut found: HashMap<String, Vec<u8>> = HashMap::new();
         let mut missing = Vec::new();
         for entry in &entries {
             match self.cache.file(entry) {
-                Some(bytes) => drop(kept.insert(entry.path.clone(), bytes)),
+                Some(bytes) => drop(found.insert(entry.path.clone(), bytes)),
                 None => missing.push(entry.clone()),
             }
         }
@@ -141,17 +141,17 @@ impl Github {
         let downloaded: Result<Vec<(String, Vec<u8>)>, Failure> = stream::iter(missing)
             .map(|entry| async move {
                 let bytes = self.api.file(&entry).await?;
-                // Each at once, so that a run that is ended goes on from here.
+                // Cached immediately, so that an interrupted run can continue from here.
                 self.cache.keep_file(&entry, &bytes);
                 Ok::<_, Failure>((entry.path, bytes))
             })
-            .buffer_unordered(AT_ONCE)
+            .buffer_unordered(MAX_CONCURRENT_DOWNLOADS)
             .inspect(|_| progress.inc(1))
             .try_collect()
             .await;
         progress.finish_and_clear();
-        kept.extend(downloaded?);
-        let mut files: Vec<SourceFile> = kept
+        found.extend(downloaded?);
+        let mut files: Vec<SourceFile> = found
             .into_iter()
             .map(|(path, bytes)| SourceFile { path, bytes })
             .collect();
