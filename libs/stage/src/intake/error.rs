@@ -45,7 +45,13 @@ pub enum IntakeError {
     Stale,
     /// The transactional producer cannot continue. Its open transaction is aborted, and a new producer can.
     #[error("the transactional producer cannot continue")]
-    Transactions(#[source] KafkaError),
+    Transactions {
+        /// Whether it has committed a transaction before.
+        has_committed: bool,
+        /// Why it cannot.
+        #[source]
+        source: KafkaError,
+    },
     /// A worker cannot continue.
     #[error(transparent)]
     Worker(#[from] WorkerError),

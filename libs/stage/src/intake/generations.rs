@@ -30,8 +30,12 @@ pub enum Remake {
     Stuck,
     /// A topic was recreated: any number of times.
     Stale,
-    /// The transactional producer cannot continue: any number of times, unless it happens again at once.
-    Transactions,
+    /// The transactional producer cannot continue: any number of times, but a limited number in a row without a
+    /// transaction that was committed.
+    Transactions {
+        /// Whether this producer has committed one.
+        has_committed: bool,
+    },
 }
 
 impl IntakeError {
@@ -40,7 +44,9 @@ impl IntakeError {
         match self {
             Self::Stuck { .. } => Some(Remake::Stuck),
             Self::Stale => Some(Remake::Stale),
-            Self::Transactions(_) => Some(Remake::Transactions),
+            Self::Transactions { has_committed, .. } => Some(Remake::Transactions {
+                has_committed: *has_committed,
+            }),
             _ => None,
         }
     }
@@ -62,7 +68,7 @@ where
 {
     let (run, counted) = (Arc::new(run), metrics.stuck.with_label_values(&["all", "remade"]));
     let mut remade = 0;
-    let mut transactions_remade = false;
+    let mut without_commit = 0;
     loop {
         let start = Instant::now();
         let generation = shutdown.generation();
@@ -98,15 +104,16 @@ where
                 tracing::warn!("kafka clients are recreated because a topic was recreated; nothing is lost");
                 continue;
             }
-            Some(Remake::Transactions) if !transactions_remade || start.elapsed() >= stuck_timeout => {
+            Some(Remake::Transactions { has_committed }) if has_committed || without_commit < MAX_REMAKES => {
                 tracing::warn!(
                     "kafka clients are recreated because the transactional producer cannot continue; nothing is lost"
                 );
-                transactions_remade = true;
+                without_commit = if has_committed { 0 } else { without_commit + 1 };
                 continue;
             }
-            Some(Remake::Transactions) => {
+            Some(Remake::Transactions { .. }) => {
                 tracing::error!(
+                    without_commit,
                     "the transactional producer cannot continue, and recreating it does not help; stopping, nothing is lost"
                 );
                 shutdown.fail();
@@ -231,11 +238,11 @@ mod tests {
     }
 
     #[test]
-    fn transactions_that_fail_again_at_once_end_the_process() {
-        for (stuck_timeout, fails, expected) in [
-            (Duration::from_secs(60), u32::MAX, 2),
-            (Duration::ZERO, 9, 10),
-            (Duration::from_secs(60), 1, 2),
+    fn transactions_of_which_none_is_committed_end_the_process() {
+        for (has_committed, fails, expected) in [
+            (false, u32::MAX, MAX_REMAKES + 1),
+            (true, 9, 10),
+            (false, MAX_REMAKES, MAX_REMAKES + 1),
         ] {
             let shutdown = Shutdown::new(Duration::from_secs(1));
             let runs = Arc::new(AtomicU32::new(0));
@@ -243,11 +250,14 @@ mod tests {
             let run = move |generation: &Shutdown, say: &dyn Fn(Result<(), IntakeError>)| {
                 generation.abandon();
                 say(match counted.fetch_add(1, Ordering::Relaxed) {
-                    run if run < fails => Err(IntakeError::Transactions(KafkaError::Canceled)),
+                    run if run < fails => Err(IntakeError::Transactions {
+                        has_committed,
+                        source: KafkaError::Canceled,
+                    }),
                     _ => Ok(()),
                 });
             };
-            let result = run_generations(&shutdown, &metrics(), stuck_timeout, run, REMAKE);
+            let result = run_generations(&shutdown, &metrics(), Duration::from_secs(60), run, REMAKE);
             assert_eq!(runs.load(Ordering::Relaxed), expected);
             assert_eq!(result.is_ok(), !shutdown.has_failed());
             assert_eq!(result.is_ok(), fails < u32::MAX);

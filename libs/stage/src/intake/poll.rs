@@ -1,5 +1,6 @@
 //! The poll thread: consumes messages, dispatches them to the workers, and commits what has finished.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -130,6 +131,7 @@ impl Intake {
                     rewinds,
                     interval: self.options.commit_interval,
                     shares_id: self.options.config.get("group.instance.id").is_some(),
+                    has_committed: Cell::new(false),
                     shutdown,
                 };
                 scope.spawn(move || {

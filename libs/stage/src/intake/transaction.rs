@@ -20,6 +20,7 @@
 //! the transaction holds. The commit thread waits for brokers while the poll thread keeps polling: the group membership is
 //! kept however long that takes.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,6 +67,8 @@ pub(super) struct Committer<'a> {
     pub(super) interval: Duration,
     /// Whether another process may use the same transactional id: a static member's follows from its name.
     pub(super) shares_id: bool,
+    /// Whether a transaction of this producer was committed.
+    pub(super) has_committed: Cell<bool>,
     pub(super) shutdown: &'a Shutdown,
 }
 
@@ -112,7 +115,10 @@ impl Committer<'_> {
                      topic of the transaction was deleted, or a broker lost the sequence of its records"
                 );
                 self.shutdown.abandon();
-                return Err(IntakeError::Transactions(error));
+                return Err(IntakeError::Transactions {
+                    has_committed: self.has_committed.get(),
+                    source: error,
+                });
             }
             Failure::Fatal(error) => {
                 tracing::error!(
@@ -202,6 +208,7 @@ impl Committer<'_> {
             partition.restart_at(position);
             partition.committed(Some(position));
         }
+        self.has_committed.set(true);
         commits::count(self.consumer.context(), true);
         self.producer.settle(true);
         producer.begin().map_err(Failure::Fatal)
