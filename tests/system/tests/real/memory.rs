@@ -4,9 +4,9 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use devstack::influx::InfluxServer;
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use testkit::influx::InfluxServer;
 
 use super::mock_state::{self, Frames};
 use super::{Services, unique, until};
