@@ -12,6 +12,7 @@ pub mod dead_letters;
 pub mod failure;
 pub mod groups;
 pub mod histogram;
+pub mod inject;
 pub mod latency;
 pub mod load;
 pub mod messages;
