@@ -45,7 +45,7 @@ pub struct Plan {
 /// What an injection is doing.
 #[derive(Debug)]
 pub enum Step<'s> {
-    /// It sends a chunk of so many messages.
+    /// It sends a chunk of this many messages.
     Sending(u64),
     /// Each message of the chunk has arrived or is lost.
     Sent {
