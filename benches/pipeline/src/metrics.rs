@@ -1,5 +1,7 @@
 //! A stage's `/metrics`: counters, and quantiles of histograms.
 
+use testkit::prometheus::{samples, sum};
+
 use crate::bench::Bench;
 use crate::failure::{Doing, Outcome};
 use crate::process::Process;
@@ -19,16 +21,15 @@ impl Metrics {
 
     /// A counter or gauge, summed over its labels.
     pub(crate) fn get(&self, name: &str) -> f64 {
-        self.samples(name).map(|(_, value)| value).sum()
+        sum(&self.0, name).unwrap_or_default()
     }
 
     /// A quantile of the observations since an earlier reading. They are assumed to be distributed evenly
     /// within a bucket, so the result is as exact as the buckets are fine.
     pub(crate) fn quantile_since(&self, earlier: &Self, name: &str, share: f64) -> f64 {
         let bucket = format!("{name}_bucket");
-        let before: Vec<f64> = earlier.samples(&bucket).map(|(_, count)| count).collect();
-        let buckets: Vec<(f64, f64)> = self
-            .samples(&bucket)
+        let before: Vec<f64> = samples(&earlier.0, &bucket).map(|(_, count)| count).collect();
+        let buckets: Vec<(f64, f64)> = samples(&self.0, &bucket)
             .enumerate()
             .filter_map(|(at, (labels, count))| {
                 let edge = labels.strip_prefix("le=\"")?.strip_suffix('"')?;
@@ -47,18 +48,6 @@ impl Metrics {
             (lower, below) = (edge, count);
         }
         lower
-    }
-
-    /// The labels, verbatim, and the value of each sample with this name.
-    fn samples(&self, name: &str) -> impl Iterator<Item = (&str, f64)> {
-        self.0.lines().filter_map(move |line| {
-            let rest = line.strip_prefix(name)?;
-            let (labels, value) = match rest.strip_prefix('{') {
-                Some(rest) => rest.split_once('}')?,
-                None => ("", rest.strip_prefix(' ')?),
-            };
-            Some((labels, value.trim().parse().ok()?))
-        })
     }
 }
 

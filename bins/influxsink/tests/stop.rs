@@ -6,7 +6,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
-use devstack::{Broker, KafkaProxy};
+use devstack::Broker;
+use testkit::KafkaProxy;
 
 const TOPIC: &str = "lsst.sal.Test.scalars";
 const TIMEOUT: Duration = Duration::from_secs(60);

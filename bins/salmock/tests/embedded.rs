@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use devstack::{Broker, KafkaProxy, RegistryServer};
+use devstack::{Broker, RegistryServer};
 use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
@@ -18,6 +18,7 @@ use schema_dir::SchemaDir;
 use stage::config::{KafkaArgs, RegistryArgs, ServiceArgs};
 use stage::registry::Registry;
 use stage::service::{Service, Shutdown};
+use testkit::KafkaProxy;
 
 struct Stack {
     broker: Broker,

@@ -146,6 +146,16 @@ impl Broker {
         self.mock("fail the topic", |mock| mock.topic_error(topic, error))
     }
 
+    /// For tests: from now on the partition has no leader.
+    ///
+    /// # Errors
+    /// When librdkafka returns an error.
+    pub fn depose_leader(&self, topic: &str, partition: i32) -> Result<(), BrokerError> {
+        self.mock("depose the leader", |mock| {
+            mock.partition_leader(topic, partition, None)
+        })
+    }
+
     /// For tests: requests of this kind no longer fail.
     ///
     /// # Errors

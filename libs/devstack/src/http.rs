@@ -1,4 +1,5 @@
-//! A loopback HTTP listener, shared by the embedded schema registry and the InfluxDB stand-in.
+//! A loopback HTTP listener, shared by the embedded schema registry and the test kit's InfluxDB
+//! stand-in.
 //!
 //! It binds port 0 first, so that tests can run in parallel, and can then go down and come up again on the
 //! same port: clients see "connection refused" in between, and the state behind the router is kept.
@@ -14,7 +15,7 @@ use tokio::task::JoinHandle;
 
 /// A router that is served on a loopback port until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Http {
+pub struct HttpServer {
     router: Router,
     address: SocketAddr,
     running: Option<Running>,
@@ -27,13 +28,16 @@ struct Running {
     task: JoinHandle<()>,
 }
 
-impl Http {
+impl HttpServer {
     /// Serves `router` on a free port of 127.0.0.1.
-    pub(crate) async fn start(router: Router) -> io::Result<Http> {
+    ///
+    /// # Errors
+    /// When no port can be bound.
+    pub async fn start(router: Router) -> io::Result<HttpServer> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = listener.local_addr()?;
         let running = Some(serve(listener, router.clone()));
-        Ok(Http {
+        Ok(HttpServer {
             router,
             address,
             running,
@@ -41,12 +45,12 @@ impl Http {
     }
 
     /// `http://127.0.0.1:<port>`, without a trailing slash.
-    pub(crate) fn url(&self) -> String {
+    pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
     /// Finishes open requests, closes every connection and refuses new ones.
-    pub(crate) async fn down(&mut self) {
+    pub async fn down(&mut self) {
         if let Some(Running { stop, task }) = self.running.take() {
             drop(stop);
             if let Err(error) = task.await {
@@ -56,7 +60,10 @@ impl Http {
     }
 
     /// Listens again on the same port.
-    pub(crate) async fn up(&mut self) -> io::Result<()> {
+    ///
+    /// # Errors
+    /// When another process has taken the port meanwhile.
+    pub async fn up(&mut self) -> io::Result<()> {
         if self.running.is_none() {
             let listener = TcpListener::bind(self.address).await?;
             self.running = Some(serve(listener, self.router.clone()));

@@ -3,12 +3,13 @@
 
 use std::time::{Duration, Instant};
 
-use devstack::{Broker, KafkaProxy};
+use devstack::Broker;
 use operator::cluster::Cluster;
 use operator::messages::reader::{Met, Reader, Start, Stop};
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use stage::config::KafkaArgs;
+use testkit::KafkaProxy;
 
 const TOPIC: &str = "topic";
 /// While librdkafka takes in what an answer says of so many, it loses its brokers, and what would have brought them back.

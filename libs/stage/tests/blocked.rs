@@ -8,7 +8,6 @@ use std::thread::{JoinHandle, Scope};
 use std::time::{Duration, Instant};
 
 use devstack::Broker;
-use devstack::raw::{Batch, ZSTD};
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::Message;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
@@ -17,6 +16,7 @@ use stage::intake::{Consumed, Intake, IntakeOptions, Topics, Worker, WorkerError
 use stage::kafka::Reporter;
 use stage::metrics::KafkaMetrics;
 use stage::service::Service;
+use testkit::raw::{Batch, ZSTD};
 
 const TOPIC: &str = "in";
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -266,7 +266,7 @@ fn what_follows_undecodable_batches_is_read_if_that_is_requested() {
 fn a_batch_of_ninety_megabytes_decompressed_is_read() {
     let mut stage = Stage::prepare();
     let batch = Batch::new().record(format!("0:large{}", ".".repeat(90_000_000)).as_bytes(), &[]);
-    let packed = devstack::raw::zstd(batch.records());
+    let packed = testkit::raw::zstd(batch.records());
     assert!(packed.len() < 3_000, "{}", packed.len());
     stage.send(0, &batch.compressed(ZSTD, &packed));
     stage.send(0, &Stage::batch(0, &["behind"]));

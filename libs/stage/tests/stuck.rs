@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use consumer::{Seen, TIMEOUT, TOPIC};
-use devstack::{Broker, KafkaProxy};
+use devstack::Broker;
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use stage::config::ServiceArgs;
@@ -17,6 +17,7 @@ use stage::intake::{Intake, IntakeError, IntakeOptions, Topics, run_generations}
 use stage::kafka::Reporter;
 use stage::metrics::KafkaMetrics;
 use stage::service::{Service, Shutdown};
+use testkit::KafkaProxy;
 
 const CLIENT: &str = "intake";
 /// While librdkafka processes a response with this many topics, it loses its brokers, and what would have restored

@@ -6,11 +6,11 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::ValueEnum as _;
-use devstack::KafkaProxy;
 use sal::avro::Options;
 use salmock::topic_schema::TopicShape;
 use schema_dir::SchemaDir;
 use stage::lock;
+use testkit::KafkaProxy;
 
 use crate::answers::Answers;
 use crate::audit::{Audit, Topics};

@@ -12,13 +12,13 @@ mod mocked;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use devstack::influx::InfluxServer;
 use devstack::{Broker, RegistryServer};
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use stage::config::{RegistryArgs, ServiceArgs};
 use stage::registry::Registry;
 use stage::service::Service;
+use testkit::influx::InfluxServer;
 
 const INPUT: &str = "Mock_telemetry";
 const OUTPUT: &str = "lsst.sal.Mock_state";

@@ -15,11 +15,11 @@ use std::io::Read;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-use devstack::influx::InfluxServer;
 use devstack::{Broker, RegistryServer};
 use processes::Process;
 use stage::config::RegistryArgs;
 use stage::registry::Registry;
+use testkit::influx::InfluxServer;
 
 const INPUT: &str = "Mock_telemetry";
 const OUTPUT: &str = "lsst.sal.Mock_state";

@@ -47,6 +47,21 @@ fn sources() -> Vec<(String, String)> {
         .collect()
 }
 
+/// The folders of the crates below these folders, from the root.
+fn crates(parents: &[&str]) -> BTreeSet<String> {
+    let root = root();
+    let manifests = parents
+        .iter()
+        .flat_map(|parent| files(&root.join(parent), "toml"))
+        .filter(|path| path.ends_with("Cargo.toml"));
+    manifests
+        .map(|path| {
+            let krate = path.parent().unwrap().strip_prefix(&root).unwrap();
+            krate.display().to_string()
+        })
+        .collect()
+}
+
 fn read(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
@@ -168,12 +183,13 @@ fn crates_depend_only_on_what_they_may() {
     const LIBRARIES: [&str; 3] = ["confluent-avro", "sal", "stage"];
     let with_schemas = [&LIBRARIES[..], &["schema-dir"]].concat();
     const STAGES: [&str; 3] = ["salmock", "saltransform", "influxsink"];
-    let allowed: [(&str, Vec<&str>); 11] = [
+    let allowed: [(&str, Vec<&str>); 12] = [
         ("libs/confluent-avro", vec![]),
         ("libs/http-server", vec![]),
         ("libs/sal", vec!["confluent-avro"]),
         ("libs/schema-dir", vec!["sal"]),
         ("libs/devstack", vec!["http-server", "sal"]),
+        ("libs/testkit", vec!["devstack"]),
         ("libs/stage", vec!["confluent-avro", "http-server"]),
         ("libs/operator", LIBRARIES.to_vec()),
         ("bins/salmock", with_schemas.clone()),
@@ -185,9 +201,11 @@ fn crates_depend_only_on_what_they_may() {
         ),
     ];
     let ours = Regex::new(
-        r"(?m)^(confluent-avro|http-server|schema-dir|sal|devstack|operator|stage|salmock|saltransform|influxsink|kafkaefd)\b",
+        r"(?m)^(confluent-avro|http-server|schema-dir|sal|devstack|testkit|operator|stage|salmock|saltransform|influxsink|kafkaefd)\b",
     )
     .unwrap();
+    let listed: BTreeSet<String> = allowed.iter().map(|(krate, _)| (*krate).to_owned()).collect();
+    assert_eq!(listed, crates(&["bins", "libs"]), "every crate needs a rule");
     let mut seen = 0;
     for (krate, allowed) in allowed {
         let manifest = read(&format!("{krate}/Cargo.toml"));
@@ -203,6 +221,25 @@ fn crates_depend_only_on_what_they_may() {
         }
     }
     assert!(seen >= 15, "{seen}");
+}
+
+/// A name in `[features]` or behind a `target` would ship it just as `[dependencies]` do.
+#[test]
+fn nothing_that_is_shipped_depends_on_the_test_kit() {
+    let named = Regex::new(r#"(?m)^[^#\n]*\btestkit\b"#).unwrap();
+    let mut developing = 0;
+    for krate in crates(&["bins", "libs"]) {
+        if krate == "libs/testkit" {
+            continue;
+        }
+        let manifest = read(&format!("{krate}/Cargo.toml"));
+        for section in manifest.split("\n[").filter(|section| named.is_match(section)) {
+            let heading = section.split(']').next().unwrap_or_default();
+            assert_eq!(heading, "dev-dependencies", "{krate} must not ship the test kit");
+            developing += 1;
+        }
+    }
+    assert!(developing >= 4, "{developing}");
 }
 
 /// The top-level modules of the runtime have an order: none imports, over others, one that imports it.
@@ -291,6 +328,7 @@ const PLAIN_FOLDERS: [&str; 16] = [
     "libs/sal",
     "libs/schema-dir",
     "libs/stage",
+    "libs/testkit",
     "tests/faults",
     "tests/system",
 ];

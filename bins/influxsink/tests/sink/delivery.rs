@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use devstack::influx::{Answer, InfluxServer};
 use influxsink::batch::{Batch, BatchedPoint};
 use influxsink::metrics::SinkMetrics;
 use influxsink::write::{Delivery, Destination, Ended, InfluxTarget, InfluxWriter, Outcomes, Place, Token};
 use stage::config::Secret;
 use stage::reason::Reason;
 use stage::service::{Readiness, Shutdown};
+use testkit::influx::{Answer, InfluxServer};
 use tokio::runtime::{Builder, Runtime};
 
 /// The stand-in, its runtime, and a delivery to it.

@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use devstack::influx::FieldValue;
+use testkit::influx::FieldValue;
 
 use crate::stack::{NOW, Stack, TOPIC, frame, scalar, scalars};
 
@@ -145,7 +145,7 @@ fn a_database_that_stays_away_holds_the_offsets() {
     let id = stack.register(&scalars());
     stack
         .influx
-        .answer_always(Some(devstack::influx::Answer::status(503)));
+        .answer_always(Some(testkit::influx::Answer::status(503)));
     let mut args = stack.args(stack.influx.url());
     args.service.drain_timeout = Duration::from_millis(200);
     let sink = stack.start(&args);

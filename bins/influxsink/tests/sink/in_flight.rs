@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use devstack::influx::FieldValue;
 use stage::config::WorkerArgs;
+use testkit::influx::FieldValue;
 
 use crate::stack::{NOW, Stack, frame, scalar, scalar_of, scalars};
 

@@ -1,13 +1,13 @@
 //! Lines: whatever is written is read back to equal values, by the sink's own parser (which SQLite uses) and by
-//! devstack's, which is independent of the encoder; and what cannot be written is refused with a reason.
+//! testkit's, which is independent of the encoder; and what cannot be written is refused with a reason.
 
 use apache_avro::types::Value;
 use confluent_avro::point::time::TimeFault;
 use confluent_avro::point::{Fault, Mapping, Plan};
-use devstack::influx::{FieldValue as Independent, read_lines};
 use influxsink::line::parse::{self, FieldValue};
 use influxsink::line::{LineEncoder, MAX_LINE_BYTES, Refusal};
 use proptest::prelude::*;
+use testkit::influx::{FieldValue as Independent, read_lines};
 
 use crate::points::{TIME, avro, field, line, record, schema};
 

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use apache_avro::types::Value;
-use devstack::influx::InfluxServer;
 use devstack::{Broker, RegistryServer};
 use influxsink::config::RunArgs;
 use rdkafka::ClientConfig;
@@ -17,6 +16,7 @@ use stage::config::{KafkaArgs, RegistryArgs, ServiceArgs};
 use stage::intake::Topics;
 use stage::registry::Registry;
 use stage::service::Service;
+use testkit::influx::InfluxServer;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::points::{TIME, avro, field, record, schema};

@@ -12,10 +12,10 @@ mod stuck;
 
 use std::collections::BTreeSet;
 
-use devstack::raw::Batch;
 use rdkafka::Message;
 use rdkafka::message::Headers;
 use stack::{DEAD, GROUP, INPUT, Stack, header, message};
+use testkit::raw::Batch;
 
 const PRODUCED: &str = "saltransform_produced_total";
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use devstack::KafkaProxy;
 use saltransform::config::RunArgs;
 use stage::config::KafkaArgs;
+use testkit::KafkaProxy;
 
 use crate::PRODUCED;
 use crate::stack::{Running, Stack, message};

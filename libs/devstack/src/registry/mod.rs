@@ -18,7 +18,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 
-use crate::http::Http;
+use crate::http::HttpServer;
 use problem::Problem;
 use store::Store;
 
@@ -56,7 +56,7 @@ pub struct RegistryBackup(Store);
 /// The running registry. It stops when it is dropped.
 #[derive(Debug)]
 pub struct RegistryServer {
-    http: Http,
+    http: HttpServer,
     shared: Shared,
 }
 
@@ -70,7 +70,7 @@ impl RegistryServer {
         let counted = from_fn_with_state(shared.clone(), count_and_fail);
         let router = api::router().layer(counted).with_state(shared.clone());
         Ok(RegistryServer {
-            http: Http::start(router).await?,
+            http: HttpServer::start(router).await?,
             shared,
         })
     }

@@ -106,6 +106,11 @@ impl Topic {
         )))
     }
 
+    /// Its partitions, each with its name.
+    pub fn places(&self) -> impl Iterator<Item = Place> {
+        self.numbers().map(|number| (self.name.clone(), number))
+    }
+
     /// The numbers of its partitions.
     pub fn numbers(&self) -> impl Iterator<Item = i32> {
         self.partitions.iter().map(|partition| partition.number)

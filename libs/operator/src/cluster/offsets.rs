@@ -54,10 +54,7 @@ impl Cluster {
 
     /// The same for several topics, in their order. Fails if the offsets of any partition are not known.
     pub fn offsets_of_topics(&self, topics: &[&Topic]) -> Result<Vec<Vec<PartitionOffsets>>, Failure> {
-        let places: BTreeSet<Place> = topics
-            .iter()
-            .flat_map(|topic| topic.numbers().map(|number| (topic.name.clone(), number)))
-            .collect();
+        let places: BTreeSet<Place> = topics.iter().flat_map(|topic| topic.places()).collect();
         let doing = match topics {
             [topic] => format!("asking for the offsets of {}", topic.name),
             _ => ASKING.to_owned(),
@@ -85,9 +82,8 @@ impl Cluster {
     /// The first offset at or after `moment` of each partition of a topic.
     pub fn offsets_at(&self, topic: &Topic, moment: Timestamp) -> Result<Vec<TimeOffset>, Failure> {
         let doing = format!("asking for the offsets of {} at {moment}", topic.name);
-        let places = topic.numbers().map(|number| (topic.name.clone(), number));
         let time = Offset::Offset(moment.0);
-        let found = self.at(&self.consumer(&[])?, &places.collect(), time, &doing)?;
+        let found = self.at(&self.consumer(&[])?, &topic.places().collect(), time, &doing)?;
         let mut offsets: Vec<TimeOffset> = found
             .elements()
             .iter()
@@ -103,22 +99,17 @@ impl Cluster {
         Ok(offsets)
     }
 
-    /// The first offset at or after a moment of partitions; without those in which nothing is that late.
+    /// The first offset at or after a moment of partitions; without those in which nothing is that late, and without those
+    /// that nobody leads.
     pub fn offsets_of(
         &self,
         places: &BTreeSet<Place>,
         moment: Timestamp,
     ) -> Result<BTreeMap<Place, i64>, Failure> {
-        let consumer = self.consumer(&[])?;
-        Ok(known(&self.at(
-            &consumer,
-            places,
-            Offset::Offset(moment.0),
-            ASKING,
-        )?))
+        self.known_at(&self.consumer(&[])?, places, Offset::Offset(moment.0))
     }
 
-    /// The oldest and the newest offset of partitions; without those that are gone.
+    /// The oldest and the newest offset of partitions; without those that are gone or that nobody leads.
     pub fn bounds(&self, places: &BTreeSet<Place>) -> Result<BTreeMap<Place, (i64, i64)>, Failure> {
         self.bounds_by(&self.consumer(&[])?, places)
     }
@@ -129,8 +120,8 @@ impl Cluster {
         consumer: &BaseConsumer<OneShotContext>,
         places: &BTreeSet<Place>,
     ) -> Result<BTreeMap<Place, (i64, i64)>, Failure> {
-        let oldest = known(&self.at(consumer, places, Offset::Beginning, ASKING)?);
-        let mut newest = known(&self.at(consumer, places, Offset::End, ASKING)?);
+        let oldest = self.known_at(consumer, places, Offset::Beginning)?;
+        let mut newest = self.known_at(consumer, places, Offset::End)?;
         Ok(oldest
             .into_iter()
             .filter_map(|(place, oldest)| {
@@ -138,6 +129,24 @@ impl Cluster {
                 Some((place, (oldest, newest)))
             })
             .collect())
+    }
+
+    /// The offsets that Kafka answers to a time stamp, without the partitions of which it knows none.
+    fn known_at(
+        &self,
+        consumer: &BaseConsumer<OneShotContext>,
+        places: &BTreeSet<Place>,
+        time: Offset,
+    ) -> Result<BTreeMap<Place, i64>, Failure> {
+        match self.at(consumer, places, time, ASKING) {
+            // librdkafka's answer where each partition is gone or without a leader, so that there is nobody to ask.
+            Err(Failure::Kafka { source, .. })
+                if source.rdkafka_error_code() == Some(RDKafkaErrorCode::UnknownPartition) =>
+            {
+                Ok(BTreeMap::new())
+            }
+            found => Ok(known(&found?)),
+        }
     }
 
     /// What Kafka answers to a time stamp, of which the two ends are special ones.

@@ -159,10 +159,7 @@ impl Reader<'_> {
 
     /// Where each partition's window begins and ends; partitions with an empty window are left out.
     fn range(&self, topics: &[&Topic], from: Timestamp) -> Result<BTreeMap<Place, (i64, i64)>, Failure> {
-        let places: BTreeSet<Place> = topics
-            .iter()
-            .flat_map(|topic| topic.numbers().map(|number| (topic.name.clone(), number)))
-            .collect();
+        let places: BTreeSet<Place> = topics.iter().flat_map(|topic| topic.places()).collect();
         let bounds = self.cluster.bounds(&places)?;
         let (starts, ends) = (
             self.cluster.offsets_of(&places, from)?,

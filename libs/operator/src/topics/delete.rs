@@ -1,18 +1,17 @@
 //! Deletes topics, and says beforehand how many messages are lost with them.
 
-use super::offsets_of_all;
-use crate::cluster::{Cluster, Topic};
+use crate::cluster::{Cluster, PartitionOffsets, Topic};
 use crate::failure::Failure;
 use crate::outcome::Outcome;
 
-/// How many messages these topics hold.
+/// How many messages these topics hold. Fails if that is not known of one of their partitions.
 pub fn message_count(cluster: &Cluster, names: &[String]) -> Result<i64, Failure> {
     let topics: Vec<&Topic> = names
         .iter()
         .map(|name| cluster.topic(name))
         .collect::<Result<_, _>>()?;
-    let offsets = offsets_of_all(cluster, &topics)?;
-    Ok(offsets.iter().map(|topic| topic.total).sum())
+    let offsets = cluster.offsets_of_topics(&topics)?;
+    Ok(offsets.iter().flatten().map(PartitionOffsets::count).sum())
 }
 
 /// Deletes topics with all their messages.

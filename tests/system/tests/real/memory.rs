@@ -4,9 +4,10 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use devstack::influx::InfluxServer;
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use testkit::influx::InfluxServer;
+use testkit::prometheus::{samples, sum};
 
 use super::mock_state::{self, Frames};
 use super::{Services, unique, until};
@@ -68,7 +69,7 @@ async fn packed_batches_are_unpacked_one_at_a_time() {
     loop {
         let metrics = reqwest::get(format!("http://127.0.0.1:{port}/metrics")).await;
         if let Ok(metrics) = metrics
-            && metrics.text().await.unwrap().contains("kafka_consumer_paused 1")
+            && sum(&metrics.text().await.unwrap(), "kafka_consumer_paused") == Some(1.0)
         {
             break;
         }
@@ -112,18 +113,18 @@ async fn keeps_its_allowance(records: usize, note: usize) {
     let port = free_port();
     let command = sink(&services, &topic, &database, MEBIBYTES, port);
     let mut sink = Process::start(command);
-    let metric = |line: &'static str| async move {
+    let metric = |name: &'static str, labels: &'static str| async move {
         let text = reqwest::get(format!("http://127.0.0.1:{port}/metrics"))
             .await
             .ok()?
             .text()
             .await
             .ok()?;
-        let found = text.lines().find_map(|found| found.strip_prefix(line))?;
-        found.trim().parse::<f64>().ok()
+        let (_, value) = samples(&text, name).find(|(found, _)| *found == labels)?;
+        Some(value)
     };
     let deadline = Instant::now() + Duration::from_secs(60);
-    while metric("kafka_consumer_paused ").await != Some(1.0) {
+    while metric("kafka_consumer_paused", "").await != Some(1.0) {
         assert!(
             Instant::now() < deadline && sink.is_running(),
             "the consumer never paused"
@@ -133,11 +134,11 @@ async fn keeps_its_allowance(records: usize, note: usize) {
     // This state has to last: there is no condition to wait for.
     tokio::time::sleep(AWAY).await;
     assert_eq!(
-        metric("kafka_rebalances_total{kind=\"assign\"} ").await,
+        metric("kafka_rebalances_total", "kind=\"assign\"").await,
         Some(1.0)
     );
     assert_eq!(
-        metric("kafka_rebalances_total{kind=\"revoke\"} ")
+        metric("kafka_rebalances_total", "kind=\"revoke\"")
             .await
             .unwrap_or(0.0),
         0.0

@@ -4,12 +4,12 @@
 
 use std::time::Duration;
 
-use devstack::influx::InfluxServer;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use stage::config::{KafkaArgs, RegistryArgs, ServiceArgs};
 use stage::service::Service;
+use testkit::influx::InfluxServer;
 
 use super::mock_state::{self, Frames};
 use super::{Services, unique, until};

@@ -8,6 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use system_tests::binary;
+use testkit::prometheus::sum;
 
 use super::stack::Secured;
 use crate::real::{unique, until};
@@ -92,13 +93,7 @@ impl Program {
     /// The sum of a counter or gauge over its labels.
     pub(crate) fn count(&self, name: &str) -> u64 {
         let metrics = self.get("metrics").unwrap_or_default();
-        let values = metrics.lines().filter(|line| {
-            line.strip_prefix(name)
-                .is_some_and(|rest| rest.starts_with('{') || rest.starts_with(' '))
-        });
-        values
-            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
-            .sum::<f64>() as u64
+        sum(&metrics, name).unwrap_or_default() as u64
     }
 
     /// Waits until `/ready` contains a text.

@@ -182,7 +182,7 @@ impl Drop for PartitionQueue {
 #[cfg(test)]
 mod tests {
     use devstack::Broker;
-    use devstack::raw::{Batch, ZSTD};
+    use testkit::raw::{Batch, ZSTD};
 
     use super::super::search::end_of_batch;
     use super::*;

@@ -1,4 +1,4 @@
-//! For tests: a produce request written byte by byte (Kafka protocol guide, Produce version 3, record batch
+//! A produce request written byte by byte (Kafka protocol guide, Produce version 3, record batch
 //! version 2), to send what no client library can: header names that are not UTF-8, and batches that cannot
 //! be decoded. The embedded broker stores a batch as it arrives; a real one rejects invalid batches.
 

@@ -5,10 +5,10 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use operator::cluster::{Cluster, Topic};
-use operator::failure::Failure;
-use operator::messages::message::Message;
-use operator::messages::reader::{Met, Reader, Start, Stop};
+use crate::cluster::{Cluster, Topic};
+use crate::failure::Failure;
+use crate::messages::message::Message;
+use crate::messages::reader::{Met, Reader, Start, Stop};
 
 /// A longer length than any broker accepts means that the file is not framed.
 const MAX_BYTES: u32 = 256 * 1024 * 1024;
@@ -16,7 +16,7 @@ const POLL: Duration = Duration::from_millis(500);
 
 /// How messages are separated in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Framing {
+pub enum Framing {
     /// One per line, without the line feed; empty lines are skipped.
     Lines,
     /// Each after its length in bytes, which is four bytes, big-endian.

@@ -5,6 +5,33 @@
 pub(super) const METADATA: i16 = 3;
 pub(super) const FIND_COORDINATOR: i16 = 10;
 
+/// The protocol's name for an API key; those that no client here uses are `other`.
+pub(super) fn name(kind: i16) -> &'static str {
+    match kind {
+        0 => "Produce",
+        1 => "Fetch",
+        2 => "ListOffsets",
+        METADATA => "Metadata",
+        8 => "OffsetCommit",
+        9 => "OffsetFetch",
+        FIND_COORDINATOR => "FindCoordinator",
+        11 => "JoinGroup",
+        12 => "Heartbeat",
+        13 => "LeaveGroup",
+        14 => "SyncGroup",
+        15 => "DescribeGroups",
+        16 => "ListGroups",
+        18 => "ApiVersions",
+        19 => "CreateTopics",
+        20 => "DeleteTopics",
+        22 => "InitProducerId",
+        23 => "OffsetForLeaderEpoch",
+        32 => "DescribeConfigs",
+        71 => "GetTelemetrySubscriptions",
+        _ => "other",
+    }
+}
+
 /// The head of a request: API key, version, correlation id and client id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct RequestHead {

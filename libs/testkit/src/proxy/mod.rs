@@ -1,12 +1,13 @@
 //! A loopback proxy in front of Kafka brokers that understands Kafka's protocol, for testing rare behaviour
-//! of clusters: metadata responses without brokers, or a broker that is silent to some clients only.
+//! of clusters (metadata responses without brokers, or a broker that is silent to some clients only), and what
+//! a question costs: it counts the requests by API key.
 //!
 //! Clients that start from [`KafkaProxy::bootstrap_servers`] stay behind the proxy: the ports in the brokers'
 //! responses are replaced by the proxy's own. For plaintext connections to loopback addresses.
 
 mod answer;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -39,6 +40,8 @@ struct Shared {
     rules: Mutex<Rules>,
     /// Notified of each change of the rules.
     changed: watch::Sender<()>,
+    /// The requests so far by API key.
+    requests: Mutex<BTreeMap<i16, u64>>,
 }
 
 struct Rules {
@@ -78,6 +81,7 @@ impl KafkaProxy {
                 silent_to: Box::new(|_| false),
             }),
             changed: watch::Sender::new(()),
+            requests: Mutex::default(),
         });
         let (over, mut ended) = watch::channel(false);
         let serving = Arc::clone(&shared);
@@ -105,6 +109,16 @@ impl KafkaProxy {
     /// For `bootstrap.servers`.
     pub fn bootstrap_servers(&self) -> &str {
         &self.bootstrap_servers
+    }
+
+    /// The requests so far, of all clients, by the name of their API key, such as `ListOffsets`. Each is counted when it
+    /// arrives, also one that is then held back.
+    pub fn requests(&self) -> BTreeMap<&'static str, u64> {
+        let mut named = BTreeMap::new();
+        for (kind, count) in self.shared.count().iter() {
+            *named.entry(answer::name(*kind)).or_default() += count;
+        }
+        named
     }
 
     /// The next `count` metadata responses with topics for these clients contain no brokers, like those of a
@@ -148,6 +162,10 @@ impl std::fmt::Debug for KafkaProxy {
 impl Shared {
     fn rules(&self) -> MutexGuard<'_, Rules> {
         self.rules.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count(&self) -> MutexGuard<'_, BTreeMap<i16, u64>> {
+        self.requests.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits as long as nothing may pass from or to the client.
@@ -232,6 +250,7 @@ async fn requests(
             .map(|head| head.client_id.clone())
             .unwrap_or_default();
         if let Some(head) = head {
+            *shared.count().entry(head.kind).or_default() += 1;
             let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
             if matches!(head.kind, METADATA | FIND_COORDINATOR) {
                 connection

@@ -1,24 +1,21 @@
 //! `kafkaefd inject`: sends bursts of messages to a topic at an interval, as observatories do: ten thousand alerts each
 //! time the shutter closes.
 
-mod source;
-
+use std::cell::Cell;
 use std::io::Write;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use clap::{ArgGroup, Args};
-use serde::Serialize;
+use operator::failure::Failure;
+use operator::inject::{self, Framing, Input, Plan, Report, Step};
 use stage::Printable;
 use stage::config::{KafkaArgs, seconds};
 use stage::service::Shutdown;
 
-use crate::commands::reach;
+use crate::commands::ask;
 use crate::exit::Done;
 use crate::terminal::{AnswerArgs, bad, count, good, note, plural, span, warn};
-use operator::failure::Failure;
-use operator::messages::sender::{Outgoing, Sender};
-use source::{Files, Framing, FromTopic, Source};
 
 /// Send messages from files or from another topic in chunks at an interval
 #[derive(Args, Debug, Clone)]
@@ -55,18 +52,6 @@ pub struct InjectArgs {
     kafka: KafkaArgs,
 }
 
-#[derive(Serialize, Default)]
-struct Answer {
-    topic: String,
-    chunks: usize,
-    delivered: u64,
-    lost: usize,
-    /// How often the input was started.
-    rounds: usize,
-    /// Messages sent without their headers because a header's name is not UTF-8.
-    without_headers: usize,
-}
-
 /// Parses a duration with a unit; a number alone is in seconds.
 fn interval(text: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
@@ -87,47 +72,53 @@ fn interval(text: &str) -> Result<Duration, String> {
 
 impl InjectArgs {
     pub(crate) async fn run(&self) -> Result<Done, Failure> {
-        let cluster = reach(&self.kafka)?;
-        cluster.topic(&self.topic)?;
-        let mut source: Box<dyn Source + Send + '_> = match &self.from_topic {
-            Some(from) if *from == self.topic => {
-                return Err(Failure::Usage(format!(
-                    "--from-topic {from} is the topic to send to: it would double in each round"
-                )));
-            }
-            Some(from) => Box::new(FromTopic::new(&cluster, cluster.topic(from)?)?),
-            None if self.framed => Box::new(Files::new(self.file.clone(), Framing::Lengths)?),
-            None => Box::new(Files::new(self.file.clone(), Framing::Lines)?),
-        };
-        let mut config = cluster.producer_config();
-        config.set("linger.ms", "5").set("compression.type", "lz4");
-        let sender = Sender::new(config)?;
-        // The current chunk is always finished.
-        let shutdown = Shutdown::new(Duration::MAX);
-        shutdown.ask_on_signals();
-
-        let mut answer = Answer {
+        let plan = Plan {
             topic: self.topic.clone(),
-            rounds: 1,
-            ..Answer::default()
+            input: self.input(),
+            every: self.every,
+            chunk: self.chunk,
+            count: self.count,
         };
-        let mut sent = 0;
-        loop {
-            let left = self.count.map_or(self.chunk, |count| count - sent);
-            let size = left.min(self.chunk);
-            let start = Instant::now();
+        let answer = ask(&self.kafka, move |cluster| {
+            // A chunk that is under way is finished.
+            let shutdown = Shutdown::new(Duration::MAX);
+            shutdown.ask_on_signals();
+            let is_line_open = Cell::new(false);
+            let report = |step: Step<'_>| {
+                is_line_open.set(matches!(step, Step::Sending(_)));
+                show(step);
+            };
+            inject::run(cluster, &plan, &|| shutdown.is_set(), &report).inspect_err(|_| {
+                if is_line_open.get() {
+                    stage::stderr_line!("");
+                }
+            })
+        })
+        .await?;
+        self.answer.print(&answer, || summary(&answer))?;
+        Ok(if answer.lost == 0 { Done::All } else { Done::Partly })
+    }
+
+    fn input(&self) -> Input {
+        match &self.from_topic {
+            Some(from) => Input::Topic(from.clone()),
+            None if self.framed => Input::Files(self.file.clone(), Framing::Lengths),
+            None => Input::Files(self.file.clone(), Framing::Lines),
+        }
+    }
+}
+
+fn show(step: Step<'_>) {
+    match step {
+        Step::Sending(size) => {
             stage::stderr_text!(
                 "injecting {} … ",
                 plural(usize::try_from(size).unwrap_or(usize::MAX), "message")
             );
             let _ = std::io::stderr().flush();
-            self.chunk(source.as_mut(), &sender, size, sent, &mut answer)
-                .inspect_err(|_| stage::stderr_line!(""))?;
-            sent += size;
-            answer.chunks += 1;
-            stage::stderr_line!("done ({})", span(start.elapsed().as_secs_f64()));
-            let lost = sender.take_lost();
-            answer.lost += lost.len();
+        }
+        Step::Sent { took, lost } => {
+            stage::stderr_line!("done ({})", span(took.as_secs_f64()));
             if let Some(first) = lost.first() {
                 note(&bad(Printable(format!(
                     "{} not delivered; the first error: {}",
@@ -135,61 +126,11 @@ impl InjectArgs {
                     stage::chain(&first.error)
                 ))));
             }
-            if self.count.is_some_and(|count| sent >= count) {
-                break;
-            }
-            let pause = self.every.saturating_sub(start.elapsed());
-            tokio::select! {
-                () = tokio::time::sleep(pause) => {}
-                () = shutdown.wait() => {}
-            }
-            if shutdown.is_set() {
-                break;
-            }
         }
-        answer.delivered = sender.delivered();
-        self.answer.print(&answer, || summary(&answer))?;
-        Ok(if answer.lost == 0 { Done::All } else { Done::Partly })
-    }
-
-    /// Sends `size` messages and waits until each is acknowledged or lost.
-    fn chunk(
-        &self,
-        source: &mut dyn Source,
-        sender: &Sender,
-        size: u64,
-        sent: u64,
-        answer: &mut Answer,
-    ) -> Result<(), Failure> {
-        let mut number = sent;
-        let mut at_start = false;
-        while number < sent + size {
-            let Some(message) = source.next()? else {
-                if at_start {
-                    return Err(Failure::Usage("the input contains no messages".to_owned()));
-                }
-                source.restart()?;
-                (at_start, answer.rounds) = (true, answer.rounds + 1);
-                continue;
-            };
-            at_start = false;
-            number += 1;
-            answer.without_headers += usize::from(message.headers.is_none());
-            let outgoing = Outgoing {
-                topic: &self.topic,
-                partition: None,
-                key: message.key.as_deref(),
-                value: message.value.as_deref(),
-                headers: message.headers.as_deref().unwrap_or_default(),
-            };
-            sender.send(&outgoing, number);
-        }
-        sender.settle();
-        Ok(())
     }
 }
 
-fn summary(answer: &Answer) -> String {
+fn summary(answer: &Report) -> String {
     let delivered = good(format!("{} delivered", count(answer.delivered)));
     let lost = match answer.lost {
         0 => String::new(),

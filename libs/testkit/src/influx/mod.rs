@@ -19,11 +19,10 @@ use axum::Router;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
+use devstack::HttpServer;
 
 pub use line::{LineError, ParsedLine, lines as read_lines};
 pub use points::{Counts, FieldValue, Point, PointKey, PointMap};
-
-use crate::http::Http;
 
 /// In bytes after decompression: the default `max-body-size` of InfluxDB 1. InfluxDB 2 has no limit unless
 /// one is configured.
@@ -96,7 +95,7 @@ impl Shared {
 /// The running stand-in. It stops when it is dropped.
 #[derive(Debug)]
 pub struct InfluxServer {
-    http: Http,
+    http: HttpServer,
     shared: Shared,
 }
 
@@ -128,7 +127,7 @@ impl InfluxServer {
             .route("/ping", get(ping))
             .with_state(shared.clone());
         Ok(InfluxServer {
-            http: Http::start(router).await?,
+            http: HttpServer::start(router).await?,
             shared,
         })
     }
