@@ -155,7 +155,7 @@ impl Injection<'_> {
                 if has_begun {
                     return Err(Failure::Usage("the input holds no message".to_owned()));
                 }
-                self.source.begin()?;
+                self.source.restart()?;
                 self.report.rounds += 1;
                 has_begun = true;
                 continue;
