@@ -85,7 +85,7 @@ pub fn run(
     let source: Box<dyn Source + '_> = match &plan.input {
         Input::Topic(from) if *from == plan.topic => {
             return Err(Failure::Usage(format!(
-                "{from} would be sent to itself, twice as much each time"
+                "--from-topic {from} is the topic to send to: it would double in each round"
             )));
         }
         Input::Topic(from) => Box::new(FromTopic::new(cluster, cluster.topic(from)?)?),
@@ -153,7 +153,7 @@ impl Injection<'_> {
             self.cluster.check_wanted()?;
             let Some(message) = self.source.next()? else {
                 if has_begun {
-                    return Err(Failure::Usage("the input holds no message".to_owned()));
+                    return Err(Failure::Usage("the input contains no messages".to_owned()));
                 }
                 self.source.restart()?;
                 self.report.rounds += 1;

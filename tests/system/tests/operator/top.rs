@@ -82,7 +82,7 @@ fn a_sample_holds_stages_and_groups() {
 
     let ran = look(&["--once", "--metrics", "127.0.0.1:1"]);
     assert_eq!(ran.code, 1, "one stage is unavailable: {ran:?}");
-    for part in ["saltransform", "away: ", &group, &topic] {
+    for part in ["saltransform", "unreachable: ", &group, &topic] {
         assert!(ran.stdout.contains(part), "{part} is not in {ran:?}");
     }
     let ran = look(&["--once", "--broker", "127.0.0.1:1"]);

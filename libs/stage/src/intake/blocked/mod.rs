@@ -40,6 +40,9 @@ pub(super) use orders::Orders;
 /// The number of successive statistics (one every 5 s) in which a partition with unread messages does not advance
 /// before it is suspected. One is enough while librdkafka reports errors of batches.
 const LOOKS: u32 = 2;
+/// How long no broker may answer the client about a partition before it is suspected of asking the wrong one. A client that
+/// has just started may have thousands of partitions to ask about.
+const UNANSWERED_AFTER: Duration = Duration::from_secs(20);
 /// How long a position that was found readable is not inspected again.
 const TRUST: Duration = Duration::from_secs(60);
 /// How long after an error a repeated message is attributed to it.
@@ -99,6 +102,8 @@ struct Watched {
     start: Offset,
     seen_at: Offset,
     looks: u32,
+    /// Since when it does not advance, at least.
+    since: Instant,
     /// The position that was found readable or could not be inspected, and since when.
     trusted: Option<(Offset, Instant)>,
     /// Where another client could read it and this one did not.
@@ -220,11 +225,13 @@ impl Blocked {
                 continue;
             }
             watched.looks += 1;
-            if watched.looks >= LOOKS || has_erred {
+            let has_waited = watched.since.elapsed() >= UNANSWERED_AFTER;
+            let is_due = watched.looks >= LOOKS && (has_waited || !is_unanswered);
+            if is_due || has_erred {
                 suspects.push(Suspect {
                     key: key.clone(),
                     at,
-                    is_unanswered,
+                    is_unanswered: is_unanswered && has_waited,
                 });
             }
         }
@@ -291,6 +298,7 @@ impl From<Offset> for Watched {
             start,
             seen_at: start,
             looks: 0,
+            since: Instant::now(),
             trusted: None,
             readable_at: None,
         }
@@ -311,8 +319,8 @@ mod tests {
     use super::*;
     use crate::service::Readiness;
 
-    /// Whether a partition that librdkafka reports in this way, again and again, is suspected of having no answer.
-    fn is_suspected(state: PartitionState) -> Option<bool> {
+    /// Whether a partition that librdkafka reports in this way for so long is suspected, and then of having no answer.
+    fn is_suspected(state: PartitionState, time: Duration) -> Option<bool> {
         let metrics = KafkaMetrics::register(&Registry::new()).unwrap();
         let assignments = Assignments::new(metrics.clone());
         let blocked = Blocked::new(Readiness::default().dependency("partitions"), metrics, false);
@@ -330,6 +338,10 @@ mod tests {
         for _ in 0..=LOOKS {
             blocked.learn(&statistics, &assignments);
         }
+        for watched in lock(&blocked.assigned).partitions.values_mut() {
+            watched.since = Instant::now().checked_sub(time).unwrap();
+        }
+        blocked.learn(&statistics, &assignments);
         let suspect = blocked.suspected.try_recv().ok()?;
         assert_eq!(suspect.key, ("t".to_owned(), 0));
         Some(suspect.is_unanswered)
@@ -344,23 +356,20 @@ mod tests {
             hi_offset: end,
             ..PartitionState::default()
         };
+        let (soon, late) = (Duration::ZERO, UNANSWERED_AFTER);
         for fetching in ["offset-query", "offset-wait", "validate-epoch-wait", "active"] {
-            assert_eq!(
-                is_suspected(state(fetching, -1_001, -1_001)),
-                Some(true),
-                "{fetching}"
-            );
-            // The end is one that the deleted topic had.
-            assert_eq!(is_suspected(state(fetching, -1_001, 7)), Some(true), "{fetching}");
+            // The second end is one that the deleted topic had.
+            for end in [-1_001, 7] {
+                let unanswered = || state(fetching, -1_001, end);
+                assert_eq!(is_suspected(unanswered(), late), Some(true), "{fetching}");
+                assert_eq!(is_suspected(unanswered(), soon), None, "{fetching}: it may have begun");
+            }
         }
         for not_fetched in ["none", "stopping", "stopped"] {
-            assert_eq!(
-                is_suspected(state(not_fetched, -1_001, -1_001)),
-                None,
-                "{not_fetched}"
-            );
+            let unanswered = state(not_fetched, -1_001, -1_001);
+            assert_eq!(is_suspected(unanswered, late), None, "{not_fetched}");
         }
-        assert_eq!(is_suspected(state("active", 7, 7)), None, "all is read");
-        assert_eq!(is_suspected(state("active", 5, 7)), Some(false), "behind");
+        assert_eq!(is_suspected(state("active", 7, 7), late), None, "all is read");
+        assert_eq!(is_suspected(state("active", 5, 7), soon), Some(false), "behind");
     }
 }
