@@ -27,7 +27,7 @@ const BROKER_TIMEOUT: Duration = Duration::from_secs(60);
 /// The time for one attempt to reach a broker.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// The time for the removal of the group.
-const REMOVE: Duration = Duration::from_secs(15);
+const REMOVE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A replay cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -264,7 +264,7 @@ async fn remove(client: &ClientConfig, group: &str) -> Result<(), String> {
             Ok(_) => "no answer".to_owned(),
             Err(error) => stage::chain(error),
         };
-        if begun.elapsed() > REMOVE {
+        if begun.elapsed() > REMOVE_TIMEOUT {
             return Err(why);
         }
         tokio::time::sleep(Duration::from_millis(200)).await;

@@ -37,7 +37,7 @@ use crate::write::{Delivery, Outcomes};
 const PROBE_INTERVAL: Duration = Duration::from_secs(2);
 
 /// How long an empty worker rests.
-const IDLE: Duration = Duration::from_secs(1);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What all workers of a sink share.
 pub(crate) struct SinkWorkers<D> {
@@ -162,7 +162,7 @@ impl<'m> Worker<'m> for SinkWorker<'m> {
 
     fn rest(&self, tick_interval: Duration) -> Duration {
         match self.batch.due_in(&self.limits) {
-            None => IDLE,
+            None => IDLE_TIMEOUT,
             // It cannot be written yet.
             Some(Duration::ZERO) => tick_interval,
             Some(left) => left,

@@ -25,11 +25,11 @@ use crate::watch;
 /// How often the achieved rate is logged.
 const REPORT_INTERVAL: Duration = Duration::from_secs(10);
 /// The interval for polling a full librdkafka queue and the last acknowledgements.
-const PAUSE: Duration = Duration::from_millis(10);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// How often a missing topic is looked up, and how long one lookup may take.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
-const METADATA: Duration = Duration::from_secs(1);
+const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The remedy for a topic that does not exist.
 const MAKE_TOPIC: &str = "saltransform init creates it";
@@ -196,7 +196,7 @@ pub(crate) async fn send(
         }
     }
     while producer.in_flight_count() > 0 && !shutdown.given_up() {
-        sleep(PAUSE).await;
+        sleep(POLL_INTERVAL).await;
     }
     let unacknowledged = u64::try_from(producer.in_flight_count()).unwrap_or_default();
     let mut report = tally.report(start.elapsed(), most_behind);
@@ -229,7 +229,7 @@ async fn enqueue(
             return Ok(());
         }
         match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::QueueFull) => sleep(PAUSE).await,
+            Some(RDKafkaErrorCode::QueueFull) => sleep(POLL_INTERVAL).await,
             // The topic existed and is gone: librdkafka refuses its messages until it refreshes its metadata,
             // which can take minutes.
             Some(RDKafkaErrorCode::UnknownTopic | RDKafkaErrorCode::UnknownTopicOrPartition) => {
@@ -238,7 +238,10 @@ async fn enqueue(
                     () = sleep(ASK_AGAIN_AFTER) => {}
                     () = shutdown.wait() => return Ok(()),
                 }
-                if let Err(error) = producer.client().fetch_metadata(Some(kafka_topic), METADATA) {
+                if let Err(error) = producer
+                    .client()
+                    .fetch_metadata(Some(kafka_topic), METADATA_TIMEOUT)
+                {
                     tracing::debug!(kafka_topic, %error, "cannot look up the topic");
                 }
             }

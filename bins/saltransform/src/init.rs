@@ -23,7 +23,7 @@ use crate::register::{self, RegisterError, Registered};
 /// Topics in one request to the broker.
 const CHUNK: usize = 500;
 /// The time for one request to the broker: a large cluster creates hundreds of topics in it.
-const TIMEOUT: Duration = Duration::from_secs(60);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// The preparation failed; what was done so far stays and is harmless.
 #[derive(Debug, thiserror::Error)]
@@ -238,7 +238,7 @@ async fn create_topics(args: &InitArgs, wanted: &[Wanted], prepared: &mut Prepar
         .collect();
     let config = args.kafka.client_config(&[("client.id", "saltransform-init")])?;
     let (reached, broker) = (config.clone(), args.kafka.broker.clone());
-    tokio::task::spawn_blocking(move || kafka::reach(&reached, TIMEOUT))
+    tokio::task::spawn_blocking(move || kafka::reach(&reached, REQUEST_TIMEOUT))
         .await
         .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
         .map_err(|source| InitError::Unreachable { broker, source })?;
@@ -250,7 +250,7 @@ async fn create_topics(args: &InitArgs, wanted: &[Wanted], prepared: &mut Prepar
     let mut refused = Vec::new();
     for chunk in names.chunks(CHUNK) {
         let chunk: Vec<&str> = chunk.iter().map(String::as_str).collect();
-        let answers = create_topics::create(&config, &chunk, shape, &[], TIMEOUT)
+        let answers = create_topics::create(&config, &chunk, shape, &[], REQUEST_TIMEOUT)
             .await
             .map_err(|source| InitError::Kafka {
                 broker: args.kafka.broker.clone(),

@@ -24,7 +24,7 @@ use crate::schema_cache_entry::{Entry, Target};
 use crate::versions::{Usable, Versions, newest_usable};
 
 /// How long a topic counts as having no usable schema before it is checked again.
-const UNKNOWN_FOR: Duration = Duration::from_secs(5);
+const RECHECK_INTERVAL: Duration = Duration::from_secs(5);
 /// The minimum time between two requests for a topic whose messages do not fit.
 const RENEW_AFTER: Duration = Duration::from_secs(1);
 /// The number of unknown names that are remembered, which keeps invalid names from filling the memory.
@@ -207,7 +207,7 @@ impl SharedSchemaCache {
             return Ok(Arc::clone(entry));
         }
         if let Some((since, reason)) = lock(&self.unknown).get(topic)
-            && since.elapsed() < UNKNOWN_FOR
+            && since.elapsed() < RECHECK_INTERVAL
         {
             return Err(Lookup::Refused(reason.clone()));
         }

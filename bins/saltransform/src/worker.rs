@@ -24,7 +24,7 @@ use crate::transform::{Outcome, Transformer};
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(2);
 
 /// How long a drain waits for the broker when a partition is revoked.
-const DRAIN: Duration = Duration::from_secs(4);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// What all workers share.
 #[derive(Clone)]
@@ -120,7 +120,7 @@ impl<'m> Worker<'m> for TransformWorker<'m> {
             if shutdown.is_set() {
                 shutdown.given_up()
             } else {
-                start.elapsed() > DRAIN
+                start.elapsed() > DRAIN_TIMEOUT
             }
         };
         while self.counter.outstanding() > 0 && !over() {

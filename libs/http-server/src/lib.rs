@@ -29,7 +29,7 @@ const HEAD_BYTES: usize = 32 * 1024;
 /// The limit on a request's header lines.
 const HEADERS: usize = 64;
 /// The pause after a failed accept: it fails if the process has no file descriptor left, which passes.
-const AFTER_FAILED_ACCEPT: Duration = Duration::from_millis(100);
+const ACCEPT_RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Connections accepted in a row. Their data is processed before more are accepted; otherwise a burst of
 /// connections would close, as the oldest ones, those that have already sent a request.
@@ -156,7 +156,7 @@ async fn connection(
 
 async fn refused(error: &io::Error) {
     tracing::debug!(%error, "http connection not accepted");
-    tokio::time::sleep(AFTER_FAILED_ACCEPT).await;
+    tokio::time::sleep(ACCEPT_RETRY_INTERVAL).await;
 }
 
 /// The connections, oldest first. Dropping it closes them.

@@ -61,7 +61,11 @@ mod tests {
     fn files_that_cannot_be_written_are_refused_before_the_run() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
-        let check = |flags: [&str; 2]| check_files(&Args::parse_from(["faults", "--services", "env"].into_iter().chain(flags)));
+        let check = |flags: [&str; 2]| {
+            check_files(&Args::parse_from(
+                ["faults", "--services", "env"].into_iter().chain(flags),
+            ))
+        };
         check(["--json", &path("new/run.json")]).unwrap();
         std::fs::write(path("file"), "no marks").unwrap();
         assert!(check(["--json", &path("file/run.json")]).is_err());

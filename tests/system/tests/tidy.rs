@@ -126,6 +126,26 @@ fn nothing_is_left_to_do() {
     assert!(found.is_empty(), "finish or delete: {found:#?}");
 }
 
+/// A reader of a constant's name knows whether it is a bound, a pause or a period.
+#[test]
+fn durations_say_what_they_are() {
+    let duration = Regex::new(r"(?m)^ *(?:pub(?:\([a-z]+\))? )?const ([A-Z_]+): Duration").unwrap();
+    let shipped = Regex::new("^(bins|libs)/[a-z-]+/src/").unwrap();
+    let kind = Regex::new(r"^(?:MAX|MIN)_|_(?:TIMEOUT|INTERVAL|DURATION|AFTER|WITHIN)$").unwrap();
+    let mut found = Vec::new();
+    for (path, text) in sources() {
+        if !shipped.is_match(&path) || is_test(&path) {
+            continue;
+        }
+        for name in duration.captures_iter(own(&text)) {
+            if !kind.is_match(&name[1]) {
+                found.push(format!("{path}: {}", &name[1]));
+            }
+        }
+    }
+    assert!(found.is_empty(), "end with _TIMEOUT, _INTERVAL, …: {found:#?}");
+}
+
 /// `eprintln!` panics if stderr is full and blocks if nobody reads it. Neither may end or stall a stage.
 #[test]
 fn nothing_that_is_shipped_writes_to_stderr_by_itself() {

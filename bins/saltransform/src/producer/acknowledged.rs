@@ -26,7 +26,7 @@ use crate::metrics::TransformMetrics;
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// The time for one metadata request.
-const METADATA: Duration = Duration::from_secs(2);
+const METADATA_TIMEOUT: Duration = Duration::from_secs(2);
 /// Topics that are requested at once.
 const MAX_ASKED: usize = 8;
 
@@ -195,7 +195,11 @@ impl<'m> Acknowledged<'m> {
         let mut asked = lock(&self.asked);
         if !gone.is_empty() && asked.is_none_or(|at| at.elapsed() >= RETRY_AFTER) {
             for topic in gone.into_iter().take(MAX_ASKED) {
-                if let Err(error) = self.producer.client().fetch_metadata(Some(topic), METADATA) {
+                if let Err(error) = self
+                    .producer
+                    .client()
+                    .fetch_metadata(Some(topic), METADATA_TIMEOUT)
+                {
                     tracing::debug!(topic, %error, "topic could not be requested");
                     break;
                 }

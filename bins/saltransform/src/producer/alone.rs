@@ -7,7 +7,7 @@ use std::time::Duration;
 use rdkafka::producer::{BaseProducer, Producer as _, ProducerContext};
 
 /// How long one wait for records in flight lasts before the record is checked again.
-const SETTLE: Duration = Duration::from_millis(100);
+const SETTLE_INTERVAL: Duration = Duration::from_millis(100);
 
 /// Read-locked to send, write-locked to send a record alone.
 #[derive(Default)]
@@ -30,7 +30,7 @@ impl Alone {
         send: impl FnOnce(R) -> T,
     ) -> Option<T> {
         let _by_itself = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        while producer.flush(SETTLE).is_err() {
+        while producer.flush(SETTLE_INTERVAL).is_err() {
             if is_void(Some(&record)) {
                 return None;
             }
@@ -39,7 +39,7 @@ impl Alone {
             return None;
         }
         let sent = send(record);
-        while producer.flush(SETTLE).is_err() && !is_void(None) {}
+        while producer.flush(SETTLE_INTERVAL).is_err() && !is_void(None) {}
         Some(sent)
     }
 }

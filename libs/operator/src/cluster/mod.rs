@@ -24,7 +24,7 @@ pub(crate) use offsets::known;
 pub use offsets::{PartitionOffsets, Place, TimeOffset};
 
 /// How long the first broker may take to answer: somebody waits.
-const REACH: Duration = Duration::from_secs(5);
+const REACH_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long any later request may take.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 /// librdkafka leaves a bootstrap address for the broker behind it only after half of this, which somebody waits for: so less
@@ -139,7 +139,7 @@ impl Cluster {
     /// The same cluster with the topics and brokers that it has now.
     pub fn refreshed(&self) -> Result<Self, Failure> {
         self.check_wanted()?;
-        let metadata = reach(&self.config, REACH).map_err(|source| Failure::Unreachable {
+        let metadata = reach(&self.config, REACH_TIMEOUT).map_err(|source| Failure::Unreachable {
             broker: self.broker.clone(),
             source,
         })?;

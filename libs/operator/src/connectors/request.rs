@@ -12,8 +12,8 @@ use super::Connect;
 use crate::failure::Failure;
 
 /// How often a request is made again while the workers share out their tasks.
-const TRIES: usize = 40;
-const WAIT: Duration = Duration::from_millis(500);
+const MAX_TRIES: usize = 40;
+const RETRY_INTERVAL: Duration = Duration::from_millis(500);
 
 impl Connect {
     /// Asks, again and again while the workers are sharing out their tasks (409).
@@ -44,10 +44,10 @@ impl Connect {
                 return Err(self.away(error));
             }
             tries += 1;
-            if answer.status() != StatusCode::CONFLICT || tries == TRIES {
+            if answer.status() != StatusCode::CONFLICT || tries == MAX_TRIES {
                 return Ok(answer);
             }
-            tokio::time::sleep(WAIT).await;
+            tokio::time::sleep(RETRY_INTERVAL).await;
         }
     }
 

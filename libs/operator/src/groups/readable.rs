@@ -17,8 +17,8 @@ use crate::failure::Failure;
 /// A group that is further behind has messages to read: nobody asks for the exact number then.
 const MAX_LAG: i64 = 1_000;
 /// How long all partitions together may take; where it was not seen, the lag stays the count of offsets.
-const TIMEOUT: Duration = Duration::from_secs(5);
-const POLL: Duration = Duration::from_millis(50);
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
+const POLL_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// The lag of a position: its partition, and the offsets between which it lies.
 type Gap = (Place, i64, i64);
@@ -104,9 +104,9 @@ impl Cluster {
         let mut open = ranges.len();
         // It is not told which topic's partition has ended, and all positions are asked for once that pauses.
         let mut has_ended = false;
-        while open > 0 && start.elapsed() < TIMEOUT {
+        while open > 0 && start.elapsed() < READ_TIMEOUT {
             self.check_wanted()?;
-            match consumer.poll(POLL) {
+            match consumer.poll(POLL_TIMEOUT) {
                 None if has_ended => {
                     has_ended = false;
                     let positions = consumer.position().map_err(failed())?;

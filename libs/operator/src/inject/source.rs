@@ -12,7 +12,7 @@ use crate::messages::reader::{Met, Reader, Start, Stop};
 
 /// A longer length than any broker accepts means that the file is not framed.
 const MAX_BYTES: u32 = 256 * 1024 * 1024;
-const POLL: Duration = Duration::from_millis(500);
+const POLL_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// How messages are separated in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,7 +143,7 @@ impl<'c> FromTopic<'c> {
 impl Source for FromTopic<'_> {
     fn next(&mut self) -> Result<Option<Message>, Failure> {
         loop {
-            match self.reader.next(POLL)? {
+            match self.reader.next(POLL_TIMEOUT)? {
                 Met::Message(message) => return Ok(Some(*message)),
                 Met::Nothing => {}
                 Met::End => return Ok(None),

@@ -19,7 +19,7 @@ use stage::registry::Registry;
 use crate::failure::Failure;
 
 /// How long the registry is not asked again for what it could not answer.
-const PAUSE: Duration = Duration::from_secs(10);
+const RETRY_INTERVAL: Duration = Duration::from_secs(10);
 
 /// What a value was taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -212,7 +212,7 @@ impl Decoder {
 
     fn is_not_missing(&self, what: &str) -> Result<(), String> {
         match self.missing.get(what) {
-            Some((since, problem)) if since.elapsed() < PAUSE => Err(problem.clone()),
+            Some((since, problem)) if since.elapsed() < RETRY_INTERVAL => Err(problem.clone()),
             _ => Ok(()),
         }
     }

@@ -14,7 +14,7 @@ use stage::kafka::OneShotContext;
 use crate::cluster::{Cluster, PartitionOffsets};
 use crate::failure::Failure;
 
-const POLL: Duration = Duration::from_millis(100);
+const POLL_TIMEOUT: Duration = Duration::from_millis(100);
 /// How long nothing may come before what was found so far is enough.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -106,7 +106,7 @@ fn scan(
         .collect();
     let mut last = Instant::now();
     while !open.is_empty() && last.elapsed() < SILENCE_TIMEOUT {
-        match consumer.poll(POLL) {
+        match consumer.poll(POLL_TIMEOUT) {
             None => continue,
             Some(Ok(message)) => {
                 let partition = message.partition();

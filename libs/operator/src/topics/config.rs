@@ -9,8 +9,8 @@ use crate::cluster::Cluster;
 use crate::failure::{Failure, nearest, words};
 
 /// How often a change is looked for, and how long is waited between.
-const TRIES: usize = 20;
-const WAIT: Duration = Duration::from_millis(100);
+const MAX_TRIES: usize = 20;
+const RETRY_INTERVAL: Duration = Duration::from_millis(100);
 
 /// A setting of a topic.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -87,7 +87,7 @@ pub fn change_settings(cluster: &Cluster, change: &SettingsChange) -> Result<(),
         .map_err(Failure::kafka(what.clone()))?;
     // rdkafka drops what the brokers answer to each change, a refusal included, so the values are read back. A broker
     // has them some milliseconds after the controller.
-    for _ in 0..TRIES {
+    for _ in 0..MAX_TRIES {
         let entries = entries(cluster, &change.topic)?;
         let has = |key: &str, value: &str| {
             entries
@@ -97,7 +97,7 @@ pub fn change_settings(cluster: &Cluster, change: &SettingsChange) -> Result<(),
         if change.changed.iter().all(|(key, value)| has(key, value)) {
             return Ok(());
         }
-        std::thread::sleep(WAIT);
+        std::thread::sleep(RETRY_INTERVAL);
     }
     Err(Failure::Refused {
         what,

@@ -28,7 +28,7 @@ use crate::retry::Backoff;
 use crate::service::Shutdown;
 
 /// How long one wait for records in flight lasts before the shutdown is checked again.
-const SETTLE: Duration = Duration::from_millis(200);
+const SETTLE_INTERVAL: Duration = Duration::from_millis(200);
 
 /// The producer of dead letters. Share it in an `Arc`.
 pub struct DeadLetters {
@@ -224,7 +224,7 @@ impl Watched for DeadLetters {
 fn send_again(producer: &BaseProducer<Context>) {
     let context = producer.client().context();
     let settle = || {
-        while producer.flush(SETTLE).is_err() {
+        while producer.flush(SETTLE_INTERVAL).is_err() {
             if context.shutdown.given_up() {
                 return false;
             }

@@ -17,7 +17,7 @@ pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(1);
 /// A call that takes this long will not return.
 const STUCK_AFTER: Duration = Duration::from_secs(30);
 /// The same when the service has given up.
-const STUCK_AT_THE_END: Duration = Duration::from_secs(5);
+const GIVEN_UP_STUCK_AFTER: Duration = Duration::from_secs(5);
 
 /// What the commit thread is asked for.
 pub(super) enum Request {
@@ -111,7 +111,11 @@ impl CommitThreadHandle {
 }
 
 fn is_stuck(time: Duration, given_up: bool) -> bool {
-    time > if given_up { STUCK_AT_THE_END } else { STUCK_AFTER }
+    time > if given_up {
+        GIVEN_UP_STUCK_AFTER
+    } else {
+        STUCK_AFTER
+    }
 }
 
 #[cfg(test)]

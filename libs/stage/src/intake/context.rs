@@ -18,7 +18,7 @@ use super::blocked::Blocked;
 use super::commit_thread_handle::CommitThreadHandle;
 use super::commits::{self, PendingCommit};
 use super::initial_offsets;
-use super::lag::{self, AFTER_A_REBALANCE, AFTER_A_SEEK, FetchedToEnd};
+use super::lag::{self, FetchedToEnd, REBALANCE_SETTLE_DURATION, SEEK_SETTLE_DURATION};
 use super::options::{IntakeOptions, Topics};
 use super::retention::Losses;
 use super::settings;
@@ -101,7 +101,7 @@ impl ConsumerContext for IntakeContext {
                 } else {
                     consumer.assign(list)
                 };
-                self.fetched.forget(AFTER_A_REBALANCE);
+                self.fetched.forget(REBALANCE_SETTLE_DURATION);
                 commits::send(consumer);
                 self.reporter.connected();
                 ("assign", assign)
@@ -221,7 +221,7 @@ impl IntakeContext {
             .iter()
             .filter_map(|element| self.assignments.leave(element.topic(), element.partition()))
             .collect();
-        self.fetched.forget(AFTER_A_REBALANCE);
+        self.fetched.forget(REBALANCE_SETTLE_DURATION);
         lag::hide(self, list);
         if revoked.is_empty() {
             self.assigned.forget(list);
@@ -268,7 +268,7 @@ impl IntakeContext {
     pub(super) fn is_of_batch(&self, code: Option<RDKafkaErrorCode>) -> bool {
         let is_of_batch = self.blocked.notes(code);
         if is_of_batch {
-            self.fetched.forget(AFTER_A_SEEK);
+            self.fetched.forget(SEEK_SETTLE_DURATION);
         }
         is_of_batch
     }

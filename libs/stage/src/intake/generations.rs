@@ -21,7 +21,7 @@ const MAX_REMAKES: u32 = 3;
 /// If recreated clients are stuck again within this multiple of the stuck timeout, recreating them did not help.
 const HELPED: u32 = 10;
 /// How long a generation's threads may take to release its clients. They only have to check its shutdown.
-const LET_GO: Duration = Duration::from_secs(30);
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Why a generation is followed by another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -151,7 +151,7 @@ fn wait<E>(said: &Receiver<Result<(), E>>, generation: &Shutdown) -> Waited<E> {
             Ok(result) => return Waited::Said(result),
             Err(RecvTimeoutError::Disconnected) => return Waited::Panicked,
             Err(RecvTimeoutError::Timeout) if generation.is_abandoned() => {
-                if abandoned.get_or_insert_with(Instant::now).elapsed() > LET_GO {
+                if abandoned.get_or_insert_with(Instant::now).elapsed() > RELEASE_TIMEOUT {
                     return Waited::Hangs;
                 }
             }

@@ -18,9 +18,9 @@ use crate::lock;
 
 /// After a pause, resume or seek, the statistics may include messages that librdkafka discarded and fetches again,
 /// until its broker thread runs, once a second.
-pub(super) const AFTER_A_SEEK: Duration = Duration::from_secs(60);
+pub(super) const SEEK_SETTLE_DURATION: Duration = Duration::from_secs(60);
 /// After an assignment, the statistics report that a partition is not fetched until librdkafka has carried it out.
-pub(super) const AFTER_A_REBALANCE: Duration = Duration::from_secs(2);
+pub(super) const REBALANCE_SETTLE_DURATION: Duration = Duration::from_secs(2);
 
 /// A partition that is fetched to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -20,7 +20,7 @@ use super::commits;
 use super::context::IntakeContext;
 use super::dispatch::Dispatcher;
 use super::error::IntakeError;
-use super::lag::AFTER_A_SEEK;
+use super::lag::SEEK_SETTLE_DURATION;
 use super::options::IntakeOptions;
 use super::settings;
 use super::time_range::{Progress, RangeReader};
@@ -42,7 +42,7 @@ const WORKER_QUEUE: usize = 8;
 /// so it is not meant for short delays; the group tolerates minutes.
 const PAUSE_AFTER: Duration = Duration::from_secs(2);
 /// How long a time range may be read without an assigned partition.
-const NOTHING_ASSIGNED: Duration = Duration::from_secs(60);
+const ASSIGNMENT_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A consumer with its assignments.
 pub struct Intake {
@@ -294,7 +294,7 @@ impl Intake {
             return Ok(false);
         };
         match range.progress().map_err(IntakeError::Range)? {
-            Progress::NothingAssigned if self.since.elapsed() > NOTHING_ASSIGNED => {
+            Progress::NothingAssigned if self.since.elapsed() > ASSIGNMENT_TIMEOUT => {
                 Err(IntakeError::NothingAssigned {
                     topics: self.options.topics.subscription().join(" "),
                 })
@@ -341,7 +341,7 @@ impl Intake {
 
     /// Pauses or resumes all assigned partitions except blocked ones. False if that failed.
     fn set_paused(&self, pause: bool) -> bool {
-        self.consumer.context().fetched.forget(AFTER_A_SEEK);
+        self.consumer.context().fetched.forget(SEEK_SETTLE_DURATION);
         let blocked = &self.consumer.context().blocked;
         let done = self
             .consumer

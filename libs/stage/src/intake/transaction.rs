@@ -35,7 +35,7 @@ use super::commits;
 use super::context::IntakeContext;
 use super::error::IntakeError;
 use super::gate::{Gate, State};
-use super::lag::AFTER_A_SEEK;
+use super::lag::SEEK_SETTLE_DURATION;
 use super::transactional_producer::{TransactionalProducer, may_help};
 use crate::retry::Backoff;
 use crate::service::Shutdown;
@@ -329,7 +329,7 @@ pub(super) fn seek_back(
     if list.count() == 0 {
         return Ok(());
     }
-    context.fetched.forget(AFTER_A_SEEK);
+    context.fetched.forget(SEEK_SETTLE_DURATION);
     let sought = consumer
         .seek_partitions(list, SEEK_TIMEOUT)
         .map_err(IntakeError::Rewind)?;

@@ -8,10 +8,10 @@ use std::time::{Duration, Instant};
 /// The minimum time between two log lines of one alert.
 const LOG_INTERVAL: Duration = Duration::from_secs(30);
 /// How long an alert about connections lasts; librdkafka repeats them at least this often, as it stays silent for 30 s.
-const CONNECTION_LASTS: Duration = Duration::from_secs(45);
+const CONNECTION_ALERT_DURATION: Duration = Duration::from_secs(45);
 /// How long any other alert lasts. They recur within seconds: with each record, metadata refresh or coordinator
 /// request.
-const OTHER_LASTS: Duration = Duration::from_secs(15);
+const ALERT_DURATION: Duration = Duration::from_secs(15);
 /// The number of alerts is limited because their texts come from outside.
 const MAX_ALERTS: usize = 64;
 
@@ -90,9 +90,9 @@ impl Alerts {
         let lasting = all.values().filter_map(|seen| {
             let alert = seen.alert.as_ref()?;
             let lasts = if alert.is_of_connections {
-                CONNECTION_LASTS
+                CONNECTION_ALERT_DURATION
             } else {
-                OTHER_LASTS
+                ALERT_DURATION
             };
             (seen.last.elapsed() < lasts).then_some(alert)
         });

@@ -98,13 +98,13 @@ impl ProducerContext for OneShotContext {
 /// Waits for the cluster's metadata for at most `timeout`; a refusal is returned at once. Blocks.
 pub fn reach(config: &ClientConfig, timeout: Duration) -> Result<Metadata, ReachError> {
     /// The time for one request; events are served in between.
-    const QUESTION: Duration = Duration::from_secs(1);
+    const REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
     /// The time for an event; the request for a token is there at once.
-    const EVENTS: Duration = Duration::from_millis(1);
+    const EVENTS_TIMEOUT: Duration = Duration::from_millis(1);
     let visitor = OneShotContext::default();
     let client: BaseProducer<OneShotContext> = config.create_with_context(visitor.clone())?;
     let refused = || {
-        client.poll(EVENTS);
+        client.poll(EVENTS_TIMEOUT);
         visitor.heard().refused.take()
     };
     let start = Instant::now();
@@ -112,7 +112,7 @@ pub fn reach(config: &ClientConfig, timeout: Duration) -> Result<Metadata, Reach
         if let Some(refused) = refused() {
             return Err(refused);
         }
-        match client.client().fetch_metadata(None, QUESTION) {
+        match client.client().fetch_metadata(None, REQUEST_TIMEOUT) {
             Ok(metadata) => return Ok(metadata),
             Err(error) if start.elapsed() >= timeout => {
                 // It may have arrived during the last request.

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use crate::config::{Secret, SecretError, TOKEN_FILE_PREFIX};
 
 /// The file is read again at least this often, as a token can be replaced long before it expires.
-const READ_AGAIN: Duration = Duration::from_secs(60);
+const REREAD_INTERVAL: Duration = Duration::from_secs(60);
 
 /// There is no token. No variant contains its text.
 #[derive(Debug, thiserror::Error)]
@@ -49,7 +49,7 @@ pub(super) fn read(config: Option<&str>) -> Result<OAuthToken, Box<dyn Error>> {
 
 fn of(path: &Path, token: &str, now_ms: i64) -> Result<OAuthToken, TokenError> {
     let claims = claims(token);
-    let again_ms = now_ms.saturating_add(i64::try_from(READ_AGAIN.as_millis()).unwrap_or(i64::MAX));
+    let again_ms = now_ms.saturating_add(i64::try_from(REREAD_INTERVAL.as_millis()).unwrap_or(i64::MAX));
     #[allow(clippy::cast_possible_truncation, reason = "a float to an integer saturates")]
     let expires_ms = claims.exp.map(|seconds| (seconds * 1_000.0) as i64);
     if let Some(expired) = expires_ms.filter(|expires| *expires <= now_ms) {

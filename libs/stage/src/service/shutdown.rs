@@ -112,14 +112,14 @@ impl Shutdown {
     /// Blocks this thread for `time`. False if the drain was given up first.
     pub fn wait_unless_given_up(&self, time: Duration) -> bool {
         // Short steps suffice: a drain's deadline is seconds away, and waits are rare and long.
-        const STEP: Duration = Duration::from_millis(20);
+        const CHECK_INTERVAL: Duration = Duration::from_millis(20);
         let end = Instant::now() + time;
         loop {
             if self.given_up() {
                 return false;
             }
             match end.checked_duration_since(Instant::now()) {
-                Some(left) if !left.is_zero() => std::thread::sleep(left.min(STEP)),
+                Some(left) if !left.is_zero() => std::thread::sleep(left.min(CHECK_INTERVAL)),
                 _ => return true,
             }
         }
@@ -128,7 +128,7 @@ impl Shutdown {
     /// From this call on, a requested shutdown ends the process (exit code 1) a few seconds after the drain's deadline,
     /// even if its threads hang. For a process of its own, not for a service within another program.
     pub fn end_process_after_deadline(&self) {
-        if let Err(error) = watchdog::watch(self, watchdog::GRACE) {
+        if let Err(error) = watchdog::watch(self, watchdog::CLOSE_TIMEOUT) {
             tracing::warn!(%error, "the drain's deadline cannot be watched: a stop may take longer");
         }
     }

@@ -12,11 +12,11 @@ use super::Shutdown;
 
 /// The time after the drain's deadline for the last commit and for closing the clients. With the default
 /// `--drain-timeout` it stays below the 30 s that Kubernetes waits.
-pub(super) const GRACE: Duration = Duration::from_secs(5);
+pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The time for the last log line; stderr itself may be what hangs.
-const LAST_WORDS: Duration = Duration::from_millis(500);
+const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
 /// The time for libraries' exit handlers.
-const EXIT: Duration = Duration::from_secs(2);
+const EXIT_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Ends this process with exit code 1 if it is still running `grace` after the drain's deadline.
 ///
@@ -47,9 +47,9 @@ fn end_process() -> ! {
             "still stopping after the drain's deadline; ending at once, what was not committed is read again"
         );
     });
-    thread::sleep(LAST_WORDS);
+    thread::sleep(FLUSH_TIMEOUT);
     let _ = thread::Builder::new().spawn(|| {
-        thread::sleep(EXIT);
+        thread::sleep(EXIT_TIMEOUT);
         std::process::abort()
     });
     std::process::exit(1)

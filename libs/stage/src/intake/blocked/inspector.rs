@@ -18,7 +18,7 @@ use crate::kafka::Reporter;
 use crate::service::Shutdown;
 
 /// How often a held partition is inspected again: a broker may have a readable copy, or retention may delete the batch.
-const AGAIN: Duration = Duration::from_secs(30);
+const REINSPECT_INTERVAL: Duration = Duration::from_secs(30);
 /// How often the shutdown is checked.
 const LOOK_INTERVAL: Duration = Duration::from_millis(200);
 /// The time for a request for a committed offset.
@@ -44,7 +44,7 @@ impl Inspector<'_> {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
             }
-            if looked.elapsed() >= AGAIN {
+            if looked.elapsed() >= REINSPECT_INTERVAL {
                 for (key, held) in blocked.all_held() {
                     self.look_again(&key, &held);
                 }

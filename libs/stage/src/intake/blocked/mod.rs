@@ -39,14 +39,14 @@ pub(super) use orders::Orders;
 
 /// The number of successive statistics (one every 5 s) in which a partition with unread messages does not advance
 /// before it is suspected. One is enough while librdkafka reports errors of batches.
-const LOOKS: u32 = 2;
+const MIN_LOOKS: u32 = 2;
 /// How long no broker may answer the client about a partition before it is suspected of asking the wrong one. A client that
 /// has just started may have thousands of partitions to ask about.
 const UNANSWERED_AFTER: Duration = Duration::from_secs(20);
 /// How long a position that was found readable is not inspected again.
-const TRUST: Duration = Duration::from_secs(60);
+const TRUST_DURATION: Duration = Duration::from_secs(60);
 /// How long after an error a repeated message is attributed to it.
-const ERROR_LASTS: Duration = Duration::from_secs(30);
+const ERROR_DURATION: Duration = Duration::from_secs(30);
 /// The queue of suspects; others are suspected again later.
 const MAX_SUSPECTS: usize = 64;
 /// Partitions that `/ready` names.
@@ -178,7 +178,7 @@ impl Blocked {
     /// consumed before and is ignored.
     pub(super) fn is_thrown_back(&self, partition: &Partition, next: i64) -> bool {
         let mut assigned = lock(&self.assigned);
-        if assigned.erred.is_none_or(|at| at.elapsed() >= ERROR_LASTS) {
+        if assigned.erred.is_none_or(|at| at.elapsed() >= ERROR_DURATION) {
             return false;
         }
         let key = (partition.topic.to_string(), partition.number);
@@ -194,7 +194,7 @@ impl Blocked {
     /// Looks for partitions that do not advance.
     pub(super) fn learn(&self, statistics: &Statistics, assignments: &Assignments) {
         let mut assigned = lock(&self.assigned);
-        let has_erred = assigned.erred.is_some_and(|at| at.elapsed() < ERROR_LASTS);
+        let has_erred = assigned.erred.is_some_and(|at| at.elapsed() < ERROR_DURATION);
         let all_paused = self.all_paused.load(Ordering::Relaxed);
         let Assigned { partitions, held, .. } = &mut *assigned;
         let mut suspects = Vec::new();
@@ -226,7 +226,7 @@ impl Blocked {
             }
             watched.looks += 1;
             let has_waited = watched.since.elapsed() >= UNANSWERED_AFTER;
-            let is_due = watched.looks >= LOOKS && (has_waited || !is_unanswered);
+            let is_due = watched.looks >= MIN_LOOKS && (has_waited || !is_unanswered);
             if is_due || has_erred {
                 suspects.push(Suspect {
                     key: key.clone(),
@@ -248,7 +248,7 @@ impl Blocked {
         };
         let is_trusted = watched
             .trusted
-            .is_some_and(|(found, since)| found == at && since.elapsed() < TRUST);
+            .is_some_and(|(found, since)| found == at && since.elapsed() < TRUST_DURATION);
         if !is_trusted && self.suspects.try_send(suspect).is_ok() {
             watched.trusted = Some((at, Instant::now()));
         }
@@ -335,7 +335,7 @@ mod tests {
             topics: HashMap::from([("t".to_owned(), topic)]),
             ..Statistics::default()
         };
-        for _ in 0..=LOOKS {
+        for _ in 0..=MIN_LOOKS {
             blocked.learn(&statistics, &assignments);
         }
         for watched in lock(&blocked.assigned).partitions.values_mut() {
@@ -362,7 +362,11 @@ mod tests {
             for end in [-1_001, 7] {
                 let unanswered = || state(fetching, -1_001, end);
                 assert_eq!(is_suspected(unanswered(), late), Some(true), "{fetching}");
-                assert_eq!(is_suspected(unanswered(), soon), None, "{fetching}: it may have begun");
+                assert_eq!(
+                    is_suspected(unanswered(), soon),
+                    None,
+                    "{fetching}: it may have begun"
+                );
             }
         }
         for not_fetched in ["none", "stopping", "stopped"] {

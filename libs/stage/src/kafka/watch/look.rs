@@ -16,9 +16,9 @@ use crate::kafka::OneShotContext;
 /// The time for the cluster's metadata. While it lasts, a client has a reason to wait.
 const METADATA_TIMEOUT: Duration = Duration::from_secs(8);
 /// The time for one request; events, such as the request for a token, are served in between.
-const QUESTION: Duration = Duration::from_secs(1);
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(1);
 /// The time for a request to one broker of a reachable cluster.
-const ANSWER: Duration = Duration::from_secs(5);
+const BROKER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What a fresh client examines.
 #[derive(Debug, Clone)]
@@ -104,9 +104,9 @@ impl Look {
         let start = Instant::now();
         let metadata = loop {
             client.poll(Duration::from_millis(1));
-            match client.fetch_metadata(None, QUESTION) {
+            match client.fetch_metadata(None, REQUEST_TIMEOUT) {
                 Ok(metadata) if !metadata.brokers().is_empty() => break metadata,
-                Ok(_) => thread::sleep(QUESTION),
+                Ok(_) => thread::sleep(REQUEST_TIMEOUT),
                 Err(error) => tracing::debug!(%error, "a fresh client gets no metadata either"),
             }
             if start.elapsed() >= METADATA_TIMEOUT {
@@ -134,8 +134,9 @@ impl Look {
             }
             led.entry(partition.leader()).or_insert((topic, partition.id()));
         }
-        let leads =
-            |(topic, partition): &(&str, i32)| client.fetch_watermarks(topic, *partition, ANSWER).is_ok();
+        let leads = |(topic, partition): &(&str, i32)| {
+            client.fetch_watermarks(topic, *partition, BROKER_TIMEOUT).is_ok()
+        };
         led.values().all(leads) && (self.group.is_none() || has_coordinator(client, led.values().next()))
     }
 }
@@ -146,5 +147,5 @@ fn has_coordinator(client: &BaseConsumer<OneShotContext>, partition: Option<&(&s
     if let Some((topic, partition)) = partition {
         asked.add_partition(topic, *partition);
     }
-    client.committed_offsets(asked, ANSWER).is_ok()
+    client.committed_offsets(asked, BROKER_TIMEOUT).is_ok()
 }

@@ -29,7 +29,7 @@ use crate::metrics::KafkaMetrics;
 
 /// The time for an answer to the client. A fresh one has a second for each attempt; on an overloaded machine the
 /// watched one must not look worse.
-const ANSWER: Duration = Duration::from_secs(5);
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 /// If the client gets answers and the cluster is fully healthy, a stall may last this many times as long: a rebalance
 /// of a large group takes minutes.
 const ANSWERED: u32 = 5;
@@ -108,7 +108,8 @@ pub fn watch(
                 continue;
             }
             let sight = look::in_a_thread(Look::of(client.as_ref()), over)?;
-            let is_answered = sight.is_reached() && client.client().is_answered(ANSWER.min(stuck_timeout));
+            let is_answered =
+                sight.is_reached() && client.client().is_answered(ANSWER_TIMEOUT.min(stuck_timeout));
             if standing.judge(sight, is_answered) {
                 count(metrics, client.name(), "given_up");
                 return Some(GivenUp::Stuck(client.name()));
