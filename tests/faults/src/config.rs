@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 
-use crate::faults::Kind;
+use crate::kind::Kind;
 
 /// Breaks a real cluster repeatedly while data flows and accounts for every record
 #[derive(Debug, Clone, Parser)]

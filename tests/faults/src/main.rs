@@ -21,6 +21,7 @@ mod failure;
 mod faults;
 mod in_front;
 mod instance;
+mod kind;
 mod ledger;
 mod lines;
 mod metrics;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::config::Args;
 use crate::failure::Outcome;
-use crate::faults::Kind;
+use crate::kind::Kind;
 use crate::ledger::{Due, Entry};
 use crate::report_files::{around_the_marks, marks, read, write};
 use crate::world::World;

@@ -5,14 +5,14 @@ use rand::RngExt as _;
 use rand::rngs::Xoshiro256PlusPlus;
 
 use crate::config::Args;
-use crate::faults::Kind;
+use crate::kind::Kind;
 
 /// The kinds in random order, round after round, so that each occurs as often as its weight says.
 pub(crate) fn schedule(args: &Args, random: &mut Xoshiro256PlusPlus) -> Vec<Kind> {
     let all: Vec<Kind> = match args.only.as_slice() {
         [] => {
             let kinds = Kind::value_variants().iter().copied();
-            kinds.filter(|kind| kind.is_enabled(args)).collect()
+            kinds.filter(|kind| kind.is_enabled(args.quick)).collect()
         }
         only => only.to_vec(),
     };
@@ -72,7 +72,7 @@ mod tests {
         kinds.dedup();
         let enabled = Kind::value_variants()
             .iter()
-            .filter(|kind| kind.is_enabled(&args(&[])));
+            .filter(|kind| kind.is_enabled(args(&[]).quick));
         assert_eq!(kinds.len(), enabled.count());
         let times = |kind| run.iter().filter(|scheduled| **scheduled == kind).count();
         assert!(times(Kind::FreezeLong) < times(Kind::FreezeAll));

@@ -19,8 +19,8 @@ use crate::cluster::Cluster;
 use crate::config::Args;
 use crate::database::Database;
 use crate::failure::{Failure, Outcome};
-use crate::faults::Kind;
 use crate::instance::{Instance, root};
+use crate::kind::Kind;
 use crate::ledger::{SharedLedger, Stage};
 use crate::proxy::Proxy;
 use crate::registry::RegistryLog;
@@ -197,7 +197,7 @@ impl World {
             limit: Duration::from_secs(args.stuck_after),
         });
         let kinds = Kind::value_variants().iter().copied();
-        let combinable = kinds.filter(|kind| kind.is_enabled(args));
+        let combinable = kinds.filter(|kind| kind.is_enabled(args.quick));
         Ok(Self {
             cluster,
             kafka,

@@ -1,8 +1,9 @@
 //! Error answers of InfluxDB.
 
-use super::{Injected, Injection, Kind};
+use super::{Injected, Injection};
 use crate::answers::{Judgement, Mood};
 use crate::failure::Outcome;
+use crate::kind::Kind;
 use crate::ledger::{Due, Stage};
 use crate::traffic::Special;
 

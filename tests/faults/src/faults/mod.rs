@@ -5,7 +5,6 @@ mod expression;
 mod freeze;
 mod injection;
 mod kill;
-mod kind;
 mod messages;
 mod network;
 mod packed;
@@ -25,8 +24,8 @@ use std::time::Instant;
 use stage::lock;
 
 pub(crate) use self::injection::Injection;
-pub(crate) use self::kind::Kind;
 use crate::failure::Outcome;
+use crate::kind::Kind;
 use crate::ledger::Stage;
 
 /// The result of a fault, to be measured.

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use rand::RngExt as _;
 
-use super::{Injected, Injection, Kind};
+use super::{Injected, Injection};
 use crate::failure::Outcome;
+use crate::kind::Kind;
 use crate::proxy::Link;
 
 pub(super) async fn kafka(world: &mut Injection, kind: Kind) -> Outcome<Injected> {

@@ -1,7 +1,8 @@
 //! A registry that lacks schemas or returns wrong ones while a stage that has to ask starts.
 
-use super::{Injected, Injection, Kind};
+use super::{Injected, Injection};
 use crate::failure::{Outcome, until};
+use crate::kind::Kind;
 use crate::ledger::Stage;
 use crate::registry_answers::RegistryMood;
 

@@ -2,8 +2,9 @@
 
 use tokio::task::JoinSet;
 
-use super::{Injected, Injection, Kind, inject_one};
+use super::{Injected, Injection, inject_one};
 use crate::failure::{Failure, Outcome};
+use crate::kind::Kind;
 use crate::ledger::Stage;
 
 /// The maximum delay of a fault after the first one, in milliseconds.

@@ -2,8 +2,6 @@
 
 use clap::ValueEnum;
 
-use crate::config::Args;
-
 /// The kinds of faults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, ValueEnum)]
 #[allow(missing_docs, reason = "name() describes it")]
@@ -207,8 +205,8 @@ impl Kind {
     }
 
     /// Whether this run schedules it.
-    pub(crate) fn is_enabled(self, args: &Args) -> bool {
-        !args.quick || self.is_quick()
+    pub(crate) fn is_enabled(self, quick: bool) -> bool {
+        !quick || self.is_quick()
     }
 
     /// (times, every): every `every`-th round of the schedule has it `times` times.
