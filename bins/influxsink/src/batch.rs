@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 
-use crate::write::Group;
+use crate::group::Group;
 
 /// When a batch is full or due. M1M3's messages are 50 times as large as those of an event, so a number of messages
 /// alone is not a bound.

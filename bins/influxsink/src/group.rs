@@ -30,7 +30,7 @@ impl Group {
     }
 
     /// The first half and the second, which is not smaller.
-    pub(super) fn halves(self) -> [Group; 2] {
+    pub(crate) fn halves(self) -> [Group; 2] {
         let middle = self.len() / 2;
         match self {
             Group::Range(Range { start, end }) => {
@@ -44,7 +44,7 @@ impl Group {
     }
 
     /// Those at `positions` (in this group, ascending), and the others.
-    pub(super) fn part(self, positions: &[usize]) -> [Group; 2] {
+    pub(crate) fn part(self, positions: &[usize]) -> [Group; 2] {
         let mut positions = positions.iter().copied().peekable();
         let (mut those, mut others) = (Vec::new(), Vec::new());
         for (position, place) in self.places().enumerate() {

@@ -18,6 +18,7 @@
 
 pub mod batch;
 pub mod config;
+mod group;
 mod in_flight;
 mod labels;
 pub mod line;
@@ -31,6 +32,7 @@ mod schemas;
 pub mod sqlite;
 mod worker;
 pub mod write;
+pub mod write_result;
 
 pub use replay::ReplayError;
 pub use run::{RunError, run};

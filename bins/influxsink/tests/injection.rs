@@ -13,7 +13,8 @@
 mod sink;
 
 use influxsink::sqlite::SqliteWriter;
-use influxsink::write::{Destination, WriteResult};
+use influxsink::write::Destination;
+use influxsink::write_result::WriteResult;
 use proptest::prelude::*;
 use rusqlite::Connection;
 use sink::line_protocol;

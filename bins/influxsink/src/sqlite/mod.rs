@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex};
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 
 use crate::line::parse;
-use crate::write::WriteResult;
+use crate::write_result::WriteResult;
 use file::{Lost, OpenError, OpenFile};
 use table::{StoreError, Table};
 

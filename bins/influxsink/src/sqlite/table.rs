@@ -6,7 +6,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{ErrorCode, OptionalExtension as _, ToSql, Transaction};
 
 use crate::line::parse::{self, FieldValue, Point};
-use crate::write::WriteResult;
+use crate::write_result::WriteResult;
 
 /// SQLite's default limit (`SQLITE_MAX_COLUMN`).
 const MAX_COLUMNS: usize = 2_000;

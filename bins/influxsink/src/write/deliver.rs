@@ -13,10 +13,12 @@ use stage::reason::Reason;
 use stage::retry::Backoff;
 use stage::service::{Dependency, Shutdown};
 
+use super::Destination;
 use super::suspects::{self, Accused, SentLine};
-use super::{Destination, Group, WriteResult};
 use crate::batch::{Batch, BatchedPoint, PendingBatch};
+use crate::group::Group;
 use crate::metrics::SinkMetrics;
+use crate::write_result::WriteResult;
 
 /// The length of the database's message in a dead letter, in characters.
 const MAX_DETAIL_CHARS: usize = 600;

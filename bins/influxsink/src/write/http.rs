@@ -16,10 +16,11 @@ use tokio::runtime::Handle;
 
 use stage::tls::{self, TlsError};
 
-use super::answer::{Reply, WriteResult};
+use super::answer::Reply;
 use super::token::{Authorization, Token, TokenError};
 use crate::line::Precision;
 use crate::metrics::SinkMetrics;
+use crate::write_result::WriteResult;
 
 /// An InfluxDB, and the place in it.
 #[derive(Clone, Debug)]

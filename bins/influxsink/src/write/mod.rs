@@ -4,20 +4,18 @@
 
 mod answer;
 mod deliver;
-mod group;
 mod http;
 mod suspects;
 mod token;
 
-pub use answer::WriteResult;
 pub use deliver::{Delivery, Ended, Outcomes};
-pub(crate) use group::Group;
 pub use http::{InfluxSetupError, InfluxTarget, InfluxWriter, Place};
 pub use token::{Token, TokenError};
 
 use bytes::Bytes;
 
 use crate::sqlite::SqliteWriter;
+use crate::write_result::WriteResult;
 
 /// Where points go. Each writer thread has a clone.
 #[derive(Clone, Debug)]

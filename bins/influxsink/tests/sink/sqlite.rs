@@ -1,7 +1,8 @@
 //! SQLite files: the same points, by the same rules.
 
 use influxsink::sqlite::SqliteWriter;
-use influxsink::write::{Destination, WriteResult};
+use influxsink::write::Destination;
+use influxsink::write_result::WriteResult;
 use rusqlite::Connection;
 use tempfile::TempDir;
 
