@@ -8,9 +8,17 @@ use sal::name::Dialect;
 use sal::time::TimeScale;
 use schema_dir::{SchemaDir, SchemaDirError};
 use stage::config::{KafkaArgs, KafkaConfigError, RegistryArgs, ServiceArgs, seconds};
+use stage::kafka::SAFE_PRODUCER;
 use stage::registry::{Registry, RegistrySetupError};
 
-use crate::produce::PRODUCER;
+/// Producer defaults, which `-X` overrides.
+pub(crate) const PRODUCER: [(&str, &str); 5] = [
+    SAFE_PRODUCER[0],
+    SAFE_PRODUCER[1],
+    ("client.id", "salmock"),
+    ("compression.type", "lz4"),
+    ("linger.ms", "5"),
+];
 
 const EXAMPLE: &str = "\
 Examples:

@@ -9,6 +9,7 @@
 pub mod avro;
 pub mod config;
 pub mod consume;
+mod delivery;
 pub mod metrics;
 pub mod produce;
 pub mod schedule;
@@ -59,7 +60,7 @@ pub enum ProduceError {
 /// When the registry does not answer, there are no topics, or Kafka's settings are invalid. An unavailable
 /// broker is waited for.
 pub async fn produce(config: &ProduceConfig, service: &Service) -> Result<Report, ProduceError> {
-    let client = config.kafka.client_config(&produce::PRODUCER)?;
+    let client = config.kafka.client_config(&config::PRODUCER)?;
     let registry = Registry::new(&config.registry)?;
     let metrics = SalmockMetrics::register(&service.metrics)?;
     let reporter = Reporter::new(

@@ -2,19 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use prometheus::IntCounter;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext, ThreadedProducer};
-use stage::kafka::{Reporter, SAFE_PRODUCER, TopicProbe};
+use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
+use stage::kafka::Reporter;
 use stage::service::{Ending, Shutdown};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::avro::RecordWriter;
 use crate::config::{Format, ProduceConfig};
+use crate::delivery::{Context, Tally};
 use crate::schedule::Schedule;
 use crate::source::Mocked;
 use crate::text;
@@ -30,18 +30,6 @@ const POLL_INTERVAL: Duration = Duration::from_millis(10);
 /// How often a missing topic is looked up, and how long one lookup may take.
 const ASK_AGAIN_AFTER: Duration = Duration::from_secs(1);
 const METADATA_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// The remedy for a topic that does not exist.
-const MAKE_TOPIC: &str = "saltransform init creates it";
-
-/// Producer defaults, which `-X` overrides.
-pub(crate) const PRODUCER: [(&str, &str); 5] = [
-    SAFE_PRODUCER[0],
-    SAFE_PRODUCER[1],
-    ("client.id", "salmock"),
-    ("compression.type", "lz4"),
-    ("linger.ms", "5"),
-];
 
 /// What was produced.
 #[derive(Debug, Clone, PartialEq)]
@@ -161,7 +149,8 @@ pub(crate) async fn send(
         .iter()
         .map(|mocked| Line::new(mocked, config))
         .collect::<Result<Vec<_>, _>>()?;
-    let tally = Arc::new(Tally::new(&lines, &reporter));
+    let kafka_topics: Vec<&str> = lines.iter().map(|line| line.kafka_topic.as_str()).collect();
+    let tally = Arc::new(Tally::new(&kafka_topics, &reporter));
     let context = Context {
         reporter,
         produced,
@@ -192,24 +181,18 @@ pub(crate) async fn send(
         most_behind = most_behind.max(Instant::now().duration_since(at));
         if Instant::now() >= next_report {
             next_report += REPORT_INTERVAL;
-            tally.report(start.elapsed(), most_behind).log("producing");
+            Report::of(&tally, start.elapsed(), most_behind).log("producing");
         }
     }
     while producer.in_flight_count() > 0 && !shutdown.given_up() {
         sleep(POLL_INTERVAL).await;
     }
     let unacknowledged = u64::try_from(producer.in_flight_count()).unwrap_or_default();
-    let mut report = tally.report(start.elapsed(), most_behind);
+    let mut report = Report::of(&tally, start.elapsed(), most_behind);
     report.failed += unacknowledged;
-    let names = topics.iter().map(|mocked| mocked.shape.name.to_string());
-    report.topics = names
-        .zip(
-            tally
-                .acknowledged
-                .iter()
-                .map(|count| count.load(Ordering::Relaxed)),
-        )
-        .collect();
+    let count =
+        |(topic, mocked): (usize, &Mocked)| (mocked.shape.name.to_string(), tally.acknowledged(topic));
+    report.topics = topics.iter().enumerate().map(count).collect();
     report.log("produced");
     Ok(report)
 }
@@ -252,47 +235,11 @@ async fn enqueue(
     Ok(())
 }
 
-/// The counts kept by the delivery callback.
-struct Tally {
-    acknowledged: Vec<AtomicU64>,
-    /// Whether the messages of each topic arrive.
-    probes: Vec<Arc<TopicProbe>>,
-    failed: AtomicU64,
-    warned: AtomicBool,
-}
-
-impl Tally {
-    fn new(lines: &[Line<'_>], reporter: &Reporter) -> Tally {
-        let probe = |line: &Line<'_>| reporter.unacknowledged().topic(&line.kafka_topic, MAKE_TOPIC);
-        Tally {
-            acknowledged: lines.iter().map(|_| AtomicU64::new(0)).collect(),
-            probes: lines.iter().map(probe).collect(),
-            failed: AtomicU64::new(0),
-            warned: AtomicBool::new(false),
-        }
-    }
-
-    /// The opaque value of a message of this topic: its index, and whether the message is its topic's probe.
-    fn opaque(&self, topic: usize) -> usize {
-        let is_probe = self.probes.get(topic).is_some_and(|probe| probe.begin());
-        topic << 1 | usize::from(is_probe)
-    }
-
-    /// Records that a message of this topic cannot be sent at the moment.
-    fn waits(&self, opaque: usize) {
-        if let Some(probe) = self.probes.get(opaque >> 1) {
-            probe.waits();
-        }
-    }
-
-    fn report(&self, elapsed: Duration, most_behind: Duration) -> Report {
-        let produced = self
-            .acknowledged
-            .iter()
-            .map(|count| count.load(Ordering::Relaxed))
-            .sum();
-        let failed = self.failed.load(Ordering::Relaxed);
-        Report {
+impl Report {
+    /// The counts so far, without those of each topic.
+    fn of(tally: &Tally, elapsed: Duration, most_behind: Duration) -> Self {
+        let (produced, failed) = tally.totals();
+        Self {
             topics: BTreeMap::new(),
             produced,
             failed,
@@ -300,9 +247,7 @@ impl Tally {
             most_behind,
         }
     }
-}
 
-impl Report {
     fn log(&self, what: &'static str) {
         let rate = (self.rate() * 10.0).round() / 10.0;
         let behind_ms = u64::try_from(self.most_behind.as_millis()).unwrap_or(u64::MAX);
@@ -313,53 +258,5 @@ impl Report {
             behind_ms,
             "{what}"
         );
-    }
-}
-
-pub(crate) struct Context {
-    pub(crate) reporter: Reporter,
-    produced: IntCounter,
-    tally: Arc<Tally>,
-}
-
-impl Context {
-    /// The number of messages that were delivered or returned.
-    pub(crate) fn reported(&self) -> u64 {
-        let report = self.tally.report(Duration::ZERO, Duration::ZERO);
-        report.produced + report.failed
-    }
-}
-
-stage::reports_to_its_reporter!(Context);
-
-impl ProducerContext for Context {
-    type DeliveryOpaque = usize;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, opaque: usize) {
-        let (topic, is_probe) = (opaque >> 1, opaque & 1 == 1);
-        let probe = self.tally.probes.get(topic).filter(|_| is_probe);
-        match result {
-            Ok(_) => {
-                self.produced.inc();
-                if let Some(count) = self.tally.acknowledged.get(topic) {
-                    count.fetch_add(1, Ordering::Relaxed);
-                }
-                if let Some(probe) = probe {
-                    probe.arrived();
-                    self.reporter.connected();
-                }
-            }
-            Err((error, message)) => {
-                if let Some(probe) = probe {
-                    probe.came_back();
-                }
-                self.tally.failed.fetch_add(1, Ordering::Relaxed);
-                // One log line is enough: every report has the number of failed messages.
-                if !self.tally.warned.swap(true, Ordering::Relaxed) {
-                    let topic = rdkafka::Message::topic(message);
-                    tracing::warn!(%error, topic, "a message was not delivered");
-                }
-            }
-        }
     }
 }

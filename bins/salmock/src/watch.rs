@@ -10,7 +10,7 @@ use rdkafka::producer::{Producer as _, ThreadedProducer};
 use stage::kafka::{AnyClient, GivenUp, Progress, Watched, watch};
 use stage::service::Shutdown;
 
-use crate::produce::Context;
+use crate::delivery::Context;
 
 struct WatchedProducer {
     producer: Arc<ThreadedProducer<Context>>,
