@@ -1,12 +1,10 @@
 //! `saltransform init`: registers schemas and creates the topics that `run` needs. Safe to repeat: existing ones stay.
 
 use std::collections::BTreeSet;
-use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
 use rdkafka::error::KafkaError;
 use sal::avro::Options;
 use sal::name::TopicName;
@@ -18,7 +16,7 @@ use stage::registry::{Registry, RegistryError, RegistrySetupError};
 use stage::stdout;
 
 use crate::config::InitArgs;
-use crate::register::{self, RegisterError, Registered};
+use crate::register::{self, RegisterError, Registered, Wanted, progress};
 
 /// Topics in one request to the broker.
 const CHUNK: usize = 500;
@@ -94,14 +92,6 @@ pub struct Prepared {
     pub existing: usize,
     /// Interface files or topics that could not be read; the others were prepared.
     pub errors: Vec<String>,
-}
-
-/// A subject's schema, and the Kafka topic of its records.
-pub(crate) struct Wanted {
-    topic: TopicName,
-    kafka_topic: String,
-    pub(crate) subject: String,
-    pub(crate) schema: Option<String>,
 }
 
 /// Runs `init` and prints what it did. Exit code 1 if anything failed or could not be read.
@@ -271,15 +261,4 @@ async fn create_topics(args: &InitArgs, wanted: &[Wanted], prepared: &mut Prepar
         None => Ok(()),
         Some((topic, reason)) => Err(InitError::Refused { count, topic, reason }),
     }
-}
-
-/// A bar on a terminal, nothing elsewhere.
-pub(crate) fn progress(what: &'static str, count: usize) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("{msg:20} {bar:40} {pos}/{len} {eta}");
-    ProgressBar::new(count as u64)
-        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-        .with_message(what)
 }

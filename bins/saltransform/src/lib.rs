@@ -24,6 +24,7 @@ pub mod register;
 pub mod run;
 mod schema_cache;
 mod schema_cache_entry;
+mod schema_cache_refresh;
 mod transform;
 mod versions;
 mod worker;

@@ -2,16 +2,25 @@
 //! so that a refusal changes nothing.
 
 use std::fmt;
+use std::io::IsTerminal;
 
 use futures::stream::{self, StreamExt, TryStreamExt};
+use indicatif::{ProgressBar, ProgressStyle};
+use sal::name::TopicName;
 use stage::registry::{PublishRules, Published, Registry, RegistryError};
-
-use crate::init::{Wanted, progress};
 
 /// Concurrent requests to the registry.
 const AT_ONCE: usize = 8;
 /// Subjects that an error names; the others are counted.
 const MAX_NAMED: usize = 10;
+
+/// A subject's schema, and the Kafka topic of its records.
+pub(crate) struct Wanted {
+    pub(crate) topic: TopicName,
+    pub(crate) kafka_topic: String,
+    pub(crate) subject: String,
+    pub(crate) schema: Option<String>,
+}
 
 /// The results for the schemas.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -141,4 +150,15 @@ async fn look_ahead(
         count: older.len(),
         commands,
     })
+}
+
+/// A bar on a terminal, nothing elsewhere.
+pub(crate) fn progress(what: &'static str, count: usize) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{msg:20} {bar:40} {pos}/{len} {eta}");
+    ProgressBar::new(count as u64)
+        .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        .with_message(what)
 }
