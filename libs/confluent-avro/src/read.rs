@@ -1,7 +1,13 @@
 //! Reads single values in Avro's binary encoding (Avro specification, "Binary Encoding") from a byte slice.
 //! Nothing here allocates, and no input causes a panic or a read past the end.
 
-use crate::json::{MAX_DEPTH, MAX_VALUES};
+/// The nesting limit for records, arrays and maps. JSON needs up to three levels for one of them, and
+/// serde_json reads 128.
+pub const MAX_DEPTH: usize = 40;
+
+/// The limit on values in one record. An array of nulls takes no bytes per item, so a few bytes could hold
+/// any number of them.
+pub const MAX_VALUES: usize = 1_000_000;
 
 /// What is wrong with the bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -12,9 +12,11 @@
 //! text.
 
 pub mod avro;
+mod avro_binary;
 pub mod encode;
 pub mod interface;
 pub mod name;
+mod notes;
 pub mod plan;
 pub mod print;
 pub mod time;

@@ -35,16 +35,10 @@ use serde_json::Value;
 
 pub use misfit::Misfit;
 
+pub use crate::read::{MAX_DEPTH, MAX_VALUES};
+
 use crate::read::DecodeError;
 use crate::schema::Schema;
-
-/// The nesting limit for records, arrays and maps. JSON needs up to three levels for one of them, and
-/// serde_json reads 128.
-pub const MAX_DEPTH: usize = 40;
-
-/// The limit on values in one record. An array of nulls takes no bytes per item, so a few bytes could hold
-/// any number of them.
-pub const MAX_VALUES: usize = 1_000_000;
 
 impl Schema {
     /// Decodes a record's bytes (without the frame) as JSON. All of them must be used.

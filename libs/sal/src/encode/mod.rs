@@ -10,8 +10,6 @@
 //! messages affect only the speed, never the result. If a string does contain a quote, layouts with more
 //! values than the message has separators need not be tried.
 
-pub(crate) mod avro;
-mod notes;
 mod record;
 mod refusal;
 mod string_end;
@@ -19,9 +17,9 @@ mod value;
 
 use std::iter;
 
-pub(crate) use notes::NoteKind;
-pub use notes::Notes;
+pub use crate::notes::Notes;
 
+use crate::notes::NoteKind;
 use crate::plan::Plan;
 use crate::wire::{Fault, Message, Problem, WireError};
 use record::{Buffers, Failure, Fit, Source};

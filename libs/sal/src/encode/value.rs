@@ -2,8 +2,8 @@
 //! that its Avro type cannot carry is not a structural failure: it is kept as the reading's misfit and the
 //! rest is still read, so that the error is about the value and not about another layout.
 
-use super::avro;
 use super::record::Reading;
+use crate::avro_binary as avro;
 use crate::plan::{Act, Count, Form, Op, Shift, Sign, Stamp};
 use crate::time::{tai_minus_utc, tai_minus_utc_at_tai};
 use crate::wire::grammar::{self, Parsed, Symbol, fail, item_separator};

@@ -6,8 +6,8 @@ use super::op::{Act, Count, Enumeration, Lead, Op};
 use super::private::PREAMBLE;
 use super::schema::{Field, Record, Scalar};
 use super::steps::{Maker, Steps};
-use crate::encode::NoteKind;
 use crate::name::{Dialect, Kind};
+use crate::notes::NoteKind;
 use crate::time::TimeScale;
 
 /// The largest number of fields and of steps in a plan.

@@ -12,8 +12,8 @@ use super::fields::{Presence, Sorted, Wire};
 use super::op::{Act, Count, Layout, Lead, Op, Unclear};
 use super::schema::Record;
 use super::steps::Steps;
-use crate::encode::NoteKind;
 use crate::name::Kind;
+use crate::notes::NoteKind;
 
 /// A plan with more layouts than this is refused.
 const MAX_LAYOUTS: usize = 256;

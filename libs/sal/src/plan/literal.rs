@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::schema::{Avro, Field, Scalar};
-use crate::encode::avro;
+use crate::avro_binary as avro;
 
 /// The bytes to write if the wire has no value for the field; `None` if the schema's default does not fit.
 pub(super) fn absent(field: &Field) -> Option<Vec<u8>> {

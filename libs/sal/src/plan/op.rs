@@ -1,6 +1,6 @@
 //! The steps of a plan, which encode runs in order on a message's values.
 
-use crate::encode::NoteKind;
+use crate::notes::NoteKind;
 
 /// One step. Steps are in wire order; those that read nothing are at their place in Avro's order.
 #[derive(Debug, Clone, Copy, PartialEq)]

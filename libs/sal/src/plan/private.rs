@@ -6,8 +6,8 @@ use super::fields::{Made, Sorter, Wire};
 use super::op::{Act, Form, Op, Shift, Sign, Stamp};
 use super::schema::{Field, Scalar};
 use super::steps::made_op;
-use crate::encode::NoteKind;
 use crate::name::Dialect;
+use crate::notes::NoteKind;
 use crate::time::TimeScale;
 
 /// The field's name in each dialect, and how to skip the value if there is no such field.

@@ -6,7 +6,7 @@ use super::fields::MAX_NUMBERED;
 use super::literal;
 use super::op::{Act, Count, Enumeration, Lead, Op, Sign};
 use super::schema::{Field, Scalar};
-use crate::encode::avro;
+use crate::avro_binary as avro;
 
 /// Steps for one field: a union's branch, the value or its replacement.
 pub(super) type Steps = Vec<Op>;
