@@ -13,7 +13,7 @@ use stage::kafka::{OneShotContext, Silence};
 use super::last;
 use super::message::Message;
 use super::transient::passes;
-use crate::ask::Cancel;
+use crate::cancel::Cancel;
 use crate::cluster::{Cluster, Topic};
 use crate::failure::Failure;
 
