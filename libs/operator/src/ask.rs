@@ -1,32 +1,11 @@
 //! Asks beside an async runtime: librdkafka's requests block, so a question runs on a thread for blocking work. Whoever
 //! no longer waits for the answer drops the future, and the question ends at its next request.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use stage::config::KafkaArgs;
 
+use crate::cancel::Cancel;
 use crate::cluster::Cluster;
 use crate::failure::Failure;
-
-/// Whether the answer is still wanted; clones share it.
-#[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<AtomicBool>);
-
-impl Cancel {
-    /// Nobody waits any longer.
-    pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    /// Ends a question that nobody waits for. Whatever asks more than once calls it before each request.
-    pub fn check(&self) -> Result<(), Failure> {
-        if self.0.load(Ordering::Relaxed) {
-            return Err(Failure::Cancelled);
-        }
-        Ok(())
-    }
-}
 
 struct CancelOnDrop(Cancel);
 

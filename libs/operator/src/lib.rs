@@ -6,6 +6,7 @@
 
 pub mod ask;
 pub mod brokers;
+pub mod cancel;
 pub mod cluster;
 pub mod connectors;
 pub mod dead_letters;

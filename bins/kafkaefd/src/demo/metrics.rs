@@ -7,8 +7,6 @@ use operator::stages::Metrics;
 use prometheus::TextEncoder;
 use stage::service::Service;
 
-use super::stages::Stages;
-
 /// The metrics of all three stages at one time.
 pub(super) struct Sample {
     at: Instant,
@@ -16,11 +14,6 @@ pub(super) struct Sample {
 }
 
 impl Sample {
-    /// Reads the metrics of all stages.
-    pub(super) fn of(stages: &Stages) -> Self {
-        Self::of_services([&stages.salmock, &stages.saltransform, &stages.influxsink].into_iter())
-    }
-
     /// Reads the metrics of services, which may have ended.
     pub(super) fn of_services<'a>(services: impl Iterator<Item = &'a Service>) -> Self {
         let families: Vec<_> = services.flat_map(|service| service.metrics.gather()).collect();

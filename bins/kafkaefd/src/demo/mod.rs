@@ -23,7 +23,6 @@ use stage::config::{ServiceArgs, seconds};
 use stage::service::{Shutdown, init_logging};
 use stage::stdout::StdoutError;
 
-use metrics::Sample;
 use reconciliation::Reconciliation;
 use screen::Screen;
 use services::{Services, ServicesError};
@@ -132,12 +131,12 @@ async fn demo(args: &DemoArgs) -> Result<Reconciliation, DemoError> {
     stop.ask_on_signals();
     let mut screen = Screen::new(args.json);
     let services = Services::start(args, &mut screen).await?;
-    let store = Store::of(args, &services)?;
+    let store = Store::of(args, &services.database, &services.schemas)?;
     let stages = Stages::start(args, &services, &mut screen).await?;
     screen.started(args);
 
     let start = Instant::now();
-    let mut last = Sample::of(&stages);
+    let mut last = stages.sample();
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     tick.tick().await;
     while !stop.is_set() && !stages.any_failed() && args.seconds.is_none_or(|limit| start.elapsed() < limit) {
@@ -146,7 +145,7 @@ async fn demo(args: &DemoArgs) -> Result<Reconciliation, DemoError> {
             .map_or(Duration::MAX, |limit| limit.saturating_sub(start.elapsed()));
         tokio::select! {
             _ = tick.tick() => {
-                let now = Sample::of(&stages);
+                let now = stages.sample();
                 screen.live(&last, &now);
                 last = now;
             }
@@ -157,7 +156,7 @@ async fn demo(args: &DemoArgs) -> Result<Reconciliation, DemoError> {
     screen.stopping();
     let produced = stages.stop_producing().await?;
     let stopped = Instant::now();
-    while !Sample::of(&stages).has_processed(produced)
+    while !stages.sample().has_processed(produced)
         && !stages.any_failed()
         && stopped.elapsed() < SETTLE_TIMEOUT
     {

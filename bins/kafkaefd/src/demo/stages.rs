@@ -32,9 +32,9 @@ pub(super) enum StagesError {
 
 /// The running stages.
 pub(super) struct Stages {
-    pub(super) salmock: Service,
-    pub(super) saltransform: Service,
-    pub(super) influxsink: Service,
+    salmock: Service,
+    saltransform: Service,
+    influxsink: Service,
     producing: std::sync::Mutex<Option<JoinHandle<Result<salmock::Report, salmock::ProduceError>>>>,
     transforming: JoinHandle<Result<(), saltransform::run::RunError>>,
     sinking: JoinHandle<Result<(), influxsink::RunError>>,
@@ -130,6 +130,11 @@ impl Stages {
         let service = self.salmock.clone();
         let task = tokio::spawn(async move { salmock::produce(&config, &service).await });
         *self.lock() = Some(task);
+    }
+
+    /// Reads the metrics of all stages.
+    pub(super) fn sample(&self) -> Sample {
+        Sample::of_services([&self.salmock, &self.saltransform, &self.influxsink].into_iter())
     }
 
     /// Whether a stage has ended by itself.

@@ -10,7 +10,6 @@ use serde_json::Value;
 use stage::config::Secret;
 
 use super::DemoArgs;
-use super::services::Services;
 
 /// How many fields are shown, each of a different component.
 const MAX_SHOWN_FIELDS: usize = 3;
@@ -70,20 +69,20 @@ enum Database {
 }
 
 impl Store {
-    pub(super) fn of(args: &DemoArgs, services: &Services) -> Result<Self, StoreError> {
-        let database = match services.database.strip_prefix("sqlite:") {
+    /// `database` is an InfluxDB's address, or `sqlite:` and a file.
+    pub(super) fn of(args: &DemoArgs, database: &str, schemas: &[DirSchema]) -> Result<Self, StoreError> {
+        let database = match database.strip_prefix("sqlite:") {
             Some(path) => Database::Sqlite(path.into()),
             None => Database::Influx {
-                url: services.database.trim_end_matches('/').to_owned(),
+                url: database.trim_end_matches('/').to_owned(),
                 org: args.influxdb_org.clone(),
                 bucket: args.influxdb_bucket.clone(),
                 token: std::env::var("INFLUXDB_TOKEN").ok().map(Secret::new),
             },
         };
-        let measurements = services.schemas.iter().map(measurement).collect();
+        let measurements = schemas.iter().map(measurement).collect();
         let mut components = HashSet::new();
-        let fields = services
-            .schemas
+        let fields = schemas
             .iter()
             .filter_map(|schema| Some((schema.topic.component(), first_double(schema)?)))
             .filter(|(component, _)| components.insert(*component))

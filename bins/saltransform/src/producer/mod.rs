@@ -3,6 +3,7 @@
 
 mod acknowledged;
 mod alone;
+mod calls;
 mod refused;
 mod reports;
 mod sent;

@@ -33,11 +33,11 @@ use stage::service::Shutdown;
 
 use super::acknowledged::is_refusal;
 use super::alone::Alone;
+use super::calls::Calls;
 use super::refused::{Refused, Verdict};
 use super::reports::{Reports, serve};
 use super::sent::{Counter, Sent};
 use super::tally::{Disposition, Tally};
-use super::watched::Calls;
 use crate::metrics::TransformMetrics;
 use crate::schema_cache_entry::Target;
 

@@ -6,18 +6,18 @@ use axum::extract::{DefaultBodyLimit, FromRequest, Path, Query, Request, State};
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::Shared;
 use super::problem::Problem;
+use super::reply::{MEDIA_TYPE, Reply};
 use super::store::{Given, Registered, VersionId, VersionSet};
 
 /// The longest request body. The largest known SAL schema has 214 fields with 14,494 defaults, about 300 kB.
 pub(super) const BODY_LIMIT: usize = 4 * 1024 * 1024;
 
-const MEDIA_TYPE: &str = "application/vnd.schemaregistry.v1+json";
 const MEDIA_TYPES: [&str; 4] = [
     MEDIA_TYPE,
     "application/vnd.schemaregistry+json",
@@ -69,19 +69,6 @@ pub(super) fn router() -> Router<Shared> {
         .fallback(async || Problem::NoSuchPath)
         .method_not_allowed_fallback(async || Problem::NoSuchMethod)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-}
-
-/// A JSON response with the registry's own media type.
-pub(super) struct Reply<T>(pub(super) T);
-
-impl<T: Serialize> IntoResponse for Reply<T> {
-    fn into_response(self) -> Response {
-        let mut response = axum::Json(self.0).into_response();
-        response
-            .headers_mut()
-            .insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
-        response
-    }
 }
 
 /// A JSON body in any media type that Confluent's registry accepts; also accepted without one.

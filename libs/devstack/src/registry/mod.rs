@@ -6,6 +6,7 @@
 mod api;
 mod compatibility;
 mod problem;
+mod reply;
 mod store;
 
 use std::collections::BTreeMap;

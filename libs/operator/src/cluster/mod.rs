@@ -17,7 +17,7 @@ use rdkafka::metadata::Metadata;
 use stage::config::KafkaArgs;
 use stage::kafka::{OneShotContext, SAFE_PRODUCER, reach};
 
-use crate::ask::Cancel;
+use crate::cancel::Cancel;
 use crate::failure::{Failure, nearest};
 
 pub(crate) use offsets::known;

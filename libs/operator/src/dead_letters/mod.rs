@@ -17,13 +17,15 @@ mod plan;
 mod replay;
 mod replay_log;
 mod replay_transaction;
+mod replayed;
 mod selection;
 
 pub use dead_letter::{DeadLetter, Omitted, Origin};
 pub use list::{Row, list};
 pub use newest::{Newest, Shown, newest};
 pub use plan::{Plan, Route, plan};
-pub use replay::{Refused, Replayed, Step, replay};
+pub use replay::{Step, replay};
+pub use replayed::{Refused, Replayed};
 pub use selection::Selection;
 
 use std::time::Duration;

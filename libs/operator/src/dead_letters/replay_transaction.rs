@@ -11,8 +11,8 @@ use rdkafka::producer::Producer;
 use stage::dead_letter::allow_large;
 
 use super::dead_letter::DeadLetter;
-use super::replay::{Refused, Replayed};
 use super::replay_log;
+use super::replayed::{Refused, Replayed};
 use crate::cluster::{Cluster, REQUEST_TIMEOUT};
 use crate::failure::Failure;
 use crate::messages::sender::{Outgoing, Sender};

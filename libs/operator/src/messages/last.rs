@@ -11,6 +11,7 @@ use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 use stage::kafka::OneShotContext;
 
+use super::transient::passes;
 use crate::cluster::{Cluster, PartitionOffsets};
 use crate::failure::Failure;
 
@@ -130,7 +131,7 @@ fn scan(
                 open.remove(&partition);
             }
             // librdkafka goes on by itself.
-            Some(Err(error)) if super::reader::passes(&error) => continue,
+            Some(Err(error)) if passes(&error) => continue,
             Some(Err(error)) => return Err(failed()(error)),
         }
         last = Instant::now();

@@ -14,3 +14,4 @@ pub mod message;
 pub mod reader;
 pub mod sample;
 pub mod sender;
+mod transient;

@@ -5,14 +5,15 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::KafkaError;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use stage::config::{Timestamp, parse_timestamp};
 use stage::kafka::{OneShotContext, Silence};
 
 use super::last;
 use super::message::Message;
-use crate::ask::Cancel;
+use super::transient::passes;
+use crate::cancel::Cancel;
 use crate::cluster::{Cluster, Topic};
 use crate::failure::Failure;
 
@@ -224,23 +225,6 @@ impl Reader {
         }
         offset < end
     }
-}
-
-/// Whether librdkafka goes on by itself.
-pub(super) fn passes(error: &KafkaError) -> bool {
-    use RDKafkaErrorCode as Code;
-    matches!(
-        error.rdkafka_error_code(),
-        Some(
-            Code::AllBrokersDown
-                | Code::BrokerTransportFailure
-                | Code::Resolve
-                | Code::OperationTimedOut
-                | Code::RequestTimedOut
-                | Code::NotLeaderForPartition
-                | Code::LeaderNotAvailable
-        )
-    )
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use serde::Serialize;
 use stage::config::KafkaArgs;
 use stage::kafka::OneShotContext;
 
-use crate::ask::Cancel;
+use crate::cancel::Cancel;
 use crate::cluster::Cluster;
 use crate::failure::Failure;
 use crate::groups::{Group, GroupState, Position, SeenGaps};

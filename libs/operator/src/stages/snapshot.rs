@@ -10,7 +10,8 @@ use tokio::task::JoinSet;
 
 use super::brokers::{BrokersRow, BrokersWatcher};
 use super::process::{StageRow, StageWatcher};
-use crate::ask::{Cancel, ask_blocking};
+use crate::ask::ask_blocking;
+use crate::cancel::Cancel;
 
 /// Stages and brokers at one time.
 #[derive(Debug, Clone, Default, Serialize)]
