@@ -154,5 +154,5 @@ fn what_cannot_be_sent_is_refused_before_anything_is() {
 
     let empty = stack.file("empty", b"\n", Framing::Lines);
     let empty = run(&stack.cluster(), &plan("one", empty, 1, None), &|| false, &|_| ()).unwrap_err();
-    assert_eq!(empty.to_string(), "the input holds no message");
+    assert_eq!(empty.to_string(), "the input contains no messages");
 }
