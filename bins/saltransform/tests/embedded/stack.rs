@@ -183,6 +183,11 @@ impl Running {
         self.service.count(name)
     }
 
+    /// Whether it has ended by itself, or is about to.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.service.shutdown.has_failed()
+    }
+
     pub(crate) async fn wait_for(&self, name: &str, at_least: u64) {
         let start = Instant::now();
         while self.count(name) < at_least {
