@@ -111,10 +111,7 @@ impl Reporter {
     /// A reporter for clients that replace the current ones: fatal errors of those do not count for these.
     pub fn renewed(&self) -> Self {
         self.unacknowledged.forget();
-        Self {
-            fatal: Arc::default(),
-            ..self.clone()
-        }
+        self.with_own_fatal()
     }
 
     /// A reporter for a client whose fatal errors its owner handles: they do not count for the others.
