@@ -85,7 +85,7 @@ pub fn run(
     let source: Box<dyn Source + '_> = match &plan.input {
         Input::Topic(from) if *from == plan.topic => {
             return Err(Failure::Usage(format!(
-                "--from-topic {from} is the topic to send to: it would double in each round"
+                "{from} is the topic to send to: it would double in each round"
             )));
         }
         Input::Topic(from) => Box::new(FromTopic::new(cluster, cluster.topic(from)?)?),
