@@ -91,7 +91,8 @@ impl Overlay {
         let base = into.join("../base").join(FILE);
         if !base.is_file() {
             return Err(Failure::Usage(format!(
-                "{} is not a folder of overlays: {} does not exist. Give the folder overlays of a copy of k8s-apps/ with --into",
+                "{} is not a folder of overlays: {} does not exist. Give the folder overlays of a copy of k8s-apps/ with \
+                 --into",
                 into.display(),
                 base.display()
             )));

@@ -84,7 +84,8 @@ fn report(written: &Written) -> String {
            kubectl apply -k {folder}\n  \
            kubectl -n kafka-efd wait --for=condition=complete --timeout=5m job/saltransform-init-{name}\n  \
            kubectl -n kafka-efd rollout status deployment -l app.kubernetes.io/instance={name}\n\n\
-         if Kafka has ACLs, salmock and saltransform need rights to the topics with the prefix {}: k8s-cluster/users/, docs/security.md",
+         if Kafka has ACLs, salmock and saltransform need rights to the topics with the prefix {}: k8s-cluster/users/, \
+         docs/security.md",
         overlay.subsystems.join(", "),
         plural(overlay.partitions as usize, "partition"),
         plural(overlay.replicas as usize, "replica"),
@@ -93,7 +94,8 @@ fn report(written: &Written) -> String {
     for other in &written.also_carried_by {
         let _ = write!(
             text,
-            "\nthe overlay {other} carries one of these subsystems as well: apply one of the two, or messages are carried twice"
+            "\nthe overlay {other} carries one of these subsystems as well: apply one of the two, or messages are carried \
+             twice"
         );
     }
     text
