@@ -14,7 +14,7 @@ COPY . .
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
     find . -path ./target -prune -o -name '*.rs' -exec touch {} + \
- && cargo build --release --locked --bins \
+ && cargo build --release --locked -p salmock -p saltransform -p influxsink -p kafkaefd \
  && mkdir /out \
  && cp target/release/salmock target/release/saltransform target/release/influxsink target/release/kafkaefd /out/
 
