@@ -20,6 +20,7 @@ summit.bootstrap.servers={summit}
 base.bootstrap.servers={base}
 summit->base.enabled=true
 base->summit.enabled=false
+base.plugin.discovery=service_load
 summit->base.topics=lsst\\\\.sal\\\\..*
 topics.exclude=.*\\\\.dead-letter
 replication.policy.class=org.apache.kafka.connect.mirror.DefaultReplicationPolicy
@@ -46,7 +47,7 @@ def say(text):
     print(f"mirror: {text}", file=sys.stderr, flush=True)
 
 
-def wait_until(what, is_true, within=120, explain=lambda: ""):
+def wait_until(what, is_true, within=600, explain=lambda: ""):
     """Waits until a function returns something true, and returns that."""
     deadline = time.monotonic() + within
     while time.monotonic() < deadline:
@@ -106,8 +107,8 @@ def mirrormaker(summit, base, folder):
     """MirrorMaker 2 in its dedicated mode."""
     properties = folder / "mirrormaker.properties"
     properties.write_text(MIRRORMAKER.format(summit=summit.broker, base=base.broker))
-    java = ["java", "-Xmx512m", "-XX:+UseSerialGC", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"]
-    return Process("mirrormaker", [*java, "-cp", f"{MIRROR_LIBS}/*", "org.apache.kafka.connect.mirror.MirrorMaker", properties], folder)
+    java = ["java", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]
+    return Process("mirrormaker", [*java, "-cp", f"{MIRROR_LIBS}/*", "org.apache.kafka.connect.mirror.MirrorMaker", properties, "--clusters", "base"], folder)
 
 
 def free_port():
