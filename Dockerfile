@@ -10,9 +10,11 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
+# The cache may come from another checkout whose files were newer, and cargo compares nothing but times.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --release --locked --bins \
+    find . -path ./target -prune -o -name '*.rs' -exec touch {} + \
+ && cargo build --release --locked -p salmock -p saltransform -p influxsink -p kafkaefd \
  && mkdir /out \
  && cp target/release/salmock target/release/saltransform target/release/influxsink target/release/kafkaefd /out/
 

@@ -1,6 +1,6 @@
 # Everyday commands; `make` alone lists them. ARGS is passed to the command: make demo ARGS="--seconds 10".
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults bench bench-pipeline bench-peers lint fmt k8s-apps manifests deny
+.PHONY: help demo test test-faults test-compose test-mirror bench bench-pipeline bench-peers lint fmt k8s-apps manifests deny
 
 # Go is often installed here but not on PATH; scripts/services needs it once, to build the services.
 export PATH := $(PATH):/usr/local/go/bin
@@ -24,6 +24,12 @@ BROKERS := 3
 test-faults: ## inject 300 faults into a real cluster of three brokers and account for every record (an hour on two cores)
 	cargo build --workspace --bins
 	scripts/services run --brokers $(BROKERS) --name faults-$$$$ -- target/debug/faults $(ARGS)
+
+test-compose: ## start compose.yaml and compose.cluster.yaml in containers and account for every message (as root)
+	python3 -m tests.compose $(ARGS)
+
+test-mirror: ## mirror one site to another with MirrorMaker 2, and compare what both databases hold (as root)
+	python3 -m tests.mirror $(ARGS)
 
 bench: ## measure the hot paths with criterion; ends with a RATIO line for each target in docs/performance.md
 	cargo bench --locked -p efd-benches --bench transform --bench sink -- $(ARGS)
@@ -56,5 +62,5 @@ fmt: ## format the code
 k8s-apps: ## render the files in k8s-apps/ from its bases, overlays and loads
 	scripts/render-k8s-apps
 
-manifests: ## validate k8s-apps/ and compose.yaml (after `scripts/services install`)
+manifests: ## validate k8s-apps/ and the Compose files (after `scripts/services install`)
 	$(PYTHON) scripts/check-manifests

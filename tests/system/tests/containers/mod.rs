@@ -82,13 +82,16 @@ pub(crate) fn flags_of_environment(command: &Command, container: &Container) -> 
     flags
 }
 
+/// Our image, as compose.yaml names it.
+const IMAGE: &str = concat!("kafka-efd:", env!("CARGO_PKG_VERSION"));
+
 /// The services of compose.yaml that run our image.
 pub(crate) fn compose() -> Vec<Container> {
     let compose: Value = serde_saphyr::from_str(&read(&system_tests::root().join("compose.yaml"))).unwrap();
     let services = compose["services"].as_object().unwrap();
     let ours = services
         .iter()
-        .filter(|(_, service)| service["image"] == "kafka-efd");
+        .filter(|(_, service)| service["image"] == IMAGE);
     ours.map(|(name, service)| {
         let probe = strings(&service["healthcheck"]["test"]).join(" ");
         let port = probe
