@@ -1,6 +1,7 @@
 # Everyday commands; `make` alone lists them. ARGS is passed to the command: make demo ARGS="--seconds 10".
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults bench bench-pipeline bench-peers lint fmt manifests deny
+.PHONY: help demo test test-faults bench bench-pipeline bench-peers lint fmt manifests deny dashboards rules \
+	test-monitoring
 
 # Go is often installed here but not on PATH; scripts/services needs it once, to build the services.
 export PATH := $(PATH):/usr/local/go/bin
@@ -55,3 +56,13 @@ fmt: ## format the code
 
 manifests: ## validate k8s-apps/ and compose.yaml (after `scripts/services install`)
 	$(PYTHON) scripts/check-manifests
+
+dashboards: ## write monitoring/dashboards/*.json from monitoring/panels
+	monitoring/dashboards.py
+
+rules: ## write monitoring/prometheus-rule.yaml from monitoring/rules
+	monitoring/prometheus_rule.py
+
+test-monitoring: ## test the alerts with promtool, and run every dashboard's queries on a running pipeline (5 minutes)
+	cargo build --workspace --bins
+	scripts/services run --name monitoring-$$$$ -- $(PYTHON) scripts/check-monitoring --live $(ARGS)

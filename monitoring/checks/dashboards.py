@@ -55,7 +55,7 @@ def query_problems(target):
     for counter in re.findall(r"(\w*)\(*\b(?:\w+_total|\w+_bucket)\b", expr):
         if counter not in ("rate", "increase"):
             yield f"a counter outside rate() and increase(): {expr}"
-    for window in re.findall(r"\[([^\]]+)\]", expr):
+    for window in re.findall(r"\[([^\]]+)\]", re.sub(r'"[^"]*"', "", expr)):
         if window not in ("$__rate_interval", "1h"):
             yield f"the window {window} is not $__rate_interval: {expr}"
     ours = [metric for metric in promql.metrics(expr) if promql.family(metric) in exposed.of_readme()]

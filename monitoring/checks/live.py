@@ -13,13 +13,6 @@ from .running import STAGES, Running, say, start
 RATE_INTERVAL = "20s"
 WINDOW = 240  # seconds that the panels show
 
-# Panels and alerts without data on a healthy pipeline, and why.
-EMPTY = {
-    "MirrorMaker": "no mirror is running",
-    "recreated": "no topic was deleted",
-    "process": "younger than an hour",
-}
-
 # Queries that have no data on a pipeline without trouble.
 EMPTY_PANELS = {
     ("clients", "Age of mirrored records"): "no mirror is running",
@@ -41,7 +34,7 @@ def substituted(text, values):
 def label_values(running, query):
     """The values of a variable: label_values(selector, label)."""
     selector, label = query.removeprefix("label_values(").removesuffix(")").rsplit(", ", 1)
-    return running.prometheus(f"series", **{"match[]": selector}), label
+    return running.prometheus("series", **{"match[]": selector}), label
 
 
 def chosen_values(running, dashboard):

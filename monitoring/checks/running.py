@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -149,7 +150,10 @@ class Running:
         prometheus, _ = tools.installed()
         data = self.folder / "prometheus"
         address = f"127.0.0.1:{port}"
-        self.launch("prometheus", [prometheus, f"--config.file={file}", f"--storage.tsdb.path={data}", f"--web.listen-address={address}"])
+        self.launch(
+            "prometheus",
+            [prometheus, f"--config.file={file}", f"--storage.tsdb.path={data}", f"--web.listen-address={address}"],
+        )
         until("Prometheus is ready", lambda: http(f"http://{address}/-/ready"))
 
     def prometheus(self, path, **parameters):
