@@ -7,7 +7,7 @@ expression of every alert reads series that exist, and every metric that the bin
 import tempfile
 import time
 
-from . import dashboards, exposed, promql, rules
+from . import Failure, dashboards, exposed, promql, rules
 from .running import STAGES, Running, say, start
 
 RATE_INTERVAL = "20s"
@@ -69,13 +69,11 @@ def with_times(query):
     return "".join(imports) + option + "".join(line for line in lines if line not in imports)
 
 
-def has_data(running, target, values):
+def has_data(running, target, query):
     if "expr" not in target:
-        return bool(running.flux(with_times(substituted(target["query"], values))))
+        return bool(running.flux(with_times(query)))
     now = time.time()
-    found = running.prometheus(
-        "query_range", query=substituted(target["expr"], values), start=now - WINDOW, end=now, step="5"
-    )["result"]
+    found = running.prometheus("query_range", query=query, start=now - WINDOW, end=now, step="5")["result"]
     return any(value not in ("NaN", "+Inf", "-Inf") for series in found for _, value in series["values"])
 
 
@@ -89,10 +87,15 @@ def query_problems(running):
         for panel in dashboards.panels(dashboard):
             for target in panel["targets"]:
                 number += 1
-                if not has_data(running, target, values):
-                    empty.add((name, panel["title"]))
-                    if (name, panel["title"]) not in EMPTY_PANELS:
-                        query = substituted(target.get("expr") or target["query"], values)
+                where, query = (name, panel["title"]), substituted(target.get("expr") or target["query"], values)
+                try:
+                    found = has_data(running, target, query)
+                except Failure as failure:
+                    problems.append(f"{name}, panel {panel['title']!r}: {failure}, for {query}")
+                    continue
+                if not found:
+                    empty.add(where)
+                    if where not in EMPTY_PANELS:
                         problems.append(f"{name}, panel {panel['title']!r}: no data for {query}")
     for name, title in sorted(set(EMPTY_PANELS) - empty):
         problems.append(f"{name}, panel {title!r} has data: remove it from EMPTY_PANELS")

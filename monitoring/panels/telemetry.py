@@ -109,8 +109,8 @@ STREAM = [
         "How old the newest point of the measurement is.",
         "s",
         flux(
-            CHOSEN + '  |> group()\n  |> keep(columns: ["_time"])\n  |> sort(columns: ["_time"])\n  |> tail(n: 1)\n'
-            "  |> map(fn: (r) => ({_time: r._time, _value: "
+            CHOSEN + "  |> last()\n  |> map(fn: (r) => ({_time: r._time}))\n  |> group()\n"
+            '  |> sort(columns: ["_time"])\n  |> tail(n: 1)\n  |> map(fn: (r) => ({_time: r._time, _value: '
             "float(v: int(v: now()) - int(v: r._time)) / 1000000000.0}))\n"
         ),
         source="influxdb",
