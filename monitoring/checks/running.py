@@ -158,8 +158,8 @@ class Running:
 
     def prometheus(self, path, **parameters):
         """The data of an answer of Prometheus' API."""
-        body = urllib.parse.urlencode(parameters, doseq=True).encode()
-        return json.loads(http(f"http://127.0.0.1:{self.ports['prometheus']}/api/v1/{path}", body))["data"]
+        query = urllib.parse.urlencode(parameters, doseq=True)
+        return json.loads(http(f"http://127.0.0.1:{self.ports['prometheus']}/api/v1/{path}?{query}"))["data"]
 
     def flux(self, query):
         """The rows of a query to InfluxDB, as dictionaries."""
