@@ -7,10 +7,10 @@ expression of every alert reads series that exist, and every metric that the bin
 import tempfile
 import time
 
-from . import Failure, dashboards, exposed, promql, rules
+from . import Failure, dashboards, exposed, promql, rules, top
 from .running import STAGES, Running, say, start
+from .top import RATE_INTERVAL
 
-RATE_INTERVAL = "20s"
 WINDOW = 240  # seconds that the panels show
 
 # Queries that have no data on a pipeline without trouble.
@@ -117,13 +117,25 @@ def rule_problems(running):
             yield f"alert {alert['alert']} reads {', '.join(sorted(missing))}, which have no data"
 
 
+def account_problems(running):
+    """The account of each process adds up on the pipeline that has seen bad messages and an outage."""
+    expr = "min_over_time(abs(instance:messages_unaccounted:difference)[1m:1s])"
+    found = running.prometheus("query", query=expr)["result"]
+    if len(found) != 2:
+        yield f"{expr} has {len(found)} series, expected one of saltransform and one of influxsink"
+    for series in found:
+        if float(series["value"][1]) != 0:
+            yield f"{series['metric']['job']}: {series['value'][1]} messages are not accounted for"
+
+
 def check(binaries):
     with tempfile.TemporaryDirectory(prefix="monitoring-") as folder, Running(binaries, folder) as running:
         start(running)
         of_binaries = set().union(*(exposed.of_text(running.metrics(stage)) for stage in STAGES))
         say(f"{len(of_binaries)} metrics are exposed")
         number, problems = query_problems(running)
-        problems += [*rule_problems(running), *dashboards.metric_problems(of_binaries)]
+        problems += [*rule_problems(running), *account_problems(running), *top.problems(running)]
+        problems += dashboards.metric_problems(of_binaries)
         firing = {alert["labels"]["alertname"] for alert in running.prometheus("alerts")["alerts"]}
         if "KafkaEfdDeadLetters" not in firing:
             problems.append("KafkaEfdDeadLetters does not fire although there are dead letters")

@@ -98,13 +98,12 @@ class Running:
         return {**os.environ, **kafka, **influxdb}
 
     def run(self, name, *arguments, stdin=None):
-        """Runs a command of a binary to its end."""
+        """What a command of a binary writes to stdout."""
         command = [str(self.binary(name)), *arguments]
-        done = subprocess.run(
-            command, env=self.environment(), input=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-        )
+        done = subprocess.run(command, env=self.environment(), input=stdin, capture_output=True, check=False)
         if done.returncode != 0:
-            raise Failure(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout.decode(errors='replace')}")
+            raise Failure(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr.decode(errors='replace')}")
+        return done.stdout.decode()
 
     def launch(self, name, command):
         """Starts a process whose output goes to a file."""
