@@ -1,5 +1,5 @@
-//! The metrics of the Kafka clients and of logging, and the helpers by which each binary registers its own in its
-//! `metrics.rs`. A test holds these files and the README's table together.
+//! The metrics of the process, the Kafka clients and logging, and the helpers by which each binary registers its own in
+//! its `metrics.rs`. A test holds these files and the README's table together.
 //!
 //! Each binary has one struct of handles, registered on a registry that it owns, so that the demo and tests can run
 //! several stages in one process. Counters end in `_total`; durations are histograms in seconds, whose `_sum` and
@@ -10,13 +10,17 @@
 //!
 //! The counts add up at every stage: consumed = produced (or written) + dead-lettered + skipped + in flight.
 
+mod process;
 mod register;
 
 use std::sync::LazyLock;
 
 use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry};
 
-pub use self::register::{counter, counters, gauge, gauges, histogram, transit_buckets, work_buckets};
+use self::register::sampled_counter;
+pub use self::register::{
+    Sample, counter, counters, gauge, gauges, histogram, sampled_gauges, transit_buckets, work_buckets,
+};
 use crate::labels;
 
 /// A metric cannot be registered. A test checks the names, so the only cause is a second registration, which is a
@@ -32,6 +36,70 @@ pub(crate) fn log_lines_dropped() -> Option<&'static IntCounter> {
         counter(r, "log_lines_dropped_total", help).ok()
     });
     DROPPED.as_ref()
+}
+
+/// Registers what every process shows of itself. `ready` returns its dependencies, each with whether it is available.
+pub(crate) fn register_process(
+    r: &Registry,
+    ready: impl Fn() -> Vec<(&'static str, bool)> + Send + Sync + 'static,
+) -> Result<(), MetricsError> {
+    gauges(
+        r,
+        "kafka_efd_build_info",
+        "1, with the version and the revision of the binary",
+        &["version", "revision"],
+    )?
+    .with_label_values(&[env!("CARGO_PKG_VERSION"), env!("KAFKA_EFD_REVISION")])
+    .set(1);
+    let ready = move || {
+        let of_one = |(name, is_up): (&str, bool)| (vec![name.to_owned()], f64::from(u8::from(is_up)));
+        ready().into_iter().map(of_one).collect()
+    };
+    sampled_gauges(
+        r,
+        "kafka_efd_ready",
+        "1 if a dependency, as named by /ready, is available",
+        &["dependency"],
+        ready,
+    )?;
+    sampled_counter(r, "process_cpu_seconds_total", "user and system CPU time", || {
+        Some(process::stat()?.cpu_seconds)
+    })?;
+    let unlabelled = |value: Option<f64>| value.map(|value| (Vec::new(), value)).into_iter().collect();
+    sampled_gauges(
+        r,
+        "process_resident_memory_bytes",
+        "resident memory",
+        &[],
+        move || unlabelled(process::stat().map(|stat| stat.resident_bytes)),
+    )?;
+    sampled_gauges(
+        r,
+        "process_virtual_memory_bytes",
+        "virtual memory",
+        &[],
+        move || unlabelled(process::stat().map(|stat| stat.virtual_bytes)),
+    )?;
+    sampled_gauges(r, "process_threads", "threads", &[], move || {
+        unlabelled(process::stat().map(|stat| stat.threads))
+    })?;
+    sampled_gauges(r, "process_open_fds", "open file descriptors", &[], move || {
+        unlabelled(process::open_fds())
+    })?;
+    sampled_gauges(
+        r,
+        "process_max_fds",
+        "file descriptors that may be open",
+        &[],
+        move || unlabelled(process::max_fds()),
+    )?;
+    sampled_gauges(
+        r,
+        "process_start_time_seconds",
+        "Unix time of the start",
+        &[],
+        move || unlabelled(process::start_time_seconds()),
+    )
 }
 
 /// Metrics of the Kafka clients, the same in every binary.
