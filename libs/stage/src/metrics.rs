@@ -9,19 +9,32 @@
 //! `increase()` does not see the first event of a series that starts with it.
 //!
 //! The counts add up at every stage: consumed = produced (or written) + dead-lettered + skipped + in flight.
+//!
+//! Labels that come from outside (topics, subsystems) have a limited number of values; the rest is one series,
+//! [`OTHER`]. No label is part of a message.
 
+mod consumer_lag;
 mod process;
 mod register;
+mod subsystems;
+mod topic_counters;
 
 use std::sync::LazyLock;
 
-use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry};
+use prometheus::{IntCounter, IntCounterVec, IntGauge, Registry};
 
+pub use self::consumer_lag::{ConsumerLag, MAX_LAG_SERIES};
 use self::register::sampled_counter;
 pub use self::register::{
     Sample, counter, counters, gauge, gauges, histogram, sampled_gauges, transit_buckets, work_buckets,
 };
+pub(crate) use self::subsystems::Unfinished;
+pub use self::subsystems::{Subsystem, Subsystems};
+pub use self::topic_counters::TopicCounters;
 use crate::labels;
+
+/// The value of a label that stands for all values without a series of their own. Kafka allows no topic of this name.
+pub const OTHER: &str = "(other)";
 
 /// A metric cannot be registered. A test checks the names, so the only cause is a second registration, which is a
 /// programming error.
@@ -105,8 +118,8 @@ pub(crate) fn register_process(
 /// Metrics of the Kafka clients, the same in every binary.
 #[derive(Debug, Clone)]
 pub struct KafkaMetrics {
-    /// Messages behind the end of each partition, from librdkafka's statistics.
-    pub lag: IntGaugeVec,
+    /// Messages behind the end of each partition.
+    pub lag: ConsumerLag,
     /// Partitions that the group has assigned to this process.
     pub assigned: IntGauge,
     /// Rebalances seen, by kind: assign, revoke, error.
@@ -134,21 +147,25 @@ pub struct KafkaMetrics {
     /// Dead letters that their topic does not accept whole, by what was omitted: headers, value.
     pub shortened: IntCounterVec,
     /// Messages that the brokers deleted before they were read, by topic.
-    pub lost_to_retention: IntCounterVec,
+    pub lost_to_retention: TopicCounters,
     /// Partitions whose topic was deleted and recreated, by topic.
-    pub recreated: IntCounterVec,
+    pub recreated: TopicCounters,
 }
 
 impl KafkaMetrics {
     /// Registers them.
     pub fn register(r: &Registry) -> Result<Self, MetricsError> {
+        let lag = ConsumerLag::default();
+        let lags = lag.clone();
+        sampled_gauges(
+            r,
+            "kafka_consumer_lag",
+            "messages behind the end of a partition",
+            &["topic", "partition"],
+            move || lags.sample(),
+        )?;
         Ok(Self {
-            lag: gauges(
-                r,
-                "kafka_consumer_lag",
-                "messages behind the end of a partition",
-                &["topic", "partition"],
-            )?,
+            lag,
             assigned: gauge(
                 r,
                 "kafka_assigned_partitions",
@@ -219,20 +236,20 @@ impl KafkaMetrics {
                 &[],
             )?,
             // The series of a topic start with 0 when it is assigned.
-            lost_to_retention: counters(
+            lost_to_retention: TopicCounters::new(counters(
                 r,
                 "kafka_messages_lost_to_retention_total",
                 "messages that the brokers deleted before they were read",
                 &["topic"],
                 &[],
-            )?,
-            recreated: counters(
+            )?),
+            recreated: TopicCounters::new(counters(
                 r,
                 "kafka_topics_recreated_total",
                 "partitions whose topic was deleted and made anew",
                 &["topic"],
                 &[],
-            )?,
+            )?),
             shortened: counters(
                 r,
                 "kafka_dead_letters_shortened_total",
