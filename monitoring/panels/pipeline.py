@@ -133,7 +133,7 @@ BEHIND = [
     ),
     timeseries(
         "Lag in seconds",
-        "The age of the oldest message that is read or waits and is not finished, in the subsystem that is "
+        "LAG TIME of kafkaefd top: the age of the oldest message that is read or waits and is not finished, in the subsystem that is "
         "furthest behind.",
         "s",
         *(
