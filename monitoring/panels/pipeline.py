@@ -133,8 +133,8 @@ BEHIND = [
     ),
     timeseries(
         "Lag in seconds",
-        "LAG TIME of kafkaefd top: the age of the oldest message that is read or waits and is not finished, in the subsystem that is "
-        "furthest behind.",
+        "LAG TIME of kafkaefd top: the age of the oldest message that is read or waits and is not finished, in the "
+        "subsystem that is furthest behind.",
         "s",
         *(
             query(f"max by (job) ({chosen(f'{stage}_lag_seconds')})", "{{job}}")
