@@ -10,6 +10,10 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
+# The commit that kafka_efd_build_info shows; the context holds no history:
+#   docker build --build-arg REVISION=$(git rev-parse --short=12 HEAD) -t kafka-efd .
+ARG REVISION=unknown
+ENV KAFKA_EFD_REVISION=$REVISION
 # The cache may come from another checkout whose files were newer, and cargo compares nothing but times.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \

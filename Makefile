@@ -1,6 +1,7 @@
 # Everyday commands; `make` alone lists them. ARGS is passed to the command: make demo ARGS="--seconds 10".
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults test-compose test-mirror bench bench-pipeline bench-peers lint fmt k8s-apps manifests deny
+.PHONY: help demo test test-faults test-compose test-mirror test-monitoring \
+	bench bench-pipeline bench-peers lint fmt k8s-apps manifests deny dashboards rules
 
 # Go is often installed here but not on PATH; scripts/services needs it once, to build the services.
 export PATH := $(PATH):/usr/local/go/bin
@@ -64,3 +65,13 @@ k8s-apps: ## render the files in k8s-apps/ from its bases, overlays and loads
 
 manifests: ## validate k8s-apps/ and the Compose files (after `scripts/services install`)
 	$(PYTHON) scripts/check-manifests
+
+dashboards: ## write monitoring/dashboards/*.json from monitoring/panels
+	monitoring/dashboards.py
+
+rules: ## write monitoring/prometheus-rule.yaml from monitoring/rules
+	monitoring/prometheus_rule.py
+
+test-monitoring: ## test the alerts with promtool, and run every dashboard's queries on a running pipeline (5 minutes)
+	cargo build --workspace --bins
+	scripts/services run --name monitoring-$$$$ -- $(PYTHON) scripts/check-monitoring --live $(ARGS)

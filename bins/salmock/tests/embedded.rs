@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use devstack::{Broker, RegistryServer};
@@ -77,17 +78,28 @@ fn embedded() -> Source {
 
 async fn run(config: &ProduceConfig) -> Report {
     let service = Service::embedded(&ServiceArgs::default());
+    let start = stage::unix_millis() as f64 / 1e3;
     let report = produce(config, &service).await.unwrap();
-    let counted = service
-        .metrics
-        .gather()
-        .into_iter()
-        .find(|family| family.name() == "salmock_produced_total")
+    assert_eq!(service.count("salmock_produced_total"), report.produced);
+    let families = service.metrics.gather();
+    let last = families
+        .iter()
+        .find(|family| family.name() == "salmock_last_message_timestamp_seconds")
         .unwrap();
-    assert_eq!(
-        counted.get_metric()[0].get_counter().get_value() as u64,
-        report.produced
-    );
+    let expected: BTreeSet<&str> = report
+        .topics
+        .keys()
+        .map(|topic| topic.split_once('_').unwrap().0)
+        .collect();
+    let subsystems = last
+        .get_metric()
+        .iter()
+        .map(|metric| metric.get_label()[0].value());
+    assert!(subsystems.eq(expected), "one series for each subsystem");
+    for metric in last.get_metric() {
+        let since = metric.get_gauge().get_value() - start;
+        assert!((-0.01..120.0).contains(&since), "{since} s after the start");
+    }
     report
 }
 

@@ -1,0 +1,50 @@
+"""Compares the pipeline's dashboard with `kafkaefd top`: the same figures, in the same units."""
+
+import json
+import time
+
+from . import dashboards
+from .running import STAGES
+
+RATE_INTERVAL = "20s"
+
+# Field of a row in `kafkaefd top --json`: panel, number of the query, and the factor by which both may differ, as they look
+# at different times. A factor of 1000 would be another unit.
+FIGURES = {
+    "salmock": {"out_per_second": ("salmock", 0, 1.5)},
+    "saltransform": {
+        "in_per_second": ("saltransform", 0, 1.5),
+        "out_per_second": ("saltransform", 1, 1.5),
+        "work_p50": ("Transform a message", 0, 4),
+        "work_p99": ("Transform a message", 1, 20),
+    },
+    "influxsink": {
+        "in_per_second": ("influxsink", 0, 1.5),
+        "out_per_second": ("influxsink", 1, 1.5),
+        "work_p50": ("Request to the database", 0, 4),
+        "work_p99": ("Request to the database", 1, 20),
+        "age_p50": ("Age at the database", 0, 4),
+        "age_p99": ("Age at the database", 1, 20),
+    },
+}
+
+
+def shown(running, stage, panel, number):
+    """The latest value of a panel's query for one stage."""
+    pipeline = dict(dashboards.loaded())["pipeline"]
+    (targets,) = [one["targets"] for one in dashboards.panels(pipeline) if one["title"] == panel]
+    expr = targets[number]["expr"]
+    for name, value in {"$job": stage, "$instance": ".*", "$__rate_interval": RATE_INTERVAL}.items():
+        expr = expr.replace(name, value)
+    found = running.prometheus("query", query=expr, time=time.time())["result"]
+    return float(found[0]["value"][1]) if found else None
+
+
+def problems(running):
+    addresses = [word for stage in STAGES for word in ("--metrics", f"127.0.0.1:{running.ports[stage]}")]
+    rows = json.loads(running.run("kafkaefd", "top", "--json", "--interval", "10", *addresses))["stages"]
+    for row in rows:
+        for field, (panel, number, factor) in FIGURES[row["stage"]].items():
+            here, there = shown(running, row["stage"], panel, number), row[field]
+            if not here or not there or not 1 / factor < here / there < factor:
+                yield f"{row['stage']}: {field} is {there} in `kafkaefd top`, and {here} on the panel {panel}"
