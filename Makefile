@@ -1,6 +1,6 @@
 # Everyday commands; `make` alone lists them. ARGS is passed to the command: make demo ARGS="--seconds 10".
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults bench bench-pipeline bench-peers lint fmt k8s-apps manifests deny
+.PHONY: help demo test test-faults bench bench-pipeline bench-peers lint fmt k8s-apps manifests check-custom-resources deny
 
 # Go is often installed here but not on PATH; scripts/services needs it once, to build the services.
 export PATH := $(PATH):/usr/local/go/bin
@@ -58,3 +58,6 @@ k8s-apps: ## render the files in k8s-apps/ from its bases, overlays and loads
 
 manifests: ## validate k8s-apps/ and compose.yaml (after `scripts/services install`)
 	$(PYTHON) scripts/check-manifests
+
+check-custom-resources: ## check k8s-apps/, k8s-cluster/ and monitoring/ by a real API server with the real definitions
+	scripts/check-custom-resources
