@@ -1,5 +1,5 @@
-"""The Kafka users of k8s-cluster/users/ against the table of permissions in docs/security.md, which the tests of the binaries
-hold to be exact: a user has each permission of its binary, and no other but those named here with a reason.
+"""The Kafka users of k8s-cluster/users/ against the table of permissions in docs/security.md, which the tests of the
+binaries hold to be exact: a user has each permission of its binary, and no other but those named here with a reason.
 """
 
 import re

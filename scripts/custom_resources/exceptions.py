@@ -5,7 +5,7 @@ import re
 EXCEPTIONS = [
     (
         "container-image-pull-policy", re.compile(".*"),
-        "Every image has a fixed tag. With Always, a pod that is replaced could not start while the registry is unavailable.",
+        "Every image has a fixed tag. With Always, no pod starts while the image's registry is unavailable.",
     ),
     (
         "pod-probes-identical", re.compile("Deployment/kafka/schema-registry.*"),
