@@ -1,6 +1,6 @@
 # Everyday commands; `make` alone lists them. ARGS is passed to the command: make demo ARGS="--seconds 10".
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults test-kubernetes bench bench-pipeline bench-peers lint fmt manifests deny
+.PHONY: help demo test test-faults test-kubernetes bench bench-pipeline bench-peers lint fmt k8s-apps manifests deny
 
 # Go is often installed here but not on PATH; scripts/services needs it once, to build the services.
 export PATH := $(PATH):/usr/local/go/bin
@@ -8,7 +8,7 @@ export PATH := $(PATH):/usr/local/go/bin
 PYTHON := target/venv/bin/python
 
 help: ## list these commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-15s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-15s %s\n", $$1, $$2}'
 
 demo: ## run the whole pipeline with embedded services; Ctrl-C ends it with a table
 	cargo run --release --no-default-features --features demo -p kafkaefd -- demo $(ARGS)
@@ -56,6 +56,9 @@ deny: ## check the licences, sources, versions and vulnerabilities of all depend
 
 fmt: ## format the code
 	cargo fmt --all
+
+k8s-apps: ## render the files in k8s-apps/ from its bases, overlays and loads
+	scripts/render-k8s-apps
 
 manifests: ## validate k8s-apps/ and compose.yaml (after `scripts/services install`)
 	$(PYTHON) scripts/check-manifests
