@@ -9,7 +9,6 @@ import re
 from collections import Counter
 
 KEPT_UP_MS = 5_000
-TAI_MINUS_UTC_MS = 37_000  # since 2017; SAL stamps messages in TAI
 
 # The prefix is the component and the kind. Of the values that all topics begin with, the second is the time and the fourth the number.
 MESSAGE = re.compile(rb"(?:\S+ )?(\w+):\( '[^']*' , (\d+\.\d+) , \d+\.\d+ , (\d+) , ")
@@ -29,12 +28,12 @@ class Name:
 
 
 def parse(text):
-    """The name of a SAL message."""
+    """The name of a SAL message. Its time is UTC, as salmock has it unless told otherwise."""
     found = MESSAGE.match(text)
     if found is None:
         raise NotSal(f"not a SAL message: {text[:80]!r}")
     topic, seconds, sequence = found.groups()
-    return Name(topic.decode(), int(sequence), round(float(seconds) * 1000) - TAI_MINUS_UTC_MS)
+    return Name(topic.decode(), int(sequence), round(float(seconds) * 1000))
 
 
 @dataclasses.dataclass

@@ -9,7 +9,7 @@ import time
 
 from .common import Failure, services
 
-READY_WITHIN = 180  # seconds; the machine may be busy
+READY_WITHIN = 300  # seconds; the machine may be busy
 STOP_WITHIN = 20
 
 
