@@ -7,12 +7,12 @@ import signal
 import sys
 from pathlib import Path
 
-from . import actions, cluster, enclosure, images, install, report
+from . import actions, cluster, document, enclosure, images, install, report
 from .common import IMAGE, Failure, say
 
-INTRO = """`make test-kubernetes`: Kubernetes 1.34.1 with one node, three brokers, 100 topics at 1 Hz. A row has the messages that
-were sent from its action to the next one; *longest stop* is the longest time by which the newest point of any topic was
-behind the clock, of which one second is the load's period."""
+INTRO = """Kubernetes 1.34.1 with one node, three brokers, 100 topics at 1 Hz. A row has the messages that were sent from its action
+to the next one. *longest stop*: the longest time by which the newest point of any topic was behind the clock, of which
+one second is the load's period."""
 
 
 def arguments():
@@ -26,6 +26,8 @@ def arguments():
     test.add_argument("--image", metavar="TAR", type=Path, help=f"an archive of {IMAGE}, instead of building it")
     test.add_argument("--json", metavar="FILE", type=Path, help="also write the results as JSON")
     test.add_argument("--report", metavar="FILE", type=Path, help="also write the table into a document, between its marks")
+    follow = commands.add_parser("follow", help="run the commands of docs/kubernetes.md, step by step")
+    follow.add_argument("--image", metavar="TAR", type=Path, help=f"an archive of {IMAGE}, instead of building it")
     inside = commands.add_parser("inside")  # how this program runs itself in the namespaces
     inside.add_argument("name")
     inside.add_argument("arguments", nargs=argparse.REMAINDER)
@@ -55,6 +57,9 @@ def inside(name, words):
     try:
         if args.verb == "test":
             return run_test(args, instance)
+        if args.verb == "follow":
+            document.follow(instance, [images.pause_archive(), args.image or images.ARCHIVE])
+            return 0
         with cluster.running(instance, [images.pause_archive()]) as running:
             return cluster.run_command(running, args.command)
     except (Failure, OSError) as failure:
@@ -67,11 +72,10 @@ def inside(name, words):
 def prepare(args):
     """What needs the machine's own network, before the namespaces."""
     install.install()
-    if args.verb == "test":
-        if args.report:
-            report.around_the_marks(args.report)  # known before, and not after, half an hour
-        if args.image is None:
-            images.build()
+    if args.verb == "test" and args.report:
+        report.around_the_marks(args.report)  # known before, and not after, half an hour
+    if args.verb in ("test", "follow") and args.image is None:
+        images.build()
 
 
 def main():

@@ -50,7 +50,8 @@ def pause_archive():
     partial = archive.with_suffix(".partial")
     partial.write_bytes(
         packed([
-            ("config.json", 0o644, config), ("layer.tar", 0o644, layer), ("manifest.json", 0o644, json.dumps(manifest).encode())
+            ("config.json", 0o644, config), ("layer.tar", 0o644, layer),
+            ("manifest.json", 0o644, json.dumps(manifest).encode()),
         ])
     )  # fmt: skip
     partial.rename(archive)

@@ -10,7 +10,8 @@ from collections import Counter
 
 KEPT_UP_MS = 5_000
 
-# The prefix is the component and the kind. Of the values that all topics begin with, the second is the time and the fourth the number.
+# The prefix is the component and the kind. Of the values that all topics begin with, the second is the time and the fourth
+# the sequence number.
 MESSAGE = re.compile(rb"(?:\S+ )?(\w+):\( '[^']*' , (\d+\.\d+) , \d+\.\d+ , (\d+) , ")
 
 

@@ -74,9 +74,10 @@ def start(instance, kubeconfig, images):
     config = folder / "containerd.toml"
     config.write_text(
         CONTAINERD.format(
-            folder=folder, socket=SOCKET, pause=PAUSE_IMAGE, plugins=DEBIAN.folder / "usr" / "lib" / "cni", runc=program("runc")
+            folder=folder, socket=SOCKET, pause=PAUSE_IMAGE, runc=program("runc"),
+            plugins=DEBIAN.folder / "usr" / "lib" / "cni",
         )
-    )
+    )  # fmt: skip
     # Its shim is looked up on the path.
     path = {"PATH": f"{program('containerd').parent}:{program('runc').parent}:/usr/sbin:/usr/bin:/sbin:/bin"}
     containerd = Process(

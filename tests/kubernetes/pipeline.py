@@ -57,7 +57,8 @@ class Pipeline:
     def end_load(self):
         """Ends the load, and waits until its pod has delivered what it has sent."""
         self.kubectl("scale", f"deployment/{LOAD}", "--replicas=0")
-        self.kubectl("wait", "--for=delete", "pod", "--selector=app.kubernetes.io/name=salmock", "--timeout=120s", timeout=130)
+        of_load = "--selector=app.kubernetes.io/name=salmock"
+        self.kubectl("wait", "--for=delete", "pod", of_load, "--timeout=120s", timeout=130)
 
     def rolled_out(self, instance=INSTANCE):
         """Waits until all replicas of an instance are up to date and ready."""

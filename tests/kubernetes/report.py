@@ -45,7 +45,8 @@ class Report:
 
     def table(self):
         """Aligned Markdown, which people can read as well."""
-        everything = Row("all", sum(row.seconds for row in self.rows), self.total, max((r.stop for r in self.rows), default=0))
+        longest = max((row.stop for row in self.rows), default=0.0)
+        everything = Row("all", sum(row.seconds for row in self.rows), self.total, longest)
         lines = [COLUMNS, *(row.cells() for row in [*self.rows, everything])]
         widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
 

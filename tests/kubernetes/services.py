@@ -1,5 +1,5 @@
-"""What the pipeline stands on, beside the cluster and with names in it: three Kafka brokers, a schema registry, InfluxDB 2 and
-Prometheus.
+"""What the pipeline stands on, beside the cluster and with names in it: three Kafka brokers, a schema registry, InfluxDB 2
+and Prometheus.
 
 They run on the node, each at an address of its own, and a Service without a selector gives each the name that the manifests
 have. The Services are headless, so that a name stands for the address itself.

@@ -4,7 +4,7 @@ import tempfile
 import unittest
 from pathlib import Path
 
-from . import database, metrics, report, services
+from . import database, document, metrics, report, services
 from .common import Failure
 from .ledger import Ledger, Name, NotSal, Stops, Tally, parse
 
@@ -138,6 +138,12 @@ class ServicesTest(unittest.TestCase):
         self.assertEqual(database.milliseconds("1970-01-01T00:00:00Z"), 0)
         self.assertEqual(database.milliseconds("2026-11-21T17:03:05.25Z"), 1_795_280_585_250)
         self.assertEqual(database.milliseconds("2026-11-21T17:03:05.250999Z"), 1_795_280_585_250)
+
+
+class DocumentTest(unittest.TestCase):
+    def test_the_steps_of_the_document_are_found(self):
+        self.assertEqual(document.steps("a\n```sh\nx\ny\n```\nb\n```text\nz\n```\n```sh\nw\n```\n"), ["x\ny\n", "w\n"])
+        self.assertGreaterEqual(len(document.steps(document.DOCUMENT.read_text())), 6)
 
 
 class ReportTest(unittest.TestCase):
