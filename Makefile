@@ -1,6 +1,6 @@
 # Everyday commands; `make` alone lists them. ARGS is passed to the command: make demo ARGS="--seconds 10".
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults bench bench-pipeline bench-peers lint fmt k8s-apps manifests check-custom-resources deny
+.PHONY: help demo test test-faults test-kubernetes bench bench-pipeline bench-peers lint fmt k8s-apps manifests check-custom-resources deny
 
 # Go is often installed here but not on PATH; scripts/services needs it once, to build the services.
 export PATH := $(PATH):/usr/local/go/bin
@@ -8,7 +8,7 @@ export PATH := $(PATH):/usr/local/go/bin
 PYTHON := target/venv/bin/python
 
 help: ## list these commands
-	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-15s %s\n", $$1, $$2}'
 
 demo: ## run the whole pipeline with embedded services; Ctrl-C ends it with a table
 	cargo run --release --no-default-features --features demo -p kafkaefd -- demo $(ARGS)
@@ -24,6 +24,10 @@ BROKERS := 3
 test-faults: ## inject 300 faults into a real cluster of three brokers and account for every record (an hour on two cores)
 	cargo build --workspace --bins
 	scripts/services run --brokers $(BROKERS) --name faults-$$$$ -- target/debug/faults $(ARGS)
+
+test-kubernetes: ## run the pipeline on a real Kubernetes, disturb it, and account for every message (needs root; ARGS=--quick)
+	python3 -m unittest tests.kubernetes.test_accounts
+	python3 -m tests.kubernetes test $(ARGS)
 
 bench: ## measure the hot paths with criterion; ends with a RATIO line for each target in docs/performance.md
 	cargo bench --locked -p efd-benches --bench transform --bench sink -- $(ARGS)
