@@ -1,6 +1,7 @@
 # Everyday commands; `make` alone lists them. ARGS is passed to the command: make demo ARGS="--seconds 10".
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults test-kubernetes bench bench-pipeline bench-peers lint fmt k8s-apps manifests check-custom-resources deny
+.PHONY: help demo test test-faults test-kubernetes bench bench-pipeline bench-peers lint fmt k8s-apps manifests check-custom-resources deny dashboards \
+	rules test-monitoring
 
 # Go is often installed here but not on PATH; scripts/services needs it once, to build the services.
 export PATH := $(PATH):/usr/local/go/bin
@@ -65,3 +66,13 @@ manifests: ## validate k8s-apps/ and compose.yaml (after `scripts/services insta
 
 check-custom-resources: ## check k8s-apps/, k8s-cluster/ and monitoring/ by a real API server with the real definitions
 	scripts/check-custom-resources
+
+dashboards: ## write monitoring/dashboards/*.json from monitoring/panels
+	monitoring/dashboards.py
+
+rules: ## write monitoring/prometheus-rule.yaml from monitoring/rules
+	monitoring/prometheus_rule.py
+
+test-monitoring: ## test the alerts with promtool, and run every dashboard's queries on a running pipeline (5 minutes)
+	cargo build --workspace --bins
+	scripts/services run --name monitoring-$$$$ -- $(PYTHON) scripts/check-monitoring --live $(ARGS)
