@@ -1,7 +1,7 @@
 # Everyday commands; `make` alone lists them. ARGS is passed to the command: make demo ARGS="--seconds 10".
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults test-kubernetes bench bench-pipeline bench-peers lint fmt k8s-apps manifests check-custom-resources deny dashboards \
-	rules test-monitoring
+.PHONY: help demo test test-faults test-kubernetes bench bench-pipeline bench-peers lint fmt k8s-apps manifests \
+	check-custom-resources check-kafka-users deny dashboards rules test-monitoring
 
 # Go is often installed here but not on PATH; scripts/services needs it once, to build the services.
 export PATH := $(PATH):/usr/local/go/bin
@@ -66,6 +66,10 @@ manifests: ## validate k8s-apps/ and compose.yaml (after `scripts/services insta
 
 check-custom-resources: ## check k8s-apps/, k8s-cluster/ and monitoring/ by a real API server with the real definitions
 	scripts/check-custom-resources
+
+check-kafka-users: ## run the binaries on a real Kafka with the permissions of k8s-cluster/users/ and no others
+	cargo build --workspace --bins
+	scripts/services run --secured --name users-$$$$ -- $(PYTHON) scripts/check-kafka-users
 
 dashboards: ## write monitoring/dashboards/*.json from monitoring/panels
 	monitoring/dashboards.py

@@ -10,9 +10,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.kubernetes.processes import Process
-
-from .common import BASE, Failure, install, run, services
+from .common import BASE, Failure, Process, healthy, install, run, services
 from .documents import name_of
 
 KUBECONFIG = """apiVersion: v1
@@ -28,7 +26,9 @@ class ApiServer:
     """kubectl on a running API server."""
 
     def __init__(self, kubeconfig):
-        self.kubectl = [install.program("kubectl"), "--kubeconfig", kubeconfig]
+        # A cache of its own: another API server may have had the same port.
+        cache = kubeconfig.parent / "cache"
+        self.kubectl = [install.program("kubectl"), "--kubeconfig", kubeconfig, "--cache-dir", cache]
 
     def prepare(self, definitions, namespaces):
         """Installs the definitions and creates the namespaces, which no dry run does."""
@@ -41,9 +41,9 @@ class ApiServer:
             # What a controller does in a whole cluster: without it no pod is admitted.
             run(*self.kubectl, "create", "serviceaccount", "default", "--namespace", name)
 
-    def problems(self, folder, names):
+    def problems(self, documents, names):
         """What the API server refuses or warns of; `names` maps files to what messages call them."""
-        command = [*self.kubectl, "apply", "--dry-run=server", "--validate=strict", "-f", folder]
+        command = [*self.kubectl, "apply", "--dry-run=server", "--validate=strict", "-f", documents]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         accepted = sum(line.endswith("(server dry run)") for line in done.stdout.splitlines())
         found = [line for line in done.stderr.splitlines() if line.strip()]
@@ -67,7 +67,7 @@ def running():
             [install.program("etcd"), f"--data-dir={folder / 'etcd'}", f"--listen-client-urls={etcd_url}",
              f"--advertise-client-urls={etcd_url}", f"--listen-peer-urls=http://127.0.0.1:{peer}", "--logger=zap",
              "--unsafe-no-fsync"],
-            folder, lambda: run("curl", "--silent", "--fail", f"{etcd_url}/health"),
+            folder, lambda: healthy(f"{etcd_url}/health"),
         ).start()  # fmt: skip
         stack.callback(etcd.stop)
         token = secrets.token_urlsafe(32)

@@ -8,12 +8,15 @@ sys.path.insert(0, str(ROOT))
 
 from tests.kubernetes import install  # noqa: E402  (found by the line above)
 from tests.kubernetes.common import BASE, LOGS, Failure, run, services  # noqa: E402
+from tests.kubernetes.control_plane import healthy  # noqa: E402
+from tests.kubernetes.processes import Process  # noqa: E402
 
 BIN = BASE / "bin"
 DEFINITIONS = BASE / "crds"
-VENV_PYTHON = services.VENV / "bin" / "python"
 
-__all__ = ["BASE", "BIN", "DEFINITIONS", "LOGS", "ROOT", "VENV_PYTHON", "Failure", "install", "run", "say", "services"]
+__all__ = [
+    "BASE", "BIN", "DEFINITIONS", "LOGS", "ROOT", "Failure", "Process", "healthy", "install", "run", "say", "services",
+]  # fmt: skip
 
 
 def say(text):

@@ -10,8 +10,8 @@ from .common import ROOT, Failure, install, run
 
 # Folders that are applied with `kubectl apply -k`.
 RENDERED = ["k8s-cluster/site", "k8s-cluster/mirror/summit", "k8s-cluster/mirror/base"]
-# Files that are applied with `kubectl apply -f`.
-FILES = ["k8s-apps/*.yaml", "k8s-cluster/client.yaml", "monitoring/prometheus-rule.yaml"]
+# Files that are applied with `kubectl apply -f`, and the namespace of those documents that name none.
+FILES = [("k8s-apps/*.yaml", None), ("k8s-cluster/client.yaml", None), ("monitoring/prometheus-rule.yaml", "monitoring")]
 
 # Helm values are not documents of Kubernetes, but the chart copies this part of them into a resource. These keys are the
 # chart's own; the others are the operator's, and checked as such.
@@ -24,9 +24,12 @@ OF_THE_CHART = {
 class Source:
     """Documents that are applied together: a name for messages, and the documents."""
 
-    def __init__(self, name, text):
+    def __init__(self, name, text, namespace=None):
         self.name = name
         self.documents = [document for document in yaml.load_all(text, yaml.CSafeLoader) if document]
+        if namespace:
+            for document in self.documents:
+                document["metadata"].setdefault("namespace", namespace)
         if not self.documents:
             raise Failure(f"{name} has no documents")
 
@@ -61,12 +64,12 @@ def all_sources(scratch):
     kustomize = install.program("kustomize")
     for folder in RENDERED:
         yield Source(folder, run(kustomize, "build", ROOT / folder))
-    for pattern in FILES:
+    for pattern, namespace in FILES:
         paths = sorted(ROOT.glob(pattern))
         if not paths:
             raise Failure(f"there is no {pattern}")
         for path in paths:
-            yield Source(str(path.relative_to(ROOT)), path.read_text())
+            yield Source(str(path.relative_to(ROOT)), path.read_text(), namespace)
     yield prometheus()
     yield from combinations(scratch)
 
