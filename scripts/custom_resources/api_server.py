@@ -93,7 +93,7 @@ def running():
 
 
 def namespaces_of(documents):
-    """The namespaces that the documents create, and bare ones for those that they only name."""
+    """The namespaces that the documents create, and bare ones with the other names that they use."""
     made, named = {}, set()
     for _, document in documents:
         if document["kind"] == "Namespace":
