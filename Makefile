@@ -1,7 +1,8 @@
 # Everyday commands; `make` alone lists them. ARGS is passed to the command: make demo ARGS="--seconds 10".
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults test-compose test-mirror test-monitoring \
-	bench bench-pipeline bench-peers lint fmt k8s-apps manifests deny dashboards rules
+.PHONY: help demo test test-faults test-compose test-mirror test-kubernetes test-monitoring \
+	bench bench-pipeline bench-peers lint fmt k8s-apps manifests check-custom-resources check-kafka-users \
+	deny dashboards rules
 
 # Go is often installed here but not on PATH; scripts/services needs it once, to build the services.
 export PATH := $(PATH):/usr/local/go/bin
@@ -9,7 +10,7 @@ export PATH := $(PATH):/usr/local/go/bin
 PYTHON := target/venv/bin/python
 
 help: ## list these commands
-	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-15s %s\n", $$1, $$2}'
 
 demo: ## run the whole pipeline with embedded services; Ctrl-C ends it with a table
 	cargo run --release --no-default-features --features demo -p kafkaefd -- demo $(ARGS)
@@ -31,6 +32,10 @@ test-compose: ## start compose.yaml and compose.cluster.yaml in containers and a
 
 test-mirror: ## mirror one site to another with MirrorMaker 2, and compare what both databases hold (as root)
 	python3 -m tests.mirror $(ARGS)
+
+test-kubernetes: ## run the pipeline on a real Kubernetes, disturb it, and account for every message (needs root; ARGS=--quick)
+	python3 -m unittest tests.kubernetes.test_accounts
+	python3 -m tests.kubernetes test $(ARGS)
 
 bench: ## measure the hot paths with criterion; ends with a RATIO line for each target in docs/performance.md
 	cargo bench --locked -p efd-benches --bench transform --bench sink -- $(ARGS)
@@ -65,6 +70,13 @@ k8s-apps: ## render the files in k8s-apps/ from its bases, overlays and loads
 
 manifests: ## validate k8s-apps/ and the Compose files (after `scripts/services install`)
 	$(PYTHON) scripts/check-manifests
+
+check-custom-resources: ## check k8s-apps/, k8s-cluster/ and monitoring/ by a real API server with the real definitions
+	scripts/check-custom-resources
+
+check-kafka-users: ## run the binaries on a real Kafka with the permissions of k8s-cluster/users/ and no others
+	cargo build --workspace --bins
+	scripts/services run --secured --name users-$$$$ -- $(PYTHON) scripts/check-kafka-users
 
 dashboards: ## write monitoring/dashboards/*.json from monitoring/panels
 	monitoring/dashboards.py

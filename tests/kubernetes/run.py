@@ -1,0 +1,119 @@
+"""The test: starts everything, does one action after the other, and accounts for every message after each."""
+
+import time
+
+from . import actions, database, images, metrics
+from .cluster import running
+from .common import Failure, say
+from .kafka import Reader
+from .ledger import Ledger
+from .pipeline import STAGES, Pipeline, Watch
+from .report import Report, Row
+from .services import Services
+
+SETTLE_WITHIN = 300  # seconds; the machine may be busy
+AROUND_MS = 60_000  # messages are older than Kafka's time of them by less than this
+
+
+def now_ms():
+    return int(time.time() * 1000)
+
+
+class Account:
+    """What is known about all messages, and the looks at Kafka and the database that find out more."""
+
+    def __init__(self, ledger, token):
+        self.ledger, self.token, self.reader = ledger, token, Reader(ledger)
+
+    def look(self, since_ms):
+        self.reader.catch_up()
+        self.ledger.stored(database.points(self.token, since_ms), since_ms)
+
+    def settle(self, until_ms, since_ms):
+        """Waits until every message sent up to a time is in the database or a dead letter; what is missing is the loss."""
+        deadline = time.monotonic() + SETTLE_WITHIN
+        while True:
+            self.look(since_ms)
+            missing = self.ledger.outstanding(until_ms)
+            if not missing or time.monotonic() > deadline:
+                return missing
+            time.sleep(1)
+
+
+def one_action(name, action, pipeline, account, watch):
+    """An action and its account: its row without the counts, and what was wrong."""
+    say(f"{name} …")
+    watch.stops.reset()
+    begin, complaints = now_ms(), []
+    since = time.monotonic()
+    try:
+        action(pipeline)
+    except Failure as failure:
+        complaints.append(f"{name}: {failure}")
+    seconds = time.monotonic() - since
+    oldest = min((message.time_ms for message in account.ledger.outstanding(now_ms())), default=begin)
+    missing = account.settle(now_ms(), min(oldest, begin) - AROUND_MS)
+    stop = watch.stops.reset()
+    if missing:
+        complaints.append(f"{name}: {len(missing)} messages have not arrived, such as {missing[0]}")
+    complaints += [f"{name}: {text}" for text in pipeline.discrepancies()]
+    return begin, seconds, stop, complaints
+
+
+def measure(pipeline, account, chosen):
+    """All actions, and the account of all messages at the end."""
+    watch = Watch(pipeline)
+    watch.start()
+    first = now_ms()
+    spans, complaints = [], []
+    for name, action in chosen:
+        begin, seconds, stop, found = one_action(name, action, pipeline, account, watch)
+        spans.append((name, begin, seconds, stop))
+        complaints += found
+        for text in found:
+            say(f"WRONG: {text}")
+        say(f"{name}: {account.ledger.tally(begin, now_ms())}, longest stop {stop:.1f} s")
+    complaints += finish(pipeline, account)
+    watch.ended.set()
+    watch.join()
+    complaints += [f"{name} was restarted {count} times" for name, count in watch.restarts.items() if count]
+    # What was sent before the first action counts as its, and what was sent after an action up to the next one as well.
+    begins = [0, *(begin for _, begin, _, _ in spans[1:]), now_ms()]
+    rows = [
+        Row(name, seconds, account.ledger.tally(start, end), stop)
+        for (name, _, seconds, stop), start, end in zip(spans, begins, begins[1:])
+    ]
+    strangers = account.ledger.strangers()
+    complaints += [f"nobody has sent {stranger}" for stranger in strangers[:10]]
+    say(f"{(now_ms() - first) / 1000:.0f} s of actions")
+    return Report(rows, len(watch.pods), len(strangers), complaints)
+
+
+def finish(pipeline, account):
+    """Ends the load and accounts for everything, at rest: Kafka, the database and the counts of the pods."""
+    pipeline.end_load()
+    missing = account.settle(now_ms(), 0)
+    complaints = [f"at the end: {len(missing)} messages have not arrived, such as {missing[0]}"] if missing else []
+    complaints += [f"at the end: {text}" for text in pipeline.discrepancies()]
+    for stage in STAGES:
+        lag = metrics.prometheus(f'sum(kafka_consumer_lag{{job="{stage}"}})')
+        if lag:
+            complaints.append(f"at the end: Prometheus has a lag of {lag:.0f} messages for {stage}")
+    return complaints
+
+
+def test(instance, archive, chosen):
+    """Runs the actions in a cluster of the instance's own."""
+    with running(instance, [images.pause_archive(), archive]) as cluster:
+        since = time.monotonic()
+        services = Services(instance, cluster)
+        try:
+            say(f"Kafka, the registry, InfluxDB and Prometheus are ready after {time.monotonic() - since:.0f} s")
+            pipeline = Pipeline(cluster, services, Ledger())
+            pipeline.ledger.hold(actions.NEW_SUBSYSTEM + "_")
+            pipeline.start()
+            account = Account(pipeline.ledger, services.token)
+            say("the pipeline runs")
+            return measure(pipeline, account, chosen)
+        finally:
+            services.stop()
