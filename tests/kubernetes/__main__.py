@@ -10,9 +10,9 @@ from pathlib import Path
 from . import actions, cluster, document, enclosure, images, install, report
 from .common import IMAGE, Failure, say
 
-INTRO = """Kubernetes 1.34.1 with one node, three brokers, 100 topics at 1 Hz. A row has the messages that were sent from its action
-to the next one. *longest stop*: the longest time by which the newest point of any topic was behind the clock, of which
-one second is the load's period."""
+INTRO = """Kubernetes 1.34.1 with one node, three brokers, 100 topics at 1 Hz. A row has the messages that were sent from its
+action to the next one. *longest stop*: the longest time by which the newest point of any topic was behind the clock, of
+which one second is the load's period."""
 
 
 def arguments():

@@ -56,7 +56,7 @@ def roll_image(pipeline):
 
 
 def evict(pipeline, name):
-    """Evicts a pod as `kubectl drain` does, again and again while the disruption budget refuses; returns how often it did."""
+    """Evicts a pod as `kubectl drain` does, again while the disruption budget refuses; returns how often it did."""
     body = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": NAMESPACE}}
     path = f"/api/v1/namespaces/{NAMESPACE}/pods/{name}/eviction"
     deadline, refused = time.monotonic() + TIMEOUT, 0
