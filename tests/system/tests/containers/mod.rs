@@ -89,9 +89,7 @@ const IMAGE: &str = concat!("kafka-efd:", env!("CARGO_PKG_VERSION"));
 pub(crate) fn compose() -> Vec<Container> {
     let compose: Value = serde_saphyr::from_str(&read(&system_tests::root().join("compose.yaml"))).unwrap();
     let services = compose["services"].as_object().unwrap();
-    let ours = services
-        .iter()
-        .filter(|(_, service)| service["image"] == IMAGE);
+    let ours = services.iter().filter(|(_, service)| service["image"] == IMAGE);
     ours.map(|(name, service)| {
         let probe = strings(&service["healthcheck"]["test"]).join(" ");
         let port = probe
