@@ -102,7 +102,8 @@ class Running:
         command = [str(self.binary(name)), *arguments]
         done = subprocess.run(command, env=self.environment(), input=stdin, capture_output=True, check=False)
         if done.returncode != 0:
-            raise Failure(f"{' '.join(command)} ended with {done.returncode}:\n{done.stderr.decode(errors='replace')}")
+            text = (done.stdout + done.stderr).decode(errors="replace")
+            raise Failure(f"{' '.join(command)} ended with {done.returncode}:\n{text}")
         return done.stdout.decode()
 
     def launch(self, name, command):

@@ -3,10 +3,11 @@
 import json
 import time
 
-from . import dashboards
+from . import Failure, dashboards
 from .running import STAGES
 
 RATE_INTERVAL = "20s"
+ATTEMPTS = 3
 
 # Field of a row in `kafkaefd top --json`: panel, number of the query, and the factor by which both may differ, as they look
 # at different times. A factor of 1000 would be another unit.
@@ -40,9 +41,20 @@ def shown(running, stage, panel, number):
     return float(found[0]["value"][1]) if found else None
 
 
-def problems(running):
+def sample(running):
+    """The rows of the stages; `top` has an exit code of 1 if one did not answer in time, as on a busy machine."""
     addresses = [word for stage in STAGES for word in ("--metrics", f"127.0.0.1:{running.ports[stage]}")]
-    rows = json.loads(running.run("kafkaefd", "top", "--json", "--interval", "10", *addresses))["stages"]
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return json.loads(running.run("kafkaefd", "top", "--json", "--interval", "10", *addresses))["stages"]
+        except Failure:
+            if attempt == ATTEMPTS:
+                raise
+    return []
+
+
+def problems(running):
+    rows = sample(running)
     for row in rows:
         for field, (panel, number, factor) in FIGURES[row["stage"]].items():
             here, there = shown(running, row["stage"], panel, number), row[field]
