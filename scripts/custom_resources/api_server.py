@@ -21,6 +21,9 @@ clusters: [{{name: check, cluster: {{server: "https://127.0.0.1:{port}", certifi
 users: [{{name: admin, user: {{token: "{token}"}}}}]
 """
 
+# Kubernetes 1.34 says so of every headless Service, because the API server itself fills in the default of that field.
+IGNORED = {"Warning: spec.SessionAffinity is ignored for headless services"}
+
 
 class ApiServer:
     """kubectl on a running API server."""
@@ -46,7 +49,7 @@ class ApiServer:
         command = [*self.kubectl, "apply", "--dry-run=server", "--validate=strict", "-f", documents]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         accepted = sum(line.endswith("(server dry run)") for line in done.stdout.splitlines())
-        found = [line for line in done.stderr.splitlines() if line.strip()]
+        found = [line for line in done.stderr.splitlines() if line.strip() and line not in IGNORED]
         for line in found:
             for file, name in names.items():
                 line = line.replace(f'"{file}"', name)
