@@ -1,7 +1,7 @@
 """Starts compose.yaml with podman-compose, breaks it, and accounts for every message: `make test-compose`.
 
 Our image is built from the Dockerfile. The third-party images cannot be pulled here, so stand-ins of the same names run
-the real services (scripts/images). All takes place in a network namespace, so that the published ports are free.
+the real services (scripts/images). All takes place in namespaces of the test's own, so that the published ports are free.
 """
 
 import argparse
@@ -17,6 +17,13 @@ ROOT = Path(__file__).resolve().parents[2]
 IMAGES = ROOT / "target" / "images"
 VENV = IMAGES / "venv"
 PACKAGES = ["podman-compose==1.6.0", "PyYAML==6.0.4", "python-dotenv==1.2.4"]
+# Networks, published ports and podman's own name server are those of the test alone.
+ALONE = """ip link set lo up
+mkdir -p /run/containers /run/netns
+mount -t tmpfs tmpfs /run/containers
+mount -t tmpfs tmpfs /run/netns
+exec "$@"
+"""
 MEASUREMENTS = 100  # `salmock produce --max-topics 100`
 
 
@@ -29,11 +36,10 @@ def prepare():
         venv.create(VENV, with_pip=True, clear=True)
         subprocess.run([VENV / "bin" / "python", "-m", "pip", "install", "--quiet", *PACKAGES], check=True)
         marker.write_text(wanted)
-    inside = 'ip link set lo up && exec "$@"'
     command = [VENV / "bin" / "python", "-m", "tests.compose", "--inside", *sys.argv[1:]]
     # Without systemd, podman cannot schedule health checks; the test runs them.
     env = {**os.environ, "DISABLE_HC_SYSTEMD": "true"}
-    words = [images, "exec", "--", "unshare", "--net", "sh", "-c", inside, "sh", *command]
+    words = [images, "exec", "--", "unshare", "--net", "--mount", "sh", "-euc", ALONE, "sh", *command]
     os.execve(images, [str(word) for word in words], env)
 
 
@@ -60,7 +66,8 @@ def three_brokers(stack, database):
 
     for broker in ["kafka2", "kafka3", "kafka"]:
         since = time.monotonic()
-        stack.podman("kill", stack.container(broker))
+        # SIGKILL; after `podman kill`, the restart policy would start it again at once.
+        stack.podman("stop", "--time", "0", stack.container(broker))
         flows(database, MEASUREMENTS)
         say(f"{broker}: killed, and all data flows on after {time.monotonic() - since:.0f} s")
         stack.podman("start", stack.container(broker))
