@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import time
 
 from .cluster import running
 from .common import ROOT, Failure, say
@@ -10,6 +11,7 @@ from .services import INFLUXDB_URL, Services
 DOCUMENT = ROOT / "docs" / "kubernetes.md"
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 STEP_WITHIN = 600  # seconds
+BETWEEN = 10  # seconds, in which a user reads
 
 
 def steps(text):
@@ -38,6 +40,7 @@ def follow(instance, archives):
                 if done.returncode != 0:
                     raise Failure(f"a step of {DOCUMENT.name} ended with {done.returncode}: {step}")
                 outputs.append(done.stdout)
+                time.sleep(BETWEEN)
             # The query of step 5: a table with the point's number.
             if not any("sal_sequence,lsst.sal." in output for output in outputs):
                 raise Failure(f"no step of {DOCUMENT.name} has shown a point of the database")

@@ -41,6 +41,8 @@ def make_cgroups(name):
         for setting in ("cpuset.cpus", "cpuset.mems"):  # empty in a new cgroup of v1, which then takes no process
             if (folder / setting).exists() and hierarchy.name == "cpuset":
                 (folder / setting).write_text((hierarchy / setting).read_text())
+        if hierarchy.name == "cpu":  # what the kubelet gives to the pods of a whole node
+            (folder / "cpu.shares").write_text(str(1024 * os.cpu_count()))
 
 
 def remove_cgroups(name):

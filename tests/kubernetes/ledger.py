@@ -148,6 +148,7 @@ class Stops:
             self.longest = max(self.longest, (now_ms - at) / 1000)
 
     def reset(self):
-        """Returns the longest stop since the last call."""
-        longest, self.longest = self.longest, 0.0
+        """Returns the longest stop since the last call, and forgets all topics: the load begins anew."""
+        longest = self.longest
+        self.longest, self.newest = 0.0, {}
         return longest

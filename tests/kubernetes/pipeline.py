@@ -39,8 +39,6 @@ class Pipeline:
         self.kubectl("delete", "job", f"saltransform-init-{INSTANCE}")  # the overlay's is another one
         self.initialise("-k", OVERLAY, INSTANCE)
         self.rolled_out()
-        self.kubectl("apply", "-f", APPS / f"{LOAD}.yaml")
-        self.kubectl("rollout", "status", f"deployment/{LOAD}", f"--timeout={TIMEOUT}s", timeout=TIMEOUT + 9)
 
     def initialise(self, option, path, instance):
         """Applies what has an init Job, and waits until it has completed."""
@@ -54,9 +52,14 @@ class Pipeline:
     def overlay_of(self, instance):
         return OVERLAY if instance == INSTANCE else APPS / "overlays" / instance
 
+    def begin_load(self):
+        """Starts the load; its numbers begin again, its times go on."""
+        self.kubectl("apply", "-f", APPS / f"{LOAD}.yaml")
+        self.kubectl("rollout", "status", f"deployment/{LOAD}", f"--timeout={TIMEOUT}s", timeout=TIMEOUT + 9)
+
     def end_load(self):
         """Ends the load, and waits until its pod has delivered what it has sent."""
-        self.kubectl("scale", f"deployment/{LOAD}", "--replicas=0")
+        self.kubectl("delete", "-f", APPS / f"{LOAD}.yaml")
         of_load = "--selector=app.kubernetes.io/name=salmock"
         self.kubectl("wait", "--for=delete", "pod", of_load, "--timeout=120s", timeout=130)
 
@@ -85,7 +88,7 @@ class Pipeline:
         return self.cluster.get("pods", NAMESPACE, labels(stage, instance))
 
     def discrepancies(self):
-        """Pods whose counts do not add up, asked until they do: with messages in flight one answer is not a fixed state."""
+        """Pods whose counts do not add up at rest, asked until they do: the last commits may be on their way."""
         found = {}
         for _attempt in range(20):
             found = {}
@@ -108,7 +111,7 @@ class Watch(threading.Thread):
     def __init__(self, pipeline):
         super().__init__(daemon=True)
         self.pipeline, self.stops, self.pods, self.restarts = pipeline, Stops(), set(), {}
-        self.ended = threading.Event()
+        self.ended, self.flowing = threading.Event(), threading.Event()
 
     def run(self):
         while not self.ended.wait(SAMPLE_EVERY):
@@ -116,7 +119,8 @@ class Watch(threading.Thread):
             found = {}
             with contextlib.suppress(OSError, Failure, ValueError):
                 found = database.newest(self.pipeline.services.token, int(time.time() * 1000) - 300_000)
-            self.stops.sample(time.time() * 1000, found)
+            if self.flowing.is_set():
+                self.stops.sample(time.time() * 1000, found)
             with contextlib.suppress(OSError, Failure, ValueError):
                 pods = self.pipeline.cluster.get("pods", NAMESPACE)
                 self.pipeline.services.scrape(pods)

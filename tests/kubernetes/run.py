@@ -12,6 +12,7 @@ from .report import Report, Row
 from .services import Services
 
 SETTLE_WITHIN = 300  # seconds; the machine may be busy
+FLOWS_FOR = 5  # seconds of load before and after an action
 AROUND_MS = 60_000  # messages are older than Kafka's time of them by less than this
 
 
@@ -43,21 +44,31 @@ class Account:
 def one_action(name, action, pipeline, account, watch):
     """An action and its account: its row without the counts, and what was wrong."""
     say(f"{name} …")
-    watch.stops.reset()
     begin, complaints = now_ms(), []
+    pipeline.begin_load()
+    time.sleep(FLOWS_FOR)
+    watch.flowing.set()
     since = time.monotonic()
     try:
         action(pipeline)
     except Failure as failure:
         complaints.append(f"{name}: {failure}")
     seconds = time.monotonic() - since
+    time.sleep(FLOWS_FOR)
+    # While messages flow, so that the stop is that of a stage which had its work to do.
     oldest = min((message.time_ms for message in account.ledger.outstanding(now_ms())), default=begin)
-    missing = account.settle(now_ms(), min(oldest, begin) - AROUND_MS)
+    account.settle(now_ms(), min(oldest, begin) - AROUND_MS)
+    watch.flowing.clear()
     stop = watch.stops.reset()
-    if missing:
-        complaints.append(f"{name}: {len(missing)} messages have not arrived, such as {missing[0]}")
-    complaints += [f"{name}: {text}" for text in pipeline.discrepancies()]
-    return begin, seconds, stop, complaints
+    return begin, seconds, stop, complaints + [f"{name}: {text}" for text in at_rest(pipeline, account, begin - AROUND_MS)]
+
+
+def at_rest(pipeline, account, since_ms):
+    """Ends the load; returns what is wrong with the account and with the counts of the pods when nothing moves."""
+    pipeline.end_load()
+    missing = account.settle(now_ms(), since_ms)
+    complaints = [f"{len(missing)} messages have not arrived, such as {missing[0]}"] if missing else []
+    return complaints + pipeline.discrepancies()
 
 
 def measure(pipeline, account, chosen):
@@ -73,12 +84,11 @@ def measure(pipeline, account, chosen):
         for text in found:
             say(f"WRONG: {text}")
         say(f"{name}: {account.ledger.tally(begin, now_ms())}, longest stop {stop:.1f} s")
-    complaints += finish(pipeline, account)
+    complaints += finish(account)
     watch.ended.set()
     watch.join()
     complaints += [f"{name} was restarted {count} times" for name, count in watch.restarts.items() if count]
-    # What was sent before the first action counts as its, and what was sent after an action up to the next one as well.
-    begins = [0, *(begin for _, begin, _, _ in spans[1:]), now_ms()]
+    begins = [begin for _, begin, _, _ in spans] + [now_ms()]
     rows = [
         Row(name, seconds, account.ledger.tally(start, end), stop)
         for (name, _, seconds, stop), start, end in zip(spans, begins, begins[1:])
@@ -89,12 +99,10 @@ def measure(pipeline, account, chosen):
     return Report(rows, len(watch.pods), len(strangers), complaints)
 
 
-def finish(pipeline, account):
-    """Ends the load and accounts for everything, at rest: Kafka, the database and the counts of the pods."""
-    pipeline.end_load()
+def finish(account):
+    """Accounts for everything that the run has sent, and asks Prometheus."""
     missing = account.settle(now_ms(), 0)
     complaints = [f"at the end: {len(missing)} messages have not arrived, such as {missing[0]}"] if missing else []
-    complaints += [f"at the end: {text}" for text in pipeline.discrepancies()]
     for stage in STAGES:
         lag = metrics.prometheus(f'sum(kafka_consumer_lag{{job="{stage}"}})')
         if lag:

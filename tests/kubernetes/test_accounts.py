@@ -80,7 +80,7 @@ class StopsTest(unittest.TestCase):
         stops.sample(10_000, {"a": 9_000, "b": 9_500})
         stops.sample(13_000, {"a": 12_500})
         self.assertEqual(stops.reset(), 3.5)
-        stops.sample(14_000, {"a": 13_500, "b": 13_900})
+        stops.sample(94_000, {"a": 93_500, "b": 93_900})
         self.assertEqual(stops.reset(), 0.5)
 
     def test_without_an_answer_of_the_database_the_stop_lasts(self):
