@@ -32,7 +32,12 @@ pub(crate) static ALL: LazyLock<Vec<Manifests>> = LazyLock::new(|| {
     render(&["--combinations", folder.path().to_str().unwrap()]);
     let mut all: Vec<Manifests> = yaml_files(folder.path())
         .iter()
-        .map(|path| manifests(path.file_stem().unwrap().to_str().unwrap(), &[path.clone()]))
+        .map(|path| {
+            manifests(
+                path.file_stem().unwrap().to_str().unwrap(),
+                std::slice::from_ref(path),
+            )
+        })
         // A base is a part: its overlay says what its pods are called and what they carry.
         .filter(|found| !found.name.starts_with("base"))
         .collect();
