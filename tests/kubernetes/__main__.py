@@ -60,8 +60,7 @@ def inside(name, words):
         if args.verb == "follow":
             document.follow(instance, [images.pause_archive(), args.image or images.ARCHIVE])
             return 0
-        with cluster.running(instance, [images.pause_archive()]) as running:
-            return cluster.run_command(running, args.command)
+        return cluster.run_command(cluster.start(instance, [images.pause_archive()]), args.command)
     except (Failure, OSError) as failure:
         say(f"{failure}\nThe logs are in {instance.logs}")
         return 1

@@ -1,6 +1,5 @@
 """A bare cluster: network, control plane, node, DNS. What runs on it is the caller's."""
 
-import contextlib
 import json
 import os
 import subprocess
@@ -36,24 +35,17 @@ class Cluster:
         return json.loads(self.kubectl(*words))["items"]
 
 
-@contextlib.contextmanager
-def running(instance, images):
-    """Starts a cluster, and stops it in an order in which nothing waits for what is gone."""
+def start(instance, images):
+    """Starts a cluster. It ends with the namespaces: nothing in it is needed any more, so nothing is stopped in order."""
     since = time.monotonic()
-    processes = []
-    try:
-        network.start(instance.folder / "cni")
-        kubeconfig = control_plane.make_kubeconfig(instance)
-        processes += control_plane.start(instance, kubeconfig)
-        say(f"the control plane is ready after {time.monotonic() - since:.0f} s")
-        processes.append(dns.start(instance, kubeconfig))
-        processes += node.start(instance, kubeconfig, images)
-        say(f"the node is ready after {time.monotonic() - since:.0f} s")
-        yield Cluster(instance, kubeconfig)
-    finally:
-        # The containers end with the namespace.
-        for process in reversed(processes):
-            process.stop()
+    network.start(instance.folder / "cni")
+    kubeconfig = control_plane.make_kubeconfig(instance)
+    control_plane.start(instance, kubeconfig)
+    say(f"the control plane is ready after {time.monotonic() - since:.0f} s")
+    dns.start(instance, kubeconfig)
+    node.start(instance, kubeconfig, images)
+    say(f"the node is ready after {time.monotonic() - since:.0f} s")
+    return Cluster(instance, kubeconfig)
 
 
 def run_command(cluster, command):

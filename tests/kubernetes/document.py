@@ -4,7 +4,7 @@ import re
 import subprocess
 import time
 
-from .cluster import running
+from .cluster import start
 from .common import ROOT, Failure, say
 from .services import INFLUXDB_URL, Services
 
@@ -20,29 +20,26 @@ def steps(text):
 
 
 def follow(instance, archives):
-    """Runs each step in the folder of a user who has the repository's manifests and a token; returns the last output."""
+    """Runs each step in the folder of a user who has the repository's manifests and a token."""
     home = instance.folder / "user"
     home.mkdir()
     (home / "k8s-apps").symlink_to(ROOT / "k8s-apps")
-    with running(instance, archives) as cluster:
-        services = Services(instance, cluster)
-        try:
-            (home / "influxdb.token").write_text(services.token)
-            env = {**cluster.environment(), "INFLUXDB_URL": INFLUXDB_URL}
-            outputs = []
-            for step in steps(DOCUMENT.read_text()):
-                say(f"$ {step.strip()}")
-                done = subprocess.run(
-                    ["bash", "-euo", "pipefail", "-c", step], cwd=home, env=env, timeout=STEP_WITHIN, check=False,
-                    stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                )  # fmt: skip
-                say(done.stdout.strip())
-                if done.returncode != 0:
-                    raise Failure(f"a step of {DOCUMENT.name} ended with {done.returncode}: {step}")
-                outputs.append(done.stdout)
-                time.sleep(BETWEEN)
-            # The query of step 5: a table with the point's number.
-            if not any("sal_sequence,lsst.sal." in output for output in outputs):
-                raise Failure(f"no step of {DOCUMENT.name} has shown a point of the database")
-        finally:
-            services.stop()
+    cluster = start(instance, archives)
+    services = Services(instance, cluster)
+    (home / "influxdb.token").write_text(services.token)
+    env = {**cluster.environment(), "INFLUXDB_URL": INFLUXDB_URL}
+    outputs = []
+    for step in steps(DOCUMENT.read_text()):
+        say(f"$ {step.strip()}")
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", step], cwd=home, env=env, timeout=STEP_WITHIN, check=False,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        say(done.stdout.strip())
+        if done.returncode != 0:
+            raise Failure(f"a step of {DOCUMENT.name} ended with {done.returncode}: {step}")
+        outputs.append(done.stdout)
+        time.sleep(BETWEEN)
+    # The query of step 5: a table with the point's number.
+    if not any("sal_sequence,lsst.sal." in output for output in outputs):
+        raise Failure(f"no step of {DOCUMENT.name} has shown a point of the database")

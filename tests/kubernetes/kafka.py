@@ -25,9 +25,10 @@ class Reader:
 
     def __init__(self, ledger):
         self.ledger = ledger
-        settings = {"bootstrap.servers": BOOTSTRAP, "group.id": "test-kubernetes", "enable.auto.commit": False}
-        self.consumer = confluent_kafka.Consumer({**settings, "auto.offset.reset": "earliest", "fetch.wait.max.ms": 50})
-        self.admin = AdminClient({"bootstrap.servers": BOOTSTRAP})
+        settings = {"bootstrap.servers": BOOTSTRAP, "log_level": 2}
+        of_reader = {"group.id": "test-kubernetes", "enable.auto.commit": False, "auto.offset.reset": "earliest"}
+        self.consumer = confluent_kafka.Consumer({**settings, **of_reader})
+        self.admin = AdminClient(settings)
         self.next = {}  # (topic, partition) -> the offset to read next
         self.schemas = {}
 
@@ -92,6 +93,3 @@ class Reader:
         stamp = created.timestamp() if hasattr(created, "timestamp") else created
         topic = schema["name"].removeprefix(database.PREFIX)
         return Name(topic, record[database.SEQUENCE], round(stamp * 1000))
-
-    def close(self):
-        self.consumer.close()

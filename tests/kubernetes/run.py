@@ -3,7 +3,7 @@
 import time
 
 from . import actions, database, images, metrics
-from .cluster import running
+from .cluster import start
 from .common import Failure, say
 from .kafka import Reader
 from .ledger import Ledger
@@ -90,8 +90,8 @@ def measure(pipeline, account, chosen):
     complaints += [f"{name} was restarted {count} times" for name, count in watch.restarts.items() if count]
     begins = [begin for _, begin, _, _ in spans] + [now_ms()]
     rows = [
-        Row(name, seconds, account.ledger.tally(start, end), stop)
-        for (name, _, seconds, stop), start, end in zip(spans, begins, begins[1:])
+        Row(name, seconds, account.ledger.tally(begin, end), stop)
+        for (name, _, seconds, stop), begin, end in zip(spans, begins, begins[1:])
     ]
     strangers = account.ledger.strangers()
     complaints += [f"nobody has sent {stranger}" for stranger in strangers[:10]]
@@ -112,16 +112,13 @@ def finish(account):
 
 def test(instance, archive, chosen):
     """Runs the actions in a cluster of the instance's own."""
-    with running(instance, [images.pause_archive(), archive]) as cluster:
-        since = time.monotonic()
-        services = Services(instance, cluster)
-        try:
-            say(f"Kafka, the registry, InfluxDB and Prometheus are ready after {time.monotonic() - since:.0f} s")
-            pipeline = Pipeline(cluster, services, Ledger())
-            pipeline.ledger.hold(actions.NEW_SUBSYSTEM + "_")
-            pipeline.start()
-            account = Account(pipeline.ledger, services.token)
-            say("the pipeline runs")
-            return measure(pipeline, account, chosen)
-        finally:
-            services.stop()
+    cluster = start(instance, [images.pause_archive(), archive])
+    since = time.monotonic()
+    services = Services(instance, cluster)
+    say(f"Kafka, the registry, InfluxDB and Prometheus are ready after {time.monotonic() - since:.0f} s")
+    pipeline = Pipeline(cluster, services, Ledger())
+    pipeline.ledger.hold(actions.NEW_SUBSYSTEM + "_")
+    pipeline.start()
+    account = Account(pipeline.ledger, services.token)
+    say("the pipeline runs")
+    return measure(pipeline, account, chosen)

@@ -23,6 +23,12 @@ PROMETHEUS_URL = f"http://{network.PROMETHEUS}:{PROMETHEUS_PORT}"
 ORGANISATION = BUCKET = "efd"
 TARGETS = "targets.json"
 
+# Followers ask for what has arrived within 50 ms. They would otherwise ask at each message, and a leader looks at all of its
+# partitions (a thousand in all) for each answer, which is most of what a small machine does.
+OF_FOLLOWERS = """replica.fetch.min.bytes=1000000
+replica.fetch.wait.max.ms=50
+"""
+
 # Each name in the cluster, its addresses and its port.
 NAMES = [
     ("kafka", "kafka-bootstrap", network.BROKERS, KAFKA_PORT),
@@ -82,7 +88,7 @@ def broker(instance, number, cluster):
     """One of the brokers, each of which is also a controller."""
     name, address = f"kafka{number}", network.BROKERS[number - 1]
     data, properties = instance.folder / name, instance.folder / f"{name}.properties"
-    text = services.KAFKA_PROPERTIES + services.KAFKA_OF_SEVERAL
+    text = services.KAFKA_PROPERTIES + services.KAFKA_OF_SEVERAL + OF_FOLLOWERS
     voters = ",".join(f"{number}@{address}:9093" for number, address in enumerate(network.BROKERS, 1))
     properties.write_text(
         text.format(
@@ -94,7 +100,8 @@ def broker(instance, number, cluster):
     temporary = instance.folder / f"{name}-tmp"
     temporary.mkdir()
     libraries = f"{PARTS['kafka'].folder / 'libs'}/*"
-    java = ["java", f"-Djava.io.tmpdir={temporary}", *services.SMALL_JVM, log_level, "-cp", libraries]
+    # The heap holds a third of the replicas of a thousand partitions.
+    java = ["java", f"-Djava.io.tmpdir={temporary}", *services.SMALL_JVM, "-Xmx512m", log_level, "-cp", libraries]
     run(*java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", properties)
     ready = lambda: services.kafka_ready(f"{address}:{KAFKA_PORT}")  # noqa: E731
     return Process(name, [*java, "kafka.Kafka", properties], instance.logs, ready).start()
@@ -138,8 +145,7 @@ class Services:
         self.influxdb = influxdb(instance)
         self.prometheus = prometheus(instance)
         self.targets = instance.folder / TARGETS
-        self.all = [*self.brokers, self.registry, self.influxdb, self.prometheus]
-        for process in self.all:
+        for process in [*self.brokers, self.registry, self.influxdb, self.prometheus]:
             process.wait_ready()
         names = {"username": "efd", "org": ORGANISATION, "bucket": BUCKET}
         body = {**names, "password": secrets.token_urlsafe(24), "token": self.token}
@@ -153,9 +159,5 @@ class Services:
             partial = self.targets.with_suffix(".partial")
             partial.write_text(text)
             partial.rename(self.targets)
-
-    def stop(self):
-        for process in self.all:
-            process.stop()
 
 
