@@ -25,8 +25,8 @@ def labels(stage, instance=INSTANCE):
 class Pipeline:
     """Applies manifests and waits for what they start."""
 
-    def __init__(self, cluster, services, ledger):
-        self.cluster, self.services, self.ledger = cluster, services, ledger
+    def __init__(self, cluster, services, ledger, topics):
+        self.cluster, self.services, self.ledger, self.topics = cluster, services, ledger, topics
 
     def kubectl(self, *words, **options):
         return self.cluster.kubectl("--namespace", NAMESPACE, *words, **options)
@@ -55,6 +55,8 @@ class Pipeline:
     def begin_load(self):
         """Starts the load; its numbers begin again, its times go on."""
         self.kubectl("apply", "-f", APPS / f"{LOAD}.yaml")
+        if self.topics:
+            self.kubectl("set", "env", f"deployment/{LOAD}", f"MAX_TOPICS={self.topics}")
         self.kubectl("rollout", "status", f"deployment/{LOAD}", f"--timeout={TIMEOUT}s", timeout=TIMEOUT + 9)
 
     def end_load(self):

@@ -110,13 +110,13 @@ def finish(account):
     return complaints
 
 
-def test(instance, archive, chosen):
+def test(instance, archive, chosen, topics):
     """Runs the actions in a cluster of the instance's own."""
     cluster = start(instance, [images.pause_archive(), archive])
     since = time.monotonic()
     services = Services(instance, cluster)
     say(f"Kafka, the registry, InfluxDB and Prometheus are ready after {time.monotonic() - since:.0f} s")
-    pipeline = Pipeline(cluster, services, Ledger())
+    pipeline = Pipeline(cluster, services, Ledger(), topics)
     pipeline.ledger.hold(actions.NEW_SUBSYSTEM + "_")
     pipeline.start()
     account = Account(pipeline.ledger, services.token)

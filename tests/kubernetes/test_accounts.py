@@ -137,7 +137,8 @@ class ServicesTest(unittest.TestCase):
     def test_times_of_the_database(self):
         self.assertEqual(database.milliseconds("1970-01-01T00:00:00Z"), 0)
         self.assertEqual(database.milliseconds("2026-11-21T17:03:05.25Z"), 1_795_280_585_250)
-        self.assertEqual(database.milliseconds("2026-11-21T17:03:05.250999Z"), 1_795_280_585_250)
+        self.assertEqual(database.milliseconds("2026-11-21T17:03:05.249999Z"), 1_795_280_585_250)
+        self.assertEqual(database.milliseconds("2026-11-21T17:03:05.999999Z"), 1_795_280_586_000)
 
 
 class DocumentTest(unittest.TestCase):
