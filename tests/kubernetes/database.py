@@ -28,11 +28,10 @@ def query(token, flux, timeout=60):
 
 
 def milliseconds(time):
-    """Since 1970, of a time such as 2026-11-30T00:28:45.25Z; a message's milliseconds may be .249999 as a binary fraction."""
+    """Since 1970, of a time such as 2026-11-30T00:28:45.25Z."""
     whole, _, fraction = time.rstrip("Z").partition(".")
     seconds = datetime.datetime.fromisoformat(whole + "+00:00").timestamp()
-    microseconds = int(f"{fraction:0<6}"[:6])
-    return int(seconds) * 1000 + (microseconds + 500) // 1000
+    return int(seconds) * 1000 + int(f"{fraction:0<3}"[:3])
 
 
 def of_sequences(since_ms):
