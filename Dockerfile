@@ -10,11 +10,19 @@ RUN apt-get update \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 COPY . .
+# The commit that kafka_efd_build_info shows; the context holds no history:
+#   docker build --build-arg REVISION=$(git rev-parse --short=12 HEAD) -t kafka-efd .
+ARG REVISION=unknown
+ENV KAFKA_EFD_REVISION=$REVISION
+# Backtraces keep the names of functions; the line numbers would be four fifths of the image.
+# The cache may come from another checkout whose files were newer, and cargo compares nothing but times.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/src/target \
-    cargo build --release --locked --bins \
+    find . -path ./target -prune -o -name '*.rs' -exec touch {} + \
+ && cargo build --release --locked -p salmock -p saltransform -p influxsink -p kafkaefd \
  && mkdir /out \
- && cp target/release/salmock target/release/saltransform target/release/influxsink target/release/kafkaefd /out/
+ && cp target/release/salmock target/release/saltransform target/release/influxsink target/release/kafkaefd /out/ \
+ && strip --strip-debug /out/*
 
 FROM debian:bookworm-slim
 # Certificate authorities, for TLS to Kafka, the registry and InfluxDB.

@@ -1,6 +1,8 @@
 # Everyday commands; `make` alone lists them. ARGS is passed to the command: make demo ARGS="--seconds 10".
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults test-kubernetes bench bench-pipeline bench-peers lint fmt k8s-apps manifests deny
+.PHONY: help demo test test-faults test-compose test-mirror test-kubernetes test-monitoring \
+	bench bench-pipeline bench-peers lint fmt k8s-apps manifests check-custom-resources check-kafka-users \
+	deny dashboards rules
 
 # Go is often installed here but not on PATH; scripts/services needs it once, to build the services.
 export PATH := $(PATH):/usr/local/go/bin
@@ -24,6 +26,12 @@ BROKERS := 3
 test-faults: ## inject 300 faults into a real cluster of three brokers and account for every record (an hour on two cores)
 	cargo build --workspace --bins
 	scripts/services run --brokers $(BROKERS) --name faults-$$$$ -- target/debug/faults $(ARGS)
+
+test-compose: ## start compose.yaml and compose.cluster.yaml in containers and account for every message (as root)
+	python3 -m tests.compose $(ARGS)
+
+test-mirror: ## mirror one site to another with MirrorMaker 2, and compare what both databases hold (as root)
+	python3 -m tests.mirror $(ARGS)
 
 test-kubernetes: ## run the pipeline on a real Kubernetes, disturb it, and account for every message (needs root; ARGS=--quick)
 	python3 -m unittest tests.kubernetes.test_accounts
@@ -60,5 +68,22 @@ fmt: ## format the code
 k8s-apps: ## render the files in k8s-apps/ from its bases, overlays and loads
 	scripts/render-k8s-apps
 
-manifests: ## validate k8s-apps/ and compose.yaml (after `scripts/services install`)
+manifests: ## validate k8s-apps/ and the Compose files (after `scripts/services install`)
 	$(PYTHON) scripts/check-manifests
+
+check-custom-resources: ## check k8s-apps/, k8s-cluster/ and monitoring/ by a real API server with the real definitions
+	scripts/check-custom-resources
+
+check-kafka-users: ## run the binaries on a real Kafka with the permissions of k8s-cluster/users/ and no others
+	cargo build --workspace --bins
+	scripts/services run --secured --name users-$$$$ -- $(PYTHON) scripts/check-kafka-users
+
+dashboards: ## write monitoring/dashboards/*.json from monitoring/panels
+	monitoring/dashboards.py
+
+rules: ## write monitoring/prometheus-rule.yaml from monitoring/rules
+	monitoring/prometheus_rule.py
+
+test-monitoring: ## test the alerts with promtool, and run every dashboard's queries on a running pipeline (5 minutes)
+	cargo build --workspace --bins
+	scripts/services run --name monitoring-$$$$ -- $(PYTHON) scripts/check-monitoring --live $(ARGS)

@@ -1,7 +1,9 @@
 //! The metrics of influxsink. A test holds this file and the README's table together.
 
 use prometheus::{Histogram, IntCounter, IntCounterVec, Registry};
-use stage::metrics::{MetricsError, counter, counters, histogram, transit_buckets, work_buckets};
+use stage::metrics::{
+    MetricsError, Subsystems, counter, counters, histogram, sampled_gauges, transit_buckets, work_buckets,
+};
 
 use crate::labels;
 
@@ -36,11 +38,28 @@ pub struct SinkMetrics {
     pub point_age_seconds: Histogram,
     /// Schema look-ups in the registry, by result: found, missing, mismatch, failed.
     pub schema_lookups: IntCounterVec,
+    /// By subsystem: the newest finished message, and the age of the oldest unfinished one.
+    pub subsystems: Subsystems,
 }
 
 impl SinkMetrics {
     /// Registers them.
     pub fn register(r: &Registry) -> Result<Self, MetricsError> {
+        let subsystems = Subsystems::new(sal::name::subsystem);
+        sampled_gauges(
+            r,
+            "influxsink_lag_seconds",
+            "age of the oldest message that is read or waiting and not finished",
+            &["subsystem"],
+            subsystems.lag(),
+        )?;
+        sampled_gauges(
+            r,
+            "influxsink_last_message_timestamp_seconds",
+            "Unix time of the newest finished message",
+            &["subsystem"],
+            subsystems.newest(),
+        )?;
         Ok(Self {
             consumed: counter(
                 r,
@@ -119,6 +138,7 @@ impl SinkMetrics {
                 &["result"],
                 labels::SCHEMA_LOOKUPS,
             )?,
+            subsystems,
         })
     }
 }

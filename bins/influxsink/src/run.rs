@@ -70,10 +70,9 @@ pub enum RunError {
 /// deadline and stays uncommitted.
 pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), RunError> {
     let args = &config.args;
-    let reporter = Reporter::new(
-        KafkaMetrics::register(&service.metrics)?,
-        service.readiness.dependency("kafka"),
-    );
+    let kafka_metrics = KafkaMetrics::register(&service.metrics)?;
+    kafka_metrics.lag.limit(args.member.max_lag_series);
+    let reporter = Reporter::new(kafka_metrics, service.readiness.dependency("kafka"));
     let metrics = SinkMetrics::register(&service.metrics)?;
     let client = args.kafka.client_config(&[("client.id", "influxsink")])?;
     let replay = match config.range {
@@ -240,6 +239,7 @@ impl Sink {
         options.skip_undecodable_batches = args.member.skip_undecodable_batches;
         options.workers = config.workers;
         options.stuck_timeout = args.service.stuck_timeout;
+        options.subsystems = self.metrics.subsystems.clone();
         options.tick_interval = options.tick_interval.min(config.limits.interval);
         options
     }

@@ -10,6 +10,7 @@ use crate::commands::dead_letters::DeadLettersCommand;
 use crate::commands::groups::GroupsCommand;
 use crate::commands::hello::{HelloAvroCommand, HelloWorldCommand};
 use crate::commands::inject::InjectArgs;
+use crate::commands::k8s::K8sCommand;
 use crate::commands::latency::LatencyArgs;
 use crate::commands::load::LoadArgs;
 use crate::commands::produce::ProduceArgs;
@@ -35,7 +36,7 @@ pub struct Cli {
     command: Command,
 }
 
-// `--help` lists them in this order: the pipeline, messages, the cluster, schemas, load, checks.
+// `--help` lists them in this order: the pipeline, messages, the cluster, schemas, deployment, load, checks.
 #[derive(Subcommand, Debug)]
 enum Command {
     #[cfg(feature = "demo")]
@@ -50,6 +51,7 @@ enum Command {
     Admin(AdminCommand),
     Registry(RegistryCommand),
     Salschema(SalschemaCommand),
+    K8s(K8sCommand),
     Load(LoadArgs),
     #[command(name = "helloworld")]
     HelloWorld(HelloWorldCommand),
@@ -75,6 +77,7 @@ impl Cli {
             Command::Admin(command) => end(command.run().await),
             Command::Registry(command) => end(command.run().await),
             Command::Salschema(command) => end(command.run().await),
+            Command::K8s(command) => end(command.run()),
             Command::Load(args) => end(args.run().await),
             Command::HelloWorld(command) => end(command.run().await),
             Command::HelloAvro(command) => end(command.run().await),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use sal::name::Dialect;
+use sal::name::{Dialect, Kind};
 use sal::time::TimeScale;
 use schema_dir::{SchemaDir, SchemaDirError};
 use stage::config::{KafkaArgs, KafkaConfigError, RegistryArgs, ServiceArgs, seconds};
@@ -24,6 +24,7 @@ const EXAMPLE: &str = "\
 Examples:
 
   salmock produce --max-topics 100                      100 topics of the registry at 1 Hz, as SAL text
+  salmock produce --kind telemetry --max-topics 10 --period 0.01
   salmock produce --format avro --schemas schemas/ --topic MTM1M3TS_thermalData --period 0.1
   salmock consume lsst.sal.MTM1M3TS_thermalData --count 1";
 
@@ -56,12 +57,37 @@ pub enum Format {
     Avro,
 }
 
+/// The kinds of topics that SAL sends as text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TopicKind {
+    /// Measured values
+    Telemetry,
+    /// What happens
+    Event,
+    /// Requests to components
+    Command,
+}
+
+impl TopicKind {
+    fn kind(self) -> Kind {
+        match self {
+            Self::Telemetry => Kind::Telemetry,
+            Self::Event => Kind::Event,
+            Self::Command => Kind::Command,
+        }
+    }
+}
+
 /// The flags of `salmock produce`.
 #[derive(Args, Debug, Clone)]
 pub struct ProduceArgs {
     /// SAL topic to mock (MTM1M3TS_thermalData); can be repeated [default: all SAL topics]
     #[arg(long, env = "TOPICS", value_name = "TOPIC", value_delimiter = ',')]
     pub topic: Vec<String>,
+
+    /// Mock only topics of this kind [default: all kinds]
+    #[arg(long, env = "KIND", value_enum, conflicts_with = "topic")]
+    pub kind: Option<TopicKind>,
 
     /// Mock only the first N topics in alphabetical order
     #[arg(long, env = "MAX_TOPICS", value_name = "N")]
@@ -182,6 +208,8 @@ pub struct ProduceConfig {
     pub source: Source,
     /// SAL topics or Kafka topics; empty for all.
     pub topics: Vec<String>,
+    /// Only topics of this kind.
+    pub kind: Option<Kind>,
     /// At most this many, in alphabetical order.
     pub max_topics: Option<usize>,
     /// The time between two messages of a topic.
@@ -212,6 +240,7 @@ impl ProduceConfig {
         ProduceConfig {
             source,
             topics: Vec::new(),
+            kind: None,
             max_topics: None,
             period: Duration::from_secs(1),
             count: None,
@@ -252,6 +281,7 @@ impl ProduceArgs {
         Ok(ProduceConfig {
             source,
             topics: self.topic.clone(),
+            kind: self.kind.map(TopicKind::kind),
             max_topics: self.max_topics,
             period: self.period,
             count: self.count,
@@ -302,6 +332,17 @@ mod tests {
                 .time_scale,
             TimeScale::Utc
         );
+    }
+
+    #[test]
+    fn a_kind_selects_among_all_topics() {
+        let config = check(&["--kind", "event", "--max-topics", "10", "--period", "0.1"]).unwrap();
+        assert_eq!(
+            (config.kind, config.period),
+            (Some(Kind::Event), Duration::from_millis(100))
+        );
+        let both = ["salmock", "produce", "--kind", "event", "--topic", "Test_scalars"];
+        assert!(Cli::try_parse_from(both).is_err());
     }
 
     #[test]

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use prometheus::IntCounter;
+use rdkafka::Message;
 use rdkafka::producer::{DeliveryResult, ProducerContext};
 use stage::kafka::{Reporter, TopicProbe};
+use stage::metrics::{Subsystem, Subsystems};
 
 /// The remedy for a topic that does not exist.
 const MAKE_TOPIC: &str = "saltransform init creates it";
@@ -15,17 +17,20 @@ pub(crate) struct Tally {
     acknowledged: Vec<AtomicU64>,
     /// Whether the messages of each topic arrive.
     probes: Vec<Arc<TopicProbe>>,
+    /// The subsystem of each topic.
+    subsystems: Vec<Arc<Subsystem>>,
     failed: AtomicU64,
     warned: AtomicBool,
 }
 
 impl Tally {
     /// For these Kafka topics.
-    pub(crate) fn new(topics: &[&str], reporter: &Reporter) -> Tally {
+    pub(crate) fn new(topics: &[&str], reporter: &Reporter, subsystems: &Subsystems) -> Tally {
         let probe = |topic: &&str| reporter.unacknowledged().topic(topic, MAKE_TOPIC);
         Tally {
             acknowledged: topics.iter().map(|_| AtomicU64::new(0)).collect(),
             probes: topics.iter().map(probe).collect(),
+            subsystems: topics.iter().map(|topic| subsystems.of_topic(topic)).collect(),
             failed: AtomicU64::new(0),
             warned: AtomicBool::new(false),
         }
@@ -84,8 +89,13 @@ impl ProducerContext for Context {
         let (topic, is_probe) = (opaque >> 1, opaque & 1 == 1);
         let probe = self.tally.probes.get(topic).filter(|_| is_probe);
         match result {
-            Ok(_) => {
+            Ok(message) => {
                 self.produced.inc();
+                if let Some(subsystem) = self.tally.subsystems.get(topic)
+                    && let Some(timestamp) = message.timestamp().to_millis()
+                {
+                    subsystem.finished(timestamp);
+                }
                 if let Some(count) = self.tally.acknowledged.get(topic) {
                     count.fetch_add(1, Ordering::Relaxed);
                 }
@@ -101,7 +111,7 @@ impl ProducerContext for Context {
                 self.tally.failed.fetch_add(1, Ordering::Relaxed);
                 // One log line is enough: every report has the number of failed messages.
                 if !self.tally.warned.swap(true, Ordering::Relaxed) {
-                    let topic = rdkafka::Message::topic(message);
+                    let topic = message.topic();
                     tracing::warn!(%error, topic, "a message was not delivered");
                 }
             }

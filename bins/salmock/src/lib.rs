@@ -81,7 +81,7 @@ pub async fn produce(config: &ProduceConfig, service: &Service) -> Result<Report
         &client,
         &topics,
         reporter,
-        metrics.produced,
+        &metrics,
         config.stuck_timeout,
         &service.shutdown,
     )

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus::IntCounter;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
@@ -15,6 +14,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use crate::avro::RecordWriter;
 use crate::config::{Format, ProduceConfig};
 use crate::delivery::{Context, Tally};
+use crate::metrics::SalmockMetrics;
 use crate::schedule::Schedule;
 use crate::source::Mocked;
 use crate::text;
@@ -141,7 +141,7 @@ pub(crate) async fn send(
     client: &ClientConfig,
     topics: &[Mocked],
     reporter: Reporter,
-    produced: IntCounter,
+    metrics: &SalmockMetrics,
     stuck_timeout: Duration,
     shutdown: &Shutdown,
 ) -> Result<Report, SendError> {
@@ -150,10 +150,10 @@ pub(crate) async fn send(
         .map(|mocked| Line::new(mocked, config))
         .collect::<Result<Vec<_>, _>>()?;
     let kafka_topics: Vec<&str> = lines.iter().map(|line| line.kafka_topic.as_str()).collect();
-    let tally = Arc::new(Tally::new(&kafka_topics, &reporter));
+    let tally = Arc::new(Tally::new(&kafka_topics, &reporter, &metrics.subsystems));
     let context = Context {
         reporter,
-        produced,
+        produced: metrics.produced.clone(),
         tally: Arc::clone(&tally),
     };
     let producer = Arc::new(client.create_with_context::<_, ThreadedProducer<Context>>(context)?);

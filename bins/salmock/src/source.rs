@@ -50,6 +50,14 @@ pub enum SourceError {
         "no SAL schemas of dialect {0}: run `saltransform init` first, or give a directory with --schemas"
     )]
     Nothing(sal::name::Dialect),
+    /// There are topics, but none of the requested kind.
+    #[error("none of the SAL topics of dialect {dialect} is of kind {kind}")]
+    NothingOfKind {
+        /// The requested kind.
+        kind: Kind,
+        /// The dialect.
+        dialect: sal::name::Dialect,
+    },
 }
 
 /// The topics to mock, sorted by the names of their Kafka topics.
@@ -80,6 +88,7 @@ pub async fn topics(config: &ProduceConfig, registry: &Registry) -> Result<Vec<M
         }
     };
     let wanted = choose(config, candidates)?;
+    let there_are_some = !wanted.is_empty();
     let limit = config.max_topics.unwrap_or(usize::MAX);
     let mut topics = Vec::new();
     for candidate in wanted {
@@ -88,10 +97,13 @@ pub async fn topics(config: &ProduceConfig, registry: &Registry) -> Result<Vec<M
         }
         topics.extend(candidate.mocked(config, registry).await?);
     }
-    if topics.is_empty() {
-        Err(SourceError::Nothing(config.dialect))
-    } else {
-        Ok(topics)
+    match config.kind {
+        _ if !topics.is_empty() => Ok(topics),
+        Some(kind) if there_are_some => Err(SourceError::NothingOfKind {
+            kind,
+            dialect: config.dialect,
+        }),
+        _ => Err(SourceError::Nothing(config.dialect)),
     }
 }
 
@@ -150,7 +162,7 @@ fn choose(config: &ProduceConfig, mut candidates: Vec<Candidate>) -> Result<Vec<
 }
 
 impl Candidate {
-    /// `None` for a topic that is not SAL's, is never sent, or is longer than a SAL message can be; an error
+    /// `None` for a topic that is not SAL's, is of another kind, is never sent, or is longer than a SAL message can be; an error
     /// if it was requested.
     async fn mocked(
         self,
@@ -182,6 +194,9 @@ impl Candidate {
                 });
             }
         };
+        if config.kind.is_some_and(|kind| shape.name.kind() != kind) {
+            return Ok(None);
+        }
         match config.format {
             Format::Text if !is_sent(&shape, config) => return Ok(None),
             Format::Avro if schema_id == 0 => schema_id = registry.register(&self.subject, &text).await?,

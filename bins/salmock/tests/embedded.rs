@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use devstack::{Broker, RegistryServer};
@@ -9,7 +10,7 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use sal::avro::Options;
-use sal::name::Dialect;
+use sal::name::{Dialect, Kind, TopicName};
 use sal::time::TimeScale;
 use sal::wire::Message;
 use salmock::config::{ConsumeArgs, Format, From, ProduceConfig, Source};
@@ -78,16 +79,28 @@ fn embedded() -> Source {
 async fn run(config: &ProduceConfig) -> Report {
     let service = Service::embedded(&ServiceArgs::default());
     let report = produce(config, &service).await.unwrap();
-    let counted = service
-        .metrics
-        .gather()
-        .into_iter()
-        .find(|family| family.name() == "salmock_produced_total")
+    assert_eq!(service.count("salmock_produced_total"), report.produced);
+    let families = service.metrics.gather();
+    let last = families
+        .iter()
+        .find(|family| family.name() == "salmock_last_message_timestamp_seconds")
         .unwrap();
-    assert_eq!(
-        counted.get_metric()[0].get_counter().get_value() as u64,
-        report.produced
-    );
+    let expected: BTreeSet<&str> = report
+        .topics
+        .keys()
+        .map(|topic| topic.split_once('_').unwrap().0)
+        .collect();
+    let subsystems = last
+        .get_metric()
+        .iter()
+        .map(|metric| metric.get_label()[0].value());
+    assert!(subsystems.eq(expected), "one series for each subsystem");
+    // When the embedded broker says that it has appended each message: librdkafka's mock has this constant.
+    let times = last
+        .get_metric()
+        .iter()
+        .map(|metric| metric.get_gauge().get_value());
+    assert!(times.into_iter().all(|time| time == 1.234));
     report
 }
 
@@ -254,6 +267,47 @@ async fn topics_come_from_the_registry_sorted_and_limited() {
         .await
         .unwrap_err();
     assert_eq!(error.to_string(), "cannot mock the topic lsst.sal.other");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kind_selects_topics() {
+    let stack = Stack::start().await;
+    for (kind, sal_name) in [
+        (Kind::Telemetry, ""),
+        (Kind::Event, "logevent_"),
+        (Kind::Command, "command_"),
+    ] {
+        let mut config = stack.config(embedded());
+        (config.kind, config.max_topics) = (Some(kind), Some(10));
+        (config.period, config.count) = (Duration::from_millis(5), Some(1));
+        let topics: Vec<TopicName> = run(&config)
+            .await
+            .topics
+            .into_keys()
+            .map(|topic| topic.parse().unwrap())
+            .collect();
+        assert_eq!(topics.len(), 10, "{kind}");
+        for topic in topics {
+            assert_eq!(topic.kind(), kind, "{topic}");
+            assert!(topic.sal_name().starts_with(sal_name), "{topic}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_kind_without_topics_is_an_error() {
+    let stack = Stack::start().await;
+    let mut files = devstack::schemas();
+    files.retain(|file| file.path.contains("ESS_Telemetry"));
+    let mut config = stack.config(Source::Files(SchemaDir::Interfaces(files)));
+    config.kind = Some(Kind::Command);
+    let error = produce(&config, &Service::embedded(&ServiceArgs::default()))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "none of the SAL topics of dialect efd is of kind command"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,7 +1,9 @@
 //! The metrics of saltransform. A test holds this file and the README's table together.
 
 use prometheus::{Histogram, IntCounter, IntCounterVec, Registry};
-use stage::metrics::{MetricsError, counter, counters, histogram, transit_buckets, work_buckets};
+use stage::metrics::{
+    MetricsError, Subsystems, counter, counters, histogram, sampled_gauges, transit_buckets, work_buckets,
+};
 
 use crate::labels;
 
@@ -24,11 +26,28 @@ pub struct TransformMetrics {
     pub transform_seconds: Histogram,
     /// Schema look-ups in the registry, by result: new, unchanged, unusable, missing, reassigned, failed.
     pub schema_lookups: IntCounterVec,
+    /// By subsystem: the newest finished message, and the age of the oldest unfinished one.
+    pub subsystems: Subsystems,
 }
 
 impl TransformMetrics {
     /// Registers them.
     pub fn register(r: &Registry) -> Result<Self, MetricsError> {
+        let subsystems = Subsystems::new(sal::name::subsystem);
+        sampled_gauges(
+            r,
+            "saltransform_lag_seconds",
+            "age of the oldest message that is read or waiting and not finished",
+            &["subsystem"],
+            subsystems.lag(),
+        )?;
+        sampled_gauges(
+            r,
+            "saltransform_last_message_timestamp_seconds",
+            "Unix time of the newest finished message",
+            &["subsystem"],
+            subsystems.newest(),
+        )?;
         Ok(Self {
             consumed: counter(
                 r,
@@ -80,6 +99,7 @@ impl TransformMetrics {
                 &["result"],
                 labels::SCHEMA_LOOKUPS,
             )?,
+            subsystems,
         })
     }
 }

@@ -72,10 +72,9 @@ impl Stage {
     /// Call it on a tokio runtime.
     pub fn new(args: &RunArgs, service: &Service) -> Result<Self, RunError> {
         let metrics = TransformMetrics::register(&service.metrics)?;
-        let reporter = Reporter::new(
-            KafkaMetrics::register(&service.metrics)?,
-            service.readiness.dependency("kafka"),
-        );
+        let kafka_metrics = KafkaMetrics::register(&service.metrics)?;
+        kafka_metrics.lag.limit(args.member.max_lag_series);
+        let reporter = Reporter::new(kafka_metrics, service.readiness.dependency("kafka"));
         let group = group(args);
         let consumer = args.kafka.client_config(&[
             ("client.id", "saltransform"),
@@ -130,6 +129,7 @@ impl Stage {
         };
         let schema_cache = SharedSchemaCache::new(registry, naming, args.unknown_schema_grace, surroundings);
         intake.stuck_timeout = args.service.stuck_timeout;
+        intake.subsystems = metrics.subsystems.clone();
         Ok(Self {
             intake: Mutex::new(Some(Intake::new(intake.clone(), reporter.clone())?)),
             options: intake,

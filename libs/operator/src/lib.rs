@@ -18,6 +18,7 @@ pub mod latency;
 pub mod load;
 pub mod messages;
 pub mod outcome;
+pub mod overlays;
 pub mod progress;
 pub mod stages;
 pub mod subjects;

@@ -150,6 +150,29 @@ pub enum NameError {
     },
 }
 
+/// The component (subsystem) of a Kafka topic: `ATDome` of `ATDome_telemetry`, `lsst.sal.ATDome_x`, `lsst.sal.ATDome.x`, and
+/// of a mirrored topic such as `summit.lsst.sal.ATDome_x`. A label, for which no topic is refused.
+///
+/// ```
+/// assert_eq!(sal::name::subsystem("lsst.sal.ATDome_logevent_heartbeat"), "ATDome");
+/// ```
+pub fn subsystem(kafka_topic: &str) -> &str {
+    let mut parts = kafka_topic.rsplit('.');
+    let last = parts.next().unwrap_or(kafka_topic);
+    // In the dialect ts_xml the component is a part of its own. It begins with a capital letter, unlike `sal`, which is in
+    // that place in the dialect efd; a subname that does so as well follows `lsst`.
+    if let (Some(component), Some(before)) = (parts.next(), parts.next())
+        && component.starts_with(|first: char| first.is_ascii_uppercase())
+        && before != "lsst"
+    {
+        return component;
+    }
+    match last.split_once('_') {
+        Some((component, _)) if !component.is_empty() => component,
+        _ => last,
+    }
+}
+
 /// Checks the second part of a Kafka topic's name, `sal` in `lsst.sal.Test_scalars`: characters that Kafka
 /// allows, and short enough for every SAL topic to fit. Used as clap's `value_parser`.
 pub fn check_subname(text: &str) -> Result<String, SubnameError> {
@@ -285,6 +308,30 @@ mod tests {
                 check_subname(bad).unwrap_err().to_string(),
                 format!("a subname has 1 to 40 ASCII letters, digits, '.', '_' and '-', unlike '{bad}'")
             );
+        }
+    }
+
+    #[test]
+    fn a_kafka_topic_has_a_subsystem() {
+        let topic = TopicName::new("ATMCS_mount_AzEl_Encoders").unwrap();
+        for subname in ["sal", "EFD", "dc1.test"] {
+            for dialect in [Dialect::Efd, Dialect::TsXml] {
+                let name = dialect.kafka_topic(&topic, subname);
+                assert_eq!(subsystem(&name), "ATMCS", "{name}");
+                assert_eq!(subsystem(&format!("summit.{name}")), "ATMCS", "{name}");
+            }
+        }
+        for (name, expected) in [
+            ("MTM1M3_telemetry", "MTM1M3"),
+            ("Test_logevent", "Test"),
+            ("summit.Test_command", "Test"),
+            ("hexapod_command", "hexapod"),
+            ("lsst.sal.Test.logevent_heartbeat", "Test"),
+            ("plain", "plain"),
+            ("_x", "_x"),
+            ("", ""),
+        ] {
+            assert_eq!(subsystem(name), expected, "{name}");
         }
     }
 

@@ -23,7 +23,7 @@
 //! | [`sanitize`] | untrusted text, made safe to show |
 //! | [`stderr`] | output to stderr that never blocks |
 //! | [`stdout`] | a command's output |
-//! | [`metrics`] | the metrics of Kafka clients and logging, and helpers to register others |
+//! | [`metrics`] | the metrics of the process, its Kafka clients and logging, and helpers to register others |
 //!
 //! An offset is committed only when its message, and each one before it in the partition, has reached the next system
 //! or the dead-letter topic. That is the whole delivery guarantee: [`offsets`] implements it, and nothing else may
@@ -74,6 +74,11 @@ pub fn chain(error: &dyn Error) -> String {
         source = inner.source();
     }
     Printable(text).to_string()
+}
+
+/// The current time, in milliseconds since 1970 (UTC), the unit of Kafka's timestamps.
+pub fn unix_millis() -> i64 {
+    unix_micros() / 1_000
 }
 
 /// The current time, in microseconds since 1970 (UTC).

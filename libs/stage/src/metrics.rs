@@ -1,5 +1,5 @@
-//! The metrics of the Kafka clients and of logging, and the helpers by which each binary registers its own in its
-//! `metrics.rs`. A test holds these files and the README's table together.
+//! The metrics of the process, the Kafka clients and logging, and the helpers by which each binary registers its own in
+//! its `metrics.rs`. A test holds these files and the README's table together.
 //!
 //! Each binary has one struct of handles, registered on a registry that it owns, so that the demo and tests can run
 //! several stages in one process. Counters end in `_total`; durations are histograms in seconds, whose `_sum` and
@@ -9,15 +9,32 @@
 //! `increase()` does not see the first event of a series that starts with it.
 //!
 //! The counts add up at every stage: consumed = produced (or written) + dead-lettered + skipped + in flight.
+//!
+//! Labels that come from outside (topics, subsystems) have a limited number of values; the rest is one series,
+//! [`OTHER`]. No label is part of a message.
 
+mod consumer_lag;
+mod process;
 mod register;
+mod subsystems;
+mod topic_counters;
 
 use std::sync::LazyLock;
 
-use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Registry};
+use prometheus::{IntCounter, IntCounterVec, IntGauge, Registry};
 
-pub use self::register::{counter, counters, gauge, gauges, histogram, transit_buckets, work_buckets};
+pub use self::consumer_lag::{ConsumerLag, MAX_LAG_SERIES};
+use self::register::sampled_counter;
+pub use self::register::{
+    Sample, counter, counters, gauge, gauges, histogram, sampled_gauges, transit_buckets, work_buckets,
+};
+pub(crate) use self::subsystems::Unfinished;
+pub use self::subsystems::{Subsystem, Subsystems};
+pub use self::topic_counters::TopicCounters;
 use crate::labels;
+
+/// The value of a label that stands for all values without a series of their own. Kafka allows no topic of this name.
+pub const OTHER: &str = "(other)";
 
 /// A metric cannot be registered. A test checks the names, so the only cause is a second registration, which is a
 /// programming error.
@@ -34,11 +51,75 @@ pub(crate) fn log_lines_dropped() -> Option<&'static IntCounter> {
     DROPPED.as_ref()
 }
 
+/// Registers what every process shows of itself. `ready` returns its dependencies, each with whether it is available.
+pub(crate) fn register_process(
+    r: &Registry,
+    ready: impl Fn() -> Vec<(&'static str, bool)> + Send + Sync + 'static,
+) -> Result<(), MetricsError> {
+    gauges(
+        r,
+        "kafka_efd_build_info",
+        "1, with the version and the revision of the binary",
+        &["version", "revision"],
+    )?
+    .with_label_values(&[env!("CARGO_PKG_VERSION"), env!("KAFKA_EFD_REVISION")])
+    .set(1);
+    let ready = move || {
+        let of_one = |(name, is_up): (&str, bool)| (vec![name.to_owned()], f64::from(u8::from(is_up)));
+        ready().into_iter().map(of_one).collect()
+    };
+    sampled_gauges(
+        r,
+        "kafka_efd_ready",
+        "1 if a dependency, as named by /ready, is available",
+        &["dependency"],
+        ready,
+    )?;
+    sampled_counter(r, "process_cpu_seconds_total", "user and system CPU time", || {
+        Some(process::stat()?.cpu_seconds)
+    })?;
+    let unlabelled = |value: Option<f64>| value.map(|value| (Vec::new(), value)).into_iter().collect();
+    sampled_gauges(
+        r,
+        "process_resident_memory_bytes",
+        "resident memory",
+        &[],
+        move || unlabelled(process::stat().map(|stat| stat.resident_bytes)),
+    )?;
+    sampled_gauges(
+        r,
+        "process_virtual_memory_bytes",
+        "virtual memory",
+        &[],
+        move || unlabelled(process::stat().map(|stat| stat.virtual_bytes)),
+    )?;
+    sampled_gauges(r, "process_threads", "threads", &[], move || {
+        unlabelled(process::stat().map(|stat| stat.threads))
+    })?;
+    sampled_gauges(r, "process_open_fds", "open file descriptors", &[], move || {
+        unlabelled(process::open_fds())
+    })?;
+    sampled_gauges(
+        r,
+        "process_max_fds",
+        "file descriptors that may be open",
+        &[],
+        move || unlabelled(process::max_fds()),
+    )?;
+    sampled_gauges(
+        r,
+        "process_start_time_seconds",
+        "Unix time of the start",
+        &[],
+        move || unlabelled(process::start_time_seconds()),
+    )
+}
+
 /// Metrics of the Kafka clients, the same in every binary.
 #[derive(Debug, Clone)]
 pub struct KafkaMetrics {
-    /// Messages behind the end of each partition, from librdkafka's statistics.
-    pub lag: IntGaugeVec,
+    /// Messages behind the end of each partition.
+    pub lag: ConsumerLag,
     /// Partitions that the group has assigned to this process.
     pub assigned: IntGauge,
     /// Rebalances seen, by kind: assign, revoke, error.
@@ -66,21 +147,25 @@ pub struct KafkaMetrics {
     /// Dead letters that their topic does not accept whole, by what was omitted: headers, value.
     pub shortened: IntCounterVec,
     /// Messages that the brokers deleted before they were read, by topic.
-    pub lost_to_retention: IntCounterVec,
+    pub lost_to_retention: TopicCounters,
     /// Partitions whose topic was deleted and recreated, by topic.
-    pub recreated: IntCounterVec,
+    pub recreated: TopicCounters,
 }
 
 impl KafkaMetrics {
     /// Registers them.
     pub fn register(r: &Registry) -> Result<Self, MetricsError> {
+        let lag = ConsumerLag::default();
+        let lags = lag.clone();
+        sampled_gauges(
+            r,
+            "kafka_consumer_lag",
+            "messages behind the end of a partition",
+            &["topic", "partition"],
+            move || lags.sample(),
+        )?;
         Ok(Self {
-            lag: gauges(
-                r,
-                "kafka_consumer_lag",
-                "messages behind the end of a partition",
-                &["topic", "partition"],
-            )?,
+            lag,
             assigned: gauge(
                 r,
                 "kafka_assigned_partitions",
@@ -151,20 +236,20 @@ impl KafkaMetrics {
                 &[],
             )?,
             // The series of a topic start with 0 when it is assigned.
-            lost_to_retention: counters(
+            lost_to_retention: TopicCounters::new(counters(
                 r,
                 "kafka_messages_lost_to_retention_total",
                 "messages that the brokers deleted before they were read",
                 &["topic"],
                 &[],
-            )?,
-            recreated: counters(
+            )?),
+            recreated: TopicCounters::new(counters(
                 r,
                 "kafka_topics_recreated_total",
                 "partitions whose topic was deleted and made anew",
                 &["topic"],
                 &[],
-            )?,
+            )?),
             shortened: counters(
                 r,
                 "kafka_dead_letters_shortened_total",

@@ -6,13 +6,15 @@
 mod consumer;
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use consumer::{Consumer, Seen, TOPIC, committed, produce, wait_until};
+use consumer::{Consumer, Seen, TOPIC, committed, produce, produce_to_partition, wait_until};
 use devstack::Broker;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use stage::intake::{IntakeOptions, Topics};
+use stage::metrics::Subsystems;
 
 /// Messages of which the broker keeps about 4,000 per partition.
 const LARGE: usize = 1_000;
@@ -28,7 +30,7 @@ fn quick(options: &mut IntakeOptions) {
 
 fn lost(consumer: &Consumer) -> u64 {
     let lost = &consumer.metrics.lost_to_retention;
-    lost.with_label_values(&[TOPIC]).get()
+    lost.of(TOPIC).get()
 }
 
 fn ready(consumer: &Consumer) -> String {
@@ -119,7 +121,7 @@ fn a_recreated_topic_that_is_longer_than_the_old_one_is_read_from_its_beginning(
     wait_until("all of it is carried", || seen.distinct() == 10);
     wait_until("and committed", || committed(&broker) == Offset::Offset(10));
     assert!(ready(&consumer).contains("recreated"));
-    let recreated = consumer.metrics.recreated.with_label_values(&[TOPIC]).get();
+    let recreated = consumer.metrics.recreated.of(TOPIC).get();
     assert_eq!((recreated, lost(&consumer), seen.twice()), (1, 0, 0));
     consumer.stop();
     // The offset that it committed is of this topic.
@@ -199,4 +201,47 @@ fn an_expression_is_found_anywhere_in_a_name() {
         });
         consumer.stop();
     }
+}
+
+/// While the intake is paused, librdkafka learns no ends: the lag must grow all the same, in messages and in seconds.
+#[test]
+fn the_lag_of_a_stage_that_is_stuck_grows_though_nothing_is_fetched() {
+    let broker = Broker::start().unwrap();
+    broker.create_topic(TOPIC, 2).unwrap();
+    let seen = Seen::default();
+    seen.held.store(true, Ordering::Relaxed);
+    let subsystems = Subsystems::new(|_| "S");
+    let (lag, newest) = (subsystems.lag(), subsystems.newest());
+    let consumer = Consumer::start(&broker, &seen, |options| {
+        quick(options);
+        options.subsystems = subsystems;
+        options.max_bytes = 50_000;
+        options.ends_interval = Duration::from_millis(200);
+        options.config.set("queued.max.messages.kbytes", "100");
+    });
+    let seconds = move || lag().first().map(|(_, seconds)| *seconds);
+    wait_until("nothing waits", || seconds() == Some(0.0));
+    assert!(newest().is_empty());
+    // One partition fills the memory, so that the other's message is not fetched.
+    produce_to_partition(&broker, 0, 0..100, LARGE);
+    wait_until("the intake pauses", || consumer.metrics.paused.get() == 1);
+    produce_to_partition(&broker, 1, 100..101, LARGE);
+    let behind = |partition| consumer.metrics.lag.get(TOPIC, partition);
+    wait_until("the message is seen to wait", || behind(1) == Some(1));
+    produce_to_partition(&broker, 0, 101..200, LARGE);
+    wait_until("and so are those after the pause", || behind(0) == Some(199));
+    let before = seconds().unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    let after = seconds().unwrap();
+    assert!(
+        before > 0.0 && after >= before + 0.3,
+        "{before} s, then {after} s"
+    );
+    seen.held.store(false, Ordering::Relaxed);
+    wait_until("all of it is carried", || seen.distinct() == 200);
+    wait_until("nothing waits any more", || seconds() == Some(0.0));
+    let age = stage::unix_millis() as f64 / 1e3 - newest()[0].1;
+    assert!((0.0..60.0).contains(&age), "the newest is {age} s old");
+    consumer.stop();
+    assert_eq!(seconds(), None, "nothing is assigned");
 }

@@ -178,11 +178,7 @@ fn records_that_were_deleted_while_nobody_read_are_counted_and_the_rest_is_read(
     kafka.delete_records(510);
     let consumer = kafka.consume(&seen, latest);
     wait_until("what is left is carried", || seen.distinct() == 510);
-    let lost = consumer
-        .metrics
-        .lost_to_retention
-        .with_label_values(&[&kafka.topic])
-        .get();
+    let lost = consumer.metrics.lost_to_retention.of(&kafka.topic).get();
     assert_eq!((lost, seen.twice()), (500, 0));
     consumer.stop();
 }
@@ -237,14 +233,7 @@ fn an_offset_of_a_topic_that_was_deleted_is_not_taken_for_one_of_its_successor()
     kafka.commit(committed);
     let consumer = kafka.consume(&seen, latest);
     wait_until("all new ones are carried", || seen.distinct() == 40);
-    assert_eq!(
-        consumer
-            .metrics
-            .recreated
-            .with_label_values(&[&kafka.topic])
-            .get(),
-        1
-    );
+    assert_eq!(consumer.metrics.recreated.of(&kafka.topic).get(), 1);
     wait_until("and committed", || kafka.committed() == Offset::Offset(30));
     consumer.stop();
     assert_eq!(seen.twice(), 0);
@@ -272,15 +261,15 @@ fn nothing_is_behind_when_everything_of_a_transaction_is_read() {
     let seen = Seen::default();
     let consumer = kafka.consume(&seen, |_| ());
     wait_until("what was committed is carried", || seen.distinct() == 20);
-    let lag = consumer.metrics.lag.with_label_values(&[&kafka.topic, "0"]);
-    wait_until("nothing is behind", || lag.get() == 0);
+    let lag = || consumer.metrics.lag.get(&kafka.topic, 0);
+    wait_until("nothing is behind", || lag() == Some(0));
     wait_until("and other tools see that, too", || {
         kafka.committed() == Offset::Offset(33)
     });
     // What arrives then is neither skipped nor read twice.
     kafka.produce(100..110);
     wait_until("the rest is carried", || seen.distinct() == 30);
-    wait_until("nothing is behind again", || lag.get() == 0);
+    wait_until("nothing is behind again", || lag() == Some(0));
     consumer.stop();
     assert_eq!((seen.twice(), kafka.committed()), (0, Offset::Offset(43)));
 }

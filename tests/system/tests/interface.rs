@@ -16,11 +16,12 @@ use std::path::Path;
 
 use clap::CommandFactory;
 use influxsink::metrics::SinkMetrics;
-use prometheus::Registry;
 use regex::Regex;
 use salmock::metrics::SalmockMetrics;
 use saltransform::metrics::TransformMetrics;
+use stage::config::ServiceArgs;
 use stage::metrics::KafkaMetrics;
+use stage::service::Service;
 use system_tests::root;
 
 const RECORDED: &str = "tests/system/tests/interface-0.1.0.txt";
@@ -120,13 +121,21 @@ fn flags(command: &clap::Command, path: &str, names: &mut BTreeSet<String>) {
 fn metrics(names: &mut BTreeSet<String>) {
     // Each binary has a registry of its own.
     for stage in 0..3 {
-        let registry = Registry::new();
-        KafkaMetrics::register(&registry).unwrap();
-        match stage {
-            0 => drop(SalmockMetrics::register(&registry).unwrap()),
-            1 => drop(TransformMetrics::register(&registry).unwrap()),
-            _ => drop(SinkMetrics::register(&registry).unwrap()),
-        }
+        let service = Service::embedded(&ServiceArgs::default());
+        service.readiness.dependency("kafka");
+        let registry = service.metrics;
+        // Series that exist only once there is a topic.
+        let kafka = KafkaMetrics::register(&registry).unwrap();
+        kafka.lag.set("t", 0, 0);
+        kafka.lost_to_retention.of("t");
+        kafka.recreated.of("t");
+        kafka.stuck.with_label_values(&["consumer", "remade"]);
+        let subsystems = match stage {
+            0 => SalmockMetrics::register(&registry).unwrap().subsystems,
+            1 => TransformMetrics::register(&registry).unwrap().subsystems,
+            _ => SinkMetrics::register(&registry).unwrap().subsystems,
+        };
+        subsystems.of_topic("Test_telemetry").finished(0);
         for family in registry.gather() {
             names.insert(format!("metric {}", family.name()));
             for label in family.get_metric().iter().flat_map(|metric| metric.get_label()) {

@@ -29,6 +29,7 @@ struct Stack {
     connect: String,
     schema: tempfile::NamedTempFile,
     connector: tempfile::NamedTempFile,
+    apps: tempfile::TempDir,
     names: AtomicU32,
 }
 
@@ -45,12 +46,18 @@ impl Stack {
             r#"{"name":"c","config":{"connector.class":"x"}}"#,
         )
         .unwrap();
+        let apps = tempfile::tempdir().unwrap();
+        for folder in ["base", "overlays"] {
+            std::fs::create_dir(apps.path().join(folder)).unwrap();
+        }
+        std::fs::write(apps.path().join("base/kustomization.yaml"), "").unwrap();
         let stack = Self {
             broker: Broker::start().unwrap(),
             registry: RegistryServer::start().await.unwrap(),
             connect,
             schema,
             connector,
+            apps,
             names: AtomicU32::new(0),
         };
         stack.broker.create_topic(RECORDS, 1).unwrap();
@@ -87,6 +94,9 @@ impl Stack {
         let filled = line.replace("{topic}", &name).replace("{subject}", &name);
         let filled = filled.replace("{records}", RECORDS).replace("{schema}", schema);
         let filled = filled.replace("{connector}", self.connector.path().to_str().unwrap());
+        let overlays = self.apps.path().join("overlays");
+        let filled = filled.replace("{overlays}", overlays.to_str().unwrap());
+        let filled = filled.replace("{overlay}", &name);
         filled.replace("{xml}", concat!(env!("CARGO_MANIFEST_DIR"), "/../../schemas"))
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use testkit::influx::FieldValue;
 
-use crate::stack::{NOW, Stack, TOPIC, frame, scalar, scalars};
+use crate::stack::{NOW, Sink, Stack, TOPIC, frame, scalar, scalars};
 
 #[test]
 fn every_message_is_a_point_or_a_dead_letter_with_its_bytes() {
@@ -151,6 +151,11 @@ fn a_database_that_stays_away_holds_the_offsets() {
     let sink = stack.start(&args);
     let sent = stack.produce((0..50).map(|at| frame(id, scalar(at)))) as u64;
     sink.wait("consumed", |sink| sink.count("influxsink_consumed_total") == sent);
+    let lag = |sink: &Sink| sink.of_subsystem("influxsink_lag_seconds").unwrap_or_default();
+    let last = |sink: &Sink| sink.of_subsystem("influxsink_last_message_timestamp_seconds");
+    let before = lag(&sink);
+    sink.wait("the lag grows", |sink| lag(sink) > before + 0.5);
+    assert_eq!(last(&sink), None, "no message is finished");
     let service = sink.stop();
     assert!(service.shutdown.given_up());
     assert!(stack.influx.points().is_empty());
@@ -160,6 +165,11 @@ fn a_database_that_stays_away_holds_the_offsets() {
     sink.wait("all written by the next process", |sink| {
         sink.count("influxsink_written_total") == sent
     });
+    sink.wait("nothing waits", |sink| {
+        sink.of_subsystem("influxsink_lag_seconds") == Some(0.0)
+    });
+    let age = stage::unix_millis() as f64 / 1e3 - last(&sink).unwrap();
+    assert!((0.0..60.0).contains(&age), "the newest message is {age} s old");
     sink.stop();
     assert_eq!(stack.influx.points().len(), 50);
 }

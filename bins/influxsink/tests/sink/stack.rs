@@ -217,6 +217,19 @@ impl Sink {
         self.service.count(name)
     }
 
+    /// A gauge of the tests' subsystem.
+    pub(crate) fn of_subsystem(&self, name: &str) -> Option<f64> {
+        let families = self.service.metrics.gather();
+        let family = families.iter().find(|family| family.name() == name)?;
+        let metric = family.get_metric().iter().find(|metric| {
+            let labels = metric.get_label().iter();
+            labels
+                .map(|label| (label.name(), label.value()))
+                .eq([("subsystem", "Test")])
+        })?;
+        Some(metric.get_gauge().get_value())
+    }
+
     /// Finished messages.
     pub(crate) fn settled(&self) -> u64 {
         ["written", "dead_letters", "skipped"]

@@ -6,6 +6,7 @@ pub mod dead_letters;
 pub mod groups;
 pub mod hello;
 pub mod inject;
+pub mod k8s;
 pub mod latency;
 pub mod load;
 pub mod produce;

@@ -11,6 +11,7 @@ mod stack;
 mod stuck;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use rdkafka::Message;
 use rdkafka::message::Headers;
@@ -44,6 +45,41 @@ async fn every_message_comes_out_once_across_restarts() {
     assert_eq!(records[0].1["level"], 0.5);
 }
 
+/// In both kinds of delivery: while its record's schema is missing, a message waits, and its age grows.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_age_of_what_waits_and_the_time_of_what_is_finished_are_shown() {
+    let now = || stage::unix_millis() as f64 / 1e3;
+    for exactly_once in [false, true] {
+        let stack = Stack::start(1).await;
+        let mut args = stack.args();
+        args.exactly_once = exactly_once;
+        args.unknown_schema_grace = Duration::from_secs(3_600);
+        let running = stack.run(args);
+        let (lag, last) = (
+            || running.of_subsystem("saltransform_lag_seconds"),
+            || running.of_subsystem("saltransform_last_message_timestamp_seconds"),
+        );
+        let until = async |what: &str, reached: &dyn Fn() -> bool| {
+            let start = now();
+            while !reached() {
+                assert!(now() - start < 60.0, "{what}: lag {:?}, last {:?}", lag(), last());
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        until("nothing waits", &|| lag() == Some(0.0)).await;
+        stack.produce([message(0, None)]);
+        running.wait_for("saltransform_consumed_total", 1).await;
+        until("the message gets older", &|| lag().is_some_and(|lag| lag > 0.5)).await;
+        assert_eq!(last(), None, "nothing is finished");
+        stack.register(false).await;
+        running.wait_for(PRODUCED, 1).await;
+        until("nothing waits any more", &|| lag() == Some(0.0)).await;
+        let age = now() - last().unwrap();
+        assert!((0.0..60.0).contains(&age), "the newest message is {age} s old");
+        running.stop().await;
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_cannot_be_carried_is_kept_with_its_origin() {
     let stack = Stack::start(1).await;
@@ -67,7 +103,7 @@ async fn what_cannot_be_carried_is_kept_with_its_origin() {
     stack.produce_tombstone();
     stack.produce([Vec::new(), message(7, None)]);
     let mut args = stack.args();
-    args.unknown_schema_grace = std::time::Duration::from_millis(200);
+    args.unknown_schema_grace = Duration::from_millis(200);
     let running = stack.run(args);
     let records = stack.records(1).await;
     assert_eq!(records[0].1["sal_sequence"], 7, "the good one passes");
@@ -171,7 +207,7 @@ async fn a_new_schema_version_is_picked_up_in_the_background() {
     let stack = Stack::start(1).await;
     stack.register(false).await;
     let mut args = stack.args();
-    args.schema_refresh = std::time::Duration::from_millis(20);
+    args.schema_refresh = Duration::from_millis(20);
     let running = stack.run(args);
     stack.produce([message(1, None)]);
     running.wait_for(PRODUCED, 1).await;

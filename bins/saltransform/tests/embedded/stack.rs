@@ -225,6 +225,19 @@ impl Running {
         }
     }
 
+    /// A gauge of the tests' subsystem.
+    pub(crate) fn of_subsystem(&self, name: &str) -> Option<f64> {
+        let families = self.service.metrics.gather();
+        let family = families.iter().find(|family| family.name() == name)?;
+        let metric = family.get_metric().iter().find(|metric| {
+            let labels = metric.get_label().iter();
+            labels
+                .map(|label| (label.name(), label.value()))
+                .eq([("subsystem", "Mock")])
+        })?;
+        Some(metric.get_gauge().get_value())
+    }
+
     /// Waits until `/ready` waits for a part because of something; answers all of the reason.
     pub(crate) async fn wait_until_missing(&self, part: &str, because: &str) -> String {
         let start = Instant::now();

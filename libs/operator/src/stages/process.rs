@@ -30,6 +30,8 @@ pub struct StageRow {
     pub dead_letters: Option<f64>,
     /// Messages between its positions and the ends of its partitions.
     pub lag: Option<f64>,
+    /// The age of its oldest message that is read or waiting and not finished.
+    pub lag_seconds: Option<f64>,
     /// Messages that it has consumed and not finished.
     pub in_flight: Option<f64>,
     /// Whether it has paused consuming.
@@ -50,6 +52,7 @@ struct Names {
     input: &'static str,
     output: &'static str,
     dead_letters: &'static str,
+    lag_seconds: &'static str,
     work: &'static str,
     age: &'static str,
 }
@@ -60,6 +63,7 @@ const KNOWN: [Names; 3] = [
         input: "",
         output: "salmock_produced_total",
         dead_letters: "",
+        lag_seconds: "",
         work: "",
         age: "",
     },
@@ -68,6 +72,7 @@ const KNOWN: [Names; 3] = [
         input: "saltransform_consumed_total",
         output: "saltransform_produced_total",
         dead_letters: "saltransform_dead_letters_total",
+        lag_seconds: "saltransform_lag_seconds",
         work: "saltransform_transform_seconds",
         age: "",
     },
@@ -76,6 +81,7 @@ const KNOWN: [Names; 3] = [
         input: "influxsink_consumed_total",
         output: "influxsink_written_total",
         dead_letters: "influxsink_dead_letters_total",
+        lag_seconds: "influxsink_lag_seconds",
         work: "influxsink_request_seconds",
         age: "influxsink_point_age_seconds",
     },
@@ -187,6 +193,7 @@ impl StageWatcher {
             dead_letters: (!names.dead_letters.is_empty())
                 .then(|| metrics.sum(names.dead_letters).unwrap_or(0.0)),
             lag: metrics.sum("kafka_consumer_lag"),
+            lag_seconds: metrics.largest(names.lag_seconds),
             in_flight: metrics.sum("kafka_in_flight_messages"),
             paused: metrics
                 .sum("kafka_consumer_paused")
@@ -239,7 +246,8 @@ mod tests {
             Metrics::read(&format!(
                 "saltransform_consumed_total {count}\nsaltransform_produced_total {count}\n\
                  saltransform_transform_seconds_bucket{{le=\"0.001\"}} {count}\n\
-                 saltransform_transform_seconds_bucket{{le=\"+Inf\"}} {}\nkafka_consumer_lag{{topic=\"t\"}} 5\n",
+                 saltransform_transform_seconds_bucket{{le=\"+Inf\"}} {}\nkafka_consumer_lag{{topic=\"t\"}} 5\n\
+                 saltransform_lag_seconds{{subsystem=\"A\"}} 1.5\nsaltransform_lag_seconds{{subsystem=\"B\"}} 0\n",
                 count + slow
             ))
         };
@@ -247,6 +255,11 @@ mod tests {
         let first = stage.row(start, text(100, 0));
         assert_eq!((first.in_per_second, first.work_p50), (None, None));
         assert_eq!((first.dead_letters, first.lag), (Some(0.0), Some(5.0)));
+        assert_eq!(
+            first.lag_seconds,
+            Some(1.5),
+            "that of the subsystem furthest behind"
+        );
         let second = stage.row(start + Duration::from_secs(2), text(140, 0));
         assert_eq!(second.in_per_second, Some(20.0));
         assert_eq!(second.work_p50, Some(0.000_5));

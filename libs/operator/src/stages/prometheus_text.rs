@@ -10,6 +10,8 @@ use crate::histogram::BucketHistogram;
 pub struct Metrics {
     /// Counters and gauges, summed over their labels.
     sums: BTreeMap<String, f64>,
+    /// The largest value of each over its labels.
+    largest: BTreeMap<String, f64>,
     /// The cumulative counts of histograms by upper bound, summed over their other labels.
     buckets: BTreeMap<String, Vec<(f64, u64)>>,
 }
@@ -29,7 +31,11 @@ impl Metrics {
                         None => buckets.push((bound, count)),
                     }
                 }
-                _ => *metrics.sums.entry(name.to_owned()).or_default() += value,
+                _ => {
+                    *metrics.sums.entry(name.to_owned()).or_default() += value;
+                    let largest = metrics.largest.entry(name.to_owned()).or_insert(value);
+                    *largest = largest.max(value);
+                }
             }
         }
         for buckets in metrics.buckets.values_mut() {
@@ -47,6 +53,11 @@ impl Metrics {
     /// The sum of a counter or gauge over its labels; none if there is none of this name.
     pub fn sum(&self, name: &str) -> Option<f64> {
         self.sums.get(name).copied()
+    }
+
+    /// The largest value of a counter or gauge over its labels; none if there is none of this name.
+    pub fn largest(&self, name: &str) -> Option<f64> {
+        self.largest.get(name).copied()
     }
 
     /// Whether the name of any metric has this prefix.

@@ -3,8 +3,10 @@
 use clap::{Args, ValueEnum};
 use rdkafka::ClientConfig;
 
+use crate::metrics::MAX_LAG_SERIES;
+
 /// The group membership's flags.
-#[derive(Args, Debug, Clone, Default)]
+#[derive(Args, Debug, Clone)]
 #[command(next_help_heading = "Kafka")]
 pub struct MemberArgs {
     /// How the group distributes its partitions
@@ -20,6 +22,23 @@ pub struct MemberArgs {
     /// skipped messages. Without it, the partition is blocked and /ready names it
     #[arg(long, env = "SKIP_UNDECODABLE_BATCHES")]
     pub skip_undecodable_batches: bool,
+
+    /// Partitions with a series of their own in the metric kafka_consumer_lag. Beyond this number, the partitions with
+    /// the least lag are one series with the topic (other)
+    #[arg(long, env = "MAX_LAG_SERIES", default_value_t = MAX_LAG_SERIES, value_name = "N")]
+    pub max_lag_series: usize,
+}
+
+impl Default for MemberArgs {
+    /// The flags' defaults.
+    fn default() -> Self {
+        Self {
+            group_protocol: GroupProtocol::default(),
+            group_instance_id: None,
+            skip_undecodable_batches: false,
+            max_lag_series: MAX_LAG_SERIES,
+        }
+    }
 }
 
 /// A rebalance protocol of Kafka.

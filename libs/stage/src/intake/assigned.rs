@@ -6,6 +6,7 @@ use std::sync::Mutex;
 
 use rdkafka::TopicPartitionList;
 
+use super::age::Waiting;
 use crate::kafka::native::TopicId;
 use crate::lock;
 
@@ -58,6 +59,10 @@ pub(super) struct Known {
     pub(super) is_pinned: bool,
     /// One past the last message that can be read.
     pub(super) end: Option<i64>,
+    /// The same as in the last statistics. While a partition is not fetched, they repeat what was so before.
+    pub(super) fetched_end: Option<i64>,
+    /// Since when messages before the end wait.
+    pub(super) waiting: Waiting,
 }
 
 /// All assigned partitions, by topic and number.
@@ -69,11 +74,11 @@ impl AssignedPartitions {
         lock(&self.0).insert((topic.to_owned(), number), known);
     }
 
-    pub(super) fn forget(&self, list: &TopicPartitionList) {
+    /// Partitions are no longer assigned. Returns those that were.
+    pub(super) fn forget(&self, list: &TopicPartitionList) -> Vec<(String, i32)> {
         let mut all = lock(&self.0);
-        for key in list.to_topic_map().into_keys() {
-            all.remove(&key);
-        }
+        let keys = list.to_topic_map().into_keys();
+        keys.filter(|key| all.remove(key).is_some()).collect()
     }
 
     pub(super) fn list(&self) -> TopicPartitionList {

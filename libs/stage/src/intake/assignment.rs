@@ -1,25 +1,21 @@
-//! The assigned partitions, each with its finished prefix and its messages in flight. Receipts write to them from any
-//! thread, the poll thread reads them.
+//! The assigned partitions of an intake. `partition.rs` has the state of each.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 
 use rdkafka::Offset;
 
+use super::partition::{InFlight, Partition};
 use crate::lock;
-use crate::metrics::KafkaMetrics;
-use crate::offsets::OffsetTracker;
-use crate::origin::Origin;
-
-/// No offset.
-const NONE: i64 = i64::MIN;
+use crate::metrics::{KafkaMetrics, Subsystems};
 
 /// All partitions of an intake, and what they have in flight together.
 #[derive(Debug)]
 pub(super) struct Assignments {
     assigned: Mutex<Assigned>,
     in_flight: Arc<InFlight>,
+    subsystems: Subsystems,
 }
 
 /// One lock for both, so that a transaction that ends at any time sees a partition in one of the two.
@@ -30,116 +26,20 @@ struct Assigned {
     leaving: Vec<Arc<Partition>>,
 }
 
-/// One assignment of one partition. A later assignment of the same partition is a separate one, which receipts of the
-/// earlier cannot move.
-#[derive(Debug)]
-pub(super) struct Partition {
-    pub(super) topic: Arc<str>,
-    pub(super) number: i32,
-    pub(super) worker: usize,
-    prefix: Mutex<OffsetTracker>,
-    unfinished: AtomicUsize,
-    revoked: AtomicBool,
-    /// Another assignment has taken over because the log starts again: messages of this one finish, but their offsets
-    /// do not count.
-    superseded: AtomicBool,
-    /// The group's offset, as confirmed by its coordinator.
-    committed: Mutex<Option<i64>>,
-    /// Where to read again after an aborted transaction: the last committed offset, or the first consumed one.
-    restart: AtomicI64,
-    /// The offset after the last message that librdkafka delivered; [`NONE`] while any may follow.
-    next: AtomicI64,
-    in_flight: Arc<InFlight>,
-}
-
-#[derive(Debug)]
-struct InFlight {
-    messages: AtomicUsize,
-    bytes: AtomicUsize,
-    metrics: KafkaMetrics,
-}
-
-/// The obligation to report when a message is safe. Dropped unfinished, it holds its partition's offset.
-#[derive(Debug)]
-pub struct Receipt {
-    partition: Arc<Partition>,
-    offset: i64,
-    bytes: usize,
-    /// Whether it is finished or withdrawn, so that dropping it has no effect.
-    settled: bool,
-}
-
-impl Receipt {
-    /// The message has reached the next system or the dead-letter topic, or is skipped.
-    pub fn finish(self) {
-        Self::settle(&mut [self]);
-    }
-
-    /// The same for many messages. State shared with other threads is written once for each run of one partition's
-    /// receipts.
-    pub fn finish_all(mut receipts: Vec<Self>) {
-        Self::settle(&mut receipts);
-    }
-
-    fn settle(receipts: &mut [Self]) {
-        for run in receipts.chunk_by_mut(|one, next| Arc::ptr_eq(&one.partition, &next.partition)) {
-            let Some(first) = run.first() else { continue };
-            let partition = Arc::clone(&first.partition);
-            let mut bytes = 0;
-            let mut prefix = lock(&partition.prefix);
-            for receipt in &mut *run {
-                receipt.settled = true;
-                bytes += receipt.bytes;
-                prefix.finish(receipt.offset);
-            }
-            drop(prefix);
-            partition.let_go(run.len(), bytes);
-        }
-    }
-
-    /// The message is not given to its worker because its partition was revoked. What no worker received does not count
-    /// as released.
-    pub(super) fn withdraw(mut self) {
-        self.settled = true;
-        self.partition.let_go(1, self.bytes);
-    }
-
-    /// Whether the partition was revoked: another process reads the message again, so that work on it is wasted.
-    pub fn is_revoked(&self) -> bool {
-        self.partition.revoked.load(Ordering::Relaxed)
-    }
-
-    /// The origin of the message, without its timestamp.
-    pub fn origin(&self) -> Origin {
-        Origin {
-            topic: Arc::clone(&self.partition.topic),
-            partition: self.partition.number,
-            offset: self.offset,
-            timestamp_ms: None,
-        }
-    }
-}
-
-impl Drop for Receipt {
-    fn drop(&mut self) {
-        if !self.settled {
-            self.partition.in_flight.metrics.released.inc();
-            self.partition.let_go(1, self.bytes);
-        }
-    }
-}
-
 impl Assignments {
-    pub(super) fn new(metrics: KafkaMetrics) -> Self {
-        let in_flight = Arc::new(InFlight {
-            messages: 0.into(),
-            bytes: 0.into(),
-            metrics,
-        });
+    pub(super) fn new(metrics: KafkaMetrics, subsystems: Subsystems) -> Self {
         Self {
             assigned: Mutex::default(),
-            in_flight,
+            in_flight: Arc::new(InFlight::new(metrics)),
+            subsystems,
         }
+    }
+
+    /// Whether offsets are committed in transactions. Decided before the first message arrives.
+    pub(super) fn set_transactional(&self, is_transactional: bool) {
+        self.in_flight
+            .is_transactional
+            .store(is_transactional, Ordering::Relaxed);
     }
 
     /// The current assignment of a partition, created when its first message (the one at `offset`) arrives. Workers are
@@ -155,7 +55,7 @@ impl Assignments {
 
     /// Replaces the assignment of a partition whose log starts again: other offsets, the same worker.
     pub(super) fn supersede(&self, old: &Partition, offset: i64) -> Arc<Partition> {
-        old.superseded.store(true, Ordering::Relaxed);
+        old.supersede();
         let new = self.new_partition(&old.topic, old.number, old.worker, offset);
         let key = (old.topic.to_string(), old.number);
         lock(&self.assigned).ours.insert(key, Arc::clone(&new));
@@ -163,19 +63,11 @@ impl Assignments {
     }
 
     fn new_partition(&self, topic: &str, number: i32, worker: usize, offset: i64) -> Arc<Partition> {
-        Arc::new(Partition {
-            topic: topic.into(),
-            number,
-            worker,
-            prefix: Mutex::default(),
-            unfinished: AtomicUsize::new(0),
-            revoked: AtomicBool::new(false),
-            superseded: AtomicBool::new(false),
-            next: NONE.into(),
-            committed: Mutex::default(),
-            restart: offset.into(),
-            in_flight: Arc::clone(&self.in_flight),
-        })
+        let subsystem = self.subsystems.of_topic(topic);
+        let in_flight = Arc::clone(&self.in_flight);
+        Arc::new(Partition::new(
+            topic, number, worker, offset, subsystem, in_flight,
+        ))
     }
 
     /// The offset of the next message of a partition, if one has arrived.
@@ -251,123 +143,35 @@ impl Assignments {
 impl Assigned {
     fn revoke(&mut self, topic: &str, number: i32) -> Option<Arc<Partition>> {
         let partition = self.ours.remove(&(topic.to_owned(), number))?;
-        partition.revoked.store(true, Ordering::Relaxed);
+        partition.revoke();
         Some(partition)
-    }
-}
-
-impl Partition {
-    /// Notes consumed messages, each with its offset and its size in memory.
-    pub(super) fn take(self: &Arc<Self>, messages: impl IntoIterator<Item = (i64, usize)>) -> Vec<Receipt> {
-        let mut all = 0;
-        let mut prefix = lock(&self.prefix);
-        let receipt = |(offset, bytes)| {
-            prefix.begin(offset);
-            all += bytes;
-            Receipt {
-                partition: Arc::clone(self),
-                offset,
-                bytes,
-                settled: false,
-            }
-        };
-        let receipts: Vec<Receipt> = messages.into_iter().map(receipt).collect();
-        drop(prefix);
-        self.unfinished.fetch_add(receipts.len(), Ordering::Relaxed);
-        self.in_flight
-            .messages
-            .fetch_add(receipts.len(), Ordering::Relaxed);
-        self.in_flight.bytes.fetch_add(all, Ordering::Relaxed);
-        receipts
-    }
-
-    /// This many messages are no longer in flight.
-    fn let_go(&self, messages: usize, bytes: usize) {
-        self.in_flight.bytes.fetch_sub(bytes, Ordering::Relaxed);
-        self.in_flight.messages.fetch_sub(messages, Ordering::Relaxed);
-        // Last, after the prefix was written: a thread that sees no unfinished message sees the final position.
-        self.unfinished.fetch_sub(messages, Ordering::Release);
-    }
-
-    /// The offset after the last message that arrived.
-    pub(super) fn next(&self) -> Option<i64> {
-        Some(self.next.load(Ordering::Relaxed)).filter(|next| *next != NONE)
-    }
-
-    /// The next message is expected at this offset or later; without one, anywhere.
-    pub(super) fn expect(&self, next: Option<i64>) {
-        self.next.store(next.unwrap_or(NONE), Ordering::Relaxed);
-    }
-
-    /// Nothing before `to` will arrive: it counts as finished.
-    pub(super) fn pass_over(&self, to: i64) {
-        let mut prefix = lock(&self.prefix);
-        prefix.begin(to - 1);
-        prefix.finish(to - 1);
-        drop(prefix);
-        self.expect(Some(to));
-    }
-
-    /// Whether the partition was revoked.
-    pub(super) fn is_revoked(&self) -> bool {
-        self.revoked.load(Ordering::Relaxed)
-    }
-
-    /// Whether nothing of it is in flight.
-    pub(super) fn is_idle(&self) -> bool {
-        self.unfinished.load(Ordering::Acquire) == 0
-    }
-
-    /// Whether another assignment has taken over because the log starts again.
-    pub(super) fn is_superseded(&self) -> bool {
-        self.superseded.load(Ordering::Relaxed)
-    }
-
-    /// All messages before `offset` are consumed. Returns the expected offset, if there was one.
-    pub(super) fn reach(&self, offset: i64) -> Option<i64> {
-        lock(&self.prefix).reach(offset);
-        let expected = self.next();
-        self.expect(Some(offset));
-        expected
-    }
-
-    /// How far its messages have finished.
-    pub(super) fn position(&self) -> Option<i64> {
-        lock(&self.prefix).position()
-    }
-
-    /// The offset to commit, unless the group already has it.
-    pub(super) fn uncommitted(&self) -> Option<i64> {
-        let position = self.position();
-        position.filter(|_| position != *lock(&self.committed))
-    }
-
-    /// The group has this offset.
-    pub(super) fn committed(&self, offset: Option<i64>) {
-        *lock(&self.committed) = offset;
-    }
-
-    /// After a transaction that was committed with `position`.
-    pub(super) fn restart_at(&self, position: i64) {
-        self.restart.store(position, Ordering::Relaxed);
-    }
-
-    /// Where to read again after a transaction that was aborted.
-    pub(super) fn restart(&self) -> i64 {
-        self.restart.load(Ordering::Relaxed)
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::partition::{Receipt, Taken};
     use super::*;
 
     fn assignments() -> Assignments {
-        Assignments::new(KafkaMetrics::register(&prometheus::Registry::new()).unwrap())
+        let metrics = KafkaMetrics::register(&prometheus::Registry::new()).unwrap();
+        Assignments::new(metrics, Subsystems::default())
     }
 
+    /// Messages with their offsets and sizes; the timestamp is a hundred times the offset.
     fn take<const N: usize>(partition: &Arc<Partition>, messages: [(i64, usize); N]) -> [Receipt; N] {
-        partition.take(messages).try_into().unwrap()
+        let taken = messages.map(|(offset, bytes)| Taken {
+            offset,
+            timestamp_ms: Some(offset * 100),
+            bytes,
+        });
+        partition.take(taken).try_into().unwrap()
+    }
+
+    fn newest(assignments: &Assignments) -> Option<f64> {
+        assignments.subsystems.newest()()
+            .first()
+            .map(|(_, seconds)| *seconds)
     }
 
     #[test]
@@ -431,7 +235,7 @@ mod tests {
     fn a_position_is_given_until_the_group_has_it() {
         let assignments = assignments();
         let partition = assignments.partition("t", 0, 0, 1);
-        Receipt::finish_all(partition.take([(0, 1)]));
+        Receipt::finish_all(take(&partition, [(0, 1)]).into());
         assert_eq!(partition.uncommitted(), Some(1));
         assert_eq!(partition.uncommitted(), Some(1));
         partition.committed(Some(1));
@@ -494,6 +298,47 @@ mod tests {
             assignments.forget_leaving();
             assert!(assignments.in_transaction().is_empty());
         }
+    }
+
+    #[test]
+    fn the_oldest_unfinished_message_is_known_from_its_arrival_on() {
+        let assignments = assignments();
+        let partition = assignments.partition("t", 0, 0, 1);
+        assert_eq!(partition.oldest_ms(), None);
+        partition.arrives(|| Some(500));
+        partition.arrives(|| unreachable!("only the first is asked"));
+        assert_eq!(partition.oldest_ms(), Some(500));
+        let [first, second] = take(&partition, [(5, 1), (6, 1)]);
+        partition.arrives(|| Some(700));
+        second.finish();
+        assert_eq!(
+            (partition.oldest_ms(), newest(&assignments)),
+            (Some(500), Some(0.6))
+        );
+        first.finish();
+        assert_eq!(
+            (partition.oldest_ms(), partition.passed_ms()),
+            (Some(700), Some(600))
+        );
+    }
+
+    #[test]
+    fn with_transactions_a_message_is_finished_when_it_is_committed() {
+        let assignments = assignments();
+        assignments.set_transactional(true);
+        let partition = assignments.partition("t", 0, 0, 1);
+        let [first, second] = take(&partition, [(5, 1), (6, 1)]);
+        first.finish();
+        assert_eq!((partition.oldest_ms(), newest(&assignments)), (Some(500), None));
+        partition.committed_in_transaction(6);
+        assert_eq!(
+            (partition.oldest_ms(), newest(&assignments)),
+            (Some(600), Some(0.5))
+        );
+        second.finish();
+        partition.committed_in_transaction(7);
+        assert_eq!((partition.oldest_ms(), newest(&assignments)), (None, Some(0.6)));
+        assert_eq!((partition.uncommitted(), partition.restart()), (None, 7));
     }
 
     #[test]

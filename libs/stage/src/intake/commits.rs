@@ -13,8 +13,8 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::assigned::OffsetMetadata;
-use super::assignment::Partition;
 use super::context::IntakeContext;
+use super::partition::Partition;
 use crate::kafka::native;
 use crate::lock;
 

@@ -12,14 +12,16 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::util::Timeout;
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::age::Waiting;
 use super::assigned::AssignedPartitions;
-use super::assignment::{Assignments, Partition};
+use super::assignment::Assignments;
 use super::blocked::Blocked;
 use super::commit_thread_handle::CommitThreadHandle;
 use super::commits::{self, PendingCommit};
 use super::initial_offsets;
 use super::lag::{self, FetchedToEnd, REBALANCE_SETTLE_DURATION, SEEK_SETTLE_DURATION};
 use super::options::{IntakeOptions, Topics};
+use super::partition::Partition;
 use super::retention::Losses;
 use super::settings;
 use super::time_range::RangeReader;
@@ -222,10 +224,8 @@ impl IntakeContext {
             .filter_map(|element| self.assignments.leave(element.topic(), element.partition()))
             .collect();
         self.fetched.forget(REBALANCE_SETTLE_DURATION);
-        lag::hide(self, list);
         if revoked.is_empty() {
-            self.assigned.forget(list);
-            return;
+            return lag::forget(self, list);
         }
         for drain in &self.drains {
             // A full channel holds the same request already.
@@ -246,7 +246,7 @@ impl IntakeContext {
             tracing::warn!(error = %crate::chain(&error), "commit before a revoke failed; some messages are read twice");
         }
         self.assignments.forget_leaving();
-        self.assigned.forget(list);
+        lag::forget(self, list);
     }
 
     /// The current assignment of a partition, created when its first message (the one at `offset`) arrives.
@@ -305,6 +305,7 @@ impl IntakeContext {
         self.assigned.update(topic, number, |known| {
             known.start = None;
             known.end = None;
+            known.waiting = Waiting::default();
             known.topic_id = None;
             known.is_pinned = false;
         });

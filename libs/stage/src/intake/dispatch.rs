@@ -9,8 +9,8 @@ use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::BorrowedMessage;
 
-use super::assignment::{Partition, Receipt};
 use super::context::IntakeContext;
+use super::partition::{Partition, Receipt, Taken};
 use super::worker::Consumed;
 use crate::memory::BESIDE_MESSAGE;
 
@@ -80,6 +80,7 @@ impl<'a, 'm> Dispatcher<'a, 'm> {
             partition = context.unexpected(self.consumer, partition, expected, offset);
         }
         self.last = Some(Arc::clone(&partition));
+        partition.arrives(|| message.timestamp().to_millis());
         self.waiting_bytes += size(&message);
         self.waiting.push_back((partition, message));
     }
@@ -139,7 +140,11 @@ fn take<'m>(messages: Vec<(Arc<Partition>, BorrowedMessage<'m>)>) -> Vec<Consume
     let receipts: Vec<Receipt> = runs
         .filter_map(|run| Some((&run.first()?.0, run)))
         .flat_map(|(partition, run)| {
-            partition.take(run.iter().map(|(_, message)| (message.offset(), size(message))))
+            partition.take(run.iter().map(|(_, message)| Taken {
+                offset: message.offset(),
+                timestamp_ms: message.timestamp().to_millis(),
+                bytes: size(message),
+            }))
         })
         .collect();
     let messages = messages.into_iter().map(|(_, message)| message);

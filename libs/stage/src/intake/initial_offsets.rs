@@ -144,11 +144,9 @@ pub(super) fn find(
     }
 }
 
-fn insert(context: &IntakeContext, topic: &str, number: i32, known: Known) {
+fn insert(context: &IntakeContext, topic: &str, number: i32, mut known: Known) {
     context.losses.watch(topic);
-    if let (Some(start), Some(end)) = (known.start, known.end) {
-        lag::show(context, topic, number, end - start);
-    }
+    lag::show(context, topic, number, &mut known);
     context.assigned.insert(topic, number, known);
 }
 
@@ -234,7 +232,7 @@ fn ask(consumer: &BaseConsumer<IntakeContext>, list: &TopicPartitionList) -> Kaf
 }
 
 /// The beginning or the end of each partition, which Kafka treats as special timestamps.
-fn offsets(
+pub(super) fn offsets(
     consumer: &BaseConsumer<IntakeContext>,
     list: &TopicPartitionList,
     place: Offset,

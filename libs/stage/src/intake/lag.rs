@@ -12,9 +12,10 @@ use rdkafka::TopicPartitionList;
 use rdkafka::consumer::BaseConsumer;
 use rdkafka::statistics::{Partition as Statistics, Statistics as All};
 
+use super::assigned::Known;
 use super::context::IntakeContext;
 use crate::kafka::native;
-use crate::lock;
+use crate::{lock, unix_millis};
 
 /// After a pause, resume or seek, the statistics may include messages that librdkafka discarded and fetches again,
 /// until its broker thread runs, once a second.
@@ -106,17 +107,12 @@ pub(super) fn learn(context: &IntakeContext, statistics: &All) {
             .topics
             .get(topic)
             .and_then(|topic| topic.partitions.get(&number));
-        if let Some(end) = state.and_then(end) {
+        if let Some(end) = state.and_then(end)
+            && known.fetched_end.replace(end) != Some(end)
+        {
             known.end = Some(end);
         }
-        let partition = context.assignments.find(topic, number);
-        let position = partition
-            .as_ref()
-            .and_then(|partition| partition.position())
-            .or(known.start);
-        if let (Some(end), Some(position)) = (known.end, position) {
-            show(context, topic, number, end - position);
-        }
+        let position = show(context, topic, number, known);
         if let Some(state) = state
             && is_fetched_to_end(state)
             && position != Some(state.next_offset)
@@ -133,22 +129,28 @@ pub(super) fn learn(context: &IntakeContext, statistics: &All) {
     context.fetched.replace(fetched, age);
 }
 
-/// Publishes the lag of a partition.
-pub(super) fn show(context: &IntakeContext, topic: &str, number: i32, lag: i64) {
-    let lags = &context.reporter.metrics().lag;
-    lags.with_label_values(&[topic, &number.to_string()])
-        .set(lag.max(0));
+/// Publishes the lag of a partition. Returns its position.
+pub(super) fn show(context: &IntakeContext, topic: &str, number: i32, known: &mut Known) -> Option<i64> {
+    let partition = context.assignments.find(topic, number);
+    let position = partition
+        .as_ref()
+        .and_then(|partition| partition.position())
+        .or(known.start);
+    if let (Some(end), Some(position)) = (known.end, position) {
+        let passed = partition.and_then(|partition| partition.passed_ms());
+        known.waiting.observe(position, end, passed, unix_millis());
+        let lag = &context.reporter.metrics().lag;
+        lag.set(topic, number, (end - position).max(0));
+    }
+    position
 }
 
-/// Removes the lag of partitions that another member has.
-pub(super) fn hide(context: &IntakeContext, list: &TopicPartitionList) {
-    let lags = &context.reporter.metrics().lag;
-    for (topic, number) in list.to_topic_map().into_keys() {
-        // These clients have been replaced: their successors publish it.
-        if context.assigned.get(&topic, number).is_some() {
-            // It does not exist if the brokers never reported the end of the partition.
-            let _ = lags.remove_label_values(&[topic.as_str(), &number.to_string()]);
-        }
+/// Forgets partitions that are no longer assigned, and then removes their lag: nothing shows it again.
+pub(super) fn forget(context: &IntakeContext, list: &TopicPartitionList) {
+    let lag = &context.reporter.metrics().lag;
+    // If these clients have been replaced, they have none: their successors publish the lag.
+    for (topic, number) in context.assigned.forget(list) {
+        lag.remove(&topic, number);
     }
 }
 

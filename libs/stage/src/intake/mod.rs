@@ -18,6 +18,7 @@
 //!   committed within the transactions, by a separate thread (`transaction.rs`), and after an abort the consumer seeks
 //!   back.
 
+mod age;
 mod assigned;
 mod assignment;
 mod blocked;
@@ -25,6 +26,7 @@ mod commit_thread_handle;
 mod commits;
 mod context;
 mod dispatch;
+mod ends;
 mod error;
 mod expression;
 mod gate;
@@ -32,6 +34,7 @@ mod generations;
 mod initial_offsets;
 mod lag;
 mod options;
+mod partition;
 mod poll;
 mod retention;
 mod settings;
@@ -42,11 +45,11 @@ mod transactional_producer;
 mod vitals;
 mod worker;
 
-pub use assignment::Receipt;
 pub use error::IntakeError;
 pub use gate::{Gate, Pass};
 pub use generations::{Remake, run_generations};
 pub use options::{IntakeOptions, Topics};
+pub use partition::Receipt;
 pub use poll::Intake;
 pub use time_range::TimeRange;
 pub use transaction::TransactionalSink;

@@ -8,6 +8,7 @@ use rdkafka::ClientConfig;
 
 use super::expression;
 use super::time_range::TimeRange;
+use crate::metrics::Subsystems;
 
 /// The topics of an intake.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,6 +83,10 @@ pub struct IntakeOptions {
     pub stuck_timeout: Duration,
     /// How often topic ids are requested, to notice recreated topics.
     pub topic_ids_interval: Duration,
+    /// How often the ends of partitions that are not fetched are requested.
+    pub ends_interval: Duration,
+    /// Shows the age of unfinished messages, and the newest finished ones.
+    pub subsystems: Subsystems,
     /// Whether the process has read anything. Its next clients then start no topic at the end, even if Kafka has
     /// deleted the group's offsets with the topics.
     pub has_read: Arc<AtomicBool>,
@@ -107,6 +112,8 @@ impl IntakeOptions {
             commit_interval: Duration::from_secs(1),
             stuck_timeout: Duration::from_secs(60),
             topic_ids_interval: Duration::from_secs(10),
+            ends_interval: Duration::from_secs(5),
+            subsystems: Subsystems::default(),
             has_read: Arc::default(),
             tick_interval: Duration::from_millis(5),
         }

@@ -13,12 +13,14 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::message::BorrowedMessage;
 use rdkafka::{ClientConfig, Message, TopicPartitionList};
 
+use super::age;
 use super::assignment::Assignments;
 use super::blocked::{Inspector, Orders};
 use super::commit_thread_handle::{CommitThreadHandle, Request};
 use super::commits;
 use super::context::IntakeContext;
 use super::dispatch::Dispatcher;
+use super::ends;
 use super::error::IntakeError;
 use super::lag::SEEK_SETTLE_DURATION;
 use super::options::IntakeOptions;
@@ -60,7 +62,8 @@ pub struct Intake {
 impl Intake {
     /// Creates the consumer and subscribes. Brokers need not be available yet.
     pub fn new(options: IntakeOptions, reporter: Reporter) -> Result<Self, IntakeError> {
-        let assignments = Arc::new(Assignments::new(reporter.metrics().clone()));
+        let (metrics, subsystems) = (reporter.metrics().clone(), options.subsystems.clone());
+        let assignments = Arc::new(Assignments::new(metrics, subsystems));
         let (drains, drain_requests) = (0..options.workers.max(1)).map(|_| bounded(1)).unzip();
         let (thread, commit_requests) = CommitThreadHandle::new();
         let context = IntakeContext::new(&options, &reporter, Arc::clone(&assignments), drains, thread);
@@ -73,6 +76,7 @@ impl Intake {
         let names = options.topics.subscription();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         consumer.subscribe(&names).map_err(setup)?;
+        age::show(&options.subsystems, consumer.context());
         Ok(Self {
             consumer,
             assignments,
@@ -121,6 +125,7 @@ impl Intake {
             context
                 .is_transactional
                 .store(transaction.is_some(), Ordering::Relaxed);
+            self.assignments.set_transactional(transaction.is_some());
             let committer = transaction.map(|producer| {
                 let committer = Committer {
                     producer,
@@ -168,7 +173,10 @@ impl Intake {
             let (asking, asked_enough) = bounded(0);
             let (found, ids) = bounded(1);
             let interval = self.options.topic_ids_interval;
-            scope.spawn(move || topic_ids::watch(&self.consumer, interval, &found, &asked_enough));
+            let over = asked_enough.clone();
+            scope.spawn(move || topic_ids::watch(&self.consumer, interval, &found, &over));
+            let interval = self.options.ends_interval;
+            scope.spawn(move || ends::watch(&self.consumer, interval, &asked_enough));
             let polled = self.poll_until_shutdown(&queues, &orders, asked_rewinds, &ids, shutdown);
             if polled.is_err() {
                 shutdown.fail();

@@ -30,8 +30,8 @@ impl Losses {
     /// A topic is assigned: its losses are counted from 0.
     pub(super) fn watch(&self, topic: &str) {
         let metrics = self.reporter.metrics();
-        metrics.lost_to_retention.with_label_values(&[topic]);
-        metrics.recreated.with_label_values(&[topic]);
+        metrics.lost_to_retention.of(topic);
+        metrics.recreated.of(topic);
     }
 
     /// The brokers have deleted this many offsets of a partition before they were read.
@@ -42,7 +42,7 @@ impl Losses {
         self.reporter
             .metrics()
             .lost_to_retention
-            .with_label_values(&[topic])
+            .of(topic)
             .inc_by(offsets);
         let so_far = {
             let mut lost = lock(&self.lost);
@@ -84,8 +84,7 @@ impl Losses {
     }
 
     fn begins_again(&self, topic: &str, why: &str) {
-        let recreated = &self.reporter.metrics().recreated;
-        recreated.with_label_values(&[topic]).inc();
+        self.reporter.metrics().recreated.of(topic).inc();
         self.say(
             &format!("recreated {topic}"),
             format!("{topic} {why}; it is read from its beginning"),

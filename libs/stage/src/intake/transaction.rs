@@ -29,13 +29,14 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::assignment::{Assignments, Partition};
+use super::assignment::Assignments;
 use super::commit_thread_handle::{CommitThreadHandle, Request};
 use super::commits;
 use super::context::IntakeContext;
 use super::error::IntakeError;
 use super::gate::{Gate, State};
 use super::lag::SEEK_SETTLE_DURATION;
+use super::partition::Partition;
 use super::transactional_producer::{TransactionalProducer, may_help};
 use crate::retry::Backoff;
 use crate::service::Shutdown;
@@ -205,8 +206,7 @@ impl Committer<'_> {
         }
         self.attempt(|| producer.commit(), || false)?;
         for (partition, position) in moved {
-            partition.restart_at(position);
-            partition.committed(Some(position));
+            partition.committed_in_transaction(position);
         }
         self.has_committed.set(true);
         commits::count(self.consumer.context(), true);

@@ -44,8 +44,7 @@ impl IntakeContext {
         self.vitals.is_abandoned.store(true, Ordering::Relaxed);
         self.assignments.clear();
         let list = self.assigned.list();
-        lag::hide(self, &list);
-        self.assigned.forget(&list);
+        lag::forget(self, &list);
         let metrics = self.reporter.metrics();
         metrics.assigned.set(0);
         metrics.paused.set(0);

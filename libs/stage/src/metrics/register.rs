@@ -1,7 +1,10 @@
 //! Creates a metric and registers it. The names are in the `metrics.rs` of the crate that counts.
 
+use prometheus::core::{Collector, Desc};
+use prometheus::proto::MetricFamily;
 use prometheus::{
-    Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+    Counter, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry,
 };
 
 use super::MetricsError;
@@ -68,4 +71,87 @@ pub fn histogram(
     let metric = Histogram::with_opts(HistogramOpts::new(name, help).buckets(buckets))?;
     registry.register(Box::new(metric.clone()))?;
     Ok(metric)
+}
+
+/// One series of a sampled metric: the values of its labels, and its own.
+pub type Sample = (Vec<String>, f64);
+
+/// A gauge with labels whose series are those that `sample` returns when it is scraped: what is gone has no series.
+pub fn sampled_gauges(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    labels: &[&str],
+    sample: impl Fn() -> Vec<Sample> + Send + Sync + 'static,
+) -> Result<(), MetricsError> {
+    let opts = Opts::new(name, help);
+    let labels: Vec<String> = labels.iter().map(|label| (*label).to_owned()).collect();
+    let gauges = move |opts: &Opts, labels: &[String]| {
+        let names: Vec<&str> = labels.iter().map(String::as_str).collect();
+        let gauges = GaugeVec::new(opts.clone(), &names)?;
+        for (values, value) in sample() {
+            let values: Vec<&str> = values.iter().map(String::as_str).collect();
+            gauges.get_metric_with_label_values(&values)?.set(value);
+        }
+        Ok(gauges.collect())
+    };
+    register(registry, opts, labels, gauges)
+}
+
+/// A counter that something else counts: its value is what `sample` returns when it is scraped.
+pub(super) fn sampled_counter(
+    registry: &Registry,
+    name: &str,
+    help: &str,
+    sample: impl Fn() -> Option<f64> + Send + Sync + 'static,
+) -> Result<(), MetricsError> {
+    let counter = move |opts: &Opts, _: &[String]| {
+        let Some(value) = sample() else {
+            return Ok(Vec::new());
+        };
+        let counter = Counter::with_opts(opts.clone())?;
+        counter.inc_by(value.max(0.0));
+        Ok(counter.collect())
+    };
+    register(registry, Opts::new(name, help), Vec::new(), counter)
+}
+
+fn register<F>(registry: &Registry, opts: Opts, labels: Vec<String>, families: F) -> Result<(), MetricsError>
+where
+    F: Fn(&Opts, &[String]) -> Result<Vec<MetricFamily>, MetricsError> + Send + Sync + 'static,
+{
+    let desc = Desc::new(
+        opts.name.clone(),
+        opts.help.clone(),
+        labels.clone(),
+        Default::default(),
+    )?;
+    registry.register(Box::new(Sampled {
+        desc,
+        opts,
+        labels,
+        families,
+    }))
+}
+
+/// A metric that exists only while it is scraped.
+struct Sampled<F> {
+    desc: Desc,
+    opts: Opts,
+    labels: Vec<String>,
+    families: F,
+}
+
+impl<F> Collector for Sampled<F>
+where
+    F: Fn(&Opts, &[String]) -> Result<Vec<MetricFamily>, MetricsError> + Send + Sync,
+{
+    fn desc(&self) -> Vec<&Desc> {
+        vec![&self.desc]
+    }
+
+    fn collect(&self) -> Vec<MetricFamily> {
+        // The names were checked when the metric was registered, and the number of labels is the code's.
+        (self.families)(&self.opts, &self.labels).unwrap_or_default()
+    }
 }

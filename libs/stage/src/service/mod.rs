@@ -26,7 +26,7 @@ pub use waits::{SharedDependency, Wait};
 use std::net::SocketAddr;
 
 use crate::config::ServiceArgs;
-use crate::metrics::log_lines_dropped;
+use crate::metrics::{log_lines_dropped, register_process};
 
 /// The interface of a running stage to its process.
 #[derive(Debug, Clone)]
@@ -76,13 +76,16 @@ impl Service {
     /// A service without a port or signals, as the demo and tests use it.
     pub fn embedded(args: &ServiceArgs) -> Self {
         let metrics = prometheus::Registry::new();
+        let readiness = Readiness::default();
+        // The registry is new, so that no name is taken.
         if let Some(dropped) = log_lines_dropped() {
-            // The registry is new, so that the name is not taken.
             let _ = metrics.register(Box::new(dropped.clone()));
         }
+        let states = readiness.clone();
+        let _ = register_process(&metrics, move || states.states());
         Self {
             shutdown: Shutdown::new(args.drain_timeout),
-            readiness: Readiness::default(),
+            readiness,
             metrics,
             address: None,
         }

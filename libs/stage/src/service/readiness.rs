@@ -69,6 +69,14 @@ impl Readiness {
             .collect()
     }
 
+    /// Each dependency and whether it is available, in the order of their names.
+    pub fn states(&self) -> Vec<(&'static str, bool)> {
+        self.lock()
+            .iter()
+            .map(|(name, state)| (*name, state.why.is_none()))
+            .collect()
+    }
+
     /// The current remarks, each with its dependency and its age.
     pub fn remarks(&self) -> Vec<(&'static str, String, Duration)> {
         let mut remarks = crate::lock(&self.remarks);

@@ -116,12 +116,15 @@ mod tests {
             }
         };
         assert!(fetch("metrics").await.1.contains("lines_total 3"));
+        let is_ready = |up: u8| format!("kafka_efd_ready{{dependency=\"kafka\"}} {up}\n");
+        assert!(fetch("metrics").await.1.contains(&is_ready(0)));
         assert_eq!(
             fetch("ready").await,
             (503, "waiting for kafka: not yet seen\n".to_owned())
         );
         kafka.up();
         assert_eq!(fetch("ready").await, (200, "ready\n".to_owned()));
+        assert!(fetch("metrics").await.1.contains(&is_ready(1)));
         kafka.remark(
             "t",
             "3 messages of t are gone".to_owned(),
@@ -135,6 +138,40 @@ mod tests {
         );
         service.shutdown.fail();
         assert_eq!(fetch("live").await.0, 503);
+    }
+
+    #[tokio::test]
+    async fn a_process_shows_what_it_is() {
+        let service = Service::embedded(&ServiceArgs::default());
+        let address = serve(&ServiceArgs::default(), &service).await.unwrap();
+        let text = reqwest::get(format!("http://{address}/metrics")).await.unwrap();
+        let text = text.text().await.unwrap();
+        let info = text
+            .lines()
+            .find(|line| line.starts_with("kafka_efd_build_info{"))
+            .unwrap();
+        let version = format!(r#"version="{}""#, env!("CARGO_PKG_VERSION"));
+        assert!(info.contains(&version) && info.ends_with(" 1"), "{info}");
+        let (_, revision) = info.split_once(r#"revision=""#).unwrap();
+        assert!(!revision.starts_with('"'), "{info}");
+        if cfg!(target_os = "linux") {
+            assert!(
+                text.contains("# TYPE process_cpu_seconds_total counter\n"),
+                "{text}"
+            );
+            for name in [
+                "cpu_seconds_total",
+                "max_fds",
+                "open_fds",
+                "resident_memory_bytes",
+                "start_time_seconds",
+                "threads",
+                "virtual_memory_bytes",
+            ] {
+                let line = format!("\nprocess_{name} ");
+                assert!(text.contains(&line), "{name}: {text}");
+            }
+        }
     }
 
     const HOSTILE: &str = "a\"b\n\u{1b}[31m\u{9b}2J\u{202e}";

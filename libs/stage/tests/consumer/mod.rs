@@ -193,6 +193,26 @@ pub(crate) fn produce_to(broker: &Broker, topic: &str, values: std::ops::Range<u
     producer.flush(TIMEOUT).unwrap();
 }
 
+pub(crate) fn produce_to_partition(
+    broker: &Broker,
+    partition: i32,
+    values: std::ops::Range<usize>,
+    bytes: usize,
+) {
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", broker.bootstrap_servers())
+        .create()
+        .unwrap();
+    for value in values {
+        let payload = format!("{value:0bytes$}");
+        let record = BaseRecord::<(), _>::to(TOPIC)
+            .partition(partition)
+            .payload(&payload);
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+    }
+    producer.flush(TIMEOUT).unwrap();
+}
+
 pub(crate) fn send(producer: &BaseProducer, topic: &str, payload: &[u8]) {
     producer
         .send(BaseRecord::<(), _>::to(topic).payload(payload))

@@ -6,7 +6,7 @@ use std::fs::File;
 use std::process::{Command, Output, Stdio};
 
 /// The test fills in each `{…}`, with something new each time.
-pub(crate) const EMBEDDED: [&str; 31] = [
+pub(crate) const EMBEDDED: [&str; 32] = [
     "--help",
     "--version",
     "tail --help",
@@ -15,6 +15,7 @@ pub(crate) const EMBEDDED: [&str; 31] = [
     "salschema convert --xml-dir {xml}",
     "salschema convert --xml-dir {xml} --json",
     "salschema diff {xml} {xml} --json",
+    "k8s new Test --xml-dir {xml} --into {overlays} --name {overlay}",
     "registry list",
     "registry show {subject}",
     "registry test {subject} {schema}",

@@ -1,5 +1,7 @@
 //! The containers that compose.yaml and k8s-apps/ start from our image, in one form.
 
+pub(crate) mod kubernetes;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::Path;
@@ -80,13 +82,14 @@ pub(crate) fn flags_of_environment(command: &Command, container: &Container) -> 
     flags
 }
 
+/// Our image, as compose.yaml names it.
+const IMAGE: &str = concat!("kafka-efd:", env!("CARGO_PKG_VERSION"));
+
 /// The services of compose.yaml that run our image.
 pub(crate) fn compose() -> Vec<Container> {
     let compose: Value = serde_saphyr::from_str(&read(&system_tests::root().join("compose.yaml"))).unwrap();
     let services = compose["services"].as_object().unwrap();
-    let ours = services
-        .iter()
-        .filter(|(_, service)| service["image"] == "kafka-efd");
+    let ours = services.iter().filter(|(_, service)| service["image"] == IMAGE);
     ours.map(|(name, service)| {
         let probe = strings(&service["healthcheck"]["test"]).join(" ");
         let port = probe
@@ -110,119 +113,18 @@ pub(crate) fn compose() -> Vec<Container> {
     .collect()
 }
 
-/// The containers of k8s-apps/.
-pub(crate) fn kubernetes() -> Vec<Container> {
-    workloads().into_iter().map(|(_, container)| container).collect()
-}
-
-/// The Deployments of k8s-apps/, each with its container.
-pub(crate) fn deployments() -> Vec<(Value, Container)> {
-    workloads()
-        .into_iter()
-        .filter(|(workload, _)| workload["kind"] == "Deployment")
-        .collect()
-}
-
-fn workloads() -> Vec<(Value, Container)> {
-    let documents = documents();
-    let config = |name: &Value| {
-        let named = documents
-            .iter()
-            .find(|found| found["kind"] == "ConfigMap" && found["metadata"]["name"] == *name);
-        texts(
-            named.unwrap_or_else(|| panic!("no ConfigMap {name}"))["data"]
-                .as_object()
-                .unwrap(),
-        )
-    };
-    let workloads = documents
-        .iter()
-        .filter(|document| document["spec"]["template"].is_object());
-    workloads
-        .map(|workload| {
-            let template = &workload["spec"]["template"];
-            let [container] = template["spec"]["containers"].as_array().unwrap().as_slice() else {
-                panic!("more than one container in {}", workload["metadata"]["name"]);
-            };
-            let sources = container["envFrom"].as_array().into_iter().flatten();
-            let variables = container["env"].as_array().into_iter().flatten();
-            (
-                workload.clone(),
-                Container {
-                    origin: Origin::Kubernetes,
-                    name: workload["metadata"]["name"].as_str().unwrap().to_owned(),
-                    args: strings(&container["args"]),
-                    environment: variables
-                        .map(|set| (set["name"].as_str().unwrap().to_owned(), text(&set["value"])))
-                        .collect(),
-                    shared_environment: sources
-                        .flat_map(|source| config(&source["configMapRef"]["name"]))
-                        .collect(),
-                    ports: ports(template, container),
-                    paths: paths(template, container),
-                },
-            )
-        })
-        .collect()
-}
-
-const PROBES: [&str; 2] = ["readinessProbe", "livenessProbe"];
-
-/// Every port in a pod's template: the Prometheus annotation, the container's ports, and those that its
-/// probes name.
-fn ports(template: &Value, container: &Value) -> Vec<(String, String)> {
-    let mut ports = Vec::new();
-    let listed: BTreeMap<String, String> = container["ports"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .map(|port| (text(&port["name"]), text(&port["containerPort"])))
-        .collect();
-    if let Some(port) = template["metadata"]["annotations"].get("prometheus.io/port") {
-        ports.push(("annotation".to_owned(), text(port)));
-    }
-    for probe in PROBES {
-        if let Some(port) = container[probe]["httpGet"].get("port") {
-            ports.push((
-                probe.to_owned(),
-                listed.get(&text(port)).cloned().unwrap_or_else(|| text(port)),
-            ));
-        }
-    }
-    ports.extend(listed);
-    ports
-}
-
-fn paths(template: &Value, container: &Value) -> Vec<String> {
-    let annotation = template["metadata"]["annotations"].get("prometheus.io/path");
-    let probes = PROBES
-        .iter()
-        .filter_map(|probe| container[probe]["httpGet"].get("path"));
-    annotation.into_iter().chain(probes).map(text).collect()
-}
-
-fn documents() -> Vec<Value> {
-    let folder = std::fs::read_dir(system_tests::root().join("k8s-apps"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    let files = folder.filter(|path| path.extension().is_some_and(|extension| extension == "yaml"));
-    files
-        .flat_map(|path| serde_saphyr::from_multiple::<Value>(&read(&path)).unwrap())
-        .collect()
-}
-
-fn texts(map: &serde_json::Map<String, Value>) -> BTreeMap<String, String> {
+pub(crate) fn texts(map: &serde_json::Map<String, Value>) -> BTreeMap<String, String> {
     map.iter()
         .map(|(key, value)| (key.clone(), text(value)))
         .collect()
 }
 
-fn strings(list: &Value) -> Vec<String> {
+pub(crate) fn strings(list: &Value) -> Vec<String> {
     list.as_array().into_iter().flatten().map(text).collect()
 }
 
 /// A scalar as YAML reads it; values from a Secret are unknown here.
-fn text(value: &Value) -> String {
+pub(crate) fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
         Value::Null => String::new(),
@@ -230,6 +132,6 @@ fn text(value: &Value) -> String {
     }
 }
 
-fn read(path: &Path) -> String {
+pub(crate) fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }

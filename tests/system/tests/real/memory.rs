@@ -33,38 +33,17 @@ async fn many_small_messages_stay_within_the_memory_limit() {
 /// turns it into 80 MB. Each of four partitions has such a batch, and there is room for two.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn packed_batches_are_unpacked_one_at_a_time() {
-    const PARTITIONS: i32 = 4;
     const PACKED_MEBIBYTES: u64 = 256;
     let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
         return;
     };
     let topic = format!("lsst.{}.Mock_state", unique("packed"));
-    let id = mock_state::prepare(&services, &topic, PARTITIONS).await;
-    let frame = Frames::new(id).frame(1, 1_760_000_000_000, "");
-    let producer: BaseProducer = ClientConfig::new()
-        .set("bootstrap.servers", services.get("BROKER"))
-        .set("compression.type", "zstd")
-        .set("linger.ms", "10000")
-        .set("batch.num.messages", "250000")
-        .set("batch.size", "100000000")
-        .set("message.max.bytes", "100000000")
-        .set("queue.buffering.max.messages", "2000000")
-        .create()
-        .unwrap();
-    for partition in 0..PARTITIONS {
-        for _ in 0..250_000 {
-            let record = BaseRecord::<(), _>::to(&topic)
-                .partition(partition)
-                .payload(&frame);
-            producer.send(record).map_err(|(error, _)| error).unwrap();
-        }
-    }
-    producer.flush(Duration::from_secs(120)).unwrap();
+    write_packed(&services, &topic, 250_000).await;
 
     let mut database = InfluxServer::start().await.unwrap();
     database.down().await;
     let port = free_port();
-    let mut sink = Process::start(sink(&services, &topic, &database, PACKED_MEBIBYTES, port));
+    let mut sink = Process::start(sink(&services, &topic, &topic, &database, PACKED_MEBIBYTES, port));
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
         let metrics = reqwest::get(format!("http://127.0.0.1:{port}/metrics")).await;
@@ -87,10 +66,80 @@ async fn packed_batches_are_unpacked_one_at_a_time() {
     );
 }
 
-fn sink(services: &Services, topic: &str, database: &InfluxServer, mebibytes: u64, port: u16) -> Command {
+/// Each batch needs more than the small limit; with the large one all are unpacked at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_small_limit_costs_less_than_ten_times_the_time() {
+    const BATCH: usize = 100_000;
+    let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
+        return;
+    };
+    let topic = format!("lsst.{}.Mock_state", unique("limits"));
+    write_packed(&services, &topic, BATCH).await;
+
+    let mut took = Vec::new();
+    for mebibytes in [1024, MEBIBYTES] {
+        let database = InfluxServer::start().await.unwrap();
+        let group = format!("{topic}-{mebibytes}");
+        let since = Instant::now();
+        let port = free_port();
+        let sink = Process::start(sink(&services, &topic, &group, &database, mebibytes, port));
+        let all = BATCH * PACKED_PARTITIONS as usize;
+        until("all records in the database", 300, || {
+            let accepted = database.counts().accepted;
+            if accepted as usize >= all {
+                Ok(())
+            } else {
+                Err(format!("{accepted} of {all}"))
+            }
+        });
+        took.push(since.elapsed());
+        eprintln!(
+            "--max-memory {mebibytes}: {:?}, peak {} KiB",
+            since.elapsed(),
+            peak(&sink)
+        );
+    }
+    assert!(took[1] < 10 * took[0], "{took:?}");
+}
+
+const PACKED_PARTITIONS: i32 = 4;
+
+/// One batch of equal small values in each partition.
+async fn write_packed(services: &Services, topic: &str, batch: usize) {
+    let id = mock_state::prepare(services, topic, PACKED_PARTITIONS).await;
+    let frame = Frames::new(id).frame(1, 1_760_000_000_000, "");
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", services.get("BROKER"))
+        .set("compression.type", "zstd")
+        .set("linger.ms", "10000")
+        .set("batch.num.messages", batch.to_string())
+        .set("batch.size", "100000000")
+        .set("message.max.bytes", "100000000")
+        .set("queue.buffering.max.messages", "2000000")
+        .create()
+        .unwrap();
+    for partition in 0..PACKED_PARTITIONS {
+        for _ in 0..batch {
+            let record = BaseRecord::<(), _>::to(topic)
+                .partition(partition)
+                .payload(&frame);
+            producer.send(record).map_err(|(error, _)| error).unwrap();
+        }
+    }
+    producer.flush(Duration::from_secs(120)).unwrap();
+}
+
+fn sink(
+    services: &Services,
+    topic: &str,
+    group: &str,
+    database: &InfluxServer,
+    mebibytes: u64,
+    port: u16,
+) -> Command {
     let mut command = Command::new(system_tests::binary("influxsink"));
     command
-        .args(["run", topic, "--group", topic, "--into", &database.url()])
+        .args(["run", topic, "--group", group, "--into", &database.url()])
         .args(["--max-memory", &mebibytes.to_string()])
         .args(["--prometheus-port", &port.to_string()])
         .args(["--broker", services.get("BROKER")])
@@ -111,7 +160,7 @@ async fn keeps_its_allowance(records: usize, note: usize) {
     let mut database = InfluxServer::start().await.unwrap();
     database.down().await;
     let port = free_port();
-    let command = sink(&services, &topic, &database, MEBIBYTES, port);
+    let command = sink(&services, &topic, &topic, &database, MEBIBYTES, port);
     let mut sink = Process::start(command);
     let metric = |name: &'static str, labels: &'static str| async move {
         let text = reqwest::get(format!("http://127.0.0.1:{port}/metrics"))

@@ -16,7 +16,7 @@ use crate::terminal::{count, plural, span};
 const MIN_SIZE: (u16, u16) = (60, 10);
 
 /// From this width on, the stages' table shows all columns.
-const MIN_WIDE_WIDTH: u16 = 112;
+const MIN_WIDE_WIDTH: u16 = 124;
 
 /// A column of the stages' table.
 struct Column {
@@ -31,12 +31,13 @@ const fn column(name: &'static str, wide: u16, narrow: u16) -> Column {
     Column { name, wide, narrow }
 }
 
-const COLUMNS: [Column; 11] = [
+const COLUMNS: [Column; 12] = [
     column("STAGE", 12, 12),
     column("IN/S", 9, 8),
     column("OUT/S", 9, 8),
     column("DEAD", 7, 5),
     column("LAG", 9, 7),
+    column("LAG TIME", 11, 0),
     column("IN FLIGHT", 9, 0),
     column("WORK P50", 9, 8),
     column("P99", 9, 7),
@@ -157,7 +158,7 @@ fn stage_row(row: &StageRow, wide: bool) -> Row<'static> {
         };
         return Row::new([
             Cell::from(Span::styled(row.stage.clone(), BAD)),
-            Cell::from(Span::styled(text, BAD)).column_span(if wide { 9 } else { 8 }),
+            Cell::from(Span::styled(text, BAD)).column_span(if wide { 10 } else { 8 }),
             Cell::from(Span::styled(url, FAINT)),
         ]);
     }
@@ -179,6 +180,7 @@ fn stage_row(row: &StageRow, wide: bool) -> Row<'static> {
         integer(row.lag, |lag| lag_style(lag as i64)),
     ];
     if wide {
+        cells.push(time(row.lag_seconds));
         let style: fn(f64) -> Style = if row.paused { |_| WARN } else { |_| Style::new() };
         cells.push(integer(row.in_flight, style));
     }
@@ -270,6 +272,7 @@ fn help(frame: &mut Frame<'_>, area: Rect) {
         "p, space            pause or resume updates",
         "?                   show or hide this help",
         "",
+        "LAG TIME: age of the oldest message that is not finished",
         "WORK: transforming a message, or a request to the database",
         "AGE: from a point's own time to the database's answer",
     ];

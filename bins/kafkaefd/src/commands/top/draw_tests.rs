@@ -28,6 +28,7 @@ fn snapshot() -> Snapshot {
                 out_per_second: Some(99.0),
                 dead_letters: Some(2.0),
                 lag: Some(1_234.0),
+                lag_seconds: Some(98.5),
                 work_p50: Some(0.000_012),
                 ..StageRow::default()
             },
@@ -68,6 +69,8 @@ fn a_frame_shows_stages_and_groups() {
         "saltransform",
         "100.2",
         "1,234",
+        "LAG TIME",
+        "1 min 38 s",
         "12 µs",
         "efd.saltransform",
         "members 2",

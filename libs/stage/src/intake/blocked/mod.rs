@@ -29,7 +29,8 @@ use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::statistics::Statistics;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::assignment::{Assignments, Partition};
+use super::assignment::Assignments;
+use super::partition::Partition;
 use crate::lock;
 use crate::metrics::KafkaMetrics;
 use crate::service::Dependency;
@@ -150,6 +151,11 @@ impl Blocked {
     /// All partitions are paused, or resumed.
     pub(super) fn pause_all(&self, paused: bool) {
         self.all_paused.store(paused, Ordering::Relaxed);
+    }
+
+    /// Whether there are assigned partitions that are not fetched.
+    pub(super) fn holds_any(&self) -> bool {
+        self.all_paused.load(Ordering::Relaxed) || !lock(&self.assigned).held.is_empty()
     }
 
     /// The partitions to resume with all others: those that are not held.
@@ -317,12 +323,13 @@ mod tests {
     use rdkafka::statistics::{Partition as PartitionState, Topic};
 
     use super::*;
+    use crate::metrics::Subsystems;
     use crate::service::Readiness;
 
     /// Whether a partition that librdkafka reports in this way for so long is suspected, and then of having no answer.
     fn is_suspected(state: PartitionState, time: Duration) -> Option<bool> {
         let metrics = KafkaMetrics::register(&Registry::new()).unwrap();
-        let assignments = Assignments::new(metrics.clone());
+        let assignments = Assignments::new(metrics.clone(), Subsystems::default());
         let blocked = Blocked::new(Readiness::default().dependency("partitions"), metrics, false);
         let mut list = TopicPartitionList::new();
         list.add_partition_offset("t", 0, Offset::Beginning).unwrap();

@@ -83,7 +83,7 @@ impl Reporter {
                 topic = &*topic,
                 "topic was deleted and recreated while records for it were in flight"
             );
-            self.metrics.recreated.with_label_values(&[&topic]).inc();
+            self.metrics.recreated.of(&topic).inc();
         }
     }
 

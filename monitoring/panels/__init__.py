@@ -1,0 +1,1 @@
+"""The dashboards' panels, one module a dashboard; `grafana` builds what Grafana reads, `prometheus` the queries."""

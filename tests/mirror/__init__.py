@@ -1,0 +1,1 @@
+"""Two sites and MirrorMaker 2: `make test-mirror` (see __main__.py)."""
