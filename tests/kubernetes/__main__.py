@@ -24,6 +24,7 @@ def arguments():
     test = commands.add_parser("test", help="run the pipeline, disturb it, and account for every message")
     test.add_argument("--quick", action="store_true", help=f"{len(actions.QUICK)} of the {len(actions.ALL)} actions")
     test.add_argument("--image", metavar="TAR", type=Path, help=f"an archive of {IMAGE}, instead of building it")
+    test.add_argument("--topics", metavar="N", type=int, help="fewer topics than the load's 100, on a busy machine")
     test.add_argument("--json", metavar="FILE", type=Path, help="also write the results as JSON")
     test.add_argument("--report", metavar="FILE", type=Path, help="also write the table into a document, between its marks")
     follow = commands.add_parser("follow", help="run the commands of docs/kubernetes.md, step by step")
@@ -38,7 +39,8 @@ def run_test(args, instance):
     """The test, in the namespaces; returns the exit code."""
     from . import run  # it needs the Python packages that the environment inside has
 
-    results = run.test(instance, args.image or images.ARCHIVE, actions.QUICK if args.quick else actions.ALL)
+    chosen = actions.QUICK if args.quick else actions.ALL
+    results = run.test(instance, args.image or images.ARCHIVE, chosen, args.topics)
     print(results.table())
     for complaint in results.complaints:
         print(f"WRONG: {complaint}")

@@ -6,11 +6,10 @@ import time
 
 from .common import IMAGE, NAMESPACE, Failure
 from .node import ctr
-from .pipeline import APPS, INSTANCE, STAGES, TIMEOUT
+from .pipeline import INSTANCE, NEW_INSTANCE, NEW_SUBSYSTEM, STAGES, TIMEOUT
 
 NEXT_IMAGE = "kafka-efd:0.1.1"
 OUTAGE = 120  # seconds
-NEW_SUBSYSTEM, NEW_INSTANCE = "ATDome", "atdome"
 
 
 def undisturbed(_pipeline):
@@ -99,17 +98,15 @@ def database_outage(pipeline):
 def new_subsystem(pipeline):
     """The overlay of a subsystem whose messages nothing has read so far."""
     pipeline.ledger.release(NEW_SUBSYSTEM, int(time.time() * 1000))
-    pipeline.initialise("-k", APPS / "overlays" / NEW_INSTANCE, NEW_INSTANCE)
+    pipeline.initialise(NEW_INSTANCE)
     pipeline.rolled_out(NEW_INSTANCE)
 
 
 def init_again(pipeline):
     """The init Job is deleted and applied again, as after adding interfaces."""
     for instance in (INSTANCE, NEW_INSTANCE):
-        if not pipeline.cluster.get("jobs", NAMESPACE, f"app.kubernetes.io/instance={instance}"):
-            continue
         pipeline.kubectl("delete", "job", f"saltransform-init-{instance}")
-        pipeline.initialise("-k", pipeline.overlay_of(instance), instance)
+        pipeline.initialise(instance)
 
 
 # In this order: most need three replicas.

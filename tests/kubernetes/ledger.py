@@ -12,7 +12,7 @@ KEPT_UP_MS = 5_000
 
 # The prefix is the component and the kind. Of the values that all topics begin with, the second is the time and the fourth
 # the sequence number.
-MESSAGE = re.compile(rb"(?:\S+ )?(\w+):\( '[^']*' , (\d+\.\d+) , \d+\.\d+ , (\d+) , ")
+MESSAGE = re.compile(rb"(?:\S+ )?(\w+):\( '[^']*' , (\d+)\.(\d{3})\d* , \d+\.\d+ , (\d+) , ")
 
 
 class NotSal(Exception):
@@ -29,12 +29,12 @@ class Name:
 
 
 def parse(text):
-    """The name of a SAL message. Its time is UTC, as salmock has it unless told otherwise."""
+    """The name of a SAL message. Its time is UTC, as salmock has it unless told otherwise; a record has its milliseconds."""
     found = MESSAGE.match(text)
     if found is None:
         raise NotSal(f"not a SAL message: {text[:80]!r}")
-    topic, seconds, sequence = found.groups()
-    return Name(topic.decode(), int(sequence), round(float(seconds) * 1000))
+    topic, seconds, thousandths, sequence = found.groups()
+    return Name(topic.decode(), int(sequence), int(seconds) * 1000 + int(thousandths))
 
 
 @dataclasses.dataclass

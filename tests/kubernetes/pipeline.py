@@ -1,6 +1,7 @@
 """The pipeline on the cluster, from the manifests in k8s-apps/, and what the actions ask of it."""
 
 import contextlib
+import json
 import threading
 import time
 from pathlib import Path
@@ -14,6 +15,8 @@ OVERLAY = Path(__file__).resolve().parent / "overlay"
 LOAD = "salmock-1node-100topic-1hz"
 STAGES = ["saltransform", "influxsink"]
 INSTANCE = "all"
+# The subsystem that overlay/ leaves out.
+NEW_SUBSYSTEM, NEW_INSTANCE = "ATDome", "atdome"
 TIMEOUT = 300  # seconds for pods to become ready on a busy machine
 SAMPLE_EVERY = 0.5
 
@@ -25,24 +28,30 @@ def labels(stage, instance=INSTANCE):
 class Pipeline:
     """Applies manifests and waits for what they start."""
 
-    def __init__(self, cluster, services, ledger):
-        self.cluster, self.services, self.ledger = cluster, services, ledger
+    def __init__(self, cluster, services, ledger, topics):
+        self.cluster, self.services, self.ledger, self.topics = cluster, services, ledger, topics
 
     def kubectl(self, *words, **options):
         return self.cluster.kubectl("--namespace", NAMESPACE, *words, **options)
 
     def start(self):
-        """Configuration, topics and schemas of all subsystems from the rendered files; then what overlay/ selects."""
-        self.kubectl("apply", "-f", APPS / "saltransformer-config.yaml")
+        """Namespace, token, topics and schemas of all subsystems, and the pipeline that overlay/ selects."""
+        self.kubectl("apply", "-f", APPS / "namespace.yaml")
         self.kubectl("create", "secret", "generic", "influxdb-token", f"--from-literal=token={self.services.token}")
-        self.initialise("-f", APPS / "saltransformer-init.yaml", INSTANCE)
-        self.kubectl("delete", "job", f"saltransform-init-{INSTANCE}")  # the overlay's is another one
-        self.initialise("-k", OVERLAY, INSTANCE)
+        self.initialise_only(NEW_INSTANCE)  # the load waits for its topics
+        self.initialise(INSTANCE)
         self.rolled_out()
 
-    def initialise(self, option, path, instance):
-        """Applies what has an init Job, and waits until it has completed."""
-        self.kubectl("apply", option, path)
+    def initialise(self, instance):
+        """Applies an overlay, and waits until its init Job has completed."""
+        self.kubectl("apply", "-k", self.overlay_of(instance))
+        self.wait_for_init(instance)
+
+    def initialise_only(self, instance):
+        """Applies an overlay's init Job and what the Job needs, and nothing else of it."""
+        rendered = self.kubectl("apply", "-k", self.overlay_of(instance), "--dry-run=client", "-o", "json")
+        items = [item for item in json.loads(rendered)["items"] if item["kind"] in ("ServiceAccount", "ConfigMap", "Job")]
+        self.kubectl("apply", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": items}))
         self.wait_for_init(instance)
 
     def wait_for_init(self, instance):
@@ -55,6 +64,8 @@ class Pipeline:
     def begin_load(self):
         """Starts the load; its numbers begin again, its times go on."""
         self.kubectl("apply", "-f", APPS / f"{LOAD}.yaml")
+        if self.topics:
+            self.kubectl("set", "env", f"deployment/{LOAD}", f"MAX_TOPICS={self.topics}")
         self.kubectl("rollout", "status", f"deployment/{LOAD}", f"--timeout={TIMEOUT}s", timeout=TIMEOUT + 9)
 
     def end_load(self):

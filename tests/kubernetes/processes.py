@@ -22,13 +22,11 @@ class Process:
         self.child = None
 
     def start(self):
-        # A process group of its own, so that Ctrl-C does not reach it; the session stays the caller's, and so does the
-        # priority that the caller has given it (/proc/self/autogroup).
         with self.log.open("a") as out:
             print("$", *self.command, file=out, flush=True)
             self.child = subprocess.Popen(
                 self.command, cwd=self.log.parent, env={**os.environ, **(self.env or {})},
-                stdin=subprocess.DEVNULL, stdout=out, stderr=out, process_group=0,
+                stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
             )  # fmt: skip
         return self
 

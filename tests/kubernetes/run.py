@@ -2,12 +2,12 @@
 
 import time
 
-from . import actions, database, images, metrics
+from . import database, images, metrics
 from .cluster import start
 from .common import Failure, say
 from .kafka import Reader
 from .ledger import Ledger
-from .pipeline import STAGES, Pipeline, Watch
+from .pipeline import NEW_SUBSYSTEM, STAGES, Pipeline, Watch
 from .report import Report, Row
 from .services import Services
 
@@ -110,14 +110,14 @@ def finish(account):
     return complaints
 
 
-def test(instance, archive, chosen):
+def test(instance, archive, chosen, topics):
     """Runs the actions in a cluster of the instance's own."""
     cluster = start(instance, [images.pause_archive(), archive])
     since = time.monotonic()
     services = Services(instance, cluster)
     say(f"Kafka, the registry, InfluxDB and Prometheus are ready after {time.monotonic() - since:.0f} s")
-    pipeline = Pipeline(cluster, services, Ledger())
-    pipeline.ledger.hold(actions.NEW_SUBSYSTEM + "_")
+    pipeline = Pipeline(cluster, services, Ledger(), topics)
+    pipeline.ledger.hold(NEW_SUBSYSTEM + "_")
     pipeline.start()
     account = Account(pipeline.ledger, services.token)
     say("the pipeline runs")

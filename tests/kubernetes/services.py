@@ -23,12 +23,6 @@ PROMETHEUS_URL = f"http://{network.PROMETHEUS}:{PROMETHEUS_PORT}"
 ORGANISATION = BUCKET = "efd"
 TARGETS = "targets.json"
 
-# Followers ask for what has arrived within 50 ms. They would otherwise ask at each message, and a leader looks at all of its
-# partitions (a thousand in all) for each answer, which is most of what a small machine does.
-OF_FOLLOWERS = """replica.fetch.min.bytes=1000000
-replica.fetch.wait.max.ms=50
-"""
-
 # Each name in the cluster, its addresses and its port.
 NAMES = [
     ("kafka", "kafka-bootstrap", network.BROKERS, KAFKA_PORT),
@@ -88,7 +82,7 @@ def broker(instance, number, cluster):
     """One of the brokers, each of which is also a controller."""
     name, address = f"kafka{number}", network.BROKERS[number - 1]
     data, properties = instance.folder / name, instance.folder / f"{name}.properties"
-    text = services.KAFKA_PROPERTIES + services.KAFKA_OF_SEVERAL + OF_FOLLOWERS
+    text = services.KAFKA_PROPERTIES + services.KAFKA_OF_SEVERAL
     voters = ",".join(f"{number}@{address}:9093" for number, address in enumerate(network.BROKERS, 1))
     properties.write_text(
         text.format(

@@ -8,7 +8,7 @@ from . import database, document, metrics, report, services
 from .common import Failure
 from .ledger import Ledger, Name, NotSal, Stops, Tally, parse
 
-TEXT = b"Test_telemetry Test_scalars:( 'd7bf9a83' , 1556000000.125000 , 1556000000.127185 , 17 , 4321 , 77 , 1 )"
+TEXT = b"Test_telemetry Test_scalars:( 'd7bf9a83' , 1556000000.125999 , 1556000000.127185 , 17 , 4321 , 77 , 1 )"
 NAME = Name("Test_scalars", 17, 1_556_000_000_125)
 
 
