@@ -23,6 +23,7 @@ def arguments():
     bare.add_argument("command", nargs="+", metavar="COMMAND", help="after `--`: the command and its arguments")
     test = commands.add_parser("test", help="run the pipeline, disturb it, and account for every message")
     test.add_argument("--quick", action="store_true", help=f"{len(actions.QUICK)} of the {len(actions.ALL)} actions")
+    test.add_argument("--only", metavar="WORD", help="the actions whose name contains it")
     test.add_argument("--image", metavar="TAR", type=Path, help=f"an archive of {IMAGE}, instead of building it")
     test.add_argument("--topics", metavar="N", type=int, help="fewer topics than the load's 100, on a busy machine")
     test.add_argument("--json", metavar="FILE", type=Path, help="also write the results as JSON")
@@ -39,7 +40,7 @@ def run_test(args, instance):
     """The test, in the namespaces; returns the exit code."""
     from . import run  # it needs the Python packages that the environment inside has
 
-    chosen = actions.QUICK if args.quick else actions.ALL
+    chosen = [one for one in (actions.QUICK if args.quick else actions.ALL) if not args.only or args.only in one[0]]
     results = run.test(instance, args.image or images.ARCHIVE, chosen, args.topics)
     print(results.table())
     for complaint in results.complaints:

@@ -6,7 +6,7 @@ import time
 
 from .common import IMAGE, NAMESPACE, Failure
 from .node import ctr
-from .pipeline import INSTANCE, NEW_INSTANCE, NEW_SUBSYSTEM, STAGES, TIMEOUT
+from .pipeline import INSTANCE, NEW_INSTANCE, NEW_TOPICS, STAGES, TIMEOUT
 
 NEXT_IMAGE = "kafka-efd:0.1.1"
 OUTAGE = 120  # seconds
@@ -97,7 +97,7 @@ def database_outage(pipeline):
 
 def new_subsystem(pipeline):
     """The overlay of a subsystem whose messages nothing has read so far."""
-    pipeline.ledger.release(NEW_SUBSYSTEM, int(time.time() * 1000))
+    pipeline.ledger.release(NEW_TOPICS, int(time.time() * 1000))
     pipeline.initialise(NEW_INSTANCE)
     pipeline.rolled_out(NEW_INSTANCE)
 
@@ -106,7 +106,7 @@ def init_again(pipeline):
     """The init Job is deleted and applied again, as after adding interfaces."""
     for instance in (INSTANCE, NEW_INSTANCE):
         pipeline.kubectl("delete", "job", f"saltransform-init-{instance}")
-        pipeline.initialise(instance)
+        pipeline.initialise_only(instance)
 
 
 # In this order: most need three replicas.

@@ -15,8 +15,8 @@ OVERLAY = Path(__file__).resolve().parent / "overlay"
 LOAD = "salmock-1node-100topic-1hz"
 STAGES = ["saltransform", "influxsink"]
 INSTANCE = "all"
-# The subsystem that overlay/ leaves out.
-NEW_SUBSYSTEM, NEW_INSTANCE = "ATDome", "atdome"
+# The overlay of the subsystem that overlay/ leaves out, and how its topics begin.
+NEW_INSTANCE, NEW_TOPICS = "atdome", "ATDome_"
 TIMEOUT = 300  # seconds for pods to become ready on a busy machine
 SAMPLE_EVERY = 0.5
 

@@ -7,11 +7,12 @@ from .cluster import start
 from .common import Failure, say
 from .kafka import Reader
 from .ledger import Ledger
-from .pipeline import NEW_SUBSYSTEM, STAGES, Pipeline, Watch
+from .pipeline import NEW_TOPICS, STAGES, Pipeline, Watch
 from .report import Report, Row
 from .services import Services
 
 SETTLE_WITHIN = 300  # seconds; the machine may be busy
+LAG_WITHIN = 60  # seconds until Prometheus has seen that nothing waits
 FLOWS_FOR = 5  # seconds of load before and after an action
 AROUND_MS = 60_000  # messages are older than Kafka's time of them by less than this
 
@@ -103,10 +104,11 @@ def finish(account):
     """Accounts for everything that the run has sent, and asks Prometheus."""
     missing = account.settle(now_ms(), 0)
     complaints = [f"at the end: {len(missing)} messages have not arrived, such as {missing[0]}"] if missing else []
-    for stage in STAGES:
-        lag = metrics.prometheus(f'sum(kafka_consumer_lag{{job="{stage}"}})')
-        if lag:
-            complaints.append(f"at the end: Prometheus has a lag of {lag:.0f} messages for {stage}")
+    deadline = time.monotonic() + LAG_WITHIN
+    while lags := {stage: lag for stage in STAGES if (lag := metrics.prometheus(f'sum(kafka_consumer_lag{{job="{stage}"}})'))}:
+        if time.monotonic() > deadline:
+            return [*complaints, f"at the end: according to Prometheus messages are waiting: {lags}"]
+        time.sleep(1)
     return complaints
 
 
@@ -117,7 +119,7 @@ def test(instance, archive, chosen, topics):
     services = Services(instance, cluster)
     say(f"Kafka, the registry, InfluxDB and Prometheus are ready after {time.monotonic() - since:.0f} s")
     pipeline = Pipeline(cluster, services, Ledger(), topics)
-    pipeline.ledger.hold(NEW_SUBSYSTEM + "_")
+    pipeline.ledger.hold(NEW_TOPICS)
     pipeline.start()
     account = Account(pipeline.ledger, services.token)
     say("the pipeline runs")
