@@ -81,6 +81,13 @@ impl Kafka {
                 .block_on(self.admin.create_topics([&topic], &AdminOptions::new()));
             made.unwrap().pop().unwrap().is_ok()
         });
+        // The broker hears of both later than the controller. Until then it accepts records into the old log.
+        let group = self.group();
+        wait_until("the broker has the new topic's log", || {
+            group
+                .fetch_watermarks(&self.topic, 0, TIMEOUT)
+                .is_ok_and(|marks| marks == (0, 0))
+        });
     }
 
     fn delete_records(&self, before: i64) {

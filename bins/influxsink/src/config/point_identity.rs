@@ -1,6 +1,7 @@
 //! Flags that keep points of different messages with the same series and time apart.
 
-use clap::Args;
+use clap::builder::PossibleValue;
+use clap::{Args, ValueEnum};
 
 use super::ConfigError;
 use crate::line::{Layout, Precision};
@@ -38,6 +39,20 @@ pub struct PointIdentityArgs {
         help_heading = "Points"
     )]
     pub time_precision: Precision,
+}
+
+/// Here and not beside the type, which is also built for fuzzing, without clap.
+impl ValueEnum for Precision {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Micros, Self::Nanos]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(match self {
+            Self::Micros => PossibleValue::new("us").help("Microseconds"),
+            Self::Nanos => PossibleValue::new("ns").help("Nanoseconds"),
+        })
+    }
 }
 
 impl PointIdentityArgs {

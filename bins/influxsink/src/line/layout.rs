@@ -10,14 +10,12 @@
 use confluent_avro::point::time::{LAST_MICROS, TimeFault, TimeUnit};
 
 /// The unit of the written times.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Precision {
-    /// Microseconds
+    /// Microseconds.
     #[default]
-    #[value(name = "us")]
     Micros,
-    /// Nanoseconds
-    #[value(name = "ns")]
+    /// Nanoseconds.
     Nanos,
 }
 
