@@ -2,6 +2,7 @@
 
 import csv
 import datetime
+import http.client
 import io
 import json
 import urllib.request
@@ -20,8 +21,11 @@ def query(token, flux, timeout=60):
         f"{INFLUXDB_URL}/api/v2/query?org={ORGANISATION}", json.dumps(body).encode(),
         {"Authorization": f"Token {token}", "Content-Type": "application/json", "Accept": "application/csv"},
     )  # fmt: skip
-    with urllib.request.urlopen(request, timeout=timeout) as answer:
-        text = answer.read().decode()
+    try:
+        with urllib.request.urlopen(request, timeout=timeout) as answer:
+            text = answer.read().decode()
+    except http.client.HTTPException as error:  # it ended in the middle of its answer
+        raise OSError(f"InfluxDB's answer is not complete: {error}") from error
     # Tables are separated by an empty line, and each has its own header.
     for table in text.replace("\r\n", "\n").split("\n\n"):
         yield from csv.DictReader(io.StringIO(table))

@@ -122,16 +122,26 @@ class Watch(threading.Thread):
     def __init__(self, pipeline):
         super().__init__(daemon=True)
         self.pipeline, self.stops, self.pods, self.restarts = pipeline, Stops(), set(), {}
-        self.ended, self.flowing = threading.Event(), threading.Event()
+        self.ended, self.since_ms = threading.Event(), None
+
+    def flow(self, since_ms):
+        """Samples stops from now on, of the load that began at this time."""
+        self.since_ms = since_ms
+
+    def rest(self):
+        """Samples no stops until the next load; returns the longest one."""
+        self.since_ms = None
+        return self.stops.reset()
 
     def run(self):
         while not self.ended.wait(SAMPLE_EVERY):
             # Neither the database nor the API server needs to answer each time.
-            found = {}
-            with contextlib.suppress(OSError, Failure, ValueError):
-                found = database.newest(self.pipeline.services.token, int(time.time() * 1000) - 300_000)
-            if self.flowing.is_set():
-                self.stops.sample(time.time() * 1000, found)
+            if since_ms := self.since_ms:
+                found = {}
+                with contextlib.suppress(OSError, ValueError):
+                    found = database.newest(self.pipeline.services.token, since_ms)
+                if self.since_ms == since_ms:
+                    self.stops.sample(time.time() * 1000, found)
             with contextlib.suppress(OSError, Failure, ValueError):
                 pods = self.pipeline.cluster.get("pods", NAMESPACE)
                 self.pipeline.services.scrape(pods)

@@ -47,8 +47,8 @@ def one_action(name, action, pipeline, account, watch):
     say(f"{name} …")
     begin, complaints = now_ms(), []
     pipeline.begin_load()
+    watch.flow(begin)
     time.sleep(FLOWS_FOR)
-    watch.flowing.set()
     since = time.monotonic()
     try:
         action(pipeline)
@@ -59,8 +59,7 @@ def one_action(name, action, pipeline, account, watch):
     # While messages flow, so that the stop is that of a stage which had its work to do.
     oldest = min((message.time_ms for message in account.ledger.outstanding(now_ms())), default=begin)
     account.settle(now_ms(), min(oldest, begin) - AROUND_MS)
-    watch.flowing.clear()
-    stop = watch.stops.reset()
+    stop = watch.rest()
     return begin, seconds, stop, complaints + [f"{name}: {text}" for text in at_rest(pipeline, account, begin - AROUND_MS)]
 
 
@@ -86,6 +85,8 @@ def measure(pipeline, account, chosen):
             say(f"WRONG: {text}")
         say(f"{name}: {account.ledger.tally(begin, now_ms())}, longest stop {stop:.1f} s")
     complaints += finish(account)
+    if not watch.is_alive():
+        complaints.append("the thread that measures stops has ended; its error is above")
     watch.ended.set()
     watch.join()
     complaints += [f"{name} was restarted {count} times" for name, count in watch.restarts.items() if count]
