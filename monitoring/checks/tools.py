@@ -32,10 +32,11 @@ def unpack(folder):
         raise Failure("prometheus and promtool are not on PATH; install Prometheus 2.42 or later")
     CACHE.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="unpacking-", dir=CACHE) as scratch:
+        said(["apt-get", "-q", "update"])
         code, text = said(["apt-get", "-q", "download", "prometheus"], cwd=scratch)
         packages = list(Path(scratch).glob("prometheus_*.deb"))
         if code != 0 or not packages:
-            raise Failure(f"apt-get could not download prometheus; run `apt-get update`, or install it:\n{text}")
+            raise Failure(f"apt-get could not download prometheus; install it:\n{text}")
         code, text = said(["dpkg-deb", "-x", packages[0], Path(scratch) / "root"])
         if code != 0:
             raise Failure(f"dpkg-deb could not unpack {packages[0].name}:\n{text}")
