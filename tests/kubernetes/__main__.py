@@ -75,6 +75,8 @@ def prepare(args):
     """What needs the machine's own network, before the namespaces."""
     install.install()
     if args.verb == "test" and args.report:
+        if args.quick or args.only or args.topics:
+            raise Failure("--report is for a whole run: without --quick, --only and --topics")
         report.around_the_marks(args.report)  # known before, and not after, half an hour
     if args.verb in ("test", "follow") and args.image is None:
         images.build()
