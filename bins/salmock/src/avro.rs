@@ -44,7 +44,7 @@ impl<'s> RecordWriter<'s> {
     ) -> Result<(), apache_avro::Error> {
         out.clear();
         confluent_avro::frame::write(self.schema_id, out);
-        let items: Vec<(&Item, &[Scalar])> = values.advance().collect();
+        let items: Vec<(&Item, &[Scalar])> = values.advance(timestamp).collect();
         let fields = self.shape.fields.iter().map(|field| {
             let value = match field.role {
                 Role::RevCode => Value::String(rev_code.to_owned()),

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use prometheus::IntCounter;
 use rdkafka::Message;
 use rdkafka::producer::{DeliveryResult, ProducerContext};
-use stage::kafka::{Reporter, TopicProbe};
+use stage::kafka::{Reporter, TopicProbe, record_refusal};
 use stage::metrics::{Subsystem, Subsystems};
 
 /// The remedy for a topic that does not exist.
@@ -112,7 +112,8 @@ impl ProducerContext for Context {
                 // One log line is enough: every report has the number of failed messages.
                 if !self.tally.warned.swap(true, Ordering::Relaxed) {
                     let topic = message.topic();
-                    tracing::warn!(%error, topic, "a message was not delivered");
+                    let error = record_refusal(error, topic, message.key().is_some());
+                    tracing::warn!(error, topic, "a message was not delivered");
                 }
             }
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::producer::{BaseRecord, Producer as _, ThreadedProducer};
+use sal::record_key::RecordKey;
 use stage::kafka::Reporter;
 use stage::service::{Ending, Shutdown};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -19,6 +20,7 @@ use crate::schedule::Schedule;
 use crate::source::Mocked;
 use crate::text;
 use crate::timestamp::Timestamps;
+use crate::topic_schema::TopicShape;
 use crate::values::Values;
 use crate::watch;
 
@@ -82,6 +84,8 @@ pub enum SendError {
 struct Line<'s> {
     mocked: &'s Mocked,
     kafka_topic: String,
+    /// The key of every message, if the topic's records have one of their own.
+    key: Option<Vec<u8>>,
     rev_code: String,
     values: Values,
     timestamps: Timestamps,
@@ -102,6 +106,11 @@ impl<'s> Line<'s> {
             kafka_topic: match config.format {
                 Format::Text => format!("{}_{}", shape.name.component(), shape.name.kind().wire_word()),
                 Format::Avro => shape.kafka_topic.clone(),
+            },
+            key: match config.format {
+                // The input of saltransform has no keys: SAL's own messages have none.
+                Format::Text => None,
+                Format::Avro => key(shape),
             },
             rev_code: format!("{:08x}", config.seed),
             values: Values::new(shape, config.seed),
@@ -133,6 +142,14 @@ impl<'s> Line<'s> {
             source: Box::new(source),
         }
     }
+}
+
+/// The key of the only instance's records.
+fn key(shape: &TopicShape) -> Option<Vec<u8>> {
+    let mut key = Vec::new();
+    let index = shape.is_indexed.then_some(i64::from(text::INDEX));
+    RecordKey::of(shape.dialect, &shape.name)?.write(index, &mut key);
+    Some(key)
 }
 
 /// Sends until the count is reached or `shutdown` is requested, then waits for the acknowledgements.
@@ -177,7 +194,9 @@ pub(crate) async fn send(
         };
         line.next(&mut message)?;
         let opaque = tally.opaque(due.topic);
-        enqueue(&producer, &line.kafka_topic, &message, opaque, &tally, shutdown).await?;
+        let mut record = BaseRecord::with_opaque_to(&line.kafka_topic, opaque).payload(message.as_slice());
+        record.key = line.key.as_deref();
+        enqueue(&producer, record, &tally, shutdown).await?;
         most_behind = most_behind.max(Instant::now().duration_since(at));
         if Instant::now() >= next_report {
             next_report += REPORT_INTERVAL;
@@ -200,13 +219,11 @@ pub(crate) async fn send(
 /// Hands a message to librdkafka; waits while its queue is full.
 async fn enqueue(
     producer: &ThreadedProducer<Context>,
-    kafka_topic: &str,
-    message: &[u8],
-    opaque: usize,
+    mut record: BaseRecord<'_, [u8], [u8], usize>,
     tally: &Tally,
     shutdown: &Shutdown,
 ) -> Result<(), KafkaError> {
-    let mut record = BaseRecord::<(), [u8], usize>::with_opaque_to(kafka_topic, opaque).payload(message);
+    let kafka_topic = record.topic;
     while let Err((error, returned)) = producer.send(record) {
         if shutdown.given_up() {
             return Ok(());

@@ -39,7 +39,7 @@ pub fn message(
             printer.text(part.as_bytes());
         }
     }
-    for (item, scalars) in values.advance().filter(|(item, _)| item.is_on_wire) {
+    for (item, scalars) in values.advance(timestamp).filter(|(item, _)| item.is_on_wire) {
         match item.form {
             // An array of char is one quoted value.
             Form::Bytes => {

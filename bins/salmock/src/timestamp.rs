@@ -3,6 +3,9 @@
 use sal::name::Dialect;
 use sal::time::{TimeScale, tai_minus_utc};
 
+/// 1970-01-01 as a modified Julian date.
+const MJD_OF_1970: f64 = 40_587.0;
+
 /// A message's timestamp and sequence number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timestamp {
@@ -28,9 +31,15 @@ impl Timestamp {
         self.utc_micros as f64 / 1e6
     }
 
-    /// Seconds since 1970 in TAI.
+    /// Seconds since 1970 in TAI. Rounded once, so that six decimals of it are the same number.
     pub fn tai_seconds(&self) -> f64 {
-        self.utc_seconds() + tai_minus_utc(self.utc_seconds()) as f64
+        let ahead = tai_minus_utc(self.utc_seconds()).saturating_mul(1_000_000);
+        self.utc_micros.saturating_add(ahead) as f64 / 1e6
+    }
+
+    /// The modified Julian date in TAI: days since 1858-11-17.
+    pub fn mjd(&self) -> f64 {
+        MJD_OF_1970 + self.tai_seconds() / 86_400.0
     }
 }
 

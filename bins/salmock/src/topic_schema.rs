@@ -92,6 +92,12 @@ pub enum Form {
     Float,
     /// `double`
     Double,
+    /// A `double` that holds a time as SAL's components measure it: TAI, in seconds since 1970.
+    TaiSeconds,
+    /// The same in UTC.
+    UtcSeconds,
+    /// A `double` that holds a modified Julian date, in days.
+    Mjd,
     /// `string`
     Text,
     /// `char`; in records also `byte` and `octet`.
@@ -258,16 +264,37 @@ impl Item {
             Schema::Enum(symbols) => Form::Enumeration(wire_values(json, symbols.symbols.len())),
             other => return Err(refuse(other)),
         };
-        let unit = json
-            .get("sal_units")
-            .or_else(|| json.get("units"))
-            .and_then(Value::as_str);
+        let text = |keys: [&str; 2]| {
+            let found = keys.iter().find_map(|key| json.get(key).and_then(Value::as_str));
+            found.unwrap_or_default()
+        };
+        let unit = text(["sal_units", "units"]);
+        let form = match form {
+            Form::Double => time(name, unit, text(["doc", "description"])).unwrap_or(Form::Double),
+            other => other,
+        };
         Ok(Item {
             form,
             count,
-            unit: unit.unwrap_or_default().to_owned(),
+            unit: unit.to_owned(),
             is_on_wire: !matches!(json["sal_idl_type"].as_str(), Some("byte" | "octet")),
         })
+    }
+}
+
+/// The kind of time that a `double` holds, if any: its name says that it is one (`timestamp`, `cRIO_timestamp`,
+/// `actualPositionTimestamp`, `taiTime`, `requestMjd`), and its unit that it is no duration of another kind. The
+/// interfaces of 2019 mostly have no units.
+fn time(name: &str, unit: &str, description: &str) -> Option<Form> {
+    let (name, unit) = (name.to_ascii_lowercase(), unit.to_ascii_lowercase());
+    let is_time = name.contains("timestamp") || matches!(name.as_str(), "time" | "taitime" | "currenttime");
+    match unit.as_str() {
+        "" | "second" | "seconds" | "sec" | "s" if is_time => Some(match description.contains("UTC") {
+            true => Form::UtcSeconds,
+            false => Form::TaiSeconds,
+        }),
+        "" | "day" | "days" if name.ends_with("mjd") => Some(Form::Mjd),
+        _ => None,
     }
 }
 

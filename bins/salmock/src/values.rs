@@ -1,10 +1,11 @@
-//! Plausible values: slow random walks around a centre suggested by the unit, enumerations in range; the same
-//! seed gives the same values.
+//! Plausible values: slow random walks around a centre suggested by the unit, enumerations in range, the message's own
+//! time where an item holds a time; the same seed gives the same values.
 
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt as _, SeedableRng as _};
 use sal::name::TopicName;
 
+use crate::timestamp::Timestamp;
 use crate::topic_schema::{Form, Item, TopicShape};
 
 /// One value; an array has several.
@@ -61,14 +62,29 @@ impl Values {
         Values { random, items }
     }
 
-    /// The values of the next message: one slice per item, in the shape's order.
-    pub fn advance(&mut self) -> impl Iterator<Item = (&Item, &[Scalar])> {
+    /// The values of the next message, which is sent at `timestamp`: one slice per item, in the shape's order.
+    pub fn advance(&mut self, timestamp: &Timestamp) -> impl Iterator<Item = (&Item, &[Scalar])> {
         for (item, values) in &mut self.items {
-            for value in values {
-                *value = step(item, *value, &mut self.random);
+            match time(&item.form, timestamp) {
+                Some(time) => values.fill(Scalar::Double(time)),
+                None => {
+                    for value in values {
+                        *value = step(item, *value, &mut self.random);
+                    }
+                }
             }
         }
         self.items.iter().map(|(item, values)| (item, values.as_slice()))
+    }
+}
+
+/// The time in an item that holds one; `None` for others.
+fn time(form: &Form, timestamp: &Timestamp) -> Option<f64> {
+    match form {
+        Form::TaiSeconds => Some(timestamp.tai_seconds()),
+        Form::UtcSeconds => Some(timestamp.utc_seconds()),
+        Form::Mjd => Some(rounded_to(timestamp.mjd(), 1e6)),
+        _ => None,
     }
 }
 
@@ -96,6 +112,7 @@ fn first(item: &Item, random: &mut Xoshiro256PlusPlus) -> Scalar {
         Form::Integer => Scalar::Integer(random.random_range(0..1000)),
         Form::Float => Scalar::Float(rounded(centre + spread) as f32),
         Form::Double => Scalar::Double(rounded(centre + spread)),
+        Form::TaiSeconds | Form::UtcSeconds | Form::Mjd => Scalar::Double(0.0),
         Form::Text => text(random),
         Form::Bytes => Scalar::Byte(random.random_range(b'A'..=b'Z')),
         Form::Enumeration(values) => symbol(values, random),
@@ -140,7 +157,11 @@ fn symbol(values: &[i64], random: &mut Xoshiro256PlusPlus) -> Scalar {
 }
 
 fn rounded(value: f64) -> f64 {
-    (value * 1000.0).round() / 1000.0
+    rounded_to(value, 1e3)
+}
+
+fn rounded_to(value: f64, parts: f64) -> f64 {
+    (value * parts).round() / parts
 }
 
 /// FNV-1a: the hash of a topic's name, the same on every machine.
@@ -168,9 +189,17 @@ mod tests {
         )
     }
 
+    fn at_second(second: usize) -> Timestamp {
+        Timestamp {
+            utc_micros: 1_758_000_000_123_457 + 1_000_000 * second as i64,
+            sequence: 1,
+            scale: sal::time::TimeScale::Utc,
+        }
+    }
+
     fn run(values: &mut Values, messages: usize) -> Vec<Vec<Scalar>> {
         (0..messages)
-            .map(|_| values.advance().flat_map(|(_, values)| values.to_vec()).collect())
+            .map(|at| values.advance(&at_second(at)).flat_map(|(_, values)| values.to_vec()).collect())
             .collect()
     }
 
@@ -211,6 +240,42 @@ mod tests {
             previous = Some(t);
         }
         assert!(symbols[0] > 0 && symbols[1] > 0);
+    }
+
+    /// With names and units as the interface files have them.
+    #[test]
+    fn items_that_hold_a_time_hold_the_messages_own() {
+        let field = |name: &str, unit: &str, of: &str, doc: &str| {
+            format!(r#",{{"name":"{name}","type":{of},"sal_units":"{unit}","doc":"{doc}"}}"#)
+        };
+        let double = r#""double""#;
+        let fields = [
+            field("cRIO_timestamp", "second", double, "Time for the first sample"),
+            field("timestamp", "Seconds", double, ""),
+            field("actualPositionTimestamp", "second", r#"{"type":"array","items":"double","sal_count":2}"#, ""),
+            field("taiTime", "second", double, ""),
+            field("currentTime", "second", double, "UTC timestamp when the estimation was done (seconds)."),
+            field("requestMjd", "day", double, ""),
+            field("exposureTime", "second", double, "The requested exposure time"),
+            field("watchdogTimestampOffset", "ms", double, ""),
+        ]
+        .concat();
+        let schema = format!(
+            r#"{{"type":"record","namespace":"lsst.sal","name":"Test_a","fields":[
+            {{"name":"kafka_timestamp","type":"long"}}{fields}]}}"#
+        );
+        let mut values = Values::new(&TopicShape::read(&schema, "t").unwrap(), 1);
+        let run = run(&mut values, 3);
+        for (second, message) in run.iter().enumerate() {
+            let tai = Scalar::Double(1_758_000_037.123_457 + second as f64);
+            assert_eq!(message[..5], [tai; 5], "{message:?}");
+            assert_eq!(message[5], Scalar::Double(1_758_000_000.123_457 + second as f64));
+            let Scalar::Double(mjd) = message[6] else { panic!("{message:?}") };
+            assert!((60_934.0..60_935.0).contains(&mjd), "{mjd}");
+            for other in &message[7..] {
+                assert!(matches!(other, Scalar::Double(value) if value.abs() < 1e3), "{other:?}");
+            }
+        }
     }
 
     #[test]

@@ -5,21 +5,26 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 use sal::avro::Options;
 use sal::name::TopicName;
+use sal::record_key::is_compacted;
 use schema_dir::{SchemaDir, SchemaDirError};
 use stage::config::KafkaConfigError;
 use stage::create_topics::{self, Created, Shape};
 use stage::kafka::{self, ReachError};
 use stage::registry::{Registry, RegistryError, RegistrySetupError};
 use stage::stdout;
+use stage::topic_collision::{TopicCollision, collisions};
 
 use crate::config::InitArgs;
 use crate::register::{self, RegisterError, Registered, Wanted, progress};
 
 /// Topics in one request to the broker.
 const CHUNK: usize = 500;
+/// The settings of an event's topic, as ts_salobj creates it.
+const COMPACTED: [(&str, &str); 1] = [("cleanup.policy", "compact")];
 /// The time for one request to the broker: a large cluster creates hundreds of topics in it.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
 
@@ -58,6 +63,14 @@ pub enum InitError {
         #[source]
         source: ReachError,
     },
+    /// A topic of the other dialect is in the way.
+    #[error("nothing was changed: {first}{}", others(.count - 1))]
+    Collides {
+        /// How many topics cannot be created.
+        count: usize,
+        /// The first of them.
+        first: TopicCollision,
+    },
     /// The broker does not answer.
     #[error("cannot create topics; is a broker at {broker}?")]
     Kafka {
@@ -77,6 +90,13 @@ pub enum InitError {
         /// Why.
         reason: String,
     },
+}
+
+fn others(count: usize) -> String {
+    match count {
+        0 => String::new(),
+        count => format!("; {count} more topics have the same problem"),
+    }
 }
 
 /// What was prepared.
@@ -135,24 +155,35 @@ impl std::fmt::Display for Prepared {
     }
 }
 
-/// Registers the schemas, then creates their topics and the input topics of their subsystems.
+/// Registers the schemas, then creates their topics and the input topics of their subsystems. A topic that cannot exist
+/// beside another is noticed before anything is changed.
 pub async fn prepare(args: &InitArgs) -> Result<Prepared, InitError> {
-    let (mut prepared, wanted) = register(args).await?;
-    create_topics(args, &wanted, &mut prepared).await?;
+    let registry = Registry::new(&args.registry)?;
+    let mut prepared = Prepared::default();
+    let wanted = wanted(args, &registry, &mut prepared).await?;
+    let config = reach(args, &wanted).await?;
+    register(args, &registry, &wanted, &mut prepared).await?;
+    create_topics(args, &config, &wanted, &mut prepared).await?;
     Ok(prepared)
 }
 
 /// The part that needs no broker.
 pub async fn register_schemas(args: &InitArgs) -> Result<Prepared, InitError> {
-    Ok(register(args).await?.0)
-}
-
-async fn register(args: &InitArgs) -> Result<(Prepared, Vec<Wanted>), InitError> {
     let registry = Registry::new(&args.registry)?;
     let mut prepared = Prepared::default();
+    let wanted = wanted(args, &registry, &mut prepared).await?;
+    register(args, &registry, &wanted, &mut prepared).await?;
+    Ok(prepared)
+}
+
+async fn wanted(
+    args: &InitArgs,
+    registry: &Registry,
+    prepared: &mut Prepared,
+) -> Result<Vec<Wanted>, InitError> {
     let wanted = match &args.xml_dir {
-        Some(dir) => from_directory(args, dir.clone(), &mut prepared)?,
-        None => from_registry(args, &registry).await?,
+        Some(dir) => from_directory(args, dir.clone(), prepared)?,
+        None => from_registry(args, registry).await?,
     };
     if wanted.is_empty() {
         let subsystems = if args.subsystem.is_empty() {
@@ -166,9 +197,18 @@ async fn register(args: &InitArgs) -> Result<(Prepared, Vec<Wanted>), InitError>
             .map_or(registry.url().to_owned(), |dir| dir.display().to_string());
         return Err(InitError::Nothing { subsystems, place });
     }
-    prepared.registered = register::register(&registry, &wanted, args.rules()).await?;
+    Ok(wanted)
+}
+
+async fn register(
+    args: &InitArgs,
+    registry: &Registry,
+    wanted: &[Wanted],
+    prepared: &mut Prepared,
+) -> Result<(), InitError> {
+    prepared.registered = register::register(registry, wanted, args.rules()).await?;
     prepared.subjects = wanted.len();
-    Ok((prepared, wanted))
+    Ok(())
 }
 
 fn from_directory(args: &InitArgs, dir: PathBuf, prepared: &mut Prepared) -> Result<Vec<Wanted>, InitError> {
@@ -216,31 +256,51 @@ async fn from_registry(args: &InitArgs, registry: &Registry) -> Result<Vec<Wante
     Ok(wanted)
 }
 
-async fn create_topics(args: &InitArgs, wanted: &[Wanted], prepared: &mut Prepared) -> Result<(), InitError> {
+/// Looks at the cluster's topics; the configuration with which it was reached.
+async fn reach(args: &InitArgs, wanted: &[Wanted]) -> Result<ClientConfig, InitError> {
+    let config = args.kafka.client_config(&[("client.id", "saltransform-init")])?;
+    let (reached, broker) = (config.clone(), args.kafka.broker.clone());
+    let metadata = tokio::task::spawn_blocking(move || kafka::reach(&reached, REQUEST_TIMEOUT))
+        .await
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+        .map_err(|source| InitError::Unreachable { broker, source })?;
+    let names = wanted.iter().map(|wanted| wanted.kafka_topic.as_str());
+    let existing = metadata.topics().iter().map(|topic| topic.name());
+    let collisions = collisions(names, existing);
+    let count = collisions.len();
+    match collisions.into_iter().next() {
+        None => Ok(config),
+        Some(first) => Err(InitError::Collides { count, first }),
+    }
+}
+
+async fn create_topics(
+    args: &InitArgs,
+    config: &ClientConfig,
+    wanted: &[Wanted],
+    prepared: &mut Prepared,
+) -> Result<(), InitError> {
     let subsystems: BTreeSet<&str> = wanted.iter().map(|wanted| wanted.topic.component()).collect();
     let inputs = subsystems
         .iter()
         .flat_map(|subsystem| ["telemetry", "logevent", "command"].map(|kind| format!("{subsystem}_{kind}")));
-    let names: Vec<String> = wanted
+    let (compacted, others): (Vec<&Wanted>, Vec<&Wanted>) = wanted
         .iter()
-        .map(|wanted| wanted.kafka_topic.clone())
-        .chain(inputs)
-        .collect();
-    let config = args.kafka.client_config(&[("client.id", "saltransform-init")])?;
-    let (reached, broker) = (config.clone(), args.kafka.broker.clone());
-    tokio::task::spawn_blocking(move || kafka::reach(&reached, REQUEST_TIMEOUT))
-        .await
-        .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
-        .map_err(|source| InitError::Unreachable { broker, source })?;
+        .partition(|wanted| is_compacted(args.naming.dialect, wanted.topic.kind()));
+    let named = |wanted: Vec<&Wanted>| wanted.into_iter().map(|wanted| wanted.kafka_topic.clone());
+    let others: Vec<String> = named(others).chain(inputs).collect();
+    let compacted: Vec<String> = named(compacted).collect();
     let shape = Shape {
         partitions: args.partitions,
         replication: args.replication,
     };
-    let bar = progress("creating topics", names.len());
+    let bar = progress("creating topics", others.len() + compacted.len());
     let mut refused = Vec::new();
-    for chunk in names.chunks(CHUNK) {
+    let chunks = others.chunks(CHUNK).map(|chunk| (chunk, &[][..]));
+    let chunks = chunks.chain(compacted.chunks(CHUNK).map(|chunk| (chunk, &COMPACTED[..])));
+    for (chunk, settings) in chunks {
         let chunk: Vec<&str> = chunk.iter().map(String::as_str).collect();
-        let answers = create_topics::create(&config, &chunk, shape, &[], REQUEST_TIMEOUT)
+        let answers = create_topics::create(config, &chunk, shape, settings, REQUEST_TIMEOUT)
             .await
             .map_err(|source| InitError::Kafka {
                 broker: args.kafka.broker.clone(),

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use sal::name::{Dialect, TopicName};
+use sal::record_key::RecordKey;
 use sal::time::TimeScale;
 use stage::kafka::{TopicProbe, Unacknowledged};
 use stage::lock;
@@ -317,6 +318,7 @@ impl SharedSchemaCache {
         }
         let kafka_topic = self.naming.dialect.kafka_topic(name, &self.naming.subname);
         let probe: Arc<TopicProbe> = self.unacknowledged.topic(&kafka_topic, MAKE_TOPIC);
-        Target::new(kafka_topic, version, id, text, plan, probe)
+        let key = RecordKey::of(self.naming.dialect, name);
+        Target::new(kafka_topic, key, version, id, text, plan, probe)
     }
 }

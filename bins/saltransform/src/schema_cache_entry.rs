@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use sal::plan::Plan;
+use sal::record_key::RecordKey;
 use stage::kafka::TopicProbe;
 use stage::lock;
 use stage::registry::RegistryError;
@@ -15,6 +16,8 @@ use stage::service::Wait;
 #[derive(Debug)]
 pub(crate) struct Target {
     pub(crate) kafka_topic: String,
+    /// The key of its records; without one, they keep their messages' keys.
+    pub(crate) key: Option<RecordKey>,
     pub(crate) version: u32,
     pub(crate) schema_id: u32,
     /// The schema, for comparison with what its id means later.
@@ -29,6 +32,7 @@ pub(crate) struct Target {
 impl Target {
     pub(crate) fn new(
         kafka_topic: String,
+        key: Option<RecordKey>,
         version: u32,
         schema_id: u32,
         text: Arc<str>,
@@ -37,6 +41,7 @@ impl Target {
     ) -> Self {
         Self {
             kafka_topic,
+            key,
             version,
             schema_id,
             text,

@@ -16,6 +16,7 @@ pub(crate) struct Transformer {
     schema_cache: SchemaCache,
     encoder: Encoder,
     frame: Vec<u8>,
+    key: Vec<u8>,
     notes: Vec<(&'static str, u64)>,
 }
 
@@ -37,6 +38,7 @@ impl Transformer {
             schema_cache,
             encoder: Encoder::new(),
             frame: Vec::with_capacity(4096),
+            key: Vec::new(),
             notes: Vec::new(),
         }
     }
@@ -44,6 +46,12 @@ impl Transformer {
     /// The frame of the last [`Outcome::Record`].
     pub(crate) fn frame(&self) -> &[u8] {
         &self.frame
+    }
+
+    /// The key that this target gives the last [`Outcome::Record`]; `None` if it keeps its message's key.
+    pub(crate) fn key(&mut self, target: &Target) -> Option<&[u8]> {
+        target.key.as_ref()?.write(self.encoder.index(), &mut self.key);
+        Some(&self.key)
     }
 
     /// What was skipped, omitted or ambiguous in carried messages since the last call, by reason.

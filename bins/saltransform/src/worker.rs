@@ -16,7 +16,7 @@ use stage::retry::Backoff;
 use stage::service::{Shutdown, Wait};
 
 use crate::metrics::TransformMetrics;
-use crate::producer::{Counter, Producer, Returned, Sent};
+use crate::producer::{Counter, Outgoing, Producer, Returned, Sent};
 use crate::schema_cache::{SchemaCache, SharedSchemaCache};
 use crate::transform::{Outcome, Transformer};
 
@@ -93,8 +93,7 @@ impl<'m> Worker<'m> for TransformWorker<'m> {
         }
         for returned in self.shared.producer.take_returned() {
             match returned {
-                Returned::Refused(sent, error) => {
-                    let detail = stage::chain(&error);
+                Returned::Refused(sent, detail) => {
                     self.dead_letter(
                         sent.consumed,
                         Reason {
@@ -154,8 +153,13 @@ impl<'m> TransformWorker<'m> {
                     self.transform_seconds.observe(since.elapsed().as_secs_f64());
                     let sent =
                         Sent::new(consumed, since, &self.counter, target.probe.probe()).alone(is_alone);
-                    let frame = self.transformer.frame();
-                    return self.shared.producer.send(&target.kafka_topic, frame, sent);
+                    let key = self.transformer.key(&target).map(<[u8]>::to_vec);
+                    let record = Outgoing {
+                        topic: &target.kafka_topic,
+                        key,
+                        frame: self.transformer.frame(),
+                    };
+                    return self.shared.producer.send(record, sent);
                 }
                 Outcome::Skipped(reason) => return self.shared.producer.skip(consumed, reason),
                 Outcome::Refused(reason) => return self.dead_letter(consumed, reason),

@@ -8,8 +8,8 @@
 //!                                                                     ├─▶ encode ─▶ Confluent Avro frame
 //!  text message ───────────────────────────────────▶ wire ────────────┘
 //! ```
-//! `name` and `time` hold the types that all of them share; `print` is the reverse direction, from values to
-//! text.
+//! `name` and `time` hold the types that all of them share; `record_key` is the Kafka key that goes with a frame; `print`
+//! is the reverse direction, from values to text.
 
 pub mod avro;
 mod avro_binary;
@@ -19,5 +19,6 @@ pub mod name;
 mod notes;
 pub mod plan;
 pub mod print;
+pub mod record_key;
 pub mod time;
 pub mod wire;

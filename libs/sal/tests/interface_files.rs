@@ -565,3 +565,69 @@ fn a_file_cut_or_damaged_anywhere_does_not_affect_the_others() {
         }
     }
 }
+
+#[test]
+fn a_listed_component_without_files_is_converted_if_its_folder_is_there_or_it_is_named() {
+    let files = [
+        ("sal_interfaces/SALSubsystems.xml", LISTED),
+        ("sal_interfaces/SALGenerics.xml", GENERICS),
+        ("sal_interfaces/U/", ""),
+    ];
+    let interfaces = read(&files);
+    assert_eq!(interfaces.errors, []);
+    let of = |subsystems: &[&str]| {
+        let options = Options {
+            dialect: Dialect::TsXml,
+            subsystems: subsystems.iter().map(|name| (*name).to_owned()).collect(),
+            ..Options::default()
+        };
+        let mapping = map(&interfaces, &options);
+        assert_eq!(mapping.errors, []);
+        topics(&mapping.schemas).join(" ")
+    };
+    let of_u = "U_logevent_heartbeat U_command_start U_ackcmd";
+    assert_eq!(of(&[]), of_u, "T has no folder: its own topics may be elsewhere");
+    assert_eq!(of(&["U"]), of_u);
+    assert_eq!(
+        of(&["T"]),
+        "T_logevent_heartbeat T_command_start T_logevent_extra T_ackcmd"
+    );
+    assert!(interfaces.component("T").is_some() && interfaces.component("V").is_none());
+}
+
+#[test]
+fn a_file_is_read_in_the_encoding_that_it_declares() {
+    let text = event(
+        "<item><EFDB_Name>x</EFDB_Name><IDL_Type>float</IDL_Type><Units>\u{b0}C</Units><Count>1</Count></item>",
+    );
+    let latin: Vec<u8> = format!("<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?>\n{text}")
+        .chars()
+        .map(|c| u8::try_from(u32::from(c)).unwrap())
+        .collect();
+    let wide: Vec<u8> = format!("\u{feff}<?xml version='1.0' encoding='UTF-16'?>{text}")
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    for bytes in [latin, wide] {
+        let file = SourceFile {
+            path: "T/T_Events.xml".to_owned(),
+            bytes,
+        };
+        let interfaces = Interfaces::read(&[file]);
+        assert_eq!(interfaces.errors, []);
+        let [schema] = &map(&interfaces, &Options::default()).schemas[..] else {
+            panic!()
+        };
+        let fields = schema.schema["fields"].as_array().unwrap();
+        assert_eq!(fields.last().unwrap()["sal_units"], "\u{b0}C");
+    }
+    let declared_wrongly = SourceFile {
+        path: "T/T_Events.xml".to_owned(),
+        bytes: b"<?xml version='1.0' encoding='klingon'?>\n<a/>".to_vec(),
+    };
+    assert_eq!(
+        Interfaces::read(&[declared_wrongly]).errors[0].to_string(),
+        "T/T_Events.xml:1: not well-formed XML, the file was left out: the XML declaration names the encoding 'klingon', \
+         which is not known; save the file as UTF-8"
+    );
+}

@@ -137,6 +137,38 @@ fn dialect_ts_xml_gives_the_rev_code_of_every_topic() {
 }
 
 #[test]
+fn a_component_without_a_file_of_its_own_has_the_published_generics() {
+    let Some(root) = shared("ts_xml-v28-generics-only") else {
+        return;
+    };
+    let mut files = Vec::new();
+    read_files(&root, &root, &mut files);
+    let options = |subsystems: &[&str]| Options {
+        dialect: Dialect::TsXml,
+        subsystems: subsystems.iter().map(|name| (*name).to_owned()).collect(),
+        ..Options::default()
+    };
+    let text = fs::read_to_string(root.join("avro/ATHeaderService.json")).unwrap();
+    let published: BTreeMap<String, Value> = serde_json::from_str(&text).unwrap();
+    assert_eq!(published.len(), 15);
+    let named = map(&Interfaces::read(&files), &options(&["ATHeaderService"])).schemas;
+    files.push(SourceFile {
+        path: "sal_interfaces/ATHeaderService/".to_owned(),
+        bytes: Vec::new(),
+    });
+    let of_its_folder = map(&Interfaces::read(&files), &options(&[])).schemas;
+    for schemas in [named, of_its_folder] {
+        assert_eq!(schemas.len(), published.len());
+        for schema in schemas {
+            let published = &published[&schema.kafka_topic];
+            assert_eq!(schema.schema, published["schema"]);
+            assert_eq!(schema.subject, published["subject"]);
+            assert_eq!(schema.rev_code.unwrap(), published["rev_code"]);
+        }
+    }
+}
+
+#[test]
 fn wire_extras_leave_every_published_field_where_it_is() {
     for (release, dialect) in [("ts_xml-2019-01", Dialect::Efd), ("ts_xml-v28", Dialect::TsXml)] {
         let Some(root) = shared(release) else { return };

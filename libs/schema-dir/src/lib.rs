@@ -118,7 +118,9 @@ impl SchemaDir {
             if avro_files.is_dir() {
                 collect(&avro_files, "avsc", 0, &mut files)?;
             }
+            let empty = folders_without(&xml, &files)?;
             let sources = files.into_iter().map(|path| source_file(&root, path));
+            let sources = sources.chain(empty.into_iter().map(Ok));
             return Ok(SchemaDir::Interfaces(sources.collect::<Result<_, _>>()?));
         }
         let mut schemas = Vec::new();
@@ -209,6 +211,18 @@ fn collect(
     Ok(())
 }
 
+/// The component folders in which there is none of `files`: their components have only what `SALSubsystems.xml` says.
+fn folders_without(xml: &Path, files: &[PathBuf]) -> Result<Vec<SourceFile>, SchemaDirError> {
+    let folders = entries(xml)?.into_iter().filter(|path| path.is_dir());
+    let empty = folders.filter(|folder| !files.iter().any(|file| file.starts_with(folder)));
+    let name = |folder: PathBuf| Some(folder.file_name()?.to_string_lossy().into_owned());
+    let source = |name: String| SourceFile {
+        path: format!("sal_interfaces/{name}/"),
+        bytes: Vec::new(),
+    };
+    Ok(empty.filter_map(name).map(source).collect())
+}
+
 /// The entries of a directory, sorted, without hidden ones.
 fn entries(dir: &Path) -> Result<Vec<PathBuf>, SchemaDirError> {
     let failed = |source| SchemaDirError::Read {
@@ -297,6 +311,48 @@ mod tests {
                 .iter()
                 .any(|file| file.path == "sal_interfaces/Test/Test_Events.xml")
         );
+    }
+
+    /// As the header services of ts_xml have it: a listing, and a folder with a README alone.
+    #[test]
+    fn a_folder_without_interface_files_is_a_component_with_generic_topics() {
+        let dir = tempfile::tempdir().unwrap();
+        let interfaces = dir.path().join("sal_interfaces");
+        fs::create_dir_all(interfaces.join("Header")).unwrap();
+        fs::write(interfaces.join("Header/README.md"), "").unwrap();
+        let entry = |name: &str| {
+            format!(
+                "<SALSubsystem><Name>{name}</Name><IndexEnumeration>no</IndexEnumeration>\
+                 <AddedGenerics>csc</AddedGenerics></SALSubsystem>"
+            )
+        };
+        let listed = format!("<SALSubsystemSet>{}{}</SALSubsystemSet>", entry("Header"), entry("Other"));
+        fs::write(interfaces.join("SALSubsystems.xml"), listed).unwrap();
+        let generics = "<SALObjects><SALEventSet>\
+            <SALEvent><EFDB_Topic>SALGeneric_logevent_a</EFDB_Topic><Category>mandatory</Category></SALEvent>\
+            <SALEvent><EFDB_Topic>SALGeneric_logevent_b</EFDB_Topic><Category>csc</Category></SALEvent>\
+            </SALEventSet></SALObjects>";
+        fs::write(interfaces.join("SALGenerics.xml"), generics).unwrap();
+        let options = |subsystems: &[&str]| Options {
+            dialect: Dialect::TsXml,
+            subsystems: subsystems.iter().map(|name| (*name).to_owned()).collect(),
+            ..Options::default()
+        };
+        for folder in [dir.path(), &interfaces] {
+            let read = SchemaDir::read(folder).unwrap();
+            let topics = |subsystems: &[&str]| {
+                let found = read.schemas(&options(subsystems));
+                assert!(found.errors.is_empty(), "{:?}", found.errors);
+                let topics = found.schemas.iter().map(|schema| schema.kafka_topic.clone());
+                topics.collect::<Vec<_>>().join(" ")
+            };
+            let of = |name: &str| {
+                format!("lsst.sal.{name}.ackcmd lsst.sal.{name}.logevent_a lsst.sal.{name}.logevent_b")
+            };
+            assert_eq!(topics(&[]), of("Header"));
+            assert_eq!(topics(&["Header"]), of("Header"));
+            assert_eq!(topics(&["Other"]), of("Other"));
+        }
     }
 
     #[test]

@@ -18,7 +18,8 @@
 //! | [`dead_letter`] | what cannot be carried: the original bytes, with origin, step and reason |
 //! | [`tls`] | the authorities that the clients of registry and database trust |
 //! | [`retry`] | whether a retry can help, and when |
-//! | [`topics`] | creates topics |
+//! | [`create_topics`] | creates topics |
+//! | [`topic_collision`] | topics whose names Kafka takes for the same |
 //! | [`nearest`] | suggestions for a name that does not exist |
 //! | [`sanitize`] | untrusted text, made safe to show |
 //! | [`stderr`] | output to stderr that never blocks |
@@ -51,6 +52,7 @@ pub mod service;
 pub mod stderr;
 pub mod stdout;
 pub mod tls;
+pub mod topic_collision;
 
 pub use sanitize::Printable;
 

@@ -12,11 +12,14 @@ use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
 use stage::dead_letter::{DeadLetters, is_too_large, shares_a_batch};
 use stage::intake::{Consumed, Receipt};
-use stage::kafka::{AnyClient, Progress, Reporter, TopicPrefetch, Unacknowledged, Watched};
+use stage::kafka::{
+    AnyClient, Progress, Reporter, TopicPrefetch, Unacknowledged, Watched, record_refusal,
+};
 use stage::lock;
 use stage::reason::Reason;
 use stage::service::Shutdown;
 
+use super::Outgoing;
 use super::alone::Alone;
 use super::reports::{Reports, serve};
 use super::sent::Sent;
@@ -32,8 +35,8 @@ const MAX_ASKED: usize = 8;
 
 /// A record that the broker refused.
 pub(crate) enum Returned<'m> {
-    /// Permanently: too large, or against a policy.
-    Refused(Sent<'m>, KafkaError),
+    /// Permanently: too large, invalid, or against a policy. With why.
+    Refused(Sent<'m>, String),
     /// Its batch was too large; alone it may not be.
     Crowded(Sent<'m>),
     /// Temporarily: a missing permission, or the named topic does not exist.
@@ -99,11 +102,11 @@ impl<'m> Acknowledged<'m> {
 
     /// Hands a record to librdkafka, which copies it. Waits while the queue is full, unless the service gives up; the
     /// message is then read again by the next process.
-    pub(super) fn send(&self, topic: &str, frame: &[u8], sent: Sent<'m>) {
+    pub(super) fn send(&self, mut outgoing: Outgoing<'_>, sent: Sent<'m>) {
         self.topics.learn(self.producer.client(), &self.unacknowledged);
-        // The key outlives the call: it is in librdkafka's own memory, held by the opaque.
+        let key = outgoing.key_beside(&sent);
+        let Outgoing { topic, frame, .. } = outgoing;
         let sent = Box::new(sent);
-        let key = sent.consumed.message.key().map(<[u8]>::to_vec);
         let mut record: Record<'_, 'm> = BaseRecord::with_opaque_to(topic, sent).payload(frame);
         if let Some(key) = &key {
             record = record.key(key);
@@ -113,7 +116,7 @@ impl<'m> Acknowledged<'m> {
                 self.producer
                     .client()
                     .context()
-                    .return_it(error, topic, frame.len(), *back.delivery_opaque);
+                    .return_it(error, topic, key.is_some(), frame.len(), *back.delivery_opaque);
                 return;
             }
             if self.shutdown.given_up() {
@@ -254,13 +257,13 @@ impl<'m> Context<'m> {
         Receipt::finish_all(arrived.into_iter().map(finish).collect());
     }
 
-    fn return_it(&self, error: KafkaError, topic: &str, bytes: usize, sent: Sent<'m>) {
+    fn return_it(&self, error: KafkaError, topic: &str, has_key: bool, bytes: usize, sent: Sent<'m>) {
         use RDKafkaErrorCode::{PurgeInflight, PurgeQueue};
         let back = match error.rdkafka_error_code() {
             // The producer is closing; the next process reads the message again.
             Some(PurgeQueue | PurgeInflight) => return,
             _ if is_too_large(&error) && !sent.is_alone && shares_a_batch(bytes) => Returned::Crowded(sent),
-            _ if is_refusal(&error) => Returned::Refused(sent, error),
+            _ if is_refusal(&error) => Returned::Refused(sent, record_refusal(&error, topic, has_key)),
             _ => {
                 if let Some(code @ RDKafkaErrorCode::TopicAuthorizationFailed) = error.rdkafka_error_code() {
                     self.reporter.note(code, &format!("records for topic {topic}"));
@@ -291,7 +294,8 @@ impl<'m> ProducerContext for Context<'m> {
         match result {
             Ok(_) => lock(&self.arrived).push(*sent),
             Err((error, message)) => {
-                self.return_it(error.clone(), message.topic(), message.payload_len(), *sent);
+                let has_key = message.key().is_some();
+                self.return_it(error.clone(), message.topic(), has_key, message.payload_len(), *sent);
             }
         }
     }

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
+use rdkafka::message::Message as _;
 use stage::config::KafkaConfigError;
 use stage::dead_letter::allow_large;
 use stage::intake::{Consumed, TransactionalSink};
@@ -66,6 +67,22 @@ pub(crate) fn config(args: &RunArgs) -> Result<ClientConfig, KafkaConfigError> {
     Ok(config)
 }
 
+/// A record to send.
+pub(crate) struct Outgoing<'r> {
+    pub(crate) topic: &'r str,
+    /// The record's own key, or none: then it is its message's.
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) frame: &'r [u8],
+}
+
+impl Outgoing<'_> {
+    /// The key to send. It is a copy, because it outlives the message, which librdkafka holds by then.
+    fn key_beside(&mut self, sent: &Sent<'_>) -> Option<Vec<u8>> {
+        let of_message = || sent.consumed.message.key().map(<[u8]>::to_vec);
+        self.key.take().or_else(of_message)
+    }
+}
+
 /// The producer, shared by all workers.
 #[derive(Clone)]
 pub(crate) enum Producer<'m> {
@@ -86,10 +103,10 @@ impl<'m> Producer<'m> {
     }
 
     /// Sends a record, and waits while the queue is full, which is the back-pressure.
-    pub(crate) fn send(&self, topic: &str, frame: &[u8], sent: Sent<'m>) {
+    pub(crate) fn send(&self, record: Outgoing<'_>, sent: Sent<'m>) {
         match self {
-            Self::Acknowledged(producer) => producer.send(topic, frame, sent),
-            Self::Transactional(producer) => producer.send(topic, frame, sent),
+            Self::Acknowledged(producer) => producer.send(record, sent),
+            Self::Transactional(producer) => producer.send(record, sent),
         }
     }
 

@@ -20,17 +20,18 @@ use std::time::{Duration, Instant};
 
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
-use rdkafka::message::Message;
+use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
 use stage::dead_letter::{self, Extent, Letter, is_too_large, shares_a_batch};
 use stage::intake::{Consumed, Gate, TransactionalProducer, TransactionalSink};
-use stage::kafka::{Reporter, TopicPrefetch, TopicProbe};
+use stage::kafka::{Reporter, TopicPrefetch, TopicProbe, record_refusal};
 use stage::lock;
 use stage::origin::Origin;
 use stage::reason::Reason;
 use stage::retry::Backoff;
 use stage::service::Shutdown;
 
+use super::Outgoing;
 use super::acknowledged::is_refusal;
 use super::alone::Alone;
 use super::calls::Calls;
@@ -133,12 +134,13 @@ impl<'m> Transactional<'m> {
         self.sees(&target.kafka_topic, &target.seen, &target.probe)
     }
 
-    pub(super) fn send(&self, topic: &str, frame: &[u8], sent: Sent<'m>) {
+    pub(super) fn send(&self, mut outgoing: Outgoing<'_>, sent: Sent<'m>) {
         let verdict = self.context().refused.of(&sent.consumed);
         if let Some(detail) = verdict.record {
             return self.dead_letter_sent(sent, detail);
         }
-        let key = sent.consumed.message.key().map(<[u8]>::to_vec);
+        let key = outgoing.key_beside(&sent);
+        let Outgoing { topic, frame, .. } = outgoing;
         let in_flight = InFlight {
             sent: sent.alone(verdict.alone),
             letter: None,
@@ -284,11 +286,11 @@ impl<'m> ProducerContext for Context<'m> {
 
     fn delivery(&self, result: &DeliveryResult<'_>, in_flight: Box<InFlight<'m>>) {
         self.reports.count();
-        if let Err((error, _)) = result {
+        if let Err((error, refused)) = result {
             self.failed.store(true, Ordering::Release);
             // Any other failure aborts the transaction, and the message is read again.
             return if is_refusal(error) {
-                self.refuse(error, &in_flight);
+                self.refuse(error, refused, &in_flight);
             };
         }
         let InFlight { sent, letter, .. } = *in_flight;
@@ -317,7 +319,7 @@ impl<'m> Context<'m> {
     }
 
     /// Remembers what the broker refuses, for when the message is read again.
-    fn refuse(&self, error: &KafkaError, in_flight: &InFlight<'m>) {
+    fn refuse(&self, error: &KafkaError, refused: &BorrowedMessage<'_>, in_flight: &InFlight<'m>) {
         let sent = &in_flight.sent;
         let verdict = self.refused.of(&sent.consumed);
         let next = if is_too_large(error) && !sent.is_alone && shares_a_batch(in_flight.bytes) {
@@ -327,7 +329,7 @@ impl<'m> Context<'m> {
             }
         } else if in_flight.letter.is_none() {
             Verdict {
-                record: Some(stage::chain(error)),
+                record: Some(record_refusal(error, refused.topic(), refused.key().is_some())),
                 alone: false,
                 ..verdict
             }

@@ -131,7 +131,7 @@ impl<'c> Transactions<'c> {
                     self.sender.poll(RETRY_INTERVAL);
                     continue;
                 }
-                return Ok(Some(stage::chain(&cause.error)));
+                return Ok(Some(cause.reason.clone()));
             }
             let doing = "committing a transaction";
             match repeat(&self.sender, doing, |producer| {

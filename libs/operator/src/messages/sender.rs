@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{DeliveryResult, OwnedHeaders};
+use rdkafka::message::{DeliveryResult, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext, PurgeConfig};
-use stage::kafka::OneShotContext;
+use stage::kafka::{OneShotContext, record_refusal};
 use stage::lock;
 use stage::reports_to_its_reporter;
 
@@ -40,6 +40,8 @@ pub struct Lost {
     pub number: u64,
     /// Why.
     pub error: KafkaError,
+    /// The same as text, with what to do about it.
+    pub reason: String,
 }
 
 /// Sends messages, each with a number by which its failure is reported.
@@ -97,7 +99,8 @@ impl Sender {
         }
         while let Err((error, returned)) = self.producer.send(record) {
             if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
-                lock(&self.account().lost).push(Lost { number, error });
+                let reason = stage::chain(&error);
+                lock(&self.account().lost).push(Lost { number, error, reason });
                 return;
             }
             self.producer.poll(Duration::from_millis(100));
@@ -150,9 +153,10 @@ impl ProducerContext for Account {
             Ok(_) => {
                 self.delivered.fetch_add(1, Ordering::Relaxed);
             }
-            Err((error, _)) => lock(&self.lost).push(Lost {
+            Err((error, message)) => lock(&self.lost).push(Lost {
                 number: *number,
                 error: error.clone(),
+                reason: record_refusal(error, message.topic(), message.key().is_some()),
             }),
         }
     }

@@ -1,6 +1,8 @@
 //! Creates topics; those that exist stay as they are.
 
+use rdkafka::error::RDKafkaErrorCode;
 use stage::create_topics::{Created, Shape};
+use stage::topic_collision::collisions;
 
 use crate::cluster::{Cluster, REQUEST_TIMEOUT};
 use crate::failure::{Failure, words};
@@ -41,6 +43,11 @@ pub fn create(cluster: &Cluster, topics: &NewTopics) -> Result<Vec<Outcome>, Fai
         REQUEST_TIMEOUT,
     ))
     .map_err(Failure::kafka("creating topics"))?;
+    let collisions = collisions(names, cluster.topics.iter().map(|topic| &topic.name));
+    let refusal = |name: &str, code| match collisions.iter().find(|found| found.topic == name) {
+        Some(collision) if code == RDKafkaErrorCode::InvalidTopic => collision.to_string(),
+        _ => words(code),
+    };
     Ok(topics
         .names
         .iter()
@@ -51,7 +58,7 @@ pub fn create(cluster: &Cluster, topics: &NewTopics) -> Result<Vec<Outcome>, Fai
             result: match created {
                 Created::New => Ok("created"),
                 Created::Existing => Ok("exists"),
-                Created::Refused(code) => Err(words(code)),
+                Created::Refused(code) => Err(refusal(name, code)),
             },
         })
         .collect())

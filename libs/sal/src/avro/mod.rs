@@ -25,7 +25,7 @@ pub struct Options {
     /// `sal_indexed` (on the record) and `sal_idl_type` (on each field), and trailing fields for index,
     /// command and event.
     pub wire_extras: bool,
-    /// The wanted components; empty for all of them.
+    /// The wanted components; empty for all of them but those of [`Interfaces::listed_only`].
     pub subsystems: Vec<String>,
 }
 
@@ -103,17 +103,18 @@ pub fn schemas(interfaces: &Interfaces, options: &Options) -> Vec<TopicSchema> {
 /// Makes the schemas of the wanted components and reports the topics that have none.
 pub fn map(interfaces: &Interfaces, options: &Options) -> Mapping {
     let mut mapping = Mapping::default();
-    for component in &interfaces.components {
-        if options.subsystems.is_empty() || options.subsystems.contains(&component.name) {
-            let mut mapper = Mapper {
-                options,
-                component,
-                mapping: &mut mapping,
-            };
-            match options.dialect {
-                Dialect::Efd => efd::component(&mut mapper),
-                Dialect::TsXml => ts_xml::component(&mut mapper, &interfaces.generics),
-            }
+    let is_named = |component: &&Component| options.subsystems.contains(&component.name);
+    let all = interfaces.components.iter();
+    let wanted = all.filter(|component| options.subsystems.is_empty() || is_named(component));
+    for component in wanted.chain(interfaces.listed_only.iter().filter(is_named)) {
+        let mut mapper = Mapper {
+            options,
+            component,
+            mapping: &mut mapping,
+        };
+        match options.dialect {
+            Dialect::Efd => efd::component(&mut mapper),
+            Dialect::TsXml => ts_xml::component(&mut mapper, &interfaces.generics),
         }
     }
     mapping

@@ -28,6 +28,7 @@ use record::{Buffers, Failure, Fit, Source};
 #[derive(Debug, Default)]
 pub struct Encoder {
     buffers: Buffers,
+    index: Option<i64>,
 }
 
 impl Encoder {
@@ -57,13 +58,19 @@ impl Encoder {
             values: message.values(),
             now_unix_micros,
         };
-        let result = self
-            .choose(&source, out)
-            .and_then(|chosen| accept(&source, chosen));
+        let result = self.choose(&source, out).and_then(|chosen| {
+            self.index = chosen.fit.index;
+            accept(&source, chosen)
+        });
         result.map_err(|failure| {
             out.clear();
             refusal::error(plan, message, &failure)
         })
+    }
+
+    /// The component's index in the last message that was encoded; `None` if its schema has no field for one.
+    pub fn index(&self) -> Option<i64> {
+        self.index
     }
 
     /// Finds the layout that the message fits and leaves the message in `out`. Each layout is read once and

@@ -51,6 +51,8 @@ pub(super) struct Fit<'a> {
     pub(super) is_ambiguous: bool,
     /// The first value that its Avro type cannot carry, and its field.
     pub(super) misfit: Option<(Fault<'a>, u16)>,
+    /// The component's index, if the layout has a field for it.
+    pub(super) index: Option<i64>,
 }
 
 /// A message with a different structure.
@@ -121,6 +123,7 @@ pub(super) struct Reading<'r, 'a> {
     pub(super) misfit: Option<(Fault<'a>, u16)>,
     /// When the message was sent, in seconds.
     pub(super) sent: f64,
+    pub(super) index: Option<i64>,
 }
 
 /// The next step that reads a string (or the number of steps), and the input from the string's first byte.
@@ -144,6 +147,7 @@ impl<'r, 'a> Reading<'r, 'a> {
             texts,
             misfit: None,
             sent: 0.0,
+            index: None,
         }
     }
 
@@ -170,6 +174,7 @@ impl<'r, 'a> Reading<'r, 'a> {
             tried_ends,
             is_ambiguous,
             misfit: self.misfit,
+            index: self.index,
         })
     }
 

@@ -97,6 +97,15 @@ impl<'a> Reading<'_, 'a> {
                 }
                 Ok((after, ()))
             }
+            Act::Index => {
+                let (after, value) = grammar::integer(rest)?;
+                match value.filter(|value| i32::try_from(*value).is_ok()) {
+                    Some(value) => avro::long(self.out, value),
+                    None => self.misfit(op, Problem::IntegerRange { avro: "int", value }, rest),
+                }
+                self.index = value;
+                Ok((after, ()))
+            }
             Act::Long(sign) => {
                 let (after, value) = grammar::integer(rest)?;
                 match restored(value, sign) {

@@ -4,9 +4,10 @@
 //! The root element decides what a file is: `SALTelemetrySet`, `SALEventSet` and `SALCommandSet` hold the
 //! topics of one component; `SALObjects` holds the generic topics (`SALGenerics.xml`); `SALSubsystems` (2019)
 //! and `SALSubsystemSet` (today) are the two layouts of `SALSubsystems.xml`, which says which components are
-//! indexed and which generic topics they have.
+//! indexed and which generic topics they have. A component without a file of its own has only generic topics.
 
 mod avro_file;
+mod encoding;
 mod enumeration;
 mod error;
 mod item;
@@ -31,7 +32,8 @@ use crate::name::TopicName;
 use xml::Element;
 
 /// One interface file. Its path is relative to the folder that was read, with `/` as separator. It names the
-/// file in errors, and an `.avsc` file's component (its folder) and topic (its stem).
+/// file in errors, and an `.avsc` file's component (its folder) and topic (its stem). A path that ends in `/` is a
+/// component's folder without interface files.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceFile {
     /// The path, e.g. `sal_interfaces/Test/Test_Events.xml`.
@@ -43,8 +45,12 @@ pub struct SourceFile {
 /// The contents of the interface files, and all errors in them.
 #[derive(Debug, Clone, Default)]
 pub struct Interfaces {
-    /// Components with at least one topic of their own or an `.avsc` file, by name.
+    /// Components with at least one topic of their own or an `.avsc` file, and those that are listed and have a folder
+    /// without interface files, by name.
     pub components: Vec<Component>,
+    /// Components that are listed in `SALSubsystems.xml` and have nothing else here, by name: either generic topics are
+    /// all that they have, or their folders were left out.
+    pub listed_only: Vec<Component>,
     /// The topics of `SALGenerics.xml`, named `SALGeneric_…`; each component takes what its [`Listing`] says.
     pub generics: Vec<Topic>,
     /// What was left out, a whole file or one topic, in file order.
@@ -79,9 +85,10 @@ impl Interfaces {
         reader.finish()
     }
 
-    /// The component with this name.
+    /// The component with this name, also if it is only listed.
     pub fn component(&self, name: &str) -> Option<&Component> {
-        self.components.iter().find(|component| component.name == name)
+        let mut all = self.components.iter().chain(&self.listed_only);
+        all.find(|component| component.name == name)
     }
 }
 
@@ -96,6 +103,7 @@ impl Component {
 struct Reader {
     components: BTreeMap<String, Component>,
     listings: BTreeMap<String, Listing>,
+    empty_folders: HashSet<String>,
     seen: HashSet<TopicName>,
     generics: Vec<Topic>,
     errors: Vec<InterfaceError>,
@@ -103,6 +111,11 @@ struct Reader {
 
 impl Reader {
     fn file(&mut self, file: &SourceFile) {
+        if let Some(folder) = file.path.strip_suffix('/') {
+            let name = folder.rsplit('/').next().unwrap_or(folder);
+            self.empty_folders.insert(name.to_owned());
+            return;
+        }
         let path: Arc<str> = Arc::from(file.path.as_str());
         if file.path.ends_with(".avsc") {
             match avro_file::read(&path, &file.bytes) {
@@ -204,12 +217,26 @@ impl Reader {
     }
 
     fn finish(mut self) -> Interfaces {
-        let components = self.components.into_values().map(|mut component| {
-            component.listing = self.listings.remove(&component.name);
-            component
-        });
+        let mut components: BTreeMap<String, Component> = self.components;
+        for (name, component) in &mut components {
+            component.listing = self.listings.remove(name);
+        }
+        let mut listed_only = Vec::new();
+        for (name, listing) in self.listings {
+            let component = Component {
+                name: name.clone(),
+                listing: Some(listing),
+                ..Component::default()
+            };
+            if self.empty_folders.contains(&name) {
+                components.insert(name, component);
+            } else {
+                listed_only.push(component);
+            }
+        }
         Interfaces {
-            components: components.collect(),
+            components: components.into_values().collect(),
+            listed_only,
             generics: self.generics,
             errors: self.errors,
         }

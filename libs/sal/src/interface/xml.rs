@@ -6,6 +6,8 @@ use std::borrow::Cow;
 use quick_xml::Reader;
 use quick_xml::events::{BytesRef, BytesStart, Event};
 
+use super::encoding::{self, EncodingError};
+
 /// SAL's files are four levels deep; anything much deeper is not one of them.
 const MAX_DEPTH: usize = 32;
 
@@ -54,13 +56,13 @@ pub(super) struct XmlError {
     pub(super) reason: String,
 }
 
-/// Parses a UTF-8 document and returns its root element.
+/// Parses a document in any encoding that it declares and returns its root element.
 pub(super) fn parse(bytes: &[u8]) -> Result<Element, XmlError> {
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let text = std::str::from_utf8(bytes).map_err(|error| XmlError {
-        line: line_at(bytes, error.valid_up_to()),
-        reason: "expected UTF-8 text; save the file as UTF-8".to_owned(),
+    let text = encoding::decode(bytes).map_err(|EncodingError { before, reason }| XmlError {
+        line: line_at(before.as_bytes(), before.len()),
+        reason,
     })?;
+    let (text, bytes) = (&*text, text.as_bytes());
     let fault = |at: usize, reason: String| XmlError {
         line: line_at(bytes, at),
         reason,

@@ -116,7 +116,12 @@ impl Sorted {
             Dialect::TsXml => "salIndex".to_owned(),
         };
         let (skipped, omitted) = (NoteKind::SkippedIndex, NoteKind::OmittedIndex);
-        let index = sorter.extra(true, &index, Act::SkipInteger, skipped, omitted)?;
+        let mut index = sorter.extra(true, &index, Act::SkipInteger, skipped, omitted)?;
+        for op in index.taken.iter_mut().flat_map(|(_, steps)| steps) {
+            if matches!(op.act, Act::Int(_) | Act::Long(_)) {
+                op.act = Act::Index;
+            }
+        }
         let is_command = record.kind == Kind::Command;
         let address = ADDRESS
             .iter()

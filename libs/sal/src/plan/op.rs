@@ -60,6 +60,8 @@ pub(crate) enum Act {
     Double,
     Float,
     Int(Sign),
+    /// A component's index as an Avro int or long; kept for the record's key.
+    Index,
     Long(Sign),
     Boolean,
     /// An index into the plan's enumerations.

@@ -29,6 +29,7 @@ mod topics;
 
 use rdkafka::error::KafkaError;
 
+use crate::kafka::record_refusal;
 use crate::service::Shutdown;
 
 pub use extent::{Extent, MAX_MESSAGE_BYTES, TOPIC_LIMIT, allow_large, is_too_large, shares_a_batch};
@@ -44,6 +45,15 @@ pub const MAKE_TOPIC: &str =
 
 /// A dead letter that cannot be stored must not be skipped: the process ends, and its successor tries again.
 pub fn fail(shutdown: &Shutdown, topic: &str, error: &KafkaError) {
+    if record_refusal::is_invalid(error) {
+        tracing::error!(
+            topic,
+            error = %crate::chain(error),
+            "dead-letter topic is compacted and refuses messages without a key: set its cleanup.policy to delete; stopping, \
+             nothing is committed"
+        );
+        return shutdown.fail();
+    }
     tracing::error!(
         topic,
         error = %crate::chain(error),

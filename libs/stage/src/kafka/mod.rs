@@ -9,6 +9,7 @@ mod alerts;
 pub(crate) mod native;
 mod polled_producer;
 mod preflight;
+pub(crate) mod record_refusal;
 mod refusal;
 mod token;
 mod topic_prefetch;
@@ -34,6 +35,7 @@ use crate::service::Dependency;
 
 pub use polled_producer::PolledProducer;
 pub use preflight::{OneShotContext, ReachError, reach};
+pub use record_refusal::record_refusal;
 pub use topic_prefetch::TopicPrefetch;
 pub use unacknowledged::{Probe, TopicProbe, Unacknowledged};
 pub use watch::{AnyClient, GivenUp, Progress, Silence, Watched, watch};

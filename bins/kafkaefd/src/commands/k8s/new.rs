@@ -91,6 +91,14 @@ fn report(written: &Written) -> String {
         plural(overlay.replicas as usize, "replica"),
         prefixes(&overlay.subsystems),
     );
+    if let Some(first) = overlay.subsystems.first() {
+        let _ = write!(
+            text,
+            "\n\nthe records' topics are named as in dialect efd, lsst.sal.{first}_…; Kafka cannot have them beside \
+             lsst.sal.{first}.…, the names of ts_salobj, because it takes '.' and '_' for the same: where components write to \
+             this Kafka themselves, set DIALECT=ts_xml and a SUBNAME of your own"
+        );
+    }
     for other in &written.also_carried_by {
         let _ = write!(
             text,

@@ -130,7 +130,7 @@ impl ProduceArgs {
                 self.refuse(&mut answer, number, reason);
             }
             for lost in sender.take_lost() {
-                self.refuse(&mut answer, lost.number, stage::chain(&lost.error));
+                self.refuse(&mut answer, lost.number, lost.reason);
             }
             if !self.keep_going && !answer.refused.is_empty() {
                 break;
@@ -138,7 +138,7 @@ impl ProduceArgs {
         }
         sender.settle();
         for lost in sender.take_lost() {
-            self.refuse(&mut answer, lost.number, stage::chain(&lost.error));
+            self.refuse(&mut answer, lost.number, lost.reason);
         }
         answer.delivered = sender.delivered();
         answer.refused.sort_by_key(|refused| refused.line);

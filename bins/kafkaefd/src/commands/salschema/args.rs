@@ -60,7 +60,7 @@ pub struct ConvertArgs {
     pub subsystem: Vec<String>,
 
     /// Write each schema to DIR/<SAL topic>.json in the published form (efd: indented by 2, keys sorted; ts_xml:
-    /// indented by 4, and the file's MD5 begins with the topic's revCode)
+    /// indented by 4, and the file's MD5 begins with the topic's revCode, except that of a topic from an .avsc file)
     #[arg(long, env = "WRITE_DIR", value_name = "DIR", group = "target")]
     pub write: Option<PathBuf>,
 

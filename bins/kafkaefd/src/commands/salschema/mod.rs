@@ -83,6 +83,9 @@ async fn convert(args: &ConvertArgs) -> Result<Done, Failure> {
     } else {
         out(&summary)?;
     }
+    if let Some(said) = converted.left_aside(&args.options()) {
+        note(&Printable(said));
+    }
     for error in &converted.errors {
         stage::stderr_line!("{}", Printable(error));
     }

@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use sal::avro::{self, Options, TopicSchema};
-use sal::interface::{InterfaceError, Interfaces};
+use sal::interface::{Component, InterfaceError, Interfaces};
+use sal::name::Dialect;
 
 use super::source::Source;
+use crate::terminal::plural;
 use operator::failure::Failure;
 
 /// The schemas of the interface files, and the errors.
@@ -17,6 +19,8 @@ pub(super) struct Converted {
     unknown: Vec<String>,
     /// All subsystems that exist.
     available: BTreeSet<String>,
+    /// Those that are only listed in `SALSubsystems.xml`, and not converted unless they are named.
+    listed_only: Vec<String>,
 }
 
 /// Reads the files and maps the subsystems that `options` select.
@@ -31,11 +35,9 @@ pub(super) fn read(source: &Source, options: &Options) -> Converted {
         interfaces.component(wanted).is_none() && !unread
     };
     let unknown = options.subsystems.iter().filter(is_unknown).cloned().collect();
-    let available = interfaces
-        .components
-        .iter()
-        .map(|component| component.name.clone());
-    let available = available.collect();
+    let name = |component: &Component| component.name.clone();
+    let available = interfaces.components.iter().map(name).collect();
+    let listed_only = interfaces.listed_only.iter().map(name).collect();
     let mapping = avro::map(&interfaces, options);
     let errors = interfaces.errors.into_iter().chain(mapping.errors);
     Converted {
@@ -45,10 +47,25 @@ pub(super) fn read(source: &Source, options: &Options) -> Converted {
             .collect(),
         unknown,
         available,
+        listed_only,
     }
 }
 
 impl Converted {
+    /// What to say of subsystems that were not converted because their folders are absent; `None` if there are none.
+    pub(super) fn left_aside(&self, options: &Options) -> Option<String> {
+        let first = self.listed_only.first()?;
+        let is_meant = options.dialect == Dialect::TsXml && options.subsystems.is_empty();
+        is_meant.then(|| {
+            format!(
+                "SALSubsystems.xml also lists {} without a folder here ({first}{}); --subsystem {first} converts the \
+                 generic topics of one",
+                plural(self.listed_only.len(), "subsystem"),
+                if self.listed_only.len() > 1 { ", …" } else { "" },
+            )
+        })
+    }
+
     /// Fails if a requested subsystem does not exist.
     pub(super) fn check_subsystems(&self, source: &Source) -> Result<(), Failure> {
         let Some(wanted) = self.unknown.first() else {

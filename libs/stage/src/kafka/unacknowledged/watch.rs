@@ -11,6 +11,7 @@ use rdkafka::producer::{BaseProducer, Producer};
 use super::super::alerts::Alert;
 use super::super::{OneShotContext, Reporter, native};
 use super::{Unacknowledged, Waiting};
+use crate::topic_collision::{TopicCollision, collisions_at};
 
 /// How often the topics are checked.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
@@ -40,7 +41,7 @@ impl Reporter {
             self.identify(&config, unknown).await;
             let (config, asked) = (config.clone(), waiting.clone());
             let missing = if asked.is_empty() {
-                Vec::new()
+                Missing::default()
             } else {
                 // Asking blocks.
                 let missing = tokio::task::spawn_blocking(move || missing(&config, &asked));
@@ -110,11 +111,19 @@ impl Reporter {
     }
 }
 
+/// Topics that the cluster does not have.
+#[derive(Debug, Default)]
+struct Missing {
+    topics: Vec<Arc<str>>,
+    /// Those of them that it cannot have.
+    collisions: Vec<TopicCollision>,
+}
+
 /// Those of the longest waiting topics that the cluster does not have; none while it does not answer.
-fn missing(config: &ClientConfig, waiting: &[Waiting]) -> Vec<Arc<str>> {
+fn missing(config: &ClientConfig, waiting: &[Waiting]) -> Missing {
     let Ok(client) = config.create_with_context::<_, BaseProducer<OneShotContext>>(OneShotContext::default())
     else {
-        return Vec::new();
+        return Missing::default();
     };
     let is_missing = |name: &str| {
         client.poll(Duration::ZERO);
@@ -125,8 +134,8 @@ fn missing(config: &ClientConfig, waiting: &[Waiting]) -> Vec<Arc<str>> {
                 .find(|topic| topic.name() == name)
                 .and_then(|topic| topic.error());
             error.is_some_and(|error| {
-                use RDKafkaErrorCode::{UnknownTopic, UnknownTopicOrPartition};
-                matches!(error.into(), UnknownTopicOrPartition | UnknownTopic)
+                use RDKafkaErrorCode::{InvalidTopic, UnknownTopic, UnknownTopicOrPartition};
+                matches!(error.into(), UnknownTopicOrPartition | UnknownTopic | InvalidTopic)
             })
         })
     };
@@ -135,21 +144,29 @@ fn missing(config: &ClientConfig, waiting: &[Waiting]) -> Vec<Arc<str>> {
         one.probe.missing.store(is_missing, Ordering::Relaxed);
         is_missing
     });
-    asked.map(|one| Arc::clone(&one.name)).collect()
+    let topics: Vec<Arc<str>> = asked.map(|one| Arc::clone(&one.name)).collect();
+    let collisions = if topics.is_empty() {
+        Vec::new()
+    } else {
+        let names = topics.iter().map(|name| &**name);
+        collisions_at(client.client(), names, METADATA_TIMEOUT).unwrap_or_default()
+    };
+    Missing { topics, collisions }
 }
 
 /// The text for `/ready`.
-fn describe(waiting: &[Waiting], missing: &[Arc<str>], still: &dyn Fn(&str) -> bool) -> Option<String> {
+fn describe(waiting: &[Waiting], missing: &Missing, still: &dyn Fn(&str) -> bool) -> Option<String> {
     let mut waits = waiting.iter().filter(|one| still(&one.name));
-    if let Some(gone) = waits.clone().find(|one| missing.contains(&one.name)) {
+    if let Some(gone) = waits.clone().find(|one| missing.topics.contains(&one.name)) {
         let others = match waits.count() - 1 {
             0 => String::new(),
             others => format!(", and records of {others} more topics wait"),
         };
-        return Some(format!(
-            "topic {} does not exist ({}){others}",
-            gone.name, gone.probe.hint
-        ));
+        let mut collisions = missing.collisions.iter();
+        return Some(match collisions.find(|one| one.topic == *gone.name) {
+            Some(collision) => format!("{collision}{others}"),
+            None => format!("topic {} does not exist ({}){others}", gone.name, gone.probe.hint),
+        });
     }
     let stalled = waits.find(|one| one.time >= STALLED_AFTER)?;
     Some(format!(
@@ -172,16 +189,27 @@ mod tests {
             time: Duration::from_secs(seconds),
             probe,
         });
+        let mut missing = Missing {
+            topics: vec!["b".into()],
+            collisions: Vec::new(),
+        };
         assert_eq!(
-            describe(&waiting, &["b".into()], &|_| true).unwrap(),
+            describe(&waiting, &missing, &|_| true).unwrap(),
             "topic b does not exist (make it), and records of 1 more topics wait"
         );
+        missing.collisions.push(TopicCollision {
+            topic: "b".to_owned(),
+            existing: "B".to_owned(),
+        });
+        let text = describe(&waiting, &missing, &|_| true).unwrap();
+        assert!(text.starts_with("topic b cannot exist beside B: "), "{text}");
+        let none = Missing::default();
         assert_eq!(
-            describe(&waiting, &[], &|_| true).unwrap(),
+            describe(&waiting, &none, &|_| true).unwrap(),
             "records of topic a are not acknowledged, for 60 s"
         );
         assert_eq!(
-            describe(&waiting, &[], &|name| name == "b"),
+            describe(&waiting, &none, &|name| name == "b"),
             None,
             "4 s are nothing"
         );

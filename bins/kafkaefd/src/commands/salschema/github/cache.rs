@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 use super::args::Repository;
 use super::layout::Entry;
 
+/// The folder of the lists. The number changes with what they hold: now also folders without interface files.
+const COMMITS: &str = "commits-2";
+
 /// The cache of one repository.
 pub(super) struct Cache {
     /// `None` if the user has no cache folder.
@@ -38,7 +41,7 @@ impl Cache {
 
     /// The cached list of a commit's interface files.
     pub(super) fn entries(&self, commit: &str) -> Option<Vec<Entry>> {
-        let text = fs::read(self.path("commits", commit)?).ok()?;
+        let text = fs::read(self.path(COMMITS, commit)?).ok()?;
         serde_json::from_slice(&text).ok()
     }
 
@@ -50,7 +53,7 @@ impl Cache {
 
     pub(super) fn keep_entries(&self, commit: &str, entries: &[Entry]) {
         if let Ok(text) = serde_json::to_vec(entries) {
-            self.keep("commits", commit, &text);
+            self.keep(COMMITS, commit, &text);
         }
     }
 

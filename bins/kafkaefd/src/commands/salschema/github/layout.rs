@@ -11,7 +11,7 @@ pub(super) const FOLDERS: [&str; 2] = ["sal_interfaces", "interfaces"];
 /// A file of a commit.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Entry {
-    /// For interface files relative to the folder that contains `sal_interfaces`.
+    /// For interface files relative to the folder that contains `sal_interfaces`; a folder without them ends in `/`.
     pub(super) path: String,
     /// The hash of its contents, which identifies it in requests.
     pub(super) sha: String,
@@ -28,17 +28,38 @@ impl Entry {
         }
     }
 
-    fn is_interface_file(&self) -> bool {
-        let hidden = self.path.split('/').any(|part| part.starts_with('.'));
-        let is = |folder: &str, ending: &str| {
-            let inside = self
-                .path
-                .strip_prefix(folder)
-                .is_some_and(|rest| rest.starts_with('/'));
-            inside && self.path.ends_with(ending)
-        };
-        !hidden && (is("sal_interfaces", ".xml") || is("interfaces", ".avsc"))
+    /// Whether it stands for a component's folder.
+    pub(super) fn is_folder(&self) -> bool {
+        self.path.ends_with('/')
     }
+
+    /// An interface file; of another file beside them only its component's folder, which has no size. `None` for all
+    /// others.
+    fn of_interfaces(self) -> Option<Self> {
+        let parts: Vec<&str> = self.path.split('/').collect();
+        let is_hidden = |part: &&str| part.starts_with('.');
+        match parts.as_slice() {
+            parts if parts.iter().rev().skip(1).any(is_hidden) => None,
+            ["sal_interfaces", .., file] if file.ends_with(".xml") && !is_hidden(file) => Some(self),
+            ["interfaces", .., file] if file.ends_with(".avsc") && !is_hidden(file) => Some(self),
+            ["sal_interfaces", component, _, ..] => Some(Self {
+                path: format!("sal_interfaces/{component}/"),
+                size: 0,
+                ..self
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// The entries without the folders that have interface files.
+fn without_filled_folders(entries: Vec<Entry>) -> Vec<Entry> {
+    let is_filled = |folder: &Entry| {
+        let mut others = entries.iter().filter(|entry| !entry.is_folder());
+        others.any(|entry| entry.path.starts_with(&folder.path))
+    };
+    let kept = entries.iter().filter(|entry| !entry.is_folder() || !is_filled(entry));
+    kept.cloned().collect()
 }
 
 /// Selects a commit's interface files, with paths relative to their root.
@@ -54,14 +75,15 @@ pub(super) fn interface_files(all: impl Iterator<Item = Entry>) -> Vec<Entry> {
                     ..entry.clone()
                 })
             })
-            .filter(Entry::is_interface_file)
+            .filter_map(Entry::of_interfaces)
             .collect();
         if found
             .iter()
-            .any(|entry| entry.path.starts_with("sal_interfaces/"))
+            .any(|entry| entry.path.starts_with("sal_interfaces/") && !entry.is_folder())
         {
             found.sort_by(|one, other| one.path.cmp(&other.path));
-            return found;
+            found.dedup_by(|one, other| one.path == other.path);
+            return without_filled_folders(found);
         }
     }
     Vec::new()
@@ -100,11 +122,15 @@ mod tests {
             "python/lsst/ts/xml/data/sal_interfaces/Test/Test_Events.xml",
             "python/lsst/ts/xml/data/sal_interfaces/Test/.hidden.xml",
             "python/lsst/ts/xml/data/sal_interfaces/Test/README.md",
+            "python/lsst/ts/xml/data/sal_interfaces/ATHeaderService/README.md",
+            "python/lsst/ts/xml/data/sal_interfaces/ATHeaderService/doc/a.md",
+            "python/lsst/ts/xml/data/sal_interfaces/README.md",
         ];
         assert_eq!(
             found(&new),
             [
                 "interfaces/ATCamera/ats.avsc",
+                "sal_interfaces/ATHeaderService/",
                 "sal_interfaces/Test/Test_Events.xml"
             ]
         );

@@ -132,6 +132,10 @@ impl Github {
         let mut found: HashMap<String, Vec<u8>> = HashMap::new();
         let mut missing = Vec::new();
         for entry in &entries {
+            if entry.is_folder() {
+                found.insert(entry.path.clone(), Vec::new());
+                continue;
+            }
             match self.cache.file(entry) {
                 Some(bytes) => drop(found.insert(entry.path.clone(), bytes)),
                 None => missing.push(entry.clone()),
