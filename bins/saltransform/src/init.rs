@@ -194,7 +194,7 @@ async fn wanted(
         let place = args
             .xml_dir
             .as_ref()
-            .map_or(registry.url().to_owned(), |dir| dir.display().to_string());
+            .map_or_else(|| registry.url().to_string(), |dir| dir.display().to_string());
         return Err(InitError::Nothing { subsystems, place });
     }
     Ok(wanted)
@@ -287,9 +287,9 @@ async fn create_topics(
     let (compacted, others): (Vec<&Wanted>, Vec<&Wanted>) = wanted
         .iter()
         .partition(|wanted| is_compacted(args.naming.dialect, wanted.topic.kind()));
-    let named = |wanted: Vec<&Wanted>| wanted.into_iter().map(|wanted| wanted.kafka_topic.clone());
-    let others: Vec<String> = named(others).chain(inputs).collect();
-    let compacted: Vec<String> = named(compacted).collect();
+    let name = |wanted: &Wanted| wanted.kafka_topic.clone();
+    let others: Vec<String> = others.into_iter().map(name).chain(inputs).collect();
+    let compacted: Vec<String> = compacted.into_iter().map(name).collect();
     let shape = Shape {
         partitions: args.partitions,
         replication: args.replication,

@@ -4,6 +4,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
+//! | [`address`] | addresses of other services, whose secrets are never shown |
 //! | [`config`] | the flags that all binaries have in common, each with an environment variable |
 //! | [`service`] | the life of a process: logging, signals, `/metrics` `/ready` `/live`, drain with a deadline, exit code |
 //! | [`kafka`] | client configuration and the context that turns librdkafka's callbacks into logs and metrics |
@@ -30,6 +31,7 @@
 //! or the dead-letter topic. That is the whole delivery guarantee: [`offsets`] implements it, and nothing else may
 //! advance a group.
 
+pub mod address;
 pub mod config;
 pub mod create_topics;
 pub mod dead_letter;
@@ -62,7 +64,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// An error and its sources on one line, outermost first, as the binaries print it: [`Printable`], because errors quote
-/// what came from the network.
+/// what came from the network, and [`masked`](address::masked), because they quote addresses.
 ///
 /// ```
 /// let inner = std::io::Error::other("connection refused");
@@ -75,7 +77,7 @@ pub fn chain(error: &dyn Error) -> String {
         let _ = write!(text, ": {inner}");
         source = inner.source();
     }
-    Printable(text).to_string()
+    Printable(address::masked(&text)).to_string()
 }
 
 /// The current time, in milliseconds since 1970 (UTC), the unit of Kafka's timestamps.

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use prometheus::IntCounter;
 
+use crate::address::masked;
 use crate::metrics::log_lines_dropped;
 
 /// The queue for stderr, in bytes: about ten thousand lines.
@@ -46,7 +47,10 @@ pub fn write(text: fmt::Arguments<'_>) {
     write_bytes(text.to_string().as_bytes());
 }
 
+/// What is secret in an address is hidden here, whichever text quotes it.
 fn write_bytes(text: &[u8]) {
+    let shown = std::str::from_utf8(text).map(masked);
+    let text = shown.as_ref().map_or(text, |shown| shown.as_bytes());
     match QUEUE.get() {
         Some(queue) => queue.push(text),
         None => drop(io::stderr().write_all(text)),

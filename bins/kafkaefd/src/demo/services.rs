@@ -6,6 +6,7 @@ use devstack::{Broker, RegistryServer};
 use sal::avro::Options;
 use sal::name::Kind;
 use schema_dir::{DirSchema, SchemaDir};
+use stage::address::Address;
 use stage::config::{KafkaArgs, RegistryArgs};
 use stage::create_topics::{self, Shape};
 use stage::registry::{Registry, RegistryError, RegistrySetupError};
@@ -66,14 +67,14 @@ impl Services {
         };
         screen.service("kafka", &kafka.broker, broker.is_some());
         let (server, url) = match &args.schema_registry {
-            Some(url) => (None, url.clone()),
+            Some(url) => (None, Address::from(url.as_str())),
             None => {
                 let server = RegistryServer::start().await?;
-                let url = server.url();
+                let url = server.url().into();
                 (Some(server), url)
             }
         };
-        screen.service("schema registry", &url, server.is_some());
+        screen.service("schema registry", &url.to_string(), server.is_some());
         let registry = RegistryArgs::at(url);
         let client = Registry::new(&registry)?;
         for schema in &schemas {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use reqwest::{Method, Response, StatusCode, redirect};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
+use stage::address::{Address, redacted};
 use stage::config::Secret;
 use stage::tls;
 
@@ -24,7 +25,7 @@ pub type Config = BTreeMap<String, String>;
 #[derive(Debug, Clone)]
 pub struct ConnectSettings {
     /// The address of its REST API.
-    pub url: String,
+    pub url: Address,
     /// User and password for basic authentication.
     pub login: Option<(String, Option<Secret>)>,
     /// PEM file of the authorities that may have signed its certificate, instead of the system's.
@@ -34,7 +35,7 @@ pub struct ConnectSettings {
 /// Kafka Connect: any of its workers answers for all.
 pub struct Connect {
     pub(super) client: reqwest::Client,
-    pub(super) url: String,
+    pub(super) url: Address,
     pub(super) login: Option<(String, Option<Secret>)>,
 }
 
@@ -70,6 +71,7 @@ pub fn without_secrets(config: &Config) -> Config {
         .iter()
         .map(|(key, value)| match is_secret(key) {
             true => (key.clone(), "(hidden)".to_owned()),
+            false if value.contains("://") => (key.clone(), redacted(value).into_owned()),
             false => (key.clone(), value.clone()),
         })
         .collect()
@@ -89,7 +91,7 @@ impl Connect {
             .build();
         Ok(Self {
             client: client.map_err(|error| usage(&error))?,
-            url: settings.url.trim_end_matches('/').to_owned(),
+            url: settings.url.reveal().trim_end_matches('/').into(),
             login: settings.login,
         })
     }
@@ -213,8 +215,18 @@ mod tests {
 
     #[test]
     fn the_password_is_not_shown() {
-        let config = Config::from([("connect.influx.password".to_owned(), "s3cr3t".to_owned())]);
-        assert_eq!(without_secrets(&config)["connect.influx.password"], "(hidden)");
+        let config = Config::from(
+            [
+                ("connect.influx.password", "s3cr3t"),
+                ("connect.influx.url", "http://user:s3cr3t@influxdb:8086"),
+                ("connect.influx.kcql", "INSERT INTO a SELECT * FROM a"),
+            ]
+            .map(|(key, value)| (key.to_owned(), value.to_owned())),
+        );
+        let shown = without_secrets(&config);
+        assert_eq!(shown["connect.influx.password"], "(hidden)");
+        assert_eq!(shown["connect.influx.url"], "http://(hidden)@influxdb:8086");
+        assert_eq!(shown["connect.influx.kcql"], config["connect.influx.kcql"]);
     }
 
     /// A server that gives this answer to every request.
@@ -234,7 +246,7 @@ mod tests {
             .build();
         Connect {
             client: client.unwrap(),
-            url,
+            url: url.into(),
             login: None,
         }
     }

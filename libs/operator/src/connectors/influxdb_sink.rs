@@ -1,8 +1,10 @@
 //! The settings of the InfluxDB sink of 2019 (Landoop's stream reactor): what influxsink replaces, and what people who
-//! still run Kafka Connect want to create as they did.
+//! still run Kafka Connect want to create as they did, with kafka-efd of 2019 or with kafka-connect-manager 0.8 to 1.3,
+//! which came after it.
 
 use std::str::FromStr;
 
+use stage::address::Address;
 use stage::config::Secret;
 
 use super::Config;
@@ -14,18 +16,105 @@ const CLASS: &str = "com.datamountaineer.streamreactor.connect.influx.InfluxSink
 /// The sink.
 #[derive(Debug, Clone)]
 pub struct InfluxdbSink {
+    /// The connector's name, unique in its Kafka Connect.
+    pub name: String,
     /// InfluxDB's address, as Kafka Connect's workers reach it.
-    pub influxdb: String,
+    pub influxdb: Address,
     /// Database in InfluxDB, which has to exist.
     pub database: String,
     /// Tasks among which the topics' partitions are shared.
     pub tasks: u16,
     /// What becomes the points' time.
     pub timestamp: PointTime,
+    /// The unit of that field; without it, the connector's default.
+    pub timestamp_unit: Option<TimestampUnit>,
+    /// Fields that become tags.
+    pub tags: Vec<FieldName>,
+    /// What is left out of a topic's name in its measurement's; nothing if it is empty.
+    pub remove_prefix: String,
+    /// What to do about errors; without it, the connector's default, which is to fail.
+    pub errors: Option<ErrorHandling>,
     /// User in InfluxDB.
     pub username: String,
     /// That user's password.
     pub password: Option<Secret>,
+}
+
+/// The unit of a timestamp field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimestampUnit {
+    /// `SECONDS`
+    Seconds,
+    /// `MILLISECONDS`
+    Milliseconds,
+    /// `MICROSECONDS`, as kafka-connect-manager writes since 1.0.
+    Microseconds,
+    /// `NANOSECONDS`
+    Nanoseconds,
+}
+
+/// What the connector does about an error of the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ErrorHandling {
+    /// What it does.
+    pub policy: ErrorPolicy,
+    /// How often it writes a message again, with [`ErrorPolicy::Retry`].
+    pub max_retries: u32,
+    /// Milliseconds between two attempts.
+    pub retry_interval: u32,
+}
+
+/// `connect.influx.error.policy`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorPolicy {
+    /// `NOOP`: the message is lost.
+    Noop,
+    /// `THROW`: the task fails.
+    Throw,
+    /// `RETRY`: it is written again.
+    Retry,
+}
+
+/// The name of a field in a statement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldName(String);
+
+impl FromStr for FieldName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if is_field(text) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("expected the name of a field: letters, digits, '_'".to_owned())
+        }
+    }
+}
+
+fn is_field(text: &str) -> bool {
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    !text.is_empty() && text.bytes().all(is_part)
+}
+
+impl TimestampUnit {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Seconds => "SECONDS",
+            Self::Milliseconds => "MILLISECONDS",
+            Self::Microseconds => "MICROSECONDS",
+            Self::Nanoseconds => "NANOSECONDS",
+        }
+    }
+}
+
+impl ErrorPolicy {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Noop => "NOOP",
+            Self::Throw => "THROW",
+            Self::Retry => "RETRY",
+        }
+    }
 }
 
 /// What becomes the points' time: a field, or `sys_time()` for the moment of writing.
@@ -36,11 +125,7 @@ impl FromStr for PointTime {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let is_field = !text.is_empty()
-            && text
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-        if is_field || text == "sys_time()" {
+        if is_field(text) || text == "sys_time()" {
             Ok(Self(text.to_owned()))
         } else {
             Err("expected the name of a field (letters, digits, '_'), or sys_time()".to_owned())
@@ -60,19 +145,13 @@ impl InfluxdbSink {
                 "{wrong:?} is no name of a topic: expected letters, digits, '.', '_' and '-'"
             )));
         }
-        let statements: Vec<String> = topics
-            .iter()
-            .map(|topic| {
-                format!(
-                    "INSERT INTO {topic} SELECT * FROM {topic} WITHTIMESTAMP {}",
-                    self.timestamp.0
-                )
-            })
-            .collect();
+        let statements = topics.iter().map(|topic| self.statement(topic));
+        let statements = statements.collect::<Result<Vec<String>, _>>()?;
         let mut config = Config::from(
             [
+                ("name", self.name.as_str()),
                 ("connector.class", CLASS),
-                ("connect.influx.url", &self.influxdb),
+                ("connect.influx.url", self.influxdb.reveal()),
                 ("connect.influx.db", &self.database),
                 ("connect.influx.username", &self.username),
             ]
@@ -84,7 +163,39 @@ impl InfluxdbSink {
         if let Some(password) = &self.password {
             config.insert("connect.influx.password".to_owned(), password.reveal().to_owned());
         }
+        if let Some(errors) = self.errors {
+            let settings = [
+                ("error.policy", errors.policy.word().to_owned()),
+                ("max.retries", errors.max_retries.to_string()),
+                ("retry.interval", errors.retry_interval.to_string()),
+            ];
+            config.extend(settings.map(|(key, value)| (format!("connect.influx.{key}"), value)));
+        }
         Ok(config)
+    }
+
+    /// How one topic is written.
+    fn statement(&self, topic: &str) -> Result<String, Failure> {
+        let measurement = topic.strip_prefix(&self.remove_prefix).unwrap_or(topic);
+        if measurement.is_empty() {
+            return Err(Failure::Usage(format!(
+                "without the prefix {} nothing is left of the topic {topic} to name its measurement",
+                self.remove_prefix
+            )));
+        }
+        let mut statement = format!(
+            "INSERT INTO {measurement} SELECT * FROM {topic} WITHTIMESTAMP {}",
+            self.timestamp.0
+        );
+        if let Some(unit) = self.timestamp_unit {
+            statement.push_str(" TIMESTAMPUNIT=");
+            statement.push_str(unit.word());
+        }
+        if !self.tags.is_empty() {
+            let tags: Vec<&str> = self.tags.iter().map(|tag| tag.0.as_str()).collect();
+            statement.push_str(&format!(" WITHTAG({})", tags.join(",")));
+        }
+        Ok(statement)
     }
 }
 
@@ -101,10 +212,15 @@ mod tests {
 
     fn sink() -> InfluxdbSink {
         InfluxdbSink {
-            influxdb: "http://influxdb:8086".to_owned(),
+            name: "influxdb-sink".to_owned(),
+            influxdb: "http://influxdb:8086".into(),
             database: "efd".to_owned(),
             tasks: 2,
             timestamp: "sys_time()".parse().unwrap(),
+            timestamp_unit: None,
+            tags: Vec::new(),
+            remove_prefix: String::new(),
+            errors: None,
             username: "-".to_owned(),
             password: None,
         }
@@ -121,6 +237,41 @@ mod tests {
         );
     }
 
+    /// As kafka-connect-manager 1.3 writes it for these options.
+    #[test]
+    fn the_later_forms_of_the_manager_are_options() {
+        let sink = InfluxdbSink {
+            name: "sink-2".to_owned(),
+            timestamp: "private_efdStamp".parse().unwrap(),
+            timestamp_unit: Some(TimestampUnit::Microseconds),
+            tags: vec!["salIndex".parse().unwrap(), "host".parse().unwrap()],
+            remove_prefix: "lsst.sal.".to_owned(),
+            errors: Some(ErrorHandling {
+                policy: ErrorPolicy::Retry,
+                max_retries: 10,
+                retry_interval: 60_000,
+            }),
+            ..sink()
+        };
+        let config = sink.config(&["lsst.sal.Test.a".to_owned(), "other".to_owned()]).unwrap();
+        for (key, value) in [
+            ("name", "sink-2"),
+            ("connect.influx.error.policy", "RETRY"),
+            ("connect.influx.max.retries", "10"),
+            ("connect.influx.retry.interval", "60000"),
+            (
+                "connect.influx.kcql",
+                "INSERT INTO Test.a SELECT * FROM lsst.sal.Test.a WITHTIMESTAMP private_efdStamp TIMESTAMPUNIT=MICROSECONDS \
+                 WITHTAG(salIndex,host);INSERT INTO other SELECT * FROM other WITHTIMESTAMP private_efdStamp \
+                 TIMESTAMPUNIT=MICROSECONDS WITHTAG(salIndex,host)",
+            ),
+        ] {
+            assert_eq!(config[key], value);
+        }
+        let nothing_left = sink.config(&["lsst.sal.".to_owned()]).unwrap_err();
+        assert!(nothing_left.to_string().contains("nothing is left of the topic lsst.sal."));
+    }
+
     #[test]
     fn a_statement_cannot_be_left() {
         let topics = ["a;DROP".to_owned()];
@@ -132,5 +283,6 @@ mod tests {
                 .contains("no name of a topic")
         );
         assert!("time WITHTAG (x)".parse::<PointTime>().is_err());
+        assert!("a) TIMESTAMPUNIT=SECONDS".parse::<FieldName>().is_err());
     }
 }

@@ -11,5 +11,7 @@ mod request;
 mod status;
 
 pub use client::{Change, Changed, Config, Connect, ConnectSettings, without_secrets};
-pub use influxdb_sink::{InfluxdbSink, PointTime};
+pub use influxdb_sink::{
+    ErrorHandling, ErrorPolicy, FieldName, InfluxdbSink, PointTime, TimestampUnit,
+};
 pub use status::{ConnectorStatus, PartStatus};

@@ -27,7 +27,7 @@ impl Connect {
         loop {
             let mut request = self
                 .client
-                .request(method.clone(), format!("{}/{path}", self.url));
+                .request(method.clone(), format!("{}/{path}", self.url.reveal()));
             if let Some(body) = &body {
                 request = request.json(body);
             }
@@ -71,7 +71,7 @@ impl Connect {
     fn away(&self, error: impl std::error::Error + Send + Sync + 'static) -> Failure {
         Failure::Away {
             service: "kafka connect",
-            url: self.url.clone(),
+            url: self.url.to_string(),
             flag: "--kafka-connect URL or KAFKA_CONNECT",
             source: Box::new(error),
         }

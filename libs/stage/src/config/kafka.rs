@@ -34,7 +34,8 @@ pub struct KafkaArgs {
         short = 'b',
         env = "BROKER",
         default_value = "localhost:9092",
-        value_name = "HOST:PORT"
+        value_name = "HOST:PORT",
+        hide_env_values = true
     )]
     pub broker: String,
 

@@ -12,9 +12,10 @@ mod timestamp;
 mod workers;
 
 use std::ffi::OsString;
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
-use crate::stdout;
+use crate::{address, stdout};
 
 pub(crate) use kafka::TOKEN_FILE_PREFIX;
 pub use kafka::{KafkaArgs, KafkaConfigError, Setting};
@@ -42,13 +43,30 @@ pub fn parse_cli_from<C: clap::Parser>(arguments: Vec<OsString>) -> Result<C, st
             "warning: {key} is an argument, which process lists show to every user of this machine: use --kafka-config-file"
         );
     }
+    address::remember(arguments.iter().filter_map(|argument| argument.to_str()));
+    let variables: Vec<String> = std::env::vars_os()
+        .filter_map(|(_, value)| value.into_string().ok())
+        .collect();
+    address::remember(variables.iter().map(String::as_str));
     C::try_parse_from(arguments).map_err(|shown| {
-        let printed = shown.print();
+        // It quotes arguments and variables.
+        let text = shown.render();
         if shown.use_stderr() {
+            let text = if is_coloured(&io::stderr()) {
+                text.ansi().to_string()
+            } else {
+                text.to_string()
+            };
+            crate::stderr_text!("{text}");
             return EXIT_USAGE.into();
         }
+        let text = if is_coloured(&io::stdout()) {
+            text.ansi().to_string()
+        } else {
+            text.to_string()
+        };
         // Help or the version: output like any other.
-        match stdout::written(printed).and_then(|()| stdout::flush()) {
+        match stdout::written(io::stdout().write_all(address::masked(&text).as_bytes())).and_then(|()| stdout::flush()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 crate::stderr_line!("{}", crate::chain(&error));
@@ -56,4 +74,9 @@ pub fn parse_cli_from<C: clap::Parser>(arguments: Vec<OsString>) -> Result<C, st
             }
         }
     })
+}
+
+/// Whether colours are shown there.
+fn is_coloured(to: &impl IsTerminal) -> bool {
+    to.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{Secret, SecretError};
+use crate::address::Address;
 
 /// The schema registry's flags.
 #[derive(Args, Debug, Clone)]
@@ -18,7 +19,7 @@ pub struct RegistryArgs {
         value_name = "URL",
         hide_env_values = true
     )]
-    pub schema_registry: String,
+    pub schema_registry: Address,
 
     /// User for the registry's basic authentication
     #[arg(long, env = "SCHEMAREGISTRY_USER", value_name = "NAME")]
@@ -35,7 +36,7 @@ pub struct RegistryArgs {
 
 impl RegistryArgs {
     /// For embedded use: only an address.
-    pub fn at(url: impl Into<String>) -> Self {
+    pub fn at(url: impl Into<Address>) -> Self {
         Self {
             schema_registry: url.into(),
             schema_registry_user: None,

@@ -1,8 +1,8 @@
 //! The schema registry, as the binaries use it: schemas by id and by subject.
 //!
 //! A schema's id never changes its meaning, so schemas are cached. Concurrent look-ups of one id share one request.
-//! Failures are not cached: the next message asks again. `schema_registry_converter` sends these requests; requests for
-//! operators are in `operate.rs`.
+//! Failures are not cached: the next message asks again. `schema_registry_converter` asks for schemas by id; all requests
+//! that name a subject, whose characters have to be encoded in an address, are in `operate.rs`.
 
 mod grace;
 mod operate;
@@ -14,15 +14,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
-use schema_registry_converter::async_impl::schema_registry::{
-    SrSettings, get_schema_by_id, get_schema_by_subject, post_schema,
-};
+use schema_registry_converter::async_impl::schema_registry::{SrSettings, get_schema_by_id};
 use schema_registry_converter::error::SRCError;
-use schema_registry_converter::schema_registry_common::{
-    RawError, SchemaType, SubjectNameStrategy, SuppliedSchema,
-};
+use schema_registry_converter::schema_registry_common::RawError;
 use tokio::sync::OnceCell;
 
+use crate::address::{self, Address};
 use crate::config::{RegistryArgs, Secret, SecretError};
 use crate::lock;
 use crate::retry::{Backoff, Verdict};
@@ -140,7 +137,7 @@ pub struct Registry {
     settings: SrSettings,
     client: reqwest::Client,
     login: Option<(String, Option<Secret>)>,
-    url: String,
+    url: Address,
     by_id: Slots<u32>,
     by_subject: Slots<String>,
 }
@@ -164,7 +161,7 @@ pub enum RegistrySetupError {
     #[error("cannot make a client of the schema registry at {url}: {reason}")]
     Client {
         /// The address as given.
-        url: String,
+        url: Address,
         /// Why.
         reason: String,
     },
@@ -181,10 +178,13 @@ impl std::fmt::Debug for Registry {
 impl Registry {
     /// A client of the registry that the flags name. Sends no request yet.
     pub fn new(args: &RegistryArgs) -> Result<Self, RegistrySetupError> {
-        let url = args.schema_registry.trim_end_matches('/').to_owned();
+        let url = args.schema_registry.reveal().trim_end_matches('/').to_owned();
+        let address = Address::from(url.as_str());
+        // Libraries quote it.
+        address::remember([url.as_str()]);
         let failed = |reason: String| RegistrySetupError::Client {
-            url: url.clone(),
-            reason,
+            url: address.clone(),
+            reason: address::masked(&reason).into_owned(),
         };
         if !url.starts_with("http://") && !url.starts_with("https://") {
             return Err(failed(
@@ -215,14 +215,14 @@ impl Registry {
             settings,
             client,
             login,
-            url,
+            url: address,
             by_id: Slots::default(),
             by_subject: Slots::default(),
         })
     }
 
-    /// Its address, without secrets.
-    pub fn url(&self) -> &str {
+    /// Its address.
+    pub fn url(&self) -> &Address {
         &self.url
     }
 
@@ -249,27 +249,17 @@ impl Registry {
 
     /// The newest schema of a subject, requested at each call.
     pub async fn latest(&self, subject: &str) -> Result<RegisteredSchema, RegistryError> {
-        let strategy = SubjectNameStrategy::RecordNameStrategy(subject.to_owned());
-        let schema = get_schema_by_subject(&self.settings, &strategy)
-            .await
-            .map_err(|error| self.classify(error, format!("subject {subject}")))?;
+        let latest = self.version(subject, None).await?;
         Ok(RegisteredSchema {
-            id: schema.id,
-            raw: schema.schema.into(),
+            id: latest.id,
+            raw: latest.schema.into(),
         })
     }
 
     /// Registers a schema under a subject and returns its id. Registering the same text again returns the same id, so a
     /// busy registry is asked again, which keeps it from ending the registration of thousands of schemas.
     pub async fn register(&self, subject: &str, schema: &str) -> Result<u32, RegistryError> {
-        insist(|| async {
-            let supplied = SuppliedSchema::new(None, SchemaType::Avro, schema.to_owned());
-            post_schema(&self.settings, subject.to_owned(), supplied)
-                .await
-                .map(|registered| registered.id)
-                .map_err(|error| self.classify(error, format!("schema for subject {subject}")))
-        })
-        .await
+        insist(|| self.register_now(subject, schema)).await
     }
 
     /// Asks until the registry answers once, so that `/ready` is correct before the first message needs a schema.
@@ -320,14 +310,14 @@ impl Registry {
             }
             _ => {
                 return RegistryError::Away {
-                    url: self.url.clone(),
+                    url: self.url.to_string(),
                     what,
                     source,
                 };
             }
         };
         RegistryError::Denied {
-            url: self.url.clone(),
+            url: self.url.to_string(),
             advice,
             source,
         }

@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::{Registry, RegistryError};
+use crate::address::Address;
 use crate::config::Secret;
 
 /// A version of a subject.
@@ -60,7 +61,7 @@ enum Odd {
     #[error("it answers {status}: {message}")]
     Refusal { status: StatusCode, message: String },
     #[error("its address {0} cannot have a path")]
-    Address(String),
+    Address(Address),
 }
 
 /// `null` stands for an empty list.
@@ -145,6 +146,18 @@ impl Registry {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Registers a schema, in one request.
+    pub(super) async fn register_now(&self, subject: &str, schema: &str) -> Result<u32, RegistryError> {
+        #[derive(Deserialize)]
+        struct Registered {
+            id: u32,
+        }
+        let (path, body) = (["subjects", subject, "versions"], json!({ "schema": schema }));
+        let what = format!("schema for subject {subject}");
+        let registered: Registered = self.ask(Method::POST, &path, &[], Some(&body), what).await?;
+        Ok(registered.id)
     }
 
     /// The version of a subject that is this schema, if one is.
@@ -243,7 +256,9 @@ impl Registry {
         body: Option<&Value>,
         what: String,
     ) -> Result<T, RegistryError> {
-        let away = |source: reqwest::Error| self.unreachable(None, Arc::new(source), what.clone());
+        // Without the address, which the error of a client would repeat with all that is secret in it.
+        let away =
+            |source: reqwest::Error| self.unreachable(None, Arc::new(source.without_url()), what.clone());
         let Some(url) = self.address(path) else {
             let odd = Odd::Address(self.url.clone());
             return Err(self.unreachable(None, Arc::new(odd), what));
@@ -266,7 +281,7 @@ impl Registry {
 
     /// Each name is one segment of the path, whatever its characters.
     fn address(&self, path: &[&str]) -> Option<reqwest::Url> {
-        let mut url = reqwest::Url::parse(&self.url).ok()?;
+        let mut url = reqwest::Url::parse(self.url.reveal()).ok()?;
         url.path_segments_mut().ok()?.pop_if_empty().extend(path);
         Some(url)
     }

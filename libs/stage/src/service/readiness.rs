@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
+use crate::address::masked;
+
 /// The minimum time between two log lines about a dependency whose reason changes while it is unavailable.
 const MIN_LOG_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -133,7 +135,7 @@ impl Dependency {
 
     /// It is unavailable; `/ready` shows why.
     pub fn down(&self, why: impl Into<String>) {
-        let why = why.into();
+        let why = masked(&why.into()).into_owned();
         let mut dependencies = self.readiness.lock();
         let before = dependencies.remove(self.name);
         let is_news = before

@@ -56,8 +56,8 @@ impl CompatArgs {
         Ok(Done::All)
     }
 
-    fn scope(&self) -> &str {
-        self.subject.as_deref().unwrap_or(&self.registry.schema_registry)
+    fn scope(&self) -> String {
+        self.subject.clone().unwrap_or_else(|| self.registry.schema_registry.to_string())
     }
 
     fn question(&self, before: &str, wanted: Level) -> String {

@@ -70,7 +70,7 @@ async fn convert(args: &ConvertArgs) -> Result<Done, Failure> {
             Err(error) => return Ok(failed(&error)),
         },
         Target::Upload(registry) => match upload::upload(registry, &converted.schemas, args.rules()).await {
-            Ok(uploaded) => summary.uploaded(&registry.schema_registry, uploaded),
+            Ok(uploaded) => summary.uploaded(&registry.schema_registry.to_string(), uploaded),
             Err(upload::UploadError::Setup(error)) => return Err(error.into()),
             Err(error) => return Ok(failed(&error)),
         },

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use super::{Comparison, Expression, Filter, Literal, Operator, Root, Step, Test};
 use crate::messages::decode::Decoded;
@@ -82,14 +82,34 @@ fn compare(found: &Value, literal: &Literal) -> Option<Ordering> {
         (Value::Null, Literal::Null) => Some(Ordering::Equal),
         (Value::Bool(found), Literal::Boolean(wanted)) => Some(found.cmp(wanted)),
         (Value::String(found), Literal::Text(wanted)) => Some(found.as_str().cmp(wanted)),
-        (Value::Number(found), Literal::Integer(wanted)) => match (found.as_i64(), found.as_u64()) {
-            (Some(found), _) => Some(found.cmp(wanted)),
-            (None, Some(_)) => Some(Ordering::Greater),
-            (None, None) => found.as_f64()?.partial_cmp(&(*wanted as f64)),
+        (Value::Number(found), Literal::Integer(wanted)) => match whole(found) {
+            Some(found) => Some(found.cmp(wanted)),
+            None => compare_exactly(found.as_f64()?, *wanted),
         },
-        (Value::Number(found), Literal::Number(wanted)) => found.as_f64()?.partial_cmp(wanted),
+        (Value::Number(found), Literal::Number(wanted)) => match whole(found) {
+            Some(found) => compare_exactly(*wanted, found).map(Ordering::reverse),
+            None => found.as_f64()?.partial_cmp(wanted),
+        },
         _ => None,
     }
+}
+
+fn whole(number: &Number) -> Option<i128> {
+    let signed = number.as_i64().map(i128::from);
+    signed.or_else(|| number.as_u64().map(i128::from))
+}
+
+/// A float against a whole number, without rounding the latter to a float. Floats beyond 128 bits saturate, which is beyond
+/// every whole number that a message can have.
+fn compare_exactly(float: f64, whole: i128) -> Option<Ordering> {
+    if float.is_nan() {
+        return None;
+    }
+    let floor = float.floor();
+    Some((floor as i128).cmp(&whole).then(match float > floor {
+        true => Ordering::Greater,
+        false => Ordering::Equal,
+    }))
 }
 
 #[cfg(test)]
@@ -111,7 +131,8 @@ mod tests {
         };
         let decoded = Decoded {
             form: Form::Avro,
-            value: json!({"x": 1.5, "n": 3, "big": u64::MAX, "s": "Fault", "a": [1, {"b c": null}], "yes": true, "key": 1}),
+            value: json!({"x": 1.5, "n": 3, "big": u64::MAX, "id": 9_007_199_254_740_993_i64, "least": i64::MIN,
+                "float": 9_007_199_254_740_992.0_f64, "s": "Fault", "a": [1, {"b c": null}], "yes": true, "key": 1}),
             problem: None,
         };
         for (text, holds) in [
@@ -147,6 +168,14 @@ mod tests {
             ("record.headers['replayed-from'].startsWith('d')", true),
             ("record.other == null && timestampMs == null", true),
             ("not (n == 3)", false),
+            ("big == 18446744073709551615 and big != 18446744073709551614", true),
+            ("big > 9223372036854775807 and big < 18446744073709551616", true),
+            ("id == 9007199254740993 and id != 9007199254740992 and id != 9007199254740994", true),
+            ("id == 9007199254740993.0 and id > 9007199254740992.0", true),
+            ("id > 9007199254740992.5 and id < 9.1e15", true),
+            ("least == -9223372036854775808 and least < -9223372036854775807", true),
+            ("float == 9007199254740992 and float < 9007199254740993", true),
+            ("x > 1 and x < 2 and x != 1", true),
         ] {
             let filter: Filter = text.parse().unwrap();
             assert_eq!(filter.holds(&message, &decoded), holds, "{text}");

@@ -16,6 +16,7 @@
 //! `timestamp`.
 //!
 //! A name alone is a field of the decoded value; `value.topic` is one that has the name of something of the message's.
+//! Numbers compare by their values, whatever their types: whole ones of 64 bits with every digit.
 //! A field that is not there is null. `<` and its kind hold between two numbers or two texts only, `=~` for texts only.
 //! Against `timestamp` a string is a moment, such as `'2026-11-21T10:00:00Z'` or `'-5m'`.
 
@@ -82,7 +83,8 @@ enum Operator {
 enum Literal {
     Null,
     Boolean(bool),
-    Integer(i64),
+    /// Whole, signed or unsigned, with every digit.
+    Integer(i128),
     Number(f64),
     Text(String),
 }

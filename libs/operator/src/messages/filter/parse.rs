@@ -205,7 +205,7 @@ fn comparison(input: &str) -> Parsed<'_, Comparison> {
         (None, Literal::Text(pattern)) => Test::Matches(regex(&pattern, rest)?),
         (None, _) => return wrong("a regular expression in quotes".to_owned()),
         (Some(operator), Literal::Text(text)) if root == Root::Timestamp => match parse_timestamp(&text) {
-            Ok(moment) => Test::Is(operator, Literal::Integer(moment.0)),
+            Ok(moment) => Test::Is(operator, Literal::Integer(moment.0.into())),
             Err(error) => return wrong(error.trim_start_matches("expected ").to_owned()),
         },
         (Some(operator), literal) => Test::Is(operator, literal),
@@ -334,7 +334,12 @@ fn number(input: &str) -> Parsed<'_, Literal> {
     let (rest, digits) =
         take_while1(|c: char| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.')).parse(input)?;
     let plain = digits.bytes().any(|byte| byte.is_ascii_digit());
-    match (digits.parse(), digits.parse()) {
+    // `5.0` is as whole as `5`.
+    let whole = match digits.split_once('.') {
+        Some((whole, fraction)) if !fraction.is_empty() && fraction.bytes().all(|digit| digit == b'0') => whole,
+        _ => digits,
+    };
+    match (whole.parse(), digits.parse()) {
         (Ok(integer), _) => Ok((rest, Literal::Integer(integer))),
         (_, Ok(number)) if plain => Ok((rest, Literal::Number(number))),
         _ => fail("a number", input),

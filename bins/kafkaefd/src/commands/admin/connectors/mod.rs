@@ -12,6 +12,7 @@ use crate::exit::Done;
 use crate::terminal::{AnswerArgs, Consent, note, plural};
 use operator::connectors::{Change, Changed, Connect, ConnectSettings, without_secrets};
 use operator::failure::Failure;
+use stage::address::Address;
 use stage::config::Secret;
 
 /// List, create, inspect, control and delete connectors of Kafka Connect
@@ -85,9 +86,10 @@ struct ConnectArgs {
         long,
         env = "KAFKA_CONNECT",
         default_value = "http://localhost:8083",
-        value_name = "URL"
+        value_name = "URL",
+        hide_env_values = true
     )]
-    kafka_connect: String,
+    kafka_connect: Address,
     /// User for basic authentication; its password comes from --kafka-connect-password-file or KAFKA_CONNECT_PASSWORD
     #[arg(long, env = "KAFKA_CONNECT_USER", value_name = "NAME")]
     kafka_connect_user: Option<String>,

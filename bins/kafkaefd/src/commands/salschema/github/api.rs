@@ -115,7 +115,7 @@ impl Api {
         };
         let token = args.token()?;
         let invalid = |reason: &str| Failure::Usage(format!("--github-api {}: {reason}", args.github_api));
-        let base = Url::parse(&args.github_api).map_err(|error| invalid(&error.to_string()))?;
+        let base = Url::parse(args.github_api.reveal()).map_err(|error| invalid(&error.to_string()))?;
         if base.cannot_be_a_base() || !matches!(base.scheme(), "http" | "https") {
             return Err(invalid("expected an address such as https://api.github.com"));
         }

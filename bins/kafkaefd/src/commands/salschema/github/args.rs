@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Args;
+use stage::address::Address;
 use stage::config::Secret;
 
 use operator::failure::Failure;
@@ -36,7 +37,7 @@ pub struct GithubArgs {
 
     /// Address of the API, for GitHub Enterprise
     #[arg(long, default_value = "https://api.github.com", value_name = "URL")]
-    pub(super) github_api: String,
+    pub(super) github_api: Address,
 }
 
 /// `ORG/REPO` with only the characters that GitHub allows, so that neither part can change the path of a request.
