@@ -269,6 +269,24 @@ async fn topics_come_from_the_registry_sorted_and_limited() {
     assert_eq!(error.to_string(), "cannot mock the topic lsst.sal.other");
 }
 
+/// As ts_salobj sends them, whose topics of events are compacted.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_of_today_have_a_key_and_telemetry_has_none() {
+    let stack = Stack::start().await;
+    let mut config = stack.config(embedded());
+    (config.format, config.dialect) = (Format::Avro, Dialect::TsXml);
+    (config.period, config.count) = (Duration::from_millis(5), Some(1));
+    config.topics = vec!["Test_logevent_scalars".to_owned(), "Test_scalars".to_owned()];
+    assert_eq!(run(&config).await.produced, 2);
+    let events = stack.consume("lsst.sal.Test.logevent_scalars", 1).await;
+    assert_eq!(
+        events[0]["key"],
+        r#"{ "name": "Test", "index": 1, "topic": "logevent_scalars" }"#
+    );
+    let telemetry = stack.consume("lsst.sal.Test.scalars", 1).await;
+    assert!(telemetry[0]["key"].is_null(), "{}", telemetry[0]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_kind_selects_topics() {
     let stack = Stack::start().await;

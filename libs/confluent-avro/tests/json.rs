@@ -41,6 +41,15 @@ proptest! {
     }
 
     #[test]
+    fn what_is_shown_with_the_branches_of_unions_is_written_back(Case { schema, avro } in any_case()) {
+        let parsed = Schema::parse(&schema.to_string()).unwrap();
+        let shown = parsed.to_typed_json(&avro).unwrap();
+        let mut written = Vec::new();
+        parsed.write_json(&shown, &mut written).unwrap();
+        prop_assert_eq!(&written, &avro, "{} as {}", schema, shown);
+    }
+
+    #[test]
     fn any_bytes_are_read_or_refused(Case { schema, avro } in any_case(), noise: Vec<u8>, at: prop::sample::Index) {
         let parsed = Schema::parse(&schema.to_string()).unwrap();
         let cut = at.index(avro.len() + 1);
@@ -370,4 +379,68 @@ fn no_schema_overflows_the_stack_of_the_sink() {
         fields.join(",")
     );
     assert!(Plan::compile(&schema, &Mapping::default()).is_ok());
+}
+
+/// Avro's own JSON encoding, as kafka-avro-console-consumer prints it.
+#[test]
+fn the_branches_of_unions_are_named_on_request_and_read() {
+    let schema = Schema::parse(
+        r#"{"type": "record", "name": "R", "namespace": "n", "fields": [
+            {"name": "a", "type": ["null", "long"]},
+            {"name": "b", "type": ["null", {"type": "long", "logicalType": "timestamp-millis"}]},
+            {"name": "c", "type": ["string", {"type": "enum", "name": "E", "symbols": ["X"]}]},
+            {"name": "d", "type": {"type": "array", "items": ["null", "double"]}}]}"#,
+    )
+    .unwrap();
+    let written = |json: &Value| {
+        let mut avro = Vec::new();
+        schema.write_json(json, &mut avro).unwrap();
+        avro
+    };
+    let typed = json!({
+        "a": {"long": 5}, "b": {"long": "1970-01-01T00:00:00.001Z"}, "c": {"n.E": "X"}, "d": [null, {"double": 1.5}],
+    });
+    let avro = written(&typed);
+    assert_eq!(schema.to_typed_json(&avro).unwrap(), typed);
+    let nulls = json!({"a": null, "b": null, "c": {"string": ""}, "d": []});
+    assert_eq!(schema.to_typed_json(&written(&nulls)).unwrap(), nulls);
+    for other in [
+        json!({"a": 5, "b": {"long": 1}, "c": {"E": "X"}, "d": [{"null": null}, 1.5]}),
+        json!({"a": {"long": 5}, "b": {"long.timestamp-millis": 1}, "c": {"n.E": "X"}, "d": [null, {"double": 1.5}]}),
+    ] {
+        assert_eq!(written(&other), avro, "{other}");
+    }
+}
+
+/// What other libraries write into a registry and read from it.
+#[test]
+fn names_defaults_and_aliases_do_not_matter_for_reading() {
+    let schema = Schema::parse(
+        r#"{"type": "record", "name": "Outer$Inner", "namespace": "com.example.Outer$", "aliases": [7, "not a name!"],
+            "fields": [
+            {"name": "temp[0]", "type": "long", "default": "none", "aliases": ["a b"]},
+            {"name": "is it?", "type": {"type": "enum", "name": "2nd kind", "symbols": ["on/off", "X"], "default": "Z"}},
+            {"name": "same", "type": {"type": "record", "name": "P", "namespace": "p", "fields": []}},
+            {"name": "again", "type": {"type": "record", "name": "P", "namespace": "p", "fields": [
+                {"name": "x", "type": "boolean"}]}},
+            {"name": "short", "type": "P"}]}"#,
+    )
+    .unwrap();
+    let avro = [6, 0, 1, 0];
+    assert_eq!(
+        schema.to_json(&avro).unwrap(),
+        json!({"temp[0]": 3, "is it?": "on/off", "same": {}, "again": {"x": true}, "short": {"x": false}})
+    );
+    let refused = Plan::compile(
+        r#"{"type": "record", "name": "R", "fields": [{"name": "temp[0]", "type": "long"}]}"#,
+        &Mapping::default(),
+    );
+    assert!(refused.unwrap_err().to_string().contains("is not a name for a field"));
+    for broken in [
+        r#"{"type": "record", "name": "R", "fields": [{"name": "", "type": "long"}]}"#,
+        r#"{"type": "record", "name": "", "fields": []}"#,
+        r#"{"type": "record", "name": "R", "fields": [{"name": "a", "type": "nowhere"}]}"#,
+    ] {
+        assert!(Schema::parse(broken).is_err(), "{broken}");
+    }
 }

@@ -12,6 +12,8 @@ use crate::registry::{Registry, RegistryError};
 #[derive(Debug)]
 pub struct RecordDecoder {
     registry: Registry,
+    /// Whether the branch of every union is named.
+    is_typed: bool,
     /// The parsed schemas, or why they cannot be used.
     schemas: HashMap<u32, Result<Schema, String>>,
 }
@@ -21,8 +23,14 @@ impl RecordDecoder {
     pub fn new(registry: Registry) -> Self {
         Self {
             registry,
+            is_typed: false,
             schemas: HashMap::new(),
         }
+    }
+
+    /// The same with the branch of every union named, as in Avro's own JSON encoding.
+    pub fn typed(self, is_typed: bool) -> Self {
+        Self { is_typed, ..self }
     }
 
     /// Its registry.
@@ -44,7 +52,14 @@ impl RecordDecoder {
             self.schemas.insert(id, schema);
         }
         Ok(match self.schemas.get(&id) {
-            Some(Ok(schema)) => schema.to_json(frame.avro).map_err(|error| error.to_string()),
+            Some(Ok(schema)) => {
+                let record = if self.is_typed {
+                    schema.to_typed_json(frame.avro)
+                } else {
+                    schema.to_json(frame.avro)
+                };
+                record.map_err(|error| error.to_string())
+            }
             Some(Err(problem)) => Err(problem.clone()),
             None => Err(format!("no schema {id}")),
         })

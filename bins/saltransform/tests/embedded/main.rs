@@ -5,6 +5,7 @@
 mod exactly_once;
 mod gone;
 mod init;
+mod keys;
 mod large;
 mod registry;
 mod stack;

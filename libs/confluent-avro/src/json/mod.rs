@@ -46,6 +46,11 @@ impl Schema {
         read::record(self, avro)
     }
 
+    /// The same with the branch of every union named, as in Avro's own JSON encoding: `{"long": 5}`, and null as it is.
+    pub fn to_typed_json(&self, avro: &[u8]) -> Result<Value, DecodeError> {
+        read::typed_record(self, avro)
+    }
+
     /// Appends the JSON in Avro's binary encoding. A missing field takes the schema's default, a union the
     /// first branch that fits. After an error `out` holds part of the record.
     pub fn write_json(&self, json: &Value, out: &mut Vec<u8>) -> Result<(), Misfit> {

@@ -11,8 +11,18 @@ use crate::schema::{Record, Schema, Type, TypeId};
 const BYTES_A_VALUE: usize = 64;
 
 pub(super) fn record(schema: &Schema, avro: &[u8]) -> Result<Value, DecodeError> {
+    read(schema, avro, false)
+}
+
+/// With the branch of every union named.
+pub(super) fn typed_record(schema: &Schema, avro: &[u8]) -> Result<Value, DecodeError> {
+    read(schema, avro, true)
+}
+
+fn read(schema: &Schema, avro: &[u8], is_typed: bool) -> Result<Value, DecodeError> {
     let mut reader = Reader {
         schema,
+        is_typed,
         cursor: Cursor::new(avro),
         left: MAX_VALUES,
     };
@@ -34,6 +44,8 @@ pub(super) fn record(schema: &Schema, avro: &[u8]) -> Result<Value, DecodeError>
 
 struct Reader<'s, 'a> {
     schema: &'s Schema,
+    /// Whether each union's branch is named.
+    is_typed: bool,
     cursor: Cursor<'a>,
     /// The number of values that may still be read.
     left: usize,
@@ -84,7 +96,11 @@ impl Reader<'_, '_> {
                 self.spend(branch)?;
                 self.spend_on(self.schema.branch_name(of))?;
                 let value = self.value(of, depth)?;
-                Ok(union::shown(self.schema, branches, branch, value))
+                Ok(if self.is_typed {
+                    union::typed(self.schema, branches, branch, value)
+                } else {
+                    union::shown(self.schema, branches, branch, value)
+                })
             }
             Type::Enum(known) => {
                 let symbol = self.cursor.choose(&known.symbols)?;

@@ -15,19 +15,42 @@ pub(super) fn shown(schema: &Schema, branches: &[TypeId], branch: usize, value: 
     if is_clear {
         return value;
     }
+    under_its_name(schema, branches, branch, value)
+}
+
+/// The value of a branch in Avro's own JSON encoding: under the branch's name, but for null.
+pub(super) fn typed(schema: &Schema, branches: &[TypeId], branch: usize, value: Value) -> Value {
+    match branches.get(branch).map(|of| schema.get(*of)) {
+        Some(Type::Null) => value,
+        _ => under_its_name(schema, branches, branch, value),
+    }
+}
+
+fn under_its_name(schema: &Schema, branches: &[TypeId], branch: usize, value: Value) -> Value {
     let name = branches.get(branch).map_or("", |of| schema.branch_name(*of));
     let mut object = Map::new();
     object.insert(name.to_owned(), value);
     Value::Object(object)
 }
 
-/// The branch that an object with one key names, and its value.
+/// The branch that an object with one key names, and its value. Some libraries write a named type without its namespace,
+/// and a logical type behind the type that it annotates (`long.timestamp-millis`).
 pub(super) fn named<'j>(schema: &Schema, branches: &[TypeId], json: &'j Value) -> Option<(usize, &'j Value)> {
     let object = json.as_object().filter(|object| object.len() == 1)?;
     let (name, value) = object.iter().next()?;
-    let branch = branches.iter().position(|of| schema.branch_name(*of) == name)?;
+    let position = |is: &dyn Fn(&str) -> bool| branches.iter().position(|of| is(schema.branch_name(*of)));
+    let branch = position(&|branch| branch == name)
+        .or_else(|| position(&|branch| branch.rsplit_once('.').is_some_and(|(_, short)| short == name)))
+        .or_else(|| {
+            let (of, logical) = name.split_once('.')?;
+            let is_logical = PRIMITIVES.contains(&of) && !logical.is_empty();
+            is_logical.then(|| position(&|branch| branch == of)).flatten()
+        })?;
     Some((branch, value))
 }
+
+/// The types that logical types annotate.
+const PRIMITIVES: [&str; 4] = ["int", "long", "bytes", "string"];
 
 /// Whether the JSON could be read as this type. True if only its inner values could tell: then the name is
 /// shown, which is always correct.

@@ -129,14 +129,20 @@ pub(crate) struct Field {
 }
 
 impl Schema {
-    /// Parses a schema's JSON text as the registry returns it.
+    /// Parses a schema's JSON text as the registry returns it. What reading a record does not need is not judged: names
+    /// that Avro does not allow, defaults of another type, aliases, a type that is declared again.
     pub fn parse(text: &str) -> Result<Schema, ParseError> {
         let json = serde_json::from_str(text).map_err(|error| ParseError::NotAvro(error.to_string()))?;
-        Self::from_json(&json)
+        let (types, root) = parse::parse(&json)?;
+        Ok(Schema { types, root })
     }
 
+    /// The same where names become part of a point: all of them must be plain.
     pub(crate) fn from_json(json: &Value) -> Result<Schema, ParseError> {
         let (types, root) = parse::parse(json)?;
+        for of in &types {
+            of.check_names()?;
+        }
         Ok(Schema { types, root })
     }
 
@@ -157,6 +163,27 @@ impl Schema {
 }
 
 impl Type {
+    /// Whether the names of the type and of its fields are plain.
+    fn check_names(&self) -> Result<(), ParseError> {
+        let bad = |text: String| Err(ParseError::NotAvro(text));
+        match self {
+            Type::Record(Record { name, .. })
+            | Type::Enum(Enum { name, .. })
+            | Type::Fixed(Fixed { name, .. })
+                if !name.split('.').all(parse::is_plain) =>
+            {
+                return bad(format!("{name:?} is not a name for a type"));
+            }
+            Type::Record(record) => {
+                if let Some(field) = record.fields.iter().find(|field| !parse::is_plain(&field.name)) {
+                    return bad(format!("{:?}: {:?} is not a name for a field", record.name, field.name));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
     pub(crate) fn branch_name(&self) -> &str {
         match self {
             Type::Null => "null",

@@ -24,6 +24,8 @@ struct Parser {
     types: Vec<Type>,
     /// Named types by full name, including those whose fields are still being parsed.
     named: HashMap<String, TypeId>,
+    /// The same without their namespaces, as some libraries write names; `None` if several share one.
+    short: HashMap<String, Option<TypeId>>,
 }
 
 fn not_avro(text: impl Into<String>) -> ParseError {
@@ -56,8 +58,24 @@ impl Parser {
         let full = qualified(name, namespace);
         match self.named.get(&full).or_else(|| self.named.get(name)) {
             Some(id) => Ok(*id),
-            None => Err(not_avro(format!("no type is named {full:?}"))),
+            None => match self.short.get(name) {
+                Some(Some(id)) => Ok(*id),
+                _ => Err(not_avro(format!("no type is named {full:?}"))),
+            },
         }
+    }
+
+    /// Later uses of a name mean the type that was declared last.
+    fn declare(&mut self, name: String, id: TypeId) {
+        let short = name.rsplit('.').next().unwrap_or_default().to_owned();
+        let is_again = self.named.contains_key(&name);
+        let known = self.short.entry(short).or_insert(Some(id));
+        match known {
+            Some(other) if *other != id && !is_again => *known = None,
+            Some(other) => *other = id,
+            None => {}
+        }
+        self.named.insert(name, id);
     }
 
     fn union(&mut self, branches: &[Value], namespace: Option<&str>) -> Result<TypeId, ParseError> {
@@ -116,9 +134,6 @@ impl Parser {
     fn named(&mut self, kind: &str, object: &Object, namespace: Option<&str>) -> Result<TypeId, ParseError> {
         let name = full_name(object, namespace)?;
         let bad = |what: &str| not_avro(format!("{name:?}: {what}"));
-        if self.named.contains_key(&name) {
-            return Err(not_avro(format!("two types are named {name:?}")));
-        }
         match kind {
             "enum" => {
                 let symbols = member(object, "symbols")?
@@ -140,7 +155,7 @@ impl Parser {
                     symbols,
                     positions,
                 }))?;
-                self.named.insert(name, id);
+                self.declare(name, id);
                 Ok(id)
             }
             "fixed" => {
@@ -153,7 +168,7 @@ impl Parser {
                     size,
                     logical: fixed_logical(object, size),
                 }))?;
-                self.named.insert(name, id);
+                self.declare(name, id);
                 Ok(id)
             }
             _ => {
@@ -163,7 +178,7 @@ impl Parser {
                     fields: Vec::new(),
                     required: HashMap::new(),
                 }))?;
-                self.named.insert(name.clone(), id);
+                self.declare(name.clone(), id);
                 let fields = self.fields(object, &name)?;
                 let required = fields
                     .iter()
@@ -192,8 +207,8 @@ impl Parser {
         for json in list {
             let object = json.as_object().ok_or_else(|| bad("a field is not an object"))?;
             let name = member(object, "name")?.as_str().unwrap_or_default();
-            if !is_plain(name) {
-                return Err(bad(&format!("{name:?} is not a name for a field")));
+            if name.is_empty() {
+                return Err(bad("a field has no name"));
             }
             if !names.insert(name) {
                 return Err(bad(&format!("two fields are named {name:?}")));
@@ -268,10 +283,10 @@ pub(crate) fn full_name(object: &Object, enclosing: Option<&str>) -> Result<Stri
         .or(enclosing)
         .filter(|namespace| !namespace.is_empty());
     let full = qualified(name, namespace);
-    if full.split('.').all(is_plain) {
-        Ok(full)
+    if name.is_empty() {
+        Err(not_avro("a named type has no name"))
     } else {
-        Err(not_avro(format!("{full:?} is not a name for a type")))
+        Ok(full)
     }
 }
 

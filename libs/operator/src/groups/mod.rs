@@ -81,6 +81,18 @@ pub struct Member {
     pub partitions: Vec<Place>,
 }
 
+/// Whether a group does not exist yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IsNew {
+    /// It exists.
+    No,
+    /// It does not.
+    Yes {
+        /// The names that it may have been meant to have.
+        nearest: Vec<String>,
+    },
+}
+
 impl GroupState {
     fn of(state: &str) -> Self {
         match state {
@@ -200,6 +212,24 @@ impl Cluster {
                 nearest: nearest(name, names.iter().map(String::as_str)),
                 list: LIST_GROUPS,
             })
+    }
+
+    /// The same; a group that does not exist yet, if offsets in named topics are to be its first, as before a stage is
+    /// started for the first time. Says which of the two it is.
+    pub fn group_or_new(&self, name: &str, topics: &[String]) -> Result<(Group, IsNew), Failure> {
+        match self.group(name) {
+            Err(Failure::Unknown { nearest, .. }) if !topics.is_empty() => {
+                let group = Group {
+                    name: name.to_owned(),
+                    state: GroupState::Empty,
+                    protocol_type: String::new(),
+                    assignor: String::new(),
+                    members: Vec::new(),
+                };
+                Ok((group, IsNew::Yes { nearest }))
+            }
+            found => Ok((found?, IsNew::No)),
+        }
     }
 
     /// A consumer that speaks for a group without joining it.

@@ -16,10 +16,23 @@ use stage::readable::hex;
 use stage::records::RecordDecoder;
 use stage::registry::Registry;
 
+use super::message::{Message, shown, shown_text};
 use crate::failure::Failure;
 
 /// How long the registry is not asked again for what it could not answer.
 const RETRY_INTERVAL: Duration = Duration::from_secs(10);
+
+/// What the error of an id that no schema has says.
+const UNKNOWN_ID: &str = "knows no schema id";
+
+/// What of a message is decoded; asking the registry for nothing would wait for it in vain while it is away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Needs {
+    /// Its key.
+    pub key: bool,
+    /// Its value.
+    pub value: bool,
+}
 
 /// What a value was taken for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +60,10 @@ pub struct Decoded {
     pub value: Value,
     /// Why it could not be decoded further.
     pub problem: Option<String>,
+    /// The message's key, if it is a Confluent frame that could be decoded.
+    pub key: Option<Value>,
+    /// Why a key that looks like a frame could not.
+    pub key_problem: Option<String>,
 }
 
 /// Decodes values; keeps schemas.
@@ -79,7 +96,30 @@ impl Decoded {
             form,
             value,
             problem: None,
+            key: None,
+            key_problem: None,
         }
+    }
+
+    /// Of a message whose value nobody looks at.
+    pub fn nothing() -> Self {
+        Self::new(Form::Nothing, Value::Null)
+    }
+
+    /// The key on one line: texts as they are, all else as JSON. Empty if there is none.
+    pub fn key_text(&self, message: &Message) -> String {
+        match (&self.key, &message.key) {
+            (Some(Value::String(text)), _) => text.clone(),
+            (Some(key), _) => key.to_string(),
+            (None, Some(key)) => shown_text(key),
+            (None, None) => String::new(),
+        }
+    }
+
+    /// The key as JSON; null if there is none.
+    pub fn key_json(&self, message: &Message) -> Value {
+        let own = || message.key.as_deref().map(shown).unwrap_or_default();
+        self.key.clone().unwrap_or_else(own)
     }
 
     /// The value on one line: texts as they are, all else as JSON.
@@ -102,6 +142,32 @@ impl Decoder {
             frame: Vec::new(),
             missing: HashMap::new(),
         })
+    }
+
+    /// The same, with the branch of every union named, as in Avro's own JSON encoding.
+    pub fn typed(mut self, is_typed: bool) -> Self {
+        self.avro = self.avro.typed(is_typed);
+        self
+    }
+
+    /// Decodes what is needed of a message: its key, and its value.
+    pub async fn decode_message(&mut self, message: &Message, needs: Needs) -> Decoded {
+        let mut decoded = if needs.value {
+            self.decode(message.value.as_deref(), message.timestamp).await
+        } else {
+            Decoded::nothing()
+        };
+        if let Some(key) = message.key.as_deref().filter(|_| needs.key)
+            && let Ok(frame) = Frame::read(Some(key))
+        {
+            match self.record(&frame).await {
+                Ok(key) => decoded.key = Some(key),
+                // A number in eight bytes looks like a frame as well.
+                Err(problem) if problem.contains(UNKNOWN_ID) => {}
+                Err(problem) => decoded.key_problem = Some(problem),
+            }
+        }
+        decoded
     }
 
     /// Decodes a value. `timestamp` is its message's: SAL text gets it as the time at which Kafka had it.

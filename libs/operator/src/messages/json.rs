@@ -13,11 +13,18 @@ pub fn json(message: &Message, decoded: &Decoded) -> Value {
     object.insert("partition".into(), message.partition.into());
     object.insert("offset".into(), message.offset.into());
     object.insert("timestamp".into(), message.timestamp.into());
-    match &message.key {
-        Some(key) => add_key(&mut object, key),
-        None => {
+    match (&decoded.key, &message.key) {
+        (Some(key), _) => {
+            object.insert("key".into(), key.clone());
+            object.insert("key_form".into(), "avro".into());
+        }
+        (None, Some(key)) => add_key(&mut object, key),
+        (None, None) => {
             object.insert("key".into(), Value::Null);
         }
+    }
+    if let Some(problem) = &decoded.key_problem {
+        object.insert("key_problem".into(), problem.as_str().into());
     }
     object.insert("form".into(), decoded.form.name().into());
     object.insert("value".into(), decoded.value.clone());

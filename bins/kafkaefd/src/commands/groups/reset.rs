@@ -9,13 +9,15 @@ use crate::exit::Done;
 use crate::terminal::{AnswerArgs, Cell, Consent, Table, bad, count, good, note, plural, warn};
 use operator::cluster::Cluster;
 use operator::failure::Failure;
-use operator::groups::{self, Group, GroupState, PlannedMove, ResetPlan, ResetRequest, Target};
+use operator::groups::{
+    self, Group, GroupState, IsNew, PlannedMove, ResetPlan, ResetRequest, Target,
+};
 
 /// Show where a group would resume reading, and with --execute move it there
 #[derive(Args, Debug, Clone)]
 #[command(
     after_help = "A group is moved only while it has no members. An offset that a partition does not hold is replaced by the \
-                  nearest one that it does.\n\n\
+                  nearest one that it does. With --topic, a group that does not exist yet gets its first offsets.\n\n\
                   Example: kafkaefd groups reset saltransform --to datetime=2026-11-21T10:00:00Z --execute"
 )]
 pub(super) struct ResetArgs {
@@ -49,7 +51,12 @@ impl ResetArgs {
     }
 
     fn reset(&self, cluster: &Cluster) -> Result<Done, Failure> {
-        let group = cluster.group(&self.group)?;
+        let (group, is_new) = cluster
+            .group_or_new(&self.group, &self.topics)
+            .map_err(|failure| self.explained(failure))?;
+        if let IsNew::Yes { nearest } = is_new {
+            note(&warn(new_group(&group.name, &nearest, self.execute)));
+        }
         if self.execute {
             group.refuse_active("moving")?;
         }
@@ -83,6 +90,25 @@ impl ResetArgs {
         })
     }
 
+    /// A group that does not exist has no offsets to move, and names of topics are what is missing to give it some.
+    fn explained(&self, failure: Failure) -> Failure {
+        let Failure::Unknown { name, nearest, .. } = failure else {
+            return failure;
+        };
+        let meant = if nearest.is_empty() {
+            String::new()
+        } else {
+            format!("did you mean {}? ", nearest.join(", "))
+        };
+        Failure::Refused {
+            what: format!("moving {name}"),
+            reason: "there is no group of this name".to_owned(),
+            hint: format!(
+                "{meant}`kafkaefd groups list` lists all; --topic gives a group that does not exist yet its first offsets"
+            ),
+        }
+    }
+
     fn confirm(&self, plan: &ResetPlan) -> Result<(), Failure> {
         if !self.answer.json {
             note(&table(&plan.clone().into_reset().moves));
@@ -106,6 +132,17 @@ impl ResetArgs {
             Target::Shift(by) => format!("{} messages later", count(by)),
         }
     }
+}
+
+fn new_group(name: &str, nearest: &[String], is_executed: bool) -> String {
+    let meant = if nearest.is_empty() {
+        String::new()
+    } else {
+        format!(" (did you mean {}?)", nearest.join(", "))
+    };
+    let will = if is_executed { "is" } else { "would be" };
+    let text = format!("there is no group {name} yet{meant}: it {will} created with these offsets");
+    stage::Printable(text).to_string()
 }
 
 /// Warns of reasons for which the brokers will or may refuse to move the group.

@@ -29,8 +29,9 @@ const POLL_TIMEOUT: Duration = Duration::from_millis(100);
     after_help = "With --avro each line is a JSON object with the fields of the subject's newest schema, in the form that \
                   tail prints. A missing field takes the schema's default. Bytes are strings of the code points 0 to 255; \
                   times, decimals and durations are strings, or the numbers that Avro stores; a union's branch can be \
-                  named, as in {\"long\": 5}. What tail prints is written back byte for byte.\n\nExamples:\n\n  \
+                  named, as in {\"long\": 5}, Avro's own JSON. What tail prints is written back byte for byte.\n\nExamples:\n\n  \
                   printf 'M1M3:hello\\n' | kafkaefd produce mytopic -K :\n  \
+                  printf 'M1M3:\\n' | kafkaefd produce mytopic -K : --tombstones\n  \
                   kafkaefd tail lsst.sal.Test_scalars -o -1 -e --format '%s\\n' | kafkaefd produce lsst.sal.Test_scalars --avro"
 )]
 pub struct ProduceArgs {
@@ -39,6 +40,10 @@ pub struct ProduceArgs {
     /// Separator between key and value in each line
     #[arg(long, short = 'K', value_name = "SEP")]
     key_separator: Option<String>,
+    /// Send a line with nothing behind its key as a tombstone: a message without a value, which deletes its key from a
+    /// compacted topic
+    #[arg(long, short = 'Z', requires = "key_separator")]
+    tombstones: bool,
     /// Encode each line, a JSON object, as Avro with the newest schema in the registry, in Confluent's framing
     #[arg(long)]
     avro: bool,
@@ -178,7 +183,9 @@ impl ProduceArgs {
                 None => return Err(format!("expected {separator:?} between key and value")),
             },
         };
+        let is_tombstone = self.tombstones && value.is_empty();
         let framed = match writer {
+            _ if is_tombstone => None,
             None => None,
             Some(writer) => {
                 let json = serde_json::from_slice(value).map_err(|error| not_json(&error))?;
@@ -189,7 +196,7 @@ impl ProduceArgs {
             topic: &self.topic,
             partition: self.partition,
             key,
-            value: Some(framed.as_deref().unwrap_or(value)),
+            value: (!is_tombstone).then(|| framed.as_deref().unwrap_or(value)),
             headers: &self.header,
         };
         sender.send(&message, number);

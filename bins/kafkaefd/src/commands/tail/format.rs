@@ -105,6 +105,15 @@ impl Format {
         }
     }
 
+    /// Whether the key is shown.
+    pub(super) fn shows_key(&self) -> bool {
+        match self {
+            Self::Json | Self::Text => true,
+            Self::Raw => false,
+            Self::Custom(pieces) => pieces.contains(&Piece::Placeholder('k')),
+        }
+    }
+
     /// Appends a message to `out`.
     pub(super) fn write(&self, message: &Message, decoded: &Decoded, medium: Medium, out: &mut Vec<u8>) {
         match self {
@@ -149,8 +158,8 @@ fn line(message: &Message, decoded: &Decoded, medium: Medium) -> String {
         "{time} {}[{}]@{}",
         message.topic, message.partition, message.offset
     );
-    if let Some(key) = &message.key {
-        let _ = write!(head, " key={}", shown_text(key));
+    if message.key.is_some() {
+        let _ = write!(head, " key={}", decoded.key_text(message));
     }
     let mut tail = String::new();
     for (name, value) in message.headers.iter().flatten() {
@@ -162,6 +171,9 @@ fn line(message: &Message, decoded: &Decoded, medium: Medium) -> String {
     }
     if message.headers.is_none() {
         tail.push_str(" (unreadable headers: a name is not UTF-8)");
+    }
+    if let Some(problem) = &decoded.key_problem {
+        let _ = write!(tail, " (key: {problem})");
     }
     if let Some(problem) = &decoded.problem {
         let _ = write!(tail, " ({problem})");
@@ -186,7 +198,7 @@ fn placeholder_text(letter: char, message: &Message, decoded: &Decoded) -> Strin
         't' => message.topic.clone(),
         'p' => message.partition.to_string(),
         'o' => message.offset.to_string(),
-        'k' => shown_text(message.key.as_deref().unwrap_or_default()),
+        'k' => decoded.key_text(message),
         'K' => length(message.key.as_ref()),
         's' => decoded.text(),
         'S' => length(message.value.as_ref()),
@@ -220,6 +232,8 @@ mod tests {
             form: Form::Text,
             value: "a\x1bb".into(),
             problem: None,
+            key: None,
+            key_problem: None,
         };
         let mut out = Vec::new();
         let format: Format = format.parse().unwrap();

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use clap::Args;
 use operator::failure::Failure;
-use operator::messages::decode::{Decoded, Decoder, Form};
+use operator::messages::decode::{Decoder, Needs};
 use operator::messages::filter::{Filter, filter};
 use operator::messages::reader::{Met, Reader, Start, Stop};
 use operator::messages::sample::Sample;
@@ -32,7 +32,7 @@ use output::{Output, Written};
 /// How long the reader waits for a message before it checks whether piped commands have ended.
 const POLL_TIMEOUT: Duration = Duration::from_millis(200);
 
-/// Show a topic's messages, decoded: Avro with the registry's schemas, SAL text, JSON, text or bytes
+/// Show a topic's messages, keys and values decoded: Avro with the registry's schemas, SAL text, JSON, text or bytes
 #[derive(Args, Debug, Clone)]
 #[command(
     after_help = r#"A filter compares fields of the decoded value, and key, topic, partition, offset, timestamp and headers of the message, with == != < <= > >= or =~ (a regular expression). Comparisons are combined with and, or, not and parentheses: temperature[0] > 30 and not (state =~ '^Fault' or key == 'M1'). Nested fields are written a.b, a[0], a['any name'] and headers['any-name']; value.key is a field of the value. A missing field is null. A string that is compared with timestamp is a time: timestamp >= '-5m'. The spelling of CEL, as in Kafbat's filters, is accepted too: record.value.state.startsWith('Fault') && !(record.key == 'M1'), with matches, startsWith, endsWith and contains.
@@ -74,13 +74,16 @@ pub struct TailArgs {
     /// Only this partition
     #[arg(long, short, value_name = "NUMBER")]
     partition: Option<i32>,
-    /// Only messages with this key
+    /// Only messages with this key; of an Avro key its text, or its JSON as it is shown
     #[arg(long, short, value_name = "KEY")]
     key: Option<String>,
     /// json (one object per line), text, raw (the value's bytes and a line feed), or a format with kcat's placeholders,
     /// such as '%t %p %o %k %s\n'
     #[arg(long, short, default_value = "text", value_name = "FORMAT")]
     format: Format,
+    /// Name the branch of every union, as Avro's own JSON does: {"long": 5}
+    #[arg(long)]
+    typed_unions: bool,
     /// Only messages that match this filter, see below
     #[arg(long, value_name = "EXPR", value_parser = filter)]
     filter: Option<Filter>,
@@ -110,7 +113,7 @@ impl TailArgs {
                 format: self.format.clone(),
             }],
         };
-        let mut decoder = Decoder::new(&self.registry)?;
+        let mut decoder = Decoder::new(&self.registry)?.typed(self.typed_unions);
         let cluster = reach(&self.kafka)?;
         let topic = cluster.topic(&self.topic)?;
         let stop = if self.exit { Stop::AtEnd } else { Stop::Never };
@@ -139,22 +142,18 @@ impl TailArgs {
                 Met::Message(message) => {
                     wait = Duration::ZERO;
                     read += 1;
-                    if self
-                        .key
-                        .as_ref()
-                        .is_some_and(|key| message.key.as_deref() != Some(key.as_bytes()))
-                    {
+                    let needs = Needs {
+                        key: self.key.is_some() || outputs.iter().any(|output| output.needs().key),
+                        value: outputs.iter().any(|output| output.needs().value),
+                    };
+                    let decoded = decoder.decode_message(&message, needs).await;
+                    let is_wanted = |key: &str| {
+                        message.key.as_deref() == Some(key.as_bytes())
+                            || decoded.key.is_some() && decoded.key_text(&message) == key
+                    };
+                    if self.key.as_deref().is_some_and(|key| !is_wanted(key)) {
                         continue;
                     }
-                    let decoded = if outputs.iter().any(Output::needs_decoded) {
-                        decoder.decode(message.value.as_deref(), message.timestamp).await
-                    } else {
-                        Decoded {
-                            form: Form::Nothing,
-                            value: serde_json::Value::Null,
-                            problem: None,
-                        }
-                    };
                     let mut any_written = false;
                     for output in &mut outputs {
                         any_written |= output.offer(&message, &decoded) == Written::Yes;

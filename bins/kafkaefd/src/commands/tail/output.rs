@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use operator::failure::Failure;
-use operator::messages::decode::Decoded;
+use operator::messages::decode::{Decoded, Needs};
 use operator::messages::message::Message;
 
 use super::config::OutputConfig;
@@ -50,8 +50,12 @@ impl Output {
         self.sink.is_some()
     }
 
-    pub(super) fn needs_decoded(&self) -> bool {
-        self.is_open() && (self.config.filter.is_some() || self.config.format.shows_decoded())
+    pub(super) fn needs(&self) -> Needs {
+        let is_filtered = self.config.filter.is_some();
+        Needs {
+            key: self.is_open() && (is_filtered || self.config.format.shows_key()),
+            value: self.is_open() && (is_filtered || self.config.format.shows_decoded()),
+        }
     }
 
     /// Writes the message if it passes the filter and is in the sample.

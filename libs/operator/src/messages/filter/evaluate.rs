@@ -37,7 +37,7 @@ impl Comparison {
                 let value = message.header(name).map(shown).unwrap_or_default();
                 return self.holds_at(walk(&value, steps));
             }
-            Root::Key => message.key.as_deref().map(shown).unwrap_or_default(),
+            Root::Key => decoded.key_json(message),
             Root::Topic => Value::from(message.topic.as_str()),
             Root::Partition => message.partition.into(),
             Root::Offset => message.offset.into(),
@@ -134,6 +134,8 @@ mod tests {
             value: json!({"x": 1.5, "n": 3, "big": u64::MAX, "id": 9_007_199_254_740_993_i64, "least": i64::MIN,
                 "float": 9_007_199_254_740_992.0_f64, "s": "Fault", "a": [1, {"b c": null}], "yes": true, "key": 1}),
             problem: None,
+            key: None,
+            key_problem: None,
         };
         for (text, holds) in [
             ("x > 1", true),
