@@ -1,4 +1,5 @@
-//! `saltransform check`: the same transformation on files, without Kafka. What it accepts, `run` accepts.
+//! `saltransform check`: the same transformation on files, without Kafka. What it accepts, `run` accepts, with the same
+//! directory as its `--xml-dir`.
 
 use std::collections::HashMap;
 use std::io::{self, Read, Write};
@@ -8,7 +9,7 @@ use std::process::ExitCode;
 use confluent_avro::frame::{Frame, FrameError};
 use confluent_avro::read::DecodeError;
 use confluent_avro::schema::{ParseError, Schema};
-use sal::avro::Options;
+use sal::avro::{FieldTypes, Options};
 use sal::encode::Encoder;
 use sal::plan::{Plan, PlanError};
 use sal::wire::{Message, WireError};
@@ -19,6 +20,7 @@ use stage::sanitize;
 use stage::unix_micros;
 
 use crate::config::{CheckArgs, time_scale};
+use crate::versions::compile;
 
 /// The line that separates messages with line breaks.
 const SEPARATOR: &[u8] = b"----";
@@ -86,7 +88,8 @@ pub fn check(args: &CheckArgs, out: &mut impl Write) -> Result<usize, CheckError
         wire_extras: args.wire_extras,
         subsystems: Vec::new(),
     };
-    let found = SchemaDir::read(&args.schemas)?.schemas(&options);
+    let dir = SchemaDir::read(&args.schemas)?;
+    let found = dir.schemas(&options);
     for error in &found.errors {
         stage::stderr_line!("saltransform check: {}", stage::chain(error));
     }
@@ -98,6 +101,7 @@ pub fn check(args: &CheckArgs, out: &mut impl Write) -> Result<usize, CheckError
         .collect();
     let mut checker = Checker {
         schemas,
+        types: dir.field_types(&options),
         plans: HashMap::new(),
         encoder: Encoder::new(),
         frame: Vec::new(),
@@ -130,6 +134,7 @@ pub fn check(args: &CheckArgs, out: &mut impl Write) -> Result<usize, CheckError
 
 struct Checker {
     schemas: HashMap<String, String>,
+    types: FieldTypes,
     plans: HashMap<String, (Plan, Schema)>,
     encoder: Encoder,
     frame: Vec<u8>,
@@ -145,7 +150,7 @@ impl Checker {
                 .schemas
                 .get(&topic)
                 .ok_or_else(|| Refusal::UnknownTopic(topic.clone()))?;
-            let plan = Plan::compile(raw, self.scale)?;
+            let plan = compile(&self.types, &topic, raw, self.scale)?;
             self.plans.insert(topic.clone(), (plan, Schema::parse(raw)?));
         }
         let (plan, schema) = self

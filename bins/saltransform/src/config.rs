@@ -131,6 +131,11 @@ pub struct RunArgs {
     #[arg(long, env = "TOPIC", value_name = "T", num_args = 1.., value_delimiter = ',')]
     pub topic: Vec<String>,
 
+    /// SAL XML directory that gives the fields of schemas without wire extras their SAL types: what SAL does not send
+    /// (byte, octet) is omitted for certain, and unsigned integers are restored
+    #[arg(long, env = "XML_DIR", value_name = "DIR")]
+    pub xml_dir: Option<PathBuf>,
+
     /// Consumer group; by default the input topic's name, or saltransform-<subsystems>
     #[arg(long, env = "GROUP", value_name = "NAME")]
     pub group: Option<String>,
@@ -228,6 +233,7 @@ impl RunArgs {
         Self {
             subsystem: Vec::new(),
             topic: Vec::new(),
+            xml_dir: None,
             group: None,
             auto_offset_reset: OffsetReset::Earliest,
             rewind_to_start: false,

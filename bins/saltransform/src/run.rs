@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex};
 
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
+use sal::avro::{FieldTypes, Options};
+use schema_dir::{SchemaDir, SchemaDirError};
 use stage::config::KafkaConfigError;
 use stage::create_topics;
 use stage::dead_letter::{self, DeadLetters, FeedsOnItself, LetterFilter};
@@ -43,6 +45,9 @@ pub enum RunError {
     /// The stage's own dead letters would be its input.
     #[error(transparent)]
     FeedsOnItself(#[from] FeedsOnItself),
+    /// The directory of interface files cannot be used.
+    #[error("cannot use --xml-dir")]
+    SchemaDir(#[from] SchemaDirError),
     /// The metrics are registered already.
     #[error("cannot register the metrics")]
     Metrics(#[from] MetricsError),
@@ -119,6 +124,7 @@ impl Stage {
             dialect: args.naming.dialect,
             subname: args.naming.subname.clone(),
             time_scale: time_scale(args.time_scale, args.naming.dialect),
+            types: types(args)?,
         };
         let registry = Arc::new(Registry::new(&args.registry)?);
         let surroundings = Surroundings {
@@ -261,6 +267,20 @@ fn transactional_id(args: &RunArgs, group: &str) -> String {
         Some(instance) => format!("{group}-{instance}"),
         None => format!("{group}-{:032x}", rand::random::<u128>()),
     }
+}
+
+/// The SAL types of fields in `--xml-dir`.
+fn types(args: &RunArgs) -> Result<FieldTypes, SchemaDirError> {
+    let Some(dir) = &args.xml_dir else {
+        return Ok(FieldTypes::default());
+    };
+    let options = Options {
+        dialect: args.naming.dialect,
+        subname: args.naming.subname.clone(),
+        subsystems: args.subsystem.clone(),
+        ..Options::default()
+    };
+    Ok(SchemaDir::read(dir)?.field_types(&options))
 }
 
 fn input(args: &RunArgs) -> Result<Topics, RunError> {

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use sal::avro::FieldTypes;
 use sal::name::{Dialect, TopicName};
 use sal::record_key::RecordKey;
 use sal::time::TimeScale;
@@ -22,7 +23,7 @@ use tokio::runtime::Handle;
 
 use crate::metrics::TransformMetrics;
 use crate::schema_cache_entry::{Entry, Target};
-use crate::versions::{Usable, Versions, newest_usable};
+use crate::versions::{Usable, Versions, compile, newest_usable};
 
 /// How long a topic counts as having no usable schema before it is checked again.
 const RECHECK_INTERVAL: Duration = Duration::from_secs(5);
@@ -39,6 +40,8 @@ pub(crate) struct Naming {
     pub(crate) dialect: Dialect,
     pub(crate) subname: String,
     pub(crate) time_scale: TimeScale,
+    /// The SAL types of fields, for schemas that do not have them.
+    pub(crate) types: FieldTypes,
 }
 
 /// The answer to "where does this topic go".
@@ -197,10 +200,15 @@ impl SharedSchemaCache {
 
     pub(crate) async fn versions(
         &self,
+        topic: &str,
         subject: &str,
         latest: stage::registry::VersionedSchema,
     ) -> Result<Versions, RegistryError> {
-        newest_usable(&self.registry, subject, latest, self.naming.time_scale).await
+        let Naming {
+            types, time_scale, ..
+        } = &self.naming;
+        let compile = |schema: &str| compile(types, topic, schema, *time_scale);
+        newest_usable(&self.registry, subject, latest, &compile).await
     }
 
     fn entry(&self, topic: &str, input: &str) -> Result<Arc<Entry>, Lookup> {
@@ -216,7 +224,7 @@ impl SharedSchemaCache {
         let subject = self.subject(&name);
         let found = self.runtime.block_on(async {
             let latest = self.registry.version(&subject, None).await?;
-            self.versions(&subject, latest).await
+            self.versions(topic, &subject, latest).await
         });
         let Versions { usable, unusable } = match found {
             Ok(versions) => versions,

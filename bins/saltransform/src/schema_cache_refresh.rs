@@ -92,7 +92,7 @@ impl SharedSchemaCache {
         entry: &Entry,
     ) -> Result<(), RegistryError> {
         let old = entry.current();
-        let Versions { usable, unusable } = self.versions(subject, latest).await?;
+        let Versions { usable, unusable } = self.versions(name.as_str(), subject, latest).await?;
         self.report_unusable(name.as_str(), &unusable, usable.as_ref());
         lock(&entry.state).refused = unusable.first().map(|newest| newest.id);
         match usable {

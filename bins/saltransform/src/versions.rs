@@ -1,8 +1,10 @@
 //! Chooses the version of a subject: the newest from which a plan can be compiled, which is the same for every replica,
 //! whenever it started.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
+use sal::avro::FieldTypes;
 use sal::plan::{Plan, PlanError};
 use sal::time::TimeScale;
 use stage::registry::{Registry, RegistryError, VersionedSchema};
@@ -31,12 +33,25 @@ pub(crate) struct Versions {
     pub(crate) unusable: Vec<Unusable>,
 }
 
-/// Searches a subject's versions, from `latest` backwards.
+/// Compiles a schema with the SAL types that interface files give its fields, unless they do not fit it.
+pub(crate) fn compile(
+    types: &FieldTypes,
+    topic: &str,
+    schema: &str,
+    time_scale: TimeScale,
+) -> Result<Plan, PlanError> {
+    match types.add_to(topic, schema) {
+        Cow::Borrowed(unchanged) => Plan::compile(unchanged, time_scale),
+        Cow::Owned(typed) => Plan::compile(&typed, time_scale).or_else(|_| Plan::compile(schema, time_scale)),
+    }
+}
+
+/// Searches a subject's versions, from `latest` backwards, for the first that `compile` takes.
 pub(crate) async fn newest_usable(
     registry: &Registry,
     subject: &str,
     latest: VersionedSchema,
-    time_scale: TimeScale,
+    compile: &(dyn Fn(&str) -> Result<Plan, PlanError> + Sync),
 ) -> Result<Versions, RegistryError> {
     let mut unusable = Vec::new();
     let mut older: Option<Vec<u32>> = None;
@@ -45,7 +60,7 @@ pub(crate) async fn newest_usable(
         let VersionedSchema {
             version, id, schema, ..
         } = candidate;
-        match Plan::compile(&schema, time_scale) {
+        match compile(&schema) {
             Ok(plan) => {
                 let usable = Usable {
                     version,

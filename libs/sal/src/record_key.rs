@@ -84,7 +84,11 @@ mod tests {
                 Some(0),
                 r#"{ "name": "Script", "index": 0, "topic": "command_start" }"#,
             ),
-            ("ATDome_ackcmd", None, r#"{ "name": "ATDome", "topic": "ackcmd" }"#),
+            (
+                "ATDome_ackcmd",
+                None,
+                r#"{ "name": "ATDome", "topic": "ackcmd" }"#,
+            ),
         ] {
             assert_eq!(key(topic, index).as_deref(), Some(expected));
         }

@@ -13,7 +13,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use sal::avro::{self, Options};
+use sal::avro::{self, FieldTypes, Options};
 use sal::interface::{InterfaceError, Interfaces, SourceFile};
 use sal::name::{Kind, NameError, TopicName};
 use serde_json::Value;
@@ -134,6 +134,20 @@ impl SchemaDir {
             return Err(SchemaDirError::Nothing { dir: dir.to_owned() });
         }
         Ok(SchemaDir::Schemas(schemas))
+    }
+
+    /// The SAL types that interface files give fields; of ready schemas none but their own are known.
+    pub fn field_types(&self, options: &Options) -> FieldTypes {
+        match self {
+            SchemaDir::Schemas(_) => FieldTypes::default(),
+            SchemaDir::Interfaces(files) => {
+                let options = Options {
+                    wire_extras: true,
+                    ..options.clone()
+                };
+                FieldTypes::of(&avro::schemas(&Interfaces::read(files), &options))
+            }
+        }
     }
 
     /// The schemas of the wanted subsystems. Ready schemas are used unchanged: of `options`, only the subsystems and the
@@ -326,7 +340,11 @@ mod tests {
                  <AddedGenerics>csc</AddedGenerics></SALSubsystem>"
             )
         };
-        let listed = format!("<SALSubsystemSet>{}{}</SALSubsystemSet>", entry("Header"), entry("Other"));
+        let listed = format!(
+            "<SALSubsystemSet>{}{}</SALSubsystemSet>",
+            entry("Header"),
+            entry("Other")
+        );
         fs::write(interfaces.join("SALSubsystems.xml"), listed).unwrap();
         let generics = "<SALObjects><SALEventSet>\
             <SALEvent><EFDB_Topic>SALGeneric_logevent_a</EFDB_Topic><Category>mandatory</Category></SALEvent>\

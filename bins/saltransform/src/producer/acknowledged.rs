@@ -12,9 +12,7 @@ use rdkafka::message::Message;
 use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
 use stage::dead_letter::{DeadLetters, is_too_large, shares_a_batch};
 use stage::intake::{Consumed, Receipt};
-use stage::kafka::{
-    AnyClient, Progress, Reporter, TopicPrefetch, Unacknowledged, Watched, record_refusal,
-};
+use stage::kafka::{AnyClient, Progress, Reporter, TopicPrefetch, Unacknowledged, Watched, record_refusal};
 use stage::lock;
 use stage::reason::Reason;
 use stage::service::Shutdown;
@@ -113,10 +111,13 @@ impl<'m> Acknowledged<'m> {
         }
         while let Some((error, back)) = self.hand_over(record) {
             if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
-                self.producer
-                    .client()
-                    .context()
-                    .return_it(error, topic, key.is_some(), frame.len(), *back.delivery_opaque);
+                self.producer.client().context().return_it(
+                    error,
+                    topic,
+                    key.is_some(),
+                    frame.len(),
+                    *back.delivery_opaque,
+                );
                 return;
             }
             if self.shutdown.given_up() {
@@ -295,7 +296,13 @@ impl<'m> ProducerContext for Context<'m> {
             Ok(_) => lock(&self.arrived).push(*sent),
             Err((error, message)) => {
                 let has_key = message.key().is_some();
-                self.return_it(error.clone(), message.topic(), has_key, message.payload_len(), *sent);
+                self.return_it(
+                    error.clone(),
+                    message.topic(),
+                    has_key,
+                    message.payload_len(),
+                    *sent,
+                );
             }
         }
     }

@@ -57,9 +57,7 @@ async fn records_have_the_keys_of_ts_salobj() {
         let running = stack.run(args);
         let key = |name: &str, at: usize| {
             let message = &stack.read(&format!("lsst.sal.Mock.{name}"), at + 1)[at];
-            message
-                .key()
-                .map(|key| String::from_utf8(key.to_vec()).unwrap())
+            message.key().map(|key| String::from_utf8(key.to_vec()).unwrap())
         };
         for (at, index) in [7, 12].into_iter().enumerate() {
             let expected = format!(r#"{{ "name": "Mock", "index": {index}, "topic": "logevent_state" }}"#);

@@ -2,6 +2,7 @@
 //! `saltransform init` registers, and what a plan is compiled from.
 
 mod efd;
+mod field_types;
 mod json;
 mod ts_xml;
 mod wire_extras;
@@ -12,6 +13,7 @@ use serde_json::Value;
 use crate::interface::{Component, InterfaceError, Interfaces};
 use crate::name::{Dialect, Kind, TopicName};
 
+pub use field_types::FieldTypes;
 pub use wire_extras::lost_wire_extras;
 
 /// Which schemas to make.

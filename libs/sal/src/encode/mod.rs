@@ -109,7 +109,9 @@ impl Encoder {
                 }
                 Err(failure) => {
                     out.truncate(start);
-                    if furthest.is_none_or(|furthest| failure.is_further(&furthest)) {
+                    let layout = source.plan.layouts.get(layout);
+                    let is_fallback = layout.is_some_and(|layout| layout.is_fallback);
+                    if !is_fallback && furthest.is_none_or(|furthest| failure.is_further(&furthest)) {
                         furthest = Some(failure);
                     }
                 }

@@ -60,9 +60,11 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Cow<'_, str>, EncodingError> {
                 reason: format!("expected {label} text, as the XML declaration says; save the file as UTF-8"),
             }),
         },
-        Some(Declared::Known(encoding)) if encoding == UTF_16LE || encoding == UTF_16BE => Err(refused(format!(
-            "the XML declaration names the encoding '{label}', but the file is not written in it; save the file as UTF-8"
-        ))),
+        Some(Declared::Known(encoding)) if encoding == UTF_16LE || encoding == UTF_16BE => {
+            Err(refused(format!(
+                "the XML declaration names the encoding '{label}', but the file is not written in it; save the file as UTF-8"
+            )))
+        }
         Some(Declared::Known(encoding)) => exact(encoding, bytes),
     }
 }
@@ -168,7 +170,10 @@ mod tests {
             reason(&file("UTF-16", b"")),
             "the XML declaration names the encoding 'UTF-16', but the file is not written in it; save the file as UTF-8"
         );
-        assert_eq!(reason(b"<a>\xff</a>"), "expected UTF-8 text; save the file as UTF-8");
+        assert_eq!(
+            reason(b"<a>\xff</a>"),
+            "expected UTF-8 text; save the file as UTF-8"
+        );
         assert_eq!(
             reason(&file("Shift_JIS", b"\x93")),
             "expected Shift_JIS text; save the file as UTF-8"

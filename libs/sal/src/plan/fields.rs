@@ -33,6 +33,8 @@ pub(super) struct Item {
     pub(super) read: Steps,
     pub(super) absent: Option<Steps>,
     pub(super) presence: Presence,
+    /// Whether its values are quoted.
+    pub(super) is_text: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +45,8 @@ pub(super) enum Presence {
     Omitted,
     /// A `bytes` field; the schema does not say whether it is on the wire.
     Unclear,
+    /// An `int` of dialect ts_xml: on the wire, unless it is SAL's `byte`, which published schemas do not tell.
+    Maybe,
 }
 
 /// Steps for values that the wire never has, such as the current time, in record order.
@@ -261,18 +265,27 @@ impl<'r> Sorter<'r> {
     }
 
     fn item(&mut self, position: usize, field: &'r Field) -> Result<Item, PlanError> {
+        let is_published = self.record.dialect == Dialect::TsXml && !self.record.marks_items;
         let presence = match (field.sal_type.as_deref(), &field.avro.scalar) {
             (Some("byte" | "octet"), _) => Presence::Omitted,
             (None, Scalar::Bytes) => Presence::Unclear,
+            (None, Scalar::Int) if is_published && field.avro.union.is_none() => Presence::Maybe,
             _ => Presence::Sent,
         };
-        let absent = match presence {
-            Presence::Sent => None,
-            _ => Some(self.maker.absent(position, field)?),
+        let (presence, absent) = match presence {
+            Presence::Sent => (presence, None),
+            // Without a default, it can only be sent.
+            Presence::Maybe => match self.maker.absent(position, field) {
+                Ok(steps) => (presence, Some(steps)),
+                Err(_) => (Presence::Sent, None),
+            },
+            _ => (presence, Some(self.maker.absent(position, field)?)),
         };
+        let read = self.maker.read(position, field)?;
         Ok(Item {
             field: position,
-            read: self.maker.read(position, field)?,
+            is_text: read.iter().any(|op| op.act.is_text()),
+            read,
             absent,
             presence,
         })

@@ -2,7 +2,9 @@
 //!
 //! SAL's generator writes some values besides the items, and the schema may not say which. A component may
 //! have an index; an event has a priority (its absence is tolerated without an index); a command may have
-//! four strings and, without items, a `state`; of neighbouring bytes fields either all or none are written.
+//! four strings and, without items, a `state`; of neighbouring bytes fields either all or none are written. In
+//! published schemas of dialect ts_xml a byte, which is not written, is an int like any other: a message that fits
+//! no layout with all ints may fit one without those between two strings (`fallbacks`).
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -17,6 +19,8 @@ use crate::notes::NoteKind;
 
 /// A plan with more layouts than this is refused.
 const MAX_LAYOUTS: usize = 256;
+/// A plan gets at most this many combinations of ints that are left out; with more, none.
+const MAX_FALLBACKS: usize = 32;
 /// A plan with more steps than this is refused: no message of 100,000 bytes has so many values.
 const MAX_OPS: usize = 1 << 20;
 
@@ -44,10 +48,10 @@ pub(super) fn layouts(record: &Record, sorted: &Sorted) -> Result<Vec<Layout>, P
     }
     let mut layouts: Vec<Layout> = Vec::with_capacity(most);
     let mut shapes: HashMap<Vec<Shape>, usize> = HashMap::new();
-    for extras in extras {
+    for &extras in &extras {
         for way in 0..runs.ways() {
             let sent = runs.sent(way);
-            let layout = Draft::default().record(sorted, extras, &runs, &sent);
+            let layout = Draft::default().record(sorted, extras, &runs, &sent, &[]);
             let position = *shapes.entry(shape(&layout)).or_insert(layouts.len());
             match layouts.get_mut(position) {
                 None => layouts.push(layout),
@@ -56,8 +60,68 @@ pub(super) fn layouts(record: &Record, sorted: &Sorted) -> Result<Vec<Layout>, P
             }
         }
     }
+    layouts.extend(fallbacks(sorted, &extras, &runs, &shapes, most, ops_each));
     layouts.sort_by_key(|layout| Reverse(layout.texts));
     Ok(layouts)
+}
+
+/// Layouts without the ints of some blocks. Of several that look the same on the wire, and of one that looks like a layout
+/// with all ints, none is tried: nothing tells which ints are left out.
+fn fallbacks(
+    sorted: &Sorted,
+    extras: &[Extras],
+    runs: &Runs,
+    known: &HashMap<Vec<Shape>, usize>,
+    most: usize,
+    ops_each: usize,
+) -> Vec<Layout> {
+    let blocks = blocks_of_ints(sorted);
+    let ways = 1_usize.checked_shl(blocks.len() as u32).unwrap_or(usize::MAX);
+    let all = ways.saturating_mul(extras.len()).saturating_add(most);
+    if runs.ways() > 1 || ways > MAX_FALLBACKS || all > MAX_LAYOUTS || all.saturating_mul(ops_each) > MAX_OPS
+    {
+        return Vec::new();
+    }
+    let mut found: HashMap<Vec<Shape>, Option<Layout>> = HashMap::new();
+    let mut order: Vec<Vec<Shape>> = Vec::new();
+    for &extras in extras {
+        for way in 1..ways {
+            let chosen = blocks
+                .iter()
+                .enumerate()
+                .filter(|(block, _)| way >> block & 1 == 1);
+            let left_out: Vec<usize> = chosen.flat_map(|(_, block)| block.iter().copied()).collect();
+            let mut layout = Draft::default().record(sorted, extras, runs, &[], &left_out);
+            layout.is_fallback = true;
+            let shape = shape(&layout);
+            if known.contains_key(&shape) {
+                continue;
+            }
+            match found.get_mut(&shape) {
+                Some(same) => *same = None,
+                None => {
+                    order.push(shape.clone());
+                    found.insert(shape, Some(layout));
+                }
+            }
+        }
+    }
+    order.iter().filter_map(|shape| found.remove(shape)?).collect()
+}
+
+/// The ints between two strings: within such a block, nothing tells which of several is left out, but for the number of
+/// their items.
+fn blocks_of_ints(sorted: &Sorted) -> Vec<Vec<usize>> {
+    let mut blocks = vec![Vec::new()];
+    for (position, item) in sorted.items.iter().enumerate() {
+        match blocks.last_mut() {
+            Some(block) if item.presence == Presence::Maybe => block.push(position),
+            _ if item.is_text => blocks.push(Vec::new()),
+            _ => {}
+        }
+    }
+    blocks.retain(|block| !block.is_empty());
+    blocks
 }
 
 /// The likeliest first.
@@ -120,8 +184,8 @@ impl Runs {
             match item.presence {
                 Presence::Unclear => run.push(position),
                 Presence::Omitted => {}
-                Presence::Sent if run.is_empty() => {}
-                Presence::Sent => runs.push(std::mem::take(&mut run)),
+                Presence::Sent | Presence::Maybe if run.is_empty() => {}
+                Presence::Sent | Presence::Maybe => runs.push(std::mem::take(&mut run)),
             }
         }
         if !run.is_empty() {
@@ -178,7 +242,15 @@ struct Draft {
 }
 
 impl Draft {
-    fn record(mut self, sorted: &Sorted, extras: Extras, runs: &Runs, sent: &[usize]) -> Layout {
+    /// `left_out` are the positions of items that are not on the wire although they usually are.
+    fn record(
+        mut self,
+        sorted: &Sorted,
+        extras: Extras,
+        runs: &Runs,
+        sent: &[usize],
+        left_out: &[usize],
+    ) -> Layout {
         for wire in &sorted.preamble {
             self.wire(wire, true);
         }
@@ -187,7 +259,7 @@ impl Draft {
             self.wire(wire, extras.address);
         }
         for position in 0..sorted.items.len() {
-            self.item(sorted, position, runs, sent);
+            self.item(sorted, position, runs, sent, left_out.contains(&position));
         }
         self.wire(&sorted.state, extras.state);
         self.wire(&sorted.priority, extras.priority);
@@ -214,7 +286,7 @@ impl Draft {
         }
     }
 
-    fn item(&mut self, sorted: &Sorted, position: usize, runs: &Runs, sent: &[usize]) {
+    fn item(&mut self, sorted: &Sorted, position: usize, runs: &Runs, sent: &[usize], is_left_out: bool) {
         let Some(item) = sorted.items.get(position) else {
             return;
         };
@@ -234,7 +306,7 @@ impl Draft {
                 }
                 place < values
             }
-            (presence, _) => presence == Presence::Sent,
+            (presence, _) => matches!(presence, Presence::Sent | Presence::Maybe) && !is_left_out,
         };
         match &item.absent {
             Some(steps) if !is_sent => {
@@ -284,6 +356,7 @@ impl Draft {
             texts,
             values,
             notes,
+            is_fallback: false,
             unclear,
         }
     }

@@ -4,8 +4,8 @@
 //! A plan is flat: a list of steps for each possible layout of the topic's messages. There are several
 //! layouts if the schema does not say what the wire carries besides the items: a component's index, a
 //! command's four strings, an event's priority, and bytes fields (SAL sends char, but neither byte nor
-//! octet). A schema made with `--wire-extras` settles the index and the bytes fields; otherwise the number
-//! of values decides.
+//! octet), or in dialect ts_xml, where a byte is an int, any int. A schema made with `--wire-extras` settles the
+//! index and these fields; otherwise the number of values decides.
 
 mod error;
 mod fields;
@@ -97,7 +97,7 @@ impl Plan {
         let counts = || {
             self.layouts
                 .iter()
-                .filter(|layout| layout.unclear.is_none())
+                .filter(|layout| layout.unclear.is_none() && !layout.is_fallback)
                 .map(|layout| layout.values)
         };
         (counts().min().unwrap_or(0), counts().max().unwrap_or(0))

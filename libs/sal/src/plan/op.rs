@@ -143,6 +143,9 @@ pub(crate) struct Layout {
     pub(crate) values: u32,
     /// What every message of this layout skips or omits.
     pub(crate) notes: Box<[NoteKind]>,
+    /// Whether it is only for messages that fit no other: fields that are usually on the wire are left out. Errors are
+    /// about the others.
+    pub(crate) is_fallback: bool,
     /// Set if the layout fits only by guessing: the neighbouring bytes fields and the number of values for
     /// them.
     pub(crate) unclear: Option<Unclear>,
