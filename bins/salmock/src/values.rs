@@ -199,7 +199,12 @@ mod tests {
 
     fn run(values: &mut Values, messages: usize) -> Vec<Vec<Scalar>> {
         (0..messages)
-            .map(|at| values.advance(&at_second(at)).flat_map(|(_, values)| values.to_vec()).collect())
+            .map(|at| {
+                values
+                    .advance(&at_second(at))
+                    .flat_map(|(_, values)| values.to_vec())
+                    .collect()
+            })
             .collect()
     }
 
@@ -252,9 +257,19 @@ mod tests {
         let fields = [
             field("cRIO_timestamp", "second", double, "Time for the first sample"),
             field("timestamp", "Seconds", double, ""),
-            field("actualPositionTimestamp", "second", r#"{"type":"array","items":"double","sal_count":2}"#, ""),
+            field(
+                "actualPositionTimestamp",
+                "second",
+                r#"{"type":"array","items":"double","sal_count":2}"#,
+                "",
+            ),
             field("taiTime", "second", double, ""),
-            field("currentTime", "second", double, "UTC timestamp when the estimation was done (seconds)."),
+            field(
+                "currentTime",
+                "second",
+                double,
+                "UTC timestamp when the estimation was done (seconds).",
+            ),
             field("requestMjd", "day", double, ""),
             field("exposureTime", "second", double, "The requested exposure time"),
             field("watchdogTimestampOffset", "ms", double, ""),
@@ -270,10 +285,15 @@ mod tests {
             let tai = Scalar::Double(1_758_000_037.123_457 + second as f64);
             assert_eq!(message[..5], [tai; 5], "{message:?}");
             assert_eq!(message[5], Scalar::Double(1_758_000_000.123_457 + second as f64));
-            let Scalar::Double(mjd) = message[6] else { panic!("{message:?}") };
+            let Scalar::Double(mjd) = message[6] else {
+                panic!("{message:?}")
+            };
             assert!((60_934.0..60_935.0).contains(&mjd), "{mjd}");
             for other in &message[7..] {
-                assert!(matches!(other, Scalar::Double(value) if value.abs() < 1e3), "{other:?}");
+                assert!(
+                    matches!(other, Scalar::Double(value) if value.abs() < 1e3),
+                    "{other:?}"
+                );
             }
         }
     }

@@ -276,14 +276,17 @@ async fn events_of_today_have_a_key_and_telemetry_has_none() {
     let mut config = stack.config(embedded());
     (config.format, config.dialect) = (Format::Avro, Dialect::TsXml);
     (config.period, config.count) = (Duration::from_millis(5), Some(1));
-    config.topics = vec!["Test_logevent_scalars".to_owned(), "Test_scalars".to_owned()];
+    config.topics = vec![
+        "Hexapod_logevent_interlock".to_owned(),
+        "Hexapod_Electrical".to_owned(),
+    ];
     assert_eq!(run(&config).await.produced, 2);
-    let events = stack.consume("lsst.sal.Test.logevent_scalars", 1).await;
+    let events = stack.consume("lsst.sal.Hexapod.logevent_interlock", 1).await;
     assert_eq!(
         events[0]["key"],
-        r#"{ "name": "Test", "index": 1, "topic": "logevent_scalars" }"#
+        r#"{ "name": "Hexapod", "index": 1, "topic": "logevent_interlock" }"#
     );
-    let telemetry = stack.consume("lsst.sal.Test.scalars", 1).await;
+    let telemetry = stack.consume("lsst.sal.Hexapod.Electrical", 1).await;
     assert!(telemetry[0]["key"].is_null(), "{}", telemetry[0]);
 }
 

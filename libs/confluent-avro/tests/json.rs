@@ -435,7 +435,12 @@ fn names_defaults_and_aliases_do_not_matter_for_reading() {
         r#"{"type": "record", "name": "R", "fields": [{"name": "temp[0]", "type": "long"}]}"#,
         &Mapping::default(),
     );
-    assert!(refused.unwrap_err().to_string().contains("is not a name for a field"));
+    assert!(
+        refused
+            .unwrap_err()
+            .to_string()
+            .contains("is not a name for a field")
+    );
     for broken in [
         r#"{"type": "record", "name": "R", "fields": [{"name": "", "type": "long"}]}"#,
         r#"{"type": "record", "name": "", "fields": []}"#,

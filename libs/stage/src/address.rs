@@ -130,9 +130,7 @@ fn scheme_bytes(address: &str) -> usize {
         .unwrap_or(address.len());
     let rest = address.get(name..).unwrap_or_default();
     match rest.strip_prefix(':') {
-        Some(after) if after.starts_with('/') => {
-            name + 1 + after.len() - after.trim_start_matches('/').len()
-        }
+        Some(after) if after.starts_with('/') => name + 1 + after.len() - after.trim_start_matches('/').len(),
         _ => 0,
     }
 }
@@ -168,12 +166,17 @@ fn secrets_of(address: &str, found: &mut Vec<String>) {
     if is_url || parts.userinfo.contains(':') {
         add(&format!("{}@", parts.userinfo));
         add(parts.userinfo);
-        add(parts.userinfo.split_once(':').map_or("", |(_, password)| password));
+        add(parts
+            .userinfo
+            .split_once(':')
+            .map_or("", |(_, password)| password));
     }
     if is_url {
         let query = parts.query.get(1..).unwrap_or_default();
         add(query);
-        let values = query.split(['&', ';', '?', '#']).filter_map(|pair| pair.split_once('='));
+        let values = query
+            .split(['&', ';', '?', '#'])
+            .filter_map(|pair| pair.split_once('='));
         values.for_each(|(_, value)| add(value));
     }
     if let Ok(url) = reqwest::Url::parse(address).map_err(drop)
@@ -194,7 +197,11 @@ pub fn masked(text: &str) -> Cow<'_, str> {
     let mut shown = Cow::Borrowed(text);
     for secret in &*secrets {
         if shown.contains(secret.as_str()) {
-            let instead = if secret.ends_with('@') { "(hidden)@" } else { HIDDEN };
+            let instead = if secret.ends_with('@') {
+                "(hidden)@"
+            } else {
+                HIDDEN
+            };
             shown = Cow::Owned(shown.replace(secret.as_str(), instead));
         }
     }
@@ -230,7 +237,10 @@ mod tests {
             assert_eq!(address.to_string(), shown);
             assert_eq!(format!("{address:?}"), format!("Address({shown})"));
         }
-        assert_eq!(Address::from("http://a@b\x1b[2J").to_string(), r"http://(hidden)@b\u{1b}[2J");
+        assert_eq!(
+            Address::from("http://a@b\x1b[2J").to_string(),
+            r"http://(hidden)@b\u{1b}[2J"
+        );
     }
 
     #[test]
@@ -244,13 +254,19 @@ mod tests {
             "http://t0kenalone@host",
         ]);
         for (text, shown) in [
-            ("cannot reach http://anna:geheim77@host:8081/", "cannot reach http://(hidden)@host:8081/"),
+            (
+                "cannot reach http://anna:geheim77@host:8081/",
+                "cannot reach http://(hidden)@host:8081/",
+            ),
             ("password geheim77 refused", "password (hidden) refused"),
             (
                 "berta:pass wort9@broker:9092/bootstrap: Failed to resolve",
                 "(hidden)@broker:9092/bootstrap: Failed to resolve",
             ),
-            ("url (http://host/write?db=efd&p=qu3rys3cret)", "url (http://host/write?(hidden))"),
+            (
+                "url (http://host/write?db=efd&p=qu3rys3cret)",
+                "url (http://host/write?(hidden))",
+            ),
             ("p=qu3rys3cret", "p=(hidden)"),
             ("http://t0kenalone@host", "http://(hidden)@host"),
             ("filter x@y of anna and berta", "filter x@y of anna and berta"),

@@ -86,6 +86,9 @@ mod tests {
             ("a_b", "a.b"),
             ("a.b_", "a_b_"),
         ];
-        assert_eq!(found, pairs.map(|(one, other)| (one.to_owned(), other.to_owned())));
+        assert_eq!(
+            found,
+            pairs.map(|(one, other)| (one.to_owned(), other.to_owned()))
+        );
     }
 }

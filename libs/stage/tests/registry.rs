@@ -201,3 +201,50 @@ async fn what_operators_ask_says_who_has_to_act() {
     let away = elsewhere.subjects().await.unwrap_err();
     assert!(matches!(away, RegistryError::Away { .. }), "{away}");
 }
+
+/// Each character that has a meaning in an address.
+#[tokio::test]
+async fn a_subject_has_any_name() {
+    let (_server, client) = start().await;
+    for subject in [
+        "a?b=c&d-value",
+        "50%-value",
+        "a%2Fb",
+        "a#b",
+        "a/b c",
+        "lsst.sal.Test_ä-value",
+    ] {
+        let id = client.register(subject, SCHEMA).await.unwrap();
+        assert_eq!(client.latest(subject).await.unwrap().id, id, "{subject}");
+        assert_eq!(client.schema_by_subject(subject).await.unwrap().id, id);
+        assert_eq!(client.version(subject, Some(1)).await.unwrap().subject, subject);
+        assert_eq!(client.versions(subject, false).await.unwrap(), [1]);
+        client.set_level(Some(subject), "NONE").await.unwrap();
+        assert_eq!(
+            client.level(Some(subject)).await.unwrap().as_deref(),
+            Some("NONE")
+        );
+        assert!(client.find(subject, SCHEMA).await.unwrap().is_some());
+        assert_eq!(client.delete_subject(subject, false).await.unwrap(), [1]);
+    }
+}
+
+#[tokio::test]
+async fn no_secret_of_an_address_is_in_an_error() {
+    for address in [
+        "htp://user:s3cr3t@host:8081",
+        "user:s3cr3t@host:8081",
+        "http://user:s3cr3t@host:8081",
+        "http://user:s3cr3t@[::1:8081",
+        "http://user:s3cr3t@host:port",
+        "http://user:s3@cr3t@host",
+    ] {
+        let error = Registry::new(&RegistryArgs::at(address)).unwrap_err();
+        let shown = format!("{} {error:?}", stage::chain(&error));
+        assert!(!shown.contains("s3cr3t") && !shown.contains("cr3t"), "{shown}");
+    }
+    let client = Registry::new(&RegistryArgs::at("http://127.0.0.1:1?token=s3cr3t")).unwrap();
+    let error = client.subjects().await.unwrap_err();
+    let shown = format!("{} {error:?} {client:?}", stage::chain(&error));
+    assert!(!shown.contains("s3cr3t"), "{shown}");
+}

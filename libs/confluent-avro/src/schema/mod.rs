@@ -176,7 +176,10 @@ impl Type {
             }
             Type::Record(record) => {
                 if let Some(field) = record.fields.iter().find(|field| !parse::is_plain(&field.name)) {
-                    return bad(format!("{:?}: {:?} is not a name for a field", record.name, field.name));
+                    return bad(format!(
+                        "{:?}: {:?} is not a name for a field",
+                        record.name, field.name
+                    ));
                 }
             }
             _ => {}

@@ -149,7 +149,6 @@ impl InfluxdbSink {
         let statements = statements.collect::<Result<Vec<String>, _>>()?;
         let mut config = Config::from(
             [
-                ("name", self.name.as_str()),
                 ("connector.class", CLASS),
                 ("connect.influx.url", self.influxdb.reveal()),
                 ("connect.influx.db", &self.database),
@@ -163,6 +162,10 @@ impl InfluxdbSink {
         if let Some(password) = &self.password {
             config.insert("connect.influx.password".to_owned(), password.reveal().to_owned());
         }
+        // The form of 2019 has the name beside the settings only.
+        if self.is_later_form() {
+            config.insert("name".to_owned(), self.name.clone());
+        }
         if let Some(errors) = self.errors {
             let settings = [
                 ("error.policy", errors.policy.word().to_owned()),
@@ -172,6 +175,14 @@ impl InfluxdbSink {
             config.extend(settings.map(|(key, value)| (format!("connect.influx.{key}"), value)));
         }
         Ok(config)
+    }
+
+    /// Whether anything is set that kafkaefd of 2019 could not set.
+    fn is_later_form(&self) -> bool {
+        self.errors.is_some()
+            || self.timestamp_unit.is_some()
+            || !self.tags.is_empty()
+            || !self.remove_prefix.is_empty()
     }
 
     /// How one topic is written.
@@ -253,7 +264,9 @@ mod tests {
             }),
             ..sink()
         };
-        let config = sink.config(&["lsst.sal.Test.a".to_owned(), "other".to_owned()]).unwrap();
+        let config = sink
+            .config(&["lsst.sal.Test.a".to_owned(), "other".to_owned()])
+            .unwrap();
         for (key, value) in [
             ("name", "sink-2"),
             ("connect.influx.error.policy", "RETRY"),
@@ -269,7 +282,11 @@ mod tests {
             assert_eq!(config[key], value);
         }
         let nothing_left = sink.config(&["lsst.sal.".to_owned()]).unwrap_err();
-        assert!(nothing_left.to_string().contains("nothing is left of the topic lsst.sal."));
+        assert!(
+            nothing_left
+                .to_string()
+                .contains("nothing is left of the topic lsst.sal.")
+        );
     }
 
     #[test]

@@ -11,7 +11,5 @@ mod request;
 mod status;
 
 pub use client::{Change, Changed, Config, Connect, ConnectSettings, without_secrets};
-pub use influxdb_sink::{
-    ErrorHandling, ErrorPolicy, FieldName, InfluxdbSink, PointTime, TimestampUnit,
-};
+pub use influxdb_sink::{ErrorHandling, ErrorPolicy, FieldName, InfluxdbSink, PointTime, TimestampUnit};
 pub use status::{ConnectorStatus, PartStatus};

@@ -100,7 +100,11 @@ impl Sender {
         while let Err((error, returned)) = self.producer.send(record) {
             if error.rdkafka_error_code() != Some(RDKafkaErrorCode::QueueFull) {
                 let reason = stage::chain(&error);
-                lock(&self.account().lost).push(Lost { number, error, reason });
+                lock(&self.account().lost).push(Lost {
+                    number,
+                    error,
+                    reason,
+                });
                 return;
             }
             self.producer.poll(Duration::from_millis(100));

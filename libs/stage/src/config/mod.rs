@@ -66,7 +66,9 @@ pub fn parse_cli_from<C: clap::Parser>(arguments: Vec<OsString>) -> Result<C, st
             text.to_string()
         };
         // Help or the version: output like any other.
-        match stdout::written(io::stdout().write_all(address::masked(&text).as_bytes())).and_then(|()| stdout::flush()) {
+        match stdout::written(io::stdout().write_all(address::masked(&text).as_bytes()))
+            .and_then(|()| stdout::flush())
+        {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 crate::stderr_line!("{}", crate::chain(&error));

@@ -38,7 +38,10 @@ mod tests {
             missing.ends_with("`kafkaefd admin topics config lsst.x --set cleanup.policy delete`"),
             "{missing}"
         );
-        assert!(missing.contains("has no key") && missing.contains("compacted"), "{missing}");
+        assert!(
+            missing.contains("has no key") && missing.contains("compacted"),
+            "{missing}"
+        );
         for (code, has_key) in [
             (RDKafkaErrorCode::InvalidRecord, true),
             (RDKafkaErrorCode::PolicyViolation, false),

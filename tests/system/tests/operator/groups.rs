@@ -280,3 +280,36 @@ fn a_group_that_has_read_all_transactions_has_no_lag() {
     let found = described(&services, &group).unwrap();
     assert!(found["lag"].as_i64().unwrap() >= 2, "{found}");
 }
+
+/// Before a stage is started for the first time: where it is to begin.
+#[test]
+fn a_group_that_does_not_exist_yet_gets_its_first_offsets() {
+    let Some(services) = Services::with(&["BROKER"]) else {
+        return;
+    };
+    let (topic, group) = (unique("first-"), unique("not-yet-"));
+    runtime().block_on(kafka::create_topics(&services, std::slice::from_ref(&topic), 1));
+    let messages: Vec<_> = (0..5).map(|n| (topic.clone(), vec![b'0' + n])).collect();
+    kafka::produce(&services, &messages);
+    let reset = |more: &[&str]| {
+        let arguments = [&["groups", "reset", &group, "--to", "offset=2"][..], more].concat();
+        kafkaefd(&services, &arguments)
+    };
+    let without_topics = reset(&[]);
+    assert!(
+        without_topics.code == 1
+            && without_topics.stderr.contains("there is no group")
+            && without_topics.stderr.contains("--topic"),
+        "{without_topics:?}"
+    );
+    let planned = reset(&["--topic", &topic]);
+    assert_eq!(planned.code, 0, "{planned:?}");
+    assert!(
+        planned.stderr.contains(&format!("there is no group {group} yet")),
+        "{planned:?}"
+    );
+    assert!(described(&services, &group).is_err(), "a plan changes nothing");
+    let moved = reset(&["--topic", &topic, "--execute", "--yes"]);
+    assert_eq!(moved.code, 0, "{moved:?}");
+    assert_eq!(described(&services, &group).unwrap()["lag"], 3);
+}

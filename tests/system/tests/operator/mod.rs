@@ -43,7 +43,7 @@ pub(crate) fn kafkaefd(services: &Services, arguments: &[&str]) -> Ran {
 }
 
 /// The same, with text on standard input.
-fn kafkaefd_with(services: &Services, arguments: &[&str], input: &[u8]) -> Ran {
+pub(crate) fn kafkaefd_with(services: &Services, arguments: &[&str], input: &[u8]) -> Ran {
     let mut running = Running::spawn(services, arguments);
     let mut stdin = running.child().stdin.take().unwrap();
     // A command that rejects its arguments reads nothing.

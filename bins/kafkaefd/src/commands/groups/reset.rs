@@ -9,9 +9,7 @@ use crate::exit::Done;
 use crate::terminal::{AnswerArgs, Cell, Consent, Table, bad, count, good, note, plural, warn};
 use operator::cluster::Cluster;
 use operator::failure::Failure;
-use operator::groups::{
-    self, Group, GroupState, IsNew, PlannedMove, ResetPlan, ResetRequest, Target,
-};
+use operator::groups::{self, Group, GroupState, IsNew, PlannedMove, ResetPlan, ResetRequest, Target};
 
 /// Show where a group would resume reading, and with --execute move it there
 #[derive(Args, Debug, Clone)]

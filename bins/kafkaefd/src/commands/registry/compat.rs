@@ -57,7 +57,9 @@ impl CompatArgs {
     }
 
     fn scope(&self) -> String {
-        self.subject.clone().unwrap_or_else(|| self.registry.schema_registry.to_string())
+        self.subject
+            .clone()
+            .unwrap_or_else(|| self.registry.schema_registry.to_string())
     }
 
     fn question(&self, before: &str, wanted: Level) -> String {

@@ -83,7 +83,7 @@ async fn convert(args: &ConvertArgs) -> Result<Done, Failure> {
     } else {
         out(&summary)?;
     }
-    if let Some(said) = converted.left_aside(&args.options()) {
+    if let Some(said) = converted.left_aside(&args.options()).filter(|_| !args.json) {
         note(&Printable(said));
     }
     for error in &converted.errors {

@@ -170,12 +170,21 @@ mod tests {
             ("record.headers['replayed-from'].startsWith('d')", true),
             ("record.other == null && timestampMs == null", true),
             ("not (n == 3)", false),
-            ("big == 18446744073709551615 and big != 18446744073709551614", true),
+            (
+                "big == 18446744073709551615 and big != 18446744073709551614",
+                true,
+            ),
             ("big > 9223372036854775807 and big < 18446744073709551616", true),
-            ("id == 9007199254740993 and id != 9007199254740992 and id != 9007199254740994", true),
+            (
+                "id == 9007199254740993 and id != 9007199254740992 and id != 9007199254740994",
+                true,
+            ),
             ("id == 9007199254740993.0 and id > 9007199254740992.0", true),
             ("id > 9007199254740992.5 and id < 9.1e15", true),
-            ("least == -9223372036854775808 and least < -9223372036854775807", true),
+            (
+                "least == -9223372036854775808 and least < -9223372036854775807",
+                true,
+            ),
             ("float == 9007199254740992 and float < 9007199254740993", true),
             ("x > 1 and x < 2 and x != 1", true),
         ] {

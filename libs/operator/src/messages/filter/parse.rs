@@ -336,7 +336,9 @@ fn number(input: &str) -> Parsed<'_, Literal> {
     let plain = digits.bytes().any(|byte| byte.is_ascii_digit());
     // `5.0` is as whole as `5`.
     let whole = match digits.split_once('.') {
-        Some((whole, fraction)) if !fraction.is_empty() && fraction.bytes().all(|digit| digit == b'0') => whole,
+        Some((whole, fraction)) if !fraction.is_empty() && fraction.bytes().all(|digit| digit == b'0') => {
+            whole
+        }
         _ => digits,
     };
     match (whole.parse(), digits.parse()) {

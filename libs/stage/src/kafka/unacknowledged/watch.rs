@@ -135,7 +135,10 @@ fn missing(config: &ClientConfig, waiting: &[Waiting]) -> Missing {
                 .and_then(|topic| topic.error());
             error.is_some_and(|error| {
                 use RDKafkaErrorCode::{InvalidTopic, UnknownTopic, UnknownTopicOrPartition};
-                matches!(error.into(), UnknownTopicOrPartition | UnknownTopic | InvalidTopic)
+                matches!(
+                    error.into(),
+                    UnknownTopicOrPartition | UnknownTopic | InvalidTopic
+                )
             })
         })
     };

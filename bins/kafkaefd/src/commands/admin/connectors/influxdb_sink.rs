@@ -48,7 +48,12 @@ pub(super) struct SinkArgs {
     #[arg(long, value_enum, ignore_case = true, value_name = "UNIT")]
     timestamp_unit: Option<Unit>,
     /// Fields that become tags, separated by commas
-    #[arg(long, env = "KAFKA_CONNECT_INFLUXDB_TAGS", value_name = "FIELD", value_delimiter = ',')]
+    #[arg(
+        long,
+        env = "KAFKA_CONNECT_INFLUXDB_TAGS",
+        value_name = "FIELD",
+        value_delimiter = ','
+    )]
     tags: Vec<FieldName>,
     /// What to leave out of a topic's name in its measurement's, such as lsst.sal.
     #[arg(

@@ -58,7 +58,9 @@ fn without_filled_folders(entries: Vec<Entry>) -> Vec<Entry> {
         let mut others = entries.iter().filter(|entry| !entry.is_folder());
         others.any(|entry| entry.path.starts_with(&folder.path))
     };
-    let kept = entries.iter().filter(|entry| !entry.is_folder() || !is_filled(entry));
+    let kept = entries
+        .iter()
+        .filter(|entry| !entry.is_folder() || !is_filled(entry));
     kept.cloned().collect()
 }
 
