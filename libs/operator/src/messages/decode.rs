@@ -25,7 +25,7 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(10);
 /// What the error of an id that no schema has says.
 const UNKNOWN_ID: &str = "knows no schema id";
 
-/// What of a message is decoded; asking the registry for nothing would wait for it in vain while it is away.
+/// What of a message is decoded; asking the registry for nothing would wait for it in vain while it is unavailable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Needs {
     /// Its key.

@@ -191,8 +191,12 @@ impl Registry {
                 "expected an address such as http://localhost:8081".to_owned(),
             ));
         }
-        if reqwest::Url::parse(&url).is_ok_and(|url| !url.username().is_empty() || url.password().is_some()) {
-            return Err(RegistrySetupError::SecretInAddress);
+        match reqwest::Url::parse(&url) {
+            Err(error) => return Err(failed(error.to_string())),
+            Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+                return Err(RegistrySetupError::SecretInAddress);
+            }
+            Ok(_) => {}
         }
         let ca_file = args.schema_registry_ca_file.as_deref();
         let login = match &args.schema_registry_user {
