@@ -141,7 +141,13 @@ pub fn remember<'t>(texts: impl IntoIterator<Item = &'t str>) {
     let mut found: Vec<String> = Vec::new();
     for text in texts {
         let value = text.split_once('=').map(|(_, value)| value);
-        for address in [Some(text), value].into_iter().flatten() {
+        let is_named = text.starts_with('-') || value.is_some_and(|value| scheme_bytes(value) > 0);
+        let whole = match text.strip_prefix('-') {
+            // `-bhost:9092`
+            Some(short) if value.is_none() => short.get(1..),
+            _ => (!is_named).then_some(text),
+        };
+        for address in [whole, value].into_iter().flatten() {
             secrets_of(address, &mut found);
         }
     }
@@ -248,6 +254,8 @@ mod tests {
         remember([
             "--schema-registry=http://anna:geheim77@host:8081",
             "berta:pass wort9@broker:9092",
+            "KEY=http://dora:w0rt4711@host",
+            "-bemil:wort0815@broker:9092",
             "http://host/write?db=efd&p=qu3rys3cret",
             "--filter",
             "name == 'x@y'",
@@ -269,6 +277,8 @@ mod tests {
             ),
             ("p=qu3rys3cret", "p=(hidden)"),
             ("http://t0kenalone@host", "http://(hidden)@host"),
+            ("http://dora:w0rt4711@host", "http://(hidden)@host"),
+            ("emil:wort0815@broker:9092", "(hidden)@broker:9092"),
             ("filter x@y of anna and berta", "filter x@y of anna and berta"),
         ] {
             assert_eq!(masked(text), shown);
