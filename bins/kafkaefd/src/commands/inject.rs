@@ -123,7 +123,7 @@ fn show(step: Step<'_>) {
                 note(&bad(Printable(format!(
                     "{} not delivered; the first error: {}",
                     plural(lost.len(), "message"),
-                    stage::chain(&first.error)
+                    first.reason
                 ))));
             }
         }

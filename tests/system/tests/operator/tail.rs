@@ -6,11 +6,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use rdkafka::ClientConfig;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use serde_json::{Value as Json, json};
 
 use super::{Running, json_lines, kafkaefd, sorted, topic, transactions};
 use crate::real::peers::kcat;
-use crate::real::{Services, until};
+use crate::real::{Services, registry, until};
 
 const NEEDED: &[&str] = &["BROKER", "SCHEMAREGISTRY", "KCAT"];
 
@@ -265,4 +267,55 @@ fn the_last_messages_are_counted_not_their_offsets() {
         &["tail", &topic, "-o", "-10", "-e", "-p", "0", "-f", "%s "],
     );
     assert_eq!(ten.stdout.trim(), "10 11 12 13 14 15 16 17 18 19");
+}
+
+/// A key in Confluent's framing, as Kafka Connect and Streams write them, and a value with a union.
+#[test]
+fn avro_keys_are_decoded_and_unions_named() {
+    let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
+        return;
+    };
+    let topic = topic(&services, "avro-keys-", 1);
+    let key_schema = json!({"type": "record", "name": "K", "fields": [{"name": "name", "type": "string"}]});
+    let schema = json!({"type": "record", "name": "V", "fields": [{"name": "n", "type": ["null", "long"]}]});
+    let (key_subject, subject) = (format!("{topic}-key"), format!("{topic}-value"));
+    let (key_id, id) = crate::runtime().block_on(async {
+        registry::register(&services, &key_subject, &key_schema).await;
+        registry::register(&services, &subject, &schema).await;
+        (
+            registry::id(&services, &key_subject).await,
+            registry::id(&services, &subject).await,
+        )
+    });
+    let framed = |id: u32, avro: &[u8]| [&[0], &id.to_be_bytes()[..], avro].concat();
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", services.get("BROKER"))
+        .create()
+        .unwrap();
+    for (key, value) in [
+        (framed(key_id, b"\x04M1"), framed(id, &[2, 10])),
+        (7_u64.to_be_bytes().to_vec(), framed(id, &[0])),
+    ] {
+        let record = BaseRecord::to(&topic).key(&key).payload(&value);
+        producer.send(record).map_err(|(error, _)| error).unwrap();
+    }
+    producer.flush(std::time::Duration::from_secs(60)).unwrap();
+    let tail = |more: &[&str]| kafkaefd(&services, &[&["tail", &topic, "-e", "-o", "0"], more].concat());
+    let lines = json_lines(&tail(&["-f", "json", "--typed-unions"]).stdout);
+    assert_eq!(lines[0]["key"], json!({"name": "M1"}));
+    assert_eq!(
+        (&lines[0]["key_form"], &lines[0]["value"]),
+        (&json!("avro"), &json!({"n": {"long": 5}}))
+    );
+    // A number in eight bytes, which only looks like a frame.
+    assert_eq!(lines[1]["key"], json!("\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}\u{0}\u{7}"));
+    assert!(lines[1].get("key_problem").is_none(), "{}", lines[1]);
+    assert_eq!(lines[1]["value"], json!({"n": null}));
+    for arguments in [
+        &["--filter", "key.name == 'M1'"][..],
+        &["--key", "{\"name\":\"M1\"}"],
+    ] {
+        let found = tail(&[arguments, &["-f", "%o %k %s\\n"]].concat());
+        assert_eq!(found.stdout, "0 {\"name\":\"M1\"} {\"n\":5}\n", "{arguments:?}");
+    }
 }
