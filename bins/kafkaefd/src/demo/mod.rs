@@ -31,6 +31,8 @@ use store::{Store, StoreError};
 
 /// How long the stages may take to process the last messages.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// The time from Ctrl-C to the account of every record: settling, and the drain of both stages.
+const STOP_TIMEOUT: Duration = Duration::from_secs(80);
 
 // Unlike everywhere else, the addresses of services have no environment variables here: an operator's shell may have
 // BROKER set to the observatory's, and a demo must not send mock data there by accident.
@@ -127,8 +129,7 @@ fn service_args(log_level: &str) -> ServiceArgs {
 }
 
 async fn demo(args: &DemoArgs) -> Result<Reconciliation, DemoError> {
-    let stop = Shutdown::new(Duration::from_secs(20));
-    stop.ask_on_signals();
+    let stop = Shutdown::of_command(STOP_TIMEOUT);
     let mut screen = Screen::new(args.json);
     let services = Services::start(args, &mut screen).await?;
     let store = Store::of(args, &services.database, &services.schemas)?;

@@ -17,6 +17,9 @@ use crate::terminal::{
     AnswerArgs, Cell, Consent, Table, bad, bars, count, good, note, out, plural, spinner, warn,
 };
 
+/// How long the transaction under way may take to end.
+const STOP_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// Send dead letters back to the topics that they came from, each once
 #[derive(Args, Debug, Clone)]
 #[command(
@@ -106,8 +109,7 @@ impl ReplayArgs {
             self.kafka.broker,
             routes.join(", ")
         ))?;
-        let shutdown = Shutdown::new(Duration::ZERO);
-        shutdown.ask_on_signals();
+        let shutdown = Shutdown::of_command(STOP_TIMEOUT);
         let (plan, on_step) = (plan.clone(), step_reporter());
         ask(&self.kafka, move |cluster| {
             replay(cluster, &plan, &|| shutdown.is_set(), &on_step)

@@ -31,6 +31,8 @@ use output::{Output, Written};
 
 /// How long the reader waits for a message before it checks whether piped commands have ended.
 const POLL_TIMEOUT: Duration = Duration::from_millis(200);
+/// How long the commands that it pipes to may take to read what they were sent.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Show a topic's messages, decoded: Avro with the registry's schemas, SAL text, JSON, text or bytes
 #[derive(Args, Debug, Clone)]
@@ -119,8 +121,7 @@ impl TailArgs {
             .into_iter()
             .map(Output::open)
             .collect::<Result<Vec<_>, _>>()?;
-        let shutdown = Shutdown::new(Duration::ZERO);
-        shutdown.ask_on_signals();
+        let shutdown = Shutdown::of_command(STOP_TIMEOUT);
 
         let (mut read, mut written) = (0_usize, 0_u64);
         let mut wait = Duration::ZERO;

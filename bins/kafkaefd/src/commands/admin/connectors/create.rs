@@ -132,8 +132,7 @@ impl InfluxdbSinkArgs {
 
     /// Runs until Ctrl-C. A failed check is reported, and the next one may succeed.
     async fn follow(&self, connect: &Connect, mut known: Vec<String>) -> Result<(), Failure> {
-        let shutdown = Shutdown::new(Duration::ZERO);
-        shutdown.ask_on_signals();
+        let shutdown = Shutdown::of_command(Duration::ZERO);
         note(&format!(
             "checking for new topics every {} s; Ctrl-C stops",
             self.check_interval.as_secs_f64()
