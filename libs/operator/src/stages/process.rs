@@ -105,7 +105,7 @@ impl StageWatcher {
             format!("http://{address}")
         };
         let mut url = reqwest::Url::parse(&with_scheme)
-            .map_err(|error| format!("{error}, expected an address such as http://localhost:9092/metrics"))?;
+            .map_err(|error| format!("{error}, expected an address such as http://localhost:9464/metrics"))?;
         if !url.username().is_empty() || url.password().is_some() {
             return Err("holds a user or password, which process lists show; metrics need none".to_owned());
         }
@@ -240,8 +240,8 @@ mod tests {
 
     #[test]
     fn rates_are_of_the_time_between_two_looks() {
-        let mut stage = StageWatcher::at("localhost:9092").unwrap();
-        assert_eq!(stage.url, "http://localhost:9092/metrics");
+        let mut stage = StageWatcher::at("localhost:9464").unwrap();
+        assert_eq!(stage.url, "http://localhost:9464/metrics");
         let text = |count: u64, slow: u64| {
             Metrics::read(&format!(
                 "saltransform_consumed_total {count}\nsaltransform_produced_total {count}\n\

@@ -23,7 +23,7 @@ fn snapshot() -> Snapshot {
         stages: vec![
             StageRow {
                 stage: "saltransform".to_owned(),
-                url: "http://localhost:9092/metrics".to_owned(),
+                url: "http://localhost:9464/metrics".to_owned(),
                 in_per_second: Some(100.25),
                 out_per_second: Some(99.0),
                 dead_letters: Some(2.0),
@@ -34,7 +34,7 @@ fn snapshot() -> Snapshot {
             },
             StageRow {
                 stage: "influxsink".to_owned(),
-                url: "http://localhost:9093/metrics".to_owned(),
+                url: "http://localhost:9465/metrics".to_owned(),
                 away: Some("connection refused".to_owned()),
                 ..StageRow::default()
             },
@@ -94,7 +94,7 @@ fn a_narrow_terminal_shows_the_most_important_columns() {
         "saltransform",
         "WORK P50",
         "AGE P50",
-        "localhost:9093 is unreachable",
+        "localhost:9465 is unreachable",
         "q quit",
     ] {
         assert!(shown.contains(part), "{part} is not in\n{shown}");

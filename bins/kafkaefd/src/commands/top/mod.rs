@@ -35,7 +35,7 @@ const PRINTED_WIDTH: u16 = 140;
 #[derive(Args, Debug, Clone)]
 #[command(
     after_help = "With --once and --json, exit code 1 means that a stage or the brokers did not answer.\n\n\
-                  Example: kafkaefd top --metrics localhost:9092 --metrics localhost:9093 --filter efd"
+                  Example: kafkaefd top --metrics localhost:9464 --metrics localhost:9465 --filter efd"
 )]
 pub struct TopArgs {
     /// Address of a stage's metrics, HOST:PORT or a URL; may be repeated
