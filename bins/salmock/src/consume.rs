@@ -78,6 +78,9 @@ pub async fn main(args: &ConsumeArgs) -> ExitCode {
     };
     let shutdown = Shutdown::of_command(service.drain_timeout);
     match consume(args, &mut io::stdout(), &shutdown).await {
+        Err(error @ (ConsumeError::Settings(_) | ConsumeError::RegistrySettings(_))) => {
+            invalid("salmock", &error)
+        }
         Err(error) => failed("stopped by an error", &error),
         Ok(_) => ExitCode::SUCCESS,
     }

@@ -9,11 +9,12 @@ use rdkafka::error::KafkaError;
 use sal::avro::Options;
 use sal::name::TopicName;
 use schema_dir::{SchemaDir, SchemaDirError};
-use stage::config::KafkaConfigError;
+use stage::config::{EXIT_USAGE, KafkaConfigError};
 use stage::create_topics::{self, Created, Shape};
 use stage::kafka::{self, ReachError};
 use stage::registry::{Registry, RegistryError, RegistrySetupError};
 use stage::stdout;
+use stage::text::plural;
 
 use crate::config::InitArgs;
 use crate::register::{self, RegisterError, Registered, Wanted, progress};
@@ -68,7 +69,7 @@ pub enum InitError {
         source: KafkaError,
     },
     /// The broker refuses a topic.
-    #[error("the broker refuses {count} topics, the first is {topic}: {reason}")]
+    #[error("the broker refuses {}, the first is {topic}: {reason}", plural(*count, "topic"))]
     Refused {
         /// How many.
         count: usize,
@@ -94,7 +95,7 @@ pub struct Prepared {
     pub errors: Vec<String>,
 }
 
-/// Runs `init` and prints what it did. Exit code 1 if anything failed or could not be read.
+/// Runs `init` and prints what it did. Exit code 1 if anything failed or could not be read, 64 if the flags cannot be used.
 pub async fn main(args: &InitArgs) -> ExitCode {
     match prepare(args).await {
         Ok(prepared) => {
@@ -113,7 +114,12 @@ pub async fn main(args: &InitArgs) -> ExitCode {
         }
         Err(error) => {
             stage::stderr_line!("saltransform init: {}", stage::chain(&error));
-            ExitCode::FAILURE
+            match error {
+                InitError::Config(_) | InitError::RegistrySetup(_) | InitError::SchemaDir(_) => {
+                    EXIT_USAGE.into()
+                }
+                _ => ExitCode::FAILURE,
+            }
         }
     }
 }
@@ -127,16 +133,18 @@ impl std::fmt::Display for Prepared {
             existing,
             ..
         } = self;
-        write!(f, "{subjects} subjects")?;
+        write!(f, "{}", plural(*subjects, "subject"))?;
         if *registered != Registered::default() {
             write!(f, ": {registered}")?;
         }
-        write!(f, "; {created} topics created, {existing} were there")
+        write!(f, "; {} created, {existing} existed", plural(*created, "topic"))
     }
 }
 
 /// Registers the schemas, then creates their topics and the input topics of their subsystems.
 pub async fn prepare(args: &InitArgs) -> Result<Prepared, InitError> {
+    // Settings that cannot be used end it before anything is registered.
+    args.kafka.client_config(&[])?;
     let (mut prepared, wanted) = register(args).await?;
     create_topics(args, &wanted, &mut prepared).await?;
     Ok(prepared)
