@@ -82,6 +82,7 @@ impl InjectArgs {
             chunk: self.chunk,
             count: self.count,
         };
+        inject::check(&plan.input)?;
         let answer = ask(&self.kafka, move |cluster| {
             // A chunk that is under way is finished.
             let shutdown = Shutdown::of_command(CHUNK_TIMEOUT);

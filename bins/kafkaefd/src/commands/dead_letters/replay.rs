@@ -66,6 +66,11 @@ impl ReplayArgs {
         let (selection, again, bars) = (Selection::from(&self.selection), self.again, bars());
         let question = move |cluster: &_| plan(cluster, &selection, again, &bars);
         let plan = ask(&self.kafka, question).await?;
+        if plan.is_empty()
+            && let Some(failure) = self.selection.unmatched(&self.kafka).await?
+        {
+            return Err(failure);
+        }
         if !self.answer.json {
             if !plan.routes.is_empty() {
                 out(&table(&plan.routes))?;

@@ -20,12 +20,13 @@ use operator::messages::decode::{Decoded, Decoder, Form};
 use operator::messages::filter::{Filter, filter};
 use operator::messages::reader::{Met, Reader, Start, Stop};
 use operator::messages::sample::Sample;
+use stage::Printable;
 use stage::config::{KafkaArgs, RegistryArgs};
 use stage::service::Shutdown;
 
 use crate::commands::reach;
 use crate::exit::Done;
-use crate::terminal::{count, note, plural};
+use crate::terminal::{count, note, plural, warn};
 use format::Format;
 use output::{Output, Written};
 
@@ -124,6 +125,7 @@ impl TailArgs {
         let shutdown = Shutdown::of_command(STOP_TIMEOUT);
 
         let (mut read, mut written) = (0_usize, 0_u64);
+        let (mut undecoded, mut why) = (0_usize, None);
         let mut wait = Duration::ZERO;
         while !shutdown.is_set()
             && self.count.is_none_or(|count| written < count)
@@ -156,6 +158,10 @@ impl TailArgs {
                             problem: None,
                         }
                     };
+                    if let (Form::Hex, Some(problem)) = (decoded.form, &decoded.problem) {
+                        undecoded += 1;
+                        why.get_or_insert_with(|| problem.clone());
+                    }
                     let mut any_written = false;
                     for output in &mut outputs {
                         any_written |= output.offer(&message, &decoded) == Written::Yes;
@@ -180,6 +186,16 @@ impl TailArgs {
             plural(read, "message"),
             count(written)
         ));
-        Ok(done)
+        if let Some(why) = why {
+            note(&warn(Printable(format!(
+                "kafkaefd: {} could not be decoded: {why}",
+                plural(undecoded, "message")
+            ))));
+            done = Done::Partly;
+        }
+        match decoder.unanswered() {
+            Some(error) => Err(error.clone().into()),
+            None => Ok(done),
+        }
     }
 }

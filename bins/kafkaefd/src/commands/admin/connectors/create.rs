@@ -169,7 +169,7 @@ impl InfluxdbSinkArgs {
 impl FromFileArgs {
     async fn run(&self) -> Result<Done, Failure> {
         let path = self.file.display();
-        let text = std::fs::read_to_string(&self.file).map_err(Failure::io(format!("reading {path}")))?;
+        let text = std::fs::read_to_string(&self.file).map_err(Failure::file(format!("reading {path}")))?;
         let connector: ConnectorFile = serde_json::from_str(&text).map_err(|error| {
             Failure::Usage(format!(
                 "{path} must have the form {{\"name\": …, \"config\": {{\"key\": \"value\", …}}}}: {error}"
