@@ -129,7 +129,9 @@ fn what_waits_for_a_broker_ends_when_told_to() {
             })
             .collect();
         waiting.iter_mut().for_each(|(_, _, mute)| mute.wait());
-        waiting.iter_mut().for_each(|(_, terminal, _)| end.bring(terminal));
+        waiting
+            .iter_mut()
+            .for_each(|(_, terminal, _)| end.bring(terminal));
         for (line, terminal, _) in &waiting {
             ended(line, end, terminal);
         }
@@ -161,13 +163,21 @@ async fn stages_drain_when_their_terminal_hangs_up() {
             terminal.wait_until_it_listens();
             terminal.signal("-HUP");
             assert_eq!(terminal.exit_code(), 0, "{line}: {}", terminal.shown());
-            assert!(terminal.shown().contains("stopped; everything"), "{}", terminal.shown());
+            assert!(
+                terminal.shown().contains("stopped; everything"),
+                "{}",
+                terminal.shown()
+            );
 
             // What nohup does, which also redirects the output.
             let mut nohup = Command::new("sh");
             nohup.args(["-c", "trap '' HUP; exec \"$@\"", "sh"]);
             nohup.arg(command.get_program()).args(command.get_args());
-            nohup.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+            nohup.envs(
+                command
+                    .get_envs()
+                    .filter_map(|(name, value)| Some((name, value?))),
+            );
             let mut terminal = Terminal::start(&nohup, 80, Session::Own);
             wait("the port is open", || {
                 let shown = terminal.shown();

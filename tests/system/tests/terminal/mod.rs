@@ -86,7 +86,9 @@ impl Terminal {
     /// Waits until it has shown a text.
     #[allow(dead_code, reason = "not every test uses it")]
     pub(crate) fn wait_for(&self, text: &str) {
-        wait(&format!("{text:?} is shown"), || self.shown().contains(text).then_some(()));
+        wait(&format!("{text:?} is shown"), || {
+            self.shown().contains(text).then_some(())
+        });
     }
 
     /// Types text.
@@ -108,7 +110,9 @@ impl Terminal {
     }
 
     pub(crate) fn signal(&self, signal: &str) {
-        let sent = Command::new("kill").args([signal, &self.pid.to_string()]).status();
+        let sent = Command::new("kill")
+            .args([signal, &self.pid.to_string()])
+            .status();
         assert!(sent.unwrap().success());
     }
 
