@@ -44,6 +44,9 @@ pub struct StageRow {
     pub age_p50: Option<f64>,
     /// Its 99th percentile.
     pub age_p99: Option<f64>,
+    /// When this was known; none for a single sample.
+    #[serde(skip)]
+    pub answered: Option<Instant>,
 }
 
 /// The names of a stage's metrics; empty where it has none of that kind.
@@ -202,6 +205,7 @@ impl StageWatcher {
             work_p99: quantile(names.work, 0.99),
             age_p50: quantile(names.age, 0.5),
             age_p99: quantile(names.age, 0.99),
+            answered: None,
         };
         self.last = Some((now, metrics));
         row

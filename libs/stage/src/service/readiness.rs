@@ -127,7 +127,7 @@ impl Dependency {
         };
         let before = self.readiness.lock().insert(self.name, up);
         if before.is_some_and(|before| before.why.is_some()) {
-            tracing::info!(dependency = self.name, "is available");
+            tracing::info!(dependency = self.name, "dependency is available");
         }
     }
 
@@ -148,7 +148,7 @@ impl Dependency {
         dependencies.insert(self.name, state);
         drop(dependencies);
         if is_logged {
-            tracing::warn!(dependency = self.name, why, "is unavailable");
+            tracing::warn!(dependency = self.name, why, "dependency is unavailable");
         }
     }
 }

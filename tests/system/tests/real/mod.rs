@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+mod documents;
 mod exactly_once;
 pub(crate) mod expected;
 mod gone;

@@ -4,6 +4,8 @@
 mod draw;
 #[cfg(test)]
 mod draw_tests;
+mod group_columns;
+mod rows;
 mod state;
 
 use std::io::IsTerminal;
@@ -134,7 +136,8 @@ fn draw_until(watch: &Watch, shutdown: &Shutdown) -> Result<Done, Failure> {
             && let Event::Key(key) = event::read()?
             && key.kind != KeyEventKind::Release
         {
-            state.press(key, draw::group_rows(&snapshot));
+            let shown = rows::rows(&snapshot, &state).len();
+            state.press(key, shown);
         }
         if state.quit {
             shutdown.ask();
@@ -149,13 +152,13 @@ fn draw_until(watch: &Watch, shutdown: &Shutdown) -> Result<Done, Failure> {
 
 /// One frame as text, of the height that it needs.
 fn printed(snapshot: &Snapshot) -> Result<String, Failure> {
-    let backend = TestBackend::new(PRINTED_WIDTH, draw::height(snapshot).clamp(10, 1_000));
     let drawing = || Failure::Usage("the frame cannot be drawn".to_owned());
-    let mut terminal = Terminal::new(backend).map_err(|_| drawing())?;
     let state = State {
         printed: true,
         ..State::default()
     };
+    let backend = TestBackend::new(PRINTED_WIDTH, draw::height(snapshot, &state).clamp(10, 1_000));
+    let mut terminal = Terminal::new(backend).map_err(|_| drawing())?;
     terminal
         .draw(|frame| draw::draw(frame, snapshot, &state))
         .map_err(|_| drawing())?;

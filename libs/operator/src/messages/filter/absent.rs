@@ -70,14 +70,15 @@ impl AbsentFields {
 
 impl Field {
     fn is_in(&mut self, value: &Value) -> bool {
-        let mut value = value;
-        for step in &self.steps {
+        let (mut value, last) = (value, self.steps.len().saturating_sub(1));
+        for (index, step) in self.steps.iter().enumerate() {
             let found = match step {
                 Step::Name(name) => value.get(name),
                 Step::Index(index) => value.get(index),
             };
             let Some(found) = found else {
-                if let Value::Object(fields) = value
+                if let (Value::Object(fields), Step::Name(_)) = (value, step)
+                    && index == last
                     && self.names.len() < MAX_NAMES
                 {
                     self.names.extend(fields.keys().cloned());
