@@ -40,6 +40,11 @@ impl Screen {
         ));
     }
 
+    /// Prints the command that shows the stages live, on another terminal.
+    pub(super) fn watch(&mut self, command: &str) {
+        self.line(&format!("  {:<16} {command}", "to watch"));
+    }
+
     /// Prints the number of schemas and topics that are ready.
     pub(super) fn prepared(&mut self, schemas: usize, topics: usize) {
         self.line(&format!(

@@ -60,12 +60,18 @@ impl Service {
     ///
     /// Call it on a tokio runtime, after the whole configuration has been checked.
     pub async fn open(&mut self, args: &ServiceArgs) -> Result<(), ServerError> {
-        let address = server::serve(args, self).await?;
-        self.address = Some(address);
+        let address = self.serve(args).await?;
         self.shutdown.ask_on_signals();
         self.shutdown.end_process_after_deadline();
         tracing::info!(%address, paths = "/metrics /ready /live", "metrics and readiness are served");
         Ok(())
+    }
+
+    /// Only binds the port and serves the three paths: for a stage within another program, which handles the signals.
+    pub async fn serve(&mut self, args: &ServiceArgs) -> Result<SocketAddr, ServerError> {
+        let address = server::serve(args, self).await?;
+        self.address = Some(address);
+        Ok(address)
     }
 
     /// An embedded service, opened at once: for stages that have checked their whole configuration.

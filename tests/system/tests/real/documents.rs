@@ -38,7 +38,7 @@ fn the_readme_works_as_written() {
          answer() {{ {query}\n}}\n\
          for attempt in $(seq 120); do case \"$(answer)\" in *double0*) found=yes; break;; esac; sleep 0.5; done\n\
          test \"$found\" = yes\necho queried\n{tail}\necho tailed\n{reset}\necho reset\n\
-         {{ sleep 5; printf q; }} | script --quiet --return --command '{top}' /dev/null | grep -c saltransform\necho topped\n",
+         {{ sleep 5; printf q; }} | script --quiet --return --command 'stty cols 140 rows 40; {top}' /dev/null | grep -c saltransform\necho topped\n",
         path = path.join("\n"),
     );
     let script = script
