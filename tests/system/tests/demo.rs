@@ -22,7 +22,7 @@ fn kafkaefd() -> Command {
 /// The words of the line that begins with a name.
 fn line<'s>(shown: &'s str, name: &str) -> Vec<&'s str> {
     let line = shown.lines().find(|line| line.trim_start().starts_with(name));
-    line.unwrap().trim().split_whitespace().collect()
+    line.unwrap().split_whitespace().collect()
 }
 
 #[test]

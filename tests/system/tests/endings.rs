@@ -17,7 +17,7 @@ use std::time::Duration;
 use devstack::{Broker, RegistryServer};
 use terminal::{Session, TIMEOUT, Terminal, wait};
 
-/// They run until they are told to end.
+/// They run until something ends them.
 const ENDLESS: [&str; 9] = [
     "kafkaefd top --metrics 127.0.0.1:1",
     "kafkaefd tail words",

@@ -46,7 +46,7 @@ fn the_readme_works_as_written() {
         .replace("9464", &first.to_string());
     let binaries = system_tests::binary("kafkaefd");
     for name in ["saltransform", "influxsink", "salmock"] {
-        system_tests::binary(name);
+        assert!(system_tests::binary(name).exists());
     }
     let path = format!(
         "{}:{}",
