@@ -33,6 +33,6 @@ COPY --from=build /out/ /usr/local/bin/
 COPY schemas/ /usr/share/kafka-efd/schemas/
 # In a container, /metrics, /ready and /live must be reachable from outside.
 ENV PROMETHEUS_HOST=0.0.0.0
-EXPOSE 9092
+EXPOSE 9464
 USER 10001:10001
 CMD ["kafkaefd", "--help"]

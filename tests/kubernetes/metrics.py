@@ -11,7 +11,7 @@ from .services import PROMETHEUS_URL
 SAMPLE = re.compile(r"^(\w+)(?:\{[^}]*\})? (\S+)$", re.MULTILINE)
 # Each stage's name for what it has finished.
 DONE = {"saltransform": "produced", "influxsink": "written"}
-PORT = 9092
+PORT = 9464
 
 
 def sums(text):

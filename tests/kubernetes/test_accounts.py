@@ -122,7 +122,7 @@ class MetricsTest(unittest.TestCase):
 
 class ServicesTest(unittest.TestCase):
     def test_prometheus_scrapes_running_pods_that_ask_for_it(self):
-        annotations = {"prometheus.io/scrape": "true", "prometheus.io/port": "9092", "prometheus.io/path": "/metrics"}
+        annotations = {"prometheus.io/scrape": "true", "prometheus.io/port": "9464", "prometheus.io/path": "/metrics"}
         labels = {"app.kubernetes.io/name": "influxsink"}
         pod = {
             "metadata": {"name": "p", "namespace": "n", "annotations": annotations, "labels": labels},
@@ -131,7 +131,7 @@ class ServicesTest(unittest.TestCase):
         starting = {**pod, "status": {"phase": "Pending"}}
         silent = {**pod, "metadata": {**pod["metadata"], "annotations": {}}}
         (target,) = services.targets([pod, starting, silent])
-        self.assertEqual(target["targets"], ["10.244.0.7:9092"])
+        self.assertEqual(target["targets"], ["10.244.0.7:9464"])
         self.assertEqual(target["labels"]["job"], "influxsink")
 
     def test_times_of_the_database(self):

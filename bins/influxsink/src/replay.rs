@@ -17,6 +17,7 @@ use stage::intake::{TimeRange, Topics};
 use stage::kafka::{ReachError, reach};
 use stage::nearest::nearest;
 use stage::service::{Dependency, Shutdown};
+use stage::text::plural;
 use tokio::runtime::Handle;
 
 use crate::config::Config;
@@ -181,8 +182,9 @@ impl fmt::Display for Summary {
         writeln!(f, "window        {window}")?;
         writeln!(
             f,
-            "topics        {} ({} partitions)",
-            self.topics, self.partitions
+            "topics        {} ({})",
+            self.topics,
+            plural(self.partitions, "partition")
         )?;
         writeln!(f, "records       {}", self.records)?;
         writeln!(f, "points        {}", self.points)?;

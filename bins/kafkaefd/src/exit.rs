@@ -52,7 +52,10 @@ pub fn end(result: Result<Done, Failure>) -> ExitCode {
 
 fn exit_code(failure: &Failure) -> ExitCode {
     match failure {
-        Failure::Usage(_) | Failure::KafkaSettings(_) | Failure::RegistrySettings(_) => EXIT_USAGE.into(),
+        Failure::Usage(_)
+        | Failure::File { .. }
+        | Failure::KafkaSettings(_)
+        | Failure::RegistrySettings(_) => EXIT_USAGE.into(),
         Failure::Unreachable { .. } | Failure::Away { .. } | Failure::Denied { .. } => {
             EXIT_UNAVAILABLE.into()
         }

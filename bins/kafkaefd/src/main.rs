@@ -5,12 +5,14 @@ use std::process::ExitCode;
 use kafkaefd::cli::Cli;
 use kafkaefd::legacy_flags::in_order;
 use stage::config::parse_cli_from;
+use stage::service::hang_up_with_terminal;
 
 fn main() -> ExitCode {
     let cli = match parse_cli_from::<Cli>(in_order(std::env::args_os())) {
         Ok(cli) => cli,
         Err(code) => return code,
     };
+    hang_up_with_terminal();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

@@ -76,10 +76,11 @@ pub async fn main(args: &ConsumeArgs) -> ExitCode {
         Ok(logging) => logging,
         Err(error) => return invalid("salmock", &error),
     };
-    let shutdown = Shutdown::new(service.drain_timeout);
-    shutdown.ask_on_signals();
-    shutdown.end_process_after_deadline();
+    let shutdown = Shutdown::of_command(service.drain_timeout);
     match consume(args, &mut io::stdout(), &shutdown).await {
+        Err(error @ (ConsumeError::Settings(_) | ConsumeError::RegistrySettings(_))) => {
+            invalid("salmock", &error)
+        }
         Err(error) => failed("stopped by an error", &error),
         Ok(_) => ExitCode::SUCCESS,
     }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use salmock::config::{Cli, Command, ProduceArgs};
 use stage::config::parse_cli;
-use stage::service::{StageProcess, run_command};
+use stage::service::{StageProcess, hang_up_with_terminal, run_command};
 
 const NAME: &str = "salmock";
 
@@ -15,7 +15,10 @@ fn main() -> ExitCode {
     };
     match cli.command {
         Command::Produce(args) => produce(&args),
-        Command::Consume(args) => run_command(NAME, salmock::consume::main(&args)),
+        Command::Consume(args) => {
+            hang_up_with_terminal();
+            run_command(NAME, salmock::consume::main(&args))
+        }
     }
 }
 

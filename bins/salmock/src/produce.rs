@@ -176,7 +176,7 @@ pub(crate) async fn send(
     let producer = Arc::new(client.create_with_context::<_, ThreadedProducer<Context>>(context)?);
     let _watch = watch::start(&producer, client, stuck_timeout, shutdown);
     let mut message = Vec::new();
-    let (start, mut most_behind) = (Instant::now(), Duration::ZERO);
+    let (start, mut behind, mut most_behind) = (Instant::now(), Duration::ZERO, Duration::ZERO);
     let mut next_report = start + REPORT_INTERVAL;
     for due in Schedule::new(lines.len(), config.period, config.count) {
         if shutdown.is_set() {
@@ -197,10 +197,11 @@ pub(crate) async fn send(
         let mut record = BaseRecord::with_opaque_to(&line.kafka_topic, opaque).payload(message.as_slice());
         record.key = line.key.as_deref();
         enqueue(&producer, record, &tally, shutdown).await?;
-        most_behind = most_behind.max(Instant::now().duration_since(at));
+        behind = Instant::now().duration_since(at);
+        most_behind = most_behind.max(behind);
         if Instant::now() >= next_report {
             next_report += REPORT_INTERVAL;
-            Report::of(&tally, start.elapsed(), most_behind).log("producing");
+            Report::of(&tally, start.elapsed(), most_behind).log(behind, "producing");
         }
     }
     while producer.in_flight_count() > 0 && !shutdown.given_up() {
@@ -212,7 +213,7 @@ pub(crate) async fn send(
     let count =
         |(topic, mocked): (usize, &Mocked)| (mocked.shape.name.to_string(), tally.acknowledged(topic));
     report.topics = topics.iter().enumerate().map(count).collect();
-    report.log("produced");
+    report.log(behind, "produced");
     Ok(report)
 }
 
@@ -265,14 +266,16 @@ impl Report {
         }
     }
 
-    fn log(&self, what: &'static str) {
+    /// `behind` is how late the newest round is.
+    fn log(&self, behind: Duration, what: &'static str) {
         let rate = (self.rate() * 10.0).round() / 10.0;
-        let behind_ms = u64::try_from(self.most_behind.as_millis()).unwrap_or(u64::MAX);
+        let millis = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
         tracing::info!(
             produced = self.produced,
             failed = self.failed,
             rate,
-            behind_ms,
+            behind_ms = millis(behind),
+            most_behind_ms = millis(self.most_behind),
             "{what}"
         );
     }

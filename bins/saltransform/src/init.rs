@@ -11,11 +11,12 @@ use sal::avro::Options;
 use sal::name::TopicName;
 use sal::record_key::is_compacted;
 use schema_dir::{SchemaDir, SchemaDirError};
-use stage::config::KafkaConfigError;
+use stage::config::{EXIT_USAGE, KafkaConfigError};
 use stage::create_topics::{self, Created, Shape};
 use stage::kafka::{self, ReachError};
 use stage::registry::{Registry, RegistryError, RegistrySetupError};
 use stage::stdout;
+use stage::text::plural;
 use stage::topic_collision::{TopicCollision, collisions};
 
 use crate::config::InitArgs;
@@ -81,7 +82,7 @@ pub enum InitError {
         source: KafkaError,
     },
     /// The broker refuses a topic.
-    #[error("the broker refuses {count} topics, the first is {topic}: {reason}")]
+    #[error("the broker refuses {}, the first is {topic}: {reason}", plural(*count, "topic"))]
     Refused {
         /// How many.
         count: usize,
@@ -114,7 +115,7 @@ pub struct Prepared {
     pub errors: Vec<String>,
 }
 
-/// Runs `init` and prints what it did. Exit code 1 if anything failed or could not be read.
+/// Runs `init` and prints what it did. Exit code 1 if anything failed or could not be read, 64 if the flags cannot be used.
 pub async fn main(args: &InitArgs) -> ExitCode {
     match prepare(args).await {
         Ok(prepared) => {
@@ -133,7 +134,12 @@ pub async fn main(args: &InitArgs) -> ExitCode {
         }
         Err(error) => {
             stage::stderr_line!("saltransform init: {}", stage::chain(&error));
-            ExitCode::FAILURE
+            match error {
+                InitError::Config(_) | InitError::RegistrySetup(_) | InitError::SchemaDir(_) => {
+                    EXIT_USAGE.into()
+                }
+                _ => ExitCode::FAILURE,
+            }
         }
     }
 }
@@ -147,17 +153,19 @@ impl std::fmt::Display for Prepared {
             existing,
             ..
         } = self;
-        write!(f, "{subjects} subjects")?;
+        write!(f, "{}", plural(*subjects, "subject"))?;
         if *registered != Registered::default() {
             write!(f, ": {registered}")?;
         }
-        write!(f, "; {created} topics created, {existing} were there")
+        write!(f, "; {} created, {existing} existed", plural(*created, "topic"))
     }
 }
 
 /// Registers the schemas, then creates their topics and the input topics of their subsystems. A topic that cannot exist
 /// beside another is noticed before anything is changed.
 pub async fn prepare(args: &InitArgs) -> Result<Prepared, InitError> {
+    // Settings that cannot be used end it before anything is registered.
+    args.kafka.client_config(&[])?;
     let registry = Registry::new(&args.registry)?;
     let mut prepared = Prepared::default();
     let wanted = wanted(args, &registry, &mut prepared).await?;

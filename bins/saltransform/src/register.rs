@@ -8,6 +8,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use indicatif::{ProgressBar, ProgressStyle};
 use sal::name::TopicName;
 use stage::registry::{PublishRules, Published, Registry, RegistryError};
+use stage::text::plural;
 
 /// Concurrent requests to the registry.
 const AT_ONCE: usize = 8;
@@ -41,8 +42,9 @@ pub enum RegisterError {
     Registry(#[from] RegistryError),
     /// The running pipeline would no longer understand its messages.
     #[error(
-        "nothing was changed: {count} subjects would lose wire extras, as the registry's latest schemas have them and these do \
-         not ({first}): say --wire-extras, as when they were registered, or --drop-wire-extras if you mean it"
+        "nothing was changed: {} would lose wire extras, as the registry's latest schemas have them and these do \
+         not ({first}): say --wire-extras, as when they were registered, or --drop-wire-extras if you mean it",
+        plural(*count, "subject")
     )]
     LosesWireExtras {
         /// How many.
@@ -52,8 +54,9 @@ pub enum RegisterError {
     },
     /// Registering would change nothing: the schemas are older versions.
     #[error(
-        "nothing was changed: {count} subjects have newer versions than these schemas, and those stay the latest; say \
-         --make-latest, which deletes them softly, or delete them one by one: {commands}"
+        "nothing was changed: the registry has newer versions of {}, and those stay the latest; say \
+         --make-latest, which deletes them softly, or delete them one by one: {commands}",
+        plural(*count, "subject")
     )]
     NotLatest {
         /// How many.

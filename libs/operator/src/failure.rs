@@ -97,6 +97,15 @@ pub enum Failure {
         #[source]
         source: std::io::Error,
     },
+    /// A file that a flag names.
+    #[error("{doing} failed")]
+    File {
+        /// What was being done: `opening x.txt`.
+        doing: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// The answer cannot be written.
     #[error(transparent)]
     Output(#[from] StdoutError),
@@ -122,6 +131,12 @@ impl Failure {
     pub fn io(doing: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let doing = doing.into();
         move |source| Self::Io { doing, source }
+    }
+
+    /// For `map_err`: a file that a flag names cannot be used.
+    pub fn file(doing: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
+        let doing = doing.into();
+        move |source| Self::File { doing, source }
     }
 
     /// What to try next.

@@ -22,5 +22,6 @@ pub mod overlays;
 pub mod progress;
 pub mod stages;
 pub mod subjects;
-pub mod text;
 pub mod topics;
+
+pub use stage::text;

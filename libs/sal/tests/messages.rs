@@ -386,8 +386,8 @@ fn neighbouring_bytes_fields_are_all_sent_or_all_omitted() {
     );
     assert_eq!(
         refused(&schema, &text(" , 'x' , 1")).to_string(),
-        "expected values for all or for none of 2 neighbouring bytes fields (char is sent, byte and octet are not, \
-         and this schema does not say which is which: register it with --wire-extras) at byte 9 (field a), \
+        "expected a value for each of 2 consecutive bytes fields, or for none of them (SAL sends char but not byte, \
+         and this schema does not say which type each field has: register it with --wire-extras) at byte 9 (field a), \
          found 1 at \"'d7bf9a83' , 1556000\""
     );
 }

@@ -53,6 +53,7 @@ pub mod sanitize;
 pub mod service;
 pub mod stderr;
 pub mod stdout;
+pub mod text;
 pub mod tls;
 pub mod topic_collision;
 

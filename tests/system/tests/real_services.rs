@@ -12,6 +12,8 @@
 
 #[allow(dead_code, reason = "another test uses the embedded part")]
 mod answers;
+#[allow(dead_code, reason = "another test parses the lines")]
+mod documented;
 mod mocked;
 mod operator;
 mod processes;

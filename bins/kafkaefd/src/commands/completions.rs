@@ -48,9 +48,9 @@ impl ManArgs {
                 .map_err(Failure::io("rendering the page"))?;
             return print(&text);
         };
-        fs::create_dir_all(dir).map_err(Failure::io(format!("creating {}", dir.display())))?;
+        fs::create_dir_all(dir).map_err(Failure::file(format!("creating {}", dir.display())))?;
         clap_mangen::generate_to(Cli::command(), dir)
-            .map_err(Failure::io(format!("writing pages to {}", dir.display())))?;
+            .map_err(Failure::file(format!("writing pages to {}", dir.display())))?;
         note(&format!("wrote a page for each command to {}", dir.display()));
         Ok(Done::All)
     }

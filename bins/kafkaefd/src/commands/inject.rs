@@ -17,6 +17,9 @@ use crate::commands::ask;
 use crate::exit::Done;
 use crate::terminal::{AnswerArgs, bad, count, good, note, plural, span, warn};
 
+/// How long the chunk that is under way may take to end after a signal.
+const CHUNK_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// Send messages from files or from another topic in chunks at an interval
 #[derive(Args, Debug, Clone)]
 #[command(
@@ -79,10 +82,10 @@ impl InjectArgs {
             chunk: self.chunk,
             count: self.count,
         };
+        inject::check(&plan.input)?;
         let answer = ask(&self.kafka, move |cluster| {
             // A chunk that is under way is finished.
-            let shutdown = Shutdown::new(Duration::MAX);
-            shutdown.ask_on_signals();
+            let shutdown = Shutdown::of_command(CHUNK_TIMEOUT);
             let is_line_open = Cell::new(false);
             let report = |step: Step<'_>| {
                 is_line_open.set(matches!(step, Step::Sending(_)));

@@ -31,6 +31,10 @@ use store::{Store, StoreError};
 
 /// How long the stages may take to process the last messages.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long messages flow at least, however long the start takes; less with a smaller `--seconds`.
+const MIN_FLOW_DURATION: Duration = Duration::from_secs(2);
+/// The time from Ctrl-C to the account of every record: settling, and the drain of both stages.
+const STOP_TIMEOUT: Duration = Duration::from_secs(80);
 
 // Unlike everywhere else, the addresses of services have no environment variables here: an operator's shell may have
 // BROKER set to the observatory's, and a demo must not send mock data there by accident.
@@ -88,6 +92,14 @@ pub struct DemoArgs {
 /// The demo failed.
 #[derive(Debug, thiserror::Error)]
 enum DemoError {
+    #[error("cannot write to the database {path}")]
+    Database {
+        path: String,
+        #[source]
+        source: rusqlite::Error,
+    },
+    #[error(transparent)]
+    Kafka(#[from] stage::config::KafkaConfigError),
     #[error(transparent)]
     Services(#[from] ServicesError),
     #[error(transparent)]
@@ -113,9 +125,31 @@ impl DemoArgs {
             Ok(_) => ExitCode::FAILURE,
             Err(error) => {
                 stage::stderr_line!("kafkaefd demo: {}", stage::chain(&error));
-                ExitCode::FAILURE
+                match error {
+                    DemoError::Database { .. } | DemoError::Kafka(_) => stage::config::EXIT_USAGE.into(),
+                    _ => ExitCode::FAILURE,
+                }
             }
         }
+    }
+}
+
+impl DemoArgs {
+    /// Checks what the flags name before anything starts.
+    fn check(&self) -> Result<(), DemoError> {
+        if let Some(broker) = &self.broker {
+            stage::config::KafkaArgs::at(broker).client_config(&[])?;
+        }
+        let Some(path) = &self.database else {
+            return Ok(());
+        };
+        // A read-only file can be opened, but not locked for writing.
+        rusqlite::Connection::open(path)
+            .and_then(|connection| connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK"))
+            .map_err(|source| DemoError::Database {
+                path: path.display().to_string(),
+                source,
+            })
     }
 }
 
@@ -127,8 +161,9 @@ fn service_args(log_level: &str) -> ServiceArgs {
 }
 
 async fn demo(args: &DemoArgs) -> Result<Reconciliation, DemoError> {
-    let stop = Shutdown::new(Duration::from_secs(20));
-    stop.ask_on_signals();
+    let stop = Shutdown::of_command(STOP_TIMEOUT);
+    args.check()?;
+    let launched = Instant::now();
     let mut screen = Screen::new(args.json);
     let services = Services::start(args, &mut screen).await?;
     let store = Store::of(args, &services.database, &services.schemas)?;
@@ -136,13 +171,16 @@ async fn demo(args: &DemoArgs) -> Result<Reconciliation, DemoError> {
     screen.started(args);
 
     let start = Instant::now();
+    // The time that the start took is part of what was asked for, except for the least that shows anything.
+    let limit = args.seconds.map(|limit| {
+        let least = limit.min(MIN_FLOW_DURATION);
+        limit.saturating_sub(launched.elapsed()).max(least)
+    });
     let mut last = stages.sample();
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     tick.tick().await;
-    while !stop.is_set() && !stages.any_failed() && args.seconds.is_none_or(|limit| start.elapsed() < limit) {
-        let left = args
-            .seconds
-            .map_or(Duration::MAX, |limit| limit.saturating_sub(start.elapsed()));
+    while !stop.is_set() && !stages.any_failed() && limit.is_none_or(|limit| start.elapsed() < limit) {
+        let left = limit.map_or(Duration::MAX, |limit| limit.saturating_sub(start.elapsed()));
         tokio::select! {
             _ = tick.tick() => {
                 let now = stages.sample();
@@ -150,7 +188,7 @@ async fn demo(args: &DemoArgs) -> Result<Reconciliation, DemoError> {
                 last = now;
             }
             () = stop.wait() => {}
-            () = tokio::time::sleep(left), if args.seconds.is_some() => {}
+            () = tokio::time::sleep(left), if limit.is_some() => {}
         }
     }
     screen.stopping();

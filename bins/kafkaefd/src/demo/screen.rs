@@ -3,6 +3,7 @@
 
 use std::io::{IsTerminal, Write};
 
+use ratatui::crossterm::terminal;
 use stage::sanitize::{self, Printable};
 use stage::stdout::{self, StdoutError};
 
@@ -10,6 +11,7 @@ use super::DemoArgs;
 use super::metrics::Sample;
 use super::reconciliation::{Reconciliation, Stage};
 use super::store::Store;
+use crate::terminal::plural;
 
 /// Writes to stdout, with `--json` only the object at the end.
 pub(super) struct Screen {
@@ -38,11 +40,17 @@ impl Screen {
         ));
     }
 
+    /// Prints the command that shows the stages live, on another terminal.
+    pub(super) fn watch(&mut self, command: &str) {
+        self.line(&format!("  {:<16} {command}", "to watch"));
+    }
+
     /// Prints the number of schemas and topics that are ready.
     pub(super) fn prepared(&mut self, schemas: usize, topics: usize) {
         self.line(&format!(
-            "  {:<16} {schemas} registered, {topics} topics created",
-            "schemas"
+            "  {:<16} {schemas} registered, {} created",
+            "schemas",
+            plural(topics, "topic")
         ));
     }
 
@@ -54,7 +62,12 @@ impl Screen {
                 .iter()
                 .map(|(part, why)| format!("{part}: {}", Printable(why)))
                 .collect();
-            self.rewrite(&format!("\r\x1b[K  {stage} is waiting for {}", why.join(", ")));
+            let columns = terminal::size().map_or(80, |(columns, _)| usize::from(columns));
+            let text = fitting(
+                columns,
+                std::iter::once(format!("  {stage} is waiting for {}", why.join(", "))),
+            );
+            self.rewrite(&format!("\r\x1b[K{text}"));
         }
     }
 
@@ -75,8 +88,8 @@ impl Screen {
             None => "until Ctrl-C".to_owned(),
         };
         self.line(&format!(
-            "\n{} topics of SAL text, {rate:.0} messages/s, {until}\n",
-            args.topics
+            "\n{} of SAL text, {rate:.0} messages/s, {until}\n",
+            plural(usize::from(args.topics), "topic")
         ));
     }
 
@@ -89,18 +102,31 @@ impl Screen {
         let transform = now.histogram_since("saltransform_transform_seconds", last);
         let age = now.histogram_since("influxsink_point_age_seconds", last);
         let dead = now.count("saltransform_dead_letters_total") + now.count("influxsink_dead_letters_total");
-        let text = format!(
-            "salmock {:.0}/s ▶ saltransform {:.0}▸{:.0}/s {} ▶ influxsink {:.0}▸{:.0}/s  age p50 {} p99 {}  dead {dead}",
-            rate("salmock_produced_total"),
+        let (mock, written) = (rate("salmock_produced_total"), rate("influxsink_written_total"));
+        let (consumed, produced) = (
             rate("saltransform_consumed_total"),
             rate("saltransform_produced_total"),
+        );
+        let read = rate("influxsink_consumed_total");
+        let (work, age, oldest) = (
             time(transform.quantile(0.5)),
-            rate("influxsink_consumed_total"),
-            rate("influxsink_written_total"),
             time(age.quantile(0.5)),
             time(age.quantile(0.99)),
         );
+        let text = format!(
+            "salmock {mock:.0}/s ▶ saltransform {consumed:.0}▸{produced:.0}/s {work} ▶ influxsink {read:.0}▸{written:.0}/s  \
+             age p50 {age} p99 {oldest}  dead {dead}"
+        );
         if self.terminal {
+            let shorter = [
+                format!(
+                    "salmock {mock:.0}/s ▶ saltransform {produced:.0}/s ▶ influxsink {written:.0}/s  age p99 {oldest}  \
+                     dead {dead}"
+                ),
+                format!("{mock:.0}/s ▶ {produced:.0}/s ▶ {written:.0}/s  age p99 {oldest}  dead {dead}"),
+            ];
+            let columns = terminal::size().map_or(80, |(columns, _)| usize::from(columns));
+            let text = fitting(columns, std::iter::once(text).chain(shorter));
             self.rewrite(&format!("\r\x1b[K{text}"));
         } else if self.ticks.is_multiple_of(5) {
             self.out(&text);
@@ -167,8 +193,15 @@ impl Screen {
         self.out(&format!("\n  {}\n", store.how_to_query()));
         if reconciliation.adds_up() {
             self.out(&format!(
-                "the counts add up: {} messages in, {} records in the database",
-                reconciliation.salmock_produced, reconciliation.in_database
+                "the counts add up: {} in, {} in the database",
+                plural(
+                    usize::try_from(reconciliation.salmock_produced).unwrap_or(usize::MAX),
+                    "message"
+                ),
+                plural(
+                    usize::try_from(reconciliation.in_database).unwrap_or(usize::MAX),
+                    "record"
+                )
             ));
         }
         for fault in &reconciliation.faults {
@@ -207,6 +240,20 @@ impl Screen {
     }
 }
 
+/// The first text that fits into a line, or as much of the last as does. A line that wraps cannot be rewritten.
+fn fitting(columns: usize, texts: impl Iterator<Item = String>) -> String {
+    // In the last column, some terminals go on to the next line.
+    let room = columns.saturating_sub(1);
+    let mut last = String::new();
+    for text in texts {
+        if text.chars().count() <= room {
+            return text;
+        }
+        last = text;
+    }
+    last.chars().take(room).collect()
+}
+
 /// A duration with its unit; `–` if there is none.
 fn time(seconds: Option<f64>) -> String {
     match seconds {
@@ -220,6 +267,16 @@ fn time(seconds: Option<f64>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_live_line_fits_the_terminal() {
+        let texts = || ["a longer text", "short", "▶▶▶▶"].map(str::to_owned).into_iter();
+        assert_eq!(fitting(14, texts()), "a longer text");
+        assert_eq!(fitting(13, texts()), "short");
+        assert_eq!(fitting(5, texts()), "▶▶▶▶");
+        assert_eq!(fitting(3, texts()), "▶▶");
+        assert_eq!(fitting(0, texts()), "");
+    }
 
     #[test]
     fn times_are_short_and_have_units() {

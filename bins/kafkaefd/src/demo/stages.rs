@@ -26,6 +26,8 @@ pub(super) enum StagesError {
     Sink(#[from] influxsink::RunError),
     #[error("salmock failed")]
     Produce(#[from] salmock::ProduceError),
+    #[error(transparent)]
+    Port(#[from] stage::service::ServerError),
     #[error("a stage panicked")]
     Panic(#[from] tokio::task::JoinError),
 }
@@ -50,7 +52,13 @@ impl Stages {
         // Real services keep the groups of earlier runs, so each run has its own.
         let run = format!("kafkaefd-demo-{}", std::process::id());
         let service_args = ServiceArgs::default();
-        let [salmock, saltransform, influxsink] = std::array::from_fn(|_| Service::embedded(&service_args));
+        let [mut salmock, mut saltransform, mut influxsink] =
+            std::array::from_fn(|_| Service::embedded(&service_args));
+        let mut watch = format!("kafkaefd top --broker {}", services.kafka.broker);
+        for service in [&mut salmock, &mut saltransform, &mut influxsink] {
+            watch.push_str(&format!(" --metrics {}", service.serve(&service_args).await?));
+        }
+        screen.watch(&watch);
 
         let topics = services
             .schemas

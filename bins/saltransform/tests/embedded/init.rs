@@ -101,6 +101,6 @@ async fn subjects_of_the_registry_are_found_and_not_registered() {
     let prepared = register_schemas(&args).await.unwrap();
     assert_eq!(
         prepared.to_string(),
-        format!("{all} subjects; 0 topics created, 0 were there")
+        format!("{all} subjects; 0 topics created, 0 existed")
     );
 }

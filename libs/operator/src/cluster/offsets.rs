@@ -109,6 +109,18 @@ impl Cluster {
         self.known_at(&self.consumer(&[])?, places, Offset::Offset(moment.0))
     }
 
+    /// Whether the brokers find offsets by time. Those of Kafka do; the demo's embedded broker answers every moment with
+    /// the end. To be asked where no partition has a message at a moment.
+    pub fn finds_times(&self, places: &BTreeSet<Place>) -> Result<bool, Failure> {
+        let bounds = self.bounds(places)?;
+        let filled: BTreeSet<Place> = bounds
+            .into_iter()
+            .filter_map(|(place, (oldest, newest))| (oldest < newest).then_some(place))
+            .collect();
+        // No message is earlier than 1970.
+        Ok(filled.is_empty() || !self.offsets_of(&filled, Timestamp(0))?.is_empty())
+    }
+
     /// The oldest and the newest offset of partitions; without those that are gone or that nobody leads.
     pub fn bounds(&self, places: &BTreeSet<Place>) -> Result<BTreeMap<Place, (i64, i64)>, Failure> {
         self.bounds_by(&self.consumer(&[])?, places)

@@ -19,6 +19,7 @@ mod replay_log;
 mod replay_transaction;
 mod replayed;
 mod selection;
+mod unmatched;
 
 pub use dead_letter::{DeadLetter, Omitted, Origin};
 pub use list::{Row, list};
@@ -26,7 +27,8 @@ pub use newest::{Newest, Shown, newest};
 pub use plan::{Plan, Route, plan};
 pub use replay::{Step, replay};
 pub use replayed::{Refused, Replayed};
-pub use selection::Selection;
+pub use selection::{STAGES, Selection};
+pub use unmatched::unmatched;
 
 use std::time::Duration;
 

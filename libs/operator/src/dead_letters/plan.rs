@@ -83,6 +83,11 @@ pub fn plan(
 }
 
 impl Plan {
+    /// Whether nothing was selected.
+    pub fn is_empty(&self) -> bool {
+        self.routes.is_empty() && self.replayed_before == 0 && self.older == 0
+    }
+
     /// How many dead letters will be replayed.
     pub fn replays(&self) -> u64 {
         self.open_routes().map(|route| route.letters).sum()

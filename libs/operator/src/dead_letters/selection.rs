@@ -10,12 +10,17 @@ use crate::failure::Failure;
 use crate::messages::reader::{Met, Reader, Start, Stop};
 use crate::progress::{Counter, Progress};
 
+/// The steps of saltransform, then those of influxsink, that refuse messages.
+pub const STAGES: [&str; 8] = [
+    "parse", "schema", "encode", "produce", "frame", "decode", "line", "write",
+];
+
 /// All conditions hold for a dead letter that is selected; without any, all dead letters are.
 #[derive(Debug, Clone, Default)]
 pub struct Selection {
     /// The dead-letter topics to read; if it is empty, all whose names end with `.dead-letter`.
     pub topics: Vec<String>,
-    /// The step of a stage that refused the message: `parse`, `schema`, `encode`, `produce`, `decode`, `line`, `write`.
+    /// The step of a stage that refused the message: one of [`STAGES`].
     pub stage: Option<String>,
     /// The reason of the refusal, such as `bad_header`.
     pub reason: Option<String>,

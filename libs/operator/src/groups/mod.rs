@@ -18,6 +18,7 @@ mod reset_plan;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::groups::{GroupInfo, GroupMemberInfo};
 use serde::Serialize;
 use stage::kafka::OneShotContext;
@@ -186,7 +187,15 @@ impl Cluster {
         self.check_wanted()?;
         let list = consumer
             .fetch_group_list(None, REQUEST_TIMEOUT)
-            .map_err(Failure::kafka("asking for the groups"))?;
+            .map_err(|source| match source.rdkafka_error_code() {
+                Some(RDKafkaErrorCode::UnsupportedFeature) => Failure::Refused {
+                    what: "the list of consumer groups".to_owned(),
+                    reason: "this broker does not list groups, as the embedded one of the demo".to_owned(),
+                    hint: "the stages' own metrics show their lag: `kafkaefd top --metrics HOST:PORT`"
+                        .to_owned(),
+                },
+                _ => Failure::kafka("asking for the groups")(source),
+            })?;
         // rdkafka panics on names that are not UTF-8. Brokers of Java send none; whoever does is left out.
         let mut groups: Vec<Group> = list
             .groups()

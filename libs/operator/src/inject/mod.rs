@@ -73,6 +73,14 @@ pub struct Report {
     pub without_headers: usize,
 }
 
+/// Whether the files of an input can be read: to be asked before anything else.
+pub fn check(input: &Input) -> Result<(), Failure> {
+    match input {
+        Input::Files(paths, framing) => Files::new(paths.clone(), *framing).map(drop),
+        Input::Topic(_) => Ok(()),
+    }
+}
+
 /// Sends chunks until as many messages are sent as the plan says, or until `is_stopped` is true: the chunk that is under way
 /// is finished then. It is not finished if the answer is no longer wanted. Blocks.
 pub fn run(

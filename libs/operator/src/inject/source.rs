@@ -51,7 +51,11 @@ impl Files {
     /// Opens every file once, so that a missing file is reported now and not hours later.
     pub(super) fn new(paths: Vec<PathBuf>, framing: Framing) -> Result<Self, Failure> {
         for path in &paths {
-            File::open(path).map_err(Failure::io(format!("reading {}", path.display())))?;
+            let opened = File::open(path).and_then(|file| match file.metadata()?.is_dir() {
+                true => Err(io::ErrorKind::IsADirectory.into()),
+                false => Ok(()),
+            });
+            opened.map_err(Failure::file(format!("reading {}", path.display())))?;
         }
         Ok(Self {
             paths,

@@ -150,7 +150,10 @@ impl Reader<'_> {
             }
             if message.offset() < end {
                 counter.add_one();
-                each(&message)?;
+                let time = message.timestamp().to_millis();
+                if time.is_none_or(|time| (from.0..self.to.0).contains(&time)) {
+                    each(&message)?;
+                }
             }
         }
         counter.finish();
@@ -165,10 +168,15 @@ impl Reader<'_> {
             self.cluster.offsets_of(&places, from)?,
             self.cluster.offsets_of(&places, self.to)?,
         );
+        // Without an answer by time, everything is read, and `scan` leaves out what is not of the window.
+        let finds_times = !starts.is_empty() || self.cluster.finds_times(&places)?;
         Ok(bounds
             .into_iter()
-            .filter_map(|(place, (_, newest))| {
-                let start = *starts.get(&place)?;
+            .filter_map(|(place, (oldest, newest))| {
+                let start = match finds_times {
+                    true => *starts.get(&place)?,
+                    false => oldest,
+                };
                 let end = ends.get(&place).copied().unwrap_or(newest).min(newest);
                 (start < end).then_some((place, (start, end)))
             })

@@ -11,6 +11,7 @@ use stage::unix_micros;
 
 use super::stamp::Stamp;
 use crate::failure::Failure;
+use crate::text::plural;
 
 const POLL_TIMEOUT: Duration = Duration::from_millis(50);
 /// How long the first message of each topic may take.
@@ -73,8 +74,8 @@ impl<C: ConsumerContext> Receiver<C> {
                 return Err(Failure::Refused {
                     what: "the load's start".to_owned(),
                     reason: format!(
-                        "the first messages of {} topics did not come",
-                        topics - seen.len()
+                        "the first messages of {} did not arrive",
+                        plural(topics - seen.len(), "topic")
                     ),
                     hint: "look at the brokers with `kafkaefd admin brokers`, or take fewer topics"
                         .to_owned(),

@@ -14,7 +14,7 @@ use serde_json::Value;
 use stage::config::RegistryArgs;
 use stage::readable::hex;
 use stage::records::RecordDecoder;
-use stage::registry::Registry;
+use stage::registry::{Registry, RegistryError};
 
 use super::message::{Message, shown, shown_text};
 use crate::failure::Failure;
@@ -74,6 +74,7 @@ pub struct Decoder {
     frame: Vec<u8>,
     /// What the registry could not answer, by subject or id.
     missing: HashMap<String, (Instant, String)>,
+    unanswered: Option<RegistryError>,
 }
 
 impl Form {
@@ -91,7 +92,7 @@ impl Form {
 }
 
 impl Decoded {
-    fn new(form: Form, value: Value) -> Self {
+    pub(crate) fn new(form: Form, value: Value) -> Self {
         Self {
             form,
             value,
@@ -141,6 +142,7 @@ impl Decoder {
             encoder: Encoder::new(),
             frame: Vec::new(),
             missing: HashMap::new(),
+            unanswered: None,
         })
     }
 
@@ -168,6 +170,11 @@ impl Decoder {
             }
         }
         decoded
+    }
+
+    /// The first question that the registry did not answer, after which values are shown undecoded.
+    pub fn unanswered(&self) -> Option<&RegistryError> {
+        self.unanswered.as_ref()
     }
 
     /// Decodes a value. `timestamp` is its message's: SAL text gets it as the time at which Kafka had it.
@@ -211,7 +218,11 @@ impl Decoder {
                 }
                 Err(problem)
             }
-            Err(error) => Err(self.remember(what, stage::chain(&error))),
+            Err(error) => {
+                let problem = stage::chain(&error);
+                self.unanswered.get_or_insert(error);
+                Err(self.remember(what, problem))
+            }
         }
     }
 
@@ -270,7 +281,12 @@ impl Decoder {
                     return Ok(());
                 }
                 Ok((_, Err(error))) => problem = stage::chain(&error),
-                Err(error) => problem = stage::chain(&error),
+                Err(error) => {
+                    problem = stage::chain(&error);
+                    if !matches!(error, RegistryError::Missing { .. }) {
+                        self.unanswered.get_or_insert(error);
+                    }
+                }
             }
         }
         Err(self.remember(topic.to_owned(), problem))

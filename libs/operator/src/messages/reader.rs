@@ -106,11 +106,22 @@ impl Reader {
         let mut offsets = cluster.offsets(topic)?;
         offsets.retain(|found| partition.is_none_or(|partition| found.partition == partition));
         let since: HashMap<i32, Option<i64>> = match start {
-            Start::Since(moment) => cluster
-                .offsets_at(topic, moment)?
-                .into_iter()
-                .map(|found| (found.partition, found.offset))
-                .collect(),
+            Start::Since(moment) => {
+                let found = cluster.offsets_at(topic, moment)?;
+                let is_nowhere = found.iter().all(|found| found.offset.is_none());
+                if is_nowhere && !cluster.finds_times(&topic.places().collect())? {
+                    return Err(Failure::Refused {
+                        what: format!("reading {} from {moment}", topic.name),
+                        reason: "this broker does not find offsets by time, as the embedded one of the demo"
+                            .to_owned(),
+                        hint: "start at an offset: beginning, or -N for the last N messages".to_owned(),
+                    });
+                }
+                found
+                    .into_iter()
+                    .map(|found| (found.partition, found.offset))
+                    .collect()
+            }
             _ => HashMap::new(),
         };
         let last = match start {

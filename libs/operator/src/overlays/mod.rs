@@ -107,10 +107,11 @@ impl Overlay {
                     hint: "change its kustomization.yaml, or choose another name with --name".to_owned(),
                 });
             }
-            made => made.map_err(Failure::io(format!("creating {}", folder.display())))?,
+            made => made.map_err(Failure::file(format!("creating {}", folder.display())))?,
         }
         let file = folder.join(FILE);
-        fs::write(&file, self.kustomization()).map_err(Failure::io(format!("writing {}", file.display())))?;
+        fs::write(&file, self.kustomization())
+            .map_err(Failure::file(format!("writing {}", file.display())))?;
         Ok(Written {
             folder,
             overlay: self,
@@ -121,7 +122,7 @@ impl Overlay {
 
 /// The names of the overlays in a folder that carry a subsystem of this one.
 fn carriers(into: &Path, overlay: &Overlay) -> Result<Vec<String>, Failure> {
-    let reading = || Failure::io(format!("reading {}", into.display()));
+    let reading = || Failure::file(format!("reading {}", into.display()));
     let mut found = Vec::new();
     for entry in fs::read_dir(into).map_err(reading())? {
         let folder = entry.map_err(reading())?.path();

@@ -29,6 +29,9 @@ pub struct BrokersRow {
     pub brokers: usize,
     /// The groups with members first.
     pub groups: Vec<GroupRow>,
+    /// When this was known; none for a single sample.
+    #[serde(skip)]
+    pub answered: Option<Instant>,
 }
 
 /// A group and its partitions.
@@ -163,6 +166,7 @@ impl BrokersWatcher {
             away: None,
             brokers: cluster.brokers.len(),
             groups,
+            answered: None,
         })
     }
 }

@@ -44,6 +44,9 @@ pub struct StageRow {
     pub age_p50: Option<f64>,
     /// Its 99th percentile.
     pub age_p99: Option<f64>,
+    /// When this was known; none for a single sample.
+    #[serde(skip)]
+    pub answered: Option<Instant>,
 }
 
 /// The names of a stage's metrics; empty where it has none of that kind.
@@ -105,7 +108,7 @@ impl StageWatcher {
             format!("http://{address}")
         };
         let mut url = reqwest::Url::parse(&with_scheme)
-            .map_err(|error| format!("{error}, expected an address such as http://localhost:9092/metrics"))?;
+            .map_err(|error| format!("{error}, expected an address such as http://localhost:9464/metrics"))?;
         if !url.username().is_empty() || url.password().is_some() {
             return Err("holds a user or password, which process lists show; metrics need none".to_owned());
         }
@@ -202,6 +205,7 @@ impl StageWatcher {
             work_p99: quantile(names.work, 0.99),
             age_p50: quantile(names.age, 0.5),
             age_p99: quantile(names.age, 0.99),
+            answered: None,
         };
         self.last = Some((now, metrics));
         row
@@ -240,8 +244,8 @@ mod tests {
 
     #[test]
     fn rates_are_of_the_time_between_two_looks() {
-        let mut stage = StageWatcher::at("localhost:9092").unwrap();
-        assert_eq!(stage.url, "http://localhost:9092/metrics");
+        let mut stage = StageWatcher::at("localhost:9464").unwrap();
+        assert_eq!(stage.url, "http://localhost:9464/metrics");
         let text = |count: u64, slow: u64| {
             Metrics::read(&format!(
                 "saltransform_consumed_total {count}\nsaltransform_produced_total {count}\n\

@@ -1,7 +1,7 @@
 //! What is known of stages and brokers at one time: sampled once, or kept up to date.
 
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use stage::config::Timestamp;
@@ -24,9 +24,22 @@ pub struct Snapshot {
     pub stages: Vec<StageRow>,
     /// None before the brokers have answered for the first time.
     pub kafka: Option<BrokersRow>,
+    /// When it was taken, and how often each source is asked; none for a single sample.
+    #[serde(skip)]
+    pub taken: Option<(Instant, Duration)>,
 }
 
+/// How much later than its turn the answer of a source that works may be.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
 impl Snapshot {
+    /// How long a source has not answered, neither with its state nor with an error; none while it answers in time.
+    pub fn silence(&self, answered: Option<Instant>) -> Option<Duration> {
+        let ((taken, interval), answered) = (self.taken?, answered?);
+        let silence = taken.saturating_duration_since(answered);
+        (silence > interval + ANSWER_TIMEOUT).then_some(silence)
+    }
+
     /// Whether everything that was asked has answered.
     pub fn is_whole(&self) -> bool {
         self.stages.iter().all(|stage| stage.away.is_none())
@@ -57,12 +70,14 @@ pub async fn sample(
         at: Timestamp::now().to_string(),
         broker,
         stages: rows,
+        taken: None,
     }
 }
 
 /// Keeps a snapshot up to date until it is dropped.
 pub struct Watch {
     latest: Arc<Mutex<Snapshot>>,
+    interval: Duration,
     cancel: Cancel,
     _stages: JoinSet<()>,
 }
@@ -80,7 +95,8 @@ impl Watch {
             let latest = Arc::clone(&latest);
             tasks.spawn(async move {
                 loop {
-                    let row = stage.look().await;
+                    let mut row = stage.look().await;
+                    row.answered = Some(Instant::now());
                     if let Some(place) = lock(&latest).stages.get_mut(index) {
                         *place = row;
                     }
@@ -92,13 +108,15 @@ impl Watch {
         let (of_brokers, wanted) = (Arc::clone(&latest), cancel.clone());
         std::thread::spawn(move || {
             while wanted.check().is_ok() {
-                let row = brokers.look(&wanted);
+                let mut row = brokers.look(&wanted);
+                row.answered = Some(Instant::now());
                 lock(&of_brokers).kafka = Some(row);
                 std::thread::sleep(interval);
             }
         });
         Self {
             latest,
+            interval,
             cancel,
             _stages: tasks,
         }
@@ -108,6 +126,7 @@ impl Watch {
     pub fn latest(&self) -> Snapshot {
         let mut snapshot = lock(&self.latest).clone();
         snapshot.at = Timestamp::now().to_string();
+        snapshot.taken = Some((Instant::now(), self.interval));
         snapshot
     }
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::cluster::Cluster;
 use crate::failure::{Failure, words};
+use crate::text::plural;
 
 /// More partitions for a topic.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -32,7 +33,7 @@ pub fn plan_partitions(cluster: &Cluster, topic: &str, count: usize) -> Result<W
     let before = cluster.topic(topic)?.partitions.len();
     if count <= before {
         return Err(Failure::Refused {
-            what: format!("giving {topic} {count} partitions"),
+            what: format!("giving {topic} {}", plural(count, "partition")),
             reason: format!("it has {before}, and Kafka takes none away"),
             hint: format!("a count above {before}, or a new topic"),
         });
@@ -66,8 +67,10 @@ impl Widening {
     /// In words: `from 2 to 4 partitions for mytopic`.
     pub fn summary(&self) -> String {
         format!(
-            "from {} to {} partitions for {}",
-            self.before, self.after, self.topic
+            "from {} to {} for {}",
+            self.before,
+            plural(self.after, "partition"),
+            self.topic
         )
     }
 }

@@ -98,8 +98,8 @@ pub enum Problem {
     Time,
     /// Quoted values that could belong to several neighbouring `bytes` fields.
     #[error(
-        "expected values for all or for none of {fields} neighbouring bytes fields (char is sent, byte and octet are \
-         not, and this schema does not say which is which: register it with --wire-extras)"
+        "expected a value for each of {fields} consecutive bytes fields, or for none of them (SAL sends char but not byte, \
+         and this schema does not say which type each field has: register it with --wire-extras)"
     )]
     UnclearBytes {
         /// The number of such fields.

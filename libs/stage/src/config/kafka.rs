@@ -123,6 +123,14 @@ pub enum KafkaConfigError {
     /// The argument of `-X` is not a pair. Its text is omitted as well.
     #[error("-X number {0} is not of the form key=value, for example -X linger.ms=5")]
     NotASetting(usize),
+    /// The address of something else.
+    #[error(
+        "--broker (BROKER) begins with {scheme}, which is no Kafka broker's address: expected HOST:PORT, such as localhost:9092"
+    )]
+    NotABroker {
+        /// `http://` or `https://`; the rest of the address may hold a password.
+        scheme: &'static str,
+    },
     /// librdkafka rejects the key or the value; the value is omitted unless its key is known not to be secret.
     #[error("{reason}; see --help for where settings come from")]
     Refused {
@@ -183,6 +191,7 @@ impl KafkaArgs {
                 config.set("security.protocol", "sasl_ssl");
             }
         }
+        check_brokers(&config)?;
         check(&config)?;
         Ok(config)
     }
@@ -235,6 +244,25 @@ fn pair(text: &str) -> Option<(String, String)> {
     (!key.trim().is_empty()).then(|| (key.trim().to_owned(), value.trim().to_owned()))
 }
 
+/// librdkafka takes a web address for the name of a host, and looks for it without end.
+fn check_brokers(config: &ClientConfig) -> Result<(), KafkaConfigError> {
+    let lists = ["bootstrap.servers", "metadata.broker.list"];
+    let mut addresses = lists
+        .iter()
+        .filter_map(|key| config.get(key))
+        .flat_map(|list| list.split(','));
+    let scheme = addresses.find_map(|address| {
+        let address = address.trim().to_ascii_lowercase();
+        ["http://", "https://"]
+            .into_iter()
+            .find(|scheme| address.starts_with(scheme))
+    });
+    match scheme {
+        Some(scheme) => Err(KafkaConfigError::NotABroker { scheme }),
+        None => Ok(()),
+    }
+}
+
 /// Errors that are reported better here than by librdkafka, which prints values in its errors and does not name the
 /// file.
 fn check(config: &ClientConfig) -> Result<(), KafkaConfigError> {
@@ -285,6 +313,23 @@ mod tests {
         assert_eq!(config.get("linger.ms"), Some("7"));
         assert_eq!(config.get("acks"), Some("all"));
         assert_eq!(config.get("bootstrap.servers"), Some("here:1"));
+    }
+
+    #[test]
+    fn a_web_address_is_no_broker() {
+        for (wrong, scheme) in [
+            ("http://here:9464/metrics", "http://"),
+            ("here:1, HTTPS://user:s3cr3t@here", "https://"),
+        ] {
+            let error = KafkaArgs::at(wrong).client_config(&[]).unwrap_err().to_string();
+            assert!(error.contains(scheme) && !error.contains("s3cr3t"), "{error}");
+        }
+        assert!(error(&["bootstrap.servers=http://here"]).contains("http://"));
+        assert!(
+            KafkaArgs::at("PLAINTEXT://here:1,there:2")
+                .client_config(&[])
+                .is_ok()
+        );
     }
 
     fn error(settings: &[&str]) -> String {

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 #[command(next_help_heading = "Service")]
 pub struct ServiceArgs {
     /// Port of /metrics, /ready and /live; 0 takes a free one and logs it
-    #[arg(long, env = "PROMETHEUS_PORT", default_value_t = 9092, value_name = "PORT")]
+    #[arg(long, env = "PROMETHEUS_PORT", default_value_t = 9464, value_name = "PORT")]
     pub prometheus_port: u16,
 
     /// Address that the port is bound to; in a container, 0.0.0.0

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use crate::kafka::Reporter;
 use crate::lock;
+use crate::text::plural;
 
 /// How long `/ready` shows a loss.
 const REMARK_DURATION: Duration = Duration::from_secs(3_600);
@@ -58,7 +59,10 @@ impl Losses {
         );
         self.say(
             &format!("retention {topic}"),
-            format!("{so_far} messages of {topic} were deleted by retention before they were read"),
+            format!(
+                "retention deleted {} of {topic} before they were read",
+                plural(usize::try_from(so_far).unwrap_or(usize::MAX), "message")
+            ),
         );
     }
 

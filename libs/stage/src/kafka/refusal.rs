@@ -18,12 +18,17 @@ pub(super) enum Refusal {
     Sasl(&'static str),
     /// The user is authenticated but lacks a permission.
     Right(&'static str),
+    /// What answers at the address is not a Kafka broker.
+    Protocol(&'static str),
 }
 
 impl Refusal {
     /// Classifies an error; none if it is not a refusal.
     pub(super) fn of(code: RDKafkaErrorCode, reason: &str) -> Option<Self> {
         use RDKafkaErrorCode as Code;
+        if let Some(advice) = not_kafka(reason) {
+            return Some(Self::Protocol(advice));
+        }
         match code {
             Code::SSL => Some(Self::Tls(broker_side(reason))),
             Code::BrokerTransportFailure => client_side(reason)
@@ -56,13 +61,18 @@ impl Refusal {
             Self::Tls(_) => "TLS",
             Self::Sasl(_) => "SASL",
             Self::Right(_) => "ACL",
+            Self::Protocol(_) => "protocol",
         }
     }
 
     /// What is wrong or what to check.
     pub(super) fn advice(self) -> &'static str {
         match self {
-            Self::HangUp(advice) | Self::Tls(advice) | Self::Sasl(advice) | Self::Right(advice) => advice,
+            Self::HangUp(advice)
+            | Self::Tls(advice)
+            | Self::Sasl(advice)
+            | Self::Right(advice)
+            | Self::Protocol(advice) => advice,
         }
     }
 
@@ -112,6 +122,20 @@ fn client_side(reason: &str) -> Option<&'static str> {
     } else {
         None
     }
+}
+
+/// What answers instead of a broker. librdkafka takes the first four bytes of any answer for its size.
+fn not_kafka(reason: &str) -> Option<&'static str> {
+    let (_, rest) = reason.split_once("Invalid response size ")?;
+    let size = rest.split(|c: char| c != '-' && !c.is_ascii_digit()).next()?;
+    Some(match &size.parse::<i32>().ok()?.to_be_bytes() {
+        b"HTTP" => {
+            "an HTTP server answers at this address, not a Kafka broker: check --broker (BROKER) and its port"
+        }
+        // A TLS alert: its type, and the version of the protocol.
+        [0x15, 0x03, ..] => "the broker's port wants TLS: check security.protocol and the port",
+        _ => "what answers at this address is not a Kafka broker: check --broker (BROKER) and its port",
+    })
 }
 
 /// Whether librdkafka's line about a lost connection is about one that closed right after it opened: with the wrong
@@ -186,6 +210,23 @@ mod tests {
             "{}",
             refusal.advice()
         );
+    }
+
+    #[test]
+    fn what_is_not_kafka_is_told_by_its_first_bytes() {
+        let advice = |size: i32| {
+            let reason = format!(
+                "127.0.0.1:1/bootstrap: Receive failed: Invalid response size {size} (0..100000000): increase \
+                 receive.message.max.bytes (after 1ms in state APIVERSION_QUERY)"
+            );
+            Refusal::of(Code::BrokerTransportFailure, &reason)
+                .unwrap()
+                .advice()
+        };
+        assert!(advice(1_213_486_160).starts_with("an HTTP server answers"));
+        assert!(advice(352_518_912).contains("wants TLS"));
+        assert!(advice(1_397_966_893).contains("not a Kafka broker"));
+        assert!(advice(-1).contains("not a Kafka broker"));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! logging → Service::embedded → configuration checked → open binds the port → the stage runs
-//!   → SIGTERM or SIGINT sets Shutdown → workers drain → after the deadline Shutdown gives up → exit code
+//!   → SIGTERM, SIGINT or SIGHUP sets Shutdown → workers drain → after the deadline Shutdown gives up → exit code
 //!   → what still hangs a few seconds later is killed (`watchdog.rs`)
 //! ```
 
@@ -11,6 +11,7 @@ mod process;
 mod readiness;
 mod server;
 mod shutdown;
+mod signals;
 mod waits;
 mod watchdog;
 
@@ -20,7 +21,8 @@ pub use logging::{LogError, Logging, init_logging};
 pub use process::{Ending, StageProcess, failed, invalid, run_command};
 pub use readiness::{Dependency, Readiness};
 pub use server::ServerError;
-pub use shutdown::{Shutdown, wait_for_signal};
+pub use shutdown::Shutdown;
+pub use signals::{hang_up_with_terminal, wait_for_signal};
 pub use waits::{SharedDependency, Wait};
 
 use std::net::SocketAddr;
@@ -53,17 +55,23 @@ impl Service {
             .sum()
     }
 
-    /// Binds the port, serves the three paths, turns SIGTERM and SIGINT into a drain, and makes sure that the process
+    /// Binds the port, serves the three paths, turns SIGTERM, SIGINT and SIGHUP into a drain, and makes sure that the process
     /// ends soon after the drain's deadline.
     ///
     /// Call it on a tokio runtime, after the whole configuration has been checked.
     pub async fn open(&mut self, args: &ServiceArgs) -> Result<(), ServerError> {
-        let address = server::serve(args, self).await?;
-        self.address = Some(address);
+        let address = self.serve(args).await?;
         self.shutdown.ask_on_signals();
         self.shutdown.end_process_after_deadline();
-        tracing::info!(%address, paths = "/metrics /ready /live", "service is watched here");
+        tracing::info!(%address, paths = "/metrics /ready /live", "metrics and readiness are served");
         Ok(())
+    }
+
+    /// Only binds the port and serves the three paths: for a stage within another program, which handles the signals.
+    pub async fn serve(&mut self, args: &ServiceArgs) -> Result<SocketAddr, ServerError> {
+        let address = server::serve(args, self).await?;
+        self.address = Some(address);
+        Ok(address)
     }
 
     /// An embedded service, opened at once: for stages that have checked their whole configuration.

@@ -129,7 +129,7 @@ impl Dependency {
         };
         let before = self.readiness.lock().insert(self.name, up);
         if before.is_some_and(|before| before.why.is_some()) {
-            tracing::info!(part = self.name, "dependency is available");
+            tracing::info!(dependency = self.name, "dependency is available");
         }
     }
 
@@ -150,7 +150,7 @@ impl Dependency {
         dependencies.insert(self.name, state);
         drop(dependencies);
         if is_logged {
-            tracing::warn!(part = self.name, why, "dependency is unavailable");
+            tracing::warn!(dependency = self.name, why, "dependency is unavailable");
         }
     }
 }

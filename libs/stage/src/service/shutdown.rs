@@ -1,13 +1,12 @@
 //! The shutdown of a process: requested once, drained within a deadline, then given up.
 
-use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use super::signals::StopSignals;
 use super::watchdog;
 
 /// Whether the process has to end. Cheap to clone; every thread and task holds one.
@@ -29,6 +28,15 @@ impl Shutdown {
             drain,
             abandoned: None,
         }
+    }
+
+    /// For a command: signals request it, and the process ends a few seconds after `drain` even if its output or a
+    /// service holds it up. Call it within a runtime.
+    pub fn of_command(drain: Duration) -> Self {
+        let shutdown = Self::new(drain);
+        shutdown.ask_on_signals();
+        shutdown.end_process_after_deadline();
+        shutdown
     }
 
     /// For clients and threads that may end before the process and be replaced. Everything except [`Shutdown::abandon`]
@@ -133,11 +141,11 @@ impl Shutdown {
         }
     }
 
-    /// From this call on, SIGTERM and SIGINT request the shutdown; a second signal ends the process at once. Call it
-    /// within a runtime.
+    /// From this call on, SIGTERM, SIGINT and SIGHUP request the shutdown; a second signal ends the process at once. Call
+    /// it within a runtime.
     pub fn ask_on_signals(&self) {
         let shutdown = self.clone();
-        let mut signals = match Signals::listen() {
+        let mut signals = match StopSignals::listen() {
             Ok(signals) => signals,
             Err(error) => {
                 tracing::warn!(%error, "signals cannot be listened to: they end the process at once");
@@ -169,37 +177,6 @@ impl Drop for FailOnPanic<'_> {
         if std::thread::panicking() {
             tracing::error!("a thread panicked, see above; stopping, what was not committed is read again");
             self.0.fail();
-        }
-    }
-}
-
-/// Waits for SIGTERM or SIGINT.
-pub async fn wait_for_signal() {
-    match Signals::listen() {
-        Ok(mut signals) => signals.next().await,
-        // Then the signals end the process by default.
-        Err(_) => std::future::pending().await,
-    }
-}
-
-/// SIGTERM and SIGINT. None is lost between two waits, as would happen with a listener for each wait.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn listen() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
         }
     }
 }

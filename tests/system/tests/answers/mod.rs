@@ -58,7 +58,7 @@ pub(crate) const REAL: [&str; 17] = [
     "dead-letters list --in {topic}",
     "dead-letters show --in {topic} --json",
     "dead-letters replay --in {topic} --dry-run",
-    "latency --filter no-such-topic --json",
+    "latency --filter {topic} --json",
     "load --topics 1 --seconds 1 --rate 10",
 ];
 

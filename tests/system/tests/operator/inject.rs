@@ -99,7 +99,7 @@ fn inject_sends_chunks_and_starts_over() {
             &path("absent"),
         ],
     );
-    assert_eq!(absent.code, 1);
+    assert_eq!(absent.code, 64);
     assert!(
         absent.stderr.contains("absent failed") && !absent.stderr.contains("injecting"),
         "{absent:?}"

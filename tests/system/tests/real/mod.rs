@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 mod compacted;
+mod documents;
 mod exactly_once;
 pub(crate) mod expected;
 mod gone;

@@ -76,7 +76,7 @@ impl Program {
         let output = self.output();
         let line = output
             .lines()
-            .find(|line| line.contains("service is watched here"))?;
+            .find(|line| line.contains("metrics and readiness are served"))?;
         let address = line.split("address=").nth(1)?.split_whitespace().next()?;
         let mut link = TcpStream::connect(address).ok()?;
         link.set_read_timeout(Some(Duration::from_secs(10))).ok()?;

@@ -7,7 +7,7 @@ use stage::config::{KafkaArgs, Timestamp};
 
 use super::selection::SelectionArgs;
 use crate::commands::ask;
-use crate::exit::Done;
+use crate::exit::{Done, print};
 use crate::terminal::{AnswerArgs, Cell, Table, bars, count, note, plural, warn};
 
 /// Count dead letters by stage, reason and topic of origin
@@ -27,6 +27,12 @@ impl ListArgs {
         let (selection, bars) = ((&self.selection).into(), bars());
         let rows = ask(&self.kafka, move |cluster| list(cluster, &selection, &bars)).await?;
         self.answer.print(&rows, || table(&rows))?;
+        if rows.is_empty()
+            && let Some(failure) = self.selection.unmatched(&self.kafka).await?
+        {
+            // The list is empty and complete: a remark, not a failure.
+            print(&failure);
+        }
         if !self.answer.json {
             let letters: u64 = rows.iter().map(|row| row.letters).sum();
             note(&plural(

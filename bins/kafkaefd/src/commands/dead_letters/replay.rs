@@ -17,6 +17,9 @@ use crate::terminal::{
     AnswerArgs, Cell, Consent, Table, bad, bars, count, good, note, out, plural, spinner, warn,
 };
 
+/// How long the transaction under way may take to end.
+const STOP_TIMEOUT: Duration = Duration::from_secs(60);
+
 /// Send dead letters back to the topics that they came from, each once
 #[derive(Args, Debug, Clone)]
 #[command(
@@ -63,6 +66,11 @@ impl ReplayArgs {
         let (selection, again, bars) = (Selection::from(&self.selection), self.again, bars());
         let question = move |cluster: &_| plan(cluster, &selection, again, &bars);
         let plan = ask(&self.kafka, question).await?;
+        if plan.is_empty()
+            && let Some(failure) = self.selection.unmatched(&self.kafka).await?
+        {
+            return Err(failure);
+        }
         if !self.answer.json {
             if !plan.routes.is_empty() {
                 out(&table(&plan.routes))?;
@@ -106,8 +114,7 @@ impl ReplayArgs {
             self.kafka.broker,
             routes.join(", ")
         ))?;
-        let shutdown = Shutdown::new(Duration::ZERO);
-        shutdown.ask_on_signals();
+        let shutdown = Shutdown::of_command(STOP_TIMEOUT);
         let (plan, on_step) = (plan.clone(), step_reporter());
         ask(&self.kafka, move |cluster| {
             replay(cluster, &plan, &|| shutdown.is_set(), &on_step)

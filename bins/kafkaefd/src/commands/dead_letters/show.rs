@@ -39,6 +39,11 @@ impl ShowArgs {
         let question = move |cluster: &_| newest(cluster, &selection, count, &bars);
         let newest = ask(&self.kafka, question).await?;
         let selected = newest.selected;
+        if selected == 0
+            && let Some(failure) = self.selection.unmatched(&self.kafka).await?
+        {
+            return Err(failure);
+        }
         let letters = newest.decode(&mut decoder).await;
         self.answer.print(&letters, || {
             let texts: Vec<String> = letters.iter().map(text).collect();

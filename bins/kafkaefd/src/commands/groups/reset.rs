@@ -121,13 +121,19 @@ impl ResetArgs {
     }
 
     fn named_target(&self) -> String {
+        let messages = |by: i64| {
+            plural(
+                usize::try_from(by.unsigned_abs()).unwrap_or(usize::MAX),
+                "message",
+            )
+        };
         match self.to {
             Target::Earliest => "the earliest messages".to_owned(),
             Target::Latest => "the latest messages".to_owned(),
             Target::Offset(offset) => format!("offset {}", count(offset)),
             Target::Datetime(moment) => format!("the messages at {moment}"),
-            Target::Shift(by) if by < 0 => format!("{} messages earlier", count(by.unsigned_abs())),
-            Target::Shift(by) => format!("{} messages later", count(by)),
+            Target::Shift(by) if by < 0 => format!("{} earlier", messages(by)),
+            Target::Shift(by) => format!("{} later", messages(by)),
         }
     }
 }

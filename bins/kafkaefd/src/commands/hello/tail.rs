@@ -46,7 +46,7 @@ pub(super) struct Tail<'a> {
 }
 
 impl<'a> Tail<'a> {
-    /// Starts reading. SIGINT or SIGTERM ends it.
+    /// Starts reading. SIGINT, SIGTERM or SIGHUP ends it.
     pub(super) fn open(cluster: &Cluster, topic: &'a str, args: TailArgs) -> Result<Self, Failure> {
         let start = if args.new { Start::End } else { Start::Beginning };
         let stop = if args.exit_at_end {
@@ -55,8 +55,7 @@ impl<'a> Tail<'a> {
             Stop::Never
         };
         let reader = Reader::open(cluster, cluster.topic(topic)?, None, start, stop)?;
-        let shutdown = Shutdown::new(Duration::ZERO);
-        shutdown.ask_on_signals();
+        let shutdown = Shutdown::of_command(Duration::ZERO);
         Ok(Self {
             args,
             topic,

@@ -75,10 +75,16 @@ impl LatencyArgs {
         let report = Report::new(&query, &window, &age);
         self.answer.print(&report, || table::table(&report))?;
         if window.topics.is_empty() {
-            note(&warn(format!(
-                "none of {} has SAL records in this window; --from -1h reads a longer one",
-                plural(window.read, "topic")
-            )));
+            note(&warn(match window.read {
+                0 => "no Avro topic matches --filter: `kafkaefd admin topics list` lists all".to_owned(),
+                read => format!(
+                    "none of {} has SAL records in this window; --from -1h reads a longer one",
+                    plural(read, "topic")
+                ),
+            }));
+            if window.read == 0 {
+                return Ok(Done::Partly);
+            }
         }
         if let Some(path) = &self.svg {
             draw(path, &window, &report)?;

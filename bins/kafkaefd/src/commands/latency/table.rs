@@ -2,13 +2,16 @@
 
 use operator::latency::{Age, Quantiles, Report, Step};
 
-use crate::terminal::{Cell, Table, count, plural, span, strong, warn};
+use crate::terminal::{Cell, Table, plural, span, strong, warn};
 
 /// The steps over all topics, followed by the total of each topic.
 pub(super) fn table(report: &Report) -> String {
     let head = format!(
         "{} in {}, {} to {}",
-        strong(format!("{} records", count(report.records))),
+        strong(plural(
+            usize::try_from(report.records).unwrap_or(usize::MAX),
+            "record"
+        )),
         plural(report.topics.len(), "topic"),
         report.from,
         report.to

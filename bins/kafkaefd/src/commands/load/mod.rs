@@ -6,7 +6,6 @@ use std::cell::RefCell;
 use std::time::Duration;
 
 use clap::Args;
-use operator::cluster::REQUEST_TIMEOUT;
 use operator::failure::Failure;
 use operator::load::{self, MIN_MESSAGE_SIZE, Outcome, Plan, Step};
 use stage::config::{KafkaArgs, seconds};
@@ -15,6 +14,9 @@ use stage::service::Shutdown;
 use crate::commands::ask;
 use crate::exit::Done;
 use crate::terminal::{AnswerArgs, bars, note, plural, spinner, warn};
+
+/// The time for the deletion of up to 20,000 topics.
+const STOP_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// Put an observatory's load on the cluster and measure rates, latency and losses
 #[derive(Args, Debug, Clone)]
@@ -78,8 +80,7 @@ impl LoadArgs {
             keep: self.keep,
         };
         let Outcome { report, topics, left } = ask(&self.kafka, move |cluster| {
-            let stop = Shutdown::new(REQUEST_TIMEOUT);
-            stop.ask_on_signals();
+            let stop = Shutdown::of_command(STOP_TIMEOUT);
             load::run(cluster, &plan, &|| stop.is_set(), &step_reporter())
         })
         .await?;

@@ -6,6 +6,7 @@ mod lines;
 use std::time::Duration;
 
 use clap::Args;
+use operator::cluster::REQUEST_TIMEOUT;
 use operator::failure::Failure;
 use operator::messages::json_to_avro::RecordWriter;
 use operator::messages::message::Header;
@@ -106,8 +107,7 @@ impl ProduceArgs {
         let mut config = cluster.producer_config();
         config.set("linger.ms", "5");
         let sender = Sender::new(config)?;
-        let shutdown = Shutdown::new(Duration::ZERO);
-        shutdown.ask_on_signals();
+        let shutdown = Shutdown::of_command(REQUEST_TIMEOUT);
 
         let mut answer = Answer {
             topic: self.topic.clone(),

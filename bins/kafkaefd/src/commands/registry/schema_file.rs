@@ -15,7 +15,7 @@ pub(super) fn read(path: &Path) -> Result<String, Failure> {
     } else {
         std::fs::read_to_string(path)
     };
-    let text = text.map_err(Failure::io(doing()))?;
+    let text = text.map_err(Failure::file(doing()))?;
     match serde_json::from_str::<Value>(&text) {
         Ok(schema) => Ok(schema.to_string()),
         Err(error) => Err(Failure::Usage(format!(

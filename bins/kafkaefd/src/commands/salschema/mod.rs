@@ -67,7 +67,7 @@ async fn convert(args: &ConvertArgs) -> Result<Done, Failure> {
         Target::Print => print(&converted)?,
         Target::Write(dir) => match write::write(dir, &converted.schemas) {
             Ok(()) => summary.wrote(dir),
-            Err(error) => return Ok(failed(&error)),
+            Err(error) => return Err(Failure::Usage(stage::chain(&error))),
         },
         Target::Upload(registry) => match upload::upload(registry, &converted.schemas, args.rules()).await {
             Ok(uploaded) => summary.uploaded(&registry.schema_registry.to_string(), uploaded),

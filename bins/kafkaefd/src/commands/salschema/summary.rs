@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::read::Converted;
 use super::upload::Uploaded;
+use crate::terminal::plural;
 
 /// Counts of one subsystem or of all.
 #[derive(Debug, Clone, Copy, Default)]
@@ -189,7 +190,7 @@ impl fmt::Display for Summary {
             )?;
         }
         let topics = self.total.topics();
-        write!(f, "{topics} schemas in dialect {}", self.dialect)?;
+        write!(f, "{} in dialect {}", plural(topics, "schema"), self.dialect)?;
         if let Some(dir) = &self.wrote {
             write!(f, ", written to {dir}")?;
         }

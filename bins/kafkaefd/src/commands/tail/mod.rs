@@ -16,21 +16,24 @@ use std::time::Duration;
 
 use clap::Args;
 use operator::failure::Failure;
-use operator::messages::decode::{Decoder, Needs};
+use operator::messages::decode::{Decoder, Form, Needs};
 use operator::messages::filter::{Filter, filter};
 use operator::messages::reader::{Met, Reader, Start, Stop};
 use operator::messages::sample::Sample;
+use stage::Printable;
 use stage::config::{KafkaArgs, RegistryArgs};
 use stage::service::Shutdown;
 
 use crate::commands::reach;
 use crate::exit::Done;
-use crate::terminal::{count, note, plural};
+use crate::terminal::{count, note, plural, warn};
 use format::Format;
 use output::{Output, Written};
 
 /// How long the reader waits for a message before it checks whether piped commands have ended.
 const POLL_TIMEOUT: Duration = Duration::from_millis(200);
+/// How long the commands that it pipes to may take to read what they were sent.
+const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Show a topic's messages, keys and values decoded: Avro with the registry's schemas, SAL text, JSON, text or bytes
 #[derive(Args, Debug, Clone)]
@@ -122,10 +125,10 @@ impl TailArgs {
             .into_iter()
             .map(Output::open)
             .collect::<Result<Vec<_>, _>>()?;
-        let shutdown = Shutdown::new(Duration::ZERO);
-        shutdown.ask_on_signals();
+        let shutdown = Shutdown::of_command(STOP_TIMEOUT);
 
         let (mut read, mut written) = (0_usize, 0_u64);
+        let (mut undecoded, mut why) = (0_usize, None);
         let mut wait = Duration::ZERO;
         while !shutdown.is_set()
             && self.count.is_none_or(|count| written < count)
@@ -154,6 +157,10 @@ impl TailArgs {
                     if self.key.as_deref().is_some_and(|key| !is_wanted(key)) {
                         continue;
                     }
+                    if let (Form::Hex, Some(problem)) = (decoded.form, &decoded.problem) {
+                        undecoded += 1;
+                        why.get_or_insert_with(|| problem.clone());
+                    }
                     let mut any_written = false;
                     for output in &mut outputs {
                         any_written |= output.offer(&message, &decoded) == Written::Yes;
@@ -178,6 +185,16 @@ impl TailArgs {
             plural(read, "message"),
             count(written)
         ));
-        Ok(done)
+        if let Some(why) = why {
+            note(&warn(Printable(format!(
+                "kafkaefd: {} could not be decoded: {why}",
+                plural(undecoded, "message")
+            ))));
+            done = Done::Partly;
+        }
+        match decoder.unanswered() {
+            Some(error) => Err(error.clone().into()),
+            None => Ok(done),
+        }
     }
 }

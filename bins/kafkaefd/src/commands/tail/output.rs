@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use operator::failure::Failure;
 use operator::messages::decode::{Decoded, Needs};
+use operator::messages::filter::{AbsentFields, Filter};
 use operator::messages::message::Message;
 
 use super::config::OutputConfig;
@@ -23,6 +24,8 @@ pub(super) struct Output {
     written: u64,
     buffer: Vec<u8>,
     failed: bool,
+    /// The fields that its filter looks for in vain.
+    absent: AbsentFields,
 }
 
 /// Whether an output has written a message.
@@ -35,8 +38,10 @@ pub(super) enum Written {
 impl Output {
     pub(super) fn open(config: OutputConfig) -> Result<Self, Failure> {
         let sink = Sink::open(&config.to)?;
+        let absent = config.filter.as_ref().map(Filter::fields).unwrap_or_default();
         Ok(Self {
             config,
+            absent,
             medium: sink.medium(),
             sink: Some(sink),
             passed: 0,
@@ -63,6 +68,7 @@ impl Output {
         let Some(sink) = &mut self.sink else {
             return Written::No;
         };
+        self.absent.look(decoded);
         let filter = self.config.filter.as_ref();
         if filter.is_some_and(|filter| !filter.holds(message, decoded)) {
             return Written::No;
@@ -119,6 +125,10 @@ impl Output {
                 count(self.written),
                 count(self.passed)
             ));
+        }
+        for sentence in self.absent.sentences() {
+            note(&warn(stage::Printable(format!("kafkaefd: {sentence}"))));
+            self.failed |= self.passed == 0;
         }
         if self.failed { Done::Partly } else { Done::All }
     }

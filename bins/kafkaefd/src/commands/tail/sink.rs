@@ -27,7 +27,7 @@ impl Sink {
                 .append(true)
                 .open(to)
                 .map(|file| Self::File(BufWriter::new(file)))
-                .map_err(Failure::io(format!("opening {to}")));
+                .map_err(Failure::file(format!("opening {to}")));
         };
         // In a separate process group, Ctrl-C ends only this process, and the command ends after it has read
         // everything.

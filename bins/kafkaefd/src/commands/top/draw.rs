@@ -1,6 +1,7 @@
 //! Draws one frame: the stages at the top, the groups below them, the keys in the last line.
 
-use operator::groups::GroupState;
+use std::time::Duration;
+
 use operator::stages::{BrokersRow, NOTABLE_LAG, Snapshot, StageRow};
 use ratatui::Frame;
 use ratatui::layout::{Alignment, Constraint, Layout, Rect};
@@ -9,6 +10,8 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Cell, Clear, Paragraph, Row, Table, TableState, Wrap};
 use stage::Printable;
 
+use super::group_columns::GroupColumns;
+use super::rows::{fitted, rows};
 use super::state::State;
 use crate::terminal::{count, plural, span};
 
@@ -46,21 +49,15 @@ const COLUMNS: [Column; 12] = [
     column("AT", 0, 0),
 ];
 
-const GOOD: Style = Style::new().fg(Color::Green);
-const WARN: Style = Style::new().fg(Color::Yellow);
+pub(super) const GOOD: Style = Style::new().fg(Color::Green);
+pub(super) const WARN: Style = Style::new().fg(Color::Yellow);
 const BAD: Style = Style::new().fg(Color::Red).add_modifier(Modifier::BOLD);
-const FAINT: Style = Style::new().add_modifier(Modifier::DIM);
-const STRONG: Style = Style::new().add_modifier(Modifier::BOLD);
-
-/// The number of rows in the groups' table.
-pub(super) fn group_rows(snapshot: &Snapshot) -> usize {
-    let groups = snapshot.kafka.iter().flat_map(|kafka| &kafka.groups);
-    groups.map(|group| 1 + group.partitions.len()).sum()
-}
+pub(super) const FAINT: Style = Style::new().add_modifier(Modifier::DIM);
+pub(super) const STRONG: Style = Style::new().add_modifier(Modifier::BOLD);
 
 /// The number of lines of a complete frame.
-pub(super) fn height(snapshot: &Snapshot) -> u16 {
-    let lines = stage_lines(snapshot) + group_rows(snapshot).max(3) + 5;
+pub(super) fn height(snapshot: &Snapshot, state: &State) -> u16 {
+    let lines = stage_lines(snapshot) + rows(snapshot, state).len().max(3) + 5;
     u16::try_from(lines).unwrap_or(u16::MAX)
 }
 
@@ -87,38 +84,62 @@ pub(super) fn draw(frame: &mut Frame<'_>, snapshot: &Snapshot, state: &State) {
         Constraint::Length(1),
     ])
     .areas(area);
-    frame.render_widget(header(snapshot, state), head);
+    frame.render_widget(header(snapshot, state, area.width), head);
     stage_table(frame, above, snapshot);
     group_table(frame, below, snapshot, state);
     if !state.printed {
-        frame.render_widget(
-            Paragraph::new("q quit   ↑ ↓ select   p pause   ? help").style(FAINT),
-            foot,
-        );
+        frame.render_widget(footer(state), foot);
     }
     if state.help {
         help(frame, area);
     }
 }
 
-fn header(snapshot: &Snapshot, state: &State) -> Paragraph<'static> {
+fn header(snapshot: &Snapshot, state: &State, width: u16) -> Paragraph<'static> {
+    // What follows the address has at most as many characters.
+    let address = usize::from(width).saturating_sub(66).max(14);
     let mut spans = vec![
         Span::styled("kafkaefd top", STRONG),
-        Span::raw(format!("  {}  {}", Printable(&snapshot.broker), snapshot.at)),
+        Span::raw(format!(
+            "  {}  {}",
+            fitted(&Printable(&snapshot.broker).to_string(), address),
+            snapshot.at
+        )),
     ];
     match &snapshot.kafka {
         None => {}
-        Some(BrokersRow { away: Some(_), .. }) => spans.push(Span::styled("  unreachable", BAD)),
-        Some(kafka) => spans.push(Span::raw(format!(
-            "  {}, {}",
-            plural(kafka.brokers, "broker"),
-            plural(kafka.groups.len(), "group")
-        ))),
+        Some(kafka) => match (snapshot.silence(kafka.answered), &kafka.away) {
+            (Some(silence), _) => spans.push(Span::styled(format!("  {}", frozen(silence)), WARN)),
+            (None, Some(_)) => spans.push(Span::styled("  unreachable", BAD)),
+            (None, None) => spans.push(Span::raw(format!(
+                "  {}, {}",
+                plural(kafka.brokers, "broker"),
+                plural(kafka.groups.len(), "group")
+            ))),
+        },
     }
     if state.paused {
         spans.push(Span::styled("  paused", WARN));
     }
     Paragraph::new(Line::from(spans))
+}
+
+fn footer(state: &State) -> Paragraph<'static> {
+    if state.is_typing {
+        let text = format!(
+            "/{}█  Enter keeps the filter, Esc clears it",
+            Printable(&state.filter)
+        );
+        return Paragraph::new(text).style(STRONG);
+    }
+    if !state.filter.is_empty() {
+        let text = format!(
+            "/{}  Esc shows everything  q quit  ? help",
+            Printable(&state.filter)
+        );
+        return Paragraph::new(text).style(FAINT);
+    }
+    Paragraph::new("q quit  ↑ ↓ select  / filter  s sort by lag  i hide idle  p pause  ? help").style(FAINT)
 }
 
 fn stage_table(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot) {
@@ -142,23 +163,31 @@ fn stage_table(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot) {
             column if wide => Constraint::Length(column.wide),
             column => Constraint::Length(column.narrow),
         });
-    let rows = snapshot.stages.iter().map(|row| stage_row(row, wide));
+    let rows = snapshot
+        .stages
+        .iter()
+        .map(|row| stage_row(row, wide, snapshot.silence(row.answered)));
     let table = Table::new(rows, widths).header(Row::new(head).style(STRONG));
     frame.render_widget(table, area);
 }
 
-fn stage_row(row: &StageRow, wide: bool) -> Row<'static> {
+/// What was shown last is no longer true.
+fn frozen(silence: Duration) -> String {
+    format!("frozen: no answer for {} s", silence.as_secs())
+}
+
+fn stage_row(row: &StageRow, wide: bool, silence: Option<Duration>) -> Row<'static> {
     let url = Printable(short(&row.url)).to_string();
-    if let Some(why) = &row.away {
-        let why = Printable(why);
-        let text = if wide {
-            format!("unreachable: {why}")
-        } else {
-            format!("{url} is unreachable: {why}")
-        };
+    let trouble = match (&row.away, silence) {
+        (_, Some(silence)) => Some((frozen(silence), WARN)),
+        (Some(why), None) if wide => Some((format!("unreachable: {}", Printable(why)), BAD)),
+        (Some(why), None) => Some((format!("{url} is unreachable: {}", Printable(why)), BAD)),
+        (None, None) => None,
+    };
+    if let Some((text, style)) = trouble {
         return Row::new([
-            Cell::from(Span::styled(row.stage.clone(), BAD)),
-            Cell::from(Span::styled(text, BAD)).column_span(if wide { 10 } else { 8 }),
+            Cell::from(Span::styled(row.stage.clone(), style)),
+            Cell::from(Span::styled(text, style)).column_span(if wide { 10 } else { 8 }),
             Cell::from(Span::styled(url, FAINT)),
         ]);
     }
@@ -199,7 +228,7 @@ fn short(url: &str) -> &str {
 
 fn group_table(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, state: &State) {
     let message = |text: String, style| Paragraph::new(text).style(style).wrap(Wrap { trim: true });
-    let groups = match &snapshot.kafka {
+    match &snapshot.kafka {
         None => return frame.render_widget(message("waiting for the brokers".to_owned(), FAINT), area),
         Some(BrokersRow { away: Some(why), .. }) => {
             return frame.render_widget(message(Printable(why).to_string(), BAD), area);
@@ -207,58 +236,16 @@ fn group_table(frame: &mut Frame<'_>, area: Rect, snapshot: &Snapshot, state: &S
         Some(kafka) if kafka.groups.is_empty() => {
             return frame.render_widget(message("no groups".to_owned(), FAINT), area);
         }
-        Some(kafka) => &kafka.groups,
-    };
-    let mut rows = Vec::new();
-    for group in groups {
-        let (state, style) = match group.state {
-            GroupState::Stable => ("stable", GOOD),
-            GroupState::Rebalancing => ("rebalancing", WARN),
-            other => (other.word(), FAINT),
-        };
-        let members = group
-            .members
-            .map_or("?".to_owned(), |members| count(members as i128));
-        rows.push(Row::new([
-            Cell::from(Span::styled(Printable(&group.group).to_string(), STRONG)),
-            Cell::from(Line::from(vec![
-                Span::styled(state, style),
-                Span::raw(format!(", members {members}")),
-            ])),
-            Cell::from(""),
-            Cell::from(""),
-            right(
-                count(group.lag),
-                lag_style(group.lag).add_modifier(Modifier::BOLD),
-            ),
-        ]));
-        rows.extend(group.partitions.iter().map(|row| {
-            let number = |number: Option<i64>| number.map_or("-".to_owned(), count);
-            Row::new([
-                Cell::from(Span::styled("  ", FAINT)),
-                Cell::from(format!("{}[{}]", Printable(&row.topic), row.partition)),
-                right(number(row.committed), FAINT),
-                right(number(Some(row.end)), FAINT),
-                right(number(row.lag), lag_style(row.lag.unwrap_or(0))),
-            ])
-        }));
+        Some(_) => {}
     }
-    let widths = [
-        Constraint::Fill(1),
-        Constraint::Fill(2),
-        Constraint::Length(13),
-        Constraint::Length(13),
-        Constraint::Length(11),
-    ];
-    let head = Row::new([
-        Cell::from("GROUP"),
-        Cell::from("TOPIC"),
-        right("COMMITTED".to_owned(), Style::new()),
-        right("END".to_owned(), Style::new()),
-        right("LAG".to_owned(), Style::new()),
-    ]);
-    let table = Table::new(rows, widths)
-        .header(head.style(STRONG))
+    let shown = rows(snapshot, state);
+    if shown.is_empty() {
+        let text = "every group is hidden: i shows those without a lag, Esc clears the filter";
+        return frame.render_widget(message(text.to_owned(), FAINT), area);
+    }
+    let columns = GroupColumns::of(area.width);
+    let table = Table::new(shown.iter().map(|row| columns.row(row)), columns.widths())
+        .header(columns.head().style(STRONG))
         .row_highlight_style(Style::new().add_modifier(Modifier::REVERSED));
     let mut selection = TableState::new().with_selected((!state.printed).then_some(state.selected));
     frame.render_stateful_widget(table, area, &mut selection);
@@ -269,6 +256,9 @@ fn help(frame: &mut Frame<'_>, area: Rect) {
         "q, Esc, Ctrl-C      quit",
         "↑ ↓, j k            select a row; the table scrolls",
         "PgUp PgDn Home End  move by a page, or to the start or end",
+        "/                   show only names that contain a text",
+        "s                   sort by lag, or as listed",
+        "i                   hide or show what has no lag",
         "p, space            pause or resume updates",
         "?                   show or hide this help",
         "",
@@ -292,12 +282,12 @@ fn help(frame: &mut Frame<'_>, area: Rect) {
     );
 }
 
-fn right(text: String, style: Style) -> Cell<'static> {
+pub(super) fn right(text: String, style: Style) -> Cell<'static> {
     Cell::from(Line::from(Span::styled(text, style)).alignment(Alignment::Right))
 }
 
 /// The style of a lag, by its size.
-fn lag_style(lag: i64) -> Style {
+pub(super) fn lag_style(lag: i64) -> Style {
     match lag {
         ..NOTABLE_LAG => Style::new(),
         NOTABLE_LAG..10_000 => WARN,

@@ -1,5 +1,7 @@
 //! Tests of frames as text: their layout, and how unreachable stages and brokers are shown.
 
+use std::time::{Duration, Instant};
+
 use operator::groups::GroupState;
 use operator::stages::{BrokersRow, GroupRow, PartitionRow, Snapshot, StageRow};
 use ratatui::Terminal;
@@ -23,7 +25,7 @@ fn snapshot() -> Snapshot {
         stages: vec![
             StageRow {
                 stage: "saltransform".to_owned(),
-                url: "http://localhost:9092/metrics".to_owned(),
+                url: "http://localhost:9464/metrics".to_owned(),
                 in_per_second: Some(100.25),
                 out_per_second: Some(99.0),
                 dead_letters: Some(2.0),
@@ -34,14 +36,16 @@ fn snapshot() -> Snapshot {
             },
             StageRow {
                 stage: "influxsink".to_owned(),
-                url: "http://localhost:9093/metrics".to_owned(),
+                url: "http://localhost:9465/metrics".to_owned(),
                 away: Some("connection refused".to_owned()),
                 ..StageRow::default()
             },
         ],
+        taken: None,
         kafka: Some(BrokersRow {
             away: None,
             brokers: 3,
+            answered: None,
             groups: vec![GroupRow {
                 group: "efd.saltransform".to_owned(),
                 state: GroupState::Stable,
@@ -94,10 +98,47 @@ fn a_narrow_terminal_shows_the_most_important_columns() {
         "saltransform",
         "WORK P50",
         "AGE P50",
-        "localhost:9093 is unreachable",
+        "localhost:9465 is unreachable",
         "q quit",
     ] {
         assert!(shown.contains(part), "{part} is not in\n{shown}");
+    }
+}
+
+#[test]
+fn a_narrow_terminal_shows_whole_names_and_lags() {
+    let mut snapshot = snapshot();
+    for group in snapshot.kafka.iter_mut().flat_map(|kafka| &mut kafka.groups) {
+        group.group = "kafka-efd.influxsink-of-the-summit-and-of-the-base-with-a-name".to_owned();
+        for row in &mut group.partitions {
+            row.topic = "lsst.sal.MTHexapod_logevent_compensatedPosition".to_owned();
+        }
+    }
+    let shown = frame(&snapshot, &State::default(), 80, 24);
+    for part in [
+        "kafka-efd.influxsink-…f-the-base-with-a-name",
+        "stable, members 2",
+        "  lsst.sal.MTHexapod_l…ompensatedPosition[0]",
+        "/ filter",
+        "? help",
+    ] {
+        assert!(shown.contains(part), "{part} is not in\n{shown}");
+    }
+}
+
+#[test]
+fn a_source_that_no_longer_answers_is_frozen() {
+    let mut snapshot = snapshot();
+    let now = Instant::now() + Duration::from_secs(60);
+    snapshot.taken = Some((now, Duration::from_secs(2)));
+    snapshot.stages[0].answered = Some(now - Duration::from_secs(14));
+    snapshot.stages[1].answered = Some(now - Duration::from_secs(3));
+    snapshot.kafka.as_mut().unwrap().answered = Some(now - Duration::from_secs(31));
+    for width in [80, 140] {
+        let shown = frame(&snapshot, &State::default(), width, 24);
+        assert!(shown.contains("frozen: no answer for 14 s"), "{shown}");
+        assert!(shown.contains("frozen: no answer for 31 s"), "{shown}");
+        assert!(shown.contains("connection refused"), "that one answers:\n{shown}");
     }
 }
 

@@ -4,11 +4,11 @@
 mod draw;
 #[cfg(test)]
 mod draw_tests;
+mod group_columns;
+mod rows;
 mod state;
 
 use std::io::IsTerminal;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Args;
@@ -20,7 +20,7 @@ use ratatui::buffer::Buffer;
 use ratatui::crossterm::event::{self, Event, KeyEventKind};
 use regex::Regex;
 use stage::config::{KafkaArgs, seconds};
-use tokio::signal::unix::{SignalKind, signal};
+use stage::service::Shutdown;
 
 use crate::commands::report_problem;
 use crate::exit::Done;
@@ -28,6 +28,8 @@ use crate::terminal::{json, out};
 use state::State;
 
 const KEY_TIMEOUT: Duration = Duration::from_millis(100);
+/// The time for the frame that is being drawn when the process has to end.
+const LAST_FRAME_TIMEOUT: Duration = Duration::from_millis(500);
 /// The width of a printed frame.
 const PRINTED_WIDTH: u16 = 140;
 
@@ -35,7 +37,7 @@ const PRINTED_WIDTH: u16 = 140;
 #[derive(Args, Debug, Clone)]
 #[command(
     after_help = "With --once and --json, exit code 1 means that a stage or the brokers did not answer.\n\n\
-                  Example: kafkaefd top --metrics localhost:9092 --metrics localhost:9093 --filter efd"
+                  Example: kafkaefd top --metrics localhost:9464 --metrics localhost:9465 --filter efd"
 )]
 pub struct TopArgs {
     /// Address of a stage's metrics, HOST:PORT or a URL; may be repeated
@@ -87,18 +89,43 @@ impl TopArgs {
             ));
         }
         let watch = Watch::start(stages, brokers, self.interval);
-        let stop = stop_on_signals().map_err(Failure::io("waiting for signals"))?;
-        tokio::task::block_in_place(|| show(&watch, &stop))
+        show(watch, Shutdown::of_command(Duration::ZERO)).await
     }
 }
 
-/// Draws frames until a key or a signal ends it. The terminal is always restored: here, or by ratatui's hook after a
-/// panic.
-fn show(watch: &Watch, stop: &AtomicBool) -> Result<Done, Failure> {
+/// Shows frames until a key ends it or the process has to end.
+///
+/// A thread of its own draws them: crossterm reads a terminal that is closed without end, and whoever waits for that
+/// thread waits for ever.
+async fn show(watch: Watch, shutdown: Shutdown) -> Result<Done, Failure> {
+    let (ended, mut end) = tokio::sync::oneshot::channel();
+    let stop = shutdown.clone();
+    // If nobody receives the result, the process is ending.
+    let draw = move || drop(ended.send(draw_until(&watch, &stop)));
+    std::thread::Builder::new()
+        .name("screen".to_owned())
+        .spawn(draw)
+        .map_err(Failure::io("starting a thread"))?;
+    let stopped = async {
+        shutdown.wait().await;
+        tokio::time::sleep(LAST_FRAME_TIMEOUT).await;
+    };
+    let result = tokio::select! {
+        // A panic drops the sender.
+        result = &mut end => result.unwrap_or(Ok(Done::Partly)),
+        () = stopped => Ok(Done::All),
+    };
+    // Of a terminal that is gone there is nothing to restore.
+    let _ = ratatui::try_restore();
+    result
+}
+
+/// Draws frames until a key or the shutdown ends it.
+fn draw_until(watch: &Watch, shutdown: &Shutdown) -> Result<Done, Failure> {
     let mut terminal = ratatui::try_init().map_err(Failure::io("taking over the terminal"))?;
     let mut state = State::default();
     let mut snapshot = Snapshot::default();
-    let mut draw_and_poll = || -> std::io::Result<bool> {
+    let mut draw_and_poll = || -> std::io::Result<()> {
         if !state.paused || snapshot.at.is_empty() {
             snapshot = watch.latest();
             // Whole seconds are enough.
@@ -109,48 +136,29 @@ fn show(watch: &Watch, stop: &AtomicBool) -> Result<Done, Failure> {
             && let Event::Key(key) = event::read()?
             && key.kind != KeyEventKind::Release
         {
-            state.press(key, draw::group_rows(&snapshot));
+            let shown = rows::rows(&snapshot, &state).len();
+            state.press(key, shown);
         }
-        Ok(!state.quit && !stop.load(Ordering::Relaxed))
-    };
-    let result = loop {
-        match draw_and_poll() {
-            Ok(true) => {}
-            Ok(false) => break Ok(Done::All),
-            Err(error) => break Err(Failure::io("drawing")(error)),
+        if state.quit {
+            shutdown.ask();
         }
+        Ok(())
     };
-    ratatui::restore();
-    result
-}
-
-/// Becomes true when a signal requests the end of the process or its terminal is closed.
-fn stop_on_signals() -> std::io::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    for kind in [
-        SignalKind::terminate(),
-        SignalKind::interrupt(),
-        SignalKind::hangup(),
-    ] {
-        let mut signal = signal(kind)?;
-        let stop = Arc::clone(&stop);
-        tokio::spawn(async move {
-            signal.recv().await;
-            stop.store(true, Ordering::Relaxed);
-        });
+    while !shutdown.is_set() {
+        draw_and_poll().map_err(Failure::io("drawing"))?;
     }
-    Ok(stop)
+    Ok(Done::All)
 }
 
 /// One frame as text, of the height that it needs.
 fn printed(snapshot: &Snapshot) -> Result<String, Failure> {
-    let backend = TestBackend::new(PRINTED_WIDTH, draw::height(snapshot).clamp(10, 1_000));
     let drawing = || Failure::Usage("the frame cannot be drawn".to_owned());
-    let mut terminal = Terminal::new(backend).map_err(|_| drawing())?;
     let state = State {
         printed: true,
         ..State::default()
     };
+    let backend = TestBackend::new(PRINTED_WIDTH, draw::height(snapshot, &state).clamp(10, 1_000));
+    let mut terminal = Terminal::new(backend).map_err(|_| drawing())?;
     terminal
         .draw(|frame| draw::draw(frame, snapshot, &state))
         .map_err(|_| drawing())?;

@@ -20,8 +20,11 @@
 //! A field that is not there is null. `<` and its kind hold between two numbers or two texts only, `=~` for texts only.
 //! Against `timestamp` a string is a moment, such as `'2026-11-21T10:00:00Z'` or `'-5m'`.
 
+mod absent;
 mod evaluate;
 mod parse;
+
+pub use absent::AbsentFields;
 
 use regex::Regex;
 

@@ -132,8 +132,7 @@ impl InfluxdbSinkArgs {
 
     /// Runs until Ctrl-C. A failed check is reported, and the next one may succeed.
     async fn follow(&self, connect: &Connect, mut known: Vec<String>) -> Result<(), Failure> {
-        let shutdown = Shutdown::new(Duration::ZERO);
-        shutdown.ask_on_signals();
+        let shutdown = Shutdown::of_command(Duration::ZERO);
         note(&format!(
             "checking for new topics every {} s; Ctrl-C stops",
             self.check_interval.as_secs_f64()
@@ -170,7 +169,7 @@ impl InfluxdbSinkArgs {
 impl FromFileArgs {
     async fn run(&self) -> Result<Done, Failure> {
         let path = self.file.display();
-        let text = std::fs::read_to_string(&self.file).map_err(Failure::io(format!("reading {path}")))?;
+        let text = std::fs::read_to_string(&self.file).map_err(Failure::file(format!("reading {path}")))?;
         let connector: ConnectorFile = serde_json::from_str(&text).map_err(|error| {
             Failure::Usage(format!(
                 "{path} must have the form {{\"name\": …, \"config\": {{\"key\": \"value\", …}}}}: {error}"

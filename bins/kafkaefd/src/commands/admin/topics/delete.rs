@@ -5,7 +5,7 @@ use stage::config::KafkaArgs;
 
 use crate::commands::ask;
 use crate::exit::Done;
-use crate::terminal::{AnswerArgs, Consent, count, plural, print_outcomes};
+use crate::terminal::{AnswerArgs, Consent, plural, print_outcomes};
 use operator::cluster::Cluster;
 use operator::failure::Failure;
 use operator::topics;
@@ -34,10 +34,10 @@ impl DeleteArgs {
     fn delete(&self, cluster: &Cluster) -> Result<Done, Failure> {
         let messages = topics::message_count(cluster, &self.names)?;
         self.consent.ask(&format!(
-            "delete {} ({}) with {} messages at {}",
+            "delete {} ({}) with {} at {}",
             plural(self.names.len(), "topic"),
             self.names.join(", "),
-            count(messages),
+            plural(usize::try_from(messages).unwrap_or(usize::MAX), "message"),
             self.kafka.broker
         ))?;
         let outcomes = topics::delete(cluster, &self.names)?;

@@ -1,4 +1,4 @@
-//! Counts in sentences, such as those that say why a change is refused.
+//! Counts in sentences: for log lines, answers and the reasons of refusals.
 
 /// A count with its thousands apart: `1,234,567`.
 pub fn count(number: impl Into<i128>) -> String {
