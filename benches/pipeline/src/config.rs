@@ -45,7 +45,7 @@ pub(crate) struct RunArgs {
     /// What to measure
     #[arg(
         long, value_enum, value_name = "ROW", value_delimiter = ',',
-        default_values = ["transform", "age", "topics", "scaling", "sustained"]
+        default_values = ["transform", "age", "topics", "scaling", "rolls", "sustained"]
     )]
     pub(crate) rows: Vec<Row>,
 
@@ -107,6 +107,8 @@ pub(crate) enum Row {
     Topics,
     /// Two replicas against one, 64 partitions against one
     Scaling,
+    /// How topics are distributed over replicas, and how long a rolling update stops a topic
+    Rolls,
     /// 10 MB/s of SAL text through the whole pipeline for five minutes
     Sustained,
     /// influxsink against Telegraf and against a bare loop of HTTP

@@ -5,6 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
@@ -16,6 +17,7 @@ use stage::lock;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+use crate::arrivals::Arrivals;
 use crate::failure::{Doing, Outcome};
 
 /// What happens to a request.
@@ -27,6 +29,8 @@ enum Mode {
     Discard,
     /// Its lines are written to this file.
     Keep(Mutex<std::fs::File>),
+    /// It is discarded; the arrival of each point is noted.
+    Watch(Mutex<Arrivals>),
 }
 
 #[derive(Debug)]
@@ -61,6 +65,11 @@ impl Endpoint {
         Self::start(Mode::Keep(Mutex::new(file)), http).await
     }
 
+    /// The same, but notes when each measurement's points arrive.
+    pub(crate) async fn watching(http: &reqwest::Client) -> Outcome<Self> {
+        Self::start(Mode::Watch(Mutex::default()), http).await
+    }
+
     async fn start(mode: Mode, http: &reqwest::Client) -> Outcome<Self> {
         let shared = Arc::new(Shared {
             mode,
@@ -91,6 +100,15 @@ impl Endpoint {
     pub(crate) fn take_ages(&self) -> Vec<i64> {
         std::mem::take(&mut *lock(&self.shared.ages))
     }
+
+    /// The longest wait of each measurement since the last call, shortest first; empty unless it was started by
+    /// [`Endpoint::watching`].
+    pub(crate) fn take_waits(&self) -> Vec<Duration> {
+        match &self.shared.mode {
+            Mode::Watch(arrivals) => lock(arrivals).take_waits(Instant::now()),
+            _ => Vec::new(),
+        }
+    }
 }
 
 impl Drop for Endpoint {
@@ -106,6 +124,10 @@ async fn answer(State(shared): State<Arc<Shared>>, request: Request) -> Response
     };
     match &shared.mode {
         Mode::Discard => StatusCode::NO_CONTENT.into_response(),
+        Mode::Watch(arrivals) => {
+            lock(arrivals).note(&lines(&parts.headers, &body), Instant::now());
+            StatusCode::NO_CONTENT.into_response()
+        }
         Mode::Keep(file) => {
             let kept = lock(file).write_all(&lines(&parts.headers, &body));
             match kept {

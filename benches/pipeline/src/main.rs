@@ -7,6 +7,7 @@
 //!                 └──▶ yardstick (a bare loop) ──▶      └──▶ endpoint ┘
 //! ```
 
+mod arrivals;
 mod bench;
 mod config;
 mod endpoint;

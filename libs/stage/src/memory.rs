@@ -28,7 +28,7 @@ const UNPACKED: usize = 100_000_000;
 /// The maximum; librdkafka's own limit is 2 GiB.
 const MAX_UNPACKED: usize = 1 << 30;
 /// Messages further ahead of a slow database than this, including librdkafka's overhead, only occupy memory.
-const MAX_AHEAD: usize = 12 << 20;
+const MAX_AHEAD: usize = 6 << 20;
 /// The overhead of each fetched message in librdkafka 2.12, however small the message is: an `rd_kafka_op_t` with the
 /// one member of its union that a message has (304 bytes according to gdb; `rd_kafka_op_new0` allocates no more) and
 /// the allocator's overhead, rdkafka's counted pointer to it, and the receipt.

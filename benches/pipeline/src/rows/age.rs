@@ -6,19 +6,17 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
-use sal::avro::Options;
-use schema_dir::SchemaDir;
 use serde_json::{Value, json};
 
 use crate::bench::Bench;
 use crate::config::RunArgs;
 use crate::endpoint::Endpoint;
-use crate::failure::{Doing, Failure, Outcome};
+use crate::failure::{Failure, Outcome};
 use crate::flow::{cpu_of, since};
 use crate::metrics::Metrics;
 use crate::report::{Ratio, Section, Target};
+use crate::rows::TOPICS;
 
-const TOPICS: usize = 100;
 /// With this period, 100 topics send 1,330 messages per second.
 const PERIOD: &str = "0.0752";
 /// With this one, 443.
@@ -131,7 +129,7 @@ async fn run(bench: &Bench, settings: &Settings<'_>) -> Outcome<Seen> {
         &url,
     ];
     let sink = bench.stage("influxsink", &[&arguments[..], &settings.influxsink].concat())?;
-    let subsystems = subsystems(bench)?.join(",");
+    let subsystems = super::subsystems(bench)?.join(",");
     let group = format!("{subname}-transform");
     let arguments = ["run", "--subsystem", &subsystems, "--group", &group];
     let transform = bench.stage(
@@ -182,16 +180,6 @@ async fn run(bench: &Bench, settings: &Settings<'_>) -> Outcome<Seen> {
             .map(|(name, seconds)| (name, seconds / span.as_secs_f64()))
             .collect(),
     })
-}
-
-/// The components of the topics that salmock sends, which are the first ones in alphabetical order.
-fn subsystems(bench: &Bench) -> Outcome<Vec<String>> {
-    let dir = SchemaDir::read(&bench.args.schemas).doing("read the schemas")?;
-    let found = dir.schemas(&Options::default());
-    let topics = found.schemas.iter().take(TOPICS);
-    let mut names: Vec<String> = topics.map(|schema| schema.topic.component().to_owned()).collect();
-    names.dedup();
-    Ok(names)
 }
 
 impl Seen {
