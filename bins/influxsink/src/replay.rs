@@ -19,7 +19,7 @@ use stage::nearest::nearest;
 use stage::service::{Dependency, Shutdown};
 use tokio::runtime::Handle;
 
-use crate::config::Config;
+use crate::config::OutputConfig;
 use crate::metrics::SinkMetrics;
 
 /// How long unavailable brokers are waited for.
@@ -86,7 +86,7 @@ struct Summary {
 impl Replay {
     /// Checks the topics; waits for unavailable brokers. None if the service ends meanwhile.
     pub(crate) fn of(
-        config: &Config,
+        config: &OutputConfig,
         range: TimeRange,
         client: &ClientConfig,
         kafka: &Dependency,

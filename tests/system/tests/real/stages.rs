@@ -171,13 +171,13 @@ pub(crate) fn influxsink(services: &Services, group: &str, topics: &str, to: &Da
     args.group = group.to_owned();
     match to {
         Database::Influx2(bucket, token) => {
-            args.org = services.get("INFLUXDB_ORG").to_owned();
-            args.bucket = (*bucket).to_owned();
-            args.token_file = Some((*token).to_owned());
+            args.databases.org = vec![services.get("INFLUXDB_ORG").to_owned()];
+            args.databases.bucket = vec![(*bucket).to_owned()];
+            args.databases.token_file = vec![(*token).to_owned()];
         }
         Database::Influx1(database) => {
-            args.api = Api::V1;
-            args.database = (*database).to_owned();
+            args.databases.api = vec![Api::V1];
+            args.databases.database = vec![(*database).to_owned()];
         }
     }
     let config = args.check().unwrap();
