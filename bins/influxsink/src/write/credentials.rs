@@ -156,7 +156,16 @@ impl Current {
         match self.credentials.header() {
             Ok(header) => {
                 if header != self.header {
-                    tracing::info!("InfluxDB's credentials have changed; the new ones are in use");
+                    match self.credentials {
+                        Credentials::Login { .. } => {
+                            tracing::info!(
+                                "file of InfluxDB's user or password has changed; the new login is in use"
+                            );
+                        }
+                        Credentials::Token(_) | Credentials::None => {
+                            tracing::info!("token's file has changed; the new token is in use");
+                        }
+                    }
                 }
                 self.header = header;
                 self.files = files;
