@@ -11,7 +11,7 @@ use stage::memory::MIN_MIB;
 
 use confluent_avro::point::Mapping;
 
-use super::{DatabaseArgs, PointIdentityArgs};
+use super::{DatabaseArgs, FieldArgs, PointIdentityArgs};
 
 const EXAMPLE: &str = "\
 Example: all SAL topics of two components into InfluxDB 2, each indexed component's instances apart:
@@ -177,6 +177,10 @@ pub struct RunArgs {
     #[arg(long, env = "TIME_FROM_KAFKA", help_heading = "Points")]
     pub time_from_kafka: bool,
 
+    /// Which fields are written.
+    #[command(flatten)]
+    pub fields: FieldArgs,
+
     /// Points that would overwrite each other.
     #[command(flatten)]
     pub point_identity: PointIdentityArgs,
@@ -287,6 +291,7 @@ impl RunArgs {
             tag_field: mapping.tag_fields,
             time_field: mapping.time_fields,
             time_from_kafka: false,
+            fields: FieldArgs::default(),
             point_identity: PointIdentityArgs::default(),
             from: None,
             to: None,

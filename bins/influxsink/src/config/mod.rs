@@ -1,6 +1,7 @@
 //! The command line of influxsink, and the check of all of it before anything is opened.
 
 mod databases;
+mod fields;
 mod flags;
 mod point_identity;
 
@@ -13,11 +14,12 @@ use stage::memory::{MIN_MIB, MemoryShares};
 use stage::registry::{Registry, RegistrySetupError};
 
 pub use databases::{Api, DatabaseArgs};
+pub use fields::FieldArgs;
 pub use flags::{Cli, Command, RunArgs, SchemaMismatch};
 pub use point_identity::PointIdentityArgs;
 
 use crate::batch::BatchLimits;
-use crate::line::Layout;
+use crate::line::{Layout, PatternError};
 use crate::write::{InfluxSetupError, InfluxTarget};
 use confluent_avro::point::Mapping;
 
@@ -114,6 +116,9 @@ pub enum ConfigError {
     /// InfluxDB's client.
     #[error(transparent)]
     Influx(#[from] InfluxSetupError),
+    /// `--field-include` or `--field-exclude`.
+    #[error("--field-include or --field-exclude")]
+    FieldPattern(#[from] PatternError),
     /// `--topic-tag`.
     #[error("--topic-tag {0:?}: expected a name of letters, digits, '_' and '-' other than time")]
     TopicTag(String),
@@ -230,7 +235,10 @@ impl RunArgs {
         let memory = MemoryShares::among(self.max_memory, outputs.len());
         let output = |output: &databases::Output<'_>| -> Result<OutputConfig, ConfigError> {
             let to = self.databases.to(output, self)?;
-            let layout = self.point_identity.layout(matches!(to, To::Sqlite(_)))?;
+            let layout = Layout {
+                fields: self.fields.filter()?,
+                ..self.point_identity.layout(matches!(to, To::Sqlite(_)))?
+            };
             let group = self.group_of(output.name.as_deref());
             let dead_letter_topic = dead_letter::topic_of(&group, self.dead_letter_topic.as_deref());
             let letters = LetterFilter::new(&topics, &dead_letter_topic)?;
@@ -450,6 +458,10 @@ mod tests {
                 error(&["t", "--topic-tag", wrong]).contains("--topic-tag"),
                 "{wrong}"
             );
+        }
+        for flag in ["--field-include", "--field-exclude"] {
+            let error = parse(&["t", flag, "force*,a b"]).unwrap().check().unwrap_err();
+            assert!(stage::chain(&error).contains("\"a b\""), "{error}");
         }
         let nanos = ["t", "--time-precision", "ns", "--into", "sqlite:x"];
         assert!(error(&nanos).contains("microseconds"));
