@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+mod efd_client;
 mod exactly_once;
 pub(crate) mod expected;
 mod gone;
@@ -12,6 +13,7 @@ pub(crate) mod kafka;
 mod large_dead_letters;
 mod memory;
 mod mock_state;
+mod outputs;
 pub(crate) mod peers;
 mod refused;
 pub(crate) mod registry;

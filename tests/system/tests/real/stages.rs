@@ -152,6 +152,20 @@ pub(crate) enum Database<'a> {
     Influx1(&'a str),
 }
 
+/// Starts influxsink with these flags, as a person would type them.
+pub(crate) fn influxsink_with(services: &Services, flags: &[&str]) -> Stage {
+    use influxsink::config::{Cli, Command};
+
+    let Command::Run(args) = Cli::try_parse_from(line(services, &["influxsink", "run"], flags))
+        .unwrap()
+        .command;
+    let config = args.check().unwrap();
+    let runtime = Handle::current();
+    Stage::start(move |service| {
+        influxsink::run(&config, service, &runtime).map_err(|error| stage::chain(&error))
+    })
+}
+
 /// Starts influxsink on all matching topics.
 pub(crate) fn influxsink(services: &Services, group: &str, topics: &str, to: &Database<'_>) -> Stage {
     use influxsink::config::{Api, RunArgs};
