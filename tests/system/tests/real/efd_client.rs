@@ -149,7 +149,7 @@ fn micros(seconds: f64) -> i64 {
     (seconds * 1e6) as i64
 }
 
-/// A record's row, of the fields that are no arrays.
+/// A record's row, of the fields other than arrays.
 fn row(at: usize) -> Json {
     let values = json!({
         "salIndex": sal_index(at), "temperature": temperature(at), "status": status(at), "count": count(at),
