@@ -96,16 +96,16 @@ impl Addresses {
             RegistryError::Away { source, .. } => source.is::<Odd>(),
             error => matches!(error, RegistryError::Denied { .. }),
         };
-        if failures.len() == 1 || failures.iter().all(is_alike) {
-            if let Some(last) = failures.pop() {
-                return last;
-            }
+        if (failures.len() == 1 || failures.iter().all(is_alike))
+            && let Some(last) = failures.pop()
+        {
+            return last;
         }
         let urls: Vec<&str> = self.all.iter().map(|address| address.url.as_str()).collect();
         RegistryError::Away {
             url: urls.join(", "),
             what: what.to_owned(),
-            source: Arc::new(NoneAnswers(failures.iter().map(|error| cause(error)).collect())),
+            source: Arc::new(NoneAnswers(failures.iter().map(cause).collect())),
         }
     }
 }
