@@ -36,10 +36,10 @@ pub(crate) const DEAD_LETTERS: &[&[&str]] = &[
 pub(crate) const SCHEMA_LOOKUPS: &[&[&str]] = &[&["found"], &["missing"], &["mismatch"], &["failed"]];
 
 /// Why a record is skipped.
-pub(crate) const SKIPPED: &[&[&str]] = &[&["tombstone"]];
+pub(crate) const SKIPPED: &[&[&str]] = &[&["tombstone"], &["fields_excluded"]];
 
 /// Why a field is left out of a point.
-pub(crate) const LEFT_OUT: &[&[&str]] = &[&["not_finite"], &["reserved_name"]];
+pub(crate) const LEFT_OUT: &[&[&str]] = &[&["not_finite"], &["reserved_name"], &["excluded"]];
 
 /// Why a point overwrites another message's.
 pub(crate) const OVERWRITTEN: &[&[&str]] = &[&["resolution"], &["same_time"], &["topics"]];

@@ -16,9 +16,9 @@ pub struct SinkMetrics {
     pub written: IntCounter,
     /// Messages in the dead-letter topic, by step and reason.
     pub dead_letters: IntCounterVec,
-    /// Tombstones, by reason.
+    /// Tombstones, and records without a field to write, by reason.
     pub skipped: IntCounterVec,
-    /// Fields left out of written points, by reason: not_finite, reserved_name.
+    /// Fields left out of written points, by reason: not_finite, reserved_name, excluded.
     pub left_out: IntCounterVec,
     /// Points of other messages that a point overwrites, by reason: resolution, same_time, topics.
     pub overwritten: IntCounterVec,

@@ -20,7 +20,7 @@ use stage::service::{Dependency, Shutdown};
 use stage::text::plural;
 use tokio::runtime::Handle;
 
-use crate::config::Config;
+use crate::config::OutputConfig;
 use crate::metrics::SinkMetrics;
 
 /// How long unavailable brokers are waited for.
@@ -87,7 +87,7 @@ struct Summary {
 impl Replay {
     /// Checks the topics; waits for unavailable brokers. None if the service ends meanwhile.
     pub(crate) fn of(
-        config: &Config,
+        config: &OutputConfig,
         range: TimeRange,
         client: &ClientConfig,
         kafka: &Dependency,

@@ -1,5 +1,8 @@
-//! Assembles the sink (client, dead letters, registry, database, workers) and runs it until the service ends.
+//! Assembles the sink (client, dead letters, registry, database, workers) and runs it until the service ends. Each of
+//! several outputs is such a sink, with its own consumer group, and so with its own progress; they share the registry's
+//! client and the schemas.
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -15,7 +18,7 @@ use stage::registry::{Grace, Registry, RegistrySetupError};
 use stage::service::{Dependency, Service, SharedDependency, Shutdown};
 use tokio::runtime::Handle;
 
-use crate::config::{Config, To};
+use crate::config::{Config, OutputConfig, RunArgs, To};
 use crate::metrics::SinkMetrics;
 use crate::overwrites::Overwrites;
 use crate::replay::{Replay, ReplayError};
@@ -67,9 +70,70 @@ pub enum RunError {
 /// runtime's threads.
 ///
 /// When it returns without an error, every consumed message is written or a dead letter, or was given up at the drain's
-/// deadline and stays uncommitted.
+/// deadline and stays uncommitted. An error of one output ends all.
 pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), RunError> {
-    let args = &config.args;
+    let registry = Arc::new(Registry::new(&config.args.registry)?);
+    let shared = Shared {
+        args: &config.args,
+        schemas: Arc::new(Schemas::new(
+            Arc::clone(&registry),
+            SharedDependency::new(service.readiness.dependency("registry")),
+        )),
+        runtime,
+    };
+    runtime.spawn(watch_registry(
+        registry,
+        Arc::clone(&shared.schemas),
+        service.shutdown.clone(),
+    ));
+    let outputs = config.outputs.iter().map(|output| {
+        let part = match &output.name {
+            Some(name) if config.outputs.len() > 1 => service.part("output", name)?,
+            _ => service.clone(),
+        };
+        Ok((output, part))
+    });
+    let outputs: Vec<_> = outputs.collect::<Result<_, MetricsError>>()?;
+    if let [(output, service)] = outputs.as_slice() {
+        return run_output(output, &shared, service);
+    }
+    std::thread::scope(|scope| {
+        let running: Vec<_> = outputs
+            .iter()
+            .map(|(output, service)| scope.spawn(|| run_until_one_fails(output, &shared, service)))
+            .collect();
+        let ended = running.into_iter().map(|thread| thread.join());
+        // All are waited for, before the first error or panic is passed on.
+        let ended: Vec<_> = ended.collect();
+        ended
+            .into_iter()
+            .try_for_each(|ended| ended.unwrap_or_else(|panic| resume_unwind(panic)))
+    })
+}
+
+/// What the outputs share.
+struct Shared<'a> {
+    args: &'a RunArgs,
+    schemas: Arc<Schemas>,
+    runtime: &'a Handle,
+}
+
+/// One of several outputs. A process in which one has ended would look as if it worked.
+fn run_until_one_fails(
+    output: &OutputConfig,
+    shared: &Shared<'_>,
+    service: &Service,
+) -> Result<(), RunError> {
+    let _guard = service.shutdown.fail_on_panic();
+    let ended = run_output(output, shared, service);
+    if ended.is_err() {
+        service.shutdown.fail();
+    }
+    ended
+}
+
+fn run_output(config: &OutputConfig, shared: &Shared<'_>, service: &Service) -> Result<(), RunError> {
+    let (args, runtime) = (shared.args, shared.runtime);
     let kafka_metrics = KafkaMetrics::register(&service.metrics)?;
     kafka_metrics.lag.limit(args.member.max_lag_series);
     let reporter = Reporter::new(kafka_metrics, service.readiness.dependency("kafka"));
@@ -86,15 +150,12 @@ pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), R
         None => None,
     };
     let has_read_range = Arc::new(AtomicBool::new(false));
-    let registry = Arc::new(Registry::new(&args.registry)?);
-    let registry_dependency = SharedDependency::new(service.readiness.dependency("registry"));
     let sink = Sink {
         has_read_range: Arc::clone(&has_read_range),
         config: config.clone(),
-        dead_letter_topic: config.dead_letter_topic.clone(),
-        schemas: Arc::new(Schemas::new(Arc::clone(&registry), registry_dependency.clone())),
+        args: args.clone(),
+        schemas: Arc::clone(&shared.schemas),
         grace: Arc::new(Grace::new(args.unknown_schema_grace)),
-        registry_dependency,
         destination: destination(config, &metrics, runtime)?,
         overwrites: Arc::new(Overwrites::new(metrics.overwritten.clone())),
         database: service.readiness.dependency("database"),
@@ -105,13 +166,11 @@ pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), R
     };
     runtime.spawn(create_topics::make_dead_letter_topic(
         sink.client.clone(),
-        sink.dead_letter_topic.clone(),
+        config.dead_letter_topic.clone(),
     ));
-    runtime.spawn(watch(
-        registry,
-        Arc::clone(&sink.schemas),
-        sink.registry_dependency.clone(),
-        (sink.reporter.clone(), sink.client.clone()),
+    runtime.spawn(watch_records(
+        sink.reporter.clone(),
+        sink.client.clone(),
         service.shutdown.clone(),
     ));
     let (kafka, stuck_timeout) = (sink.reporter.metrics().clone(), args.service.stuck_timeout);
@@ -134,14 +193,13 @@ pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), R
 
 /// The state shared by all generations of the sink's Kafka clients.
 struct Sink {
-    config: Config,
+    config: OutputConfig,
+    args: RunArgs,
     client: ClientConfig,
     reporter: Reporter,
     metrics: SinkMetrics,
-    dead_letter_topic: String,
     schemas: Arc<Schemas>,
     grace: Arc<Grace<u32>>,
-    registry_dependency: SharedDependency,
     destination: Destination,
     overwrites: Arc<Overwrites>,
     database: Dependency,
@@ -165,7 +223,7 @@ impl Sink {
             Ok(intake) => intake,
             Err(error) => return say(Err(error.into())),
         };
-        let (config, args) = (&self.config, &self.config.args);
+        let (config, args) = (&self.config, &self.args);
         let delivery = || {
             Delivery::new(
                 self.destination.clone(),
@@ -179,7 +237,7 @@ impl Sink {
                 schemas: Arc::clone(&self.schemas),
                 grace: Arc::clone(&self.grace),
                 mismatch: args.schema_mismatch,
-                readiness: self.registry_dependency.clone(),
+                readiness: self.schemas.readiness().clone(),
                 mapping: config.mapping.clone(),
                 metrics: self.metrics.clone(),
                 runtime: self.runtime.clone(),
@@ -202,8 +260,8 @@ impl Sink {
         tracing::info!(
             group = config.group,
             topics = ?config.topics,
-            into = args.into,
-            dead_letter_topic = self.dead_letter_topic,
+            into = %config.to,
+            dead_letter_topic = config.dead_letter_topic,
             "sink is running"
         );
         let ended = intake.run(&workers, shutdown).map_err(RunError::from);
@@ -219,7 +277,7 @@ impl Sink {
         DeadLetters::new(
             &client,
             &self.config.group,
-            &self.dead_letter_topic,
+            &self.config.dead_letter_topic,
             reporter.clone(),
             shutdown.clone(),
             Box::new(move |reason| counted.with_label_values(&[reason.step, reason.reason]).inc()),
@@ -227,7 +285,7 @@ impl Sink {
     }
 
     fn options(&self) -> IntakeOptions {
-        let (config, args) = (&self.config, &self.config.args);
+        let (config, args) = (&self.config, &self.args);
         let mut options = IntakeOptions::new(self.client.clone(), &config.group, config.topics.clone());
         options.except = config.letters.blacklist();
         options.range = config.range;
@@ -245,7 +303,11 @@ impl Sink {
     }
 }
 
-fn destination(config: &Config, metrics: &SinkMetrics, runtime: &Handle) -> Result<Destination, RunError> {
+fn destination(
+    config: &OutputConfig,
+    metrics: &SinkMetrics,
+    runtime: &Handle,
+) -> Result<Destination, RunError> {
     Ok(match &config.to {
         To::Influx(target) => {
             let writer = InfluxWriter::new(target, metrics.clone(), runtime.clone())?;
@@ -261,22 +323,25 @@ fn destination(config: &Config, metrics: &SinkMetrics, runtime: &Handle) -> Resu
     })
 }
 
-/// Background tasks: asks the registry until it answers once, because a sink without traffic has to become ready, and
-/// then whether its ids still mean the same; reports unacknowledged dead letters.
-async fn watch(
-    registry: Arc<Registry>,
-    schemas: Arc<Schemas>,
-    dependency: SharedDependency,
-    (reporter, client): (Reporter, ClientConfig),
-    shutdown: Shutdown,
-) {
-    let registry = async {
-        registry.wait_until_it_answers(dependency.dependency()).await;
-        dependency.up();
+/// Asks the registry until it answers once, because a sink without traffic has to become ready, and then whether its ids
+/// still mean the same.
+async fn watch_registry(registry: Arc<Registry>, schemas: Arc<Schemas>, shutdown: Shutdown) {
+    let watched = async {
+        registry
+            .wait_until_it_answers(schemas.readiness().dependency())
+            .await;
+        schemas.readiness().up();
         schemas.watch().await;
     };
     tokio::select! {
-        () = registry => {}
+        () = watched => {}
+        () = shutdown.wait() => {}
+    }
+}
+
+/// Reports dead letters that are not acknowledged.
+async fn watch_records(reporter: Reporter, client: ClientConfig, shutdown: Shutdown) {
+    tokio::select! {
         () = reporter.watch_records(client) => {}
         () = shutdown.wait() => {}
     }

@@ -66,6 +66,11 @@ impl Schemas {
         }
     }
 
+    /// The registry's state.
+    pub(crate) fn readiness(&self) -> &SharedDependency {
+        &self.dependency
+    }
+
     /// Whether the id now means another schema.
     pub(crate) fn is_in_doubt(&self, id: u32) -> bool {
         self.doubts.load(Ordering::Relaxed) > 0

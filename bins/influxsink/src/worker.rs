@@ -253,6 +253,9 @@ impl<'m> SinkWorker<'m> {
                 self.ranges.add(&plan, encoded.time_micros);
                 Ok(Added::Encoded)
             }
+            Err(Refusal::NoFields) if self.encoder.excluded() > 0 => {
+                Ok(self.skip(consumed, "fields_excluded"))
+            }
             Err(refusal) => Ok(self.refuse(consumed, as_reason(&refusal))),
         }
     }
@@ -274,6 +277,7 @@ impl<'m> SinkWorker<'m> {
         for (reason, count) in [
             ("not_finite", left_out.not_finite),
             ("reserved_name", left_out.reserved_name),
+            ("excluded", self.encoder.excluded()),
         ] {
             if count > 0 {
                 self.metrics.left_out.with_label_values(&[reason]).inc_by(count);

@@ -69,13 +69,19 @@ pub struct MemoryShares {
 impl MemoryShares {
     /// Distributes `mebibytes`.
     pub fn of(mebibytes: u32) -> Self {
+        Self::among(mebibytes, 1)
+    }
+
+    /// The shares of each of `parts` stages in one process, which has `mebibytes` in all.
+    pub fn among(mebibytes: u32, parts: usize) -> Self {
+        let parts = parts.max(1);
         let whole = (mebibytes.max(MIN_MIB) as usize) << 20;
-        let eighth = (whole - BASE) / 8;
+        let eighth = (whole - BASE) / parts / 8;
         Self {
             resident: whole / 16 * 15,
             in_flight: 2 * eighth,
             ahead: eighth.min(MAX_AHEAD),
-            fetch: (whole / FETCHED_PART).min(MAX_FETCHED),
+            fetch: (whole / FETCHED_PART / parts).min(MAX_FETCHED),
             unpacked: whole.clamp(UNPACKED, MAX_UNPACKED),
             dead_letters: eighth,
             output: 2 * eighth,
@@ -164,6 +170,9 @@ mod tests {
             let shares = MemoryShares::of(mebibytes);
             let sum = shares.in_flight + shares.ahead + shares.fetch + shares.dead_letters + shares.output;
             assert!(sum + BASE <= (mebibytes as usize) << 20, "{shares:?}");
+            let shares = MemoryShares::among(mebibytes, 3);
+            let sum = shares.in_flight + shares.ahead + shares.fetch + shares.dead_letters + shares.output;
+            assert!(3 * sum + BASE <= (mebibytes as usize) << 20, "{shares:?}");
         }
     }
 

@@ -51,6 +51,24 @@ pub(crate) fn log_lines_dropped() -> Option<&'static IntCounter> {
     DROPPED.as_ref()
 }
 
+/// Registers whether each dependency that `ready` returns is available.
+pub(crate) fn register_readiness(
+    r: &Registry,
+    ready: impl Fn() -> Vec<(&'static str, bool)> + Send + Sync + 'static,
+) -> Result<(), MetricsError> {
+    let ready = move || {
+        let of_one = |(name, is_up): (&str, bool)| (vec![name.to_owned()], f64::from(u8::from(is_up)));
+        ready().into_iter().map(of_one).collect()
+    };
+    sampled_gauges(
+        r,
+        "kafka_efd_ready",
+        "1 if a dependency, as named by /ready, is available",
+        &["dependency"],
+        ready,
+    )
+}
+
 /// Registers what every process shows of itself. `ready` returns its dependencies, each with whether it is available.
 pub(crate) fn register_process(
     r: &Registry,
@@ -64,17 +82,7 @@ pub(crate) fn register_process(
     )?
     .with_label_values(&[env!("CARGO_PKG_VERSION"), env!("KAFKA_EFD_REVISION")])
     .set(1);
-    let ready = move || {
-        let of_one = |(name, is_up): (&str, bool)| (vec![name.to_owned()], f64::from(u8::from(is_up)));
-        ready().into_iter().map(of_one).collect()
-    };
-    sampled_gauges(
-        r,
-        "kafka_efd_ready",
-        "1 if a dependency, as named by /ready, is available",
-        &["dependency"],
-        ready,
-    )?;
+    register_readiness(r, ready)?;
     sampled_counter(r, "process_cpu_seconds_total", "user and system CPU time", || {
         Some(process::stat()?.cpu_seconds)
     })?;

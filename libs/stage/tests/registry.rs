@@ -248,3 +248,83 @@ async fn no_secret_of_an_address_is_in_an_error() {
     let shown = format!("{} {error:?} {client:?}", stage::chain(&error));
     assert!(!shown.contains("s3cr3t"), "{shown}");
 }
+
+/// Two registries with the same schema, a client of both, and the schema's id.
+async fn two() -> ([RegistryServer; 2], Registry, u32) {
+    let servers = [
+        RegistryServer::start().await.unwrap(),
+        RegistryServer::start().await.unwrap(),
+    ];
+    let mut id = 0;
+    for server in &servers {
+        let client = Registry::new(&RegistryArgs::at(server.url())).unwrap();
+        id = client.register("s-value", SCHEMA).await.unwrap();
+    }
+    let both = format!("{}/, {}", servers[0].url(), servers[1].url());
+    (servers, Registry::new(&RegistryArgs::at(both)).unwrap(), id)
+}
+
+#[tokio::test]
+async fn another_address_is_asked_when_the_first_is_dead() {
+    let ([mut first, second], client, id) = two().await;
+    first.down().await;
+    assert_eq!(client.schema_by_id(id).await.unwrap().id, id);
+    assert_eq!(client.latest("s-value").await.unwrap().id, id);
+    assert_eq!(client.register("s-value", SCHEMA).await.unwrap(), id);
+    assert_eq!(client.subjects().await.unwrap(), ["s-value"]);
+    first.up().await.unwrap();
+    let before = first.requests();
+    client.subjects().await.unwrap();
+    assert_eq!(first.requests(), before, "the one that answered is asked first");
+    let missing = client.latest("unheard-of").await.unwrap_err();
+    assert!(
+        matches!(missing, RegistryError::Missing { .. }),
+        "an answer: {missing}"
+    );
+    assert!(second.requests() > 0);
+}
+
+#[tokio::test]
+async fn another_address_is_asked_when_one_dies_or_has_errors() {
+    let ([first, mut second], client, id) = two().await;
+    assert_eq!(client.latest("s-value").await.unwrap().id, id);
+    first.fail_next(u32::MAX, 500);
+    assert_eq!(client.latest("s-value").await.unwrap().id, id, "the second");
+    first.fail_next(0, 500);
+    second.down().await;
+    assert_eq!(client.latest("s-value").await.unwrap().id, id, "the first again");
+    first.fail_next(u32::MAX, 500);
+    let away = client.latest("s-value").await.unwrap_err();
+    assert_eq!(away.verdict(), Verdict::Retry(None));
+    let text = stage::chain(&away);
+    for url in [first.url(), second.url()] {
+        assert!(
+            text.matches(&url).count() >= 2,
+            "each address with its cause: {text}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn another_address_is_asked_when_one_takes_connections_and_says_nothing() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let server = RegistryServer::start().await.unwrap();
+    let both = format!("http://{},{}", silent.local_addr().unwrap(), server.url());
+    let client = Registry::new(&RegistryArgs::at(both)).unwrap();
+    let begun = std::time::Instant::now();
+    let id = client.register("s-value", SCHEMA).await.unwrap();
+    let once = begun.elapsed();
+    for _ in 0..10 {
+        assert_eq!(client.latest("s-value").await.unwrap().id, id);
+    }
+    assert!(once < std::time::Duration::from_secs(9), "{once:?}");
+    assert!(begun.elapsed() < once * 2, "it is not waited for again");
+}
+
+#[test]
+fn every_address_is_checked() {
+    let error = |urls: &str| Registry::new(&RegistryArgs::at(urls)).unwrap_err().to_string();
+    assert!(error("http://a:8081,b:8081").contains("b:8081"));
+    assert!(error("http://a:8081,").contains("expected an address"));
+    assert!(!error("http://a:8081,http://me:s3cr3t@b").contains("s3cr3t"));
+}

@@ -1,6 +1,5 @@
 //! The flags of influxsink, each with an environment variable.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -12,7 +11,7 @@ use stage::memory::MIN_MIB;
 
 use confluent_avro::point::Mapping;
 
-use super::PointIdentityArgs;
+use super::{DatabaseArgs, FieldArgs, PointIdentityArgs};
 
 const EXAMPLE: &str = "\
 Example: all SAL topics of two components into InfluxDB 2, each indexed component's instances apart:
@@ -41,15 +40,6 @@ pub enum Command {
     /// Write topics into a database until stopped
     #[command(after_help = EXAMPLE)]
     Run(Box<RunArgs>),
-}
-
-/// The write interface of InfluxDB.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Api {
-    /// /api/v2/write: InfluxDB 2, 3 and 1.8
-    V2,
-    /// /write: InfluxDB 1
-    V1,
 }
 
 /// What happens to a record whose schema cannot be that of its topic.
@@ -96,75 +86,9 @@ pub struct RunArgs {
     #[arg(long, env = "DEAD_LETTER_TOPIC", value_name = "TOPIC")]
     pub dead_letter_topic: Option<String>,
 
-    /// The database: an InfluxDB's address, or sqlite: and a file
-    #[arg(
-        long,
-        env = "INFLUXDB_URL",
-        default_value = "http://localhost:8086",
-        value_name = "URL|sqlite:PATH",
-        hide_env_values = true,
-        help_heading = "Database"
-    )]
-    pub into: String,
-
-    /// Write interface of InfluxDB
-    #[arg(
-        long,
-        env = "INFLUXDB_API",
-        value_enum,
-        default_value_t = Api::V2,
-        help_heading = "Database"
-    )]
-    pub api: Api,
-
-    /// Organisation (v2); InfluxDB 1.8 and 3 ignore it
-    #[arg(
-        long,
-        env = "INFLUXDB_ORG",
-        default_value = "default",
-        value_name = "NAME",
-        help_heading = "Database"
-    )]
-    pub org: String,
-
-    /// Bucket (v2); for InfluxDB 1.8 database/retention-policy
-    #[arg(
-        long,
-        env = "INFLUXDB_BUCKET",
-        default_value = "efd",
-        value_name = "NAME",
-        help_heading = "Database"
-    )]
-    pub bucket: String,
-
-    /// Database (v1)
-    #[arg(
-        long,
-        env = "INFLUXDB_DATABASE",
-        default_value = "efd",
-        value_name = "NAME",
-        help_heading = "Database"
-    )]
-    pub database: String,
-
-    /// File that holds the token (for InfluxDB 1: user:password), read again when it changes; or set INFLUXDB_TOKEN in
-    /// the environment
-    #[arg(
-        long,
-        env = "INFLUXDB_TOKEN_FILE",
-        value_name = "FILE",
-        help_heading = "Database"
-    )]
-    pub token_file: Option<PathBuf>,
-
-    /// PEM file of the authorities that sign InfluxDB's certificate, instead of the system's
-    #[arg(
-        long,
-        env = "INFLUXDB_CA_FILE",
-        value_name = "FILE",
-        help_heading = "Database"
-    )]
-    pub influxdb_ca_file: Option<PathBuf>,
+    /// The databases.
+    #[command(flatten)]
+    pub databases: DatabaseArgs,
 
     /// How long one request may take, in seconds
     #[arg(
@@ -252,6 +176,10 @@ pub struct RunArgs {
     /// Use Kafka's timestamp if a record's own time is missing, zero or out of range, instead of refusing the record
     #[arg(long, env = "TIME_FROM_KAFKA", help_heading = "Points")]
     pub time_from_kafka: bool,
+
+    /// Which fields are written.
+    #[command(flatten)]
+    pub fields: FieldArgs,
 
     /// Points that would overwrite each other.
     #[command(flatten)]
@@ -353,13 +281,7 @@ impl RunArgs {
             group: "influxsink".to_owned(),
             auto_offset_reset: "earliest".to_owned(),
             dead_letter_topic: None,
-            into: into.into(),
-            api: Api::V2,
-            org: "default".to_owned(),
-            bucket: "efd".to_owned(),
-            database: "efd".to_owned(),
-            token_file: None,
-            influxdb_ca_file: None,
+            databases: DatabaseArgs::at(into),
             request_timeout: Duration::from_secs(10),
             gzip: false,
             requests_in_flight: 2,
@@ -369,6 +291,7 @@ impl RunArgs {
             tag_field: mapping.tag_fields,
             time_field: mapping.time_fields,
             time_from_kafka: false,
+            fields: FieldArgs::default(),
             point_identity: PointIdentityArgs::default(),
             from: None,
             to: None,

@@ -1,23 +1,26 @@
 //! The command line of influxsink, and the check of all of it before anything is opened.
 
+mod databases;
+mod fields;
 mod flags;
 mod point_identity;
 
 use std::path::PathBuf;
 
-use reqwest::Url;
-use stage::config::{KafkaConfigError, Secret, SecretError, Timestamp};
+use stage::config::{KafkaConfigError, SecretError, Timestamp};
 use stage::dead_letter::{self, FeedsOnItself, LetterFilter};
 use stage::intake::{TimeRange, Topics};
-use stage::memory::MemoryShares;
+use stage::memory::{MIN_MIB, MemoryShares};
 use stage::registry::{Registry, RegistrySetupError};
 
-pub use flags::{Api, Cli, Command, RunArgs, SchemaMismatch};
+pub use databases::{Api, DatabaseArgs};
+pub use fields::FieldArgs;
+pub use flags::{Cli, Command, RunArgs, SchemaMismatch};
 pub use point_identity::PointIdentityArgs;
 
 use crate::batch::BatchLimits;
-use crate::line::Layout;
-use crate::write::{InfluxSetupError, InfluxTarget, Place, Token};
+use crate::line::{Layout, PatternError};
+use crate::write::{InfluxSetupError, InfluxTarget};
 use confluent_avro::point::Mapping;
 
 /// A flag or file that cannot be used.
@@ -27,11 +30,52 @@ pub enum ConfigError {
     #[error("--into {0:?}: expected http://host:port, https://host:port or sqlite:PATH")]
     To(String),
     /// `--into` holds a password.
-    #[error("--into holds a user or password, which process lists show: use --token-file or INFLUXDB_TOKEN")]
+    #[error(
+        "--into holds a user or password, which process lists show: use --token-file or INFLUXDB_TOKEN, or \
+         --influxdb-user-file and --influxdb-password-file"
+    )]
     SecretInAddress,
-    /// The token's file.
-    #[error("cannot use --token-file")]
-    TokenFile(#[from] SecretError),
+    /// Two outputs have one name, or one has a name with another meaning.
+    #[error(
+        "--into: an output cannot have the name {0:?}, which another has, or which means something else; expected \
+             NAME=URL with a name for each output, such as primary and standby"
+    )]
+    OutputName(String),
+    /// A flag of the databases is given neither for all outputs nor for each.
+    #[error(
+        "--{flag} is given {given} times for {outputs} outputs (--into): expected once for all, or once for each"
+    )]
+    NotOnePerOutput {
+        /// The flag.
+        flag: &'static str,
+        /// How often.
+        given: usize,
+        /// How many outputs there are.
+        outputs: usize,
+    },
+    /// Two outputs write the same points to the same place.
+    #[error("two outputs (--into) write into the same database at {0}")]
+    SameDatabase(String),
+    /// Several outputs cannot work in so little memory.
+    #[error("--max-memory {given}: {outputs} outputs (--into) need at least {} MiB", *outputs as u32 * MIN_MIB)]
+    TooLittleMemory {
+        /// As given, in MiB.
+        given: u32,
+        /// How many outputs there are.
+        outputs: usize,
+    },
+    /// A token and a user.
+    #[error("--token-file and --influxdb-user-file: expected a token, or a user with a password")]
+    TokenAndUser,
+    /// A user without a password, or the other way round.
+    #[error(
+        "InfluxDB's user needs a password, and a password a user: expected both of --influxdb-user-file (or \
+         INFLUXDB_USER) and --influxdb-password-file (or INFLUXDB_PASSWORD)"
+    )]
+    HalfALogin,
+    /// The file of a secret.
+    #[error("cannot use --token-file, --influxdb-user-file or --influxdb-password-file")]
+    SecretFile(#[from] SecretError),
     /// `--topic-regex`.
     #[error("--topic-regex {regex:?} is not a regular expression")]
     Regex {
@@ -52,6 +96,11 @@ pub enum ConfigError {
     /// The sink's own dead letters would be its input.
     #[error(transparent)]
     FeedsOnItself(#[from] FeedsOnItself),
+    /// A replay into several databases, of which one may be done before another.
+    #[error(
+        "--from and --to write one database: give --into once, and repeat the command for each of the {0} outputs"
+    )]
+    ReplayIntoSeveral(usize),
     /// `--replay` alone.
     #[error("--replay names a replay of a time range: give --from, --to or both")]
     ReplayOfWhat,
@@ -67,6 +116,9 @@ pub enum ConfigError {
     /// InfluxDB's client.
     #[error(transparent)]
     Influx(#[from] InfluxSetupError),
+    /// `--field-include` or `--field-exclude`.
+    #[error("--field-include or --field-exclude")]
+    FieldPattern(#[from] PatternError),
     /// `--topic-tag`.
     #[error("--topic-tag {0:?}: expected a name of letters, digits, '_' and '-' other than time")]
     TopicTag(String),
@@ -89,9 +141,40 @@ pub enum To {
     Sqlite(PathBuf),
 }
 
+impl To {
+    /// Whether both are one database.
+    fn is_same(&self, other: &To) -> bool {
+        match (self, other) {
+            (To::Influx(one), To::Influx(other)) => one.base == other.base && one.place == other.place,
+            (To::Sqlite(one), To::Sqlite(other)) => one == other,
+            (To::Influx(_), To::Sqlite(_)) | (To::Sqlite(_), To::Influx(_)) => false,
+        }
+    }
+}
+
+impl std::fmt::Display for To {
+    /// The address, which holds no secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            To::Influx(target) => write!(f, "{}", target.base),
+            To::Sqlite(path) => write!(f, "sqlite:{}", path.display()),
+        }
+    }
+}
+
 /// The checked configuration; nothing has been opened yet.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// At least one.
+    pub(crate) outputs: Vec<OutputConfig>,
+    pub(crate) args: RunArgs,
+}
+
+/// The configuration of one output: a sink with a database, a group and dead letters of its own.
+#[derive(Clone, Debug)]
+pub(crate) struct OutputConfig {
+    /// None if it is the only one and has no name.
+    pub(crate) name: Option<String>,
     pub(crate) topics: Topics,
     pub(crate) dead_letter_topic: String,
     pub(crate) letters: LetterFilter,
@@ -105,7 +188,6 @@ pub struct Config {
     pub(crate) limits: BatchLimits,
     pub(crate) mapping: Mapping,
     pub(crate) layout: Layout,
-    pub(crate) args: RunArgs,
 }
 
 impl RunArgs {
@@ -140,41 +222,80 @@ impl RunArgs {
         self.kafka.client_config(&[])?;
         Registry::new(&self.registry)?;
         let range = self.range()?;
-        let memory = MemoryShares::of(self.max_memory);
-        let workers = self.workers.count();
-        let to = self.destination()?;
-        let layout = self.point_identity.layout(matches!(to, To::Sqlite(_)))?;
-        let dead_letter_topic = dead_letter::topic_of(&self.group, self.dead_letter_topic.as_deref());
-        let letters = LetterFilter::new(&topics, &dead_letter_topic)?;
+        let outputs = self.databases.outputs()?;
+        if range.is_some() && outputs.len() > 1 {
+            return Err(ConfigError::ReplayIntoSeveral(outputs.len()));
+        }
+        if outputs.len() > 1 && self.max_memory < MIN_MIB * outputs.len() as u32 {
+            return Err(ConfigError::TooLittleMemory {
+                given: self.max_memory,
+                outputs: outputs.len(),
+            });
+        }
+        let memory = MemoryShares::among(self.max_memory, outputs.len());
+        let output = |output: &databases::Output<'_>| -> Result<OutputConfig, ConfigError> {
+            let to = self.databases.to(output, self)?;
+            let layout = Layout {
+                fields: self.fields.filter()?,
+                ..self.point_identity.layout(matches!(to, To::Sqlite(_)))?
+            };
+            let group = self.group_of(output.name.as_deref());
+            let dead_letter_topic = dead_letter::topic_of(&group, self.dead_letter_topic.as_deref());
+            let letters = LetterFilter::new(&topics, &dead_letter_topic)?;
+            Ok(OutputConfig {
+                name: output.name.clone(),
+                topics: topics.clone(),
+                dead_letter_topic,
+                letters,
+                group: match &range {
+                    Some(_) => format!("{group}.replay-{}", self.replay_name()),
+                    None => group,
+                },
+                is_passing: range.is_some() && self.replay.is_none(),
+                range,
+                memory,
+                workers: self.workers.count(),
+                to,
+                limits: self.limits(&memory),
+                mapping: Mapping {
+                    tag_fields: self.tag_field.clone(),
+                    time_fields: self.time_field.clone(),
+                    tiebreakers: self.point_identity.fields(),
+                    added_tag: self.point_identity.topic_tag.clone(),
+                },
+                layout,
+            })
+        };
+        let outputs: Vec<_> = outputs.iter().map(output).collect::<Result<_, _>>()?;
+        for (at, output) in outputs.iter().enumerate() {
+            if outputs.iter().take(at).any(|other| other.to.is_same(&output.to)) {
+                return Err(ConfigError::SameDatabase(output.to.to_string()));
+            }
+        }
         Ok(Config {
-            topics,
-            dead_letter_topic,
-            letters,
-            group: match &range {
-                Some(_) => format!("{}.replay-{}", self.group, self.replay_name()),
-                None => self.group.clone(),
-            },
-            is_passing: range.is_some() && self.replay.is_none(),
-            range,
-            memory,
-            workers,
-            to,
-            limits: BatchLimits {
-                // Per worker: one that fills, those in flight, and these compressed.
-                bytes: (self.batch_bytes as usize)
-                    .min(memory.output / ((1 + 2 * self.requests_in_flight as usize) * workers)),
-                points: self.batch_points as usize,
-                interval: self.flush_interval,
-            },
-            mapping: Mapping {
-                tag_fields: self.tag_field.clone(),
-                time_fields: self.time_field.clone(),
-                tiebreakers: self.point_identity.fields(),
-                added_tag: self.point_identity.topic_tag.clone(),
-            },
-            layout,
+            outputs,
             args: self.clone(),
         })
+    }
+
+    /// The consumer group of an output. That of `primary` has no suffix, so that a sink which gets a standby goes on
+    /// where it was.
+    fn group_of(&self, output: Option<&str>) -> String {
+        match output {
+            None | Some("primary") => self.group.clone(),
+            Some(name) => format!("{}.{name}", self.group),
+        }
+    }
+
+    fn limits(&self, memory: &MemoryShares) -> BatchLimits {
+        let workers = self.workers.count();
+        BatchLimits {
+            // Per worker: one that fills, those in flight, and these compressed.
+            bytes: (self.batch_bytes as usize)
+                .min(memory.output / ((1 + 2 * self.requests_in_flight as usize) * workers)),
+            points: self.batch_points as usize,
+            interval: self.flush_interval,
+        }
     }
 
     fn range(&self) -> Result<Option<TimeRange>, ConfigError> {
@@ -197,53 +318,6 @@ impl RunArgs {
             .clone()
             .unwrap_or_else(|| stage::unix_micros().to_string())
     }
-
-    fn destination(&self) -> Result<To, ConfigError> {
-        let wrong = || ConfigError::To(self.into.clone());
-        if let Some(path) = self.into.strip_prefix("sqlite:") {
-            return if path.is_empty() {
-                Err(wrong())
-            } else {
-                Ok(To::Sqlite(path.into()))
-            };
-        }
-        let base = Url::parse(&self.into).map_err(|_| wrong())?;
-        if !base.username().is_empty() || base.password().is_some() {
-            return Err(ConfigError::SecretInAddress);
-        }
-        if !matches!(base.scheme(), "http" | "https") || !base.has_host() {
-            return Err(wrong());
-        }
-        let token = match &self.token_file {
-            Some(path) => {
-                Secret::from_file(path)?;
-                Token::File(path.clone())
-            }
-            None => match std::env::var("INFLUXDB_TOKEN") {
-                Ok(token) if !token.trim().is_empty() => Token::Fixed(Secret::new(token.trim())),
-                _ => Token::None,
-            },
-        };
-        let place = match self.api {
-            Api::V2 => Place::V2 {
-                org: self.org.clone(),
-                bucket: self.bucket.clone(),
-            },
-            Api::V1 => Place::V1 {
-                database: self.database.clone(),
-            },
-        };
-        let target = InfluxTarget {
-            base,
-            place,
-            token,
-            gzip: self.gzip,
-            timeout: self.request_timeout,
-            ca_file: self.influxdb_ca_file.clone(),
-        };
-        target.check()?;
-        Ok(To::Influx(target))
-    }
 }
 
 #[cfg(test)]
@@ -252,12 +326,20 @@ mod tests {
     use stage::config::{KafkaArgs, RegistryArgs};
 
     use super::*;
+    use crate::write::Credentials;
 
     fn parse(flags: &[&str]) -> Result<RunArgs, String> {
         let cli =
             Cli::try_parse_from(["influxsink", "run"].iter().chain(flags)).map_err(|e| e.to_string())?;
         let Command::Run(args) = cli.command;
         Ok(*args)
+    }
+
+    /// The configuration of the only output.
+    fn only(flags: &[&str]) -> Result<OutputConfig, ConfigError> {
+        let mut outputs = parse(flags).unwrap().check()?.outputs;
+        assert_eq!(outputs.len(), 1);
+        Ok(outputs.remove(0))
     }
 
     fn error(flags: &[&str]) -> String {
@@ -290,7 +372,7 @@ mod tests {
                 .contains("cannot be used with")
         );
         assert!(matches!(
-            parse(&["--topic-regex", "x"]).unwrap().check().unwrap().topics,
+            only(&["--topic-regex", "x"]).unwrap().topics,
             Topics::Matching(_)
         ));
         assert!(error(&["--topic-regex", "("]).contains("not a regular expression"));
@@ -312,12 +394,7 @@ mod tests {
 
     #[test]
     fn destinations_are_checked() {
-        let to = |to| {
-            parse(&["t", "--into", to])
-                .unwrap()
-                .check()
-                .map(|config| config.to)
-        };
+        let to = |to| only(&["t", "--into", to]).map(|config| config.to);
         assert!(matches!(to("sqlite:/tmp/x.db"), Ok(To::Sqlite(path)) if path == *"/tmp/x.db"));
         assert!(matches!(to("https://host:1/path"), Ok(To::Influx(_))));
         for wrong in ["sqlite:", "host:8086", "ftp://host", "/tmp/x.db"] {
@@ -333,7 +410,7 @@ mod tests {
 
     #[test]
     fn a_replay_has_a_range_and_a_group_of_its_own() {
-        let check = |flags: &[&str]| parse(flags).unwrap().check().unwrap();
+        let check = |flags: &[&str]| only(flags).unwrap();
         assert_eq!(check(&["t"]).group, "influxsink");
         let hour = check(&[
             "t",
@@ -358,7 +435,7 @@ mod tests {
 
     #[test]
     fn batches_fit_into_the_memory() {
-        let bytes = |flags: &[&str]| parse(flags).unwrap().check().unwrap().limits.bytes;
+        let bytes = |flags: &[&str]| only(flags).unwrap().limits.bytes;
         assert_eq!(bytes(&["t", "--workers", "2"]), 2 << 20);
         assert_eq!(
             bytes(&["t", "--workers", "16", "--max-memory", "64"]),
@@ -373,8 +450,8 @@ mod tests {
         assert!(parse(&["t", "--batch-points", "0"]).is_err());
         assert!(parse(&["t", "--flush-interval", "0"]).is_err());
         assert!(error(&["t", "--tag-field", "a b"]).contains("--tag-field"));
-        let args = parse(&["t", "--tag-field", "salIndex,host", "--tag-field", "x", "--gzip"]).unwrap();
-        assert_eq!(args.tag_field, ["salIndex", "host", "x"]);
+        let gzip = ["t", "--tag-field", "salIndex,host", "--tag-field", "x", "--gzip"];
+        assert_eq!(only(&gzip).unwrap().mapping.tag_fields, ["salIndex", "host", "x"]);
         assert!(error(&["t", "--tiebreaker", "a b"]).contains("--tiebreaker"));
         for wrong in ["", "a b", "time", "a,b=c"] {
             assert!(
@@ -382,12 +459,84 @@ mod tests {
                 "{wrong}"
             );
         }
+        for flag in ["--field-include", "--field-exclude"] {
+            let error = parse(&["t", flag, "force*,a b"]).unwrap().check().unwrap_err();
+            assert!(stage::chain(&error).contains("\"a b\""), "{error}");
+        }
         let nanos = ["t", "--time-precision", "ns", "--into", "sqlite:x"];
         assert!(error(&nanos).contains("microseconds"));
-        let config = parse(&["t", "--tiebreaker", "sal_sequence,kafka.offset"]).unwrap();
-        let config = config.check().unwrap();
+        let config = only(&["t", "--tiebreaker", "sal_sequence,kafka.offset"]).unwrap();
         assert_eq!(config.mapping.tiebreakers, ["sal_sequence"]);
         assert!(config.layout.offset_is_tiebreaker);
-        assert!(matches!(args.check().unwrap().to, To::Influx(target) if target.gzip));
+        assert!(matches!(only(&gzip).unwrap().to, To::Influx(target) if target.gzip));
+    }
+
+    #[test]
+    fn each_output_has_a_group_and_dead_letters_of_its_own() {
+        let check = |flags: &[&str]| parse(&[&["t"], flags].concat()).unwrap().check();
+        let groups = |flags: &[&str]| {
+            let outputs = check(flags).unwrap().outputs;
+            let group = |output: OutputConfig| format!("{} {}", output.group, output.dead_letter_topic);
+            outputs.into_iter().map(group).collect::<Vec<_>>()
+        };
+        let alone = "influxsink influxsink.dead-letter";
+        let standby = "influxsink.standby influxsink.standby.dead-letter";
+        assert_eq!(groups(&["--into", "http://a"]), [alone]);
+        let both = ["--into", "http://a", "--into", "http://b"];
+        assert_eq!(
+            groups(&both),
+            [alone, standby],
+            "a sink that gets a standby goes on where it was"
+        );
+        assert_eq!(
+            groups(&["--into", "standby=http://b"]),
+            [standby],
+            "the name alone decides"
+        );
+        let error = |flags: &[&str]| check(flags).unwrap_err().to_string();
+        let same = error(&["--into", "http://a", "--into", "b=http://a"]);
+        assert!(same.contains("same database"), "{same}");
+        assert_eq!(
+            groups(&[&both[..], &["--bucket", "x", "--bucket", "y"]].concat()).len(),
+            2
+        );
+        let replay = error(&[&both[..], &["--from", "-1h"]].concat());
+        assert!(replay.contains("for each of the 2 outputs"), "{replay}");
+        let little = error(&[&both[..], &["--max-memory", "100"]].concat());
+        assert!(little.contains("at least 128 MiB"), "{little}");
+    }
+
+    #[test]
+    fn a_login_is_a_token_or_a_user_with_a_password() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, name).unwrap();
+            path.to_str().unwrap().to_owned()
+        };
+        let (user, password, token) = (file("user"), file("password"), file("token"));
+        let login = [
+            "t",
+            "--influxdb-user-file",
+            &user,
+            "--influxdb-password-file",
+            &password,
+        ];
+        let To::Influx(target) = only(&login).unwrap().to else {
+            unreachable!("the default is an InfluxDB");
+        };
+        assert!(matches!(target.credentials, Credentials::Login { .. }));
+        assert!(error(&login[..3]).contains("needs a password"));
+        assert!(error(&[&login[..], &["--token-file", &token]].concat()).contains("expected a token, or"));
+        assert!(
+            error(&[
+                "t",
+                "--influxdb-user-file",
+                "/nowhere",
+                "--influxdb-password-file",
+                &password
+            ])
+            .contains("user-file")
+        );
     }
 }

@@ -80,6 +80,7 @@ impl PointIdentityArgs {
             precision: self.time_precision,
             topic_tag: self.topic_tag.clone(),
             offset_is_tiebreaker: self.tiebreaker.iter().any(|name| name == KAFKA_OFFSET),
+            fields: None,
         })
     }
 }

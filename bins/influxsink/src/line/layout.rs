@@ -7,6 +7,7 @@
 //! offset in Kafka. They never depend on earlier messages, so that a replay, another replica and the process after a
 //! crash place the same message at the same time.
 
+use super::fields::FieldFilter;
 use confluent_avro::point::time::{LAST_MICROS, TimeFault, TimeUnit};
 
 /// The unit of the written times.
@@ -28,6 +29,8 @@ pub struct Layout {
     pub topic_tag: Option<String>,
     /// Whether the offset is used if a record has no tiebreaker of its own.
     pub offset_is_tiebreaker: bool,
+    /// The choice of fields; none writes all.
+    pub fields: Option<FieldFilter>,
 }
 
 /// What a line needs from its message besides the record.

@@ -9,13 +9,16 @@
 //! Names need no escaping: the plan admits none that would (see [`confluent_avro::point::Key`]).
 
 mod escape;
+mod fields;
 mod layout;
 pub mod parse;
 mod refusal;
 
+pub use fields::{FieldFilter, PatternError};
 pub use layout::{Layout, Precision, Source};
 pub use refusal::Refusal;
 
+use fields::Chosen;
 use layout::Time;
 
 use confluent_avro::point::time::{self, TimeFault, TimeUnit};
@@ -53,6 +56,9 @@ pub struct LeftOut {
 pub struct LineEncoder {
     tags: Vec<u8>,
     layout: Layout,
+    /// A buffer for the names of fields, and the number of those that were not chosen.
+    name: String,
+    excluded: u64,
 }
 
 impl LineEncoder {
@@ -60,9 +66,14 @@ impl LineEncoder {
     #[must_use]
     pub fn new(layout: Layout) -> Self {
         Self {
-            tags: Vec::new(),
             layout,
+            ..Self::default()
         }
+    }
+
+    /// How many fields of the last record were left out because they were not chosen.
+    pub fn excluded(&self) -> u64 {
+        self.excluded
     }
 
     /// As [`LineEncoder::encode_from`], of a record alone.
@@ -126,7 +137,19 @@ impl LineEncoder {
             left_out: LeftOut::default(),
             refused_tag: None,
         };
-        plan.decode(avro, &mut line)?;
+        match &self.layout.fields {
+            None => plan.decode(avro, &mut line)?,
+            Some(filter) => {
+                let mut chosen = Chosen {
+                    filter,
+                    sink: &mut line,
+                    name: &mut self.name,
+                    excluded: 0,
+                };
+                plan.decode(avro, &mut chosen)?;
+                self.excluded = chosen.excluded;
+            }
+        }
         let Line {
             too_long,
             time,

@@ -29,11 +29,26 @@ const MAX_PAUSE: Duration = Duration::from_secs(300);
 const PAGE_SHOWN: usize = 200;
 
 const UNAUTHORIZED: &str = "unauthorized";
+const NOT_FOUND: &str = "not_found";
 
 impl WriteResult {
     /// Whether the database refuses the token.
     pub(super) fn is_unauthorized(&self) -> bool {
         matches!(self, WriteResult::Away { reason, .. } if *reason == UNAUTHORIZED)
+    }
+
+    /// Whether the database or bucket does not exist.
+    pub(super) fn is_not_found(&self) -> bool {
+        matches!(self, WriteResult::Away { reason, .. } if *reason == NOT_FOUND)
+    }
+
+    /// The same with more to its message.
+    pub(super) fn with_remark(mut self, remark: &str) -> WriteResult {
+        if let WriteResult::Away { message, .. } = &mut self {
+            message.push_str("; ");
+            message.push_str(remark);
+        }
+        self
     }
 
     /// Interprets an HTTP response.
@@ -58,7 +73,10 @@ impl WriteResult {
                 }
                 None => reply.not_a_write_endpoint(),
             },
-            401 => format!("401: {}: check --token-file or INFLUXDB_TOKEN", short(words)),
+            401 => format!(
+                "401: {}: check --token-file or INFLUXDB_TOKEN, or --influxdb-user-file and --influxdb-password-file",
+                short(words)
+            ),
             403 => format!("403: {}: the token needs the right to write there", short(words)),
             404 => format!(
                 "404: {}: check --org and --bucket (or --database), and the address",
@@ -83,7 +101,7 @@ impl WriteResult {
                 message,
             },
             404 => WriteResult::Away {
-                reason: "not_found",
+                reason: NOT_FOUND,
                 message,
             },
             429 => WriteResult::Busy {

@@ -17,7 +17,8 @@ use tokio::runtime::Handle;
 use stage::tls::{self, TlsError};
 
 use super::answer::Reply;
-use super::token::{Authorization, Token, TokenError};
+use super::create;
+use super::credentials::{Authorization, Credentials, CredentialsError};
 use crate::line::Precision;
 use crate::metrics::SinkMetrics;
 use crate::write_result::WriteResult;
@@ -29,8 +30,10 @@ pub struct InfluxTarget {
     pub base: Url,
     /// The interface and the place in the database.
     pub place: Place,
+    /// Whether to create the place if there is none.
+    pub create: bool,
     /// What to authenticate with.
-    pub token: Token,
+    pub credentials: Credentials,
     /// Whether to compress requests.
     pub gzip: bool,
     /// The time for one request before the database counts as unavailable.
@@ -59,9 +62,9 @@ pub enum Place {
 /// The client cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum InfluxSetupError {
-    /// The token.
-    #[error("cannot use the InfluxDB token")]
-    Token(#[from] TokenError),
+    /// The token, or user and password.
+    #[error("cannot use the InfluxDB token, or its user and password")]
+    Credentials(#[from] CredentialsError),
     /// The authorities' file.
     #[error("cannot use --influxdb-ca-file")]
     Tls(#[from] TlsError),
@@ -70,11 +73,13 @@ pub enum InfluxSetupError {
     Client(#[from] reqwest::Error),
 }
 
-/// Posts lines. Its clones share connections and the token.
+/// Posts lines. Its clones share connections and credentials.
 #[derive(Clone, Debug)]
 pub struct InfluxWriter {
     client: Client,
     url: Url,
+    /// The place to create if there is none, and where.
+    create: Option<(Url, Place)>,
     authorization: Authorization,
     gzip: bool,
     metrics: SinkMetrics,
@@ -97,10 +102,10 @@ impl InfluxTarget {
         url
     }
 
-    /// Checks the certificates and the token without a connection.
+    /// Checks the certificates and the credentials without a connection.
     pub(crate) fn check(&self) -> Result<(), InfluxSetupError> {
         self.client()?;
-        Authorization::new(self.token.clone())?;
+        Authorization::new(self.credentials.clone())?;
         Ok(())
     }
 
@@ -126,7 +131,8 @@ impl InfluxWriter {
         Ok(Self {
             client: target.client()?,
             url: target.url(),
-            authorization: Authorization::new(target.token.clone())?,
+            create: target.create.then(|| (target.base.clone(), target.place.clone())),
+            authorization: Authorization::new(target.credentials.clone())?,
             gzip: target.gzip,
             metrics,
             runtime,
@@ -161,7 +167,16 @@ impl InfluxWriter {
         {
             return self.post(body, Some(&authorization));
         }
-        answer
+        match &self.create {
+            Some((base, place)) if answer.is_not_found() => {
+                let created = create::place(&self.client, base, place, authorization.as_ref());
+                match self.runtime.block_on(created) {
+                    Ok(()) => self.post(body, authorization.as_ref()),
+                    Err(error) => answer.with_remark(&error.to_string()),
+                }
+            }
+            _ => answer,
+        }
     }
 
     fn post(&self, body: Bytes, authorization: Option<&HeaderValue>) -> WriteResult {
@@ -199,7 +214,7 @@ impl InfluxWriter {
 const MAX_ANSWER_BYTES: usize = 256 << 10;
 
 /// The body up to [`MAX_ANSWER_BYTES`].
-async fn beginning(mut response: Response) -> Result<Vec<u8>, reqwest::Error> {
+pub(super) async fn beginning(mut response: Response) -> Result<Vec<u8>, reqwest::Error> {
     let mut body = Vec::new();
     while let Some(chunk) = response.chunk().await? {
         body.extend_from_slice(&chunk);
@@ -251,7 +266,8 @@ mod tests {
         InfluxTarget {
             base,
             place,
-            token: Token::None,
+            create: false,
+            credentials: Credentials::None,
             gzip: true,
             timeout: Duration::from_secs(1),
             ca_file: None,

@@ -3,14 +3,15 @@
 //! end of the process (then its offset is not committed, and the next process reads it again).
 
 mod answer;
+mod create;
+mod credentials;
 mod deliver;
 mod http;
 mod suspects;
-mod token;
 
+pub use credentials::{Credentials, CredentialsError, SecretSource};
 pub use deliver::{Delivery, Ended, Outcomes};
 pub use http::{InfluxSetupError, InfluxTarget, InfluxWriter, Place};
-pub use token::{Token, TokenError};
 
 use bytes::Bytes;
 

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use influxsink::batch::{Batch, BatchedPoint};
 use influxsink::metrics::SinkMetrics;
-use influxsink::write::{Delivery, Destination, Ended, InfluxTarget, InfluxWriter, Outcomes, Place, Token};
+use influxsink::write::{
+    Credentials, Delivery, Destination, Ended, InfluxTarget, InfluxWriter, Outcomes, Place, SecretSource,
+};
 use stage::config::Secret;
 use stage::reason::Reason;
 use stage::service::{Readiness, Shutdown};
@@ -64,11 +66,12 @@ impl Stage {
         }
     }
 
-    fn delivery_to(&self, place: Place, token: Token) -> Delivery {
+    fn delivery_to(&self, place: Place, credentials: Credentials) -> Delivery {
         let target = InfluxTarget {
             base: self.server.url().parse().unwrap(),
             place,
-            token,
+            create: false,
+            credentials,
             gzip: true,
             timeout: Duration::from_millis(500),
             ca_file: None,
@@ -84,7 +87,7 @@ impl Stage {
     }
 
     fn delivery(&self) -> Delivery {
-        self.delivery_to(v2(), Token::None)
+        self.delivery_to(v2(), Credentials::None)
     }
 
     fn deliver(&self, batch: Batch<usize>) -> Noted {
@@ -137,7 +140,7 @@ fn points_arrive_by_both_interfaces_compressed_or_not() {
         let stage = Stage::new();
         let mut noted = Noted::default();
         stage
-            .delivery_to(place, Token::None)
+            .delivery_to(place, Credentials::None)
             .deliver(good(100), &mut noted);
         assert_eq!(noted.written, (0..100).collect::<Vec<_>>());
         let points = stage.server.points();
@@ -160,7 +163,7 @@ fn one_bad_point_among_5000_costs_only_itself() {
         stage.server.reject_lines_with("v=3210i");
         let mut noted = Noted::default();
         stage
-            .delivery_to(place, Token::None)
+            .delivery_to(place, Credentials::None)
             .deliver(good(5_000), &mut noted);
         assert_eq!(noted.written.len(), 4_999);
         assert_eq!(noted.rejected.keys().collect::<Vec<_>>(), [&3210]);
@@ -270,7 +273,9 @@ fn check(
     let before = stage.server.counts();
     let stored = stage.server.points().len();
     let mut noted = Noted::default();
-    stage.delivery_to(place, Token::None).deliver(batch, &mut noted);
+    stage
+        .delivery_to(place, Credentials::None)
+        .deliver(batch, &mut noted);
     let rejected: Vec<_> = noted.rejected.keys().copied().collect();
     let expected: Vec<_> = (0..points).filter(|at| refused(*at)).collect();
     assert_eq!(rejected, expected, "{words}");
@@ -462,7 +467,7 @@ fn a_bucket_or_token_that_is_not_there_yet_is_waited_for() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("token");
     std::fs::write(&file, "wrong\n").unwrap();
-    let mut delivery = stage.delivery_to(v2(), Token::File(file.clone()));
+    let mut delivery = stage.delivery_to(v2(), Credentials::Token(SecretSource::File(file.clone())));
     delivery.probe();
     let why = stage.readiness.missing();
     assert!(
@@ -493,7 +498,7 @@ fn a_token_revoked_right_after_it_was_replaced_in_its_file_causes_no_wait() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("token");
     std::fs::write(&file, "first\n").unwrap();
-    let mut delivery = stage.delivery_to(v2(), Token::File(file.clone()));
+    let mut delivery = stage.delivery_to(v2(), Credentials::Token(SecretSource::File(file.clone())));
     let mut noted = Noted::default();
     delivery.deliver(good(3), &mut noted);
     // Before the file is checked again.
@@ -545,7 +550,10 @@ fn an_end_or_a_revoked_partition_gives_points_up_unfinished() {
 #[test]
 fn a_token_shows_nowhere() {
     let stage = Stage::new();
-    let delivery = stage.delivery_to(v2(), Token::Fixed(Secret::new("s3cr3t")));
+    let delivery = stage.delivery_to(
+        v2(),
+        Credentials::Token(SecretSource::Fixed(Secret::new("s3cr3t"))),
+    );
     assert!(!format!("{delivery:?}").contains("s3cr3t"));
 }
 

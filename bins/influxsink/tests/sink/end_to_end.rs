@@ -200,3 +200,34 @@ fn a_sqlite_file_holds_the_same() {
         (500, 499.0 * 250.0 / 2.0, "point 99".to_owned())
     );
 }
+
+#[test]
+fn only_chosen_fields_are_written_and_a_record_without_one_is_skipped() {
+    let stack = Stack::new();
+    let id = stack.register(&scalars());
+    let fields = |include: &str, exclude: &str, group: &str| {
+        let mut args = stack.args(stack.influx.url());
+        group.clone_into(&mut args.group);
+        args.fields.field_include = vec![include.to_owned()];
+        args.fields.field_exclude = vec![exclude.to_owned()];
+        args
+    };
+    stack.produce((0..10).map(|at| frame(id, scalar(at))));
+    let sink = stack.start(&fields("[sv]", "v*", "a"));
+    sink.wait("written", |sink| sink.count("influxsink_written_total") == 10);
+    assert_eq!(
+        sink.count("influxsink_left_out_total"),
+        20,
+        "v, and the time as a field"
+    );
+    sink.stop();
+    let points = stack.influx.points();
+    assert!(
+        points.values().all(|fields| fields.keys().eq(["s"])),
+        "{points:?}"
+    );
+    let sink = stack.start(&fields("x*", "y*", "b"));
+    sink.wait("skipped", |sink| sink.count("influxsink_skipped_total") == 10);
+    assert_eq!(sink.settled(), 10);
+    sink.stop();
+}

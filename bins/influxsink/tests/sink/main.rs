@@ -14,6 +14,7 @@ mod end_to_end;
 mod in_flight;
 mod letters;
 mod line;
+mod outputs;
 mod overwrites;
 mod points;
 mod registry;

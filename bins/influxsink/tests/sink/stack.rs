@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use apache_avro::types::Value;
 use devstack::{Broker, RegistryServer};
 use influxsink::config::RunArgs;
+use prometheus::proto::Metric;
 use rdkafka::ClientConfig;
 use rdkafka::Message;
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -158,13 +159,18 @@ impl Stack {
 
     /// Dead letters by their key: reason, value and origin.
     pub(crate) fn dead_letters(&self, count: usize) -> BTreeMap<String, DeadLetter> {
+        self.dead_letters_in("influxsink.dead-letter", count)
+    }
+
+    /// The same of another topic.
+    pub(crate) fn dead_letters_in(&self, topic: &str, count: usize) -> BTreeMap<String, DeadLetter> {
         let consumer: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", self.broker.bootstrap_servers())
             .set("group.id", "reader")
             .set("auto.offset.reset", "earliest")
             .create()
             .unwrap();
-        consumer.subscribe(&["influxsink.dead-letter"]).unwrap();
+        consumer.subscribe(&[topic]).unwrap();
         let mut letters = BTreeMap::new();
         let begun = Instant::now();
         while letters.len() < count {
@@ -215,6 +221,37 @@ impl Sink {
     /// The value of a counter, all labels together.
     pub(crate) fn count(&self, name: &str) -> u64 {
         self.service.count(name)
+    }
+
+    /// A counter of one of several outputs, its other labels together.
+    pub(crate) fn count_of(&self, output: &str, name: &str) -> u64 {
+        let of_one = |metric: &Metric| metric.get_counter().get_value() as u64;
+        self.of_output(output, name).iter().map(of_one).sum()
+    }
+
+    /// A gauge of one of several outputs.
+    pub(crate) fn gauge_of(&self, output: &str, name: &str) -> f64 {
+        let found = self.of_output(output, name);
+        assert_eq!(found.len(), 1, "{name} of {output}");
+        found[0].get_gauge().get_value()
+    }
+
+    /// Whether a dependency of one of several outputs is available.
+    pub(crate) fn ready(&self, output: &str, dependency: &str) -> f64 {
+        let found = self.of_output(output, "kafka_efd_ready");
+        let is_it = |metric: &&Metric| metric.get_label().iter().any(|label| label.value() == dependency);
+        found.iter().find(is_it).unwrap().get_gauge().get_value()
+    }
+
+    fn of_output(&self, output: &str, name: &str) -> Vec<Metric> {
+        let families = self.service.metrics.gather();
+        let family = families.iter().find(|family| family.name() == name);
+        let metrics = family.map(|family| family.get_metric()).unwrap_or_default();
+        let is_of = |metric: &&Metric| {
+            let mut labels = metric.get_label().iter();
+            labels.any(|label| label.name() == "output" && label.value() == output)
+        };
+        metrics.iter().filter(is_of).cloned().collect()
     }
 
     /// A gauge of the tests' subsystem.

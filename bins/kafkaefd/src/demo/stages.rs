@@ -73,8 +73,8 @@ impl Stages {
             service_args.clone(),
         );
         sink.group = format!("{run}-influxsink");
-        sink.org.clone_from(&args.influxdb_org);
-        sink.bucket.clone_from(&args.influxdb_bucket);
+        sink.databases.org = vec![args.influxdb_org.clone()];
+        sink.databases.bucket = vec![args.influxdb_bucket.clone()];
         sink.auto_offset_reset = reset(args).to_owned();
         // Favours latency: a demo does not have to spare the database small requests.
         sink.flush_interval = std::time::Duration::from_millis(10);

@@ -11,12 +11,13 @@ use crate::address::Address;
 #[derive(Args, Debug, Clone)]
 #[command(next_help_heading = "Schema registry")]
 pub struct RegistryArgs {
-    /// Confluent-compatible schema registry
+    /// Confluent-compatible schema registry; of several addresses, separated by commas, the next is asked when one does
+    /// not answer
     #[arg(
         long,
         env = "SCHEMAREGISTRY",
         default_value = "http://localhost:8081",
-        value_name = "URL",
+        value_name = "URL[,URL]",
         hide_env_values = true
     )]
     pub schema_registry: Address,

@@ -2,8 +2,10 @@
 //!
 //! A schema's id never changes its meaning, so schemas are cached. Concurrent look-ups of one id share one request.
 //! Failures are not cached: the next message asks again. `schema_registry_converter` asks for schemas by id; all requests
-//! that name a subject, whose characters have to be encoded in an address, are in `operate.rs`.
+//! that name a subject, whose characters have to be encoded in an address, are in `operate.rs`. A registry may have several
+//! addresses, of which one has to answer (`addresses.rs`).
 
+mod addresses;
 mod grace;
 mod operate;
 mod publish;
@@ -15,8 +17,6 @@ use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use schema_registry_converter::async_impl::schema_registry::{SrSettings, get_schema_by_id};
-use schema_registry_converter::error::SRCError;
-use schema_registry_converter::schema_registry_common::RawError;
 use tokio::sync::OnceCell;
 
 use crate::address::{self, Address};
@@ -25,6 +25,8 @@ use crate::lock;
 use crate::retry::{Backoff, Verdict};
 use crate::service::Dependency;
 use crate::tls::{self, TlsError};
+
+use addresses::{Addresses, RegistryAddress};
 
 pub use grace::Grace;
 pub use operate::{Judgement, VersionedSchema};
@@ -134,9 +136,10 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_millis(100);
 
 /// A client of the registry. Share it by reference or in an `Arc`.
 pub struct Registry {
-    settings: SrSettings,
+    addresses: Addresses,
     client: reqwest::Client,
     login: Option<(String, Option<Secret>)>,
+    /// All addresses, for people.
     url: Address,
     by_id: Slots<u32>,
     by_subject: Slots<String>,
@@ -178,54 +181,61 @@ impl std::fmt::Debug for Registry {
 impl Registry {
     /// A client of the registry that the flags name. Sends no request yet.
     pub fn new(args: &RegistryArgs) -> Result<Self, RegistrySetupError> {
-        let url = args.schema_registry.reveal().trim_end_matches('/').to_owned();
-        let address = Address::from(url.as_str());
-        // Libraries quote it.
-        address::remember([url.as_str()]);
-        let failed = |reason: String| RegistrySetupError::Client {
-            url: address.clone(),
+        let given = args.schema_registry.reveal().split(',');
+        let urls: Vec<&str> = given.map(|url| url.trim().trim_end_matches('/')).collect();
+        // Libraries quote them.
+        address::remember(urls.iter().copied());
+        let failed = |url: &str, reason: String| RegistrySetupError::Client {
+            url: url.into(),
             reason: address::masked(&reason).into_owned(),
         };
-        if !url.starts_with("http://") && !url.starts_with("https://") {
-            return Err(failed(
-                "expected an address such as http://localhost:8081".to_owned(),
-            ));
-        }
-        match reqwest::Url::parse(&url) {
-            Err(error) => return Err(failed(error.to_string())),
-            Ok(url) if !url.username().is_empty() || url.password().is_some() => {
-                return Err(RegistrySetupError::SecretInAddress);
+        for url in &urls {
+            if !url.starts_with("http://") && !url.starts_with("https://") {
+                let expected = "expected an address such as http://localhost:8081, or several with commas";
+                return Err(failed(url, expected.to_owned()));
             }
-            Ok(_) => {}
+            match reqwest::Url::parse(url) {
+                Err(error) => return Err(failed(url, error.to_string())),
+                Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+                    return Err(RegistrySetupError::SecretInAddress);
+                }
+                Ok(_) => {}
+            }
         }
         let ca_file = args.schema_registry_ca_file.as_deref();
         let login = match &args.schema_registry_user {
             Some(user) => Some((user.clone(), args.password()?)),
             None => None,
         };
-        let mut builder = SrSettings::new_builder(url.clone());
-        builder.set_timeout(REQUEST_TIMEOUT).no_proxy();
-        if let Some((user, password)) = &login {
-            builder.set_basic_authorization(user, password.as_ref().map(Secret::reveal));
-        }
-        let settings = builder.build_with(tls::trusting(reqwest::Client::builder(), ca_file)?);
-        let settings = settings.map_err(|error| failed(error.error))?;
+        let with_settings = |url: &&str| {
+            let mut builder = SrSettings::new_builder((*url).to_owned());
+            builder.set_timeout(REQUEST_TIMEOUT).no_proxy();
+            if let Some((user, password)) = &login {
+                builder.set_basic_authorization(user, password.as_ref().map(Secret::reveal));
+            }
+            let settings = builder.build_with(tls::trusting(reqwest::Client::builder(), ca_file)?);
+            let settings = settings.map_err(|error| failed(url, error.error))?;
+            Ok::<_, RegistrySetupError>(RegistryAddress::new(url, settings))
+        };
+        let addresses = urls.iter().map(with_settings).collect::<Result<_, _>>()?;
+        let shown: Vec<_> = urls.iter().map(|url| address::redacted(url)).collect();
+        let url = shown.join(", ");
         let client = tls::trusting(reqwest::Client::builder(), ca_file)?
             .timeout(REQUEST_TIMEOUT)
             .no_proxy()
             .build();
-        let client = client.map_err(|error| failed(error.to_string()))?;
+        let client = client.map_err(|error| failed(&url, error.to_string()))?;
         Ok(Self {
-            settings,
+            addresses: Addresses::new(addresses),
             client,
             login,
-            url: address,
+            url: url.into(),
             by_id: Slots::default(),
             by_subject: Slots::default(),
         })
     }
 
-    /// Its address.
+    /// Its address (of several, all).
     pub fn url(&self) -> &Address {
         &self.url
     }
@@ -237,9 +247,11 @@ impl Registry {
 
     /// The same without the cache, to check whether the id still means the same.
     pub async fn schema_by_id_now(&self, id: u32) -> Result<RegisteredSchema, RegistryError> {
-        let schema = get_schema_by_id(id, &self.settings)
-            .await
-            .map_err(|error| self.classify(error, format!("schema id {id}")))?;
+        let ask = |address: Arc<RegistryAddress>| async move {
+            let found = get_schema_by_id(id, &address.settings).await;
+            found.map_err(|error| address.classify(error, format!("schema id {id}")))
+        };
+        let schema = self.addresses.ask(&format!("schema id {id}"), ask).await?;
         Ok(RegisteredSchema {
             id,
             raw: schema.schema.into(),
@@ -274,57 +286,6 @@ impl Registry {
             tokio::time::sleep(backoff.next_wait(None)).await;
         }
         dependency.up();
-    }
-
-    /// Classifies an error by the registry's own error code (Confluent's: 404xx missing, 409 and 422xx refused).
-    /// Everything else, including a refused login, is waited for: that loses nothing, skipping would.
-    fn classify(&self, error: SRCError, what: String) -> RegistryError {
-        let raw = std::error::Error::source(&error).and_then(|source| source.downcast_ref::<RawError>());
-        match raw.map(|raw| (raw.error_code, raw.message.clone())) {
-            Some((40401..=40403, _)) => RegistryError::Missing { what },
-            Some((409 | 42201..=42299, reason)) => RegistryError::Refused { what, reason },
-            raw => {
-                // Registries answer 401 or 40101.
-                let code = raw.map(|(code, _)| if code > 9_999 { code / 100 } else { code });
-                let status = [401, 403].into_iter().find(|status| {
-                    code == Some(*status) || error.error.contains(&format!("status {status}"))
-                });
-                self.unreachable(status, Arc::new(error), what)
-            }
-        }
-    }
-
-    /// An error that may be transient, classified by who has to act.
-    fn unreachable(
-        &self,
-        status: Option<u32>,
-        source: Arc<dyn std::error::Error + Send + Sync>,
-        what: String,
-    ) -> RegistryError {
-        let advice = match status {
-            Some(401) => {
-                "refuses our user or password (401): check --schema-registry-user and --schema-registry-password-file"
-            }
-            Some(403) => {
-                "does not give our user this right (403): it has to read schemas, and `init` has to write them"
-            }
-            _ if crate::chain(&*source).contains("certificate verify failed") => {
-                "has a certificate that is not trusted: check --schema-registry-ca-file, the certificate's dates, and that \
-                 the address is one that it was made for"
-            }
-            _ => {
-                return RegistryError::Away {
-                    url: self.url.to_string(),
-                    what,
-                    source,
-                };
-            }
-        };
-        RegistryError::Denied {
-            url: self.url.to_string(),
-            advice,
-            source,
-        }
     }
 }
 

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::addresses::RegistryAddress;
 use super::{Registry, RegistryError};
 use crate::address::Address;
 use crate::config::Secret;
@@ -53,7 +54,7 @@ struct Refusal {
 
 /// An unexpected answer.
 #[derive(Debug, thiserror::Error)]
-enum Odd {
+pub(super) enum Odd {
     #[error("it answers {0}")]
     Status(StatusCode),
     #[error("it answers 404, and not as a registry does: Apicurio's address ends in /apis/ccompat/v7")]
@@ -256,37 +257,44 @@ impl Registry {
         body: Option<&Value>,
         what: String,
     ) -> Result<T, RegistryError> {
-        // Without the address, which the error of a client would repeat with all that is secret in it.
-        let away =
-            |source: reqwest::Error| self.unreachable(None, Arc::new(source.without_url()), what.clone());
-        let Some(url) = self.address(path) else {
-            let odd = Odd::Address(self.url.clone());
-            return Err(self.unreachable(None, Arc::new(odd), what));
+        // Errors are shown without the address, which a client would repeat with all that is secret in it.
+        let (method, what) = (&method, what.as_str());
+        let ask = |address: Arc<RegistryAddress>| async move {
+            let away = |source: reqwest::Error| {
+                address.unreachable(None, Arc::new(source.without_url()), what.to_owned())
+            };
+            let Some(url) = address.join(path) else {
+                let odd = Odd::Address(address.url.clone());
+                return Err(address.unreachable(None, Arc::new(odd), what.to_owned()));
+            };
+            let mut request = self.client.request(method.clone(), url).query(query);
+            if let Some((user, password)) = &self.login {
+                request = request.basic_auth(user, password.as_ref().map(Secret::reveal));
+            }
+            if let Some(body) = body {
+                request = request.json(body);
+            }
+            let answer = request.send().await.map_err(away)?;
+            let status = answer.status();
+            if status.is_success() {
+                return answer.json().await.map_err(away);
+            }
+            let refusal = answer.json::<Refusal>().await.ok();
+            Err(address.refusal(status, refusal, what.to_owned()))
         };
-        let mut request = self.client.request(method, url).query(query);
-        if let Some((user, password)) = &self.login {
-            request = request.basic_auth(user, password.as_ref().map(Secret::reveal));
-        }
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        let answer = request.send().await.map_err(away)?;
-        let status = answer.status();
-        if status.is_success() {
-            return answer.json().await.map_err(away);
-        }
-        let refusal = answer.json::<Refusal>().await.ok();
-        Err(self.refusal(status, refusal, what))
+        self.addresses.ask(what, ask).await
     }
+}
 
+impl RegistryAddress {
     /// Each name is one segment of the path, whatever its characters.
-    fn address(&self, path: &[&str]) -> Option<reqwest::Url> {
+    fn join(&self, path: &[&str]) -> Option<reqwest::Url> {
         let mut url = reqwest::Url::parse(self.url.reveal()).ok()?;
         url.path_segments_mut().ok()?.pop_if_empty().extend(path);
         Some(url)
     }
 
-    /// Classified as in [`Registry::classify`]; what a retry cannot fix is refused.
+    /// Classified as in [`Address::classify`]; what a retry cannot fix is refused.
     fn refusal(&self, status: StatusCode, refusal: Option<Refusal>, what: String) -> RegistryError {
         match (status.as_u16(), refusal) {
             (

@@ -7,6 +7,7 @@
 //! ```
 
 mod logging;
+mod part;
 mod process;
 mod readiness;
 mod server;

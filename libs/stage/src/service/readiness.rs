@@ -1,5 +1,6 @@
 //! The answer of `/ready`: ready once every dependency is available, otherwise which one is missing and why. Remarks add
-//! what works but needs attention.
+//! what works but needs attention. A part of the process ([`super::Service::part`]) has dependencies of its own; what is
+//! said of them begins with the part's name.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -15,6 +16,9 @@ const MIN_LOG_INTERVAL: Duration = Duration::from_secs(30);
 pub struct Readiness {
     dependencies: Arc<Mutex<BTreeMap<&'static str, State>>>,
     remarks: Arc<Mutex<BTreeMap<(&'static str, String), Remark>>>,
+    /// The name, of a part.
+    name: Option<Arc<str>>,
+    parts: Arc<Mutex<Vec<Readiness>>>,
 }
 
 /// The number of remarks is limited because their texts come from outside.
@@ -58,20 +62,35 @@ impl Readiness {
         }
     }
 
+    /// The dependencies of a part of the process: this one is ready only if they are available as well.
+    pub(super) fn part(&self, name: &str) -> Readiness {
+        let part = Readiness {
+            name: Some(name.into()),
+            ..Readiness::default()
+        };
+        crate::lock(&self.parts).push(part.clone());
+        part
+    }
+
     /// Whether all dependencies are available.
     pub fn is_ready(&self) -> bool {
-        self.lock().values().all(|state| state.why.is_none())
+        self.missing().is_empty()
     }
 
-    /// Each missing dependency and why, in the order of their names.
+    /// Each missing dependency and why, in the order of their names; those of parts follow.
     pub fn missing(&self) -> Vec<(&'static str, String)> {
-        self.lock()
+        let own = self.lock();
+        let own = own
             .iter()
-            .filter_map(|(name, state)| Some((*name, state.why.clone()?)))
-            .collect()
+            .filter_map(|(name, state)| Some((*name, self.of_part(state.why.as_ref()?))));
+        let mut missing: Vec<_> = own.collect();
+        for part in crate::lock(&self.parts).iter() {
+            missing.append(&mut part.missing());
+        }
+        missing
     }
 
-    /// Each dependency and whether it is available, in the order of their names.
+    /// Each dependency and whether it is available, in the order of their names, without those of parts.
     pub fn states(&self) -> Vec<(&'static str, bool)> {
         self.lock()
             .iter()
@@ -79,14 +98,26 @@ impl Readiness {
             .collect()
     }
 
-    /// The current remarks, each with its dependency and its age.
+    /// The current remarks, each with its dependency and its age; those of parts follow.
     pub fn remarks(&self) -> Vec<(&'static str, String, Duration)> {
         let mut remarks = crate::lock(&self.remarks);
         remarks.retain(|_, remark| remark.since.elapsed() < remark.lasts);
-        remarks
-            .iter()
-            .map(|((dependency, _), remark)| (*dependency, remark.text.clone(), remark.since.elapsed()))
-            .collect()
+        let own = remarks.iter().map(|((dependency, _), remark)| {
+            (*dependency, self.of_part(&remark.text), remark.since.elapsed())
+        });
+        let mut all: Vec<_> = own.collect();
+        for part in crate::lock(&self.parts).iter() {
+            all.append(&mut part.remarks());
+        }
+        all
+    }
+
+    /// A text about this part of the process.
+    fn of_part(&self, text: &str) -> String {
+        match &self.name {
+            Some(name) => format!("{name}: {text}"),
+            None => text.to_owned(),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<&'static str, State>> {
@@ -129,7 +160,8 @@ impl Dependency {
         };
         let before = self.readiness.lock().insert(self.name, up);
         if before.is_some_and(|before| before.why.is_some()) {
-            tracing::info!(dependency = self.name, "dependency is available");
+            let of = self.readiness.name.as_deref();
+            tracing::info!(dependency = self.name, of, "dependency is available");
         }
     }
 
@@ -150,7 +182,8 @@ impl Dependency {
         dependencies.insert(self.name, state);
         drop(dependencies);
         if is_logged {
-            tracing::warn!(dependency = self.name, why, "dependency is unavailable");
+            let of = self.readiness.name.as_deref();
+            tracing::warn!(dependency = self.name, of, why, "dependency is unavailable");
         }
     }
 }
@@ -187,5 +220,22 @@ mod tests {
         assert!(readiness.is_ready());
         kafka.down("connection refused");
         assert_eq!(readiness.missing(), [("kafka", "connection refused".to_owned())]);
+    }
+
+    #[test]
+    fn a_part_has_dependencies_of_its_own() {
+        let readiness = Readiness::default();
+        readiness.dependency("registry").up();
+        let parts = ["primary", "standby"].map(|name| readiness.part(name));
+        let databases = parts.each_ref().map(|part| part.dependency("database"));
+        databases[0].up();
+        let missing = [("database", "standby: not yet seen".to_owned())];
+        assert_eq!(readiness.missing(), missing);
+        assert!(parts[0].is_ready() && !parts[1].is_ready() && !readiness.is_ready());
+        assert_eq!(readiness.states(), [("registry", true)]);
+        databases[1].up();
+        databases[1].remark("full", "nearly full".to_owned(), Duration::from_secs(60));
+        assert!(readiness.is_ready());
+        assert_eq!(readiness.remarks()[0].1, "standby: nearly full");
     }
 }

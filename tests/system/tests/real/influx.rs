@@ -30,9 +30,18 @@ impl Influx2 {
         Self::with_retention(services, bucket, vec![hour]).await
     }
 
-    async fn with_retention(services: &Services, bucket: &str, rules: Vec<RetentionRule>) -> Self {
+    /// A bucket that another creates.
+    pub(crate) fn of(services: &Services, bucket: &str) -> Self {
         let [url, org, token] = ["INFLUXDB", "INFLUXDB_ORG", "INFLUXDB_TOKEN"].map(|key| services.get(key));
-        let client = Client::new(url, org, token);
+        Self {
+            client: Client::new(url, org, token),
+            bucket: bucket.to_owned(),
+        }
+    }
+
+    async fn with_retention(services: &Services, bucket: &str, rules: Vec<RetentionRule>) -> Self {
+        let influx = Self::of(services, bucket);
+        let (client, org) = (&influx.client, services.get("INFLUXDB_ORG"));
         let organizations = client.list_organizations(Default::default()).await.unwrap().orgs;
         let id = organizations
             .into_iter()
@@ -42,10 +51,7 @@ impl Influx2 {
         let mut request = PostBucketRequest::new(id, bucket.to_owned());
         request.retention_rules = rules;
         client.create_bucket(Some(request)).await.unwrap();
-        Self {
-            client,
-            bucket: bucket.to_owned(),
-        }
+        influx
     }
 
     /// All points of a measurement.
@@ -110,13 +116,17 @@ impl Influx1 {
         Self::with_duration(services, database, " WITH DURATION 1h").await
     }
 
-    async fn with_duration(services: &Services, database: &str, duration: &str) -> Self {
-        let url = format!("{}/query", services.get("INFLUXDB1"));
-        let influx = Self {
+    /// A database that another creates.
+    pub(crate) fn of(services: &Services, database: &str) -> Self {
+        Self {
             http: reqwest::Client::new(),
-            url,
+            url: format!("{}/query", services.get("INFLUXDB1")),
             database: database.to_owned(),
-        };
+        }
+    }
+
+    async fn with_duration(services: &Services, database: &str, duration: &str) -> Self {
+        let influx = Self::of(services, database);
         influx
             .query(&format!("CREATE DATABASE {database:?}{duration}"))
             .await;

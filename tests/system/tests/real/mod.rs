@@ -5,6 +5,7 @@ use std::collections::HashMap;
 
 mod compacted;
 mod documents;
+mod efd_client;
 mod exactly_once;
 pub(crate) mod expected;
 mod gone;
@@ -14,6 +15,7 @@ pub(crate) mod kafka;
 mod large_dead_letters;
 mod memory;
 mod mock_state;
+mod outputs;
 pub(crate) mod peers;
 mod refused;
 pub(crate) mod registry;

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use influxsink::batch::{Batch, BatchedPoint};
 use influxsink::metrics::SinkMetrics;
-use influxsink::write::{Delivery, Destination, Ended, InfluxTarget, InfluxWriter, Outcomes, Place, Token};
+use influxsink::write::{
+    Credentials, Delivery, Destination, Ended, InfluxTarget, InfluxWriter, Outcomes, Place, SecretSource,
+};
 use stage::config::Secret;
 use stage::reason::Reason;
 use stage::service::{Readiness, Shutdown};
@@ -134,11 +136,12 @@ fn every_second_is_refused(target: &InfluxTarget, runtime: &tokio::runtime::Hand
     }
 }
 
-fn target(services: &Services, key: &str, place: Place, token: Token) -> InfluxTarget {
+fn target(services: &Services, key: &str, place: Place, credentials: Credentials) -> InfluxTarget {
     InfluxTarget {
         base: services.get(key).parse().unwrap(),
         place,
-        token,
+        create: false,
+        credentials,
         gzip: false,
         timeout: Duration::from_secs(10),
         ca_file: None,
@@ -156,7 +159,7 @@ async fn influxdb_2_reports_enough_to_find_refused_points() {
         org: services.get("INFLUXDB_ORG").to_owned(),
         bucket,
     };
-    let token = Token::Fixed(Secret::new(services.get("INFLUXDB_TOKEN")));
+    let token = Credentials::Token(SecretSource::Fixed(Secret::new(services.get("INFLUXDB_TOKEN"))));
     let target = target(&services, "INFLUXDB", place, token);
     let runtime = tokio::runtime::Handle::current();
     tokio::task::spawn_blocking(move || every_second_is_refused(&target, &runtime))
@@ -181,7 +184,7 @@ async fn influxdb_1_reports_enough_to_find_refused_points() {
         } else {
             Place::V1 { database }
         };
-        let target = target(&services, "INFLUXDB1", place, Token::None);
+        let target = target(&services, "INFLUXDB1", place, Credentials::None);
         let runtime = tokio::runtime::Handle::current();
         tokio::task::spawn_blocking(move || every_second_is_refused(&target, &runtime))
             .await

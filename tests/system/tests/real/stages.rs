@@ -152,6 +152,20 @@ pub(crate) enum Database<'a> {
     Influx1(&'a str),
 }
 
+/// Starts influxsink with these flags, as a person would type them.
+pub(crate) fn influxsink_with(services: &Services, flags: &[&str]) -> Stage {
+    use influxsink::config::{Cli, Command};
+
+    let Command::Run(args) = Cli::try_parse_from(line(services, &["influxsink", "run"], flags))
+        .unwrap()
+        .command;
+    let config = args.check().unwrap();
+    let runtime = Handle::current();
+    Stage::start(move |service| {
+        influxsink::run(&config, service, &runtime).map_err(|error| stage::chain(&error))
+    })
+}
+
 /// Starts influxsink on all matching topics.
 pub(crate) fn influxsink(services: &Services, group: &str, topics: &str, to: &Database<'_>) -> Stage {
     use influxsink::config::{Api, RunArgs};
@@ -171,13 +185,13 @@ pub(crate) fn influxsink(services: &Services, group: &str, topics: &str, to: &Da
     args.group = group.to_owned();
     match to {
         Database::Influx2(bucket, token) => {
-            args.org = services.get("INFLUXDB_ORG").to_owned();
-            args.bucket = (*bucket).to_owned();
-            args.token_file = Some((*token).to_owned());
+            args.databases.org = vec![services.get("INFLUXDB_ORG").to_owned()];
+            args.databases.bucket = vec![(*bucket).to_owned()];
+            args.databases.token_file = vec![(*token).to_owned()];
         }
         Database::Influx1(database) => {
-            args.api = Api::V1;
-            args.database = (*database).to_owned();
+            args.databases.api = vec![Api::V1];
+            args.databases.database = vec![(*database).to_owned()];
         }
     }
     let config = args.check().unwrap();

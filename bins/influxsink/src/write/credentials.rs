@@ -1,9 +1,12 @@
-//! InfluxDB's token: from a file, which may change while the sink runs, or from the environment.
+//! What authenticates the sink at InfluxDB: a token, or a user and a password, from files, which may change while the
+//! sink runs, or from the environment.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use reqwest::header::HeaderValue;
 use stage::config::{Secret, SecretError};
 use stage::lock;
@@ -11,21 +14,35 @@ use stage::lock;
 /// How often a file is checked for changes, by its time and size.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Where the token comes from.
+/// What authenticates.
 #[derive(Clone, Debug)]
-pub enum Token {
-    /// None is sent.
+pub enum Credentials {
+    /// Nothing is sent.
     None,
+    /// `Token …`, which v2, 3 and 1.8 (as `user:password`) accept.
+    Token(SecretSource),
+    /// Basic authentication, which every InfluxDB 1 accepts.
+    Login {
+        /// The user's name.
+        user: SecretSource,
+        /// The password.
+        password: SecretSource,
+    },
+}
+
+/// Where a secret comes from.
+#[derive(Clone, Debug)]
+pub enum SecretSource {
     /// From the environment.
     Fixed(Secret),
     /// From a file, read at the start and again whenever it changes or InfluxDB refuses it.
     File(PathBuf),
 }
 
-/// The token cannot be used.
+/// The credentials cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum TokenError {
-    /// Its file.
+pub enum CredentialsError {
+    /// A secret's file.
     #[error(transparent)]
     File(#[from] SecretError),
     /// It holds bytes that an HTTP header cannot carry.
@@ -33,32 +50,61 @@ pub enum TokenError {
     NotAHeader,
 }
 
-impl Token {
-    /// The `Authorization` header: `Token …`, which v2 and 1.8 (as `Token user:password`) and 3 take.
-    fn header(&self) -> Result<Option<HeaderValue>, TokenError> {
-        let secret = match self {
-            Token::None => return Ok(None),
-            Token::Fixed(secret) => secret.clone(),
-            Token::File(path) => Secret::from_file(path)?,
+impl SecretSource {
+    /// The secret as it is now.
+    pub fn read(&self) -> Result<Secret, SecretError> {
+        match self {
+            SecretSource::Fixed(secret) => Ok(secret.clone()),
+            SecretSource::File(path) => Secret::from_file(path),
+        }
+    }
+
+    fn version(&self) -> Option<Version> {
+        match self {
+            SecretSource::File(path) => version(path),
+            SecretSource::Fixed(_) => None,
+        }
+    }
+}
+
+impl Credentials {
+    /// The `Authorization` header.
+    fn header(&self) -> Result<Option<HeaderValue>, CredentialsError> {
+        let text = match self {
+            Credentials::None => return Ok(None),
+            Credentials::Token(token) => format!("Token {}", token.read()?.reveal()),
+            Credentials::Login { user, password } => {
+                let (user, password) = (user.read()?, password.read()?);
+                let login = STANDARD.encode(format!("{}:{}", user.reveal(), password.reveal()));
+                format!("Basic {login}")
+            }
         };
-        let text = format!("Token {}", secret.reveal());
-        let mut header = HeaderValue::from_str(&text).map_err(|_| TokenError::NotAHeader)?;
+        let mut header = HeaderValue::from_str(&text).map_err(|_| CredentialsError::NotAHeader)?;
         // Shows as "Sensitive" in all that prints headers.
         header.set_sensitive(true);
         Ok(Some(header))
     }
+
+    /// The versions of its files.
+    fn versions(&self) -> [Option<Version>; 2] {
+        match self {
+            Credentials::None => [None, None],
+            Credentials::Token(token) => [token.version(), None],
+            Credentials::Login { user, password } => [user.version(), password.version()],
+        }
+    }
 }
 
-/// The current header, updated with the token's file. Its clones share it: once the log reports a new token, all
+/// The current header, updated with the secrets' files. Its clones share it: once the log reports a new token, all
 /// writers use it.
 #[derive(Clone, Debug)]
 pub(super) struct Authorization(Arc<Mutex<Current>>);
 
 #[derive(Debug)]
 struct Current {
-    token: Token,
+    credentials: Credentials,
     header: Option<HeaderValue>,
-    file: Option<Version>,
+    files: [Option<Version>; 2],
     looked: Instant,
     complained: bool,
 }
@@ -68,13 +114,13 @@ struct Current {
 type Version = (SystemTime, u64, PathBuf);
 
 impl Authorization {
-    /// Reads the token for the first time.
-    pub(super) fn new(token: Token) -> Result<Self, TokenError> {
-        let file = token.version();
+    /// Reads the secrets for the first time.
+    pub(super) fn new(credentials: Credentials) -> Result<Self, CredentialsError> {
+        let files = credentials.versions();
         Ok(Self(Arc::new(Mutex::new(Current {
-            header: token.header()?,
-            token,
-            file,
+            header: credentials.header()?,
+            credentials,
+            files,
             looked: Instant::now(),
             complained: false,
         }))))
@@ -85,7 +131,7 @@ impl Authorization {
         let mut current = lock(&self.0);
         if current.looked.elapsed() >= CHECK_INTERVAL {
             current.looked = Instant::now();
-            if current.token.version() != current.file {
+            if current.credentials.versions() != current.files {
                 current.read_again();
             }
         }
@@ -103,33 +149,33 @@ impl Authorization {
 }
 
 impl Current {
-    /// If the file cannot be read, the old token stays: the database's answer is what counts.
+    /// If a file cannot be read, the old secrets stay: the database's answer is what counts.
     fn read_again(&mut self) {
         // Checked first: what is written afterwards is another version, and is read as well.
-        let file = self.token.version();
-        match self.token.header() {
+        let files = self.credentials.versions();
+        match self.credentials.header() {
             Ok(header) => {
                 if header != self.header {
-                    tracing::info!("token's file has changed; the new token is in use");
+                    match self.credentials {
+                        Credentials::Login { .. } => {
+                            tracing::info!(
+                                "file of InfluxDB's user or password has changed; the new login is in use"
+                            );
+                        }
+                        Credentials::Token(_) | Credentials::None => {
+                            tracing::info!("token's file has changed; the new token is in use");
+                        }
+                    }
                 }
                 self.header = header;
-                self.file = file;
+                self.files = files;
                 self.complained = false;
             }
             Err(error) => {
                 if !std::mem::replace(&mut self.complained, true) {
-                    tracing::warn!(error = %stage::chain(&error), "token cannot be read again; the old one stays in use");
+                    tracing::warn!(error = %stage::chain(&error), "InfluxDB's credentials cannot be read again; the old ones stay in use");
                 }
             }
-        }
-    }
-}
-
-impl Token {
-    fn version(&self) -> Option<Version> {
-        match self {
-            Token::File(path) => version(path),
-            Token::None | Token::Fixed(_) => None,
         }
     }
 }
@@ -149,7 +195,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("token");
         std::fs::write(&path, "first\n").unwrap();
-        let authorization = Authorization::new(Token::File(path.clone())).unwrap();
+        let authorization = Authorization::new(Credentials::Token(SecretSource::File(path.clone()))).unwrap();
         (folder, path, authorization)
     }
 
@@ -187,5 +233,25 @@ mod tests {
         assert_eq!(other.header(), second, "without a look of its own");
         assert_eq!(other.instead_of(refused.as_ref()), second);
         assert_eq!(other.instead_of(second.as_ref()), None);
+    }
+
+    #[test]
+    fn a_user_and_a_password_are_read_again_when_one_of_them_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            SecretSource::File(path)
+        };
+        let credentials = Credentials::Login {
+            user: file("user", "efd\n"),
+            password: file("password", "pass:word\n"),
+        };
+        let authorization = Authorization::new(credentials).unwrap();
+        let refused = authorization.header();
+        assert_eq!(refused.as_ref().unwrap(), "Basic ZWZkOnBhc3M6d29yZA==");
+        file("password", "other");
+        let second = authorization.instead_of(refused.as_ref());
+        assert_eq!(second.unwrap(), "Basic ZWZkOm90aGVy");
     }
 }
