@@ -2,6 +2,7 @@
 
 mod flags;
 mod point_identity;
+mod point_values;
 
 use std::path::PathBuf;
 
@@ -14,6 +15,8 @@ use stage::registry::{Registry, RegistrySetupError};
 
 pub use flags::{Api, Cli, Command, RunArgs, SchemaMismatch};
 pub use point_identity::PointIdentityArgs;
+pub(crate) use point_values::KafkaTime;
+pub use point_values::{PointValueArgs, TimeUnitName};
 
 use crate::batch::BatchLimits;
 use crate::line::Layout;
@@ -58,6 +61,16 @@ pub enum ConfigError {
     /// `--time-precision ns` into SQLite.
     #[error("--time-precision ns: the column time of a SQLite file has microseconds")]
     NanosInSqlite,
+    /// `--tag-copy` under the field's own name into SQLite.
+    #[error(
+        "--tag-copy {0}: a SQLite table has one column of a name, so the tag needs another: --tag-copy {0}=instance"
+    )]
+    CopyInSqlite(String),
+    /// `--time-field kafka.timestamp` before others.
+    #[error(
+        "--time-field kafka.timestamp comes last: every message has it, and those after it are never used"
+    )]
+    KafkaTimestampFirst,
     /// A librdkafka setting.
     #[error("cannot use the Kafka settings")]
     Kafka(#[from] KafkaConfigError),
@@ -71,7 +84,10 @@ pub enum ConfigError {
     #[error("--topic-tag {0:?}: expected a name of letters, digits, '_' and '-' other than time")]
     TopicTag(String),
     /// The name of a field is empty or contains white space.
-    #[error("--{flag} has {name:?}, expected a field's name")]
+    #[error(
+        "--{flag} has {name:?}, expected a field's name{}",
+        if *flag == "time-field" { ", or kafka.timestamp for records without a time" } else { "" }
+    )]
     FieldName {
         /// The flag.
         flag: &'static str,
@@ -104,6 +120,7 @@ pub struct Config {
     pub(crate) to: To,
     pub(crate) limits: BatchLimits,
     pub(crate) mapping: Mapping,
+    pub(crate) kafka_time: KafkaTime,
     pub(crate) layout: Layout,
     pub(crate) args: RunArgs,
 }
@@ -143,7 +160,12 @@ impl RunArgs {
         let memory = MemoryShares::of(self.max_memory);
         let workers = self.workers.count();
         let to = self.destination()?;
-        let layout = self.point_identity.layout(matches!(to, To::Sqlite(_)))?;
+        let is_sqlite = matches!(to, To::Sqlite(_));
+        let layout = Layout {
+            floats: self.point_values.float_format,
+            ..self.point_identity.layout(is_sqlite)?
+        };
+        let (time_fields, kafka_time) = point_values::times(&self.time_field, self.time_from_kafka)?;
         let dead_letter_topic = dead_letter::topic_of(&self.group, self.dead_letter_topic.as_deref());
         let letters = LetterFilter::new(&topics, &dead_letter_topic)?;
         Ok(Config {
@@ -168,10 +190,13 @@ impl RunArgs {
             },
             mapping: Mapping {
                 tag_fields: self.tag_field.clone(),
-                time_fields: self.time_field.clone(),
+                tag_copies: self.point_values.copies(is_sqlite)?,
+                time_fields,
+                time_unit: self.point_values.time_unit.map(Into::into),
                 tiebreakers: self.point_identity.fields(),
                 added_tag: self.point_identity.topic_tag.clone(),
             },
+            kafka_time,
             layout,
             args: self.clone(),
         })
@@ -249,9 +274,11 @@ impl RunArgs {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use confluent_avro::point::time::TimeUnit;
     use stage::config::{KafkaArgs, RegistryArgs};
 
     use super::*;
+    use crate::line::FloatFormat;
 
     fn parse(flags: &[&str]) -> Result<RunArgs, String> {
         let cli =
@@ -369,6 +396,43 @@ mod tests {
     }
 
     #[test]
+    fn values_become_what_the_flags_say() {
+        let check = |flags: &[&str]| parse(flags).unwrap().check().unwrap();
+        let copies = check(&["t", "--tag-copy", "salIndex=instance,HexapodID"])
+            .mapping
+            .tag_copies;
+        let pairs: Vec<_> = copies.iter().map(|copy| (&*copy.field, &*copy.tag)).collect();
+        assert_eq!(pairs, [("salIndex", "instance"), ("HexapodID", "HexapodID")]);
+        for wrong in ["=a", "a=", "a b", "a=time", "a=b=c"] {
+            assert!(
+                parse(&["t", "--tag-copy", wrong])
+                    .unwrap_err()
+                    .contains("FIELD=TAG"),
+                "{wrong}"
+            );
+        }
+        let sqlite = ["t", "--into", "sqlite:x", "--tag-copy", "salIndex"];
+        assert!(error(&sqlite).contains("salIndex=instance"));
+
+        assert_eq!(check(&["t"]).mapping.time_unit, None);
+        let micros = check(&["t", "--time-unit", "us"]).mapping.time_unit;
+        assert_eq!(micros, Some(TimeUnit::Micros));
+        assert_eq!(check(&["t"]).kafka_time, KafkaTime::Never);
+        let arrival = check(&["t", "--time-field", "timestamp,kafka.timestamp"]);
+        assert_eq!(arrival.mapping.time_fields, ["timestamp"]);
+        assert_eq!(arrival.kafka_time, KafkaTime::IfMissing);
+        let any = check(&["t", "--time-field", "kafka.timestamp", "--time-from-kafka"]);
+        assert_eq!(
+            (any.mapping.time_fields.len(), any.kafka_time),
+            (0, KafkaTime::IfUnusable)
+        );
+
+        assert_eq!(check(&["t"]).layout.floats, FloatFormat::Exact);
+        let shortest = check(&["t", "--float-format", "shortest"]).layout.floats;
+        assert_eq!(shortest, FloatFormat::Shortest);
+    }
+
+    #[test]
     fn limits_and_names_are_checked() {
         assert!(parse(&["t", "--batch-points", "0"]).is_err());
         assert!(parse(&["t", "--flush-interval", "0"]).is_err());
@@ -376,6 +440,8 @@ mod tests {
         let args = parse(&["t", "--tag-field", "salIndex,host", "--tag-field", "x", "--gzip"]).unwrap();
         assert_eq!(args.tag_field, ["salIndex", "host", "x"]);
         assert!(error(&["t", "--tiebreaker", "a b"]).contains("--tiebreaker"));
+        assert!(error(&["t", "--time-field", ""]).contains("kafka.timestamp"));
+        assert!(error(&["t", "--time-field", "kafka.timestamp,a"]).contains("comes last"));
         for wrong in ["", "a b", "time", "a,b=c"] {
             assert!(
                 error(&["t", "--topic-tag", wrong]).contains("--topic-tag"),
