@@ -125,7 +125,7 @@ pub(super) fn record(schema_json: &str) -> Result<TopLevel, SchemaError> {
     let is_record = |id: &TypeId| matches!(schema.get(*id), schema::Type::Record(_));
     let (id, branch) = match schema.get(schema.root()) {
         schema::Type::Union(branches) if branches.iter().filter(|id| is_record(id)).count() == 1 => {
-            let at = branches.iter().position(|id| is_record(id)).unwrap_or_default();
+            let at = branches.iter().position(is_record).unwrap_or_default();
             (
                 branches.get(at).copied().unwrap_or(schema.root()),
                 Some((at, branches.len())),
