@@ -9,12 +9,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use confluent_avro::point::Plan;
-
 /// The times of the points of one measurement, microseconds since 1970 UTC, inclusive.
 #[derive(Clone, Debug)]
 struct TimeRange {
-    plan: Arc<Plan>,
+    /// The one of its schema: another schema of the same measurement has its own.
+    measurement: Arc<str>,
     first: i64,
     last: i64,
 }
@@ -23,7 +22,7 @@ impl TimeRange {
     fn widen(&mut self, other: &TimeRange) {
         self.first = self.first.min(other.first);
         self.last = self.last.max(other.last);
-        if !Arc::ptr_eq(&self.plan, &other.plan) {
+        if !Arc::ptr_eq(&self.measurement, &other.measurement) {
             (self.first, self.last) = (i64::MIN, i64::MAX);
         }
     }
@@ -31,7 +30,8 @@ impl TimeRange {
     /// Whether one must wait for the other. Two schemas of one measurement always must, because the database gives a
     /// field the type of the first point.
     fn meets(&self, other: &TimeRange) -> bool {
-        !Arc::ptr_eq(&self.plan, &other.plan) || (self.first <= other.last && other.first <= self.last)
+        !Arc::ptr_eq(&self.measurement, &other.measurement)
+            || (self.first <= other.last && other.first <= self.last)
     }
 }
 
@@ -45,15 +45,15 @@ pub(crate) struct TimeRanges {
 
 impl TimeRanges {
     /// Notes a point.
-    pub(crate) fn add(&mut self, plan: &Arc<Plan>, time_micros: i64) {
+    pub(crate) fn add(&mut self, measurement: &Arc<str>, time_micros: i64) {
         match &mut self.current {
-            Some(range) if Arc::ptr_eq(&range.plan, plan) => {
+            Some(range) if Arc::ptr_eq(&range.measurement, measurement) => {
                 range.first = range.first.min(time_micros);
                 range.last = range.last.max(time_micros);
             }
             current => {
                 let next = TimeRange {
-                    plan: Arc::clone(plan),
+                    measurement: Arc::clone(measurement),
                     first: time_micros,
                     last: time_micros,
                 };
@@ -73,10 +73,10 @@ impl TimeRanges {
     }
 
     fn settle(&mut self, range: TimeRange) {
-        match self.ranges.get_mut(range.plan.measurement()) {
+        match self.ranges.get_mut(&range.measurement) {
             Some(known) => known.widen(&range),
             None => {
-                self.ranges.insert(Arc::clone(range.plan.measurement()), range);
+                self.ranges.insert(Arc::clone(&range.measurement), range);
             }
         }
     }
@@ -87,7 +87,7 @@ impl TimeRanges {
 
     fn meet(&self, sent: &TimeRanges) -> bool {
         self.all().any(|range| {
-            let other = sent.ranges.get(range.plan.measurement());
+            let other = sent.ranges.get(&range.measurement);
             other.is_some_and(|other| range.meets(other))
         })
     }
@@ -177,15 +177,12 @@ impl Drop for Permit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use confluent_avro::point::Mapping;
 
-    fn plan(measurement: &str) -> Arc<Plan> {
-        let schema =
-            format!(r#"{{"type":"record","name":"{measurement}","fields":[{{"name":"v","type":"int"}}]}}"#);
-        Arc::new(Plan::compile(&schema, &Mapping::default()).unwrap())
+    fn plan(measurement: &str) -> Arc<str> {
+        measurement.into()
     }
 
-    fn ranges<'p>(points: impl IntoIterator<Item = (&'p Arc<Plan>, i64)>) -> TimeRanges {
+    fn ranges<'p>(points: impl IntoIterator<Item = (&'p Arc<str>, i64)>) -> TimeRanges {
         let mut ranges = TimeRanges::default();
         for (plan, time) in points {
             ranges.add(plan, time);

@@ -20,11 +20,12 @@ pub(crate) const DEAD_LETTERS: &[&[&str]] = &[
     &["decode", "string_not_utf8"],
     &["decode", "bytes_not_utf8"],
     &["decode", "name_collision"],
+    &["decode", "map_key"],
+    &["decode", "not_a_record"],
     &["line", "time_missing"],
     &["line", "time_zero"],
     &["line", "time_out_of_range"],
     &["line", "no_fields"],
-    &["line", "tag_empty"],
     &["line", "tag_control_character"],
     &["line", "tag_backslash"],
     &["line", "line_too_long"],
@@ -38,8 +39,8 @@ pub(crate) const SCHEMA_LOOKUPS: &[&[&str]] = &[&["found"], &["missing"], &["mis
 /// Why a record is skipped.
 pub(crate) const SKIPPED: &[&[&str]] = &[&["tombstone"], &["fields_excluded"]];
 
-/// Why a field is left out of a point.
-pub(crate) const LEFT_OUT: &[&[&str]] = &[&["not_finite"], &["reserved_name"], &["excluded"]];
+/// Why a field or a tag is left out of a point.
+pub(crate) const LEFT_OUT: &[&[&str]] = &[&["not_finite"], &["empty_tag"], &["reserved_name"], &["excluded"]];
 
 /// Why a point overwrites another message's.
 pub(crate) const OVERWRITTEN: &[&[&str]] = &[&["resolution"], &["same_time"], &["topics"]];

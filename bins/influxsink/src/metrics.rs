@@ -18,7 +18,7 @@ pub struct SinkMetrics {
     pub dead_letters: IntCounterVec,
     /// Tombstones, and records without a field to write, by reason.
     pub skipped: IntCounterVec,
-    /// Fields left out of written points, by reason: not_finite, reserved_name, excluded.
+    /// Fields and tags left out of written points, by reason: not_finite, empty_tag, reserved_name, excluded.
     pub left_out: IntCounterVec,
     /// Points of other messages that a point overwrites, by reason: resolution, same_time, topics.
     pub overwritten: IntCounterVec,
@@ -84,7 +84,7 @@ impl SinkMetrics {
             left_out: counters(
                 r,
                 "influxsink_left_out_total",
-                "fields left out of written points",
+                "fields and tags left out of written points",
                 &["reason"],
                 labels::LEFT_OUT,
             )?,

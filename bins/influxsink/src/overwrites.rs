@@ -180,10 +180,10 @@ impl Overwrite {
         match self {
             Overwrite::Resolution => {
                 "--tiebreaker keeps both where the record's time is coarser than what is written, --time-precision ns where it is \
-                 finer, --tag-field what belongs to different instances"
+                 finer, --tag-copy what belongs to different instances"
             }
             Overwrite::SameTime => {
-                "--tag-field keeps apart what belongs to different instances; --tiebreaker with --time-precision ns keeps all"
+                "--tag-copy keeps apart what belongs to different instances; --tiebreaker with --time-precision ns keeps all"
             }
             Overwrite::Topics => "--topic-tag keeps apart what comes from different topics",
         }

@@ -244,7 +244,7 @@ impl Sink {
                 shutdown: shutdown.clone(),
             },
             limits: config.limits,
-            time_from_kafka: args.time_from_kafka,
+            kafka_time: config.kafka_time,
             layout: config.layout.clone(),
             overwrites: Arc::clone(&self.overwrites),
             dead_letters,

@@ -26,6 +26,7 @@ use stage::service::Shutdown;
 use confluent_avro::frame::{Frame, FrameError};
 
 use crate::batch::{Batch, BatchLimits, BatchedPoint};
+use crate::config::KafkaTime;
 use crate::in_flight::{InFlight, Permit, TimeRanges};
 use crate::line::{Encoded, Layout, LineEncoder, Refusal, Source};
 use crate::metrics::SinkMetrics;
@@ -43,7 +44,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 pub(crate) struct SinkWorkers<D> {
     pub(crate) plans: SharedSchemaCache,
     pub(crate) limits: BatchLimits,
-    pub(crate) time_from_kafka: bool,
+    pub(crate) kafka_time: KafkaTime,
     pub(crate) layout: Layout,
     pub(crate) overwrites: Arc<Overwrites>,
     pub(crate) dead_letters: SharedDeadLetters,
@@ -71,7 +72,7 @@ pub(crate) struct SinkWorker<'m> {
     /// The times in the batch.
     ranges: TimeRanges,
     limits: BatchLimits,
-    time_from_kafka: bool,
+    kafka_time: KafkaTime,
     overwrites: Arc<Overwrites>,
     writers: Sender<Job<'m>>,
     in_flight: Arc<InFlight>,
@@ -124,7 +125,7 @@ where
             batch: Batch::default(),
             ranges: TimeRanges::default(),
             limits: self.limits,
-            time_from_kafka: self.time_from_kafka,
+            kafka_time: self.kafka_time,
             overwrites: Arc::clone(&self.overwrites),
             writers,
             in_flight: Arc::new(InFlight::new(self.writers)),
@@ -227,13 +228,13 @@ impl<'m> SinkWorker<'m> {
             // Dropped unfinished: the next process reads it again.
             Lookup::GivenUp => return Ok(Added::Not),
         };
-        let kafka_millis = if self.time_from_kafka {
-            consumed.message.timestamp().to_millis()
-        } else {
-            None
+        let kafka_millis = match self.kafka_time {
+            KafkaTime::Never => None,
+            KafkaTime::IfMissing | KafkaTime::IfUnusable => consumed.message.timestamp().to_millis(),
         };
         let source = Source {
             kafka_millis,
+            kafka_if_missing: self.kafka_time == KafkaTime::IfMissing,
             topic: consumed.message.topic(),
             offset: consumed.message.offset(),
         };
@@ -250,7 +251,7 @@ impl<'m> SinkWorker<'m> {
                 });
                 self.note(&encoded);
                 self.batch.add(consumed, encoded.time_micros);
-                self.ranges.add(&plan, encoded.time_micros);
+                self.ranges.add(plan.measurement(), encoded.time_micros);
                 Ok(Added::Encoded)
             }
             Err(Refusal::NoFields) if self.encoder.excluded() > 0 => {
@@ -276,6 +277,7 @@ impl<'m> SinkWorker<'m> {
         let left_out = encoded.left_out;
         for (reason, count) in [
             ("not_finite", left_out.not_finite),
+            ("empty_tag", left_out.empty_tag),
             ("reserved_name", left_out.reserved_name),
             ("excluded", self.encoder.excluded()),
         ] {

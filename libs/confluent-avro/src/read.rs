@@ -45,6 +45,17 @@ pub enum Fault {
     /// An array so long that one of its elements would have the name of another field.
     #[error("the array's element {0} would have the name of another field")]
     NameCollision(usize),
+    /// A map's key gives one of its values the name of another value.
+    #[error("two values of the record have this name")]
+    SameName,
+    /// A map's key with a control character, a quote or a backslash, which cannot be part of a field's name.
+    #[error(
+        "a key of the map has a control character, a quote or a backslash, which no field's name can have"
+    )]
+    MapKey,
+    /// The value of a union, of which only the record is a point.
+    #[error("the value is branch {0} of the union, which is not its record")]
+    OtherBranch(usize),
 }
 
 impl Fault {
@@ -56,7 +67,9 @@ impl Fault {
             Fault::Trailing(_) => "avro_trailing_bytes",
             Fault::Utf8 => "string_not_utf8",
             Fault::BinaryBytes => "bytes_not_utf8",
-            Fault::NameCollision(_) => "name_collision",
+            Fault::NameCollision(_) | Fault::SameName => "name_collision",
+            Fault::MapKey => "map_key",
+            Fault::OtherBranch(_) => "not_a_record",
             Fault::Varint
             | Fault::Boolean(_)
             | Fault::Length
@@ -80,7 +93,7 @@ pub struct DecodeError {
 }
 
 /// A position in a record's bytes.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Cursor<'a> {
     rest: &'a [u8],
     length: usize,

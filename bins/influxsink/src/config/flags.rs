@@ -11,14 +11,14 @@ use stage::memory::MIN_MIB;
 
 use confluent_avro::point::Mapping;
 
-use super::{DatabaseArgs, FieldArgs, PointIdentityArgs};
+use super::{DatabaseArgs, FieldArgs, PointIdentityArgs, PointValueArgs};
 
 const EXAMPLE: &str = "\
-Example: all SAL topics of two components into InfluxDB 2, each indexed component's instances apart:
+Example: all SAL topics of two components into InfluxDB 2:
 
   export INFLUXDB_TOKEN=...
   influxsink run --broker kafka:9092 --schema-registry http://registry:8081 \\
-      --topic-regex '^lsst\\.sal\\.(MTM1M3|MTMount)\\.' --tag-field salIndex \\
+      --topic-regex '^lsst\\.sal\\.(MTM1M3|MTMount)\\.' \\
       --into http://influxdb:8086 --org lsst --bucket efd
 
 An hour of which the database lost points, once more: --from 2026-11-21T10:00:00Z --to 2026-11-21T11:00:00Z.
@@ -150,8 +150,8 @@ pub struct RunArgs {
     )]
     pub flush_interval: Duration,
 
-    /// A field that becomes a tag; can be repeated. Instances of an indexed component are only kept apart with salIndex
-    /// here
+    /// A field that becomes a tag; can be repeated. Not salIndex: the clients of the EFD filter on that field
+    /// (--tag-copy keeps it). An empty tag is left out
     #[arg(
         long,
         env = "TAG_FIELDS",
@@ -162,7 +162,8 @@ pub struct RunArgs {
     pub tag_field: Vec<String>,
 
     /// The field that holds the point's time; of several, the first that a record has: a long with a logical
-    /// timestamp type, or a double of seconds (UTC)
+    /// timestamp type, a double of seconds, or a long or int of --time-unit (all UTC). kafka.timestamp, as the last or
+    /// only one, takes the message's timestamp in Kafka for records that have none of them
     #[arg(
         long,
         env = "TIME_FIELDS",
@@ -180,6 +181,10 @@ pub struct RunArgs {
     /// Which fields are written.
     #[command(flatten)]
     pub fields: FieldArgs,
+
+    /// What values become.
+    #[command(flatten)]
+    pub point_values: PointValueArgs,
 
     /// Points that would overwrite each other.
     #[command(flatten)]
@@ -292,6 +297,7 @@ impl RunArgs {
             time_field: mapping.time_fields,
             time_from_kafka: false,
             fields: FieldArgs::default(),
+            point_values: PointValueArgs::default(),
             point_identity: PointIdentityArgs::default(),
             from: None,
             to: None,

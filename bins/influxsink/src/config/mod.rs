@@ -4,6 +4,7 @@ mod databases;
 mod fields;
 mod flags;
 mod point_identity;
+mod point_values;
 
 use std::path::PathBuf;
 
@@ -17,6 +18,8 @@ pub use databases::{Api, DatabaseArgs};
 pub use fields::FieldArgs;
 pub use flags::{Cli, Command, RunArgs, SchemaMismatch};
 pub use point_identity::PointIdentityArgs;
+pub(crate) use point_values::KafkaTime;
+pub use point_values::{PointValueArgs, TimeUnitName};
 
 use crate::batch::BatchLimits;
 use crate::line::{Layout, PatternError};
@@ -107,6 +110,16 @@ pub enum ConfigError {
     /// `--time-precision ns` into SQLite.
     #[error("--time-precision ns: the column time of a SQLite file has microseconds")]
     NanosInSqlite,
+    /// `--tag-copy` under the field's own name into SQLite.
+    #[error(
+        "--tag-copy {0}: a SQLite table has one column of a name, so the tag needs another: --tag-copy {0}=instance"
+    )]
+    CopyInSqlite(String),
+    /// `--time-field kafka.timestamp` before others.
+    #[error(
+        "--time-field kafka.timestamp comes last: every message has it, and those after it are never used"
+    )]
+    KafkaTimestampFirst,
     /// A librdkafka setting.
     #[error("cannot use the Kafka settings")]
     Kafka(#[from] KafkaConfigError),
@@ -123,7 +136,10 @@ pub enum ConfigError {
     #[error("--topic-tag {0:?}: expected a name of letters, digits, '_' and '-' other than time")]
     TopicTag(String),
     /// The name of a field is empty or contains white space.
-    #[error("--{flag} has {name:?}, expected a field's name")]
+    #[error(
+        "--{flag} has {name:?}, expected a field's name{}",
+        if *flag == "time-field" { ", or kafka.timestamp for records without a time" } else { "" }
+    )]
     FieldName {
         /// The flag.
         flag: &'static str,
@@ -187,6 +203,7 @@ pub(crate) struct OutputConfig {
     pub(crate) to: To,
     pub(crate) limits: BatchLimits,
     pub(crate) mapping: Mapping,
+    pub(crate) kafka_time: KafkaTime,
     pub(crate) layout: Layout,
 }
 
@@ -235,10 +252,13 @@ impl RunArgs {
         let memory = MemoryShares::among(self.max_memory, outputs.len());
         let output = |output: &databases::Output<'_>| -> Result<OutputConfig, ConfigError> {
             let to = self.databases.to(output, self)?;
+            let is_sqlite = matches!(to, To::Sqlite(_));
             let layout = Layout {
                 fields: self.fields.filter()?,
-                ..self.point_identity.layout(matches!(to, To::Sqlite(_)))?
+                floats: self.point_values.float_format,
+                ..self.point_identity.layout(is_sqlite)?
             };
+            let (time_fields, kafka_time) = point_values::times(&self.time_field, self.time_from_kafka)?;
             let group = self.group_of(output.name.as_deref());
             let dead_letter_topic = dead_letter::topic_of(&group, self.dead_letter_topic.as_deref());
             let letters = LetterFilter::new(&topics, &dead_letter_topic)?;
@@ -259,10 +279,13 @@ impl RunArgs {
                 limits: self.limits(&memory),
                 mapping: Mapping {
                     tag_fields: self.tag_field.clone(),
-                    time_fields: self.time_field.clone(),
+                    tag_copies: self.point_values.copies(is_sqlite)?,
+                    time_fields,
+                    time_unit: self.point_values.time_unit.map(Into::into),
                     tiebreakers: self.point_identity.fields(),
                     added_tag: self.point_identity.topic_tag.clone(),
                 },
+                kafka_time,
                 layout,
             })
         };
@@ -323,9 +346,11 @@ impl RunArgs {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use confluent_avro::point::time::TimeUnit;
     use stage::config::{KafkaArgs, RegistryArgs};
 
     use super::*;
+    use crate::line::FloatFormat;
     use crate::write::Credentials;
 
     fn parse(flags: &[&str]) -> Result<RunArgs, String> {
@@ -446,6 +471,43 @@ mod tests {
     }
 
     #[test]
+    fn values_become_what_the_flags_say() {
+        let check = |flags: &[&str]| only(flags).unwrap();
+        let copies = check(&["t", "--tag-copy", "salIndex=instance,HexapodID"])
+            .mapping
+            .tag_copies;
+        let pairs: Vec<_> = copies.iter().map(|copy| (&*copy.field, &*copy.tag)).collect();
+        assert_eq!(pairs, [("salIndex", "instance"), ("HexapodID", "HexapodID")]);
+        for wrong in ["=a", "a=", "a b", "a=time", "a=b=c"] {
+            assert!(
+                parse(&["t", "--tag-copy", wrong])
+                    .unwrap_err()
+                    .contains("FIELD=TAG"),
+                "{wrong}"
+            );
+        }
+        let sqlite = ["t", "--into", "sqlite:x", "--tag-copy", "salIndex"];
+        assert!(error(&sqlite).contains("salIndex=instance"));
+
+        assert_eq!(check(&["t"]).mapping.time_unit, None);
+        let micros = check(&["t", "--time-unit", "us"]).mapping.time_unit;
+        assert_eq!(micros, Some(TimeUnit::Micros));
+        assert_eq!(check(&["t"]).kafka_time, KafkaTime::Never);
+        let arrival = check(&["t", "--time-field", "timestamp,kafka.timestamp"]);
+        assert_eq!(arrival.mapping.time_fields, ["timestamp"]);
+        assert_eq!(arrival.kafka_time, KafkaTime::IfMissing);
+        let any = check(&["t", "--time-field", "kafka.timestamp", "--time-from-kafka"]);
+        assert_eq!(
+            (any.mapping.time_fields.len(), any.kafka_time),
+            (0, KafkaTime::IfUnusable)
+        );
+
+        assert_eq!(check(&["t"]).layout.floats, FloatFormat::Exact);
+        let shortest = check(&["t", "--float-format", "shortest"]).layout.floats;
+        assert_eq!(shortest, FloatFormat::Shortest);
+    }
+
+    #[test]
     fn limits_and_names_are_checked() {
         assert!(parse(&["t", "--batch-points", "0"]).is_err());
         assert!(parse(&["t", "--flush-interval", "0"]).is_err());
@@ -453,6 +515,8 @@ mod tests {
         let gzip = ["t", "--tag-field", "salIndex,host", "--tag-field", "x", "--gzip"];
         assert_eq!(only(&gzip).unwrap().mapping.tag_fields, ["salIndex", "host", "x"]);
         assert!(error(&["t", "--tiebreaker", "a b"]).contains("--tiebreaker"));
+        assert!(error(&["t", "--time-field", ""]).contains("kafka.timestamp"));
+        assert!(error(&["t", "--time-field", "kafka.timestamp,a"]).contains("comes last"));
         for wrong in ["", "a b", "time", "a,b=c"] {
             assert!(
                 error(&["t", "--topic-tag", wrong]).contains("--topic-tag"),

@@ -4,7 +4,8 @@ use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
 use super::ConfigError;
-use crate::line::{Layout, Precision};
+use super::point_values::is_plain;
+use crate::line::{FloatFormat, Layout, Precision};
 
 /// The tiebreaker that every message has.
 const KAFKA_OFFSET: &str = "kafka.offset";
@@ -67,17 +68,12 @@ impl PointIdentityArgs {
         if is_sqlite && self.time_precision == Precision::Nanos {
             return Err(ConfigError::NanosInSqlite);
         }
-        let is_plain = |name: &String| {
-            name.chars()
-                .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
-        };
-        if let Some(name) = &self.topic_tag
-            && (name.is_empty() || name == "time" || !is_plain(name))
-        {
+        if let Some(name) = self.topic_tag.as_ref().filter(|name| !is_plain(name)) {
             return Err(ConfigError::TopicTag(name.clone()));
         }
         Ok(Layout {
             precision: self.time_precision,
+            floats: FloatFormat::default(),
             topic_tag: self.topic_tag.clone(),
             offset_is_tiebreaker: self.tiebreaker.iter().any(|name| name == KAFKA_OFFSET),
             fields: None,

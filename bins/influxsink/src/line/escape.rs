@@ -19,16 +19,25 @@ pub(super) fn text(value: &str, out: &mut Vec<u8>) {
     out.extend_from_slice(rest);
 }
 
-/// Writes a tag's value: comma, equals sign and space get a backslash.
-///
-/// Refused are: an empty value (InfluxDB rejects the line as malformed), control characters (a line break would start
-/// another line, under another measurement), and a backslash at the end or before one of the three (parsers disagree on
-/// its meaning).
-pub(super) fn tag(tag: &str, value: &str, out: &mut Vec<u8>) -> Result<(), Refusal> {
-    let refuse = |refusal: fn(String) -> Refusal| Err(refusal(tag.to_owned()));
-    if value.is_empty() {
-        return refuse(|tag| Refusal::TagEmpty { tag });
+/// Writes a name that has the keys of maps in it: comma, equals sign and space get a backslash.
+pub(super) fn name(name: &str, out: &mut Vec<u8>) {
+    for byte in name.bytes() {
+        if matches!(byte, b',' | b'=' | b' ') {
+            out.push(b'\\');
+        }
+        out.push(byte);
     }
+}
+
+/// The refusal of a tag of this name.
+pub(super) type Refuse = fn(String) -> Refusal;
+
+/// Writes a tag's value, which is not empty: comma, equals sign and space get a backslash.
+///
+/// Refused are control characters (a line break would start another line, under another measurement), and a backslash
+/// at the end or before one of the three (parsers disagree on its meaning).
+pub(super) fn tag(value: &str, out: &mut Vec<u8>) -> Result<(), Refuse> {
+    let refuse = |refusal: Refuse| Err(refusal);
     let mut after_backslash = false;
     for c in value.chars() {
         let is_special = matches!(c, ',' | '=' | ' ');
@@ -57,7 +66,8 @@ mod tests {
 
     fn written(value: &str) -> Result<String, Refusal> {
         let mut out = Vec::new();
-        tag("t", value, &mut out).map(|()| String::from_utf8(out).unwrap())
+        tag(value, &mut out).map_err(|refusal| refusal("t".into()))?;
+        Ok(String::from_utf8(out).unwrap())
     }
 
     #[test]
@@ -74,7 +84,6 @@ mod tests {
     fn tags_are_escaped_or_refused() {
         assert_eq!(written("a b,c=d").unwrap(), "a\\ b\\,c\\=d");
         assert_eq!(written("C:\\dir").unwrap(), "C:\\dir");
-        assert_eq!(written(""), Err(Refusal::TagEmpty { tag: "t".into() }));
         for line_break in ["a\nother x=1", "a\r", "\u{85}", "\0"] {
             assert_eq!(
                 written(line_break),

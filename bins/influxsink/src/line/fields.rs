@@ -3,7 +3,7 @@
 
 use confluent_avro::point::time::TimeFault;
 use confluent_avro::point::time::TimeUnit;
-use confluent_avro::point::{Key, Name, PointSink};
+use confluent_avro::point::{Name, PointSink};
 use regex::Regex;
 
 /// The patterns of the fields that are written.
@@ -147,15 +147,15 @@ impl<S: PointSink> PointSink for Chosen<'_, S> {
         }
     }
 
-    fn tag(&mut self, key: &Key, value: &str) {
-        self.sink.tag(key, value);
+    fn tag(&mut self, name: Name<'_>, value: &str) {
+        self.sink.tag(name, value);
     }
 
     fn time(&mut self, time: Result<i64, TimeFault>) {
         self.sink.time(time);
     }
 
-    fn time_detail(&mut self, unit: TimeUnit, nanos: u16) {
+    fn time_detail(&mut self, unit: TimeUnit, nanos: i16) {
         self.sink.time_detail(unit, nanos);
     }
 

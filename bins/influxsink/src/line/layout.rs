@@ -20,11 +20,23 @@ pub enum Precision {
     Nanos,
 }
 
+/// How a `float` of 32 bits is written; databases store 64 bits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FloatFormat {
+    /// The value that was sent, exactly: `87825.5546875`, as the EFD has it.
+    #[default]
+    Exact,
+    /// The shortest decimal number that is the same `float` again: `87825.555`.
+    Shortest,
+}
+
 /// The operator's choice, the same for all lines.
 #[derive(Clone, Debug, Default)]
 pub struct Layout {
     /// The unit of times.
     pub precision: Precision,
+    /// How a `float` is written.
+    pub floats: FloatFormat,
     /// The tag that holds the Kafka topic.
     pub topic_tag: Option<String>,
     /// Whether the offset is used if a record has no tiebreaker of its own.
@@ -38,6 +50,8 @@ pub struct Layout {
 pub struct Source<'m> {
     /// The timestamp to use if the record has no usable one; `None` refuses such records.
     pub kafka_millis: Option<i64>,
+    /// Whether that is only for records without a time, and not for those whose time is zero or out of range.
+    pub kafka_if_missing: bool,
     /// The topic.
     pub topic: &'m str,
     /// The offset in its partition.
@@ -48,8 +62,8 @@ pub struct Source<'m> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Time {
     pub(super) micros: i64,
-    /// Below the microsecond.
-    pub(super) nanos: u16,
+    /// Beyond the microsecond, -500 to 499.
+    pub(super) nanos: i16,
     /// How the record stores it.
     pub(super) unit: TimeUnit,
 }
@@ -57,14 +71,18 @@ pub(super) struct Time {
 impl Time {
     /// The written number in `precision`, with the tiebreaker in the digits that the time leaves free.
     pub(super) fn written(self, precision: Precision, tiebreaker: Option<i64>) -> Result<i64, TimeFault> {
-        let free_micros = if self.unit == TimeUnit::Millis { 1_000 } else { 1 };
+        let free_micros = match self.unit {
+            TimeUnit::Seconds => 1_000_000,
+            TimeUnit::Millis => 1_000,
+            TimeUnit::Micros | TimeUnit::Nanos => 1,
+        };
         let digits = |free: i64| tiebreaker.map_or(0, |number| number.rem_euclid(free));
         let written = match precision {
             Precision::Micros => self.micros.checked_add(digits(free_micros)),
             Precision::Nanos => {
                 let below = match self.unit {
                     TimeUnit::Nanos => i64::from(self.nanos),
-                    TimeUnit::Millis | TimeUnit::Micros | TimeUnit::Seconds => digits(free_micros * 1_000),
+                    TimeUnit::Seconds | TimeUnit::Millis | TimeUnit::Micros => digits(free_micros * 1_000),
                 };
                 self.micros
                     .checked_mul(1_000)
@@ -80,9 +98,9 @@ impl Time {
     /// Whether two messages may have had different times that are written as one.
     pub(super) fn is_coarse(self, precision: Precision) -> bool {
         match self.unit {
-            TimeUnit::Millis => true,
+            TimeUnit::Seconds | TimeUnit::Millis => true,
             TimeUnit::Nanos => precision == Precision::Micros,
-            TimeUnit::Micros | TimeUnit::Seconds => false,
+            TimeUnit::Micros => false,
         }
     }
 }
@@ -101,7 +119,7 @@ impl Precision {
 mod tests {
     use super::*;
 
-    fn written(micros: i64, nanos: u16, unit: TimeUnit, precision: Precision, tie: Option<i64>) -> i64 {
+    fn written(micros: i64, nanos: i16, unit: TimeUnit, precision: Precision, tie: Option<i64>) -> i64 {
         Time { micros, nanos, unit }.written(precision, tie).unwrap()
     }
 
@@ -120,17 +138,27 @@ mod tests {
             milli * 1_000 + 7_042
         );
         let micro = milli + 7;
-        for unit in [TimeUnit::Micros, TimeUnit::Seconds] {
-            assert_eq!(
-                written(micro, 0, unit, Micros, Some(5)),
-                micro,
-                "no digit is free"
-            );
-            assert_eq!(written(micro, 0, unit, Nanos, Some(1_005)), micro * 1_000 + 5);
-        }
+        assert_eq!(
+            written(micro, 0, TimeUnit::Micros, Micros, Some(5)),
+            micro,
+            "no digit is free"
+        );
+        assert_eq!(
+            written(micro, 0, TimeUnit::Micros, Nanos, Some(1_005)),
+            micro * 1_000 + 5
+        );
+        let second = 1_548_000_000_000_000;
+        assert_eq!(
+            written(second, 0, TimeUnit::Seconds, Micros, Some(2_345_678)),
+            second + 345_678
+        );
         assert_eq!(
             written(micro, 89, TimeUnit::Nanos, Nanos, Some(5)),
             micro * 1_000 + 89
+        );
+        assert_eq!(
+            written(micro, -11, TimeUnit::Nanos, Nanos, None),
+            micro * 1_000 - 11
         );
         assert_eq!(written(micro, 89, TimeUnit::Nanos, Micros, Some(5)), micro);
     }
@@ -140,7 +168,7 @@ mod tests {
         let last = |unit, precision, tie| {
             let time = Time {
                 micros: LAST_MICROS / 1_000 * 1_000,
-                nanos: 999,
+                nanos: 499,
                 unit,
             };
             time.written(precision, Some(tie))
@@ -152,9 +180,15 @@ mod tests {
         }
         let end = Time {
             micros: LAST_MICROS,
-            nanos: 999,
+            nanos: 499,
             unit: TimeUnit::Nanos,
         };
-        assert_eq!(end.written(Precision::Nanos, None), Err(TimeFault::OutOfRange));
+        let (last, written) = (LAST_MICROS * 1_000 + 499, end.written(Precision::Nanos, None));
+        assert_eq!(written, Ok(last), "it is less than the type's maximum");
+        let beyond = Time {
+            nanos: i16::MAX,
+            ..end
+        };
+        assert_eq!(beyond.written(Precision::Nanos, None), Err(TimeFault::OutOfRange));
     }
 }

@@ -2,11 +2,12 @@
 //! writes the values into a batch's buffer as they are read: one pass, without intermediate values.
 //!
 //! What line protocol cannot carry is never written incorrectly:
-//! - NaN and ±Inf: the field is left out and counted, the point stays;
-//! - a record without a field that is left, a tag that is empty or holds a line break, a time that is
-//!   missing: the point is refused, with a reason, and its message goes to the dead-letter topic.
+//! - NaN and ±Inf, and a tag that is empty: the value is left out and counted, the point stays;
+//! - a record without a field that is left, a tag that holds a line break, a time that is missing: the point is
+//!   refused, with a reason, and its message goes to the dead-letter topic.
 //!
-//! Names need no escaping: the plan admits none that would (see [`confluent_avro::point::Key`]).
+//! Names from a schema need no escaping: the plan admits none that would (see [`confluent_avro::point::Key`]). Keys
+//! of maps are escaped.
 
 mod escape;
 mod fields;
@@ -15,14 +16,14 @@ pub mod parse;
 mod refusal;
 
 pub use fields::{FieldFilter, PatternError};
-pub use layout::{Layout, Precision, Source};
+pub use layout::{FloatFormat, Layout, Precision, Source};
 pub use refusal::Refusal;
 
 use fields::Chosen;
 use layout::Time;
 
 use confluent_avro::point::time::{self, TimeFault, TimeUnit};
-use confluent_avro::point::{Key, Name, Plan, PointSink};
+use confluent_avro::point::{Name, Plan, PointSink};
 
 /// The maximum length of a line. The largest SAL topic makes one of about 600 kB; InfluxDB 1 accepts requests of 25 MB.
 pub const MAX_LINE_BYTES: usize = 4 << 20;
@@ -42,11 +43,13 @@ pub struct Encoded {
     pub is_coarse: bool,
 }
 
-/// Fields that were left out of points, by reason.
+/// Fields and tags that were left out of points, by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LeftOut {
     /// NaN or ±Inf.
     pub not_finite: u64,
+    /// Tags without a character.
+    pub empty_tag: u64,
     /// Fields named `time`.
     pub reserved_name: u64,
 }
@@ -119,7 +122,7 @@ impl LineEncoder {
             self.tags.push(b',');
             self.tags.extend_from_slice(name.as_bytes());
             self.tags.push(b'=');
-            escape::tag(name, source.topic, &mut self.tags)?;
+            escape::tag(source.topic, &mut self.tags).map_err(|refusal| refusal(name.clone()))?;
         }
         let limit = lines.len() + MAX_LINE_BYTES;
         lines.extend_from_slice(plan.measurement().as_bytes());
@@ -131,8 +134,9 @@ impl LineEncoder {
             too_long: false,
             time: Err(TimeFault::Missing),
             // From a double, which holds only microseconds.
-            unit: TimeUnit::Seconds,
+            unit: TimeUnit::Micros,
             nanos: 0,
+            floats: self.layout.floats,
             tiebreaker: None,
             left_out: LeftOut::default(),
             refused_tag: None,
@@ -174,7 +178,9 @@ impl LineEncoder {
         lines.splice(fields_start..fields_start, self.tags.iter().copied());
 
         let from_kafka = |fault| {
-            let millis = source.kafka_millis.ok_or(Refusal::Time(fault))?;
+            let is_used = fault == TimeFault::Missing || !source.kafka_if_missing;
+            let millis = source.kafka_millis.filter(|_| is_used);
+            let millis = millis.ok_or(Refusal::Time(fault))?;
             time::from_integer(millis, TimeUnit::Millis).map_err(Refusal::Time)
         };
         let precise = Time {
@@ -206,7 +212,8 @@ struct Line<'b> {
     too_long: bool,
     time: Result<i64, TimeFault>,
     unit: TimeUnit,
-    nanos: u16,
+    nanos: i16,
+    floats: FloatFormat,
     tiebreaker: Option<i64>,
     left_out: LeftOut,
     refused_tag: Option<Refusal>,
@@ -220,46 +227,43 @@ impl Line<'_> {
             self.too_long = true;
             return;
         }
-        self.name(name);
+        write_name(name, self.lines);
         self.lines.extend_from_slice(value);
     }
+}
 
-    /// Writes `,name=`.
-    #[inline]
-    fn name(&mut self, name: Name<'_>) {
-        if name.prefix.is_empty() {
-            name.key.append_to(self.lines);
-        } else {
-            self.lines.push(b',');
-            self.lines.extend_from_slice(name.prefix.as_bytes());
-            self.lines.extend_from_slice(name.key.name().as_bytes());
-            self.lines.push(b'=');
-        }
-        if let Some(index) = name.index {
-            // Replaces the equals sign.
-            self.lines.pop();
-            self.index(index);
-        }
+/// Writes `,name=`.
+#[inline]
+fn write_name(name: Name<'_>, out: &mut Vec<u8>) {
+    if name.prefix.is_empty() {
+        name.key.append_to(out);
+    } else {
+        out.push(b',');
+        escape::name(name.prefix, out);
+        out.extend_from_slice(name.key.name().as_bytes());
+        out.push(b'=');
     }
+    if let Some(index) = name.index {
+        // Replaces the equals sign.
+        out.pop();
+        write_index(index, out);
+    }
+}
 
-    /// Writes an array's index, nearly always of three digits at most, and the equals sign.
-    #[inline]
-    fn index(&mut self, index: usize) {
-        let digit = |value: usize| b'0' + (value % 10) as u8;
-        match index {
-            0..10 => self.lines.extend_from_slice(&[digit(index), b'=']),
-            10..100 => self
-                .lines
-                .extend_from_slice(&[digit(index / 10), digit(index), b'=']),
-            100..1000 => {
-                let digits = [digit(index / 100), digit(index / 10), digit(index), b'='];
-                self.lines.extend_from_slice(&digits);
-            }
-            _ => {
-                self.lines
-                    .extend_from_slice(itoa::Buffer::new().format(index).as_bytes());
-                self.lines.push(b'=');
-            }
+/// Writes an array's index, nearly always of three digits at most, and the equals sign.
+#[inline]
+fn write_index(index: usize, out: &mut Vec<u8>) {
+    let digit = |value: usize| b'0' + (value % 10) as u8;
+    match index {
+        0..10 => out.extend_from_slice(&[digit(index), b'=']),
+        10..100 => out.extend_from_slice(&[digit(index / 10), digit(index), b'=']),
+        100..1000 => {
+            let digits = [digit(index / 100), digit(index / 10), digit(index), b'='];
+            out.extend_from_slice(&digits);
+        }
+        _ => {
+            out.extend_from_slice(itoa::Buffer::new().format(index).as_bytes());
+            out.push(b'=');
         }
     }
 }
@@ -274,13 +278,15 @@ impl PointSink for Line<'_> {
         }
     }
 
-    /// The shortest form of a `float`: 0.1 stays 0.1, and parsing it as a `float` returns the same value.
     #[inline]
     fn float(&mut self, name: Name<'_>, value: f32) {
-        if value.is_finite() {
-            self.field(name, zmij::Buffer::new().format_finite(value).as_bytes());
-        } else {
-            self.left_out.not_finite += 1;
+        match self.floats {
+            _ if !value.is_finite() => self.left_out.not_finite += 1,
+            FloatFormat::Exact => {
+                let value = f64::from(value);
+                self.field(name, zmij::Buffer::new().format_finite(value).as_bytes());
+            }
+            FloatFormat::Shortest => self.field(name, zmij::Buffer::new().format_finite(value).as_bytes()),
         }
     }
 
@@ -302,10 +308,14 @@ impl PointSink for Line<'_> {
         self.lines.push(b'"');
     }
 
-    fn tag(&mut self, key: &Key, value: &str) {
-        self.tags.extend_from_slice(key.assign().as_bytes());
-        if let Err(refusal) = escape::tag(key.name(), value, self.tags) {
-            self.refused_tag.get_or_insert(refusal);
+    fn tag(&mut self, name: Name<'_>, value: &str) {
+        if value.is_empty() {
+            self.left_out.empty_tag += 1;
+            return;
+        }
+        write_name(name, self.tags);
+        if let Err(refusal) = escape::tag(value, self.tags) {
+            self.refused_tag.get_or_insert_with(|| refusal(name.flat()));
         }
     }
 
@@ -313,7 +323,7 @@ impl PointSink for Line<'_> {
         self.time = time;
     }
 
-    fn time_detail(&mut self, unit: TimeUnit, nanos: u16) {
+    fn time_detail(&mut self, unit: TimeUnit, nanos: i16) {
         self.unit = unit;
         self.nanos = nanos;
     }

@@ -9,9 +9,9 @@ pub struct Point<'l> {
     /// The measurement.
     pub measurement: &'l str,
     /// Tags by name, in the line's order.
-    pub tags: Vec<(&'l str, Cow<'l, str>)>,
+    pub tags: Vec<(Cow<'l, str>, Cow<'l, str>)>,
     /// Fields by name, in the line's order.
-    pub fields: Vec<(&'l str, FieldValue<'l>)>,
+    pub fields: Vec<(Cow<'l, str>, FieldValue<'l>)>,
     /// Microseconds since 1970 UTC.
     pub time_micros: i64,
 }
@@ -47,8 +47,8 @@ pub fn line(text: &str) -> Result<(Point<'_>, &str), ParseError> {
     let (measurement, mut rest) = text.split_at(end);
     let mut tags = Vec::new();
     while let Some(tag) = rest.strip_prefix(',') {
-        let (name, value) = tag.split_once('=').ok_or_else(|| error("a tag", tag))?;
-        let end = end_of_tag(value);
+        let (name, value) = name(tag).ok_or_else(|| error("a tag", tag))?;
+        let end = end_of(value, b", ").unwrap_or(value.len());
         let (value, after) = value.split_at(end);
         tags.push((name, unescape(value, &[',', '=', ' '])));
         rest = after;
@@ -58,7 +58,7 @@ pub fn line(text: &str) -> Result<(Point<'_>, &str), ParseError> {
         .strip_prefix(' ')
         .ok_or_else(|| error("a space and fields", rest))?;
     loop {
-        let (name, value) = rest.split_once('=').ok_or_else(|| error("a field", rest))?;
+        let (name, value) = name(rest).ok_or_else(|| error("a field", rest))?;
         let (value, after) = field_value(value)?;
         fields.push((name, value));
         match after.strip_prefix(',') {
@@ -116,15 +116,20 @@ fn end_of_string(text: &str) -> Option<usize> {
     })
 }
 
-/// The first comma or space that no backslash precedes.
-fn end_of_tag(text: &str) -> usize {
+/// A name and what follows its equals sign.
+fn name(text: &str) -> Option<(Cow<'_, str>, &str)> {
+    let (name, value) = text.split_at(end_of(text, b"=")?);
+    Some((unescape(name, &[',', '=', ' ']), value.strip_prefix('=')?))
+}
+
+/// The first of these bytes that no backslash precedes.
+fn end_of(text: &str, ends: &[u8]) -> Option<usize> {
     let mut escaped = false;
-    let end = text.bytes().position(|byte| {
-        let ends = matches!(byte, b',' | b' ') && !escaped;
+    text.bytes().position(|byte| {
+        let is_end = ends.contains(&byte) && !escaped;
         escaped = byte == b'\\';
-        ends
-    });
-    end.unwrap_or(text.len())
+        is_end
+    })
 }
 
 /// Drops the backslash before each of the `special` characters.

@@ -11,17 +11,14 @@ pub enum Refusal {
     #[error(transparent)]
     Decode(#[from] DecodeError),
     /// It has no usable time.
-    #[error("{0}; --time-field names the field, --time-from-kafka uses Kafka's timestamp instead")]
+    #[error(
+        "{0}; --time-field names the field, or kafka.timestamp for records that have none; --time-from-kafka uses Kafka's \
+         timestamp instead of a time that cannot be used"
+    )]
     Time(TimeFault),
     /// All of its fields are null, NaN, infinite, or tags.
     #[error("no field is left: all are null, not finite, or tags")]
     NoFields,
-    /// A tag's value is empty.
-    #[error("tag {tag:?} is empty, which a tag cannot be")]
-    TagEmpty {
-        /// The tag's name.
-        tag: String,
-    },
     /// A tag's value holds a line break or another control character.
     #[error("tag {tag:?} holds a control character, which a tag cannot")]
     TagControl {
@@ -47,7 +44,6 @@ impl Refusal {
             Refusal::Decode(error) => error.fault.reason(),
             Refusal::Time(fault) => fault.reason(),
             Refusal::NoFields => "no_fields",
-            Refusal::TagEmpty { .. } => "tag_empty",
             Refusal::TagControl { .. } => "tag_control_character",
             Refusal::TagBackslash { .. } => "tag_backslash",
             Refusal::TooLong => "line_too_long",

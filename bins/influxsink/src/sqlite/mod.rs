@@ -2,7 +2,8 @@
 //! and by the same rules.
 //!
 //! - The key is InfluxDB's: `PRIMARY KEY (time, tags…)`, `time` in microseconds since 1970 UTC. A point that
-//!   comes again merges its fields into the row: new values win, others stay.
+//!   comes again merges its fields into the row: new values win, others stay. A tag that comes later becomes part of the
+//!   key ([`key`]).
 //! - Columns are added as fields appear, and keep the type of a field's first value (`REAL`, `INTEGER`, `BOOLEAN`,
 //!   `TEXT`); a point with another type is rejected, as InfluxDB does.
 //! - One transaction per request: if a point is rejected, none of the others is stored. The answer names all rejected
@@ -13,6 +14,7 @@
 //!   sink continues with the file at the path, and does not create one itself: a lost mount may return.
 
 mod file;
+mod key;
 mod table;
 
 use std::collections::HashMap;

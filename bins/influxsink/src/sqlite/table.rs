@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{ErrorCode, OptionalExtension as _, ToSql, Transaction};
 
+use super::key::{self, quoted};
 use crate::line::parse::{self, FieldValue, Point};
 use crate::write_result::WriteResult;
 
@@ -33,8 +34,8 @@ pub(super) enum StoreError {
         comes: &'static str,
         is: String,
     },
-    #[error("the table's key has the tags {is:?}, the point has {comes:?}; use a new file for other tags")]
-    Tags { is: Vec<String>, comes: Vec<String> },
+    #[error("{0:?} is a field in the table and a tag of the point; use a new file for other tags")]
+    TagIsField(String),
     #[error("more than {MAX_COLUMNS} columns, which is SQLite's limit")]
     Columns,
     #[error("{0}")]
@@ -52,7 +53,7 @@ impl StoreError {
             StoreError::CaseOfTable(..)
             | StoreError::Case(..)
             | StoreError::Type { .. }
-            | StoreError::Tags { .. }
+            | StoreError::TagIsField(_)
             | StoreError::Columns => true,
             StoreError::Several(_) | StoreError::Line(_) | StoreError::Sqlite(_) => false,
         }
@@ -137,41 +138,43 @@ impl Table {
     /// each, which with one statement per column took a minute for the first second of 100 topics.
     pub(super) fn fit(&mut self, transaction: &Transaction<'_>, point: &Point<'_>) -> Result<(), StoreError> {
         let is_new = self.columns.is_empty();
-        let tags: Vec<String> = point.tags.iter().map(|(tag, _)| (*tag).to_owned()).collect();
         if is_new {
-            self.tags = tags;
-            for key in std::iter::once("time").chain(self.tags.iter().map(String::as_str)) {
-                self.columns
-                    .insert(key.to_ascii_lowercase(), (key.to_owned(), String::new()));
-            }
-        } else if tags.iter().any(|tag| !self.tags.contains(tag)) {
-            // A tag that is null in this record is absent from the line and '' in the key; one that is new changes
-            // the key.
-            return Err(StoreError::Tags {
-                is: self.tags.clone(),
-                comes: tags,
-            });
+            self.columns
+                .insert("time".to_owned(), ("time".to_owned(), String::new()));
         }
+        let is_wider = self.add_tags(point)? && !is_new;
         let added = self.add_columns(point)?;
-        let table = quoted(point.measurement);
         if is_new {
-            let tags = self
-                .tags
-                .iter()
-                .map(|tag| format!(", {} TEXT NOT NULL DEFAULT ''", quoted(tag)));
-            let columns: String = tags
-                .chain(added.iter().map(|column| format!(", {column}")))
-                .collect();
-            let key: String = self.tags.iter().map(|tag| format!(", {}", quoted(tag))).collect();
-            transaction.execute_batch(&format!(
-                "CREATE TABLE {table} (\"time\" INTEGER NOT NULL{columns}, PRIMARY KEY (\"time\"{key}))"
-            ))?;
-        } else {
-            for column in added {
-                transaction.execute_batch(&format!("ALTER TABLE {table} ADD COLUMN {column}"))?;
-            }
+            return Ok(key::create(transaction, point.measurement, &self.tags, &added)?);
+        }
+        if is_wider {
+            key::widen(transaction, point.measurement, &self.tags)?;
+        }
+        let table = quoted(point.measurement);
+        for column in added {
+            transaction.execute_batch(&format!("ALTER TABLE {table} ADD COLUMN {column}"))?;
         }
         Ok(())
+    }
+
+    /// Notes the point's tags, and says whether some are new. One that is null or empty in a record is absent from the
+    /// line, and '' in the key.
+    fn add_tags(&mut self, point: &Point<'_>) -> Result<bool, StoreError> {
+        let known = self.tags.len();
+        for (tag, _) in &point.tags {
+            if self.tags.iter().any(|known| known == tag) {
+                continue;
+            }
+            let column = tag.to_ascii_lowercase();
+            match self.columns.get(&column) {
+                Some((name, _)) if name == tag => return Err(StoreError::TagIsField(name.clone())),
+                Some((name, _)) => return Err(StoreError::Case(tag.to_string(), name.clone())),
+                None if self.columns.len() >= MAX_COLUMNS => return Err(StoreError::Columns),
+                None => self.columns.insert(column, (tag.to_string(), String::new())),
+            };
+            self.tags.push(tag.to_string());
+        }
+        Ok(self.tags.len() > known)
     }
 
     /// Notes the point's columns, and returns the declarations of new ones.
@@ -181,11 +184,11 @@ impl Table {
             let comes = declared(value);
             match self.columns.get(&field.to_ascii_lowercase()) {
                 Some((name, _)) if name != field => {
-                    return Err(StoreError::Case((*field).to_owned(), name.clone()));
+                    return Err(StoreError::Case(field.to_string(), name.clone()));
                 }
                 Some((_, is)) if is != comes => {
                     return Err(StoreError::Type {
-                        field: (*field).to_owned(),
+                        field: field.to_string(),
                         comes,
                         is: is.clone(),
                     });
@@ -194,10 +197,8 @@ impl Table {
                 None if self.columns.len() >= MAX_COLUMNS => return Err(StoreError::Columns),
                 None => {
                     added.push(format!("{} {comes}", quoted(field)));
-                    self.columns.insert(
-                        field.to_ascii_lowercase(),
-                        ((*field).to_owned(), comes.to_owned()),
-                    );
+                    self.columns
+                        .insert(field.to_ascii_lowercase(), (field.to_string(), comes.to_owned()));
                 }
             }
         }
@@ -209,8 +210,8 @@ pub(super) fn insert(transaction: &Transaction<'_>, point: &Point<'_>) -> Result
     let names = point
         .tags
         .iter()
-        .map(|(tag, _)| *tag)
-        .chain(point.fields.iter().map(|(field, _)| *field));
+        .map(|(tag, _)| &**tag)
+        .chain(point.fields.iter().map(|(field, _)| &**field));
     let names: Vec<String> = names.map(quoted).collect();
     let (tags, fields) = names.split_at(point.tags.len());
     let all: String = names.iter().map(|name| format!(", {name}")).collect();
@@ -252,9 +253,4 @@ fn declared(value: &FieldValue<'_>) -> &'static str {
         FieldValue::Boolean(_) => "BOOLEAN",
         FieldValue::Text(_) => "TEXT",
     }
-}
-
-/// An SQL identifier that can only be a name.
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }

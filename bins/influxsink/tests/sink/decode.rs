@@ -1,7 +1,7 @@
 //! The decoder against apache-avro's encoder, and against bytes that no encoder writes.
 
 use apache_avro::types::Value;
-use confluent_avro::point::time::TimeFault;
+use confluent_avro::point::time::{TimeFault, TimeUnit};
 use confluent_avro::point::{DecodeError, Fault, Mapping, Plan, SchemaError};
 use proptest::prelude::*;
 
@@ -214,7 +214,7 @@ fn a_schema_that_is_none_is_quoted_without_its_control_characters() {
     let error = Plan::compile("\"a\u{7f}\u{9b}31m\"", &Mapping::default()).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "expected a record, found \"a\u{fffd}\u{fffd}31m\": only records have fields"
+        "expected a record, or a union with one, found \"a\u{fffd}\u{fffd}31m\": only records have fields"
     );
 }
 
@@ -288,18 +288,133 @@ fn the_time_is_found_by_dialect() {
         &[("private_efdStamp", Value::Union(0, Box::new(Value::Null)))],
     );
     assert_eq!(null.time, None);
-    // A plain long has no unit: nothing is guessed.
-    let plain = refused(&field("sal_created", r#""long""#));
-    assert!(
-        matches!(&plain, SchemaError::Unsupported { field, .. } if field == "sal_created"),
-        "{plain}"
+}
+
+#[test]
+fn a_plain_integer_has_the_unit_that_the_operator_names() {
+    let time_of = |of: &str, unit, value: &Value| {
+        let schema = schema(&field("timestamp", of));
+        let mapping = Mapping {
+            time_fields: vec!["timestamp".into()],
+            time_unit: unit,
+            ..Mapping::default()
+        };
+        let plan = Plan::compile(&schema, &mapping)?;
+        let mut notes = Notes::default();
+        plan.decode(
+            &avro(&schema, record(&[("timestamp", value.clone())])),
+            &mut notes,
+        )
+        .unwrap();
+        Ok::<_, SchemaError>(notes.time)
+    };
+    for (unit, value) in [
+        (TimeUnit::Seconds, 1_548_000_000),
+        (TimeUnit::Millis, 1_548_000_000_000),
+        (TimeUnit::Micros, 1_548_000_000_000_000),
+        (TimeUnit::Nanos, 1_547_999_999_999_999_500),
+    ] {
+        let (plain, nullable) = (Value::Long(value), Value::Union(1, Box::new(Value::Long(value))));
+        for (of, value) in [(r#""long""#, plain), (r#"["null","long"]"#, nullable)] {
+            let found = time_of(of, Some(unit), &value).unwrap();
+            assert_eq!(found, Some(Ok(1_548_000_000_000_000)), "{unit:?}");
+        }
+    }
+    let seconds = time_of(r#""int""#, Some(TimeUnit::Seconds), &Value::Int(1_548_000_000));
+    assert_eq!(seconds.unwrap(), Some(Ok(1_548_000_000_000_000)));
+    // A logical type and a double keep their own.
+    let millis = r#"{"type":"long","logicalType":"timestamp-millis"}"#;
+    let own = time_of(
+        millis,
+        Some(TimeUnit::Nanos),
+        &Value::TimestampMillis(1_548_000_000_123),
     );
+    assert_eq!(own.unwrap(), Some(Ok(1_548_000_000_123_000)));
+    let double = time_of(
+        r#""double""#,
+        Some(TimeUnit::Nanos),
+        &Value::Double(1_548_000_000.25),
+    );
+    assert_eq!(double.unwrap(), Some(Ok(1_548_000_000_250_000)));
+    // Nothing is guessed.
+    let plain = time_of(r#""long""#, None, &Value::Long(1)).unwrap_err();
+    assert!(plain.to_string().contains("--time-unit"), "{plain}");
+    for (of, value) in [
+        (r#"{"type":"int","logicalType":"date"}"#, Value::Date(1)),
+        (
+            r#"{"type":"long","logicalType":"local-timestamp-millis"}"#,
+            Value::LocalTimestampMillis(1),
+        ),
+        (r#""string""#, Value::String("now".into())),
+    ] {
+        let refused = time_of(of, Some(TimeUnit::Seconds), &value).unwrap_err();
+        assert!(refused.to_string().contains("a time is a long"), "{refused}");
+    }
+}
+
+#[test]
+fn a_time_may_be_in_a_nested_record() {
+    let of = r#"{"type":"record","name":"Meta","fields":[{"name":"stamp","type":"double"}]}"#;
+    let schema = schema(&field("meta", of));
+    let mapping = Mapping {
+        time_fields: vec!["meta_stamp".into()],
+        ..Mapping::default()
+    };
+    let plan = Plan::compile(&schema, &mapping).unwrap();
+    let mut notes = Notes::default();
+    let meta = record(&[("stamp", Value::Double(1_548_000_000.25))]);
+    plan.decode(&avro(&schema, record(&[("meta", meta)])), &mut notes)
+        .unwrap();
+    assert_eq!(notes.time, Some(Ok(1_548_000_000_250_000)));
+}
+
+#[test]
+fn a_union_of_one_record_is_that_record() {
+    let of = schema(&field("i", r#""int""#));
+    for (union, record, other) in [
+        (format!("[{of}]"), 0, None),
+        (format!(r#"["null",{of}]"#), 2, Some(0)),
+        (format!(r#"[{of},"string","null"]"#), 0, Some(4)),
+        (format!(r#"{{"type":{of}}}"#), 6, None),
+    ] {
+        let plan = Plan::compile(&union, &Mapping::default()).unwrap();
+        assert_eq!(&**plan.measurement(), "lsst.sal.Test_scalars");
+        let mut notes = Notes::default();
+        let bytes: &[u8] = if union.starts_with('[') {
+            &[record, 6]
+        } else {
+            &[6]
+        };
+        plan.decode(bytes, &mut notes).unwrap();
+        assert_eq!(notes.fields, [("i".into(), Given::Integer(3))]);
+        if let Some(other) = other {
+            let fault = plan.decode(&[other], &mut Notes::default()).unwrap_err().fault;
+            assert!(matches!(fault, Fault::OtherBranch(_)), "{fault}");
+        }
+    }
+    let two = format!("[{of},{}]", of.replace("Test_scalars", "Other"));
+    for none in [r#"["null","int"]"#, &two] {
+        let refused = Plan::compile(none, &Mapping::default()).unwrap_err();
+        assert_eq!(refused.reason(), "schema_not_a_record");
+    }
+}
+
+#[test]
+fn an_array_of_nullable_values_has_no_room_beyond_another_field() {
+    let fields = [
+        field("a", r#"{"type":"array","items":["null","int"]}"#),
+        field("a1", r#""int""#),
+    ];
+    let schema = schema(&fields.join(","));
+    // One item and two of them, then the field.
+    assert!(decode(&schema, &[2, 2, 2, 0, 8]).is_ok());
+    let two = decode(&schema, &[4, 2, 2, 2, 2, 0, 8]).unwrap_err();
+    assert_eq!(two.fault, Fault::NameCollision(1));
 }
 
 #[test]
 fn types_without_a_faithful_place_are_refused_with_the_reason() {
     let why = |of: &str| refused(&field("f", of)).to_string();
-    assert!(why(r#"{"type":"map","values":"int"}"#).contains("a map has no fixed set of field names"));
     assert!(why(r#"{"type":"bytes","logicalType":"decimal","precision":4}"#).contains("decimal"));
     assert!(why(r#"{"type":"fixed","name":"D","size":12,"logicalType":"duration"}"#).contains("duration"));
     assert!(why(r#"{"type":"array","items":"null"}"#).contains("carries no data"));

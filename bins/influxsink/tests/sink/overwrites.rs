@@ -133,7 +133,8 @@ fn nanoseconds_of_one_microsecond_are_kept_on_request() {
     );
     let id = stack.register(&nanos);
     let of = |at: usize| {
-        let time = Value::TimestampNanos(NOW as i64 * 1_000_000_000 + at as i64 * 100);
+        // Ten in each half microsecond before and after a whole one.
+        let time = Value::TimestampNanos(NOW as i64 * 1_000_000_000 + at as i64 * 100 - 500);
         avro(&nanos, record(&[("at", time), ("v", Value::Double(at as f64))]))
     };
     let sent = stack.produce((0..100).map(|at| frame(id, of(at))));

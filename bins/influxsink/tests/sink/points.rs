@@ -1,7 +1,7 @@
 //! What the tests share: a sink that notes what it is given, and schemas with records to match.
 
 use confluent_avro::point::time::TimeFault;
-use confluent_avro::point::{Key, Mapping, Name, Plan, PointSink};
+use confluent_avro::point::{Mapping, Name, Plan, PointSink};
 use influxsink::line::{Encoded, LineEncoder, Refusal};
 
 /// A value as it came to the sink.
@@ -39,8 +39,8 @@ impl PointSink for Notes {
     fn text(&mut self, name: Name<'_>, value: &str) {
         self.fields.push((name.flat(), Given::Text(value.to_owned())));
     }
-    fn tag(&mut self, key: &Key, value: &str) {
-        self.tags.push((key.name().to_owned(), value.to_owned()));
+    fn tag(&mut self, name: Name<'_>, value: &str) {
+        self.tags.push((name.flat(), value.to_owned()));
     }
     fn time(&mut self, time: Result<i64, TimeFault>) {
         self.time = Some(time);

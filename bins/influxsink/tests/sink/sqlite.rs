@@ -95,8 +95,33 @@ fn tags_are_part_of_the_key() {
             "[Text(\"2\"), Integer(2)]",
         ]
     );
+}
+
+#[test]
+fn a_tag_that_comes_late_becomes_part_of_the_key() {
+    let mut file = File::new();
+    assert_eq!(
+        file.write("m v=1i,s=\"a\" 5\nm,i=1 v=2i 5\n"),
+        WriteResult::Written
+    );
+    let mut file = file.again();
+    let lines = "m,i=1,other=x v=3i,w=0.5 5\nm,other=x v=4i 5\nm v=5i 5\nm,i=1 v=6i 5\n";
+    assert_eq!(file.write(lines), WriteResult::Written);
+    assert_eq!(
+        file.rows("SELECT i, other, v, s, w FROM m ORDER BY i, other"),
+        [
+            "[Text(\"\"), Text(\"\"), Integer(5), Text(\"a\"), Null]",
+            "[Text(\"\"), Text(\"x\"), Integer(4), Null, Null]",
+            "[Text(\"1\"), Text(\"\"), Integer(6), Null, Null]",
+            "[Text(\"1\"), Text(\"x\"), Integer(3), Null, Real(0.5)]",
+        ]
+    );
+    assert_eq!(
+        file.rows("SELECT name FROM sqlite_schema WHERE type = 'table'"),
+        ["[Text(\"m\")]"]
+    );
     assert!(
-        file.rejected("m,other=1 v=1i 6\n")
+        file.rejected("m,v=1 w=1.5 6\n")
             .contains("use a new file for other tags")
     );
 }

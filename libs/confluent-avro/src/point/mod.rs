@@ -15,19 +15,26 @@
 //! | bytes, fixed | a string, if it is UTF-8; otherwise the record is refused |
 //! | date, time and timestamp types | the integer that is stored, in its own unit |
 //! | uuid | the string that is stored |
-//! | map, decimal, duration, recursive types | the schema is refused: no field holds them faithfully |
+//! | map | `name_key`, as Telegraf does; a record in which two values get one name is refused |
+//! | a union of one record with other types, as the whole schema | the record; another branch is refused |
+//! | decimal, duration, recursive types | the schema is refused: no field holds them faithfully |
 //! | a field named `time` | left out and counted, because InfluxDB drops such fields silently |
 
+mod distinct;
+mod flatten;
+mod mapping;
 mod names;
 mod plan;
 mod run;
 mod schema;
+mod step;
 mod tag_or_field;
 pub mod time;
 
 pub use crate::read::{DecodeError, Fault};
+pub use mapping::{Mapping, TagCopy};
 pub use names::Key;
-pub use plan::{Mapping, Plan};
+pub use plan::Plan;
 pub use schema::SchemaError;
 
 use time::TimeFault;
@@ -36,7 +43,9 @@ use time::TimeFault;
 /// concatenated for a field that is merely copied into a line.
 #[derive(Clone, Copy, Debug)]
 pub struct Name<'a> {
-    /// The prefix of records within arrays, such as `outer0`; otherwise empty.
+    /// The prefix of values within arrays of records and within maps, such as `outer0`; otherwise empty. It holds
+    /// the keys of maps, which may have characters that line protocol escapes; none is a control character, a
+    /// quote or a backslash.
     pub prefix: &'a str,
     /// The name, known since the schema was compiled.
     pub key: &'a Key,
@@ -67,13 +76,14 @@ pub trait PointSink {
     fn boolean(&mut self, name: Name<'_>, value: bool);
     /// Receives a `string`, an enum's symbol, or UTF-8 bytes.
     fn text(&mut self, name: Name<'_>, value: &str);
-    /// Receives a value that the operator made a tag. Nulls are not reported.
-    fn tag(&mut self, key: &Key, value: &str);
+    /// Receives a value that the operator made a tag; nulls are not reported. A NaN or an infinity comes as the
+    /// field that it would be.
+    fn tag(&mut self, name: Name<'_>, value: &str);
     /// Receives the point's time in microseconds since 1970 UTC, or why there is none. Called at most once.
     fn time(&mut self, time: Result<i64, TimeFault>);
-    /// Receives how the record stores its time and the part below a microsecond, in nanoseconds. Called
-    /// before [`PointSink::time`] for an integer time; a `double` of seconds has no more than microseconds.
-    fn time_detail(&mut self, _unit: time::TimeUnit, _nanos: u16) {}
+    /// Receives the unit of an integer time and what it is beyond its microsecond, in nanoseconds from -500 to
+    /// 499. Called before [`PointSink::time`]; not for a `double` of seconds, which has no more than microseconds.
+    fn time_detail(&mut self, _unit: time::TimeUnit, _nanos: i16) {}
     /// Receives the value of the field that keeps points with the same time apart.
     fn tiebreaker(&mut self, _value: i64) {}
     /// Called for a field that was skipped because InfluxDB reserves its name (`time`).

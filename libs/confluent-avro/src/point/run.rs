@@ -1,7 +1,11 @@
-//! Runs a plan on one record's bytes. This is the sink's hot path: it allocates only for arrays of records.
+//! Runs a plan on one record's bytes. This is the sink's hot path: it allocates only for arrays of records and
+//! for maps.
 
-use super::plan::{Plan, Scalar, Step};
-use super::{Key, Name, PointSink, time};
+use super::distinct::Distinct;
+use super::plan::Plan;
+use super::step::{Scalar, Step};
+use super::time::{self, TimeForm};
+use super::{Key, Name, PointSink};
 use crate::read::{Cursor, DecodeError, Fault};
 
 impl Plan {
@@ -9,14 +13,27 @@ impl Plan {
     /// error the sink has received part of the record.
     pub fn decode<S: PointSink>(&self, avro: &[u8], sink: &mut S) -> Result<(), DecodeError> {
         let mut cursor = Cursor::new(avro);
-        run(&self.steps, "", &mut cursor, sink)?;
+        if let Some((record, branches)) = self.branch {
+            let found = cursor.index(branches).map_err(|fault| whole(&cursor, fault))?;
+            if found != record {
+                return Err(whole(&cursor, Fault::OtherBranch(found)));
+            }
+        }
+        if self.has_maps {
+            let mut distinct = Distinct::new(sink);
+            run(&self.steps, "", &mut cursor, &mut distinct)?;
+            if let Some(field) = distinct.twice() {
+                return Err(DecodeError {
+                    field,
+                    ..whole(&cursor, Fault::SameName)
+                });
+            }
+        } else {
+            run(&self.steps, "", &mut cursor, sink)?;
+        }
         match cursor.remaining() {
             0 => Ok(()),
-            trailing => Err(DecodeError {
-                field: String::new(),
-                byte: cursor.position(),
-                fault: Fault::Trailing(trailing),
-            }),
+            trailing => Err(whole(&cursor, Fault::Trailing(trailing))),
         }
     }
 }
@@ -71,20 +88,20 @@ fn run<S: PointSink>(
                 })?;
                 run(branch, prefix, cursor, sink)?;
             }
-            Step::Time(key, unit) => {
+            Step::Time(key, form, of) => {
                 let name = Name {
                     prefix,
                     key,
                     index: None,
                 };
-                let point_time = match unit {
-                    time::TimeUnit::Seconds => cursor.double().map(|seconds| {
+                let point_time = match form {
+                    TimeForm::Double => cursor.double().map(|seconds| {
                         sink.double(name, seconds);
                         time::from_seconds(seconds)
                     }),
-                    unit => cursor.long().map(|value| {
+                    TimeForm::Integer(unit) => integer(of, cursor).map(|value| {
                         sink.integer(name, value);
-                        sink.time_detail(*unit, time::nanos_below_micros(value, *unit));
+                        sink.time_detail(*unit, time::nanos_beyond_micros(value, *unit));
                         time::from_integer(value, *unit)
                     }),
                 };
@@ -96,22 +113,23 @@ fn run<S: PointSink>(
                     key,
                     index: None,
                 };
-                let value = match of {
-                    Scalar::Int => cursor.int(),
-                    _ => cursor.long(),
-                };
-                let value = value.map_err(|fault| at(name, cursor, fault))?;
+                let value = integer(of, cursor).map_err(|fault| at(name, cursor, fault))?;
                 sink.integer(name, value);
                 sink.tiebreaker(value);
             }
             Step::Tag(key, of) => {
-                tag(of, key, cursor, sink).map_err(|fault| at_key(prefix, Some(key), cursor, fault))?;
+                let name = Name {
+                    prefix,
+                    key,
+                    index: None,
+                };
+                tag(of, name, cursor, sink).map_err(|fault| at(name, cursor, fault))?;
             }
             Step::Reserved(of) => {
                 skip(of, cursor).map_err(|fault| at_key("time", None, cursor, fault))?;
                 sink.reserved_name();
             }
-            Step::Items { key, items } => {
+            Step::Items { key, items, limit } => {
                 let mut index = 0;
                 loop {
                     let head = Name {
@@ -122,6 +140,9 @@ fn run<S: PointSink>(
                     let count = cursor.block().map_err(|fault| at(head, cursor, fault))?;
                     if count == 0 {
                         break;
+                    }
+                    if index + count > *limit {
+                        return Err(at(head, cursor, Fault::NameCollision(*limit)));
                     }
                     for index in index..index + count {
                         let element = Name {
@@ -134,6 +155,22 @@ fn run<S: PointSink>(
                     }
                     index += count;
                 }
+            }
+            Step::Map { key, values } => loop {
+                let count = cursor
+                    .block()
+                    .map_err(|fault| at_key(prefix, Some(key), cursor, fault))?;
+                if count == 0 {
+                    break;
+                }
+                for _ in 0..count {
+                    let entry = entry(cursor).map_err(|fault| at_key(prefix, Some(key), cursor, fault))?;
+                    run(values, &format!("{prefix}{}{entry}", key.name()), cursor, sink)?;
+                }
+            },
+            Step::Copy { tag, field } => {
+                run(tag, prefix, &mut cursor.clone(), sink)?;
+                run(field, prefix, cursor, sink)?;
             }
             Step::Null => {}
         }
@@ -162,17 +199,48 @@ fn field<S: PointSink>(
     Ok(())
 }
 
-fn tag<S: PointSink>(of: &Scalar, key: &Key, cursor: &mut Cursor<'_>, sink: &mut S) -> Result<(), Fault> {
+/// A tag's text. Floats are in their shortest decimal form, without an exponent, as Telegraf writes them.
+fn tag<S: PointSink>(
+    of: &Scalar,
+    name: Name<'_>,
+    cursor: &mut Cursor<'_>,
+    sink: &mut S,
+) -> Result<(), Fault> {
     match of {
-        Scalar::Text => sink.tag(key, cursor.text()?),
-        Scalar::Enum(symbols) => sink.tag(key, cursor.choose(symbols)?),
-        Scalar::Int => sink.tag(key, itoa::Buffer::new().format(cursor.int()?)),
-        Scalar::Long => sink.tag(key, itoa::Buffer::new().format(cursor.long()?)),
-        Scalar::Boolean => sink.tag(key, if cursor.boolean()? { "true" } else { "false" }),
-        // The plan never makes a tag of these.
-        Scalar::Double | Scalar::Float | Scalar::Bytes | Scalar::Fixed(_) => skip(of, cursor)?,
+        Scalar::Text => sink.tag(name, cursor.text()?),
+        Scalar::Enum(symbols) => sink.tag(name, cursor.choose(symbols)?),
+        Scalar::Int | Scalar::Long => sink.tag(name, itoa::Buffer::new().format(integer(of, cursor)?)),
+        Scalar::Boolean => sink.tag(name, if cursor.boolean()? { "true" } else { "false" }),
+        Scalar::Double => match cursor.double()? {
+            value if value.is_finite() => sink.tag(name, &value.to_string()),
+            value => sink.double(name, value),
+        },
+        Scalar::Float => match cursor.float()? {
+            value if value.is_finite() => sink.tag(name, &value.to_string()),
+            value => sink.float(name, value),
+        },
+        Scalar::Bytes => sink.tag(name, utf8(cursor.bytes()?)?),
+        Scalar::Fixed(size) => sink.tag(name, utf8(cursor.fixed(*size)?)?),
     }
     Ok(())
+}
+
+#[inline]
+fn integer(of: &Scalar, cursor: &mut Cursor<'_>) -> Result<i64, Fault> {
+    match of {
+        Scalar::Int => cursor.int(),
+        _ => cursor.long(),
+    }
+}
+
+/// The key of a map's entry, which becomes part of a name. Line protocol has no form for control characters in
+/// names, and its readers disagree on quotes and backslashes.
+fn entry<'a>(cursor: &mut Cursor<'a>) -> Result<&'a str, Fault> {
+    let key = cursor.text()?;
+    match key.contains(|c: char| c.is_control() || matches!(c, '"' | '\\')) {
+        true => Err(Fault::MapKey),
+        false => Ok(key),
+    }
 }
 
 fn skip(of: &Scalar, cursor: &mut Cursor<'_>) -> Result<(), Fault> {
@@ -192,16 +260,12 @@ fn utf8(bytes: &[u8]) -> Result<&str, Fault> {
     std::str::from_utf8(bytes).map_err(|_| Fault::BinaryBytes)
 }
 
-impl Step {
-    fn key(&self) -> Option<&Key> {
-        match self {
-            Step::Field(key, _) | Step::Tag(key, _) | Step::Time(key, _) | Step::Tiebreaker(key, _) => {
-                Some(key)
-            }
-            Step::Array { key, .. } | Step::Items { key, .. } => Some(key),
-            Step::Union(branches) => branches.iter().flatten().find_map(Step::key),
-            Step::Null | Step::Reserved(_) => None,
-        }
+#[cold]
+fn whole(cursor: &Cursor<'_>, fault: Fault) -> DecodeError {
+    DecodeError {
+        field: String::new(),
+        byte: cursor.position(),
+        fault,
     }
 }
 

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::time::TimeUnit;
-use crate::schema::{self, FixedLogical, LongLogical, MAX_TYPES, ParseError, Schema, TypeId, Unit, summary};
+use crate::schema::{
+    self, FixedLogical, IntLogical, LongLogical, MAX_TYPES, ParseError, Schema, TypeId, Unit, summary,
+};
 
 /// The nesting limit once named types are expanded, which also limits the length of a point's names.
 const MAX_DEPTH: usize = 100;
@@ -20,8 +22,8 @@ pub enum SchemaError {
     /// The registered text is not an Avro schema.
     #[error("not an Avro schema: {0}")]
     NotAvro(String),
-    /// The schema is not a record.
-    #[error("expected a record, found {0}: only records have fields")]
+    /// The schema is neither a record nor a union of one record with other types.
+    #[error("expected a record, or a union with one, found {0}: only records have fields")]
     NotARecord(String),
     /// A type that a point cannot hold faithfully.
     #[error("field {field:?}: {why}")]
@@ -70,9 +72,8 @@ impl From<ParseError> for SchemaError {
 pub(super) enum Type {
     Null,
     Boolean,
-    Int,
-    /// A `long`, with its unit if the logical type is a UTC timestamp.
-    Long(Option<TimeUnit>),
+    Int(Meaning),
+    Long(Meaning),
     Float,
     Double,
     Bytes,
@@ -80,10 +81,22 @@ pub(super) enum Type {
     Fixed(usize),
     Enum(Arc<[Box<str>]>),
     Array(Box<Type>),
+    Map(Box<Type>),
     Union(Vec<Type>),
     Record(Vec<Field>),
     /// A type that cannot be read; a field that has it is refused with this reason.
     Refused(&'static str),
+}
+
+/// What an integer's logical type says about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// There is none.
+    Plain,
+    /// A UTC timestamp.
+    Timestamp(TimeUnit),
+    /// A date, a time of day, a local timestamp.
+    Other,
 }
 
 #[derive(Clone, Debug)]
@@ -92,15 +105,34 @@ pub(super) struct Field {
     pub(super) of: Type,
 }
 
-/// The top-level record: its full name and fields.
-pub(super) fn record(schema_json: &str) -> Result<(String, Vec<Field>), SchemaError> {
+/// The record of a schema.
+#[derive(Clone, Debug)]
+pub(super) struct TopLevel {
+    /// Its full name.
+    pub(super) name: String,
+    pub(super) fields: Vec<Field>,
+    /// If the schema is a union: the record's branch, of how many.
+    pub(super) branch: Option<(usize, usize)>,
+}
+
+/// The record that a schema is, or the only one among the branches of a union.
+pub(super) fn record(schema_json: &str) -> Result<TopLevel, SchemaError> {
     let json: Value = serde_json::from_str(schema_json).map_err(|e| SchemaError::NotAvro(e.to_string()))?;
-    let not_a_record = || SchemaError::NotARecord(summary(&json));
-    // `{"type": {"type": "record", …}}` and a union are legal, but no SAL record is written that way.
-    if json.get("type").and_then(Value::as_str) != Some("record") {
-        return Err(not_a_record());
+    if !(json.is_object() || json.is_array()) {
+        return Err(SchemaError::NotARecord(summary(&json)));
     }
     let schema = Schema::from_json(&json)?;
+    let is_record = |id: &TypeId| matches!(schema.get(*id), schema::Type::Record(_));
+    let (id, branch) = match schema.get(schema.root()) {
+        schema::Type::Union(branches) if branches.iter().filter(|id| is_record(id)).count() == 1 => {
+            let at = branches.iter().position(is_record).unwrap_or_default();
+            (
+                branches.get(at).copied().unwrap_or(schema.root()),
+                Some((at, branches.len())),
+            )
+        }
+        _ => (schema.root(), None),
+    };
     let mut expand = Expand {
         schema: &schema,
         within: Vec::new(),
@@ -108,9 +140,13 @@ pub(super) fn record(schema_json: &str) -> Result<(String, Vec<Field>), SchemaEr
         name: 0,
         names: 0,
     };
-    match (schema.get(schema.root()), expand.of(schema.root())?) {
-        (schema::Type::Record(record), Type::Record(fields)) => Ok((record.name.clone(), fields)),
-        _ => Err(not_a_record()),
+    match (schema.get(id), expand.of(id)?) {
+        (schema::Type::Record(record), Type::Record(fields)) => Ok(TopLevel {
+            name: record.name.clone(),
+            fields,
+            branch,
+        }),
+        _ => Err(SchemaError::NotARecord(summary(&json))),
     }
 }
 
@@ -148,9 +184,13 @@ impl Expand<'_> {
         Ok(match self.schema.get(id) {
             schema::Type::Null => Type::Null,
             schema::Type::Boolean => Type::Boolean,
-            schema::Type::Int(_) => Type::Int,
-            schema::Type::Long(LongLogical::Timestamp(unit)) => Type::Long(Some((*unit).into())),
-            schema::Type::Long(_) => Type::Long(None),
+            schema::Type::Int(IntLogical::None) => Type::Int(Meaning::Plain),
+            schema::Type::Int(_) => Type::Int(Meaning::Other),
+            schema::Type::Long(LongLogical::None) => Type::Long(Meaning::Plain),
+            schema::Type::Long(LongLogical::Timestamp(unit)) => {
+                Type::Long(Meaning::Timestamp((*unit).into()))
+            }
+            schema::Type::Long(_) => Type::Long(Meaning::Other),
             schema::Type::Float => Type::Float,
             schema::Type::Double => Type::Double,
             schema::Type::String => Type::Text,
@@ -164,7 +204,7 @@ impl Expand<'_> {
                 }
             },
             schema::Type::Enum(known) => Type::Enum(Arc::clone(&known.symbols)),
-            schema::Type::Map(_) => Type::Refused("a map has no fixed set of field names: use a record"),
+            schema::Type::Map(values) => Type::Map(Box::new(self.of(*values)?)),
             schema::Type::Array(items) => {
                 let items = self.of(*items)?;
                 match may_be_empty(&items) {

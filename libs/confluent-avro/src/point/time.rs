@@ -1,21 +1,33 @@
-//! The time of a point: from an Avro value to microseconds since 1970 UTC. Never invented: a time that is
-//! missing, zero or beyond what InfluxDB can hold is a [`TimeFault`].
+//! The time of a point: from an Avro or JSON value to microseconds since 1970 UTC. Never invented: a time that
+//! is missing, zero or beyond what InfluxDB can hold is a [`TimeFault`].
+//!
+//! What is finer than a microsecond is rounded to the nearest, halves up, as Telegraf does with its precision
+//! of `1us`: a replay overwrites what either wrote.
 
 /// The last microsecond that InfluxDB can hold: its times are signed 64-bit nanoseconds (2262-04-11), and its
 /// maximum is one less than that of the type.
 pub const LAST_MICROS: i64 = (i64::MAX - 1) / 1_000;
 
-/// How a time field stores its time.
+/// The unit of an integer time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TimeUnit {
-    /// Avro `timestamp-millis` (dialect `efd`: `sal_created`).
-    Millis,
-    /// Avro `timestamp-micros`.
-    Micros,
-    /// Avro `timestamp-nanos`; truncated to the microsecond.
-    Nanos,
-    /// A `double` of seconds (dialect `ts_xml`: `private_efdStamp`).
+    /// Seconds.
     Seconds,
+    /// Milliseconds: Avro `timestamp-millis` (dialect `efd`: `sal_created`).
+    Millis,
+    /// Microseconds: Avro `timestamp-micros`.
+    Micros,
+    /// Nanoseconds: Avro `timestamp-nanos`.
+    Nanos,
+}
+
+/// How a time field stores its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimeForm {
+    /// An `int` or `long` of a unit.
+    Integer(TimeUnit),
+    /// A `double` of seconds (dialect `ts_xml`: `private_efdStamp`).
+    Double,
 }
 
 /// Why a record has no usable time.
@@ -44,33 +56,67 @@ impl TimeFault {
     }
 }
 
-/// An integer time in microseconds.
+/// An integer time in microseconds; nanoseconds are rounded.
 pub fn from_integer(value: i64, unit: TimeUnit) -> Result<i64, TimeFault> {
     let micros = match unit {
+        TimeUnit::Seconds => value.checked_mul(1_000_000).ok_or(TimeFault::OutOfRange)?,
         TimeUnit::Millis => value.checked_mul(1_000).ok_or(TimeFault::OutOfRange)?,
         TimeUnit::Micros => value,
-        TimeUnit::Nanos => value.div_euclid(1_000),
-        TimeUnit::Seconds => value.checked_mul(1_000_000).ok_or(TimeFault::OutOfRange)?,
+        TimeUnit::Nanos => rounded(value),
     };
     checked(micros)
 }
 
-/// The part of an integer time below its microsecond, in nanoseconds: 0 to 999.
+/// What an integer time is beyond its rounded microsecond, in nanoseconds: -500 to 499.
 #[must_use]
-pub fn nanos_below_micros(value: i64, unit: TimeUnit) -> u16 {
+pub fn nanos_beyond_micros(value: i64, unit: TimeUnit) -> i16 {
     match unit {
-        TimeUnit::Nanos => value.rem_euclid(1_000) as u16,
-        TimeUnit::Millis | TimeUnit::Micros | TimeUnit::Seconds => 0,
+        // The difference of a value and its rounding.
+        TimeUnit::Nanos => (value.rem_euclid(1_000) + 500).rem_euclid(1_000) as i16 - 500,
+        TimeUnit::Seconds | TimeUnit::Millis | TimeUnit::Micros => 0,
     }
 }
 
-/// A time in seconds, rounded to the nearest microsecond; today a `double` resolves seconds to about 0.24 µs.
+/// A time in seconds, in microseconds. A double stands for its shortest decimal form, which its sender and its
+/// readers see: that is cut to nanoseconds and rounded. (`seconds * 1e6` would be rounded twice, which today
+/// gives another microsecond for one double in nine.)
 pub fn from_seconds(seconds: f64) -> Result<i64, TimeFault> {
-    if !seconds.is_finite() {
+    // A NaN is in no range.
+    if !(-1.0..=LAST_SECONDS).contains(&seconds) {
         return Err(TimeFault::OutOfRange);
     }
-    // A cast from f64 saturates, so a huge value stays out of range.
-    checked((seconds * 1e6).round() as i64)
+    let nanos = decimal_nanos(zmij::Buffer::new().format_finite(seconds.abs()));
+    match (nanos + 500) / 1_000 {
+        0 => Err(TimeFault::Zero),
+        _ if seconds < 0.0 => Err(TimeFault::OutOfRange),
+        micros => checked(micros.try_into().unwrap_or(i64::MAX)),
+    }
+}
+
+/// A little more than [`LAST_MICROS`], and less than what is 2⁶⁴ in nanoseconds.
+const LAST_SECONDS: f64 = 9_223_372_038.0;
+
+/// A decimal number of seconds, such as `1548000000.25` or `2.5e-7`, at most [`LAST_SECONDS`], cut to nanoseconds.
+fn decimal_nanos(text: &str) -> u64 {
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
+    let fraction = mantissa.split_once('.').map_or(0, |(_, digits)| digits.len());
+    let digits = mantissa
+        .bytes()
+        .filter(u8::is_ascii_digit)
+        .fold(0_u64, |number, digit| number * 10 + u64::from(digit - b'0'));
+    // A double's shortest form has 17 digits at most, and an exponent of three.
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let shift = 9 + exponent - fraction as i32;
+    match 10_u64.checked_pow(shift.unsigned_abs()) {
+        Some(power) if shift >= 0 => digits.saturating_mul(power),
+        Some(power) => digits / power,
+        None => 0,
+    }
+}
+
+/// Nanoseconds to the nearest microsecond, halves up.
+fn rounded(nanos: i64) -> i64 {
+    nanos.div_euclid(1_000) + i64::from(nanos.rem_euclid(1_000) >= 500)
 }
 
 fn checked(micros: i64) -> Result<i64, TimeFault> {
@@ -83,20 +129,96 @@ fn checked(micros: i64) -> Result<i64, TimeFault> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
-    fn times_are_exact_to_the_microsecond() {
-        assert_eq!(
-            from_integer(1_548_000_000_123, TimeUnit::Millis),
-            Ok(1_548_000_000_123_000)
-        );
-        assert_eq!(
-            from_integer(1_548_000_000_123_456_789, TimeUnit::Nanos),
-            Ok(1_548_000_000_123_456)
-        );
-        assert_eq!(from_seconds(1_548_000_000.123_456), Ok(1_548_000_000_123_456));
-        // Every microsecond near today survives the conversion to a double and back.
+    fn integers_have_their_unit() {
+        for (value, unit, micros) in [
+            (1_548_000_000, TimeUnit::Seconds, 1_548_000_000_000_000),
+            (1_548_000_000_123, TimeUnit::Millis, 1_548_000_000_123_000),
+            (1_548_000_000_123_456, TimeUnit::Micros, 1_548_000_000_123_456),
+            (1_548_000_000_123_456_499, TimeUnit::Nanos, 1_548_000_000_123_456),
+            (1_548_000_000_123_456_500, TimeUnit::Nanos, 1_548_000_000_123_457),
+        ] {
+            assert_eq!(from_integer(value, unit), Ok(micros), "{unit:?}");
+            let beyond = i64::from(nanos_beyond_micros(value, unit));
+            if unit == TimeUnit::Nanos {
+                assert_eq!(micros * 1_000 + beyond, value, "nothing is lost");
+            } else {
+                assert_eq!(beyond, 0);
+            }
+        }
+    }
+
+    #[test]
+    fn doubles_are_rounded_once() {
+        for (seconds, micros) in [
+            (1_548_000_000.25, 1_548_000_000_250_000),
+            (1_548_000_000.123_456, 1_548_000_000_123_456),
+            // Seven digits behind the point: `seconds * 1e6`, rounded, is one more in the first three.
+            (1_764_475_200.000_001_4, 1_764_475_200_000_001),
+            (1_764_475_200.000_006_4, 1_764_475_200_000_006),
+            (1_764_475_200.000_011_4, 1_764_475_200_000_011),
+            (1_764_475_200.000_004_5, 1_764_475_200_000_005),
+            (1e-6, 1),
+            (5e-7, 1),
+            (9_223_372_036.854_774, LAST_MICROS - 1),
+        ] {
+            assert_eq!(from_seconds(seconds), Ok(micros), "{seconds}");
+        }
+    }
+
+    /// The rule in big integers, on the text that Rust itself prints.
+    fn model(seconds: f64) -> Result<i64, TimeFault> {
+        let text = format!("{seconds}");
+        let (sign, text) = match text.strip_prefix('-') {
+            Some(positive) => (-1, positive),
+            None => (1, &*text),
+        };
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+        let Ok(whole) = whole.parse::<i128>() else {
+            return Err(TimeFault::OutOfRange);
+        };
+        let fraction: String = fraction.chars().chain("000000000".chars()).take(9).collect();
+        let fraction: i128 = fraction.parse().unwrap();
+        let nanos = whole.saturating_mul(1_000_000_000).saturating_add(fraction);
+        match sign * (nanos.saturating_add(500) / 1_000) {
+            0 => Err(TimeFault::Zero),
+            micros if (1..=i128::from(LAST_MICROS)).contains(&micros) => Ok(micros as i64),
+            _ => Err(TimeFault::OutOfRange),
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+        #[test]
+        fn every_double_is_what_its_text_says(
+            today in 1_500_000_000.0..2_000_000_000.0,
+            any_time in -10.0..9_300_000_000.0,
+            small in -1e-5..1e-5,
+            any in any::<f64>(),
+            tenths in 15_000_000_000_000_000_i64..20_000_000_000_000_000,
+        ) {
+            for seconds in [today, any_time, small, any, tenths as f64 / 1e7] {
+                prop_assert_eq!(from_seconds(seconds), model(seconds), "{}", seconds);
+            }
+        }
+
+        #[test]
+        fn nanoseconds_come_back(nanos in any::<i64>()) {
+            if let Ok(micros) = from_integer(nanos, TimeUnit::Nanos) {
+                let beyond = nanos_beyond_micros(nanos, TimeUnit::Nanos);
+                prop_assert!((-500..500).contains(&beyond));
+                prop_assert_eq!(micros * 1_000 + i64::from(beyond), nanos);
+            }
+        }
+    }
+
+    #[test]
+    fn every_microsecond_of_today_survives_a_double() {
         for micros in (1_763_700_000_000_000..1_763_700_000_100_000).step_by(7) {
             assert_eq!(from_seconds(micros as f64 / 1e6), Ok(micros));
         }
@@ -105,18 +227,30 @@ mod tests {
     #[test]
     fn unusable_times_have_a_reason() {
         assert_eq!(from_integer(0, TimeUnit::Millis), Err(TimeFault::Zero));
-        assert_eq!(from_seconds(0.0), Err(TimeFault::Zero));
+        for seconds in [0.0, -0.0, 4e-7, -4e-7, f64::MIN_POSITIVE] {
+            assert_eq!(from_seconds(seconds), Err(TimeFault::Zero), "{seconds}");
+        }
         assert_eq!(from_integer(-1, TimeUnit::Micros), Err(TimeFault::OutOfRange));
-        assert_eq!(
-            from_integer(i64::MAX, TimeUnit::Millis),
-            Err(TimeFault::OutOfRange)
-        );
+        for unit in [TimeUnit::Seconds, TimeUnit::Millis] {
+            assert_eq!(from_integer(i64::MAX, unit), Err(TimeFault::OutOfRange));
+        }
         assert_eq!(from_integer(LAST_MICROS, TimeUnit::Micros), Ok(LAST_MICROS));
         assert_eq!(
             from_integer(LAST_MICROS + 1, TimeUnit::Micros),
             Err(TimeFault::OutOfRange)
         );
-        for seconds in [f64::NAN, f64::INFINITY, -1.5, 1e30] {
+        for seconds in [
+            f64::NAN,
+            f64::INFINITY,
+            -1.5,
+            -1_548_000_000.123_456_7,
+            -0.000_001,
+            9_223_372_036.9,
+            9_223_372_040.0,
+            1e30,
+            f64::MAX,
+            f64::MIN,
+        ] {
             assert_eq!(from_seconds(seconds), Err(TimeFault::OutOfRange), "{seconds}");
         }
     }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use confluent_avro::point::time;
 use sal::time::tai_minus_utc_at_tai;
 use sal::wire::Message;
 
@@ -70,7 +71,7 @@ fn head(payload: &[u8]) -> Option<(&str, i64, i64)> {
     let mut next = || std::str::from_utf8(numbers.next()?).ok().map(str::trim);
     let (created, _received, sequence) = (next()?, next()?, next()?);
     let created: f64 = created.parse().ok()?;
-    Some((topic, (created * 1e6).round() as i64, sequence.parse().ok()?))
+    Some((topic, time::from_seconds(created).ok()?, sequence.parse().ok()?))
 }
 
 /// The component of a text topic: `Test` of `Test_telemetry`, and of `prefix.Test_telemetry`.

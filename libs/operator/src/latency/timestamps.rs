@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use confluent_avro::frame::Frame;
-use confluent_avro::point::time::TimeFault;
-use confluent_avro::point::{Key, Mapping, Name, Plan, PointSink};
+use confluent_avro::point::time::{self, TimeFault, TimeUnit};
+use confluent_avro::point::{Mapping, Name, Plan, PointSink};
 use sal::time::tai_minus_utc_at_tai;
 use serde_json::Value;
 
@@ -29,8 +29,8 @@ pub struct Timestamps {
 /// How a field stores a timestamp.
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Unit {
-    /// An integer; so many of its units are a second.
-    PerSecond(i64),
+    /// An integer.
+    Integer(TimeUnit),
     /// Seconds in TAI, as in SAL's private fields.
     TaiSeconds,
 }
@@ -45,12 +45,7 @@ impl TimestampFields {
     /// Those of a registry's schema; none if its records are not SAL's.
     pub(super) fn of(schema_json: &str) -> Option<Self> {
         // No field serves as a point's time here: all are read as plain fields.
-        let mapping = Mapping {
-            tag_fields: Vec::new(),
-            time_fields: Vec::new(),
-            ..Mapping::default()
-        };
-        let plan = Plan::compile(schema_json, &mapping).ok()?;
+        let plan = Plan::compile(schema_json, &Mapping::none()).ok()?;
         let schema: Value = serde_json::from_str(schema_json).ok()?;
         let fields = schema.get("fields")?.as_array()?;
         let units: HashMap<String, Unit> = fields
@@ -91,10 +86,16 @@ fn unit(name: &str, of: &Value) -> Unit {
         return Unit::TaiSeconds;
     }
     match of.get("logicalType").and_then(Value::as_str) {
-        Some("timestamp-micros") => Unit::PerSecond(1_000_000),
-        Some("timestamp-nanos") => Unit::PerSecond(1_000_000_000),
-        _ => Unit::PerSecond(1_000),
+        Some("timestamp-micros") => Unit::Integer(TimeUnit::Micros),
+        Some("timestamp-nanos") => Unit::Integer(TimeUnit::Nanos),
+        _ => Unit::Integer(TimeUnit::Millis),
     }
+}
+
+/// Microseconds in UTC of seconds in TAI, rounded as the sink rounds seconds in UTC; none if they were never set.
+fn utc(tai_seconds: f64) -> Option<i64> {
+    let micros = time::from_seconds(tai_seconds).ok()?;
+    Some(micros - tai_minus_utc_at_tai(tai_seconds) * 1_000_000).filter(|micros| *micros > 0)
 }
 
 struct Sink<'f> {
@@ -103,15 +104,13 @@ struct Sink<'f> {
 }
 
 impl Sink<'_> {
-    fn note(&mut self, name: &Name<'_>, micros: impl FnOnce(Unit) -> f64) {
+    fn note(&mut self, name: &Name<'_>, micros: impl FnOnce(Unit) -> Option<i64>) {
         if !name.prefix.is_empty() || name.index.is_some() {
             return;
         }
         let name = name.key.name();
         if let (Some(unit), Some(place)) = (self.units.get(name), timestamp(name, &mut self.times)) {
-            let micros = micros(*unit);
-            // Zero is a timestamp that was never set; one beyond any calendar is not valid either.
-            *place = (micros > 0.0 && micros < 1e17).then_some(micros as i64);
+            *place = micros(*unit);
         }
     }
 }
@@ -119,8 +118,9 @@ impl Sink<'_> {
 impl PointSink for Sink<'_> {
     fn double(&mut self, name: Name<'_>, value: f64) {
         self.note(&name, |unit| match unit {
-            Unit::TaiSeconds => (value - tai_minus_utc_at_tai(value) as f64) * 1e6,
-            Unit::PerSecond(per_second) => value * (1e6 / per_second as f64),
+            Unit::TaiSeconds => utc(value),
+            // No schema of SAL has these.
+            Unit::Integer(_) => None,
         });
     }
 
@@ -130,8 +130,8 @@ impl PointSink for Sink<'_> {
             return;
         }
         self.note(&name, |unit| match unit {
-            Unit::TaiSeconds => (value - tai_minus_utc_at_tai(value as f64)) as f64 * 1e6,
-            Unit::PerSecond(per_second) => value as f64 * (1e6 / per_second as f64),
+            Unit::TaiSeconds => utc(value as f64),
+            Unit::Integer(unit) => time::from_integer(value, unit).ok(),
         });
     }
 
@@ -141,7 +141,7 @@ impl PointSink for Sink<'_> {
 
     fn text(&mut self, _: Name<'_>, _: &str) {}
 
-    fn tag(&mut self, _: &Key, _: &str) {}
+    fn tag(&mut self, _: Name<'_>, _: &str) {}
 
     fn time(&mut self, _: Result<i64, TimeFault>) {}
 
@@ -196,6 +196,9 @@ mod tests {
         let times = read(ts_xml, &avro).unwrap();
         assert_eq!(times.created, Some(1_700_000_000_250_000));
         assert_eq!(times.transformed, None);
+        let avro = [1_764_475_237.000_001_4_f64.to_le_bytes(), 0_f64.to_le_bytes()].concat();
+        let times = read(ts_xml, &avro).unwrap();
+        assert_eq!(times.created, Some(1_764_475_200_000_001), "rounded once");
     }
 
     #[test]
