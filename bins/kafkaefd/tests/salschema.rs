@@ -165,7 +165,7 @@ fn errors_in_files_are_reported_and_the_rest_is_converted() {
         "subsystem  telemetry  events  commands  fields\n\
          T                  1       0         0       7\n\
          total              1       0         0       7\n\
-         1 schemas in dialect efd; 2 left out\n"
+         1 schema in dialect efd; 2 left out\n"
     );
     assert_eq!(
         err(&output),

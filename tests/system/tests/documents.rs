@@ -55,6 +55,15 @@ const NOT_RUN: [(&str, &str); 19] = [
         "SUMMIT=http://registry.summit:8081",
         "two sites: `make test-mirror`",
     ),
+    (
+        "export BROKER=kafka-bootstrap:9092",
+        "names of an observatory's hosts; `real/influx.rs` and `real/outputs.rs` run these flags",
+    ),
+    (
+        "influxsink run --topic-regex '^lsst\\.sal\\.' --database efd",
+        "as above",
+    ),
+    ("influxsink run --group influxsink-mtmount", "as above"),
     ("make bench ", "measures for half an hour"),
     ("make test-faults ", "breaks a cluster for an hour"),
     ("curl -s HOST:9464/ready", "the reader fills in the host"),
