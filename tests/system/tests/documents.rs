@@ -18,7 +18,7 @@ use clap::CommandFactory;
 use documented::{Block, blocks};
 
 /// Blocks that no test runs as written, by their first line, and why.
-const NOT_RUN: [(&str, &str); 19] = [
+const NOT_RUN: [(&str, &str); 22] = [
     (
         "make demo     # needs Rust",
         "a release build; `stdout` and `the_readmes_query_of_a_demo_finds_rows` run the demo",
