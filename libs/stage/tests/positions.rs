@@ -67,10 +67,8 @@ fn a_group_whose_offset_retention_overtook_continues_at_the_beginning_and_counts
         });
         assert!(consumer.service.readiness.is_ready());
         let said = ready(&consumer);
-        assert!(
-            said.contains(&format!("{} messages of {TOPIC}", lost(&consumer))),
-            "{said}"
-        );
+        let lost = stage::text::plural(lost(&consumer) as usize, "message");
+        assert!(said.contains(&format!("{lost} of {TOPIC}")), "{said}");
         consumer.stop();
     }
 }
