@@ -25,7 +25,7 @@ pub struct PointValueArgs {
     )]
     pub tag_copy: Vec<TagCopy>,
 
-    /// Unit of the time in an int or long whose schema names none (no logical timestamp type), and in JSON. A double
+    /// Unit of the time in an int or long whose schema names none (no logical timestamp type). A double
     /// is always in seconds
     #[arg(
         long,
