@@ -11,11 +11,11 @@ use serde_json::{Value, json};
 use crate::bench::Bench;
 use crate::config::RunArgs;
 use crate::endpoint::Endpoint;
-use crate::failure::{Failure, Outcome};
+use crate::failure::Outcome;
 use crate::flow::{cpu_of, since};
 use crate::metrics::Metrics;
 use crate::report::{Ratio, Section, Target};
-use crate::rows::TOPICS;
+use crate::rows::whole::{TOPICS, Whole};
 
 /// With this period, 100 topics send 1,330 messages per second.
 const PERIOD: &str = "0.0752";
@@ -101,54 +101,14 @@ pub(super) async fn measure(bench: &Bench) -> Outcome<Section> {
 }
 
 async fn run(bench: &Bench, settings: &Settings<'_>) -> Outcome<Seen> {
-    let subname = bench.fresh("age");
-    let schemas = bench.args.schemas.display().to_string();
     println!("age: {}, {TOPICS} topics", settings.what);
-    let naming = ["--subname", subname.as_str()];
-    let init = [
-        "init",
-        "--xml-dir",
-        &schemas,
-        "--wire-extras",
-        "--replication",
-        "1",
-    ];
-    let mut init = bench.command("saltransform", &[&init[..], &naming].concat())?;
-    if !init.wait(Duration::from_secs(60)).await?.success() {
-        return Err(Failure::Unexpected(format!("{} failed", init.name())));
-    }
+    let whole = Whole::init(bench, "age").await?;
     let endpoint = Endpoint::forwarding(bench.services.get("INFLUXDB_URL")?, &bench.http).await?;
-    let (url, regex) = (endpoint.url(), format!(r"^lsst\.{subname}\."));
-    let arguments = [
-        "run",
-        "--topic-regex",
-        &regex,
-        "--group",
-        &subname,
-        "--into",
-        &url,
-    ];
-    let sink = bench.stage("influxsink", &[&arguments[..], &settings.influxsink].concat())?;
-    let subsystems = super::subsystems(bench)?.join(",");
-    let group = format!("{subname}-transform");
-    let arguments = ["run", "--subsystem", &subsystems, "--group", &group];
-    let transform = bench.stage(
-        "saltransform",
-        &[&arguments[..], &naming, &settings.saltransform].concat(),
-    )?;
+    let sink = whole.sink(&endpoint, &whole.subname, &settings.influxsink)?;
+    let transform = whole.transform(&settings.saltransform)?;
     // Both have joined their groups before the first message, so that no message waits for that.
     tokio::time::sleep(Duration::from_secs(6)).await;
-    let most = TOPICS.to_string();
-    let arguments = [
-        "produce",
-        "--schemas",
-        &schemas,
-        "--max-topics",
-        &most,
-        "--period",
-        settings.period,
-    ];
-    let salmock = bench.stage("salmock", &[&arguments[..], &naming, &settings.salmock].concat())?;
+    let salmock = whole.salmock(settings.period, &settings.salmock)?;
     tokio::time::sleep(Duration::from_secs(bench.size(8, 30))).await;
 
     let watched = [

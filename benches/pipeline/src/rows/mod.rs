@@ -7,17 +7,12 @@ mod scaling;
 mod sustained;
 mod topics;
 mod transform;
-
-use sal::avro::Options;
-use schema_dir::SchemaDir;
+mod whole;
 
 use crate::bench::Bench;
 use crate::config::Row;
-use crate::failure::{Doing, Outcome};
+use crate::failure::Outcome;
 use crate::report::Section;
-
-/// The topics of salmock in the rows that run the whole pipeline.
-const TOPICS: usize = 100;
 
 /// Measures a group of rows.
 pub(crate) async fn measure(row: Row, bench: &Bench) -> Outcome<Section> {
@@ -30,14 +25,4 @@ pub(crate) async fn measure(row: Row, bench: &Bench) -> Outcome<Section> {
         Row::Peers => peers::measure(bench).await,
         Row::Sustained => sustained::measure(bench).await,
     }
-}
-
-/// The components of the topics that salmock sends, which are the first ones in alphabetical order.
-fn subsystems(bench: &Bench) -> Outcome<Vec<String>> {
-    let dir = SchemaDir::read(&bench.args.schemas).doing("read the schemas")?;
-    let found = dir.schemas(&Options::default());
-    let topics = found.schemas.iter().take(TOPICS);
-    let mut names: Vec<String> = topics.map(|schema| schema.topic.component().to_owned()).collect();
-    names.dedup();
-    Ok(names)
 }

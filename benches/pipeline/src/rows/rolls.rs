@@ -13,7 +13,7 @@ use crate::failure::{Failure, Outcome};
 use crate::metrics::Metrics;
 use crate::process::Process;
 use crate::report::Section;
-use crate::rows::TOPICS;
+use crate::rows::whole::Whole;
 
 /// Replicas of the distribution; a roll replaces two.
 const REPLICAS: usize = 4;
@@ -65,30 +65,14 @@ struct Stops {
 
 pub(super) async fn measure(bench: &Bench) -> Outcome<Section> {
     let busy = busy_topic(bench).await?;
-    let subname = bench.fresh("rolls");
-    init(bench, &subname).await?;
-    let many = many_topics(bench, &subname).await?;
+    let whole = Whole::init(bench, "rolls").await?;
+    let many = many_topics(bench, &whole).await?;
     println!("rolls: partitions of {REPLICAS} replicas: one busy topic {busy:?}, many topics {many:?}");
-    let schemas = bench.args.schemas.display().to_string();
-    let group = format!("{subname}-transform");
-    let naming = ["--subname", subname.as_str()];
-    let subsystems = super::subsystems(bench)?.join(",");
-    let transform = ["run", "--subsystem", &subsystems, "--group", &group];
-    let transform = bench.stage("saltransform", &[&transform[..], &naming].concat())?;
-    let most = TOPICS.to_string();
-    let produce = [
-        "produce",
-        "--schemas",
-        &schemas,
-        "--max-topics",
-        &most,
-        "--period",
-        PERIOD,
-    ];
-    let salmock = bench.stage("salmock", &[&produce[..], &naming].concat())?;
+    let transform = whole.transform(&[])?;
+    let salmock = whole.salmock(PERIOD, &[])?;
     let mut all = Vec::new();
     for roll in &ROLLS {
-        let stops = run(bench, roll, &subname).await?;
+        let stops = run(bench, roll, &whole).await?;
         println!(
             "  {:<58} a topic stops for {:.1} s, the longest for {:.1} s",
             stops.what,
@@ -112,17 +96,17 @@ async fn busy_topic(bench: &Bench) -> Outcome<Vec<usize>> {
 }
 
 /// The partitions of each replica of influxsink if they share the record topics of all subsystems.
-async fn many_topics(bench: &Bench, subname: &str) -> Outcome<Vec<usize>> {
+async fn many_topics(bench: &Bench, whole: &Whole<'_>) -> Outcome<Vec<usize>> {
     let endpoint = Endpoint::discarding(&bench.http).await?;
     let group = bench.fresh("rolls-many");
-    let one = sink(bench, subname, &endpoint, &group, &[])?;
+    let one = whole.sink(&endpoint, &group, &[])?;
     let partitions = settled(bench, std::slice::from_ref(&one), None)
         .await?
         .iter()
         .sum();
     let mut replicas = vec![one];
     for _ in 1..REPLICAS {
-        replicas.push(sink(bench, subname, &endpoint, &group, &[])?);
+        replicas.push(whole.sink(&endpoint, &group, &[])?);
     }
     distribution(bench, replicas, partitions).await
 }
@@ -136,32 +120,7 @@ async fn distribution(bench: &Bench, replicas: Vec<Process>, partitions: usize) 
     Ok(shares)
 }
 
-async fn init(bench: &Bench, subname: &str) -> Outcome<()> {
-    let schemas = bench.args.schemas.display().to_string();
-    let arguments = [
-        "init",
-        "--xml-dir",
-        &schemas,
-        "--wire-extras",
-        "--replication",
-        "1",
-        "--subname",
-        subname,
-    ];
-    let mut init = bench.command("saltransform", &arguments)?;
-    match init.wait(READY_TIMEOUT).await?.success() {
-        true => Ok(()),
-        false => Err(Failure::Unexpected(format!("{} failed", init.name()))),
-    }
-}
-
-fn sink(bench: &Bench, subname: &str, to: &Endpoint, group: &str, more: &[&str]) -> Outcome<Process> {
-    let (url, regex) = (to.url(), format!(r"^lsst\.{subname}\."));
-    let arguments = ["run", "--topic-regex", &regex, "--group", group, "--into", &url];
-    bench.stage("influxsink", &[&arguments[..], more].concat())
-}
-
-async fn run(bench: &Bench, roll: &Roll, subname: &str) -> Outcome<Stops> {
+async fn run(bench: &Bench, roll: &Roll, whole: &Whole<'_>) -> Outcome<Stops> {
     let endpoint = Endpoint::watching(&bench.http).await?;
     let group = bench.fresh("rolls-group");
     let start = |name: &str| {
@@ -172,7 +131,7 @@ async fn run(bench: &Bench, roll: &Roll, subname: &str) -> Outcome<Stops> {
                 .iter()
                 .flatten(),
         );
-        sink(bench, subname, &endpoint, &group, &more)
+        whole.sink(&endpoint, &group, &more)
     };
     let names = ["one", "two"];
     let mut replicas: Vec<Process> = names.iter().map(|name| start(name)).collect::<Outcome<_>>()?;
