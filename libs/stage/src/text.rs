@@ -1,8 +1,9 @@
 //! Counts in sentences: for log lines, answers and the reasons of refusals.
 
 /// A count with its thousands apart: `1,234,567`.
-pub fn count(number: impl Into<i128>) -> String {
-    let number: i128 = number.into();
+pub fn count(number: impl TryInto<i128>) -> String {
+    // No integer that is counted with has more than 64 bits.
+    let number: i128 = number.try_into().unwrap_or(i128::MAX);
     let digits = number.unsigned_abs().to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
@@ -15,9 +16,10 @@ pub fn count(number: impl Into<i128>) -> String {
 }
 
 /// `1 topic`, `2 topics`: a count and its noun, whose plural takes an `s`.
-pub fn plural(number: usize, noun: &str) -> String {
-    let ending = if number == 1 { "" } else { "s" };
-    format!("{} {noun}{ending}", count(number as i128))
+pub fn plural(number: impl TryInto<i128>, noun: &str) -> String {
+    let number = count(number);
+    let ending = if number == "1" { "" } else { "s" };
+    format!("{number} {noun}{ending}")
 }
 
 #[cfg(test)]
@@ -29,5 +31,7 @@ mod tests {
         assert_eq!(count(-1_234_567), "-1,234,567");
         assert_eq!(plural(1, "topic"), "1 topic");
         assert_eq!(plural(1_000, "topic"), "1,000 topics");
+        assert_eq!(plural(u64::MAX, "topic"), "18,446,744,073,709,551,615 topics");
+        assert_eq!(plural(-1, "topic"), "-1 topics");
     }
 }

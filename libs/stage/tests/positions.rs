@@ -67,7 +67,7 @@ fn a_group_whose_offset_retention_overtook_continues_at_the_beginning_and_counts
         });
         assert!(consumer.service.readiness.is_ready());
         let said = ready(&consumer);
-        let lost = stage::text::plural(lost(&consumer) as usize, "message");
+        let lost = stage::text::plural(lost(&consumer), "message");
         assert!(said.contains(&format!("{lost} of {TOPIC}")), "{said}");
         consumer.stop();
     }

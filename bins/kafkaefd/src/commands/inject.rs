@@ -114,10 +114,7 @@ impl InjectArgs {
 fn show(step: Step<'_>) {
     match step {
         Step::Sending(size) => {
-            stage::stderr_text!(
-                "injecting {} … ",
-                plural(usize::try_from(size).unwrap_or(usize::MAX), "message")
-            );
+            stage::stderr_text!("injecting {} … ", plural(size, "message"));
             let _ = std::io::stderr().flush();
         }
         Step::Sent { took, lost } => {
@@ -137,7 +134,7 @@ fn summary(answer: &Report) -> String {
     let delivered = good(format!("{} delivered", count(answer.delivered)));
     let lost = match answer.lost {
         0 => String::new(),
-        lost => format!(", {}", bad(format!("{} lost", count(lost as i128)))),
+        lost => format!(", {}", bad(format!("{} lost", count(lost)))),
     };
     let without_headers = match answer.without_headers {
         0 => String::new(),
@@ -145,7 +142,7 @@ fn summary(answer: &Report) -> String {
             ", {}",
             warn(format!(
                 "{} without headers, which were unreadable",
-                count(messages as i128)
+                count(messages)
             ))
         ),
     };

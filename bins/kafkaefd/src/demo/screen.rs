@@ -194,14 +194,8 @@ impl Screen {
         if reconciliation.adds_up() {
             self.out(&format!(
                 "the counts add up: {} in, {} in the database",
-                plural(
-                    usize::try_from(reconciliation.salmock_produced).unwrap_or(usize::MAX),
-                    "message"
-                ),
-                plural(
-                    usize::try_from(reconciliation.in_database).unwrap_or(usize::MAX),
-                    "record"
-                )
+                plural(reconciliation.salmock_produced, "message"),
+                plural(reconciliation.in_database, "record")
             ));
         }
         for fault in &reconciliation.faults {

@@ -61,7 +61,7 @@ impl Losses {
             &format!("retention {topic}"),
             format!(
                 "retention deleted {} of {topic} before they were read",
-                plural(usize::try_from(so_far).unwrap_or(usize::MAX), "message")
+                plural(so_far, "message")
             ),
         );
     }

@@ -35,10 +35,7 @@ impl ListArgs {
         }
         if !self.answer.json {
             let letters: u64 = rows.iter().map(|row| row.letters).sum();
-            note(&plural(
-                usize::try_from(letters).unwrap_or(usize::MAX),
-                "dead letter",
-            ));
+            note(&plural(letters, "dead letter"));
         }
         Ok(Done::All)
     }

@@ -107,10 +107,7 @@ impl ReplayArgs {
             .collect();
         self.consent.ask(&format!(
             "replay {} at {}: {}",
-            plural(
-                usize::try_from(plan.replays()).unwrap_or(usize::MAX),
-                "dead letter"
-            ),
+            plural(plan.replays(), "dead letter"),
             self.kafka.broker,
             routes.join(", ")
         ))?;
@@ -141,7 +138,7 @@ fn step_reporter() -> impl Fn(Step<'_>) {
 
 /// A line for each reason why dead letters are skipped.
 fn skipped(plan: &Plan) -> Vec<String> {
-    let letters = |count| plural(usize::try_from(count).unwrap_or(usize::MAX), "dead letter");
+    let letters = |count| plural(count, "dead letter");
     let mut lines = Vec::new();
     if plan.replayed_before > 0 {
         let again = match plan.refused_again {

@@ -121,12 +121,7 @@ impl ResetArgs {
     }
 
     fn named_target(&self) -> String {
-        let messages = |by: i64| {
-            plural(
-                usize::try_from(by.unsigned_abs()).unwrap_or(usize::MAX),
-                "message",
-            )
-        };
+        let messages = |by: i64| plural(by.unsigned_abs(), "message");
         match self.to {
             Target::Earliest => "the earliest messages".to_owned(),
             Target::Latest => "the latest messages".to_owned(),

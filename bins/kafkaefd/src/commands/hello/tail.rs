@@ -97,7 +97,7 @@ impl<'a> Tail<'a> {
 
     /// Prints the number of messages on stderr.
     pub(super) fn end(&self) {
-        let messages = plural(usize::try_from(self.seen).unwrap_or(usize::MAX), "message");
+        let messages = plural(self.seen, "message");
         note(&faint(format!("{messages} of {}", Printable(self.topic))));
     }
 }

@@ -8,10 +8,7 @@ use crate::terminal::{Cell, Table, plural, span, strong, warn};
 pub(super) fn table(report: &Report) -> String {
     let head = format!(
         "{} in {}, {} to {}",
-        strong(plural(
-            usize::try_from(report.records).unwrap_or(usize::MAX),
-            "record"
-        )),
+        strong(plural(report.records, "record")),
         plural(report.topics.len(), "topic"),
         report.from,
         report.to
@@ -29,7 +26,7 @@ pub(super) fn table(report: &Report) -> String {
     if backwards > 0 {
         parts.push(warn(format!(
             "{} with a negative latency: the clocks of two machines differ",
-            plural(usize::try_from(backwards).unwrap_or(usize::MAX), "message")
+            plural(backwards, "message")
         )));
     }
     parts.join("\n\n")

@@ -78,9 +78,7 @@ impl GroupColumns {
             GroupState::Rebalancing => ("rebalancing", WARN),
             other => (other.word(), FAINT),
         };
-        let members = row
-            .members
-            .map_or("?".to_owned(), |members| count(members as i128));
+        let members = row.members.map_or("?".to_owned(), count);
         let state = Cell::from(Line::from(vec![
             Span::styled(state, style),
             Span::raw(format!(", members {members}")),

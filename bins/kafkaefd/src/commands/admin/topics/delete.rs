@@ -37,7 +37,7 @@ impl DeleteArgs {
             "delete {} ({}) with {} at {}",
             plural(self.names.len(), "topic"),
             self.names.join(", "),
-            plural(usize::try_from(messages).unwrap_or(usize::MAX), "message"),
+            plural(messages, "message"),
             self.kafka.broker
         ))?;
         let outcomes = topics::delete(cluster, &self.names)?;
