@@ -174,7 +174,7 @@ async fn line(message: &BorrowedMessage<'_>, decoder: &mut RecordDecoder) -> Res
                 line.insert("record".into(), record);
             }
             Err(error) => {
-                line.insert("error".into(), error.into());
+                line.insert("error".into(), error.to_string().into());
                 line.insert("hex".into(), hex(payload).into());
             }
         },

@@ -8,6 +8,17 @@ use serde_json::Value;
 
 use crate::registry::{Registry, RegistryError};
 
+/// Why a record cannot be shown as JSON; a retry does not help.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RecordProblem {
+    /// The registry knows no schema with its id.
+    #[error("{0}")]
+    UnknownId(String),
+    /// Its schema cannot be used, or its bytes are not what the schema says.
+    #[error("{0}")]
+    Undecodable(String),
+}
+
 /// Decodes records with the registry's schemas, which it keeps parsed.
 #[derive(Debug)]
 pub struct RecordDecoder {
@@ -39,19 +50,21 @@ impl RecordDecoder {
     }
 
     /// The record as JSON ([`confluent_avro::json`]), or what is wrong with it; an error only if a retry could succeed.
-    pub async fn decode(&mut self, frame: &Frame<'_>) -> Result<Result<Value, String>, RegistryError> {
+    pub async fn decode(&mut self, frame: &Frame<'_>) -> Result<Result<Value, RecordProblem>, RegistryError> {
         let id = frame.schema_id;
         if !self.schemas.contains_key(&id) {
             let registered = match self.registry.schema_by_id(id).await {
                 Ok(registered) => registered,
-                Err(error @ RegistryError::Missing { .. }) => return Ok(Err(error.to_string())),
+                Err(error @ RegistryError::Missing { .. }) => {
+                    return Ok(Err(RecordProblem::UnknownId(error.to_string())));
+                }
                 Err(error) => return Err(error),
             };
             let schema = Schema::parse(&registered.raw)
                 .map_err(|error| format!("schema {id} cannot be used: {error}"));
             self.schemas.insert(id, schema);
         }
-        Ok(match self.schemas.get(&id) {
+        let record = match self.schemas.get(&id) {
             Some(Ok(schema)) => {
                 let record = if self.is_typed {
                     schema.to_typed_json(frame.avro)
@@ -62,6 +75,7 @@ impl RecordDecoder {
             }
             Some(Err(problem)) => Err(problem.clone()),
             None => Err(format!("no schema {id}")),
-        })
+        };
+        Ok(record.map_err(RecordProblem::Undecodable))
     }
 }

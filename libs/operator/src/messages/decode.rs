@@ -13,7 +13,7 @@ use sal::wire::Message as SalMessage;
 use serde_json::Value;
 use stage::config::RegistryArgs;
 use stage::readable::hex;
-use stage::records::RecordDecoder;
+use stage::records::{RecordDecoder, RecordProblem};
 use stage::registry::{Registry, RegistryError};
 
 use super::message::{Message, shown, shown_text};
@@ -21,9 +21,6 @@ use crate::failure::Failure;
 
 /// How long the registry is not asked again for what it could not answer.
 const RETRY_INTERVAL: Duration = Duration::from_secs(10);
-
-/// What the error of an id that no schema has says.
-const UNKNOWN_ID: &str = "knows no schema id";
 
 /// What of a message is decoded; asking the registry for nothing would wait for it in vain while it is unavailable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,7 +70,7 @@ pub struct Decoder {
     encoder: Encoder,
     frame: Vec<u8>,
     /// What the registry could not answer, by subject or id.
-    missing: HashMap<String, (Instant, String)>,
+    missing: HashMap<String, (Instant, RecordProblem)>,
     unanswered: Option<RegistryError>,
 }
 
@@ -165,8 +162,8 @@ impl Decoder {
             match self.record(&frame).await {
                 Ok(key) => decoded.key = Some(key),
                 // A number in eight bytes looks like a frame as well.
-                Err(problem) if problem.contains(UNKNOWN_ID) => {}
-                Err(problem) => decoded.key_problem = Some(problem),
+                Err(RecordProblem::UnknownId(_)) => {}
+                Err(problem) => decoded.key_problem = Some(problem.to_string()),
             }
         }
         decoded
@@ -186,7 +183,7 @@ impl Decoder {
                 return match self.record(&frame).await {
                     Ok(record) => Decoded::new(Form::Avro, record),
                     Err(problem) => Decoded {
-                        problem: Some(problem),
+                        problem: Some(problem.to_string()),
                         ..Decoded::new(Form::Hex, hex(bytes).into())
                     },
                 };
@@ -206,20 +203,20 @@ impl Decoder {
         }
     }
 
-    async fn record(&mut self, frame: &Frame<'_>) -> Result<Value, String> {
+    async fn record(&mut self, frame: &Frame<'_>) -> Result<Value, RecordProblem> {
         let what = format!("schema id {}", frame.schema_id);
         self.is_not_missing(&what)?;
         match self.avro.decode(frame).await {
             Ok(Ok(record)) => Ok(record),
             Ok(Err(problem)) => {
                 // An unknown id is asked for anew with each message, a record that does not decode costs nothing.
-                if problem.contains(&what) {
-                    self.missing.insert(what, (Instant::now(), problem.clone()));
+                if matches!(problem, RecordProblem::UnknownId(_)) {
+                    return Err(self.remember(what, problem));
                 }
                 Err(problem)
             }
             Err(error) => {
-                let problem = stage::chain(&error);
+                let problem = RecordProblem::Undecodable(stage::chain(&error));
                 self.unanswered.get_or_insert(error);
                 Err(self.remember(what, problem))
             }
@@ -255,7 +252,7 @@ impl Decoder {
         let encoded = self.encoder.encode(plan, message, id, micros, &mut frame);
         let decoded = match encoded {
             Ok(_) => match Frame::read(Some(&frame)) {
-                Ok(read) => self.record(&read).await,
+                Ok(read) => self.record(&read).await.map_err(|problem| problem.to_string()),
                 Err(error) => Err(error.to_string()),
             },
             Err(error) => Err(stage::chain(&error)),
@@ -267,7 +264,8 @@ impl Decoder {
     /// Finds the schema of a SAL topic's records, in either dialect.
     async fn learn(&mut self, topic: &str) -> Result<(), String> {
         let name = TopicName::new(topic).map_err(|error| error.to_string())?;
-        self.is_not_missing(topic)?;
+        self.is_not_missing(topic)
+            .map_err(|problem| problem.to_string())?;
         let mut problem = String::new();
         for (dialect, scale) in [(Dialect::Efd, TimeScale::Utc), (Dialect::TsXml, TimeScale::Tai)] {
             let found = self
@@ -289,17 +287,18 @@ impl Decoder {
                 }
             }
         }
-        Err(self.remember(topic.to_owned(), problem))
+        let problem = RecordProblem::Undecodable(problem);
+        Err(self.remember(topic.to_owned(), problem).to_string())
     }
 
-    fn is_not_missing(&self, what: &str) -> Result<(), String> {
+    fn is_not_missing(&self, what: &str) -> Result<(), RecordProblem> {
         match self.missing.get(what) {
             Some((since, problem)) if since.elapsed() < RETRY_INTERVAL => Err(problem.clone()),
             _ => Ok(()),
         }
     }
 
-    fn remember(&mut self, what: String, problem: String) -> String {
+    fn remember(&mut self, what: String, problem: RecordProblem) -> RecordProblem {
         self.missing.insert(what, (Instant::now(), problem.clone()));
         problem
     }

@@ -129,7 +129,10 @@ async fn value(
     message: &Message,
 ) -> Result<Result<Value, String>, RegistryError> {
     match Frame::read(message.value.as_deref()) {
-        Ok(frame) => decoder.decode(&frame).await,
+        Ok(frame) => {
+            let record = decoder.decode(&frame).await?;
+            Ok(record.map_err(|problem| problem.to_string()))
+        }
         Err(error) => Ok(Err(error.to_string())),
     }
 }
