@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::DeadLetter;
 use super::selection::Selection;
 use crate::cluster::Cluster;
 use crate::failure::{Failure, nearest};
@@ -10,10 +11,14 @@ use crate::progress::Progress;
 /// No more values are kept: they are for suggestions only, and come from outside.
 const MAX_VALUES: usize = 1_000;
 
+/// The value of a dead letter that a condition compares.
+type HeaderOf = fn(&DeadLetter) -> &str;
+
 /// A condition and the values that there are instead.
 struct Condition<'s> {
     kind: &'static str,
     wanted: &'s str,
+    value: HeaderOf,
     found: BTreeSet<String>,
 }
 
@@ -24,18 +29,24 @@ pub fn unmatched(
     selection: &Selection,
     report: &dyn Fn(Progress),
 ) -> Result<Option<Failure>, Failure> {
-    let mut conditions: Vec<Condition<'_>> = [
-        ("dead letter of stage", &selection.stage),
-        ("dead letter with reason", &selection.reason),
-        ("dead letter from topic", &selection.topic),
-    ]
-    .into_iter()
-    .filter_map(|(kind, wanted)| {
-        let wanted = wanted.as_deref()?;
-        let found = BTreeSet::new();
-        Some(Condition { kind, wanted, found })
-    })
-    .collect();
+    let named: [(_, _, HeaderOf); 3] = [
+        ("dead letter of stage", &selection.stage, |letter| {
+            letter.header("stage")
+        }),
+        ("dead letter with reason", &selection.reason, |letter| {
+            letter.header("reason")
+        }),
+        ("dead letter from topic", &selection.topic, DeadLetter::topic),
+    ];
+    let given = named.into_iter().filter_map(|(kind, wanted, value)| {
+        Some(Condition {
+            kind,
+            wanted: wanted.as_deref()?,
+            value,
+            found: BTreeSet::new(),
+        })
+    });
+    let mut conditions: Vec<Condition<'_>> = given.collect();
     if conditions.is_empty() {
         return Ok(None);
     }
@@ -48,11 +59,7 @@ pub fn unmatched(
         everything.read(cluster, topic, report, |letter| {
             letters += 1;
             for condition in &mut conditions {
-                let value = match condition.kind {
-                    "dead letter of stage" => letter.header("stage"),
-                    "dead letter with reason" => letter.header("reason"),
-                    _ => letter.topic(),
-                };
+                let value = (condition.value)(&letter);
                 if condition.found.len() < MAX_VALUES && !condition.found.contains(value) {
                     condition.found.insert(value.to_owned());
                 }
@@ -63,10 +70,14 @@ pub fn unmatched(
     let missing = conditions
         .into_iter()
         .find(|condition| letters > 0 && !condition.found.contains(condition.wanted));
-    Ok(missing.map(|Condition { kind, wanted, found }| Failure::Unknown {
-        kind,
-        name: wanted.to_owned(),
-        nearest: nearest(wanted, found.iter().map(String::as_str)),
-        list: "kafkaefd dead-letters list",
-    }))
+    Ok(missing.map(
+        |Condition {
+             kind, wanted, found, ..
+         }| Failure::Unknown {
+            kind,
+            name: wanted.to_owned(),
+            nearest: nearest(wanted, found.iter().map(String::as_str)),
+            list: "kafkaefd dead-letters list",
+        },
+    ))
 }
