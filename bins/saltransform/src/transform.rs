@@ -16,6 +16,7 @@ pub(crate) struct Transformer {
     schema_cache: SchemaCache,
     encoder: Encoder,
     frame: Vec<u8>,
+    /// Empty if the record keeps its message's key.
     key: Vec<u8>,
     notes: Vec<(&'static str, u64)>,
 }
@@ -48,10 +49,9 @@ impl Transformer {
         &self.frame
     }
 
-    /// The key that this target gives the last [`Outcome::Record`]; `None` if it keeps its message's key.
-    pub(crate) fn key(&mut self, target: &Target) -> Option<&[u8]> {
-        target.key.as_ref()?.write(self.encoder.index(), &mut self.key);
-        Some(&self.key)
+    /// The key of the last [`Outcome::Record`]; `None` if it keeps its message's key.
+    pub(crate) fn key(&self) -> Option<&[u8]> {
+        Some(self.key.as_slice()).filter(|key| !key.is_empty())
     }
 
     /// What was skipped, omitted or ambiguous in carried messages since the last call, by reason.
@@ -97,6 +97,10 @@ impl Transformer {
             unix_micros(),
             &mut self.frame,
         )?;
+        self.key.clear();
+        if let Some(key) = &target.key {
+            key.write(self.encoder.index(), &mut self.key);
+        }
         for (reason, count) in notes.iter() {
             // A list of a few reasons is faster than a map.
             match self.notes.iter_mut().find(|(known, _)| *known == reason) {

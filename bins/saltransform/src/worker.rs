@@ -153,10 +153,9 @@ impl<'m> TransformWorker<'m> {
                     self.transform_seconds.observe(since.elapsed().as_secs_f64());
                     let sent =
                         Sent::new(consumed, since, &self.counter, target.probe.probe()).alone(is_alone);
-                    let key = self.transformer.key(&target).map(<[u8]>::to_vec);
                     let record = Outgoing {
                         topic: &target.kafka_topic,
-                        key,
+                        key: self.transformer.key(),
                         frame: self.transformer.frame(),
                     };
                     return self.shared.producer.send(record, sent);

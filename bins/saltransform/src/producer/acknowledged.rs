@@ -100,7 +100,7 @@ impl<'m> Acknowledged<'m> {
 
     /// Hands a record to librdkafka, which copies it. Waits while the queue is full, unless the service gives up; the
     /// message is then read again by the next process.
-    pub(super) fn send(&self, mut outgoing: Outgoing<'_>, sent: Sent<'m>) {
+    pub(super) fn send(&self, outgoing: Outgoing<'_>, sent: Sent<'m>) {
         self.topics.learn(self.producer.client(), &self.unacknowledged);
         let key = outgoing.key_beside(&sent);
         let Outgoing { topic, frame, .. } = outgoing;

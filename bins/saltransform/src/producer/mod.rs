@@ -11,6 +11,7 @@ mod tally;
 mod transactional;
 mod watched;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -71,15 +72,15 @@ pub(crate) fn config(args: &RunArgs) -> Result<ClientConfig, KafkaConfigError> {
 pub(crate) struct Outgoing<'r> {
     pub(crate) topic: &'r str,
     /// The record's own key, or none: then it is its message's.
-    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) key: Option<&'r [u8]>,
     pub(crate) frame: &'r [u8],
 }
 
-impl Outgoing<'_> {
-    /// The key to send. It is a copy, because it outlives the message, which librdkafka holds by then.
-    fn key_beside(&mut self, sent: &Sent<'_>) -> Option<Vec<u8>> {
-        let of_message = || sent.consumed.message.key().map(<[u8]>::to_vec);
-        self.key.take().or_else(of_message)
+impl<'r> Outgoing<'r> {
+    /// The key to send. A message's own is a copy, because it outlives the message, which librdkafka holds by then.
+    fn key_beside(&self, sent: &Sent<'_>) -> Option<Cow<'r, [u8]>> {
+        let of_message = || sent.consumed.message.key().map(|key| Cow::Owned(key.to_vec()));
+        self.key.map(Cow::Borrowed).or_else(of_message)
     }
 }
 

@@ -134,7 +134,7 @@ impl<'m> Transactional<'m> {
         self.sees(&target.kafka_topic, &target.seen, &target.probe)
     }
 
-    pub(super) fn send(&self, mut outgoing: Outgoing<'_>, sent: Sent<'m>) {
+    pub(super) fn send(&self, outgoing: Outgoing<'_>, sent: Sent<'m>) {
         let verdict = self.context().refused.of(&sent.consumed);
         if let Some(detail) = verdict.record {
             return self.dead_letter_sent(sent, detail);
