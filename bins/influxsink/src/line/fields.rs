@@ -104,12 +104,7 @@ pub(super) struct Chosen<'a, S> {
 
 impl<S> Chosen<'_, S> {
     fn keeps(&mut self, name: Name<'_>) -> bool {
-        self.name.clear();
-        self.name.push_str(name.prefix);
-        self.name.push_str(name.key.name());
-        if let Some(index) = name.index {
-            self.name.push_str(itoa::Buffer::new().format(index));
-        }
+        name.flatten_into(self.name);
         let keeps = self.filter.keeps(self.name);
         self.excluded += u64::from(!keeps);
         keeps

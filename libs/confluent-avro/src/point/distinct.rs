@@ -29,11 +29,8 @@ impl<'s, S> Distinct<'s, S> {
     }
 
     fn field(&mut self, name: &Name<'_>) {
-        let name = name.flat();
-        if self.fields.contains(&name) {
-            self.twice.get_or_insert(name);
-        } else {
-            self.fields.insert(name);
+        if let Some(known) = self.fields.replace(name.flat()) {
+            self.twice.get_or_insert(known);
         }
     }
 }
@@ -65,11 +62,8 @@ impl<S: PointSink> PointSink for Distinct<'_, S> {
     }
 
     fn tag(&mut self, name: Name<'_>, value: &str) {
-        let flat = name.flat();
-        if self.tags.contains(&flat) {
-            self.twice.get_or_insert(flat);
-        } else {
-            self.tags.insert(flat);
+        if let Some(known) = self.tags.replace(name.flat()) {
+            self.twice.get_or_insert(known);
         }
         self.sink.tag(name, value);
     }

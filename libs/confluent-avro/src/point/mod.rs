@@ -57,9 +57,18 @@ impl Name<'_> {
     /// The flattened name as one string.
     #[must_use]
     pub fn flat(&self) -> String {
-        match self.index {
-            Some(index) => format!("{}{}{index}", self.prefix, self.key.name()),
-            None => format!("{}{}", self.prefix, self.key.name()),
+        let mut flat = String::new();
+        self.flatten_into(&mut flat);
+        flat
+    }
+
+    /// Replaces the content of `flat` by the flattened name, for a caller that keeps the buffer.
+    pub fn flatten_into(&self, flat: &mut String) {
+        flat.clear();
+        flat.push_str(self.prefix);
+        flat.push_str(self.key.name());
+        if let Some(index) = self.index {
+            flat.push_str(itoa::Buffer::new().format(index));
         }
     }
 }
