@@ -182,12 +182,14 @@ fn short(words: &str) -> String {
     const MAX_CHARS: usize = 600;
     match words.trim() {
         "" => "no reason given".to_owned(),
-        words => words
-            .chars()
-            .take(MAX_CHARS)
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .collect(),
+        words => one_line(words, MAX_CHARS),
     }
+}
+
+/// At most `max_chars` characters of a server's words, none of them a control character.
+pub(super) fn one_line(words: &str, max_chars: usize) -> String {
+    let shown = words.trim().chars().take(max_chars);
+    shown.map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::Place;
+use super::answer::one_line;
+use super::http::{address, beginning};
 
 /// It cannot be created.
 #[derive(Debug, thiserror::Error)]
@@ -71,7 +73,9 @@ impl Influx<'_> {
     async fn database(&self, name: &str) -> Result<(), CreateError> {
         let name = name.replace('\\', "\\\\").replace('"', "\\\"");
         let statement = format!("CREATE DATABASE \"{name}\"");
-        let request = self.client.post(self.url("/query", &[("q", &statement)]));
+        let request = self
+            .client
+            .post(address(self.base, "/query", &[("q", &statement)]));
         let (status, said) = self.answer("CREATE DATABASE", request).await?;
         // Version 1 reports a failed statement with 200.
         if status.is_success() && !said.contains("\"error\"") {
@@ -84,7 +88,9 @@ impl Influx<'_> {
     async fn bucket(&self, org: &str, bucket: &str) -> Result<(), CreateError> {
         const ORGANISATIONS: &str = "GET /api/v2/orgs";
         const BUCKETS: &str = "POST /api/v2/buckets";
-        let request = self.client.get(self.url("/api/v2/orgs", &[("org", org)]));
+        let request = self
+            .client
+            .get(address(self.base, "/api/v2/orgs", &[("org", org)]));
         let (status, said) = self.answer(ORGANISATIONS, request).await?;
         if status == StatusCode::NOT_FOUND && !said.contains("organization") {
             let database = bucket.split_once('/').map_or(bucket, |(database, _)| database);
@@ -99,7 +105,10 @@ impl Influx<'_> {
             return Err(CreateError::NoOrganisation(org.to_owned()));
         };
         let wanted = json!({ "orgID": found.id, "name": bucket, "retentionRules": [] });
-        let request = self.client.post(self.url("/api/v2/buckets", &[])).json(&wanted);
+        let request = self
+            .client
+            .post(address(self.base, "/api/v2/buckets", &[]))
+            .json(&wanted);
         let (status, said) = self.answer(BUCKETS, request).await?;
         // The answer if another process was faster.
         let exists = status == StatusCode::UNPROCESSABLE_ENTITY && said.contains("already exists");
@@ -107,16 +116,6 @@ impl Influx<'_> {
             true => Ok(()),
             false => Err(refused(BUCKETS, status, &said)),
         }
-    }
-
-    fn url(&self, path: &str, pairs: &[(&str, &str)]) -> Url {
-        let mut url = self.base.clone();
-        url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
-        url.set_query(None);
-        if !pairs.is_empty() {
-            url.query_pairs_mut().extend_pairs(pairs);
-        }
-        url
     }
 
     async fn answer(
@@ -134,16 +133,15 @@ impl Influx<'_> {
         }
         let response = request.send().await.map_err(failed)?;
         let status = response.status();
-        let said = super::http::beginning(response).await.map_err(failed)?;
+        let said = beginning(response).await.map_err(failed)?;
         Ok((status, String::from_utf8_lossy(&said).into_owned()))
     }
 }
 
 fn refused(request: &'static str, status: StatusCode, said: &str) -> CreateError {
-    let said = said.trim().chars().take(MAX_SHOWN);
     CreateError::Refused {
         request,
         status,
-        said: said.map(|c| if c.is_control() { ' ' } else { c }).collect(),
+        said: one_line(said, MAX_SHOWN),
     }
 }

@@ -86,10 +86,20 @@ pub struct InfluxWriter {
     runtime: Handle,
 }
 
+/// The address of an endpoint below `base`, which may be a folder of a proxy, with `pairs` as its whole query.
+pub(super) fn address(base: &Url, path: &str, pairs: &[(&str, &str)]) -> Url {
+    let mut url = base.clone();
+    url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
+    url.set_query(None);
+    if !pairs.is_empty() {
+        url.query_pairs_mut().extend_pairs(pairs);
+    }
+    url
+}
+
 impl InfluxTarget {
     /// The full address of the write endpoint.
     fn url(&self) -> Url {
-        let mut url = self.base.clone();
         let (path, pairs): (&str, &[(&str, &str)]) = match &self.place {
             Place::V2 { org, bucket } => (
                 "/api/v2/write",
@@ -97,9 +107,7 @@ impl InfluxTarget {
             ),
             Place::V1 { database } => ("/write", &[("db", database), ("precision", "u")]),
         };
-        url.set_path(&format!("{}{path}", self.base.path().trim_end_matches('/')));
-        url.query_pairs_mut().clear().extend_pairs(pairs);
-        url
+        address(&self.base, path, pairs)
     }
 
     /// Checks the certificates and the credentials without a connection.
