@@ -178,21 +178,21 @@ impl Drop for Permit {
 mod tests {
     use super::*;
 
-    fn plan(measurement: &str) -> Arc<str> {
-        measurement.into()
+    fn measurement(name: &str) -> Arc<str> {
+        name.into()
     }
 
     fn ranges<'p>(points: impl IntoIterator<Item = (&'p Arc<str>, i64)>) -> TimeRanges {
         let mut ranges = TimeRanges::default();
-        for (plan, time) in points {
-            ranges.add(plan, time);
+        for (measurement, time) in points {
+            ranges.add(measurement, time);
         }
         ranges
     }
 
     #[test]
     fn only_a_time_of_the_same_measurement_is_waited_for() {
-        let (a, b) = (plan("a"), plan("b"));
+        let (a, b) = (measurement("a"), measurement("b"));
         let in_flight = Arc::new(InFlight::new(2));
         let first = in_flight.enter(ranges([(&a, 10), (&b, 50), (&a, 20), (&b, 60)]).take());
         assert!(in_flight.is_free_for(&ranges([(&a, 21), (&a, 30)])));
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn no_more_are_in_flight_than_there_are_writers() {
-        let a = plan("a");
+        let a = measurement("a");
         let in_flight = Arc::new(InFlight::new(2));
         let first = in_flight.enter(ranges([(&a, 1)]).take());
         let _second = in_flight.enter(ranges([(&a, 2)]).take());
@@ -221,7 +221,7 @@ mod tests {
 
     #[test]
     fn a_schema_waits_for_the_one_before_it() {
-        let (old, new) = (plan("a"), plan("a"));
+        let (old, new) = (measurement("a"), measurement("a"));
         let in_flight = Arc::new(InFlight::new(2));
         let first = in_flight.enter(ranges([(&old, 1)]).take());
         assert!(!in_flight.is_free_for(&ranges([(&new, 2)])));
@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn a_batch_may_go_when_the_one_before_is_settled() {
-        let a = plan("a");
+        let a = measurement("a");
         let in_flight = Arc::new(InFlight::new(2));
         let first = in_flight.enter(ranges([(&a, 1)]).take());
         let second = std::thread::scope(|scope| {

@@ -97,6 +97,8 @@ pub struct DatabaseArgs {
 pub(super) struct Output<'a> {
     /// Its position among the outputs.
     at: usize,
+    /// How many outputs there are.
+    count: usize,
     /// None if it is the only one and has no name.
     pub(super) name: Option<String>,
     into: &'a str,
@@ -138,7 +140,12 @@ impl DatabaseArgs {
             {
                 return Err(ConfigError::OutputName(name.clone()));
             }
-            Ok(Output { at, name, into })
+            Ok(Output {
+                at,
+                count,
+                name,
+                into,
+            })
         };
         given.into_iter().enumerate().map(output).collect()
     }
@@ -160,14 +167,14 @@ impl DatabaseArgs {
             return Err(wrong());
         }
         let text = |flag, values: &[String], default: &str| {
-            let value = self.one(output, flag, values)?;
+            let value = output.one(flag, values)?;
             Ok::<_, ConfigError>(
                 value
                     .filter(|text| !text.is_empty())
                     .unwrap_or_else(|| default.to_owned()),
             )
         };
-        let place = match self.one(output, "api", &self.api)?.unwrap_or_default() {
+        let place = match output.one("api", &self.api)?.unwrap_or_default() {
             Api::V2 => Place::V2 {
                 org: text("org", &self.org, DEFAULT_ORG)?,
                 bucket: text("bucket", &self.bucket, DEFAULT_DATABASE)?,
@@ -234,21 +241,18 @@ impl DatabaseArgs {
         // A path that is not Unicode is no list of paths.
         match values {
             [only] if only.to_str().is_none() => Ok(Some(only.clone())),
-            _ => Ok(self
-                .one(output, flag, &texts)?
+            _ => Ok(output
+                .one(flag, &texts)?
                 .filter(|text| !text.is_empty())
                 .map(|text| Path::new(&text).to_owned())),
         }
     }
+}
 
-    /// The value of a flag for one output.
-    fn one<T: Listed>(
-        &self,
-        output: &Output<'_>,
-        flag: &'static str,
-        values: &[T],
-    ) -> Result<Option<T>, ConfigError> {
-        let outputs = self.outputs()?.len();
+impl Output<'_> {
+    /// The value of a flag for this output.
+    fn one<T: Listed>(&self, flag: &'static str, values: &[T]) -> Result<Option<T>, ConfigError> {
+        let outputs = self.count;
         let split: Vec<T> = match outputs {
             1 => values.to_vec(),
             _ => values.iter().flat_map(Listed::split).collect(),
@@ -256,7 +260,7 @@ impl DatabaseArgs {
         match split.len() {
             0 => Ok(None),
             1 => Ok(split.into_iter().next()),
-            given if given == outputs => Ok(split.into_iter().nth(output.at)),
+            given if given == outputs => Ok(split.into_iter().nth(self.at)),
             given => Err(ConfigError::NotOnePerOutput { flag, given, outputs }),
         }
     }
@@ -387,10 +391,7 @@ mod tests {
         let outputs = args.outputs().unwrap();
         let of = |values: &[&str]| {
             let values: Vec<String> = values.iter().map(|text| (*text).to_owned()).collect();
-            let one = |output| {
-                args.one(output, "bucket", &values)
-                    .map_err(|error| error.to_string())
-            };
+            let one = |output: &Output<'_>| output.one("bucket", &values).map_err(|error| error.to_string());
             Ok::<_, String>([one(&outputs[0])?, one(&outputs[1])?])
         };
         let both = |a: &str, b: &str| Ok([Some(a.to_owned()), Some(b.to_owned())]);

@@ -5,7 +5,7 @@ use clap::{Args, ValueEnum};
 
 use super::ConfigError;
 use super::point_values::is_plain;
-use crate::line::{FloatFormat, Layout, Precision};
+use crate::line::{Layout, Precision};
 
 /// The tiebreaker that every message has.
 const KAFKA_OFFSET: &str = "kafka.offset";
@@ -73,10 +73,9 @@ impl PointIdentityArgs {
         }
         Ok(Layout {
             precision: self.time_precision,
-            floats: FloatFormat::default(),
             topic_tag: self.topic_tag.clone(),
             offset_is_tiebreaker: self.tiebreaker.iter().any(|name| name == KAFKA_OFFSET),
-            fields: None,
+            ..Layout::default()
         })
     }
 }

@@ -37,15 +37,14 @@ pub(super) type Refuse = fn(String) -> Refusal;
 /// Refused are control characters (a line break would start another line, under another measurement), and a backslash
 /// at the end or before one of the three (parsers disagree on its meaning).
 pub(super) fn tag(value: &str, out: &mut Vec<u8>) -> Result<(), Refuse> {
-    let refuse = |refusal: Refuse| Err(refusal);
     let mut after_backslash = false;
     for c in value.chars() {
         let is_special = matches!(c, ',' | '=' | ' ');
         if c.is_control() {
-            return refuse(|tag| Refusal::TagControl { tag });
+            return Err(|tag| Refusal::TagControl { tag });
         }
         if is_special && after_backslash {
-            return refuse(|tag| Refusal::TagBackslash { tag });
+            return Err(|tag| Refusal::TagBackslash { tag });
         }
         if is_special {
             out.push(b'\\');
@@ -54,7 +53,7 @@ pub(super) fn tag(value: &str, out: &mut Vec<u8>) -> Result<(), Refuse> {
         after_backslash = c == '\\';
     }
     if after_backslash {
-        refuse(|tag| Refusal::TagBackslash { tag })
+        Err(|tag| Refusal::TagBackslash { tag })
     } else {
         Ok(())
     }
