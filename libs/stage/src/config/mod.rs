@@ -52,19 +52,10 @@ pub fn parse_cli_from<C: clap::Parser>(arguments: Vec<OsString>) -> Result<C, st
         // It quotes arguments and variables.
         let text = shown.render();
         if shown.use_stderr() {
-            let text = if is_coloured(&io::stderr()) {
-                text.ansi().to_string()
-            } else {
-                text.to_string()
-            };
-            crate::stderr_text!("{text}");
+            crate::stderr_text!("{}", coloured_for(&text, &io::stderr()));
             return EXIT_USAGE.into();
         }
-        let text = if is_coloured(&io::stdout()) {
-            text.ansi().to_string()
-        } else {
-            text.to_string()
-        };
+        let text = coloured_for(&text, &io::stdout());
         // Help or the version: output like any other.
         match stdout::written(io::stdout().write_all(address::masked(&text).as_bytes()))
             .and_then(|()| stdout::flush())
@@ -78,7 +69,12 @@ pub fn parse_cli_from<C: clap::Parser>(arguments: Vec<OsString>) -> Result<C, st
     })
 }
 
-/// Whether colours are shown there.
-fn is_coloured(to: &impl IsTerminal) -> bool {
-    to.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+/// With colours if they are shown there.
+fn coloured_for(text: &clap::builder::StyledStr, to: &impl IsTerminal) -> String {
+    let is_coloured = to.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    if is_coloured {
+        text.ansi().to_string()
+    } else {
+        text.to_string()
+    }
 }

@@ -294,7 +294,7 @@ impl RegistryAddress {
         Some(url)
     }
 
-    /// Classified as in [`Address::classify`]; what a retry cannot fix is refused.
+    /// Classified as in [`RegistryAddress::classify`]; what a retry cannot fix is refused.
     fn refusal(&self, status: StatusCode, refusal: Option<Refusal>, what: String) -> RegistryError {
         match (status.as_u16(), refusal) {
             (
