@@ -216,7 +216,15 @@ fn a_daemon_gives_the_connector_each_new_topic() {
     };
     let router = axum::Router::new().route("/connectors/influxdb-sink/config", axum::routing::put(put));
     runtime.spawn(async move { axum::serve(listener, router).await });
-    let create = |topic: &str| assert_eq!(kafkaefd(&services, &["admin", "topics", "create", topic]).code, 0);
+    // A broker that is busy lists a topic some time after it has created it.
+    let create = |topic: &str| {
+        assert_eq!(kafkaefd(&services, &["admin", "topics", "create", topic]).code, 0);
+        let list = ["admin", "topics", "list", "--filter", topic, "--inline"];
+        until("the topic is listed", 60, || {
+            let listed = kafkaefd(&services, &list).stdout;
+            listed.contains(topic).then_some(()).ok_or(listed)
+        });
+    };
     let topics = [format!("{prefix}-a"), format!("{prefix}-b")];
     create(&topics[0]);
     let filter = format!("^{prefix}");
