@@ -6,6 +6,7 @@
 //! client that cannot continue ([`Reporter::has_met_fatal`]).
 
 mod alerts;
+mod handle_producer;
 pub(crate) mod native;
 mod polled_producer;
 mod preflight;
@@ -33,6 +34,7 @@ use crate::origin::Origin;
 use crate::reason::Reason;
 use crate::service::Dependency;
 
+pub use handle_producer::HandleProducer;
 pub use polled_producer::PolledProducer;
 pub use preflight::{OneShotContext, ReachError, reach};
 pub use record_refusal::record_refusal;
