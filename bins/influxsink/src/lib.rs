@@ -18,6 +18,7 @@
 
 pub mod batch;
 pub mod config;
+mod flush_interval;
 mod group;
 mod in_flight;
 mod labels;

@@ -244,6 +244,7 @@ impl Sink {
                 shutdown: shutdown.clone(),
             },
             limits: config.limits,
+            flush_interval: config.flush_interval,
             kafka_time: config.kafka_time,
             layout: config.layout.clone(),
             overwrites: Arc::clone(&self.overwrites),
@@ -298,7 +299,7 @@ impl Sink {
         options.workers = config.workers;
         options.stuck_timeout = args.service.stuck_timeout;
         options.subsystems = self.metrics.subsystems.clone();
-        options.tick_interval = options.tick_interval.min(config.limits.interval);
+        options.tick_interval = options.tick_interval.min(config.flush_interval.shortest());
         options
     }
 }

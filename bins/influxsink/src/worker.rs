@@ -27,6 +27,7 @@ use confluent_avro::frame::{Frame, FrameError};
 
 use crate::batch::{Batch, BatchLimits, BatchedPoint};
 use crate::config::KafkaTime;
+use crate::flush_interval::FlushInterval;
 use crate::in_flight::{InFlight, Permit, TimeRanges};
 use crate::line::{Encoded, Layout, LineEncoder, Refusal, Source};
 use crate::metrics::SinkMetrics;
@@ -44,6 +45,7 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 pub(crate) struct SinkWorkers<D> {
     pub(crate) plans: SharedSchemaCache,
     pub(crate) limits: BatchLimits,
+    pub(crate) flush_interval: FlushInterval,
     pub(crate) kafka_time: KafkaTime,
     pub(crate) layout: Layout,
     pub(crate) overwrites: Arc<Overwrites>,
@@ -72,6 +74,7 @@ pub(crate) struct SinkWorker<'m> {
     /// The times in the batch.
     ranges: TimeRanges,
     limits: BatchLimits,
+    flush_interval: FlushInterval,
     kafka_time: KafkaTime,
     overwrites: Arc<Overwrites>,
     writers: Sender<Job<'m>>,
@@ -125,6 +128,7 @@ where
             batch: Batch::default(),
             ranges: TimeRanges::default(),
             limits: self.limits,
+            flush_interval: self.flush_interval,
             kafka_time: self.kafka_time,
             overwrites: Arc::clone(&self.overwrites),
             writers,
@@ -162,7 +166,7 @@ impl<'m> Worker<'m> for SinkWorker<'m> {
     }
 
     fn rest(&self, tick_interval: Duration) -> Duration {
-        match self.batch.due_in(&self.limits) {
+        match self.due_in() {
             None => IDLE_TIMEOUT,
             // It cannot be written yet.
             Some(Duration::ZERO) => tick_interval,
@@ -171,7 +175,7 @@ impl<'m> Worker<'m> for SinkWorker<'m> {
     }
 
     fn tick(&mut self) -> Result<(), WorkerError> {
-        let is_due = self.batch.due_in(&self.limits) == Some(Duration::ZERO);
+        let is_due = self.due_in() == Some(Duration::ZERO);
         if is_due && self.in_flight.is_free_for(&self.ranges) {
             self.flush()
         } else {
@@ -259,6 +263,12 @@ impl<'m> SinkWorker<'m> {
             }
             Err(refusal) => Ok(self.refuse(consumed, as_reason(&refusal))),
         }
+    }
+
+    /// The remaining wait of the batch; none if it is empty.
+    fn due_in(&self) -> Option<Duration> {
+        let interval = self.flush_interval.after(self.in_flight.answer_time());
+        self.batch.due_in(interval)
     }
 
     fn skip(&self, consumed: Consumed<'m>, reason: &'static str) -> Added {

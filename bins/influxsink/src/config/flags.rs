@@ -139,16 +139,16 @@ pub struct RunArgs {
     )]
     pub batch_points: u32,
 
-    /// Write when the oldest point has waited this long, in seconds
+    /// Write when the oldest point has waited this long, in seconds [default: three times as long as the database takes
+    /// to answer, at most 0.1]
     #[arg(
         long,
         env = "FLUSH_INTERVAL",
-        default_value = "0.1",
         value_name = "S",
         value_parser = seconds,
         help_heading = "Batches"
     )]
-    pub flush_interval: Duration,
+    pub flush_interval: Option<Duration>,
 
     /// A field that becomes a tag; can be repeated. Not salIndex: the clients of the EFD filter on that field
     /// (--tag-copy keeps it). An empty tag is left out
@@ -292,7 +292,7 @@ impl RunArgs {
             requests_in_flight: 2,
             batch_bytes: 2 << 20,
             batch_points: 5_000,
-            flush_interval: Duration::from_millis(100),
+            flush_interval: None,
             tag_field: mapping.tag_fields,
             time_field: mapping.time_fields,
             time_from_kafka: false,

@@ -22,6 +22,7 @@ pub(crate) use point_values::KafkaTime;
 pub use point_values::{PointValueArgs, TimeUnitName};
 
 use crate::batch::BatchLimits;
+use crate::flush_interval::FlushInterval;
 use crate::line::{Layout, PatternError};
 use crate::write::{InfluxSetupError, InfluxTarget};
 use confluent_avro::point::Mapping;
@@ -202,6 +203,7 @@ pub(crate) struct OutputConfig {
     pub(crate) workers: usize,
     pub(crate) to: To,
     pub(crate) limits: BatchLimits,
+    pub(crate) flush_interval: FlushInterval,
     pub(crate) mapping: Mapping,
     pub(crate) kafka_time: KafkaTime,
     pub(crate) layout: Layout,
@@ -277,6 +279,9 @@ impl RunArgs {
                 workers: self.workers.count(),
                 to,
                 limits: self.limits(&memory),
+                flush_interval: self
+                    .flush_interval
+                    .map_or(FlushInterval::Adaptive, FlushInterval::Fixed),
                 mapping: Mapping {
                     tag_fields: self.tag_field.clone(),
                     tag_copies: self.point_values.copies(is_sqlite)?,
@@ -317,7 +322,6 @@ impl RunArgs {
             bytes: (self.batch_bytes as usize)
                 .min(memory.output / ((1 + 2 * self.requests_in_flight as usize) * workers)),
             points: self.batch_points as usize,
-            interval: self.flush_interval,
         }
     }
 

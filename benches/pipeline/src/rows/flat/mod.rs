@@ -42,7 +42,10 @@ struct Cost {
 
 pub(super) async fn measure(bench: &Bench) -> Outcome<Section> {
     let sends = [sends::micros(1)?, sends::micros(MANY)?];
-    println!("flat: a send takes {:.2} µs with one topic, {:.2} with {MANY}", sends[0], sends[1]);
+    println!(
+        "flat: a send takes {:.2} µs with one topic, {:.2} with {MANY}",
+        sends[0], sends[1]
+    );
     let all = [
         Topics::create(bench, "one topic", "FlatOne", 1).await?,
         Topics::create(bench, "many topics", "FlatMany", bench.size(300, MANY)).await?,
