@@ -35,6 +35,8 @@ struct Contents {
     failing: Option<(u32, u16)>,
     /// Whether lookups of ids and subjects behave as if nothing were registered.
     lagging: bool,
+    /// What is restored just before the next request for this path is answered.
+    restoring: Option<(String, RegistryBackup)>,
     /// Path → requests so far, including failed ones.
     requests: BTreeMap<String, u64>,
 }
@@ -108,6 +110,11 @@ impl RegistryServer {
         self.shared.lock().store = backup.0;
     }
 
+    /// For tests: [restores](Self::restore) just before the next request for this path (without its query) is answered.
+    pub fn restore_when_asked(&self, path: &str, backup: RegistryBackup) {
+        self.shared.lock().restoring = Some((path.to_owned(), backup));
+    }
+
     /// For tests: the number of requests so far, including failed ones.
     pub fn requests(&self) -> u64 {
         self.shared.lock().requests.values().sum()
@@ -141,6 +148,12 @@ async fn count_and_fail(State(shared): State<Shared>, request: Request, next: Ne
             path = OTHER_PATHS;
         }
         *contents.requests.entry(path.to_owned()).or_default() += 1;
+        let restored = contents
+            .restoring
+            .take_if(|(path, _)| path == request.uri().path());
+        if let Some((_, backup)) = restored {
+            contents.store = backup.0;
+        }
         let failing = contents.failing;
         contents.failing = failing.and_then(|(left, status)| (left > 1).then(|| (left - 1, status)));
         let lacking = contents.lagging.then(|| lacking(request.uri().path())).flatten();
