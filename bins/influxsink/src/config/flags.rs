@@ -11,7 +11,7 @@ use stage::memory::MIN_MIB;
 
 use confluent_avro::point::Mapping;
 
-use super::{DatabaseArgs, FieldArgs, PointIdentityArgs, PointValueArgs};
+use super::{DatabaseArgs, FieldArgs, FormatArgs, PointIdentityArgs, PointValueArgs};
 
 const EXAMPLE: &str = "\
 Example: all SAL topics of two components into InfluxDB 2:
@@ -20,6 +20,10 @@ Example: all SAL topics of two components into InfluxDB 2:
   influxsink run --broker kafka:9092 --schema-registry http://registry:8081 \\
       --topic-regex '^lsst\\.sal\\.(MTM1M3|MTMount)\\.' \\
       --into http://influxdb:8086 --org lsst --bucket efd
+
+Metrics in JSON, which need no schema registry:
+
+  influxsink run metrics --format json --time-field timestamp --time-unit ms --tag-field host
 
 An hour of which the database lost points, once more: --from 2026-11-21T10:00:00Z --to 2026-11-21T11:00:00Z.
 The same into a file: --into sqlite:efd.db. What cannot be written is in the topic <group>.dead-letter,
@@ -85,6 +89,10 @@ pub struct RunArgs {
     /// Topic for messages that cannot be written [default: <group>.dead-letter]
     #[arg(long, env = "DEAD_LETTER_TOPIC", value_name = "TOPIC")]
     pub dead_letter_topic: Option<String>,
+
+    /// What records are.
+    #[command(flatten)]
+    pub format: FormatArgs,
 
     /// The databases.
     #[command(flatten)]
@@ -286,6 +294,7 @@ impl RunArgs {
             group: "influxsink".to_owned(),
             auto_offset_reset: "earliest".to_owned(),
             dead_letter_topic: None,
+            format: FormatArgs::default(),
             databases: DatabaseArgs::at(into),
             request_timeout: Duration::from_secs(10),
             gzip: false,

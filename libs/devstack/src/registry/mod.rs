@@ -1,7 +1,8 @@
 //! An in-memory schema registry that speaks Confluent's API, for the demo and for tests.
 //!
-//! Avro only, no schema references, one node, no authentication; nothing is kept when it stops. Requests,
-//! responses and error codes were compared with a real Confluent-compatible registry (AxonOps 0.2.1).
+//! Clients register Avro only, without references; tests can have it [hold](RegistryServer::hold) anything. One node, no
+//! authentication; nothing is kept when it stops. Requests, responses and error codes were compared with a real
+//! Confluent-compatible registry (AxonOps 0.2.1).
 
 mod api;
 mod compatibility;
@@ -21,7 +22,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::http::HttpServer;
 use problem::Problem;
-use store::Store;
+use store::{Extras, Store};
 
 /// The limit on separately counted paths, so that requests cannot exhaust the memory.
 const MAX_PATHS: usize = 10_000;
@@ -97,6 +98,25 @@ impl RegistryServer {
     /// replica that has not caught up or a registry that is still loading its data.
     pub fn set_lagging(&self, lagging: bool) {
         self.shared.lock().lagging = lagging;
+    }
+
+    /// For tests: adds a version to the subject without a check: a schema of another type than Avro (`PROTOBUF`, `JSON`),
+    /// or one that refers to others, by name, subject and version. Returns its id.
+    pub fn hold(
+        &self,
+        subject: &str,
+        text: &str,
+        kind: Option<&str>,
+        references: &[(&str, &str, u32)],
+    ) -> u32 {
+        let owned = |(name, subject, version): &(&str, &str, u32)| {
+            ((*name).to_owned(), (*subject).to_owned(), *version)
+        };
+        let extras = Extras {
+            kind: kind.map(str::to_owned),
+            references: references.iter().map(owned).collect(),
+        };
+        self.shared.lock().store.hold(subject, text, extras)
     }
 
     /// For tests: discards everything that is registered; ids start again at 1. The data can be
