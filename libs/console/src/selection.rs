@@ -136,7 +136,7 @@ impl Selection {
 
 /// A time as forms and people write it: also without its zone, which is UTC.
 fn parse_time(text: &str) -> Result<i64, String> {
-    let with_zone = format!("{text}Z");
+    let with_zone = format!("{}Z", text.replacen(' ', "T", 1));
     let found = parse_timestamp(text).or_else(|why| parse_timestamp(&with_zone).map_err(|_| why))?;
     Ok(found.0)
 }
@@ -155,7 +155,7 @@ mod tests {
         assert_eq!(selection.chosen.len(), 2);
         assert_eq!(selection.last, Some(600_000));
         assert_eq!(selection.range().length(), 600_000_000);
-        let fixed = read("f=a:x&from=2026-11-30T08:00:00Z&to=2026-11-30T08:00:10");
+        let fixed = read("f=a:x&from=2026-11-30T08:00:00Z&to=2026-11-30+08:00:10");
         assert_eq!((fixed.last, fixed.range().length()), (None, 10_000_000));
         assert_eq!(
             read(&fixed.over(fixed.range()).encoded()).range(),

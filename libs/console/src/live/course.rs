@@ -42,12 +42,14 @@ impl Course {
         }
     }
 
-    /// Each sample as its place in the span, from 0 (oldest) to 1 (now), and its value.
+    /// Each sample as its place in the span, or in what there is of it yet: from 0 (oldest) to 1 (now); and its value.
     pub(crate) fn places(&self) -> Vec<(f64, Option<f64>)> {
-        let Some((now, _)) = self.samples.back() else {
+        let (Some((first, _)), Some((now, _))) = (self.samples.front(), self.samples.back()) else {
             return Vec::new();
         };
-        let span = self.span.as_secs_f64();
+        // A course that has just begun fills the plot, too.
+        let age = now.duration_since(*first).max(self.span / 10);
+        let span = age.min(self.span).as_secs_f64();
         let place = |then: Instant| 1.0 - now.duration_since(then).as_secs_f64() / span;
         self.samples
             .iter()

@@ -54,6 +54,7 @@ struct StageMemory {
     input: Course,
     output: Course,
     ages: Course,
+    lags: Course,
     dead_letters: Course,
     unaccounted: Course,
 }
@@ -65,6 +66,7 @@ impl Default for StageMemory {
             input: course(),
             output: course(),
             ages: course(),
+            lags: Course::new(LAGS_DURATION, SAMPLES),
             dead_letters: course(),
             unaccounted: Course::new(RATES_DURATION, u32::MAX),
         }
@@ -148,6 +150,7 @@ impl StageMemory {
         self.input.push(now, stage.in_per_second);
         self.output.push(now, stage.out_per_second);
         self.ages.push(now, stage.age.1);
+        self.lags.push(now, stage.lag);
         if let Some(counts) = stage.counts {
             self.dead_letters.push(now, Some(counts.dead_letters as f64));
             self.unaccounted.push(now, Some(counts.unaccounted() as f64));
@@ -160,6 +163,7 @@ impl StageMemory {
         stage.input = Some(self.input.clone());
         stage.output = Some(self.output.clone());
         stage.ages = Some(self.ages.clone());
+        stage.lags = stage.lag.map(|_| self.lags.clone());
     }
 }
 

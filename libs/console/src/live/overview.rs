@@ -48,6 +48,8 @@ pub(crate) struct StageView {
     pub(crate) input: Option<Course>,
     pub(crate) output: Option<Course>,
     pub(crate) ages: Option<Course>,
+    /// The lag of the last hour.
+    pub(crate) lags: Option<Course>,
 }
 
 /// A consumer group.
@@ -73,6 +75,8 @@ pub(crate) struct Overview {
     pub(crate) brokers: Option<usize>,
     /// Why the brokers are unknown.
     pub(crate) brokers_away: Option<String>,
+    /// Why the groups are unknown though the brokers answer.
+    pub(crate) groups_away: Option<String>,
     pub(crate) stages: BTreeMap<StageKind, StageView>,
     /// Addresses that have not yet said what they are, or do not answer, and why.
     pub(crate) unknown: Vec<(String, String)>,
@@ -142,8 +146,9 @@ impl Overview {
             }
         }
         if let Some(kafka) = &snapshot.kafka {
-            view.brokers = kafka.away.is_none().then_some(kafka.brokers);
-            view.brokers_away = kafka.away.clone();
+            view.brokers = (kafka.away.is_none() || kafka.lists_no_groups).then_some(kafka.brokers);
+            view.brokers_away = kafka.away.clone().filter(|_| !kafka.lists_no_groups);
+            view.groups_away = kafka.away.clone().filter(|_| kafka.lists_no_groups);
             view.groups = kafka
                 .groups
                 .iter()

@@ -125,3 +125,94 @@ fn of_group(group: &GroupView, found: &mut Vec<Trouble>) {
         found.push(Trouble::warning(&group.name, text, "groups"));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use operator::stages::{BrokersRow, StageCounts};
+
+    use super::*;
+
+    fn stage() -> StageView {
+        StageView {
+            processes: 1,
+            counts: Some(StageCounts {
+                consumed: 10,
+                finished: 7,
+                ..StageCounts::default()
+            }),
+            adds_up: Some(true),
+            ..StageView::default()
+        }
+    }
+
+    fn texts(view: &Overview) -> Vec<(Severity, String)> {
+        let found = find(view, &Snapshot::default(), Instant::now());
+        found
+            .into_iter()
+            .map(|trouble| (trouble.severity, trouble.text))
+            .collect()
+    }
+
+    fn with(stage: StageView) -> Overview {
+        Overview {
+            brokers: Some(1),
+            stages: [(StageKind::Saltransform, stage)].into(),
+            ..Overview::default()
+        }
+    }
+
+    #[test]
+    fn each_thing_that_is_wrong_is_named() {
+        use Severity::{Bad, Warning};
+        assert_eq!(texts(&with(stage())), []);
+        let cases: [(fn(&mut StageView), Severity, &str); 6] = [
+            (
+                |stage| stage.away.push(("h:1".to_owned(), "refused\u{202e}".to_owned())),
+                Bad,
+                r"h:1 does not answer: refused\u{202e}",
+            ),
+            (
+                |stage| stage.waiting.push("kafka: no broker".to_owned()),
+                Bad,
+                "waits for kafka: no broker",
+            ),
+            (
+                |stage| stage.adds_up = Some(false),
+                Bad,
+                "3 messages unaccounted for",
+            ),
+            (|stage| stage.paused = 1, Warning, "1 process paused"),
+            (
+                |stage| stage.recent_dead_letters = 2.0,
+                Warning,
+                "2 dead letters in the last ten minutes",
+            ),
+            (
+                |stage| stage.age.1 = Some(90.0),
+                Warning,
+                "90.0 s after their time",
+            ),
+        ];
+        for (change, severity, text) in cases {
+            let mut changed = stage();
+            change(&mut changed);
+            let found = texts(&with(changed));
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert!(found[0].0 == severity && found[0].1.contains(text), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn brokers_that_only_list_no_groups_are_well() {
+        let away = |lists_no_groups: bool| Snapshot {
+            kafka: Some(BrokersRow {
+                away: Some("why".to_owned()),
+                lists_no_groups,
+                ..BrokersRow::default()
+            }),
+            ..Snapshot::default()
+        };
+        let troubles = |snapshot: &Snapshot| find(&Overview::of(snapshot), snapshot, Instant::now()).len();
+        assert_eq!((troubles(&away(true)), troubles(&away(false))), (0, 1));
+    }
+}

@@ -35,7 +35,7 @@ pub(crate) fn flow(view: &Overview, database: &str) -> Markup {
             (topics(view, "record topics", sink))
             (arrow("to influxsink", sink.and_then(|stage| stage.in_per_second), sink.and_then(|stage| stage.input.as_ref())))
             (stage("influxsink", "Avro → points", sink, |stage| html! {
-                dt { "request" } dd { (span(stage.work.0)) small { " p99 " (span(stage.work.1)) } }
+                dt { "write" } dd { (span(stage.work.0)) small { " p99 " (span(stage.work.1)) } }
             }))
             (arrow("to the database", sink.and_then(|stage| stage.out_per_second), sink.and_then(|stage| stage.output.as_ref())))
             li.node {

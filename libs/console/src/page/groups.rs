@@ -21,7 +21,7 @@ pub(crate) fn list_page(view: &Overview) -> Markup {
 pub(crate) fn list(view: &Overview) -> Markup {
     html! {
         @if let Some(why) = &view.brokers_away { p.problem { (shown(why)) } }
-        @if view.groups.is_empty() { p.nothing { "No consumer groups." } }
+        @if view.groups.is_empty() { p.nothing { @match &view.groups_away { Some(why) => (shown(why)), None => "No consumer groups." } } }
         @else {
             div.scroll tabindex="0" role="region" aria-label="Consumer groups" {
                 table {

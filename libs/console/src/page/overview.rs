@@ -72,14 +72,21 @@ fn verdict(view: &Overview) -> Markup {
 }
 
 fn lag(view: &Overview) -> Markup {
-    if view.groups.is_empty() {
-        return html! { p.nothing { "No consumer groups." } };
-    }
     html! {
         div.scroll tabindex="0" role="region" aria-label="Lag of the groups" {
             table {
-                thead { tr { th scope="col" { "Group" } th.number scope="col" { "Messages" } th.number scope="col" { "Time" } th scope="col" { "Last hour" } } }
+                thead { tr { th scope="col" { "Stage or group" } th.number scope="col" { "Messages" } th.number scope="col" { "Time" } th scope="col" { "Last hour" } } }
                 tbody {
+                    @for (kind, stage) in &view.stages {
+                        @if let Some(lag) = stage.lag {
+                            tr .is-behind[lag >= NOTABLE_LAG as f64] {
+                                th scope="row" { (kind.name()) }
+                                td.number { (count(lag.round() as i64)) }
+                                td.number { (span(stage.lag_seconds)) }
+                                td.course { @if let Some(course) = &stage.lags { (sparkline(course)) } }
+                            }
+                        }
+                    }
                     @for group in view.groups.iter().take(20) {
                         tr .is-behind[group.lag >= NOTABLE_LAG] {
                             th scope="row" { a href=(crate::params::link("group", &[("name", &group.name)])) { (shown(&group.name)) } }
@@ -91,6 +98,7 @@ fn lag(view: &Overview) -> Markup {
                 }
             }
         }
+        @if view.groups.is_empty() { p.note { @match &view.groups_away { Some(why) => (shown(why)), None => "No consumer groups." } } }
         @if view.groups.len() > 20 { p { a href="groups" { "All " (view.groups.len()) " groups" } } }
     }
 }

@@ -123,8 +123,9 @@ impl Telemetry<'_> {
                 }
                 form.between action="telemetry" method="get" {
                     (hidden(&self.selection.params, &["q", "last", "from", "to"]))
-                    label { "From " input type="datetime-local" step="1" name="from" required value=(form_time(self.range.from)); }
-                    label { "to " input type="datetime-local" step="1" name="to" required value=(form_time(self.range.to)); }
+                    label { "From " input name="from" required size="19" value=(form_time(self.range.from)); }
+                    label { "to " input name="to" required size="19" value=(form_time(self.range.to)); }
+                    "UTC"
                     button { "Show" }
                 }
             }
@@ -179,9 +180,7 @@ impl Telemetry<'_> {
                                     @if let Some(all) = curve.series.out_of { small { " (newest messages of " (count(all)) ")" } }
                                 }
                                 td {
-                                    @if !self.is_example {
-                                        a href=(format!("telemetry?{}", self.selection.params.without("f", &chosen.text()).with("q", None).encoded())) aria-label=(format!("Remove {}", shown(&chosen.field))) { "✕" }
-                                    }
+                                    a href=(format!("telemetry?{}", self.selection.params.without("f", &chosen.text()).with("q", None).encoded())) aria-label=(format!("Remove {}", shown(&chosen.field))) { "✕" }
                                 }
                             }
                         }
@@ -251,5 +250,5 @@ fn mean(points: &[Point]) -> Option<f64> {
 }
 
 fn form_time(micros: i64) -> String {
-    time(micros / 1_000, false).replace(' ', "T")
+    time(micros / 1_000, false)
 }

@@ -206,7 +206,9 @@ fn time_axis(frame: &Frame, bottom: f64, ticks: &[(i64, String)]) -> Markup {
         line.axis x1=(frame.left) x2=(frame.right) y1=(px(bottom)) y2=(px(bottom)) stroke=(INK) {}
         @for (time, text) in ticks {
             line.axis x1=(px(frame.x(time * 1_000))) x2=(px(frame.x(time * 1_000))) y1=(px(bottom)) y2=(px(bottom + 5.0)) stroke=(INK) {}
-            text.tick x=(px(frame.x(time * 1_000))) y=(px(bottom + 20.0)) text-anchor="middle" fill=(INK) { (text) }
+            @if frame.x(time * 1_000) < frame.right - 12.0 {
+                text.tick x=(px(frame.x(time * 1_000))) y=(px(bottom + 20.0)) text-anchor="middle" fill=(INK) { (text) }
+            }
         }
     }
 }

@@ -128,7 +128,7 @@ pub(super) async fn topic(Shared(state): Shared<Arc<State>>, headers: HeaderMap,
 
 async fn topic_content(state: &State, name: &str) -> Result<Markup, Failure> {
     type Told = (Option<Message>, TopicOffsets, Vec<Setting>);
-    let asked = name.to_owned();
+    let (asked, is_demo) = (name.to_owned(), state.is_demo);
     let told: Told = state
         .ask(move |cluster| {
             let offsets = offsets(cluster, &asked)?;
@@ -137,8 +137,12 @@ async fn topic_content(state: &State, name: &str) -> Result<Markup, Failure> {
             } else {
                 None
             };
-            // Not every user may read settings, and the embedded broker of the demo has none.
-            let settings = topics::settings(cluster, &asked, false).unwrap_or_default();
+            // Not every user may read settings; the embedded broker of the demo has none and does not answer.
+            let settings = if is_demo {
+                Vec::new()
+            } else {
+                topics::settings(cluster, &asked, false).unwrap_or_default()
+            };
             Ok((newest, offsets, settings))
         })
         .await?;
