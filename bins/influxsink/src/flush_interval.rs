@@ -15,7 +15,7 @@ const ANSWERS: u32 = 3;
 
 /// How long the oldest point of a batch waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FlushInterval {
+pub(crate) enum FlushInterval {
     /// As long as the database's answers demand, at most 0.1 s.
     Adaptive,
     /// This long.

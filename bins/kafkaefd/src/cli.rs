@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::admin::AdminCommand;
 use crate::commands::completions::{CompletionsArgs, ManArgs};
+use crate::commands::console::ConsoleArgs;
 use crate::commands::dead_letters::DeadLettersCommand;
 use crate::commands::groups::GroupsCommand;
 use crate::commands::hello::{HelloAvroCommand, HelloWorldCommand};
@@ -41,6 +42,7 @@ pub struct Cli {
 enum Command {
     #[cfg(feature = "demo")]
     Demo(DemoArgs),
+    Console(Box<ConsoleArgs>),
     Top(TopArgs),
     Latency(LatencyArgs),
     Tail(Box<TailArgs>),
@@ -67,6 +69,7 @@ impl Cli {
         match self.command {
             #[cfg(feature = "demo")]
             Command::Demo(args) => args.run().await,
+            Command::Console(args) => end(args.run().await),
             Command::Top(args) => end(args.run().await),
             Command::Latency(args) => end(args.run().await),
             Command::Tail(args) => end(args.run().await),
