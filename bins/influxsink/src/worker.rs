@@ -265,7 +265,7 @@ impl<'m> SinkWorker<'m> {
         }
     }
 
-    /// Adds the record that is in the value after so many bytes.
+    /// Adds the record that begins at this byte of the value.
     fn encode<R>(&mut self, records: &R, skipped: usize, consumed: Consumed<'m>) -> Result<Added, WorkerError>
     where
         R: Records,
