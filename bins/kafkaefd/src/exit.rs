@@ -11,13 +11,10 @@
 use std::process::ExitCode;
 
 use operator::failure::Failure;
-use stage::config::EXIT_USAGE;
-use stage::registry::RegistryError;
+use stage::config::{EXIT_UNAVAILABLE, EXIT_USAGE};
 use stage::sanitize::Printable;
 use stage::stdout;
 
-/// A service is unavailable (`EX_UNAVAILABLE` of BSD's sysexits).
-const EXIT_UNAVAILABLE: u8 = 69;
 const EXIT_DECLINED: u8 = 2;
 
 /// How much of its task a command without a [`Failure`] has done.
@@ -59,9 +56,7 @@ fn exit_code(failure: &Failure) -> ExitCode {
         Failure::Unreachable { .. } | Failure::Away { .. } | Failure::Denied { .. } => {
             EXIT_UNAVAILABLE.into()
         }
-        Failure::Registry(RegistryError::Away { .. } | RegistryError::Denied { .. }) => {
-            EXIT_UNAVAILABLE.into()
-        }
+        Failure::Registry(error) if error.is_unavailable() => EXIT_UNAVAILABLE.into(),
         Failure::Declined { .. } => EXIT_DECLINED.into(),
         _ => ExitCode::FAILURE,
     }

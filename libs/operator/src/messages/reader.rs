@@ -1,6 +1,6 @@
-//! Reads one topic from one position to another. It joins no group and commits nothing, so that no other consumer is affected.
+//! Reads topics from one position to another. It joins no group and commits nothing, so that no other consumer is affected.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -14,8 +14,23 @@ use super::last;
 use super::message::Message;
 use super::transient::passes;
 use crate::cancel::Cancel;
-use crate::cluster::{Cluster, Topic};
+use crate::cluster::{Cluster, Place, Topic};
 use crate::failure::Failure;
+use crate::text::plural;
+
+/// How long nothing may come before positions are compared with ends.
+const PAUSE_DURATION: Duration = Duration::from_millis(50);
+const EVERLASTING: [(&str, &str); 2] = [
+    ("enable.partition.eof", "true"),
+    ("auto.offset.reset", "earliest"),
+];
+/// Somebody waits for the end: a broker that has no more says so sooner, and a full queue is looked at again sooner.
+const ENDING: [(&str, &str); 4] = [
+    ("enable.partition.eof", "true"),
+    ("auto.offset.reset", "earliest"),
+    ("fetch.wait.max.ms", "50"),
+    ("fetch.queue.backoff.ms", "10"),
+];
 
 /// Where reading begins, in each partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,15 +68,18 @@ pub enum Met {
     End,
 }
 
-/// Reads a topic.
+/// Reads one or more topics.
 pub struct Reader {
     consumer: BaseConsumer<OneShotContext>,
     config: ClientConfig,
     silence: Silence,
-    topic: String,
+    /// The topic, or how many there are.
+    what: String,
     stop: Stop,
     /// Partitions that are not at their end, with that end.
-    open: HashMap<i32, i64>,
+    open: HashMap<Place, i64>,
+    /// Whether one of several partitions has met its end, and it is not known yet which.
+    has_met_an_end: bool,
     remaining: u64,
     cancel: Cancel,
     complained: bool,
@@ -103,71 +121,78 @@ impl Reader {
         if let Some(partition) = partition {
             topic.check_partition(partition)?;
         }
-        let mut offsets = cluster.offsets(topic)?;
-        offsets.retain(|found| partition.is_none_or(|partition| found.partition == partition));
-        let since: HashMap<i32, Option<i64>> = match start {
-            Start::Since(moment) => {
-                let found = cluster.offsets_at(topic, moment)?;
-                let is_nowhere = found.iter().all(|found| found.offset.is_none());
-                if is_nowhere && !cluster.finds_times(&topic.places().collect())? {
-                    return Err(Failure::Refused {
-                        what: format!("reading {} from {moment}", topic.name),
-                        reason: "this broker does not find offsets by time, as the embedded one of the demo"
-                            .to_owned(),
-                        hint: "start at an offset: beginning, or -N for the last N messages".to_owned(),
-                    });
-                }
-                found
-                    .into_iter()
-                    .map(|found| (found.partition, found.offset))
-                    .collect()
-            }
-            _ => HashMap::new(),
+        Self::begin(cluster, &[topic], partition, start, stop)
+    }
+
+    /// Begins to read all partitions of several topics at once, which takes as many requests as one topic does. Messages of
+    /// one partition keep their order.
+    pub fn open_all(cluster: &Cluster, topics: &[&Topic], start: Start, stop: Stop) -> Result<Self, Failure> {
+        Self::begin(cluster, topics, None, start, stop)
+    }
+
+    fn begin(
+        cluster: &Cluster,
+        topics: &[&Topic],
+        partition: Option<i32>,
+        start: Start,
+        stop: Stop,
+    ) -> Result<Self, Failure> {
+        let what = match topics {
+            [topic] => topic.name.clone(),
+            _ => plural(topics.len(), "topic"),
         };
-        let last = match start {
-            Start::Last(count) => last::starts(cluster, &topic.name, &offsets, count)?,
+        let consumer = cluster.consumer(match stop {
+            Stop::Never => &EVERLASTING,
+            Stop::AtEnd => &ENDING,
+        })?;
+        let mut offsets = cluster.offsets_of_topics_by(&consumer, topics)?;
+        for found in &mut offsets {
+            found.retain(|found| partition.is_none_or(|partition| found.partition == partition));
+        }
+        let since = match start {
+            Start::Since(moment) => since(cluster, topics, &what, moment)?,
             _ => BTreeMap::new(),
         };
-        let consumer = cluster.consumer(&[
-            ("enable.partition.eof", "true"),
-            ("auto.offset.reset", "earliest"),
-        ])?;
         let mut assignment = TopicPartitionList::new();
         let (mut open, mut remaining) = (HashMap::new(), 0);
-        for found in offsets {
-            let first = match start {
-                Start::Beginning => found.oldest,
-                Start::End => found.newest,
-                Start::Last(_) => last.get(&found.partition).copied().unwrap_or(found.newest),
-                Start::At(offset) => offset,
-                Start::Since(_) => since
-                    .get(&found.partition)
-                    .copied()
-                    .flatten()
-                    .unwrap_or(found.newest),
+        for (topic, offsets) in topics.iter().zip(offsets) {
+            let last = match start {
+                Start::Last(count) => last::starts(cluster, &topic.name, &offsets, count)?,
+                _ => BTreeMap::new(),
+            };
+            for found in offsets {
+                let place = (topic.name.clone(), found.partition);
+                let first = match start {
+                    Start::Beginning => found.oldest,
+                    Start::End => found.newest,
+                    Start::Last(_) => last.get(&found.partition).copied().unwrap_or(found.newest),
+                    Start::At(offset) => offset,
+                    Start::Since(_) => since.get(&place).copied().unwrap_or(found.newest),
+                }
+                .clamp(found.oldest, found.newest);
+                if stop == Stop::AtEnd && first >= found.newest {
+                    continue;
+                }
+                remaining += (found.newest - first).unsigned_abs();
+                assignment
+                    .add_partition_offset(&topic.name, found.partition, Offset::Offset(first))
+                    .map_err(Failure::kafka("choosing where to read"))?;
+                open.insert(place, found.newest);
             }
-            .clamp(found.oldest, found.newest);
-            if stop == Stop::AtEnd && first >= found.newest {
-                continue;
-            }
-            open.insert(found.partition, found.newest);
-            remaining += (found.newest - first).unsigned_abs();
-            assignment
-                .add_partition_offset(&topic.name, found.partition, Offset::Offset(first))
-                .map_err(Failure::kafka("choosing where to read"))?;
         }
         if assignment.count() > 0 {
             consumer
                 .assign(&assignment)
-                .map_err(Failure::kafka(format!("reading {}", topic.name)))?;
+                .map_err(Failure::kafka(format!("reading {what}")))?;
         }
         Ok(Self {
             consumer,
             config: cluster.config(),
             silence: Silence::new(),
-            topic: topic.name.clone(),
+            what,
             stop,
             open,
+            has_met_an_end: false,
             remaining,
             cancel: cluster.cancel(),
             complained: false,
@@ -186,7 +211,15 @@ impl Reader {
         if self.open.is_empty() {
             return Ok(Met::End);
         }
+        let wait = if self.has_met_an_end {
+            wait.min(PAUSE_DURATION)
+        } else {
+            wait
+        };
         let Some(polled) = self.consumer.poll(wait) else {
+            if std::mem::take(&mut self.has_met_an_end) {
+                self.close_what_is_read()?;
+            }
             if self.silence.look(self.consumer.client(), &self.config) {
                 self.complain("no broker answers");
             }
@@ -196,7 +229,7 @@ impl Reader {
             Ok(message) => {
                 self.silence.end();
                 let message = Message::of(&message);
-                Ok(if self.is_within(message.partition, message.offset) {
+                Ok(if self.is_within(&message) {
                     Met::Message(Box::new(message))
                 } else {
                     Met::Nothing
@@ -204,7 +237,7 @@ impl Reader {
             }
             Err(KafkaError::PartitionEOF(partition)) => {
                 if self.stop == Stop::AtEnd {
-                    self.open.remove(&partition);
+                    self.met_an_end(partition);
                 }
                 Ok(Met::Nothing)
             }
@@ -212,7 +245,7 @@ impl Reader {
                 self.complain(&stage::chain(&error));
                 Ok(Met::Nothing)
             }
-            Err(error) => Err(Failure::kafka(format!("reading {}", self.topic))(error)),
+            Err(error) => Err(Failure::kafka(format!("reading {}", self.what))(error)),
         }
     }
 
@@ -223,19 +256,66 @@ impl Reader {
         }
     }
 
+    /// A partition of this number is at its end. Of which topic, the event does not say.
+    fn met_an_end(&mut self, partition: i32) {
+        let mut candidates = self.open.keys().filter(|(_, number)| *number == partition);
+        match (candidates.next().cloned(), candidates.next()) {
+            (Some(place), None) => drop(self.open.remove(&place)),
+            (Some(_), Some(_)) => self.has_met_an_end = true,
+            (None, _) => {}
+        }
+    }
+
+    /// Closes the partitions whose position is their end: behind the last message, there may be markers of transactions.
+    fn close_what_is_read(&mut self) -> Result<(), Failure> {
+        let positions = self
+            .consumer
+            .position()
+            .map_err(Failure::kafka(format!("reading {}", self.what)))?;
+        for element in positions.elements() {
+            let place = (element.topic().to_owned(), element.partition());
+            if let (Offset::Offset(at), Some(end)) = (element.offset(), self.open.get(&place))
+                && at >= *end
+            {
+                self.open.remove(&place);
+            }
+        }
+        Ok(())
+    }
+
     /// Whether a message lies before its partition's end; the last one closes the partition.
-    fn is_within(&mut self, partition: i32, offset: i64) -> bool {
+    fn is_within(&mut self, message: &Message) -> bool {
         if self.stop == Stop::Never {
             return true;
         }
-        let Some(end) = self.open.get(&partition).copied() else {
+        let place = (message.topic.clone(), message.partition);
+        let Some(end) = self.open.get(&place).copied() else {
             return false;
         };
-        if offset + 1 >= end {
-            self.open.remove(&partition);
+        if message.offset + 1 >= end {
+            self.open.remove(&place);
         }
-        offset < end
+        message.offset < end
     }
+}
+
+/// The first offset at or after `moment` of each partition that has one.
+fn since(
+    cluster: &Cluster,
+    topics: &[&Topic],
+    what: &str,
+    moment: Timestamp,
+) -> Result<BTreeMap<Place, i64>, Failure> {
+    let places: BTreeSet<Place> = topics.iter().flat_map(|topic| topic.places()).collect();
+    let found = cluster.offsets_of(&places, moment)?;
+    if found.is_empty() && !cluster.finds_times(&places)? {
+        return Err(Failure::Refused {
+            what: format!("reading {what} from {moment}"),
+            reason: "this broker does not find offsets by time, as the embedded one of the demo".to_owned(),
+            hint: "start at an offset: beginning, or -N for the last N messages".to_owned(),
+        });
+    }
+    Ok(found)
 }
 
 #[cfg(test)]
