@@ -11,13 +11,11 @@
 use std::process::ExitCode;
 
 use operator::failure::Failure;
-use stage::config::EXIT_USAGE;
+use stage::config::{EXIT_UNAVAILABLE, EXIT_USAGE};
 use stage::registry::RegistryError;
 use stage::sanitize::Printable;
 use stage::stdout;
 
-/// A service is unavailable (`EX_UNAVAILABLE` of BSD's sysexits).
-const EXIT_UNAVAILABLE: u8 = 69;
 const EXIT_DECLINED: u8 = 2;
 
 /// How much of its task a command without a [`Failure`] has done.

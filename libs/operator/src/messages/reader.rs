@@ -1,6 +1,8 @@
-//! Reads one topic from one position to another. It joins no group and commits nothing, so that no other consumer is affected.
+//! Reads topics from one position to another. It joins no group and commits nothing, so that no other consumer is affected.
+//!
+//! Up to their ends, topics are read one after the other: the event of an end names its partition but not its topic.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -14,7 +16,7 @@ use super::last;
 use super::message::Message;
 use super::transient::passes;
 use crate::cancel::Cancel;
-use crate::cluster::{Cluster, Topic};
+use crate::cluster::{Cluster, Place, Topic};
 use crate::failure::Failure;
 
 /// Where reading begins, in each partition.
@@ -53,15 +55,18 @@ pub enum Met {
     End,
 }
 
-/// Reads a topic.
+/// Reads topics.
 pub struct Reader {
     consumer: BaseConsumer<OneShotContext>,
     config: ClientConfig,
     silence: Silence,
+    /// What is read now: a topic's name, or how many topics.
     topic: String,
     stop: Stop,
-    /// Partitions that are not at their end, with that end.
+    /// Partitions that are not at their end, with that end; of all topics if there is no end.
     open: HashMap<i32, i64>,
+    /// The topics that are read after this one.
+    next: VecDeque<Ranges>,
     remaining: u64,
     cancel: Cancel,
     complained: bool,
@@ -78,8 +83,8 @@ impl FromStr for Start {
                 .map_err(|_| format!("{text} is larger than any offset"))
         };
         match text {
-            "beginning" | "earliest" => Ok(Self::Beginning),
-            "end" | "latest" => Ok(Self::End),
+            "beginning" | "earliest" | "start" | "oldest" => Ok(Self::Beginning),
+            "end" | "latest" | "newest" => Ok(Self::End),
             _ if digits(text) => number(text).map(Self::At),
             _ => match text.strip_prefix('-') {
                 Some(last) if digits(last) => number(last).map(Self::Last),
@@ -91,6 +96,12 @@ impl FromStr for Start {
     }
 }
 
+/// What is to be read of a topic: its partitions, each with its first offset and its end.
+struct Ranges {
+    topic: String,
+    partitions: Vec<(i32, i64, i64)>,
+}
+
 impl Reader {
     /// Begins to read a topic, or one partition of it.
     pub fn open(
@@ -100,79 +111,74 @@ impl Reader {
         start: Start,
         stop: Stop,
     ) -> Result<Self, Failure> {
-        if let Some(partition) = partition {
-            topic.check_partition(partition)?;
-        }
-        let mut offsets = cluster.offsets(topic)?;
-        offsets.retain(|found| partition.is_none_or(|partition| found.partition == partition));
-        let since: HashMap<i32, Option<i64>> = match start {
-            Start::Since(moment) => {
-                let found = cluster.offsets_at(topic, moment)?;
-                let is_nowhere = found.iter().all(|found| found.offset.is_none());
-                if is_nowhere && !cluster.finds_times(&topic.places().collect())? {
-                    return Err(Failure::Refused {
-                        what: format!("reading {} from {moment}", topic.name),
-                        reason: "this broker does not find offsets by time, as the embedded one of the demo"
-                            .to_owned(),
-                        hint: "start at an offset: beginning, or -N for the last N messages".to_owned(),
-                    });
-                }
-                found
-                    .into_iter()
-                    .map(|found| (found.partition, found.offset))
-                    .collect()
-            }
-            _ => HashMap::new(),
-        };
-        let last = match start {
-            Start::Last(count) => last::starts(cluster, &topic.name, &offsets, count)?,
-            _ => BTreeMap::new(),
-        };
+        Self::open_all(cluster, &[topic], partition, start, stop)
+    }
+
+    /// Begins to read several topics, or the partition of this number of each.
+    pub fn open_all(
+        cluster: &Cluster,
+        topics: &[&Topic],
+        partition: Option<i32>,
+        start: Start,
+        stop: Stop,
+    ) -> Result<Self, Failure> {
+        let ranges = ranges(cluster, topics, partition, start, stop)?;
         let consumer = cluster.consumer(&[
             ("enable.partition.eof", "true"),
             ("auto.offset.reset", "earliest"),
         ])?;
-        let mut assignment = TopicPartitionList::new();
-        let (mut open, mut remaining) = (HashMap::new(), 0);
-        for found in offsets {
-            let first = match start {
-                Start::Beginning => found.oldest,
-                Start::End => found.newest,
-                Start::Last(_) => last.get(&found.partition).copied().unwrap_or(found.newest),
-                Start::At(offset) => offset,
-                Start::Since(_) => since
-                    .get(&found.partition)
-                    .copied()
-                    .flatten()
-                    .unwrap_or(found.newest),
-            }
-            .clamp(found.oldest, found.newest);
-            if stop == Stop::AtEnd && first >= found.newest {
-                continue;
-            }
-            open.insert(found.partition, found.newest);
-            remaining += (found.newest - first).unsigned_abs();
-            assignment
-                .add_partition_offset(&topic.name, found.partition, Offset::Offset(first))
-                .map_err(Failure::kafka("choosing where to read"))?;
-        }
-        if assignment.count() > 0 {
-            consumer
-                .assign(&assignment)
-                .map_err(Failure::kafka(format!("reading {}", topic.name)))?;
-        }
-        Ok(Self {
+        let all = ranges.iter().flat_map(|topic| &topic.partitions);
+        let mut reader = Self {
             consumer,
             config: cluster.config(),
             silence: Silence::new(),
-            topic: topic.name.clone(),
+            topic: String::new(),
             stop,
-            open,
-            remaining,
+            open: HashMap::new(),
+            remaining: all.map(|(_, first, end)| (end - first).unsigned_abs()).sum(),
+            next: VecDeque::new(),
             cancel: cluster.cancel(),
             complained: false,
             on_trouble: cluster.on_trouble(),
-        })
+        };
+        match stop {
+            Stop::Never => reader.assign(&ranges)?,
+            Stop::AtEnd => {
+                reader.next = ranges.into();
+                reader.assign_next()?;
+            }
+        }
+        Ok(reader)
+    }
+
+    /// Goes on with the next topic of which something is to be read, if there is one.
+    fn assign_next(&mut self) -> Result<(), Failure> {
+        while let (true, Some(next)) = (self.open.is_empty(), self.next.pop_front()) {
+            self.assign(&[next])?;
+        }
+        Ok(())
+    }
+
+    fn assign(&mut self, topics: &[Ranges]) -> Result<(), Failure> {
+        self.topic = match topics {
+            [topic] => topic.topic.clone(),
+            several => crate::text::plural(several.len(), "topic"),
+        };
+        let mut assignment = TopicPartitionList::new();
+        for Ranges { topic, partitions } in topics {
+            for (partition, first, end) in partitions {
+                self.open.insert(*partition, *end);
+                assignment
+                    .add_partition_offset(topic, *partition, Offset::Offset(*first))
+                    .map_err(Failure::kafka("choosing where to read"))?;
+            }
+        }
+        if assignment.count() > 0 {
+            self.consumer
+                .assign(&assignment)
+                .map_err(Failure::kafka(format!("reading {}", self.topic)))?;
+        }
+        Ok(())
     }
 
     /// How many offsets there were between start and end when reading began: as many messages, or fewer.
@@ -183,6 +189,7 @@ impl Reader {
     /// What comes next, within `wait`.
     pub fn next(&mut self, wait: Duration) -> Result<Met, Failure> {
         self.cancel.check()?;
+        self.assign_next()?;
         if self.open.is_empty() {
             return Ok(Met::End);
         }
@@ -196,11 +203,14 @@ impl Reader {
             Ok(message) => {
                 self.silence.end();
                 let message = Message::of(&message);
-                Ok(if self.is_within(message.partition, message.offset) {
-                    Met::Message(Box::new(message))
-                } else {
-                    Met::Nothing
-                })
+                let is_of_topic = self.stop == Stop::Never || message.topic == self.topic;
+                Ok(
+                    if is_of_topic && self.is_within(message.partition, message.offset) {
+                        Met::Message(Box::new(message))
+                    } else {
+                        Met::Nothing
+                    },
+                )
             }
             Err(KafkaError::PartitionEOF(partition)) => {
                 if self.stop == Stop::AtEnd {
@@ -236,6 +246,71 @@ impl Reader {
         }
         offset < end
     }
+}
+
+/// Where reading begins and ends in each partition; up to the end, without those in which there is nothing to read.
+fn ranges(
+    cluster: &Cluster,
+    topics: &[&Topic],
+    partition: Option<i32>,
+    start: Start,
+    stop: Stop,
+) -> Result<Vec<Ranges>, Failure> {
+    if let Some(partition) = partition {
+        topics
+            .iter()
+            .try_for_each(|topic| topic.check_partition(partition))?;
+    }
+    let since = match start {
+        Start::Since(moment) => since(cluster, topics, moment)?,
+        _ => BTreeMap::new(),
+    };
+    let offsets = cluster.offsets_of_topics(topics)?;
+    let mut ranges = Vec::with_capacity(topics.len());
+    for (topic, mut offsets) in topics.iter().zip(offsets) {
+        offsets.retain(|found| partition.is_none_or(|partition| found.partition == partition));
+        let last = match start {
+            Start::Last(count) => last::starts(cluster, &topic.name, &offsets, count)?,
+            _ => BTreeMap::new(),
+        };
+        let partitions = offsets.into_iter().map(|found| {
+            let place = (topic.name.clone(), found.partition);
+            let first = match start {
+                Start::Beginning => found.oldest,
+                Start::End => found.newest,
+                Start::Last(_) => last.get(&found.partition).copied().unwrap_or(found.newest),
+                Start::At(offset) => offset,
+                Start::Since(_) => since.get(&place).copied().unwrap_or(found.newest),
+            };
+            (
+                found.partition,
+                first.clamp(found.oldest, found.newest),
+                found.newest,
+            )
+        });
+        ranges.push(Ranges {
+            partitions: partitions
+                .filter(|(_, first, end)| stop == Stop::Never || first < end)
+                .collect(),
+            topic: topic.name.clone(),
+        });
+    }
+    Ok(ranges)
+}
+
+/// The first offset at or after a moment, without the partitions in which nothing is that late.
+fn since(cluster: &Cluster, topics: &[&Topic], moment: Timestamp) -> Result<BTreeMap<Place, i64>, Failure> {
+    let places: BTreeSet<Place> = topics.iter().flat_map(|topic| topic.places()).collect();
+    let found = cluster.offsets_of(&places, moment)?;
+    if !found.is_empty() || cluster.finds_times(&places)? {
+        return Ok(found);
+    }
+    let names: Vec<&str> = topics.iter().map(|topic| topic.name.as_str()).collect();
+    Err(Failure::Refused {
+        what: format!("reading {} from {moment}", names.join(", ")),
+        reason: "this broker does not find offsets by time, as the embedded one of the demo".to_owned(),
+        hint: "start at an offset: beginning, or -N for the last N messages".to_owned(),
+    })
 }
 
 #[cfg(test)]

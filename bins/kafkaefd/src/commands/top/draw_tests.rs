@@ -22,6 +22,7 @@ fn snapshot() -> Snapshot {
     Snapshot {
         at: "2026-11-21T10:00:00Z".to_owned(),
         broker: "localhost:9092".to_owned(),
+        cluster: None,
         stages: vec![
             StageRow {
                 stage: "saltransform".to_owned(),

@@ -15,7 +15,7 @@ use operator::topics;
 #[command(after_help = "Example: kafkaefd admin topics delete mytopic --yes")]
 pub(super) struct DeleteArgs {
     /// Names of the topics
-    #[arg(required = true, value_name = "NAME")]
+    #[arg(required = true, value_name = "TOPIC")]
     names: Vec<String>,
     #[command(flatten)]
     consent: Consent,
@@ -38,7 +38,7 @@ impl DeleteArgs {
             plural(self.names.len(), "topic"),
             self.names.join(", "),
             plural(messages, "message"),
-            self.kafka.broker
+            self.kafka.shown()
         ))?;
         let outcomes = topics::delete(cluster, &self.names)?;
         Ok(print_outcomes(&outcomes, self.answer)?)
