@@ -21,12 +21,12 @@ const EXAMPLE: &str = r#"  [clusters.summit]
     visible_aliases = ["contexts", "profiles"],
     after_help = r#"The file is ~/.config/kafka-efd/config.toml (below XDG_CONFIG_HOME, if that is set), or what --config-file or KAFKA_EFD_CONFIG names:
 
-  default = "base"                          # optional: for commands that are given no cluster and no address
+  default = "base"                          # optional: where no cluster or address is given
 
   [clusters.summit]
   broker = "kafka.summit:9093"
   schema-registry = "https://registry.summit"
-  kafka-config-file = "summit.properties"   # beside this file: passwords and keys, one key=value a line
+  kafka-config-file = "summit.properties"   # beside this file: passwords, one key=value a line
   set = { "security.protocol" = "sasl_ssl" }
   metrics = ["saltransform.summit:9464"]    # for top
 

@@ -153,7 +153,9 @@ impl Reader {
 
     /// Goes on with the next topic of which something is to be read, if there is one.
     fn assign_next(&mut self) -> Result<(), Failure> {
-        while let (true, Some(next)) = (self.open.is_empty(), self.next.pop_front()) {
+        while self.open.is_empty()
+            && let Some(next) = self.next.pop_front()
+        {
             self.assign(&[next])?;
         }
         Ok(())
