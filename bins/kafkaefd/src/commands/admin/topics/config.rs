@@ -14,7 +14,9 @@ use operator::topics::{self, Setting};
 /// Show a topic's settings, or change some of them
 #[derive(Args, Debug, Clone)]
 #[command(
-    mut_arg("settings", |arg| arg.long(None::<&'static str>)),
+    mut_arg("settings", |arg| arg.long(None::<&'static str>).help(
+        "A librdkafka setting, as often as needed (`-X security.protocol=ssl`). Secrets belong in --kafka-config-file"
+    )),
     after_help = "Examples:\n\n  kafkaefd admin topics config mytopic --detail\n  \
                   kafkaefd admin topics config mytopic --set retention.ms 86400000 --set compression.type lz4"
 )]
