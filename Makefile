@@ -1,6 +1,6 @@
 # Everyday commands; `make` alone lists them. ARGS is passed to the command: make demo ARGS="--seconds 10".
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-faults test-compose test-mirror test-kubernetes test-monitoring \
+.PHONY: help demo test test-browser test-faults test-compose test-mirror test-kubernetes test-monitoring \
 	bench bench-pipeline bench-peers lint fmt k8s-apps manifests check-custom-resources check-kafka-users \
 	deny dashboards rules
 
@@ -18,7 +18,12 @@ demo: ## run the whole pipeline with embedded services; Ctrl-C ends it with a ta
 test: ## run every test, including those against a real Kafka, registry and InfluxDB
 	cargo test --workspace --no-run
 	scripts/services run --secured --operator --name test-$$$$ -- cargo test --workspace $(ARGS)
+	scripts/browser install target/debug/kafkaefd target/browser
 	@test -d ../shared || echo 'left out: comparisons with published schemas and captured messages (no ../shared)'
+
+test-browser: ## open every page of the demo in headless Chromium; leaves screenshots in target/browser
+	cargo test --workspace --no-run --test completions
+	scripts/browser install target/debug/kafkaefd target/browser
 
 # To break the only broker of a cluster: make test-faults BROKERS=1
 BROKERS := 3

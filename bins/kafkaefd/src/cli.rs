@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
-
 use stage::config::ClusterArgs;
 use stage::shell::{CompletionsArgs, ManArgs};
 
 use crate::commands::admin::{AdminCommand, BrokersArgs, ConnectorsCommand, TopicsCommand};
 use crate::commands::clusters::ClustersArgs;
+use crate::commands::console::ConsoleArgs;
 use crate::commands::dead_letters::DeadLettersCommand;
 use crate::commands::groups::GroupsCommand;
 use crate::commands::hello::{HelloAvroCommand, HelloWorldCommand};
@@ -46,6 +46,7 @@ pub struct Cli {
 enum Command {
     #[cfg(feature = "demo")]
     Demo(DemoArgs),
+    Console(Box<ConsoleArgs>),
     Top(TopArgs),
     Latency(LatencyArgs),
     Tail(Box<TailArgs>),
@@ -81,6 +82,7 @@ impl Cli {
         match self.command {
             #[cfg(feature = "demo")]
             Command::Demo(args) => args.run().await,
+            Command::Console(args) => end(args.run().await),
             Command::Top(args) => end(args.run().await),
             Command::Latency(args) => end(args.run().await),
             Command::Tail(args) => end(args.run().await),

@@ -10,11 +10,14 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
+use hyper::body::{Body, Frame, SizeHint};
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -56,6 +59,13 @@ impl Limits {
         head: Duration::from_secs(5),
         body: Duration::from_secs(5),
         life: Some(Duration::from_secs(10)),
+    };
+    /// For pages that people read, whose event streams stay open.
+    pub const PAGES: Limits = Limits {
+        connections: 512,
+        head: Duration::from_secs(30),
+        body: Duration::from_secs(10),
+        life: None,
     };
     /// For an embedded service, whose clients keep their connections alive.
     pub const EMBEDDED: Limits = Limits {
@@ -128,10 +138,14 @@ async fn connection(
     let service = service_fn(|request| {
         asked.store(true, Ordering::Relaxed);
         let answer = router.call(request);
+        let answering = Answering(Arc::clone(&asked));
         async {
-            let answer = answer.await;
-            asked.store(false, Ordering::Relaxed);
-            answer
+            answer.await.map(|response| {
+                response.map(|body| Sending {
+                    body,
+                    _answering: answering,
+                })
+            })
         }
     });
     let connection = builder.serve_connection(TokioIo::new(stream), service);
@@ -151,6 +165,41 @@ async fn connection(
     };
     if let Err(error) = result {
         tracing::debug!(%error, "http connection ended early");
+    }
+}
+
+/// A request that is being answered, until the last piece of its response is sent.
+struct Answering(Arc<AtomicBool>);
+
+impl Drop for Answering {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+/// The body of a response. An event stream's is never complete: it must not count as a connection that waits.
+struct Sending {
+    body: axum::body::Body,
+    _answering: Answering,
+}
+
+impl Body for Sending {
+    type Data = <axum::body::Body as Body>::Data;
+    type Error = <axum::body::Body as Body>::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        Pin::new(&mut self.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::routing::{get, post};
 use http_server::Limits;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -41,6 +41,7 @@ async fn port(limits: Limits) -> Port {
     let address = listener.local_addr().unwrap();
     let router = Router::new()
         .route("/metrics", get(async || "lines_total 3\n"))
+        .route("/events", get(async || Body::from_stream(events())))
         .route("/write", post(async |body: Bytes| body.len().to_string()));
     let (stop, stopped) = oneshot::channel();
     let stopped = async {
@@ -51,6 +52,12 @@ async fn port(limits: Limits) -> Port {
         stop: Some(stop),
         task: tokio::spawn(http_server::serve(listener, router, limits, stopped)),
     }
+}
+
+/// A piece now, and the next never.
+fn events() -> impl futures::Stream<Item = Result<&'static str, std::convert::Infallible>> {
+    use futures::StreamExt as _;
+    futures::stream::iter([Ok("data: first\n\n")]).chain(futures::stream::pending())
 }
 
 impl Port {
@@ -208,6 +215,35 @@ async fn a_thousand_connections_leave_room_for_one_more() {
     held.truncate(500 - LIMITS.connections);
     for mut oldest in held {
         assert_eq!(read_to_end(&mut oldest).await, "");
+    }
+}
+
+/// The limits on time and connections are those of clients that wait or send, not of an event stream that is read.
+#[tokio::test]
+async fn an_event_stream_outlives_idle_connections_and_the_limits_on_time() {
+    let port = port(LIMITS).await;
+    let mut stream = port.connect().await;
+    stream
+        .write_all(b"GET /events HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
+    let mut first = [0; 512];
+    let read = stream.read(&mut first).await.unwrap();
+    assert!(String::from_utf8_lossy(&first[..read]).starts_with("HTTP/1.1 200"));
+    // It is the oldest connection of more than there may be, and has been open for longer than any limit.
+    let mut idle = VecDeque::new();
+    for _ in 0..3 * LIMITS.connections {
+        idle.push_back(port.connect().await);
+        port.scrape().await;
+    }
+    tokio::time::sleep(2 * LIMITS.head).await;
+    port.scrape().await;
+    loop {
+        match timeout(Duration::from_millis(50), stream.read(&mut first)).await {
+            // The rest of the first piece.
+            Ok(read) => assert_ne!(read.unwrap(), 0, "the stream was cut"),
+            Err(_) => break,
+        }
     }
 }
 

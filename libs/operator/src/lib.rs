@@ -22,6 +22,7 @@ pub mod overlays;
 pub mod progress;
 pub mod stages;
 pub mod subjects;
+pub mod telemetry;
 pub mod topics;
 
 pub use stage::text;

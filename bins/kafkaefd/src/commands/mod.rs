@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod clusters;
+pub mod console;
 pub mod dead_letters;
 pub mod groups;
 pub mod hello;

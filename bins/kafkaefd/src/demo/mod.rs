@@ -4,9 +4,10 @@
 //!  salmock ─text─▶ Kafka ─▶ saltransform ─Avro─▶ Kafka ─▶ influxsink ─▶ SQLite (or InfluxDB)
 //!                  └──────── embedded, unless --broker ────────┘
 //! ```
-//! `services` starts the embedded broker and registry, `stages` the three stages; `metrics` samples their metrics,
+//! `services` starts the embedded broker and registry, `stages` the three stages, `console` the web page; `metrics` samples their metrics,
 //! `reconciliation` checks that the counts add up, `store` reads the database back, and `screen` prints.
 
+mod console;
 pub(crate) mod metrics;
 mod reconciliation;
 mod screen;
@@ -56,6 +57,10 @@ pub struct DemoArgs {
     /// Seconds between the messages of a topic
     #[arg(long, env = "PERIOD", default_value = "1", value_name = "S", value_parser = seconds)]
     pub period: Duration,
+
+    /// Port of the web page on 127.0.0.1; 0 takes a free one [default: 8088, or a free one]
+    #[arg(long, env = "CONSOLE_PORT", value_name = "PORT")]
+    pub port: Option<u16>,
 
     /// Print only the result, as one JSON object on stdout
     #[arg(long)]
@@ -107,6 +112,10 @@ enum DemoError {
     Stages(#[from] StagesError),
     #[error("cannot read the database back")]
     Store(#[from] StoreError),
+    #[error("cannot serve the web page")]
+    Page(#[from] std::io::Error),
+    #[error("cannot serve the web page")]
+    Console(#[from] operator::failure::Failure),
     #[error(transparent)]
     Output(#[from] StdoutError),
 }
@@ -166,9 +175,12 @@ async fn demo(args: &DemoArgs) -> Result<Reconciliation, DemoError> {
     args.check()?;
     let launched = Instant::now();
     let mut screen = Screen::new(args.json);
+    let page = console::listen(args.port).await?;
+    screen.page(&format!("http://{}/", page.local_addr()?));
     let services = Services::start(args, &mut screen).await?;
     let store = Store::of(args, &services.database, &services.schemas)?;
     let stages = Stages::start(args, &services, &mut screen).await?;
+    console::serve(args, &services, &stages.metrics, page, &stop)?;
     screen.started(args);
 
     let start = Instant::now();

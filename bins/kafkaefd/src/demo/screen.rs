@@ -40,6 +40,11 @@ impl Screen {
         ));
     }
 
+    /// Prints the address of the web page, which is what a person wants first.
+    pub(super) fn page(&mut self, address: &str) {
+        self.line(&format!("  {:<16} {address}", "open in a browser"));
+    }
+
     /// Prints the command that shows the stages live, on another terminal.
     pub(super) fn watch(&mut self, command: &str) {
         self.line(&format!("  {:<16} {command}", "to watch"));

@@ -34,6 +34,8 @@ pub(super) enum StagesError {
 
 /// The running stages.
 pub(super) struct Stages {
+    /// The addresses of their metrics.
+    pub(super) metrics: Vec<String>,
     salmock: Service,
     saltransform: Service,
     influxsink: Service,
@@ -55,8 +57,11 @@ impl Stages {
         let [mut salmock, mut saltransform, mut influxsink] =
             std::array::from_fn(|_| Service::embedded(&service_args));
         let mut watch = format!("kafkaefd top --broker {}", services.kafka.broker);
+        let mut metrics = Vec::new();
         for service in [&mut salmock, &mut saltransform, &mut influxsink] {
-            watch.push_str(&format!(" --metrics {}", service.serve(&service_args).await?));
+            let address = service.serve(&service_args).await?.to_string();
+            watch.push_str(&format!(" --metrics {address}"));
+            metrics.push(address);
         }
         screen.watch(&watch);
 
@@ -76,8 +81,6 @@ impl Stages {
         sink.databases.org = vec![args.influxdb_org.clone()];
         sink.databases.bucket = vec![args.influxdb_bucket.clone()];
         sink.auto_offset_reset = reset(args).to_owned();
-        // Favours latency: a demo does not have to spare the database small requests.
-        sink.flush_interval = std::time::Duration::from_millis(10);
         let config = sink.check()?;
         let (service, runtime) = (influxsink.clone(), Handle::current());
         let sinking = tokio::task::spawn_blocking(move || influxsink::run(&config, &service, &runtime));
@@ -100,6 +103,7 @@ impl Stages {
         let stage = Stage::new(&transform, &saltransform)?;
         let transforming = tokio::task::spawn_blocking(move || stage.run());
         let stages = Self {
+            metrics,
             salmock,
             saltransform,
             influxsink,

@@ -188,6 +188,18 @@ impl Cluster {
         self.topics.get(at.ok()?)
     }
 
+    /// The same cluster for another question, for as long as somebody waits for that one's answer.
+    pub fn asked_while(&self, cancel: Cancel) -> Self {
+        Self {
+            broker: self.broker.clone(),
+            config: self.config(),
+            cancel,
+            on_trouble: self.on_trouble,
+            topics: self.topics.clone(),
+            brokers: self.brokers.clone(),
+        }
+    }
+
     /// Calls `on_trouble` with what keeps an answer waiting, such as brokers that went away.
     pub fn with_trouble_to(mut self, on_trouble: fn(&str)) -> Self {
         self.on_trouble = on_trouble;

@@ -27,6 +27,8 @@ pub struct BrokersRow {
     pub away: Option<String>,
     /// How many brokers there are.
     pub brokers: usize,
+    /// Whether they answer, but do not list groups: as the embedded broker of the demo.
+    pub lists_no_groups: bool,
     /// The groups with members first.
     pub groups: Vec<GroupRow>,
     /// When this was known; none for a single sample.
@@ -107,10 +109,15 @@ impl BrokersWatcher {
         match self.ask(cancel) {
             Ok(view) => view,
             Err(failure) => {
-                // The next look connects again.
-                self.known = None;
+                // The next look connects again, unless the brokers answered and refused.
+                let refused = matches!(failure, Failure::Refused { .. });
+                let known = self.known.take().filter(|_| refused);
+                let brokers = known.as_ref().map(|known| known.cluster.brokers.len());
+                self.known = known;
                 BrokersRow {
                     away: Some(stage::chain(&failure)),
+                    brokers: brokers.unwrap_or_default(),
+                    lists_no_groups: refused,
                     ..BrokersRow::default()
                 }
             }
@@ -170,6 +177,7 @@ impl BrokersWatcher {
         Ok(BrokersRow {
             away: None,
             brokers: cluster.brokers.len(),
+            lists_no_groups: false,
             groups,
             answered: None,
         })

@@ -9,11 +9,13 @@
 //! answer does not hold up the others.
 
 mod brokers;
+mod counts;
 mod process;
 mod prometheus_text;
 mod snapshot;
 
 pub use brokers::{BrokersRow, BrokersWatcher, GroupRow, NOTABLE_LAG, PartitionRow};
+pub use counts::{DeadLetterCount, StageCounts};
 pub use process::{StageRow, StageWatcher, point_age};
 pub use prometheus_text::Metrics;
 pub use snapshot::{Snapshot, Watch, sample};

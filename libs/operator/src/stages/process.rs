@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use super::counts::{DeadLetterCount, StageCounts};
 use super::prometheus_text::Metrics;
 use crate::failure::Failure;
 use crate::histogram::BucketHistogram;
@@ -44,6 +45,14 @@ pub struct StageRow {
     pub age_p50: Option<f64>,
     /// Its 99th percentile.
     pub age_p99: Option<f64>,
+    /// What it consumed since it started, and what became of it.
+    pub counts: Option<StageCounts>,
+    /// Dead letters since it started, by step and reason; those with none are left out.
+    pub dead_letter_counts: Vec<DeadLetterCount>,
+    /// What it waits for and why, as its `/ready` answers; none where that is not known.
+    pub waiting_for: Option<Vec<String>>,
+    /// The memory that its process uses, in bytes.
+    pub memory_bytes: Option<f64>,
     /// When this was known; none for a single sample.
     #[serde(skip)]
     pub answered: Option<Instant>,
@@ -140,7 +149,12 @@ impl StageWatcher {
     /// Asks the process; rates and quantiles are of the time since the previous look.
     pub async fn look(&mut self) -> StageRow {
         match self.fetch().await {
-            Ok(text) => self.row(Instant::now(), Metrics::read(&text)),
+            Ok(text) => {
+                let mut row = self.row(Instant::now(), Metrics::read(&text));
+                row.dead_letter_counts = DeadLetterCount::read(&text, &row.stage);
+                row.waiting_for = self.waiting_for().await;
+                row
+            }
             Err(reason) => {
                 self.last = None;
                 StageRow {
@@ -154,15 +168,18 @@ impl StageWatcher {
     async fn fetch(&self) -> Result<String, String> {
         let failed = |error: reqwest::Error| innermost(&error.without_url());
         let answer = self.client.get(&self.url).send().await.map_err(failed)?;
-        let mut answer = answer.error_for_status().map_err(failed)?;
-        let mut bytes = Vec::new();
-        while let Some(chunk) = answer.chunk().await.map_err(failed)? {
-            if bytes.len() + chunk.len() > MAX_BYTES {
-                return Err("answers more than any of the binaries would".to_owned());
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+        text_of(answer.error_for_status().map_err(failed)?).await
+    }
+
+    /// What `/ready`, beside the metrics, says that the process waits for; none if there is no such answer.
+    async fn waiting_for(&self) -> Option<Vec<String>> {
+        let url = self.url.strip_suffix("/metrics")?;
+        let answer = self.client.get(format!("{url}/ready")).send().await.ok()?;
+        let is_ready = answer.status().is_success();
+        let text = text_of(answer).await.ok()?;
+        let missing = text.lines().filter_map(|line| line.strip_prefix("waiting for "));
+        let missing: Vec<String> = missing.map(str::to_owned).collect();
+        (is_ready || !missing.is_empty()).then_some(missing)
     }
 
     fn row(&mut self, now: Instant, metrics: Metrics) -> StageRow {
@@ -205,6 +222,10 @@ impl StageWatcher {
             work_p99: quantile(names.work, 0.99),
             age_p50: quantile(names.age, 0.5),
             age_p99: quantile(names.age, 0.99),
+            counts: StageCounts::read(&metrics, names.stage, names.input, names.output),
+            memory_bytes: metrics.sum("process_resident_memory_bytes"),
+            dead_letter_counts: Vec::new(),
+            waiting_for: None,
             answered: None,
         };
         self.last = Some((now, metrics));
@@ -227,6 +248,18 @@ pub async fn point_age(addresses: &[String]) -> Result<BucketHistogram, Failure>
         texts.push('\n');
     }
     Ok(Metrics::read(&texts).histogram("influxsink_point_age_seconds"))
+}
+
+async fn text_of(mut answer: reqwest::Response) -> Result<String, String> {
+    let failed = |error: reqwest::Error| innermost(&error.without_url());
+    let mut bytes = Vec::new();
+    while let Some(chunk) = answer.chunk().await.map_err(failed)? {
+        if bytes.len() + chunk.len() > MAX_BYTES {
+            return Err("answers more than any of the binaries would".to_owned());
+        }
+        bytes.extend_from_slice(&chunk);
+    }
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 /// The innermost cause: a column has no room for the whole chain.

@@ -71,6 +71,32 @@ impl Metrics {
     }
 }
 
+/// The values of two labels of each series of one name, and its value; without those that lack one of the labels.
+pub(super) fn pairs(text: &str, name: &str, labels: [&str; 2]) -> Vec<([String; 2], f64)> {
+    let of_name = text
+        .lines()
+        .filter_map(sample)
+        .filter(|(found, ..)| *found == name);
+    let pair = |(_, all, value): (&str, &str, f64)| {
+        let [one, other] = labels.map(|label| label_value(all, label));
+        Some(([one?, other?], value))
+    };
+    of_name.filter_map(pair).collect()
+}
+
+/// The value of a label that has neither quotes nor backslashes in it, as those of the stages' counters.
+fn label_value(labels: &str, label: &str) -> Option<String> {
+    let mut rest = labels;
+    loop {
+        let (name, value) = rest.split_once("=\"")?;
+        let (value, after) = value.split_once('"')?;
+        if name.trim_start_matches(',').trim() == label {
+            return Some(value.to_owned());
+        }
+        rest = after;
+    }
+}
+
 /// Name, labels without their braces, and value of a line.
 fn sample(line: &str) -> Option<(&str, &str, f64)> {
     let line = line.trim();

@@ -46,6 +46,7 @@ fn snapshot() -> Snapshot {
         kafka: Some(BrokersRow {
             away: None,
             brokers: 3,
+            lists_no_groups: false,
             answered: None,
             groups: vec![GroupRow {
                 group: "efd.saltransform".to_owned(),

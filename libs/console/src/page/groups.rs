@@ -1,0 +1,159 @@
+//! The consumer groups with their lag and its course; a group with its partitions and members; and its reset, planned first.
+
+use maud::{Markup, html};
+use operator::groups::{GroupDescription, Reset};
+use operator::stages::NOTABLE_LAG;
+
+use super::sparkline::sparkline;
+use crate::access::User;
+use crate::format::{UNKNOWN, count, plural, shown, span};
+use crate::live::Overview;
+use crate::params::link;
+
+/// Partitions of a page.
+const MAX_PARTITIONS: usize = 300;
+
+pub(crate) fn list_page(view: &Overview) -> Markup {
+    html! { h1 { "Consumer groups" } div.panel #groups { (list(view)) } }
+}
+
+/// The part that moves.
+pub(crate) fn list(view: &Overview) -> Markup {
+    html! {
+        @if let Some(why) = &view.brokers_away { p.problem { (shown(why)) } }
+        @if view.groups.is_empty() { p.nothing { @match &view.groups_away { Some(why) => (shown(why)), None => "No consumer groups." } } }
+        @else {
+            div.scroll tabindex="0" role="region" aria-label="Consumer groups" {
+                table {
+                    thead {
+                        tr {
+                            th scope="col" { "Group" } th scope="col" { "State" } th.number scope="col" { "Members" }
+                            th.number scope="col" { "Lag" } th.number scope="col" { "Time" } th scope="col" { "Lag, last hour" }
+                        }
+                    }
+                    tbody {
+                        @for group in &view.groups {
+                            tr .is-behind[group.lag >= NOTABLE_LAG] {
+                                th scope="row" { a href=(link("group", &[("name", &group.name)])) { (shown(&group.name)) } }
+                                td { (group.state.word()) }
+                                td.number { (group.members.map_or_else(|| UNKNOWN.to_owned(), count)) }
+                                td.number { (count(group.lag)) }
+                                td.number { (span(group.seconds)) }
+                                td.course { @if let Some(course) = &group.course { (sparkline(course)) } }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A group; with somebody who may, the form that moves it.
+pub(crate) fn group(group: &GroupDescription, user: Option<&User>) -> Markup {
+    html! {
+        h1 { (shown(&group.group)) }
+        p { (group.state.word()) " · lag " b { (count(group.lag)) } @if !group.assignor.is_empty() { " · " (shown(&group.assignor)) } }
+        @if let Some(user) = user { (reset_form(&group.group, user)) }
+        section.panel aria-labelledby="partitions-title" {
+            h2 #partitions-title { "Partitions" }
+            div.scroll tabindex="0" role="region" aria-label="Partitions of the group" {
+                table {
+                    thead {
+                        tr {
+                            th scope="col" { "Topic" } th.number scope="col" { "Partition" } th.number scope="col" { "Committed" }
+                            th.number scope="col" { "End" } th.number scope="col" { "Lag" } th scope="col" { "Member" }
+                        }
+                    }
+                    tbody {
+                        @for row in group.partitions.iter().take(MAX_PARTITIONS) {
+                            tr .is-behind[row.lag.is_some_and(|lag| lag >= NOTABLE_LAG)] {
+                                th scope="row" { a href=(link("topic", &[("name", &row.topic)])) { (shown(&row.topic)) } }
+                                td.number { (row.partition) }
+                                td.number { (row.committed.map_or_else(|| UNKNOWN.to_owned(), count)) }
+                                td.number { (count(row.newest)) }
+                                td.number { (row.lag.map_or_else(|| UNKNOWN.to_owned(), count)) }
+                                td { (row.client.as_deref().map(shown).unwrap_or_default()) @if let Some(host) = &row.host { small { " " (shown(host)) } } }
+                            }
+                        }
+                    }
+                }
+            }
+            @if group.partitions.len() > MAX_PARTITIONS { p.note { "and " (count(group.partitions.len() - MAX_PARTITIONS)) " more" } }
+        }
+        @if let Some(members) = group.members.as_ref().filter(|members| !members.is_empty()) {
+            section.panel aria-labelledby="members-title" {
+                h2 #members-title { (plural(members.len(), "member")) }
+                table {
+                    thead { tr { th scope="col" { "Client" } th scope="col" { "Host" } th.number scope="col" { "Partitions" } th scope="col" { "Id" } } }
+                    tbody {
+                        @for member in members {
+                            tr { th scope="row" { (shown(&member.client)) } td { (shown(&member.host)) } td.number { (member.partitions) } td.code { (shown(&member.id)) } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn reset_form(group: &str, user: &User) -> Markup {
+    html! {
+        form.panel.row action="group-plan" method="post" {
+            (form_token(user))
+            input type="hidden" name="name" value=(group);
+            label { "Move to " input name="to" value="earliest" list="targets" size="24"; }
+            datalist #targets { option value="earliest" {} option value="latest" {} option value="datetime=-1h" {} option value="shift=-100" {} option value="offset=0" {} }
+            label { "only in topic " input name="topic" size="30"; }
+            button.plain { "Plan a reset" }
+            p.note { "The plan is shown first; nothing is changed by it. The group must have no members when it is moved." }
+        }
+    }
+}
+
+/// What a reset will do, or has done.
+pub(crate) fn reset(reset: &Reset, to: &str, topic: &str, user: &User) -> Markup {
+    html! {
+        h1 { @if reset.executed { "Moved " } @else { "Plan: move " } (shown(&reset.group)) }
+        @if reset.executed {
+            p.done role="status" { (plural(reset.moves.iter().filter(|row| row.moved == Some(true)).count(), "partition")) " of " (count(reset.moves.len())) " moved." }
+        } @else {
+            form.panel action="group-reset" method="post" {
+                (form_token(user))
+                input type="hidden" name="name" value=(reset.group);
+                input type="hidden" name="to" value=(to);
+                input type="hidden" name="topic" value=(topic);
+                p { "This moves " b { (plural(reset.moves.len(), "partition")) } " of the group " b { (shown(&reset.group)) } " to " b { (shown(to)) } ". Messages before the new offsets are not read, and those after them are read again." }
+                p.row { button.danger { "Move the group" } a href=(link("group", &[("name", &reset.group)])) { "Leave it as it is" } }
+            }
+        }
+        div.panel.scroll tabindex="0" role="region" aria-label="Moves" {
+            table {
+                thead {
+                    tr {
+                        th scope="col" { "Topic" } th.number scope="col" { "Partition" } th.number scope="col" { "From" } th.number scope="col" { "To" }
+                        th.number scope="col" { "Lag before" } th.number scope="col" { "Lag after" } th scope="col" { "State" }
+                    }
+                }
+                tbody {
+                    @for row in reset.moves.iter().take(MAX_PARTITIONS) {
+                        tr {
+                            th scope="row" { (shown(&row.planned.topic)) }
+                            td.number { (row.planned.partition) }
+                            td.number { (row.planned.from.map_or_else(|| UNKNOWN.to_owned(), count)) }
+                            td.number { (count(row.planned.to)) }
+                            td.number { (row.planned.lag_before.map_or_else(|| UNKNOWN.to_owned(), count)) }
+                            td.number { (count(row.planned.lag_after)) }
+                            td { @match row.moved { Some(true) => "moved", Some(false) => "not moved", None => "" } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What a form of a user's has to hold.
+pub(crate) fn form_token(user: &User) -> Markup {
+    html! { input type="hidden" name="form_token" value=(user.form_token); }
+}

@@ -1,0 +1,316 @@
+//! Every page over an embedded broker and registry whose names and values are hostile: nothing of them is markup, no page
+//! lacks the headers that keep a browser safe, and nothing can be changed by whoever may not.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed step is a failed test"
+)]
+
+use std::time::Duration;
+
+use console::{Access, Console, Settings};
+use devstack::{Broker, RegistryServer};
+use rdkafka::ClientConfig;
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use regex::Regex;
+use reqwest::{Client, Response, StatusCode};
+use stage::config::{KafkaArgs, RegistryArgs, Secret};
+use stage::registry::Registry;
+use stage::service::Shutdown;
+use tokio::net::TcpListener;
+
+/// Kafka takes no such names; whoever stands in its place may answer them, and values are anybody's.
+const HOSTILE: &str = "<script>alert(1)</script>\"'&\n\r\u{1b}[2J\u{202e}gnp";
+const TOPIC: &str = "lsst.sal.Test_scalars";
+
+struct Page {
+    address: String,
+    client: Client,
+    shutdown: Shutdown,
+    _broker: Broker,
+    _registry: RegistryServer,
+}
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        self.shutdown.ask();
+    }
+}
+
+impl Page {
+    async fn start(access: Access) -> Self {
+        let broker = Broker::start().unwrap();
+        broker.create_topic(TOPIC, 2).unwrap();
+        broker.create_topic("group.dead-letter", 1).unwrap();
+        let registry = RegistryServer::start().await.unwrap();
+        let registry_args = RegistryArgs::at(registry.url());
+        let schema = serde_json::json!({
+            "type": "record", "name": "Test_scalars", "namespace": "lsst.sal", "doc": HOSTILE,
+            "fields": [{"name": "x", "type": "double", "sal_units": HOSTILE, "doc": HOSTILE}, {"name": "text", "type": "string"}],
+        });
+        let client = Registry::new(&registry_args).unwrap();
+        let id = client
+            .register(&format!("{TOPIC}-value"), &schema.to_string())
+            .await
+            .unwrap();
+        client
+            .register(&format!("{HOSTILE}-value"), &schema.to_string())
+            .await
+            .unwrap();
+        let mut record = vec![0];
+        record.extend(id.to_be_bytes());
+        record.extend(1.5_f64.to_le_bytes());
+        record.push(u8::try_from(HOSTILE.len() * 2).unwrap());
+        record.extend(HOSTILE.as_bytes());
+        send(&broker, TOPIC, &record);
+        send(&broker, TOPIC, HOSTILE.as_bytes());
+        send(&broker, "group.dead-letter", HOSTILE.as_bytes());
+
+        let settings = Settings {
+            kafka: KafkaArgs::at(broker.bootstrap_servers()),
+            registry: registry_args,
+            metrics: vec!["127.0.0.1:1".to_owned()],
+            database: None,
+            connect: None,
+            access,
+            interval: Duration::from_millis(100),
+            is_demo: false,
+        };
+        let shutdown = Shutdown::new(Duration::from_secs(1));
+        let console = Console::new(settings, shutdown.clone()).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}/", listener.local_addr().unwrap());
+        tokio::spawn(console.serve(listener));
+        Self {
+            address,
+            client: Client::builder()
+                .redirect(reqwest::redirect::Policy::none())
+                .build()
+                .unwrap(),
+            shutdown,
+            _broker: broker,
+            _registry: registry,
+        }
+    }
+
+    async fn get(&self, path: &str) -> Response {
+        self.client
+            .get(format!("{}{path}", self.address))
+            .send()
+            .await
+            .unwrap()
+    }
+
+    async fn text(&self, path: &str) -> String {
+        self.get(path).await.text().await.unwrap()
+    }
+
+    async fn post(&self, path: &str, headers: &[(&str, &str)], form: &str) -> Response {
+        let mut request = self
+            .client
+            .post(format!("{}{path}", self.address))
+            .body(form.to_owned());
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        request.send().await.unwrap()
+    }
+}
+
+fn send(broker: &Broker, topic: &str, value: &[u8]) {
+    let producer: BaseProducer = ClientConfig::new()
+        .set("bootstrap.servers", broker.bootstrap_servers())
+        .create()
+        .unwrap();
+    producer
+        .send(BaseRecord::to(topic).payload(value).key(HOSTILE).partition(0))
+        .unwrap();
+    producer.flush(Duration::from_secs(10)).unwrap();
+}
+
+fn encoded(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_from_the_wire_or_an_address_is_markup() {
+    let page = Page::start(Access::ReadOnly).await;
+    let hostile = encoded(HOSTILE);
+    let paths = [
+        String::new(),
+        "telemetry".to_owned(),
+        format!("telemetry?q={hostile}"),
+        format!("telemetry-found?q=x"),
+        format!("telemetry?f={TOPIC}:x&last=1h"),
+        format!("telemetry?f={hostile}:{hostile}&last={hostile}&from={hostile}"),
+        format!("telemetry.svg?f={TOPIC}:x&f={hostile}:x&last=1h"),
+        format!("topics?q={hostile}"),
+        "topics".to_owned(),
+        format!("topic?name={TOPIC}"),
+        format!("topic?name={hostile}"),
+        format!("messages?topic={TOPIC}&start=beginning"),
+        format!("messages?topic={TOPIC}&start={hostile}&key={hostile}&filter={hostile}&partition={hostile}"),
+        format!("messages?topic={TOPIC}&start=beginning&key={hostile}"),
+        "groups".to_owned(),
+        format!("group?name={hostile}"),
+        "schemas".to_owned(),
+        format!("schema?subject={hostile}-value"),
+        format!("schema?subject={hostile}"),
+        "dead-letters".to_owned(),
+        format!("dead-letters?reason={hostile}&step={hostile}"),
+        hostile.clone(),
+    ];
+    for path in paths {
+        let response = page.get(&path).await;
+        let policy = response
+            .headers()
+            .get("content-security-policy")
+            .expect("a policy");
+        assert!(!policy.to_str().unwrap().contains("unsafe"), "{path}");
+        assert_eq!(response.headers()["x-content-type-options"], "nosniff");
+        let text = response.text().await.unwrap();
+        // What a form sends back is as it came; nobody sees it.
+        let values = Regex::new(" (value=\"[^\"]*\")").unwrap();
+        let text = values.replace_all(&text, "");
+        assert!(!text.contains("<script>"), "{path}: {text}");
+        assert!(!text.contains(['\u{202e}', '\u{1b}']), "{path}: {text}");
+        assert!(
+            !text.contains("=\"<") && !text.contains(" style="),
+            "{path}: {text}"
+        );
+    }
+    let newest = page.text(&format!("topic?name={TOPIC}")).await;
+    assert!(
+        newest.contains("&lt;script&gt;"),
+        "the value is there, as text: {newest}"
+    );
+    let found = page
+        .text(&format!("messages?topic={TOPIC}&start=beginning"))
+        .await;
+    assert!(found.contains("searched 2 of 2"), "{found}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_are_relative() {
+    let page = Page::start(Access::ReadOnly).await;
+    for path in [
+        "",
+        "telemetry",
+        "topics",
+        "groups",
+        "schemas",
+        "dead-letters",
+        "login",
+    ] {
+        let text = page.text(path).await;
+        for attribute in ["href=\"", "src=\"", "action=\"", "data-events=\""] {
+            for rest in text.split(attribute).skip(1) {
+                assert!(
+                    !rest.starts_with(['/', 'h']) || rest.starts_with("http-equiv"),
+                    "{path}: {attribute}{:.40}",
+                    rest
+                );
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_changed_unless_somebody_may() {
+    const FORM: &str = "name=g&to=earliest&topic=lsst.sal.Test_scalars";
+    const ACTIONS: [&str; 4] = [
+        "group-plan",
+        "group-reset",
+        "dead-letters-plan",
+        "dead-letters-replay",
+    ];
+    let page = Page::start(Access::ReadOnly).await;
+    for action in ACTIONS {
+        let answer = page.post(action, &[("x-user", "root")], FORM).await;
+        assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{action}");
+    }
+    assert_eq!(
+        page.get("login").await.status(),
+        StatusCode::NOT_FOUND,
+        "there is no token to give"
+    );
+    assert!(
+        !page.text("dead-letters").await.contains("<form"),
+        "what cannot be done is not shown"
+    );
+
+    let page = Page::start(Access::Token(Secret::new("s3cret"))).await;
+    assert_eq!(
+        page.post("login", &[], "token=guess").await.status(),
+        StatusCode::FORBIDDEN
+    );
+    let answer = page.post("login", &[], "token=s3cret").await;
+    assert_eq!(
+        (answer.status(), &answer.headers()["location"]),
+        (StatusCode::SEE_OTHER, &"./".parse().unwrap())
+    );
+    let cookie = answer.headers()["set-cookie"].to_str().unwrap().to_owned();
+    assert!(cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict"));
+    let cookie = cookie.split(';').next().unwrap();
+    for action in ACTIONS {
+        let answer = page.post(action, &[("cookie", cookie)], FORM).await;
+        assert_eq!(
+            answer.status(),
+            StatusCode::FORBIDDEN,
+            "{action} without the form's token"
+        );
+    }
+
+    let page = Page::start(Access::UserHeader("x-user".parse().unwrap())).await;
+    let shown = page
+        .client
+        .get(format!("{}dead-letters", page.address))
+        .header("x-user", "vera")
+        .send()
+        .await
+        .unwrap();
+    let shown = shown.text().await.unwrap();
+    let (_, rest) = shown
+        .split_once("name=\"form_token\" value=\"")
+        .expect("a form for who may");
+    let token = rest.split('"').next().unwrap();
+    let form = format!("form_token={token}");
+    let planned = page.post("dead-letters-plan", &[("x-user", "vera")], &form).await;
+    assert_eq!(planned.status(), StatusCode::OK);
+    assert!(planned.text().await.unwrap().contains("Plan"));
+    for headers in [
+        &[("x-user", "rubin")][..],
+        &[],
+        &[("x-user", "vera"), ("sec-fetch-site", "cross-site")],
+    ] {
+        let refused = page.post("dead-letters-plan", headers, &form).await;
+        assert_eq!(refused.status(), StatusCode::FORBIDDEN, "{headers:?}");
+    }
+    let large = format!("form_token={token}&x={}", "x".repeat(100_000));
+    let refused = page
+        .post("dead-letters-plan", &[("x-user", "vera")], &large)
+        .await;
+    assert_eq!(refused.status(), StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn parts_come_as_events_until_the_process_ends() {
+    let page = Page::start(Access::ReadOnly).await;
+    let mut events = page.get("overview-events").await;
+    assert_eq!(events.headers()["content-type"], "text/event-stream");
+    let mut text = String::new();
+    while !["verdict", "flow", "lag"]
+        .iter()
+        .all(|part| text.contains(&format!("data: {part}\n")))
+    {
+        text.push_str(&String::from_utf8_lossy(
+            &events.chunk().await.unwrap().expect("more events"),
+        ));
+    }
+    page.shutdown.ask();
+    let rest = async { while let Ok(Some(_)) = events.chunk().await {} };
+    tokio::time::timeout(Duration::from_secs(5), rest)
+        .await
+        .expect("the stream ends");
+}

@@ -1,0 +1,113 @@
+//! A field's values from the messages of a topic, where there is no database. The time of each is its message's.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use stage::config::Timestamp;
+
+use super::series::{Series, TimeRange};
+use crate::cluster::Cluster;
+use crate::failure::Failure;
+use crate::messages::decode::Decoder;
+use crate::messages::message::Message;
+use crate::messages::reader::{Met, Reader, Start, Stop};
+
+/// How many messages are read for a plot.
+pub const MAX_MESSAGES: u64 = 20_000;
+const POLL_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// The messages of a topic that lie in a range, the newest [`MAX_MESSAGES`] of them, and how many messages there are in it
+/// if not all were read. Blocks.
+pub fn from_topic(
+    cluster: &Cluster,
+    topic: &str,
+    range: TimeRange,
+) -> Result<(Vec<Message>, Option<u64>), Failure> {
+    let topic = cluster.topic(topic)?;
+    let since = Start::Since(Timestamp(range.from / 1_000));
+    let newest = Start::Last(i64::try_from(MAX_MESSAGES).unwrap_or(i64::MAX));
+    let mut reader = match Reader::open(cluster, topic, None, since, Stop::AtEnd) {
+        // The embedded broker of the demo does not find offsets by time.
+        Err(Failure::Refused { .. }) => Reader::open(cluster, topic, None, newest, Stop::AtEnd)?,
+        reader => reader?,
+    };
+    let total = reader.remaining();
+    if total > MAX_MESSAGES {
+        reader = Reader::open(cluster, topic, None, newest, Stop::AtEnd)?;
+    }
+    let mut messages = Vec::new();
+    loop {
+        match reader.next(POLL_TIMEOUT)? {
+            Met::Message(message) => {
+                let time = message.timestamp.unwrap_or_default().saturating_mul(1_000);
+                if (range.from..range.to).contains(&time) {
+                    messages.push(*message);
+                }
+            }
+            Met::Nothing => {}
+            Met::End => break,
+        }
+        if messages.len() as u64 >= MAX_MESSAGES {
+            break;
+        }
+    }
+    Ok((messages, (total > MAX_MESSAGES).then_some(total)))
+}
+
+impl Series {
+    /// A field's values in messages that were read; if they are more than `most`, of stretches.
+    pub async fn of_messages(
+        messages: &[Message],
+        field: &str,
+        range: TimeRange,
+        most: usize,
+        decoder: &mut Decoder,
+    ) -> Self {
+        let mut values = Vec::new();
+        for message in messages {
+            let decoded = decoder.decode(message.value.as_deref(), message.timestamp).await;
+            if let (Some(time), Some(value)) = (message.timestamp, value_of(&decoded.value, field)) {
+                values.push((time.saturating_mul(1_000), value));
+            }
+        }
+        values.sort_by_key(|(time, _)| *time);
+        Self::of_values(values, range, most)
+    }
+}
+
+/// The number that a record has under a flattened name.
+fn value_of(record: &Value, flat: &str) -> Option<f64> {
+    let number = |value: &Value| match value {
+        Value::Bool(value) => Some(f64::from(u8::from(*value))),
+        value => value.as_f64(),
+    };
+    if let Some(value) = record.get(flat) {
+        return number(value);
+    }
+    let base = flat.trim_end_matches(|c: char| c.is_ascii_digit());
+    let index: usize = flat.strip_prefix(base)?.parse().ok()?;
+    number(record.get(base)?.get(index)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn values_are_found_by_their_flattened_names() {
+        let record = json!({"x": 1.5, "on": true, "v": [1, 2, 3], "a1": 7, "word": "w"});
+        for (flat, value) in [
+            ("x", Some(1.5)),
+            ("on", Some(1.0)),
+            ("v2", Some(3.0)),
+            ("v3", None),
+            ("a1", Some(7.0)),
+            ("word", None),
+            ("none", None),
+        ] {
+            assert_eq!(value_of(&record, flat), value, "{flat}");
+        }
+    }
+}
