@@ -119,14 +119,14 @@ class Running:
     def start_stages(self):
         schemas = str(ROOT / "schemas")
         subsystems = [word for name in SUBSYSTEMS for word in ("--subsystem", name)]
-        self.run("saltransform", "init", *subsystems, "--xml-dir", schemas, "--wire-extras", "--replication", "1")
+        self.run("saltransform", "init", *subsystems, "--interfaces", schemas, "--wire-extras", "--replication", "1")
         self.stage("saltransform", "run", *subsystems)
         self.stage(
             "influxsink", "run", "--topic-regex", r"^lsst\.sal\.", "--into", self.env["INFLUXDB"],
             "--org", self.env["INFLUXDB_ORG"], "--bucket", self.env["INFLUXDB_BUCKET"],
         )  # fmt: skip
         topics = [word for topic in TOPICS for word in ("--topic", topic)]
-        self.stage("salmock", "produce", *topics, "--schemas", schemas, "--period", "0.1")
+        self.stage("salmock", "produce", *topics, "--interfaces", schemas, "--period", "0.1")
 
     def metrics(self, stage):
         return http(f"http://127.0.0.1:{self.ports[stage]}/metrics")

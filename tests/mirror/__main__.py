@@ -93,7 +93,7 @@ def summit_works(binaries, summit, folder):
 
 def initialise(binaries, site, subsystems, folder):
     """Registers the schemas of a site, and creates its topics."""
-    command = [binaries / "saltransform", "init", "--subsystem", subsystems, "--xml-dir", ROOT / "schemas", "--wire-extras"]
+    command = [binaries / "saltransform", "init", "--subsystem", subsystems, "--interfaces", ROOT / "schemas", "--wire-extras"]
     command += ["--replication", "1", "--broker", site.broker, "--schema-registry", site.registry]
     with Process(f"init-{site.name}", command, folder) as init:
         init.finish()

@@ -2,17 +2,23 @@
 
 use std::process::ExitCode;
 
+use clap::CommandFactory;
 use influxsink::config::{Cli, Command, RunArgs};
-use stage::config::parse_cli;
+use stage::config::{DefaultCluster, parse_cli};
 use stage::service::{Ending, StageProcess};
 
 fn main() -> ExitCode {
+    if let Some(code) = stage::shell::complete::<Cli>(DefaultCluster::Ignored) {
+        return code;
+    }
     let cli = match parse_cli::<Cli>() {
         Ok(cli) => cli,
         Err(code) => return code,
     };
     match cli.command {
         Command::Run(args) => run(&args),
+        Command::Completions(args) => args.main(Cli::command()),
+        Command::Man(args) => args.main(Cli::command()),
     }
 }
 

@@ -2,10 +2,12 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use stage::config::ClusterArgs;
+use stage::shell::{CompletionsArgs, ManArgs};
 
-use crate::commands::admin::AdminCommand;
-use crate::commands::completions::{CompletionsArgs, ManArgs};
+use crate::commands::admin::{AdminCommand, BrokersArgs, ConnectorsCommand, TopicsCommand};
+use crate::commands::clusters::ClustersArgs;
 use crate::commands::console::ConsoleArgs;
 use crate::commands::dead_letters::DeadLettersCommand;
 use crate::commands::groups::GroupsCommand;
@@ -35,6 +37,8 @@ use crate::exit::end;
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
+    #[command(flatten)]
+    clusters: ClusterArgs,
 }
 
 // `--help` lists them in this order: the pipeline, messages, the cluster, schemas, deployment, load, checks.
@@ -50,7 +54,11 @@ enum Command {
     Inject(Box<InjectArgs>),
     DeadLetters(DeadLettersCommand),
     Groups(GroupsCommand),
+    Topics(TopicsCommand),
+    Brokers(BrokersArgs),
+    Connectors(ConnectorsCommand),
     Admin(AdminCommand),
+    Clusters(ClustersArgs),
     Registry(RegistryCommand),
     Salschema(SalschemaCommand),
     K8s(K8sCommand),
@@ -59,7 +67,12 @@ enum Command {
     HelloWorld(HelloWorldCommand),
     #[command(name = "helloavro")]
     HelloAvro(HelloAvroCommand),
+    #[command(
+        after_help = "Names of topics, groups and clusters are completed as well, from the brokers that the line names so far.\n\n\
+                      Example: kafkaefd completions bash > ~/.local/share/bash-completion/completions/kafkaefd"
+    )]
     Completions(CompletionsArgs),
+    #[command(after_help = "Examples:\n\n  kafkaefd man | man -l -\n  kafkaefd man ~/.local/share/man/man1")]
     Man(ManArgs),
 }
 
@@ -77,15 +90,19 @@ impl Cli {
             Command::Inject(args) => end(args.run().await),
             Command::DeadLetters(command) => end(command.run().await),
             Command::Groups(command) => end(command.run().await),
+            Command::Topics(command) => end(command.run().await),
+            Command::Brokers(args) => end(args.run().await),
+            Command::Connectors(command) => end(command.run().await),
             Command::Admin(command) => end(command.run().await),
+            Command::Clusters(args) => end(args.run(&self.clusters)),
             Command::Registry(command) => end(command.run().await),
             Command::Salschema(command) => end(command.run().await),
             Command::K8s(command) => end(command.run()),
             Command::Load(args) => end(args.run().await),
             Command::HelloWorld(command) => end(command.run().await),
             Command::HelloAvro(command) => end(command.run().await),
-            Command::Completions(args) => end(args.run()),
-            Command::Man(args) => end(args.run()),
+            Command::Completions(args) => args.main(Self::command()),
+            Command::Man(args) => args.main(Self::command()),
         }
     }
 }
@@ -93,7 +110,6 @@ impl Cli {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn the_command_line_is_consistent() {

@@ -3,8 +3,15 @@
 
 use std::ffi::OsString;
 
-/// The flags of 2019 for the addresses of services. Each has a value.
-const FLAGS: [&str; 4] = ["--broker", "-b", "--schema-registry", "--kafka-connect"];
+/// The flags of 2019 for the addresses of services, and those that may stand among them. Each has a value.
+const FLAGS: [&str; 6] = [
+    "--broker",
+    "-b",
+    "--schema-registry",
+    "--kafka-connect",
+    "--cluster",
+    "--config-file",
+];
 
 /// The arguments, which start with the program's name, in the order that the parser expects.
 pub fn in_order(arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
@@ -53,6 +60,10 @@ mod tests {
         assert_eq!(
             ordered("kafkaefd --broker b:1 --schema-registry=http://r admin topics list --all"),
             "kafkaefd admin topics list --all --broker b:1 --schema-registry=http://r"
+        );
+        assert_eq!(
+            ordered("kafkaefd --cluster summit --broker b:1 tail t"),
+            "kafkaefd tail t --cluster summit --broker b:1"
         );
         assert_eq!(
             ordered("kafkaefd -b b:1 tail t -- -x"),

@@ -7,5 +7,6 @@ pub mod commands;
 #[cfg(feature = "demo")]
 pub mod demo;
 pub mod exit;
+pub mod habits;
 pub mod legacy_flags;
 pub mod terminal;

@@ -3,12 +3,16 @@
 use std::process::ExitCode;
 
 use kafkaefd::cli::Cli;
+use kafkaefd::habits::translated;
 use kafkaefd::legacy_flags::in_order;
-use stage::config::parse_cli_from;
+use stage::config::{DefaultCluster, parse_cli_from};
 use stage::service::hang_up_with_terminal;
 
 fn main() -> ExitCode {
-    let cli = match parse_cli_from::<Cli>(in_order(std::env::args_os())) {
+    if let Some(code) = stage::shell::complete::<Cli>(DefaultCluster::Used) {
+        return code;
+    }
+    let cli = match parse_cli_from::<Cli>(translated(in_order(std::env::args_os())), DefaultCluster::Used) {
         Ok(cli) => cli,
         Err(code) => return code,
     };

@@ -168,7 +168,7 @@ async fn refusals_of_github_suggest_what_to_try() {
     refused(
         user.run(&["convert"]),
         64,
-        &["--xml-dir DIR or --xml-repo ORG/REPO"],
+        &["--interfaces DIR or --xml-repo ORG/REPO"],
     );
     refused(
         user.run(&["convert", "--xml-repo", "ts_xml"]),

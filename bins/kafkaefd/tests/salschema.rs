@@ -207,11 +207,12 @@ fn errors_name_the_invalid_flag() {
     for (args, expected) in [
         (
             vec!["--xml-dir", empty],
-            format!("kafkaefd: cannot use --xml-dir: no schemas in {empty}: expected a folder"),
+            format!("kafkaefd: cannot use --interfaces: no schemas in {empty}: expected a folder"),
         ),
         (
-            vec!["--xml-dir", "schemas", "-s", "Nope"],
-            "kafkaefd: --subsystem Nope: no such subsystem in --xml-dir; it has ATDome ATHexapod".to_owned(),
+            vec!["--interfaces", "schemas", "-s", "Nope"],
+            "kafkaefd: --subsystem Nope: no such subsystem in --interfaces; it has ATDome ATHexapod"
+                .to_owned(),
         ),
         (
             vec!["--xml-dir", "schemas", "--dialect", "x"],
@@ -235,7 +236,7 @@ fn errors_name_the_invalid_flag() {
     }
     let help = out(&convert(&["--help"]));
     assert!(
-        help.contains("Example: kafkaefd salschema convert --xml-dir schemas"),
+        help.contains("Example: kafkaefd salschema convert --interfaces schemas"),
         "{help}"
     );
 }

@@ -1,15 +1,15 @@
 //! The command line of salmock, checked completely before anything is opened.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sal::name::{Dialect, Kind};
 use sal::time::TimeScale;
-use schema_dir::{SchemaDir, SchemaDirError};
-use stage::config::{KafkaArgs, KafkaConfigError, RegistryArgs, ServiceArgs, seconds};
+use schema_dir::{InterfacesArgs, SchemaDir, SchemaDirError};
+use stage::config::{ClusterArgs, KafkaArgs, KafkaConfigError, RegistryArgs, ServiceArgs, seconds};
 use stage::kafka::SAFE_PRODUCER;
 use stage::registry::{Registry, RegistrySetupError};
+use stage::shell::{CompletionsArgs, ManArgs};
 
 /// Producer defaults, which `-X` overrides.
 pub(crate) const PRODUCER: [(&str, &str); 5] = [
@@ -25,7 +25,7 @@ Examples:
 
   salmock produce --max-topics 100                      100 topics of the registry at 1 Hz, as SAL text
   salmock produce --kind telemetry --max-topics 10 --period 0.01
-  salmock produce --format avro --schemas schemas/ --topic MTM1M3TS_thermalData --period 0.1
+  salmock produce --format avro --interfaces schemas/ --topic MTM1M3TS_thermalData --period 0.1
   salmock consume lsst.sal.MTM1M3TS_thermalData --count 1";
 
 /// Mock SAL: plausible messages of many topics at a steady rate
@@ -35,6 +35,10 @@ pub struct Cli {
     /// The command to run.
     #[command(subcommand)]
     pub command: Command,
+
+    /// The named cluster.
+    #[command(flatten)]
+    pub clusters: ClusterArgs,
 }
 
 /// The subcommands.
@@ -45,6 +49,14 @@ pub enum Command {
     Produce(Box<ProduceArgs>),
     /// Print a topic's messages as JSON, one per line
     Consume(Box<ConsumeArgs>),
+    #[allow(missing_docs)]
+    #[command(
+        after_help = "Example: salmock completions bash > ~/.local/share/bash-completion/completions/salmock"
+    )]
+    Completions(CompletionsArgs),
+    #[allow(missing_docs)]
+    #[command(after_help = "Examples:\n\n  salmock man | man -l -\n  salmock man ~/.local/share/man/man1")]
+    Man(ManArgs),
 }
 
 /// The format of the messages.
@@ -80,9 +92,13 @@ impl TopicKind {
 
 /// The flags of `salmock produce`.
 #[derive(Args, Debug, Clone)]
+#[command(mut_arg("interfaces", |arg| arg.help(
+    "Read the topics from this folder of SAL interfaces or Avro schemas instead of the registry; Avro schemas are then \
+     uploaded to the registry"
+)))]
 pub struct ProduceArgs {
     /// SAL topic to mock (MTM1M3TS_thermalData); can be repeated [default: all SAL topics]
-    #[arg(long, env = "TOPICS", value_name = "TOPIC", value_delimiter = ',')]
+    #[arg(long, env = "TOPICS", value_name = "SAL_TOPIC", value_delimiter = ',')]
     pub topic: Vec<String>,
 
     /// Mock only topics of this kind [default: all kinds]
@@ -109,10 +125,9 @@ pub struct ProduceArgs {
     #[arg(long, env = "FORMAT", value_enum, default_value_t = Format::Text)]
     pub format: Format,
 
-    /// Read the topics from this directory of SAL interfaces or Avro schemas instead of the registry; Avro
-    /// schemas are then uploaded to the registry
-    #[arg(long, env = "SCHEMAS", value_name = "DIR")]
-    pub schemas: Option<PathBuf>,
+    /// Where the topics come from, instead of the registry.
+    #[command(flatten)]
+    pub interfaces: InterfacesArgs,
 
     /// Dialect of schemas and Kafka topics: efd (2019) or ts_xml (today)
     #[arg(long, env = "DIALECT", default_value = "efd", value_name = "DIALECT")]
@@ -178,8 +193,8 @@ pub struct ConsumeArgs {
 /// A flag or directory that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// `--schemas`.
-    #[error("cannot use --schemas")]
+    /// `--interfaces`.
+    #[error("cannot use --interfaces")]
     Schemas(#[from] SchemaDirError),
     /// Nothing would be sent.
     #[error("--{0} 0 would send nothing")]
@@ -270,7 +285,7 @@ impl ProduceArgs {
         }
         self.kafka.client_config(&PRODUCER)?;
         Registry::new(&self.registry)?;
-        let source = match &self.schemas {
+        let source = match &self.interfaces.dir {
             Some(dir) => Source::Files(SchemaDir::read(dir)?),
             None => Source::Registry,
         };
@@ -352,6 +367,6 @@ mod tests {
             "--count 0 would send nothing"
         );
         let error = check(&["--schemas", "/nowhere"]).unwrap_err();
-        assert_eq!(error.to_string(), "cannot use --schemas");
+        assert_eq!(error.to_string(), "cannot use --interfaces");
     }
 }

@@ -2,13 +2,17 @@
 
 use std::process::ExitCode;
 
+use clap::CommandFactory;
 use salmock::config::{Cli, Command, ProduceArgs};
-use stage::config::parse_cli;
+use stage::config::{DefaultCluster, parse_cli};
 use stage::service::{StageProcess, hang_up_with_terminal, run_command};
 
 const NAME: &str = "salmock";
 
 fn main() -> ExitCode {
+    if let Some(code) = stage::shell::complete::<Cli>(DefaultCluster::Ignored) {
+        return code;
+    }
     let cli = match parse_cli::<Cli>() {
         Ok(cli) => cli,
         Err(code) => return code,
@@ -19,6 +23,8 @@ fn main() -> ExitCode {
             hang_up_with_terminal();
             run_command(NAME, salmock::consume::main(&args))
         }
+        Command::Completions(args) => args.main(Cli::command()),
+        Command::Man(args) => args.main(Cli::command()),
     }
 }
 

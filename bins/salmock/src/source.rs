@@ -47,7 +47,7 @@ pub enum SourceError {
     },
     /// There are no topics at all.
     #[error(
-        "no SAL schemas of dialect {0}: run `saltransform init` first, or give a directory with --schemas"
+        "no SAL schemas of dialect {0}: run `saltransform init` first, or give a folder with --interfaces"
     )]
     Nothing(sal::name::Dialect),
     /// There are topics, but none of the requested kind.

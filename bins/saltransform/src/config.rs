@@ -6,8 +6,10 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sal::name::Dialect;
 use sal::time::TimeScale;
-use stage::config::{KafkaArgs, MemberArgs, RegistryArgs, ServiceArgs, WorkerArgs, seconds};
+use schema_dir::InterfacesArgs;
+use stage::config::{ClusterArgs, KafkaArgs, MemberArgs, RegistryArgs, ServiceArgs, WorkerArgs, seconds};
 use stage::registry::PublishRules;
+use stage::shell::{CompletionsArgs, ManArgs};
 
 /// SAL text to Confluent Avro.
 #[derive(Parser, Debug, Clone)]
@@ -20,6 +22,10 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+
+    /// The named cluster.
+    #[command(flatten)]
+    pub clusters: ClusterArgs,
 }
 
 /// What saltransform does.
@@ -27,7 +33,7 @@ pub struct Cli {
 pub enum Command {
     /// Register schemas and create the topics that `run` needs; safe to repeat
     #[command(
-        after_help = "Example: saltransform init --subsystem Test --xml-dir schemas --wire-extras --replication 1"
+        after_help = "Example: saltransform init --subsystem Test --interfaces schemas --wire-extras --replication 1"
     )]
     Init(Box<InitArgs>),
     /// Transform SAL text from Kafka to Avro in Kafka, until stopped
@@ -35,11 +41,22 @@ pub enum Command {
     Run(Box<RunArgs>),
     /// Transform messages from files, without Kafka: one JSON object per message on stdout; exit code 1 if any failed
     #[command(
-        after_help = "Example: saltransform check --schemas schemas --wire-extras messages.txt\n\n\
+        after_help = "Examples:\n\n  saltransform check --interfaces schemas --wire-extras messages.txt\n  \
+        saltransform check --schema-registry http://localhost:8081 messages.txt\n\n\
         A file holds one message per line, or, if messages contain line breaks, blocks between lines of ----;\n\
         lines at a block's start that begin with # are comments."
     )]
     Check(CheckArgs),
+    #[allow(missing_docs)]
+    #[command(
+        after_help = "Example: saltransform completions bash > ~/.local/share/bash-completion/completions/saltransform"
+    )]
+    Completions(CompletionsArgs),
+    #[allow(missing_docs)]
+    #[command(
+        after_help = "Examples:\n\n  saltransform man | man -l -\n  saltransform man ~/.local/share/man/man1"
+    )]
+    Man(ManArgs),
 }
 
 /// How SAL topics are named and timed.
@@ -56,14 +73,17 @@ pub struct NamingArgs {
 
 /// Flags of `init`.
 #[derive(Args, Debug, Clone)]
+#[command(mut_arg("interfaces", |arg| arg.help(
+    "Folder of SAL interfaces from which schemas are made; without it, the registry's own subjects are used"
+)))]
 pub struct InitArgs {
     /// Subsystems to prepare, by name; without it, all that have schemas
     #[arg(long, short, env = "SUBSYSTEM", value_name = "S", num_args = 1.., value_delimiter = ',')]
     pub subsystem: Vec<String>,
 
-    /// SAL XML directory from which schemas are made; without it, the registry's own subjects are used
-    #[arg(long, env = "XML_DIR", value_name = "DIR")]
-    pub xml_dir: Option<PathBuf>,
+    /// Where the schemas are made from.
+    #[command(flatten)]
+    pub interfaces: InterfacesArgs,
 
     /// Make schemas that also keep what only the text carries (index, priority, SAL types)
     #[arg(long, env = "WIRE_EXTRAS")]
@@ -119,6 +139,10 @@ pub enum OffsetReset {
 
 /// Flags of `run`.
 #[derive(Args, Debug, Clone)]
+#[command(mut_arg("interfaces", |arg| arg.help(
+    "Folder of SAL interfaces that gives the fields of schemas without wire extras their SAL types: what SAL does not \
+     send (byte, octet) is omitted for certain, and unsigned integers are restored"
+)))]
 pub struct RunArgs {
     /// Subsystems whose messages are transformed: topics S_telemetry, S_logevent, S_command and their older names
     #[arg(
@@ -128,13 +152,12 @@ pub struct RunArgs {
     pub subsystem: Vec<String>,
 
     /// Input topics by name, instead of those of --subsystem
-    #[arg(long, env = "TOPIC", value_name = "T", num_args = 1.., value_delimiter = ',')]
+    #[arg(long, env = "TOPIC", value_name = "TOPIC", num_args = 1.., value_delimiter = ',')]
     pub topic: Vec<String>,
 
-    /// SAL XML directory that gives the fields of schemas without wire extras their SAL types: what SAL does not send
-    /// (byte, octet) is omitted for certain, and unsigned integers are restored
-    #[arg(long, env = "XML_DIR", value_name = "DIR")]
-    pub xml_dir: Option<PathBuf>,
+    /// Where the SAL types of fields come from.
+    #[command(flatten)]
+    pub interfaces: InterfacesArgs,
 
     /// Consumer group; by default the input topic's name, or saltransform-<subsystems>
     #[arg(long, env = "GROUP", value_name = "NAME")]
@@ -233,7 +256,7 @@ impl RunArgs {
         Self {
             subsystem: Vec::new(),
             topic: Vec::new(),
-            xml_dir: None,
+            interfaces: InterfacesArgs::default(),
             group: None,
             auto_offset_reset: OffsetReset::Earliest,
             rewind_to_start: false,
@@ -262,10 +285,17 @@ impl RunArgs {
 
 /// Flags of `check`.
 #[derive(Args, Debug, Clone)]
+#[command(mut_arg("interfaces", |arg| arg.help(
+    "Folder of SAL interfaces or of <topic>.json Avro schemas; without it, the registry's schemas are used"
+)))]
 pub struct CheckArgs {
-    /// Directory of SAL XML or of <topic>.json Avro schemas
-    #[arg(long, value_name = "DIR")]
-    pub schemas: PathBuf,
+    /// Where the schemas are.
+    #[command(flatten)]
+    pub interfaces: InterfacesArgs,
+
+    /// Use the registry's schemas although a folder is given, which then gives fields their SAL types, as in `run`
+    #[arg(long)]
+    pub from_registry: bool,
 
     /// Make schemas that also keep what only the text carries
     #[arg(long)]
@@ -282,6 +312,10 @@ pub struct CheckArgs {
     /// Files of messages; - is standard input
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    #[allow(missing_docs)]
+    pub registry: RegistryArgs,
 }
 
 /// The default clock of the text: dialect efd is SAL until May 2019, which wrote UTC.

@@ -213,7 +213,7 @@ async fn wanted(
     registry: &Registry,
     prepared: &mut Prepared,
 ) -> Result<Vec<Wanted>, InitError> {
-    let wanted = match &args.xml_dir {
+    let wanted = match &args.interfaces.dir {
         Some(dir) => from_directory(args, dir.clone(), prepared)?,
         None => from_registry(args, registry).await?,
     };
@@ -224,7 +224,8 @@ async fn wanted(
             args.subsystem.join(", ")
         };
         let place = args
-            .xml_dir
+            .interfaces
+            .dir
             .as_ref()
             .map_or_else(|| registry.url().to_string(), |dir| dir.display().to_string());
         return Err(InitError::Nothing { subsystems, place });

@@ -2,23 +2,29 @@
 
 use std::process::ExitCode;
 
+use clap::CommandFactory;
 use saltransform::config::{Cli, Command, RunArgs};
 use saltransform::run::Stage;
 use saltransform::{check, init};
-use stage::config::parse_cli;
+use stage::config::{DefaultCluster, parse_cli};
 use stage::service::{Ending, StageProcess, run_command};
 
 const NAME: &str = "saltransform";
 
 fn main() -> ExitCode {
+    if let Some(code) = stage::shell::complete::<Cli>(DefaultCluster::Ignored) {
+        return code;
+    }
     let cli = match parse_cli::<Cli>() {
         Ok(cli) => cli,
         Err(code) => return code,
     };
     match cli.command {
         Command::Init(args) => run_command(NAME, init::main(&args)),
-        Command::Check(args) => check::main(&args),
+        Command::Check(args) => run_command(NAME, check::main(&args)),
         Command::Run(args) => run(&args),
+        Command::Completions(args) => args.main(Cli::command()),
+        Command::Man(args) => args.main(Cli::command()),
     }
 }
 

@@ -46,7 +46,7 @@ pub enum RunError {
     #[error(transparent)]
     FeedsOnItself(#[from] FeedsOnItself),
     /// The directory of interface files cannot be used.
-    #[error("cannot use --xml-dir")]
+    #[error("cannot use --interfaces")]
     SchemaDir(#[from] SchemaDirError),
     /// The metrics are registered already.
     #[error("cannot register the metrics")]
@@ -269,9 +269,9 @@ fn transactional_id(args: &RunArgs, group: &str) -> String {
     }
 }
 
-/// The SAL types of fields in `--xml-dir`.
+/// The SAL types of fields in `--interfaces`.
 fn types(args: &RunArgs) -> Result<FieldTypes, SchemaDirError> {
-    let Some(dir) = &args.xml_dir else {
+    let Some(dir) = &args.interfaces.dir else {
         return Ok(FieldTypes::default());
     };
     let options = Options {

@@ -9,6 +9,8 @@
 //! | `sal_interfaces` itself, or any folder with SAL's `.xml` files in it or one folder deeper | the same |
 //! | with `<topic>.json` files, as `salschema convert --write` makes them | each is the Avro schema of that SAL topic |
 
+mod args;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,6 +19,8 @@ use sal::avro::{self, FieldTypes, Options};
 use sal::interface::{InterfaceError, Interfaces, SourceFile};
 use sal::name::{Kind, NameError, TopicName};
 use serde_json::Value;
+
+pub use args::InterfacesArgs;
 
 /// `sal_interfaces/<Component>/<file>` is two levels deep. A few more are allowed, a walk over the whole disk is not.
 const MAX_DEPTH: usize = 4;

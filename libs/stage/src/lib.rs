@@ -22,6 +22,7 @@
 //! | [`create_topics`] | creates topics |
 //! | [`topic_collision`] | topics whose names Kafka takes for the same |
 //! | [`nearest`] | suggestions for a name that does not exist |
+//! | [`shell`] | completions for shells, and manual pages |
 //! | [`sanitize`] | untrusted text, made safe to show |
 //! | [`stderr`] | output to stderr that never blocks |
 //! | [`stdout`] | a command's output |
@@ -51,6 +52,7 @@ pub mod registry;
 pub mod retry;
 pub mod sanitize;
 pub mod service;
+pub mod shell;
 pub mod stderr;
 pub mod stdout;
 pub mod text;

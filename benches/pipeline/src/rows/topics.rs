@@ -125,7 +125,7 @@ async fn init(bench: &Bench, topics: &[Topic]) -> Outcome<f64> {
     let text = folder.display().to_string();
     let arguments = [
         "init",
-        "--xml-dir",
+        "--interfaces",
         &text,
         "--dialect",
         "ts_xml",

@@ -33,7 +33,7 @@ impl<'b> Whole<'b> {
         };
         let arguments = [
             "init",
-            "--xml-dir",
+            "--interfaces",
             &whole.schemas,
             "--wire-extras",
             "--replication",
@@ -78,7 +78,7 @@ impl<'b> Whole<'b> {
         let most = TOPICS.to_string();
         let arguments = [
             "produce",
-            "--schemas",
+            "--interfaces",
             &self.schemas,
             "--max-topics",
             &most,

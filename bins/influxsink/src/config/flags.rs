@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use stage::config::{
-    KafkaArgs, MemberArgs, RegistryArgs, ServiceArgs, Timestamp, WorkerArgs, parse_timestamp, seconds,
+    ClusterArgs, KafkaArgs, MemberArgs, RegistryArgs, ServiceArgs, Timestamp, WorkerArgs, parse_timestamp,
+    seconds,
 };
 use stage::intake::Topics;
 use stage::memory::MIN_MIB;
+use stage::shell::{CompletionsArgs, ManArgs};
 
 use confluent_avro::point::Mapping;
 
@@ -36,6 +38,10 @@ pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+
+    /// The named cluster.
+    #[command(flatten)]
+    pub clusters: ClusterArgs,
 }
 
 /// The commands.
@@ -44,6 +50,16 @@ pub enum Command {
     /// Write topics into a database until stopped
     #[command(after_help = EXAMPLE)]
     Run(Box<RunArgs>),
+    #[allow(missing_docs)]
+    #[command(
+        after_help = "Example: influxsink completions bash > ~/.local/share/bash-completion/completions/influxsink"
+    )]
+    Completions(CompletionsArgs),
+    #[allow(missing_docs)]
+    #[command(
+        after_help = "Examples:\n\n  influxsink man | man -l -\n  influxsink man ~/.local/share/man/man1"
+    )]
+    Man(ManArgs),
 }
 
 /// What happens to a record whose schema cannot be that of its topic.

@@ -1,7 +1,7 @@
 //! One module per sub-command: its flags, its request to the library [`operator`], and how the answer is shown.
 
 pub mod admin;
-pub mod completions;
+pub mod clusters;
 pub mod console;
 pub mod dead_letters;
 pub mod groups;

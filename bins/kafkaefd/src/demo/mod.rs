@@ -38,7 +38,8 @@ const MIN_FLOW_DURATION: Duration = Duration::from_secs(2);
 const STOP_TIMEOUT: Duration = Duration::from_secs(80);
 
 // Unlike everywhere else, the addresses of services have no environment variables here: an operator's shell may have
-// BROKER set to the observatory's, and a demo must not send mock data there by accident.
+// BROKER set to the observatory's, and a demo must not send mock data there by accident. Their ids differ from those of other
+// commands for the same reason: no named cluster gives them values.
 /// Run the whole pipeline embedded: mock SAL, Kafka, a schema registry, both stages, and a database to query
 #[derive(Args, Debug, Clone)]
 #[command(after_help = "Examples:\n\n  kafkaefd demo --seconds 10\n  \
@@ -66,11 +67,11 @@ pub struct DemoArgs {
     pub json: bool,
 
     /// Kafka to use instead of the embedded broker
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long = "broker", id = "demo_broker", value_name = "HOST:PORT")]
     pub broker: Option<String>,
 
     /// Schema registry to use instead of the embedded one
-    #[arg(long, value_name = "URL")]
+    #[arg(long = "schema-registry", id = "demo_schema_registry", value_name = "URL")]
     pub schema_registry: Option<String>,
 
     /// InfluxDB 2 to use instead of SQLite; its token comes from INFLUXDB_TOKEN

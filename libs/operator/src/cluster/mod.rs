@@ -21,7 +21,7 @@ use crate::cancel::Cancel;
 use crate::failure::{Failure, nearest};
 
 pub(crate) use offsets::known;
-pub use offsets::{PartitionOffsets, Place, TimeOffset};
+pub use offsets::{PartitionOffsets, Place};
 
 /// How long the first broker may take to answer: somebody waits.
 const REACH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -126,7 +126,7 @@ impl Cluster {
     /// The same, for as long as somebody waits for the answer.
     pub fn reach_while(args: &KafkaArgs, cancel: Cancel) -> Result<Self, Failure> {
         let cluster = Self {
-            broker: args.broker.clone(),
+            broker: args.shown(),
             config: args.client_config(&PROMPT)?,
             cancel,
             on_trouble: |_| (),

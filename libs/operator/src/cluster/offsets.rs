@@ -30,15 +30,6 @@ pub struct PartitionOffsets {
     pub newest: i64,
 }
 
-/// A partition's first offset at or after a moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TimeOffset {
-    /// The partition's number.
-    pub partition: i32,
-    /// None if nothing is that late.
-    pub offset: Option<i64>,
-}
-
 impl PartitionOffsets {
     /// Messages between them. Compacted topics and transactions hold fewer: Kafka counts offsets, not messages.
     pub fn count(&self) -> i64 {
@@ -85,26 +76,6 @@ impl Cluster {
                 numbers.filter_map(|number| of_partition(topic, number)).collect()
             })
             .collect())
-    }
-
-    /// The first offset at or after `moment` of each partition of a topic.
-    pub fn offsets_at(&self, topic: &Topic, moment: Timestamp) -> Result<Vec<TimeOffset>, Failure> {
-        let doing = format!("asking for the offsets of {} at {moment}", topic.name);
-        let time = Offset::Offset(moment.0);
-        let found = self.at(&self.consumer(&[])?, &topic.places().collect(), time, &doing)?;
-        let mut offsets: Vec<TimeOffset> = found
-            .elements()
-            .iter()
-            .map(|element| TimeOffset {
-                partition: element.partition(),
-                offset: match element.offset() {
-                    Offset::Offset(offset) => Some(offset),
-                    _ => None,
-                },
-            })
-            .collect();
-        offsets.sort_by_key(|found| found.partition);
-        Ok(offsets)
     }
 
     /// The first offset at or after a moment of partitions; without those in which nothing is that late, and without those

@@ -93,7 +93,7 @@ impl ReplayLog {
         if topics.is_empty() {
             return Ok(all);
         }
-        let mut reader = Reader::open_all(cluster, &topics, Start::Beginning, Stop::AtEnd)?;
+        let mut reader = Reader::open_all(cluster, &topics, None, Start::Beginning, Stop::AtEnd)?;
         loop {
             match reader.next(POLL_TIMEOUT)? {
                 Met::Message(message) => {

@@ -57,7 +57,7 @@ impl Selection {
             return Ok(());
         }
         let start = self.from.map_or(Start::Beginning, Start::Since);
-        let mut reader = Reader::open_all(cluster, topics, start, Stop::AtEnd)?;
+        let mut reader = Reader::open_all(cluster, topics, None, start, Stop::AtEnd)?;
         let mut counter = Counter::start("dead letters", reader.remaining(), report);
         loop {
             match reader.next(POLL_TIMEOUT)? {

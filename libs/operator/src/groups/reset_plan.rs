@@ -47,8 +47,8 @@ impl FromStr for Target {
     fn from_str(text: &str) -> Result<Self, String> {
         let number = |text: &str| text.parse::<i64>().map_err(|error| format!("{text}: {error}"));
         match text.split_once('=') {
-            None if text == "earliest" => Ok(Self::Earliest),
-            None if text == "latest" => Ok(Self::Latest),
+            None if ["earliest", "start", "oldest"].contains(&text) => Ok(Self::Earliest),
+            None if ["latest", "end", "newest"].contains(&text) => Ok(Self::Latest),
             Some(("offset", offset)) => match number(offset)? {
                 offset if offset < 0 => Err("an offset is 0 or more".to_owned()),
                 offset => Ok(Self::Offset(offset)),

@@ -118,25 +118,23 @@ impl Reader {
         start: Start,
         stop: Stop,
     ) -> Result<Self, Failure> {
-        if let Some(partition) = partition {
-            topic.check_partition(partition)?;
-        }
-        Self::begin(cluster, &[topic], partition, start, stop)
+        Self::open_all(cluster, &[topic], partition, start, stop)
     }
 
-    /// Begins to read all partitions of several topics at once, which takes as many requests as one topic does. Messages of
-    /// one partition keep their order.
-    pub fn open_all(cluster: &Cluster, topics: &[&Topic], start: Start, stop: Stop) -> Result<Self, Failure> {
-        Self::begin(cluster, topics, None, start, stop)
-    }
-
-    fn begin(
+    /// Begins to read several topics at once, or the partition of this number of each, which takes as many requests as one
+    /// topic does. Messages of one partition keep their order.
+    pub fn open_all(
         cluster: &Cluster,
         topics: &[&Topic],
         partition: Option<i32>,
         start: Start,
         stop: Stop,
     ) -> Result<Self, Failure> {
+        if let Some(partition) = partition {
+            topics
+                .iter()
+                .try_for_each(|topic| topic.check_partition(partition))?;
+        }
         let what = match topics {
             [topic] => topic.name.clone(),
             _ => plural(topics.len(), "topic"),

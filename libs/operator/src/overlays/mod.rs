@@ -58,7 +58,7 @@ impl Overlay {
                     kind: "subsystem",
                     name: subsystem.clone(),
                     nearest: nearest(subsystem, known.iter().map(String::as_str)),
-                    list: "kafkaefd salschema convert --xml-dir schemas --print",
+                    list: "kafkaefd salschema convert --interfaces schemas --print",
                 });
             }
             if subsystems[..index].contains(subsystem) {

@@ -99,6 +99,11 @@ impl BrokersWatcher {
         &self.args.broker
     }
 
+    /// The name of their cluster.
+    pub fn cluster(&self) -> Option<&str> {
+        self.args.cluster_name()
+    }
+
     /// Asks the brokers, for as long as the answer is wanted. Blocks.
     pub fn look(&mut self, cancel: &Cancel) -> BrokersRow {
         match self.ask(cancel) {

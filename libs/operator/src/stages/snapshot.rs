@@ -20,6 +20,9 @@ pub struct Snapshot {
     pub at: String,
     /// The address of the brokers.
     pub broker: String,
+    /// The name of their cluster, if the configuration file gave it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
     /// In the order in which they were named.
     pub stages: Vec<StageRow>,
     /// None before the brokers have answered for the first time.
@@ -54,6 +57,7 @@ pub async fn sample(
     interval: Duration,
 ) -> Snapshot {
     let broker = brokers.broker().to_owned();
+    let cluster = brokers.cluster().map(str::to_owned);
     let mut asking = JoinSet::new();
     asking.spawn(ask_blocking(move |cancel| Ok(brokers.look(cancel))));
     for stage in &mut stages {
@@ -69,6 +73,7 @@ pub async fn sample(
         kafka: answer.and_then(|answer| answer.ok()?.ok()),
         at: Timestamp::now().to_string(),
         broker,
+        cluster,
         stages: rows,
         taken: None,
     }
@@ -87,6 +92,7 @@ impl Watch {
     pub fn start(stages: Vec<StageWatcher>, mut brokers: BrokersWatcher, interval: Duration) -> Self {
         let latest = Arc::new(Mutex::new(Snapshot {
             broker: brokers.broker().to_owned(),
+            cluster: brokers.cluster().map(str::to_owned),
             stages: stages.iter().map(StageWatcher::unknown).collect(),
             ..Snapshot::default()
         }));

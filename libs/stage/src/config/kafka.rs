@@ -1,4 +1,4 @@
-//! The Kafka connection: `--broker`, `-X key=value`, and a file of such pairs for secrets.
+//! The Kafka connection: `--broker`, `--set key=value`, and a file of such pairs for secrets.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
+
+use super::clusters::ChosenCluster;
 
 /// Settings whose values are secrets: those that librdkafka itself treats as sensitive.
 const SECRETS: &[&str] = &[
@@ -39,8 +41,9 @@ pub struct KafkaArgs {
     )]
     pub broker: String,
 
-    /// A librdkafka setting, as often as needed (`-X security.protocol=ssl`). Secrets belong in --kafka-config-file
+    /// A librdkafka setting, as often as needed (`--set security.protocol=ssl`). Secrets belong in --kafka-config-file
     #[arg(
+        long = "set",
         short = 'X',
         env = "KAFKA_CONFIG",
         value_name = "KEY=VALUE",
@@ -50,16 +53,25 @@ pub struct KafkaArgs {
     pub settings: Vec<Setting>,
 
     /// File of librdkafka settings, one `key=value` a line: for passwords and keys, which no process list then shows
-    #[arg(long, env = "KAFKA_CONFIG_FILE", value_name = "FILE")]
+    #[arg(
+        long,
+        env = "KAFKA_CONFIG_FILE",
+        value_name = "FILE",
+        alias = "command-config"
+    )]
     pub kafka_config_file: Option<PathBuf>,
 
     /// File that holds an OAUTHBEARER token, read again before it expires and each minute; turns on sasl_ssl with that
     /// mechanism unless a setting says otherwise
     #[arg(long, env = "KAFKA_TOKEN_FILE", value_name = "FILE")]
     pub kafka_token_file: Option<PathBuf>,
+
+    /// What `--cluster` names.
+    #[command(flatten)]
+    pub cluster: ChosenCluster,
 }
 
-/// The argument of `-X`, a pair or not. It is not checked during parsing, because an error there would print it, and it
+/// The argument of `--set`, a pair or not. It is not checked during parsing, because an error there would print it, and it
 /// may be a secret.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Setting(String);
@@ -76,6 +88,11 @@ impl Setting {
             .map(|(key, _)| key)
             .filter(|key| SECRETS.contains(&key.as_str()))
     }
+}
+
+/// Whether a setting's value is a secret, or its name says so.
+pub(super) fn is_secret(key: &str) -> bool {
+    SECRETS.contains(&key) || ["password", "secret"].iter().any(|word| key.contains(word))
 }
 
 impl From<&str> for Setting {
@@ -120,8 +137,8 @@ pub enum KafkaConfigError {
         /// The line, from 1.
         line: usize,
     },
-    /// The argument of `-X` is not a pair. Its text is omitted as well.
-    #[error("-X number {0} is not of the form key=value, for example -X linger.ms=5")]
+    /// The argument of `--set` is not a pair. Its text is omitted as well.
+    #[error("--set (-X) number {0} is not of the form key=value, for example --set linger.ms=5")]
     NotASetting(usize),
     /// The address of something else.
     #[error(
@@ -158,11 +175,26 @@ impl KafkaArgs {
             settings: Vec::new(),
             kafka_config_file: None,
             kafka_token_file: None,
+            cluster: ChosenCluster::default(),
         }
     }
 
-    /// The basic configuration of all clients of a process: `base` (the defaults), overridden by the file, overridden
-    /// by `-X`.
+    /// The brokers as messages name them: with the name of their cluster, unless a flag or variable gave other brokers.
+    pub fn shown(&self) -> String {
+        match self.cluster_name() {
+            Some(name) => format!("{name} ({})", self.broker),
+            None => self.broker.clone(),
+        }
+    }
+
+    /// The name of the brokers' cluster, unless a flag or variable gave other brokers.
+    pub fn cluster_name(&self) -> Option<&str> {
+        let cluster = self.cluster.0.as_ref()?;
+        (cluster.broker.as_ref() == Some(&self.broker)).then_some(cluster.name.as_str())
+    }
+
+    /// The basic configuration of all clients of a process: `base` (the defaults), overridden by the named cluster's
+    /// settings, overridden by the file, overridden by `--set`.
     pub fn client_config(&self, base: &[(&str, &str)]) -> Result<ClientConfig, KafkaConfigError> {
         let mut config = ClientConfig::new();
         config.set("bootstrap.servers", &self.broker);
@@ -176,7 +208,10 @@ impl KafkaArgs {
         for (key, value) in base {
             config.set(*key, *value);
         }
-        for (key, value) in self.file_settings()?.into_iter().chain(self.pairs()?) {
+        let of_cluster = self.cluster.0.iter().flat_map(|cluster| &cluster.settings);
+        let of_cluster: Vec<_> = of_cluster.filter_map(Setting::pair).collect();
+        let of_flags = self.file_settings()?.into_iter().chain(self.pairs()?);
+        for (key, value) in of_cluster.into_iter().chain(of_flags) {
             config.set(key, value);
         }
         if let Some(path) = &self.kafka_token_file {
@@ -196,7 +231,7 @@ impl KafkaArgs {
         Ok(config)
     }
 
-    /// The pairs of `-X`. Empty ones are ignored, so that KAFKA_CONFIG may be empty or end with a semicolon.
+    /// The pairs of `--set`. Empty ones are ignored, so that KAFKA_CONFIG may be empty or end with a semicolon.
     fn pairs(&self) -> Result<Vec<(String, String)>, KafkaConfigError> {
         let numbered = self.settings.iter().enumerate();
         numbered
@@ -209,10 +244,10 @@ impl KafkaArgs {
     pub(super) fn exposed_secrets<'a>(arguments: impl Iterator<Item = &'a str>) -> Vec<String> {
         arguments
             .flat_map(|argument| {
-                argument
-                    .trim_start_matches("-X")
-                    .trim_start_matches('=')
-                    .split(';')
+                let joined = argument
+                    .strip_prefix("--set")
+                    .or_else(|| argument.strip_prefix("-X"));
+                joined.unwrap_or(argument).trim_start_matches('=').split(';')
             })
             .filter_map(|text| Setting::from(text).secret())
             .collect()
@@ -349,7 +384,7 @@ mod tests {
     fn an_invalid_setting_says_what_was_expected() {
         assert_eq!(
             error(&["acks=all", "linger.ms"]),
-            "-X number 2 is not of the form key=value, for example -X linger.ms=5"
+            "--set (-X) number 2 is not of the form key=value, for example --set linger.ms=5"
         );
         assert!(error(&["lingr.ms=5"]).contains("lingr.ms"));
         let file = error(&["ssl.ca.location=/nowhere/ca.pem"]);
@@ -378,6 +413,8 @@ mod tests {
             ["sasl.password"]
         );
         assert_eq!(exposed(&["-Xacks=all;ssl.key.password=x"]), ["ssl.key.password"]);
+        assert_eq!(exposed(&["--set=sasl.password=x"]), ["sasl.password"]);
+        assert_eq!(exposed(&["--set", "sasl.password=x"]), ["sasl.password"]);
         assert!(exposed(&["--kafka-config-file", "sasl.password"]).is_empty());
     }
 

@@ -1,8 +1,9 @@
 //! The flags that all binaries have in common, each with an environment variable.
 //!
-//! There is no other configuration: no file formats, no defaults by host name. Secrets come from the environment or
-//! from a file, never from a flag, so that process lists do not show them.
+//! There is one file, of named clusters (`clusters`), whose values stand in the place of the flags' defaults. Secrets come
+//! from the environment or from a file of their own, never from a flag, so that process lists do not show them.
 
+mod clusters;
 mod kafka;
 mod member;
 mod registry;
@@ -17,6 +18,9 @@ use std::process::ExitCode;
 
 use crate::{address, stdout};
 
+pub use clusters::{
+    ChosenCluster, ClusterArgs, ClusterEntry, ClusterError, ClusterFile, DefaultCluster, NamedCluster,
+};
 pub(crate) use kafka::TOKEN_FILE_PREFIX;
 pub use kafka::{KafkaArgs, KafkaConfigError, Setting};
 pub use member::{GroupProtocol, MemberArgs};
@@ -31,14 +35,17 @@ pub const EXIT_USAGE: u8 = 64;
 /// The exit code of a command whose service is unreachable or refuses access (`EX_UNAVAILABLE` of BSD's sysexits).
 pub const EXIT_UNAVAILABLE: u8 = 69;
 
-/// Parses the command line. Help and errors are printed, and their exit code is returned. Secrets among the arguments
-/// cause a warning.
+/// Parses the command line of a stage. Help and errors are printed, and their exit code is returned. Secrets among the
+/// arguments cause a warning.
 pub fn parse_cli<C: clap::Parser>() -> Result<C, std::process::ExitCode> {
-    parse_cli_from(std::env::args_os().collect())
+    parse_cli_from(std::env::args_os().collect(), DefaultCluster::Ignored)
 }
 
 /// The same for given arguments, which start with the program's name.
-pub fn parse_cli_from<C: clap::Parser>(arguments: Vec<OsString>) -> Result<C, std::process::ExitCode> {
+pub fn parse_cli_from<C: clap::Parser>(
+    arguments: Vec<OsString>,
+    default: DefaultCluster,
+) -> Result<C, std::process::ExitCode> {
     let texts = arguments.iter().skip(1).filter_map(|argument| argument.to_str());
     for key in KafkaArgs::exposed_secrets(texts) {
         crate::stderr_line!(
@@ -50,7 +57,14 @@ pub fn parse_cli_from<C: clap::Parser>(arguments: Vec<OsString>) -> Result<C, st
         .filter_map(|(_, value)| value.into_string().ok())
         .collect();
     address::remember(variables.iter().map(String::as_str));
-    C::try_parse_from(arguments).map_err(|shown| {
+    parsed(arguments, default).map_err(|error| {
+        let shown = match error {
+            ParseError::Arguments(shown) => shown,
+            ParseError::Cluster(error) => {
+                crate::stderr_line!("{}: {}", C::command().get_name(), crate::chain(&error));
+                return EXIT_USAGE.into();
+            }
+        };
         // It quotes arguments and variables.
         let text = shown.render();
         if shown.use_stderr() {
@@ -69,6 +83,32 @@ pub fn parse_cli_from<C: clap::Parser>(arguments: Vec<OsString>) -> Result<C, st
             }
         }
     })
+}
+
+/// The command line is not parsed.
+enum ParseError {
+    Arguments(clap::Error),
+    Cluster(ClusterError),
+}
+
+/// Parses the arguments, and once more if they name a cluster whose values are then the flags' defaults.
+fn parsed<C: clap::Parser>(arguments: Vec<OsString>, default: DefaultCluster) -> Result<C, ParseError> {
+    let mut matches = C::command()
+        .try_get_matches_from(&arguments)
+        .map_err(ParseError::Arguments)?;
+    let of_cluster = clusters::with_cluster(C::command(), &matches, default).map_err(ParseError::Cluster)?;
+    if let Some(command) = of_cluster {
+        matches = command
+            .try_get_matches_from(&arguments)
+            .map_err(ParseError::Arguments)?;
+    }
+    C::from_arg_matches_mut(&mut matches)
+        .map_err(|error| ParseError::Arguments(error.format(&mut C::command())))
+}
+
+/// A part of a command line that a shell completes, with the named cluster's values; none if it cannot be parsed.
+pub(crate) fn completed<C: clap::Parser>(arguments: Vec<OsString>, default: DefaultCluster) -> Option<C> {
+    parsed(arguments, default).ok()
 }
 
 /// With colours if they are shown there.

@@ -313,3 +313,32 @@ fn a_group_that_does_not_exist_yet_gets_its_first_offsets() {
     assert_eq!(moved.code, 0, "{moved:?}");
     assert_eq!(described(&services, &group).unwrap()["lag"], 3);
 }
+
+/// As bash asks at the Tab key.
+#[test]
+fn names_of_groups_are_completed() {
+    let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
+        return;
+    };
+    let (topic, group) = (unique("completed-topic-"), unique("completed-group-"));
+    runtime().block_on(kafka::create_topics(&services, std::slice::from_ref(&topic), 1));
+    kafka::produce(&services, &[(topic.clone(), b"a".to_vec())]);
+    let member = Member::join(&services, &group, &topic, "classic");
+    until_read(&services, &group, 1);
+    let typed = &group[..group.len() - 1];
+    until("the group is among the candidates", 60, || {
+        let output = std::process::Command::new(system_tests::binary("kafkaefd"))
+            .arg(format!("kafkaefd groups describe {typed}"))
+            .env("KAFKA_EFD_COMPLETE", "bash")
+            .env("BROKER", services.get("BROKER"))
+            .output()
+            .unwrap();
+        let found = String::from_utf8(output.stdout).unwrap();
+        if found.trim() == group {
+            Ok(())
+        } else {
+            Err(format!("{found:?}"))
+        }
+    });
+    drop(member);
+}

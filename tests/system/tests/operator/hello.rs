@@ -153,3 +153,22 @@ fn messages_are_shown_until_ctrl_c() {
     assert_eq!(ended.code, 0, "Ctrl-C ends it without an error: {ended:?}");
     assert!(lines.next().is_none());
 }
+
+#[test]
+fn one_command_sends_reads_back_and_says_whether_all_is_equal() {
+    let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
+        return;
+    };
+    for command in ["helloworld", "helloavro"] {
+        let topic = unique("operator-round-trip-");
+        for _ in 0..2 {
+            let ran = kafkaefd(&services, &[command, "--topic", &topic, "--count", "5"]);
+            assert_eq!(ran.code, 0, "{ran:?}");
+            let expected = format!("{topic}: sent 5, read back 5, equal, ");
+            assert!(ran.stdout.starts_with(&expected), "{ran:?}");
+        }
+        let ran = kafkaefd(&services, &[command, "--topic", &topic, "--json"]);
+        let verdict: Value = serde_json::from_str(&ran.stdout).unwrap();
+        assert_eq!(verdict["verdict"], "equal", "{ran:?}");
+    }
+}

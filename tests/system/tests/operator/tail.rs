@@ -323,3 +323,50 @@ fn avro_keys_are_decoded_and_unions_named() {
         assert_eq!(found.stdout, "0 {\"name\":\"M1\"} {\"n\":5}\n", "{arguments:?}");
     }
 }
+
+/// Several topics, of which transactions end some with markers that are no messages: each is read to its end, once.
+#[test]
+fn tail_reads_every_topic_of_an_expression_to_its_end() {
+    let Some(services) = Services::with(NEEDED) else {
+        return;
+    };
+    let prefix = crate::real::unique("tail-many-");
+    let names: Vec<String> = (0..3).map(|number| format!("{prefix}_{number}")).collect();
+    crate::runtime().block_on(crate::real::kafka::create_topics(&services, &names, 2));
+    for name in &names {
+        transactions(&services, name, 0, 5, 7);
+        kcat(&services, &["-P", "-t", name, "-p", "1"], b"a\nb\n");
+    }
+    let expression = format!("{prefix}_.*");
+    for from in ["beginning", "-100", "-1h"] {
+        let ran = kafkaefd(
+            &services,
+            &["tail", &expression, "-e", "-o", from, "-f", "%t %p %s\n"],
+        );
+        assert_eq!(ran.code, 0, "-o {from}: {ran:?}");
+        let mut theirs = String::new();
+        for name in &names {
+            theirs += &kcat(
+                &services,
+                &["-C", "-q", "-e", "-t", name, "-f", "%t %p %s\n"],
+                b"",
+            );
+        }
+        assert_eq!(sorted(&ran.stdout), sorted(&theirs), "-o {from}");
+        assert_eq!(ran.stdout.lines().count(), 3 * 7, "-o {from}");
+    }
+    let last = kafkaefd(
+        &services,
+        &["tail", &names[0], &names[2], "-e", "-o", "-1", "-f", "%t %s\n"],
+    );
+    let (first, third) = (&names[0], &names[2]);
+    assert_eq!(
+        sorted(&last.stdout),
+        [
+            format!("{first} 4"),
+            format!("{first} b"),
+            format!("{third} 4"),
+            format!("{third} b")
+        ]
+    );
+}

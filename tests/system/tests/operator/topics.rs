@@ -293,3 +293,67 @@ fn an_unreachable_broker_is_reported_with_the_reason() {
         unknown.stderr
     );
 }
+
+#[test]
+fn a_topic_is_described_with_its_partitions_and_settings() {
+    let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
+        return;
+    };
+    let topic = unique("topics-described-");
+    let created = kafkaefd(
+        &services,
+        &[
+            "topic",
+            "create",
+            &topic,
+            "-p",
+            "2",
+            "-r",
+            "1",
+            "--config",
+            "retention.ms=3600000",
+        ],
+    );
+    assert_eq!(created.code, 0, "{created:?}");
+    kafka::produce(
+        &services,
+        &[(topic.clone(), b"a".to_vec()), (topic.clone(), b"b".to_vec())],
+    );
+    let described = answer(&services, &["describe", "topic", &topic, "--json"]);
+    assert_eq!(
+        (
+            &described["topic"],
+            &described["total"],
+            &described["replication"]
+        ),
+        (&json!(topic), &json!(2), &json!(1))
+    );
+    let partitions = described["partitions"].as_array().unwrap();
+    assert_eq!(partitions.len(), 2);
+    for partition in partitions {
+        assert_eq!(partition["replicas"], json!([partition["leader"]]), "{partition}");
+        assert_eq!(
+            (&partition["in_sync"], &partition["oldest"]),
+            (&partition["replicas"], &json!(0))
+        );
+    }
+    assert_eq!(
+        (
+            &described["settings"][0]["key"],
+            &described["settings"][0]["value"]
+        ),
+        (&json!("retention.ms"), &json!("3600000"))
+    );
+    let text = kafkaefd(&services, &["topics", "describe", &topic]);
+    assert!(
+        text.stdout
+            .starts_with(&format!("{topic}: 2 partitions, 1 replica of each, 2 messages\n"))
+            && text.stdout.ends_with("\nretention.ms=3600000\n"),
+        "{text:?}"
+    );
+    let unknown = kafkaefd(&services, &["topics", "describe", &topic[..topic.len() - 1]]);
+    assert!(
+        unknown.code == 1 && unknown.stderr.contains(&format!("did you mean {topic}")),
+        "{unknown:?}"
+    );
+}

@@ -11,8 +11,11 @@ use operator::failure::Failure;
 
 /// List the cluster's brokers, and which of them is the controller
 #[derive(Args, Debug, Clone)]
-#[command(after_help = "Example: kafkaefd admin brokers --broker localhost:9092")]
-pub(super) struct BrokersArgs {
+#[command(
+    visible_alias = "nodes",
+    after_help = "Example: kafkaefd admin brokers --broker localhost:9092"
+)]
+pub struct BrokersArgs {
     #[command(flatten)]
     answer: AnswerArgs,
     #[command(flatten)]
@@ -20,7 +23,7 @@ pub(super) struct BrokersArgs {
 }
 
 impl BrokersArgs {
-    pub(super) async fn run(&self) -> Result<Done, Failure> {
+    pub(crate) async fn run(&self) -> Result<Done, Failure> {
         let rows = ask(&self.kafka, brokers::list).await?;
         self.answer.print(&rows, || table(&rows))?;
         Ok(Done::All)

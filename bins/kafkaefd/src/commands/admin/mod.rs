@@ -7,9 +7,12 @@ mod topics;
 use clap::{Args, Subcommand};
 
 use crate::exit::Done;
+pub use brokers::BrokersArgs;
+pub use connectors::ConnectorsCommand;
 use operator::failure::Failure;
+pub use topics::TopicsCommand;
 
-/// Manage topics and connectors, and list brokers
+/// Manage topics and connectors, and list brokers; `admin` itself may be left out
 #[derive(Args, Debug, Clone)]
 pub struct AdminCommand {
     #[command(subcommand)]
@@ -18,9 +21,9 @@ pub struct AdminCommand {
 
 #[derive(Subcommand, Debug, Clone)]
 enum Action {
-    Topics(topics::TopicsCommand),
-    Brokers(brokers::BrokersArgs),
-    Connectors(connectors::ConnectorsCommand),
+    Topics(TopicsCommand),
+    Brokers(BrokersArgs),
+    Connectors(ConnectorsCommand),
 }
 
 impl AdminCommand {

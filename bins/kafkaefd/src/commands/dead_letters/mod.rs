@@ -12,6 +12,7 @@ use crate::exit::Done;
 
 /// Count, inspect and replay messages that the stages could not process
 #[derive(Args, Debug, Clone)]
+#[command(visible_alias = "dlq")]
 pub struct DeadLettersCommand {
     #[command(subcommand)]
     action: Action,
@@ -19,7 +20,9 @@ pub struct DeadLettersCommand {
 
 #[derive(Subcommand, Debug, Clone)]
 enum Action {
+    #[command(visible_alias = "ls")]
     List(list::ListArgs),
+    #[command(visible_alias = "describe")]
     Show(Box<show::ShowArgs>),
     Replay(replay::ReplayArgs),
 }

@@ -108,7 +108,7 @@ impl ReplayArgs {
         self.consent.ask(&format!(
             "replay {} at {}: {}",
             plural(plan.replays(), "dead letter"),
-            self.kafka.broker,
+            self.kafka.shown(),
             routes.join(", ")
         ))?;
         let shutdown = Shutdown::of_command(STOP_TIMEOUT);

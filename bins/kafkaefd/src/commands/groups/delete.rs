@@ -43,7 +43,7 @@ impl DeleteArgs {
             self.groups.join(", "),
             plural(forgotten.partitions, "partition"),
             plural(forgotten.topics, "topic"),
-            self.kafka.broker
+            self.kafka.shown()
         ))?;
         let outcomes = groups::delete(cluster, &self.groups)?;
         Ok(print_outcomes(&outcomes, self.answer)?)

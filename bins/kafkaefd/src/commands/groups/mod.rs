@@ -12,7 +12,10 @@ use operator::failure::Failure;
 
 /// List and inspect consumer groups, and move or delete their offsets
 #[derive(Args, Debug, Clone)]
-#[command(after_help = "Example: kafkaefd groups list --broker localhost:9092")]
+#[command(
+    visible_aliases = ["group", "consumer-groups"],
+    after_help = "Example: kafkaefd groups list --broker localhost:9092"
+)]
 pub struct GroupsCommand {
     #[command(subcommand)]
     action: Action,
@@ -20,9 +23,12 @@ pub struct GroupsCommand {
 
 #[derive(Subcommand, Debug, Clone)]
 enum Action {
+    #[command(visible_alias = "ls")]
     List(list::ListArgs),
     Describe(describe::DescribeArgs),
+    #[command(visible_alias = "seek")]
     Reset(reset::ResetArgs),
+    #[command(visible_alias = "rm")]
     Delete(delete::DeleteArgs),
 }
 

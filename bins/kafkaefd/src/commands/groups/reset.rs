@@ -26,7 +26,7 @@ pub(super) struct ResetArgs {
     to: Target,
     /// Only this topic, including its partitions without a committed offset; may be repeated [default: all partitions
     /// with a committed offset]
-    #[arg(long = "topic", value_name = "NAME")]
+    #[arg(long = "topic", value_name = "TOPIC")]
     topics: Vec<String>,
     /// Show the plan without changing anything; this is also the default
     #[arg(long, conflicts_with = "execute")]
@@ -116,7 +116,7 @@ impl ResetArgs {
             self.group,
             self.named_target(),
             plural(plan.moves.len(), "partition"),
-            self.kafka.broker
+            self.kafka.shown()
         ))
     }
 

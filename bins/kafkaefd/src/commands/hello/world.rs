@@ -1,9 +1,10 @@
-//! `kafkaefd helloworld`: sends text to Kafka and reads it back.
+//! `kafkaefd helloworld`: sends text to Kafka and reads it back, in one go or as two commands.
 
 use clap::{Args, Subcommand};
 use serde_json::Value;
 use stage::config::KafkaArgs;
 
+use super::round_trip::{RoundTrip, RoundTripArgs, check};
 use super::send::send;
 use super::tail::{Tail, TailArgs};
 use super::topic::with_topic;
@@ -12,11 +13,25 @@ use crate::terminal::AnswerArgs;
 use operator::failure::Failure;
 use operator::messages::message::shown;
 
-/// Check a broker: send text messages and read them back
+/// Check a broker: send text messages, read them back and compare; exits with code 1 unless all are equal
 #[derive(Args, Debug, Clone)]
+#[command(
+    args_conflicts_with_subcommands = true,
+    after_help = "Example: kafkaefd helloworld --broker localhost:9092"
+)]
 pub struct HelloWorldCommand {
     #[command(subcommand)]
-    action: Action,
+    action: Option<Action>,
+    /// Text of the greeting
+    #[arg(long, default_value = "Hello, world!", value_name = "TEXT")]
+    message: String,
+    /// Topic to use; created if it does not exist
+    #[arg(long, default_value = "mytopic", value_name = "NAME")]
+    topic: String,
+    #[command(flatten)]
+    round_trip: RoundTripArgs,
+    #[command(flatten)]
+    kafka: KafkaArgs,
 }
 
 #[derive(Subcommand, Debug, Clone)]
@@ -59,10 +74,29 @@ struct ConsumeArgs {
 
 impl HelloWorldCommand {
     pub(crate) async fn run(self) -> Result<Done, Failure> {
-        match self.action {
-            Action::Produce(args) => args.run().await,
-            Action::Consume(args) => args.run().await,
+        match &self.action {
+            None => self.round_trip().await,
+            Some(Action::Produce(args)) => args.run().await,
+            Some(Action::Consume(args)) => args.run().await,
         }
+    }
+
+    async fn round_trip(&self) -> Result<Done, Failure> {
+        let cluster = with_topic(&self.kafka, &self.topic).await?;
+        let greetings = (1..=self.round_trip.count)
+            .map(|number| format!("{} {number}", self.message).into_bytes())
+            .collect();
+        let mut trip = RoundTrip::begin(&cluster, &self.topic, greetings, self.round_trip).await?;
+        let (mut equal, mut differences) = (0, Vec::new());
+        while let Some((message, sent)) = trip.next()? {
+            let is_other = message.value.as_ref() != Some(&sent);
+            let differs = is_other.then(|| "other bytes came back".to_owned());
+            match check(&message, differs) {
+                Ok(()) => equal += 1,
+                Err(difference) => differences.push(difference),
+            }
+        }
+        trip.end(equal, &differences)
     }
 }
 

@@ -41,8 +41,8 @@ pub(super) struct NewArgs {
     into: PathBuf,
 
     /// Directory of the SAL interfaces that the image contains; the subsystems must be among them
-    #[arg(long, value_name = "DIR", default_value = "schemas")]
-    xml_dir: PathBuf,
+    #[arg(long, alias = "xml-dir", value_name = "DIR", default_value = "schemas")]
+    interfaces: PathBuf,
 
     #[command(flatten)]
     answer: AnswerArgs,
@@ -64,8 +64,8 @@ impl NewArgs {
 
     /// The subsystems that the init Job finds in the image.
     fn known(&self) -> Result<Vec<String>, Failure> {
-        let dir = SchemaDir::read(&self.xml_dir)
-            .map_err(|error| Failure::Usage(format!("cannot use --xml-dir: {}", stage::chain(&error))))?;
+        let dir = SchemaDir::read(&self.interfaces)
+            .map_err(|error| Failure::Usage(format!("cannot use --interfaces: {}", stage::chain(&error))))?;
         let schemas = dir.schemas(&Options::default()).schemas;
         let names: BTreeSet<String> = schemas
             .iter()

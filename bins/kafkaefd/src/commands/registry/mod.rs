@@ -17,6 +17,7 @@ use operator::failure::Failure;
 
 /// Manage subjects, versions and compatibility levels of the schema registry
 #[derive(Args, Debug, Clone)]
+#[command(visible_aliases = ["schema", "subjects"])]
 pub struct RegistryCommand {
     #[command(subcommand)]
     action: Action,
@@ -24,10 +25,15 @@ pub struct RegistryCommand {
 
 #[derive(Subcommand, Debug, Clone)]
 enum Action {
+    #[command(visible_alias = "ls")]
     List(list::ListArgs),
+    #[command(visible_aliases = ["get", "describe"])]
     Show(show::ShowArgs),
+    #[command(visible_aliases = ["check", "check-compatibility"])]
     Test(test::TestArgs),
+    #[command(visible_aliases = ["create", "register"])]
     Upload(upload::UploadArgs),
+    #[command(visible_alias = "rm")]
     Delete(delete::DeleteArgs),
     Compat(compat::CompatArgs),
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use sal::avro::Options;
 use sal::name::{Dialect, check_subname};
+use schema_dir::InterfacesArgs;
 use stage::config::RegistryArgs;
 use stage::registry::PublishRules;
 
@@ -25,7 +26,7 @@ pub(super) enum Action {
         after_help = "Exit codes: 0 everything was read and delivered; 1 something was left out or not uploaded, as listed at the end \
                       of stderr; 64 the flags cannot be used; 69 GitHub or the registry is unreachable or refuses access.\n\n\
                       From GitHub: kafkaefd salschema convert --xml-repo lsst-ts/ts_xml --dialect ts_xml --upload\n\n\
-                      Example: kafkaefd salschema convert --xml-dir schemas --subsystem MTM1M3TS --write avro"
+                      Example: kafkaefd salschema convert --interfaces schemas --subsystem MTM1M3TS --write avro"
     )]
     Convert(ConvertArgs),
     Diff(DiffArgs),
@@ -33,11 +34,14 @@ pub(super) enum Action {
 
 /// Flags of `salschema convert`.
 #[derive(Args, Debug, Clone)]
+#[command(mut_arg("interfaces", |arg| arg.help(
+    "Folder of SAL interfaces: a SAL XML repository, which is the directory that contains sal_interfaces, or \
+     sal_interfaces itself; --xml-repo overrides it"
+)))]
 pub struct ConvertArgs {
-    /// SAL XML repository, which is the directory that contains sal_interfaces, or sal_interfaces itself; --xml-repo
-    /// overrides it
-    #[arg(long, env = "XML_DIR", value_name = "DIR")]
-    pub xml_dir: Option<PathBuf>,
+    /// Where the interfaces are.
+    #[command(flatten)]
+    pub interfaces: InterfacesArgs,
 
     /// Branch, tag or commit of --xml-repo [default: its default branch]
     #[arg(long, value_name = "REF", requires = "xml_repo")]

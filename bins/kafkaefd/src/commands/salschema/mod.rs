@@ -45,10 +45,10 @@ async fn source(args: &ConvertArgs) -> Result<Source, Failure> {
             return Ok(source);
         }
     }
-    match &args.xml_dir {
-        Some(dir) => Source::of_dir(dir, "--xml-dir"),
+    match &args.interfaces.dir {
+        Some(dir) => Source::of_dir(dir, "--interfaces"),
         None => Err(Failure::Usage(
-            "--xml-dir DIR or --xml-repo ORG/REPO is required to find the interface files".to_owned(),
+            "--interfaces DIR or --xml-repo ORG/REPO is required to find the interface files".to_owned(),
         )),
     }
 }

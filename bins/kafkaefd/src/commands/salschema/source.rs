@@ -11,7 +11,7 @@ use operator::failure::Failure;
 /// Interface files that are not parsed yet.
 pub(super) struct Source {
     pub(super) files: Vec<SourceFile>,
-    /// For messages: `--xml-dir`, `lsst-ts/ts_xml at 0123456789ab`.
+    /// For messages: `--interfaces`, `lsst-ts/ts_xml at 0123456789ab`.
     pub(super) name: String,
 }
 

@@ -1,4 +1,4 @@
-//! `kafkaefd tail`: reads a topic, decodes and filters its messages and writes them to one or several outputs.
+//! `kafkaefd tail`: reads topics, decodes and filters its messages and writes them to one or several outputs.
 //!
 //! ```text
 //!  reader ─▶ decode ─┬▶ filter ─▶ sample ─▶ format ─▶ file, pipe or stdout      (one table [[output]] of --config)
@@ -20,13 +20,15 @@ use operator::messages::decode::{Decoder, Form, Needs};
 use operator::messages::filter::{Filter, filter};
 use operator::messages::reader::{Met, Reader, Start, Stop};
 use operator::messages::sample::Sample;
+use operator::topics::chosen;
+use regex::Regex;
 use stage::Printable;
 use stage::config::{KafkaArgs, RegistryArgs};
 use stage::service::Shutdown;
 
 use crate::commands::reach;
 use crate::exit::Done;
-use crate::terminal::{count, note, plural, warn};
+use crate::terminal::{count, faint, note, plural, warn};
 use format::Format;
 use output::{Output, Written};
 
@@ -35,9 +37,10 @@ const POLL_TIMEOUT: Duration = Duration::from_millis(200);
 /// How long the commands that it pipes to may take to read what they were sent.
 const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Show a topic's messages, keys and values decoded: Avro with the registry's schemas, SAL text, JSON, text or bytes
+/// Show the messages of topics, keys and values decoded: Avro with the registry's schemas, SAL text, JSON, text or bytes
 #[derive(Args, Debug, Clone)]
 #[command(
+    visible_alias = "consume",
     after_help = r#"A filter compares fields of the decoded value, and key, topic, partition, offset, timestamp and headers of the message, with == != < <= > >= or =~ (a regular expression). Comparisons are combined with and, or, not and parentheses: temperature[0] > 30 and not (state =~ '^Fault' or key == 'M1'). Nested fields are written a.b, a[0], a['any name'] and headers['any-name']; value.key is a field of the value. A missing field is null. A string that is compared with timestamp is a time: timestamp >= '-5m'. The spelling of CEL, as in Kafbat's filters, is accepted too: record.value.state.startsWith('Fault') && !(record.key == 'M1'), with matches, startsWith, endsWith and contains.
 
 A file for --config:
@@ -53,11 +56,17 @@ A file for --config:
 Examples:
 
   kafkaefd tail lsst.sal.Test_scalars -o -10 -e
+  kafkaefd tail 'lsst.sal.MTM1M3_logevent_.*' --filter 'summaryState == 3'
   kafkaefd tail lsst.sal.Test_scalars -o -5m --filter 'float0 > 0.5' --format '%T %k %s\n'"#
 )]
 pub struct TailArgs {
-    /// Name of the topic
-    topic: String,
+    /// Names of topics; one with other characters than a name can have is a regular expression for whole names, such as
+    /// 'lsst.sal.MTM1M3.*'
+    #[arg(id = "topic", value_name = "TOPIC", required_unless_present = "topic_regex")]
+    topics: Vec<String>,
+    /// Also the topics whose name matches this regular expression anywhere; those that exist when reading starts
+    #[arg(long, value_name = "REGEX")]
+    topic_regex: Option<Regex>,
     /// Where to start in each partition: beginning, end, an offset, -N for the last N messages, or a time
     /// (2026-11-21T10:00:00Z, -5m)
     #[arg(
@@ -68,11 +77,14 @@ pub struct TailArgs {
         allow_hyphen_values = true
     )]
     offset: Start,
+    /// The same as --offset beginning
+    #[arg(long, conflicts_with = "offset")]
+    from_beginning: bool,
     /// Stop at the current end of the partitions instead of waiting for more messages
     #[arg(long, short)]
     exit: bool,
     /// Stop after writing N messages
-    #[arg(long, short = 'n', value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, short = 'n', visible_short_alias = 'c', visible_alias = "num", alias = "max-messages", value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
     /// Only this partition
     #[arg(long, short, value_name = "NUMBER")]
@@ -118,9 +130,17 @@ impl TailArgs {
         };
         let mut decoder = Decoder::new(&self.registry)?.typed(self.typed_unions);
         let cluster = reach(&self.kafka)?;
-        let topic = cluster.topic(&self.topic)?;
+        let topics = chosen(&cluster, &self.topics, self.topic_regex.as_ref())?;
+        if topics.len() > 1 {
+            note(&faint(format!("reading {}", plural(topics.len(), "topic"))));
+        }
         let stop = if self.exit { Stop::AtEnd } else { Stop::Never };
-        let mut reader = Reader::open(&cluster, topic, self.partition, self.offset, stop)?;
+        let start = if self.from_beginning {
+            Start::Beginning
+        } else {
+            self.offset
+        };
+        let mut reader = Reader::open_all(&cluster, &topics, self.partition, start, stop)?;
         let mut outputs = configs
             .into_iter()
             .map(Output::open)

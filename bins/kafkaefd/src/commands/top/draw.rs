@@ -21,6 +21,9 @@ const MIN_SIZE: (u16, u16) = (60, 10);
 /// From this width on, the stages' table shows all columns.
 const MIN_WIDE_WIDTH: u16 = 124;
 
+/// A shorter piece of an address says nothing.
+const MIN_ADDRESS: usize = 9;
+
 /// A column of the stages' table.
 struct Column {
     name: &'static str,
@@ -98,14 +101,19 @@ pub(super) fn draw(frame: &mut Frame<'_>, snapshot: &Snapshot, state: &State) {
 fn header(snapshot: &Snapshot, state: &State, width: u16) -> Paragraph<'static> {
     // What follows the address has at most as many characters.
     let address = usize::from(width).saturating_sub(66).max(14);
-    let mut spans = vec![
-        Span::styled("kafkaefd top", STRONG),
-        Span::raw(format!(
-            "  {}  {}",
-            fitted(&Printable(&snapshot.broker).to_string(), address),
-            snapshot.at
-        )),
-    ];
+    let mut spans = vec![Span::styled("kafkaefd top", STRONG)];
+    // On a narrow terminal, the name says more than the address.
+    let mut left = address;
+    if let Some(name) = &snapshot.cluster {
+        let name = fitted(&Printable(name).to_string(), address);
+        left = left.saturating_sub(name.chars().count() + 2);
+        spans.push(Span::styled(format!("  {name}"), STRONG));
+    }
+    if left >= MIN_ADDRESS || snapshot.cluster.is_none() {
+        let broker = fitted(&Printable(&snapshot.broker).to_string(), left);
+        spans.push(Span::raw(format!("  {broker}")));
+    }
+    spans.push(Span::raw(format!("  {}", snapshot.at)));
     match &snapshot.kafka {
         None => {}
         Some(kafka) => match (snapshot.silence(kafka.answered), &kafka.away) {

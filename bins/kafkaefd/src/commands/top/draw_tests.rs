@@ -22,6 +22,7 @@ fn snapshot() -> Snapshot {
     Snapshot {
         at: "2026-11-21T10:00:00Z".to_owned(),
         broker: "localhost:9092".to_owned(),
+        cluster: None,
         stages: vec![
             StageRow {
                 stage: "saltransform".to_owned(),
@@ -190,4 +191,17 @@ fn terminals_of_any_size_work() {
         frame(&snapshot(), &state, width, height);
     }
     assert!(frame(&snapshot(), &state, 50, 8).contains("too small"));
+}
+
+#[test]
+fn the_name_of_the_cluster_is_shown() {
+    let mut snapshot = snapshot();
+    snapshot.cluster = Some("summit".to_owned());
+    for width in [80, 140] {
+        let shown = frame(&snapshot, &State::default(), width, 24);
+        assert!(shown.starts_with("kafkaefd top  summit  "), "{shown}");
+        assert!(shown.contains("3 brokers, 1 group"), "{shown}");
+    }
+    let wide = frame(&snapshot, &State::default(), 140, 24);
+    assert!(wide.contains("summit  localhost:9092"), "{wide}");
 }

@@ -17,7 +17,8 @@ use stage::config::Secret;
 
 /// List, create, inspect, control and delete connectors of Kafka Connect
 #[derive(Args, Debug, Clone)]
-pub(in crate::commands::admin) struct ConnectorsCommand {
+#[command(visible_alias = "connector")]
+pub struct ConnectorsCommand {
     #[command(subcommand)]
     action: Action,
 }
@@ -25,11 +26,17 @@ pub(in crate::commands::admin) struct ConnectorsCommand {
 #[derive(Subcommand, Debug, Clone)]
 enum Action {
     /// List all connectors and their states
-    #[command(after_help = "Example: kafkaefd admin connectors list --kafka-connect http://localhost:8083")]
+    #[command(
+        visible_alias = "ls",
+        after_help = "Example: kafkaefd admin connectors list --kafka-connect http://localhost:8083"
+    )]
     List(AllArgs),
     Create(create::CreateArgs),
     /// Show the state of a connector and its tasks, and why one failed
-    #[command(after_help = "Example: kafkaefd admin connectors status influxdb-sink")]
+    #[command(
+        visible_alias = "describe",
+        after_help = "Example: kafkaefd admin connectors status influxdb-sink"
+    )]
     Status(OneArgs),
     /// Show a connector's configuration, without its secrets
     #[command(after_help = "Example: kafkaefd admin connectors config influxdb-sink")]
@@ -43,6 +50,7 @@ enum Action {
     /// Resume a paused connector
     #[command(after_help = "Example: kafkaefd admin connectors resume influxdb-sink")]
     Resume(OneArgs),
+    #[command(visible_alias = "rm")]
     Delete(DeleteArgs),
 }
 
@@ -102,7 +110,7 @@ struct ConnectArgs {
 }
 
 impl ConnectorsCommand {
-    pub(in crate::commands::admin) async fn run(self) -> Result<Done, Failure> {
+    pub(crate) async fn run(self) -> Result<Done, Failure> {
         match self.action {
             Action::List(args) => {
                 let states = args.connect.client()?.states().await?;

@@ -10,14 +10,19 @@ use operator::cluster::Cluster;
 use operator::failure::Failure;
 use operator::topics::{self, Setting};
 
+// Here `--set` is the topic's; `-X` is the Kafka client's, as everywhere.
 /// Show a topic's settings, or change some of them
 #[derive(Args, Debug, Clone)]
 #[command(
+    mut_arg("settings", |arg| arg.long(None::<&'static str>).help(
+        "A librdkafka setting, as often as needed (`-X security.protocol=ssl`). Secrets belong in --kafka-config-file"
+    )),
     after_help = "Examples:\n\n  kafkaefd admin topics config mytopic --detail\n  \
                   kafkaefd admin topics config mytopic --set retention.ms 86400000 --set compression.type lz4"
 )]
 pub(super) struct ConfigArgs {
     /// Name of the topic
+    #[arg(value_name = "TOPIC")]
     name: String,
     /// Include settings that have their default value
     #[arg(long)]
@@ -64,7 +69,8 @@ impl ConfigArgs {
             .filter_map(|pair| Some((pair.first()?.clone(), pair.get(1)?.clone())))
             .collect();
         let change = topics::plan_settings(cluster, &self.name, pairs)?;
-        self.consent.ask(&format!("set {}", change.summary()))?;
+        self.consent
+            .ask(&format!("set {} at {}", change.summary(), self.kafka.shown()))?;
         topics::change_settings(cluster, &change)
     }
 }

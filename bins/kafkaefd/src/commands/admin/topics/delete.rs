@@ -20,7 +20,7 @@ use operator::topics::{self, Deletion};
 #[command(after_help = "Example: kafkaefd admin topics delete mytopic --yes")]
 pub(super) struct DeleteArgs {
     /// Names of the topics
-    #[arg(required = true, value_name = "NAME")]
+    #[arg(required = true, value_name = "TOPIC")]
     names: Vec<String>,
     #[command(flatten)]
     consent: Consent,
@@ -46,7 +46,7 @@ impl DeleteArgs {
             plural(self.names.len(), "topic"),
             some(&self.names),
             plural(deletion.messages, "message"),
-            self.kafka.broker
+            self.kafka.shown()
         ))?;
         let deleted = topics::delete(cluster, &self.names, &deletion, &bars())?;
         let outcomes: Vec<Outcome> = deleted.iter().map(|deleted| deleted.outcome.clone()).collect();

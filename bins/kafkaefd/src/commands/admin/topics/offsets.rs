@@ -17,6 +17,7 @@ use operator::topics::{self, TopicOffsets};
 )]
 pub(super) struct OffsetsArgs {
     /// Name of the topic
+    #[arg(value_name = "TOPIC")]
     name: String,
     #[command(flatten)]
     answer: AnswerArgs,

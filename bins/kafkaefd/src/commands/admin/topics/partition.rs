@@ -18,6 +18,7 @@ use operator::topics;
 )]
 pub(super) struct PartitionArgs {
     /// Name of the topic
+    #[arg(value_name = "TOPIC")]
     name: String,
     /// New number of partitions
     #[arg(value_name = "COUNT")]
@@ -43,8 +44,10 @@ impl PartitionArgs {
         let widening = topics::plan_partitions(cluster, &self.name, self.count)?;
         let what = widening.summary();
         if !self.dry_run {
-            self.consent
-                .ask(&format!("increase {what}; this cannot be undone"))?;
+            self.consent.ask(&format!(
+                "increase {what} at {}; this cannot be undone",
+                self.kafka.shown()
+            ))?;
         }
         let widened = topics::add_partitions(cluster, widening, self.dry_run)?;
         self.answer.print(&widened, || {

@@ -115,7 +115,7 @@ impl Github {
                     return Err(Failure::Refused {
                         what: format!("listing {root}{folder} of {}", self.api.repository()),
                         reason: "it has more files than GitHub lists in one answer".to_owned(),
-                        hint: "clone the repository and use --xml-dir".to_owned(),
+                        hint: "clone the repository and use --interfaces".to_owned(),
                     });
                 }
                 found.extend(
