@@ -36,7 +36,6 @@ async function somePages(address) {
   };
   const relative = (url) => url.pathname.slice(1) + url.search;
   const topic = relative(await first("topics?q=mtmount", "#rows tbody a"));
-  const group = relative(await first("groups", "#groups a"));
   const schema = relative(await first("schemas", "#rows a"));
   await context.close();
   return {
@@ -47,7 +46,6 @@ async function somePages(address) {
     topic,
     messages: topic.replace("topic?name=", "messages?topic="),
     groups: "groups",
-    group,
     schemas: "schemas",
     schema,
     "dead-letters": "dead-letters",
