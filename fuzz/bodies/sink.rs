@@ -10,6 +10,8 @@ use influxsink::line::{LineEncoder, Refusal};
 mod avro_judge;
 #[path = "line_protocol.rs"]
 pub mod line_protocol;
+#[path = "plain_json.rs"]
+pub mod plain_json;
 
 use avro_judge::{Judged, judge};
 use line_protocol::Value;

@@ -13,11 +13,21 @@ const KINDS: [(&str, usize); 3] = [("", 562), ("logevent_", 1_883), ("command_",
 
 /// Like `MTMount.azimuth`: 23 fields, 15 of them the component's own.
 pub(crate) fn azimuth(component: &str) -> Outcome<Topic> {
+    azimuth_named(component, "azimuth")
+}
+
+/// As many topics of one component, all like `MTMount.azimuth`.
+pub(crate) fn azimuths(component: &str, count: usize) -> Outcome<Vec<Topic>> {
+    let topics = (0..count).map(|number| azimuth_named(component, &format!("azimuth{number}")));
+    topics.collect()
+}
+
+fn azimuth_named(component: &str, name: &str) -> Outcome<Topic> {
     let mut items: Vec<Value> = (0..14)
         .map(|at| field(&format!("actual{at}"), &json!("double")))
         .collect();
     items.push(field("state", &json!("long")));
-    topic(component, "azimuth", items)
+    topic(component, name, items)
 }
 
 /// Like `MTM1M3.forceActuatorData`: 820 fields once arrays are flattened.

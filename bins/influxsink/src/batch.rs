@@ -7,7 +7,7 @@ use bytes::{Bytes, BytesMut};
 
 use crate::group::Group;
 
-/// When a batch is full or due. M1M3's messages are 50 times as large as those of an event, so a number of messages
+/// When a batch is full. M1M3's messages are 50 times as large as those of an event, so a number of messages
 /// alone is not a bound.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchLimits {
@@ -15,8 +15,6 @@ pub struct BatchLimits {
     pub bytes: usize,
     /// Points.
     pub points: usize,
-    /// Age of the oldest point.
-    pub interval: Duration,
 }
 
 /// Lines and their messages. `K` is what is kept of a message (a [`stage::intake::Consumed`]; anything in tests).
@@ -88,11 +86,11 @@ impl<K> Batch<K> {
         self.lines.len() >= limits.bytes || self.points.len() >= limits.points
     }
 
-    /// The remaining wait of its oldest point: zero if it is due, `None` if the batch is empty.
+    /// The remaining wait of its oldest point, of `interval` in all: zero if it is due, `None` if the batch is empty.
     #[must_use]
-    pub fn due_in(&self, limits: &BatchLimits) -> Option<Duration> {
+    pub fn due_in(&self, interval: Duration) -> Option<Duration> {
         let opened = self.opened?;
-        Some(limits.interval.saturating_sub(opened.elapsed()))
+        Some(interval.saturating_sub(opened.elapsed()))
     }
 
     /// Takes the batch and leaves an empty one with the same capacity.
@@ -194,11 +192,7 @@ impl<K> PendingBatch<K> {
 mod tests {
     use super::*;
 
-    const LIMITS: BatchLimits = BatchLimits {
-        bytes: 20,
-        points: 3,
-        interval: Duration::from_secs(60),
-    };
+    const LIMITS: BatchLimits = BatchLimits { bytes: 20, points: 3 };
 
     fn batch(lines: &[&str]) -> Batch<usize> {
         let mut batch = Batch::default();
@@ -214,13 +208,10 @@ mod tests {
         assert!(!batch(&["a\n", "b\n"]).is_full(&LIMITS));
         assert!(batch(&["a\n", "b\n", "c\n"]).is_full(&LIMITS));
         assert!(batch(&["a line of twenty by.\n"]).is_full(&LIMITS));
-        let at_once = BatchLimits {
-            interval: Duration::ZERO,
-            ..LIMITS
-        };
-        assert!(batch(&["a\n"]).due_in(&LIMITS) > Some(Duration::from_secs(50)));
-        assert_eq!(batch(&["a\n"]).due_in(&at_once), Some(Duration::ZERO));
-        assert_eq!(batch(&[]).due_in(&at_once), None, "nothing waits");
+        let minute = Duration::from_secs(60);
+        assert!(batch(&["a\n"]).due_in(minute) > Some(Duration::from_secs(50)));
+        assert_eq!(batch(&["a\n"]).due_in(Duration::ZERO), Some(Duration::ZERO));
+        assert_eq!(batch(&[]).due_in(Duration::ZERO), None, "nothing waits");
     }
 
     #[test]

@@ -8,6 +8,9 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::flush_interval::AnswerTime;
 
 /// The times of the points of one measurement, microseconds since 1970 UTC, inclusive.
 #[derive(Clone, Debug)]
@@ -102,9 +105,17 @@ pub(crate) struct InFlight {
 
 #[derive(Debug)]
 struct Sent {
-    batches: Vec<(u64, TimeRanges)>,
+    batches: Vec<SentBatch>,
     most: usize,
     next: u64,
+    answer_time: AnswerTime,
+}
+
+#[derive(Debug)]
+struct SentBatch {
+    number: u64,
+    ranges: TimeRanges,
+    since: Instant,
 }
 
 /// The permit of a batch in flight, until it is dropped: settled, or lost with its writer.
@@ -122,6 +133,7 @@ impl InFlight {
             batches: Vec::new(),
             most,
             next: 0,
+            answer_time: AnswerTime::default(),
         };
         Self {
             sent: sent.into(),
@@ -134,12 +146,21 @@ impl InFlight {
         stage::lock(&self.sent).is_free_for(ranges)
     }
 
+    /// How long a batch is in flight at present; none before the first is settled.
+    pub(crate) fn answer_time(&self) -> Option<Duration> {
+        stage::lock(&self.sent).answer_time.get()
+    }
+
     /// Blocks until it could.
     pub(crate) fn enter(self: &Arc<Self>, ranges: TimeRanges) -> Permit {
         let mut sent = self.wait_until(|sent| sent.is_free_for(&ranges));
         let number = sent.next;
         sent.next += 1;
-        sent.batches.push((number, ranges));
+        sent.batches.push(SentBatch {
+            number,
+            ranges,
+            since: Instant::now(),
+        });
         Permit {
             in_flight: Arc::clone(self),
             number,
@@ -161,15 +182,18 @@ impl InFlight {
 
 impl Sent {
     fn is_free_for(&self, ranges: &TimeRanges) -> bool {
-        self.batches.len() < self.most && !self.batches.iter().any(|(_, sent)| ranges.meet(sent))
+        self.batches.len() < self.most && !self.batches.iter().any(|sent| ranges.meet(&sent.ranges))
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        stage::lock(&self.in_flight.sent)
-            .batches
-            .retain(|(number, _)| *number != self.number);
+        let mut sent = stage::lock(&self.in_flight.sent);
+        if let Some(at) = sent.batches.iter().position(|batch| batch.number == self.number) {
+            let settled = sent.batches.swap_remove(at);
+            sent.answer_time.note(settled.since.elapsed());
+        }
+        drop(sent);
         self.in_flight.settled.notify_all();
     }
 }
@@ -217,6 +241,17 @@ mod tests {
         assert!(!in_flight.is_free_for(&ranges([(&a, 3)])));
         drop(first);
         assert!(in_flight.is_free_for(&ranges([(&a, 3)])));
+    }
+
+    #[test]
+    fn the_time_of_an_answer_is_that_of_the_batches_that_are_settled() {
+        let a = measurement("a");
+        let in_flight = Arc::new(InFlight::new(1));
+        let permit = in_flight.enter(ranges([(&a, 1)]).take());
+        assert_eq!(in_flight.answer_time(), None);
+        let since = Instant::now();
+        drop(permit);
+        assert!(in_flight.answer_time().unwrap() <= since.elapsed() + Duration::from_secs(1));
     }
 
     #[test]

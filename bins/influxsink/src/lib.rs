@@ -8,7 +8,8 @@
 //!  lsst.sal.… ─▶ worker ─▶ frame ─▶ point ─▶ line ─▶ batch ─▶ write ─▶ InfluxDB (http) or SQLite (sqlite)
 //!                            └─────────┴───────┴────────────────┴────▶ <group>.dead-letter
 //! ```
-//! `frame` and `point` are in the library `confluent_avro`. `config` is the command line, `run` assembles the stage,
+//! With `--format json` the records need neither frame nor registry (`json_topics`). `frame` and `point` are in the library
+//! `confluent_avro`. `config` is the command line, `run` assembles the stage,
 //! `replay` starts and ends the reading of a time range.
 //!
 //! Invariants: a message's offset is committed only when its point is in the database or its bytes are in the
@@ -18,8 +19,10 @@
 
 pub mod batch;
 pub mod config;
+mod flush_interval;
 mod group;
 mod in_flight;
+mod json_topics;
 mod labels;
 pub mod line;
 pub mod metrics;

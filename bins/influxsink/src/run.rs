@@ -18,14 +18,14 @@ use stage::registry::{Grace, Registry, RegistrySetupError};
 use stage::service::{Dependency, Service, SharedDependency, Shutdown};
 use tokio::runtime::Handle;
 
-use crate::config::{Config, OutputConfig, RunArgs, To};
+use crate::config::{Config, OutputConfig, RecordFormat, RunArgs, To};
 use crate::metrics::SinkMetrics;
 use crate::overwrites::Overwrites;
 use crate::replay::{Replay, ReplayError};
 use crate::schema_cache::SharedSchemaCache;
 use crate::schemas::Schemas;
 use crate::sqlite::SqliteWriter;
-use crate::worker::SinkWorkers;
+use crate::worker::{SharedFormat, SinkWorkers};
 use crate::write::{Delivery, Destination, InfluxSetupError, InfluxWriter};
 
 /// The sink cannot start or continue.
@@ -72,20 +72,14 @@ pub enum RunError {
 /// When it returns without an error, every consumed message is written or a dead letter, or was given up at the drain's
 /// deadline and stays uncommitted. An error of one output ends all.
 pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), RunError> {
-    let registry = Arc::new(Registry::new(&config.args.registry)?);
     let shared = Shared {
         args: &config.args,
-        schemas: Arc::new(Schemas::new(
-            Arc::clone(&registry),
-            SharedDependency::new(service.readiness.dependency("registry")),
-        )),
+        schemas: match config.args.format.format {
+            RecordFormat::Avro => Some(schemas(config, service, runtime)?),
+            RecordFormat::Json => None,
+        },
         runtime,
     };
-    runtime.spawn(watch_registry(
-        registry,
-        Arc::clone(&shared.schemas),
-        service.shutdown.clone(),
-    ));
     let outputs = config.outputs.iter().map(|output| {
         let part = match &output.name {
             Some(name) if config.outputs.len() > 1 => service.part("output", name)?,
@@ -111,10 +105,26 @@ pub fn run(config: &Config, service: &Service, runtime: &Handle) -> Result<(), R
     })
 }
 
+/// The schemas of the registry, which is watched from now on.
+fn schemas(config: &Config, service: &Service, runtime: &Handle) -> Result<Arc<Schemas>, RunError> {
+    let registry = Arc::new(Registry::new(&config.args.registry)?);
+    let schemas = Arc::new(Schemas::new(
+        Arc::clone(&registry),
+        SharedDependency::new(service.readiness.dependency("registry")),
+    ));
+    runtime.spawn(watch_registry(
+        registry,
+        Arc::clone(&schemas),
+        service.shutdown.clone(),
+    ));
+    Ok(schemas)
+}
+
 /// What the outputs share.
 struct Shared<'a> {
     args: &'a RunArgs,
-    schemas: Arc<Schemas>,
+    /// None if records are JSON.
+    schemas: Option<Arc<Schemas>>,
     runtime: &'a Handle,
 }
 
@@ -154,7 +164,7 @@ fn run_output(config: &OutputConfig, shared: &Shared<'_>, service: &Service) -> 
         has_read_range: Arc::clone(&has_read_range),
         config: config.clone(),
         args: args.clone(),
-        schemas: Arc::clone(&shared.schemas),
+        schemas: shared.schemas.clone(),
         grace: Arc::new(Grace::new(args.unknown_schema_grace)),
         destination: destination(config, &metrics, runtime)?,
         overwrites: Arc::new(Overwrites::new(metrics.overwritten.clone())),
@@ -198,7 +208,7 @@ struct Sink {
     client: ClientConfig,
     reporter: Reporter,
     metrics: SinkMetrics,
-    schemas: Arc<Schemas>,
+    schemas: Option<Arc<Schemas>>,
     grace: Arc<Grace<u32>>,
     destination: Destination,
     overwrites: Arc<Overwrites>,
@@ -233,17 +243,10 @@ impl Sink {
             )
         };
         let workers = SinkWorkers {
-            plans: SharedSchemaCache {
-                schemas: Arc::clone(&self.schemas),
-                grace: Arc::clone(&self.grace),
-                mismatch: args.schema_mismatch,
-                readiness: self.schemas.readiness().clone(),
-                mapping: config.mapping.clone(),
-                metrics: self.metrics.clone(),
-                runtime: self.runtime.clone(),
-                shutdown: shutdown.clone(),
-            },
+            format: self.format(shutdown),
+            shutdown: shutdown.clone(),
             limits: config.limits,
+            flush_interval: config.flush_interval,
             kafka_time: config.kafka_time,
             layout: config.layout.clone(),
             overwrites: Arc::clone(&self.overwrites),
@@ -268,6 +271,23 @@ impl Sink {
         self.has_read_range
             .store(ended.is_ok() && intake.has_read_range(), Ordering::Release);
         say(ended);
+    }
+
+    fn format(&self, shutdown: &Shutdown) -> SharedFormat {
+        let (config, args) = (&self.config, &self.args);
+        match &self.schemas {
+            Some(schemas) => SharedFormat::Avro(SharedSchemaCache {
+                schemas: Arc::clone(schemas),
+                grace: Arc::clone(&self.grace),
+                mismatch: args.schema_mismatch,
+                readiness: schemas.readiness().clone(),
+                mapping: config.mapping.clone(),
+                metrics: self.metrics.clone(),
+                runtime: self.runtime.clone(),
+                shutdown: shutdown.clone(),
+            }),
+            None => SharedFormat::Json(config.json.clone()),
+        }
     }
 
     fn dead_letters(&self, reporter: &Reporter, shutdown: &Shutdown) -> Result<DeadLetters, KafkaError> {
@@ -298,7 +318,7 @@ impl Sink {
         options.workers = config.workers;
         options.stuck_timeout = args.service.stuck_timeout;
         options.subsystems = self.metrics.subsystems.clone();
-        options.tick_interval = options.tick_interval.min(config.limits.interval);
+        options.tick_interval = options.tick_interval.min(config.flush_interval.shortest());
         options
     }
 }

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use stage::reason::Reason;
-use stage::registry::{Grace, RegistryError};
+use stage::registry::{Grace, RegisteredSchema, RegistryError, SchemaKind};
 use stage::retry::{Backoff, Verdict};
 use stage::service::{SharedDependency, Shutdown};
 use tokio::runtime::Handle;
 
-use confluent_avro::point::{Mapping, Plan, SchemaError};
+use confluent_avro::point::{Mapping, Plan};
 
 use crate::config::SchemaMismatch;
 use crate::metrics::SinkMetrics;
@@ -57,7 +57,7 @@ pub(crate) struct SchemaCache {
 
 #[derive(Debug)]
 struct Known {
-    plan: Result<Arc<Plan>, SchemaError>,
+    plan: Result<Arc<Plan>, Reason>,
     /// Whose records it is.
     topics: Vec<Box<str>>,
 }
@@ -94,7 +94,7 @@ impl SchemaCache {
                 self.last = Some((id, topic.into(), Arc::clone(plan)));
                 Lookup::Found(Arc::clone(plan))
             }
-            Err(error) => Lookup::Refused(schema_refused(id, error)),
+            Err(reason) => Lookup::Refused(reason.clone()),
         })
     }
 
@@ -107,22 +107,24 @@ impl SchemaCache {
         loop {
             let found = source.runtime.block_on(source.schemas.look_up(topic, id));
             let waited = match found {
-                Ok(Found::Schema(text)) => {
+                Ok(Found::Schema(schema)) => {
                     source.grace.found(topic, &id);
                     source.count("found");
                     wait.answered();
-                    self.learn(topic, id, &text);
+                    self.learn(topic, id, || compile(&schema, &source.mapping));
+                    return self.known(topic, id).unwrap_or(Lookup::GivenUp);
+                }
+                Err(error @ RegistryError::References { .. }) => {
+                    source.count("found");
+                    wait.answered();
+                    self.learn(topic, id, || Err(refused("schema_references", error.to_string())));
                     return self.known(topic, id).unwrap_or(Lookup::GivenUp);
                 }
                 Ok(Found::Mismatch(detail)) => {
                     source.count("mismatch");
                     if source.mismatch == SchemaMismatch::DeadLetter {
                         wait.answered();
-                        return Lookup::Refused(Reason {
-                            step: "schema",
-                            reason: "schema_mismatch",
-                            detail,
-                        });
+                        return Lookup::Refused(refused("schema_mismatch", detail));
                     }
                     wait.because(detail);
                     soon.wait(None, &source.shutdown)
@@ -157,13 +159,13 @@ impl SchemaCache {
         }
     }
 
-    fn learn(&mut self, topic: &str, id: u32, text: &str) {
+    fn learn(&mut self, topic: &str, id: u32, compile: impl FnOnce() -> Result<Arc<Plan>, Reason>) {
         let known = self.known.entry(id).or_insert_with(|| {
-            let plan = Plan::compile(text, &self.source.mapping).map(Arc::new);
-            if let Err(error) = &plan {
+            let plan = compile();
+            if let Err(reason) = &plan {
                 tracing::warn!(
                     schema_id = id,
-                    %error,
+                    error = reason.detail,
                     "schema cannot become points; its records are dead letters"
                 );
             }
@@ -184,18 +186,30 @@ impl SharedSchemaCache {
     }
 }
 
-fn unknown(what: String) -> Reason {
-    Reason {
-        step: "schema",
-        reason: "schema_unknown",
-        detail: RegistryError::Missing { what }.to_string(),
+fn compile(schema: &RegisteredSchema, mapping: &Mapping) -> Result<Arc<Plan>, Reason> {
+    if let Err(other) = schema.check_is_avro() {
+        let advice = match other.kind {
+            SchemaKind::JsonSchema => "influxsink --format json reads its records",
+            _ => "let the producer write Avro, or leave the topic out of --topic-regex",
+        };
+        return Err(refused(
+            "schema_not_avro",
+            format!("{other}; influxsink reads Avro: {advice}"),
+        ));
     }
+    let plan = Plan::compile_with(&schema.raw, &schema.referenced, mapping);
+    plan.map(Arc::new)
+        .map_err(|error| refused(error.reason(), format!("schema id {}: {error}", schema.id)))
 }
 
-fn schema_refused(id: u32, error: &SchemaError) -> Reason {
+fn unknown(what: String) -> Reason {
+    refused("schema_unknown", RegistryError::Missing { what }.to_string())
+}
+
+fn refused(reason: &'static str, detail: String) -> Reason {
     Reason {
         step: "schema",
-        reason: error.reason(),
-        detail: format!("schema id {id}: {error}"),
+        reason,
+        detail,
     }
 }

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use stage::lock;
-use stage::registry::{Registry, RegistryError, is_same_schema};
+use stage::registry::{RegisteredSchema, Registry, RegistryError};
 use stage::service::{SharedDependency, Wait};
 
 use crate::naming;
@@ -25,7 +25,7 @@ const ROUNDS: usize = 6;
 #[derive(Clone, Debug)]
 pub(crate) enum Found {
     /// The schema.
-    Schema(Arc<str>),
+    Schema(Arc<RegisteredSchema>),
     /// It cannot be this topic's, or has changed. A later check may find it right again.
     Mismatch(String),
 }
@@ -49,7 +49,7 @@ struct Known {
 
 #[derive(Debug)]
 struct Schema {
-    text: Arc<str>,
+    registered: Arc<RegisteredSchema>,
     /// Those whose records it is.
     topics: BTreeSet<Box<str>>,
     /// Shows in `/ready` that it means another schema, while it does.
@@ -86,13 +86,13 @@ impl Schemas {
             && schema.topics.contains(topic)
             && schema.doubt.is_none()
         {
-            return Ok(Found::Schema(Arc::clone(&schema.text)));
+            return Ok(Found::Schema(Arc::clone(&schema.registered)));
         }
-        let text = self.registry.schema_by_id_now(id).await?.raw;
-        if let Some(why) = self.compare(id, &text) {
+        let registered = self.registry.schema_by_id_now(id).await?;
+        if let Some(why) = self.compare(id, &registered) {
             return Ok(Found::Mismatch(why));
         }
-        if let Some(name) = naming::record_name(&text) {
+        if let Some(name) = record_name(&registered) {
             if let Some(why) = self.objection(topic, id, &name).await? {
                 return Ok(Found::Mismatch(why));
             }
@@ -101,12 +101,12 @@ impl Schemas {
         }
         let mut known = lock(&self.known);
         let schema = known.ids.entry(id).or_insert_with(|| Schema {
-            text,
+            registered: Arc::new(registered),
             topics: BTreeSet::new(),
             doubt: None,
         });
         schema.topics.insert(topic.into());
-        Ok(Found::Schema(Arc::clone(&schema.text)))
+        Ok(Found::Schema(Arc::clone(&schema.registered)))
     }
 
     /// Checks the ids again, until the future is dropped.
@@ -141,8 +141,8 @@ impl Schemas {
     /// Whether an id still means the same in the registry.
     async fn check(&self, id: u32) -> Result<bool, RegistryError> {
         match self.registry.schema_by_id_now(id).await {
-            Ok(schema) => Ok(self.compare(id, &schema.raw).is_none()),
-            Err(RegistryError::Missing { .. }) => {
+            Ok(schema) => Ok(self.compare(id, &schema).is_none()),
+            Err(RegistryError::Missing { .. } | RegistryError::References { .. }) => {
                 tracing::debug!(
                     id,
                     "the registry no longer knows a schema id; its schema stays in use"
@@ -154,10 +154,10 @@ impl Schemas {
     }
 
     /// Compares the registry's answer for an id with the earlier one, and describes the difference.
-    fn compare(&self, id: u32, text: &str) -> Option<String> {
+    fn compare(&self, id: u32, registered: &RegisteredSchema) -> Option<String> {
         let mut known = lock(&self.known);
         let schema = known.ids.get_mut(&id)?;
-        if is_same_schema(&schema.text, text) {
+        if schema.registered.is_same(registered) {
             if let Some(doubt) = schema.doubt.take() {
                 self.doubts.fetch_sub(1, Ordering::Relaxed);
                 tracing::info!(
@@ -168,7 +168,7 @@ impl Schemas {
             }
             return None;
         }
-        let (was, is) = (name_or_text(&schema.text), name_or_text(text));
+        let (was, is) = (name_or_text(&schema.registered), name_or_text(registered));
         let why = format!(
             "schema id {id} was {was} and is another schema now ({is}): the registry has lost its data; restore it, or restart \
              to take its ids as they are"
@@ -239,6 +239,12 @@ impl Schemas {
     }
 }
 
-fn name_or_text(schema: &str) -> String {
-    naming::record_name(schema).unwrap_or_else(|| schema.chars().take(60).collect())
+/// The full name of the schema's record, if it is Avro.
+fn record_name(schema: &RegisteredSchema) -> Option<String> {
+    schema.check_is_avro().ok()?;
+    naming::record_name(&schema.raw)
+}
+
+fn name_or_text(schema: &RegisteredSchema) -> String {
+    record_name(schema).unwrap_or_else(|| schema.raw.chars().take(60).collect())
 }

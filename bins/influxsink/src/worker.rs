@@ -23,11 +23,14 @@ use stage::kafka::Watched;
 use stage::reason::Reason;
 use stage::service::Shutdown;
 
-use confluent_avro::frame::{Frame, FrameError};
+use confluent_avro::frame::{self, Frame, FrameError};
+use confluent_avro::point::{PlainJson, Plan, Records};
 
 use crate::batch::{Batch, BatchLimits, BatchedPoint};
 use crate::config::KafkaTime;
+use crate::flush_interval::FlushInterval;
 use crate::in_flight::{InFlight, Permit, TimeRanges};
+use crate::json_topics::JsonTopics;
 use crate::line::{Encoded, Layout, LineEncoder, Refusal, Source};
 use crate::metrics::SinkMetrics;
 use crate::overwrites::{Fresh, Overwrites};
@@ -42,8 +45,10 @@ const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// What all workers of a sink share.
 pub(crate) struct SinkWorkers<D> {
-    pub(crate) plans: SharedSchemaCache,
+    pub(crate) format: SharedFormat,
+    pub(crate) shutdown: Shutdown,
     pub(crate) limits: BatchLimits,
+    pub(crate) flush_interval: FlushInterval,
     pub(crate) kafka_time: KafkaTime,
     pub(crate) layout: Layout,
     pub(crate) overwrites: Arc<Overwrites>,
@@ -57,6 +62,26 @@ pub(crate) struct SinkWorkers<D> {
     pub(crate) delivery: D,
 }
 
+/// What records are, and what is needed to read them.
+pub(crate) enum SharedFormat {
+    /// Avro, with a schema registry.
+    Avro(SharedSchemaCache),
+    /// JSON.
+    Json(PlainJson),
+}
+
+/// The same of one worker.
+enum Format {
+    Avro(SchemaCache),
+    Json(JsonTopics),
+}
+
+/// How a message is read.
+enum Reading {
+    Avro(Arc<Plan>),
+    Json(Arc<PlainJson>),
+}
+
 /// What a worker sends to its writers.
 struct Job<'m> {
     batch: Batch<Consumed<'m>>,
@@ -66,12 +91,13 @@ struct Job<'m> {
 
 /// One worker.
 pub(crate) struct SinkWorker<'m> {
-    plans: SchemaCache,
+    format: Format,
     encoder: LineEncoder,
     batch: Batch<Consumed<'m>>,
     /// The times in the batch.
     ranges: TimeRanges,
     limits: BatchLimits,
+    flush_interval: FlushInterval,
     kafka_time: KafkaTime,
     overwrites: Arc<Overwrites>,
     writers: Sender<Job<'m>>,
@@ -110,7 +136,7 @@ where
                 point_age: self.metrics.point_age_seconds.local(),
                 metrics: self.metrics.clone(),
             };
-            let shutdown = self.plans.shutdown.clone();
+            let shutdown = self.shutdown.clone();
             std::thread::Builder::new()
                 .name(format!("writer-{index}-{writer}"))
                 .spawn_scoped(scope, move || {
@@ -120,11 +146,15 @@ where
                 .map_err(WorkerError::new)?;
         }
         Ok(SinkWorker {
-            plans: SchemaCache::new(self.plans.clone()),
+            format: match &self.format {
+                SharedFormat::Avro(plans) => Format::Avro(SchemaCache::new(plans.clone())),
+                SharedFormat::Json(records) => Format::Json(JsonTopics::new(records.clone())),
+            },
             encoder: LineEncoder::new(self.layout.clone()),
             batch: Batch::default(),
             ranges: TimeRanges::default(),
             limits: self.limits,
+            flush_interval: self.flush_interval,
             kafka_time: self.kafka_time,
             overwrites: Arc::clone(&self.overwrites),
             writers,
@@ -133,7 +163,7 @@ where
             letters: Arc::clone(&self.letters),
             encode_seconds: self.metrics.encode_seconds.local(),
             metrics: self.metrics.clone(),
-            shutdown: self.plans.shutdown.clone(),
+            shutdown: self.shutdown.clone(),
         })
     }
 }
@@ -162,7 +192,7 @@ impl<'m> Worker<'m> for SinkWorker<'m> {
     }
 
     fn rest(&self, tick_interval: Duration) -> Duration {
-        match self.batch.due_in(&self.limits) {
+        match self.due_in() {
             None => IDLE_TIMEOUT,
             // It cannot be written yet.
             Some(Duration::ZERO) => tick_interval,
@@ -171,7 +201,7 @@ impl<'m> Worker<'m> for SinkWorker<'m> {
     }
 
     fn tick(&mut self) -> Result<(), WorkerError> {
-        let is_due = self.batch.due_in(&self.limits) == Some(Duration::ZERO);
+        let is_due = self.due_in() == Some(Duration::ZERO);
         if is_due && self.in_flight.is_free_for(&self.ranges) {
             self.flush()
         } else {
@@ -200,34 +230,62 @@ impl<'m> SinkWorker<'m> {
         if self.letters.passes_over(&consumed.message) {
             return Ok(self.skip(consumed, "dead_letter"));
         }
-        let frame = match Frame::read(consumed.message.payload()) {
-            Ok(frame) => frame,
-            Err(FrameError::Tombstone) => return Ok(self.skip(consumed, FrameError::Tombstone.reason())),
-            Err(error) => {
-                let reason = Reason {
-                    step: "frame",
-                    reason: error.reason(),
-                    detail: error.to_string(),
-                };
-                return Ok(self.refuse(consumed, reason));
-            }
-        };
         let topic = consumed.message.topic();
-        let lookup = match self.plans.known(topic, frame.schema_id) {
-            Some(lookup) => lookup,
-            None => {
-                // The registry may be unavailable for long: the batch is written before the wait for it.
-                self.flush()?;
-                self.plans
-                    .fetch(topic, frame.schema_id, || consumed.receipt.is_revoked())
+        let reading = match (&mut self.format, consumed.message.payload()) {
+            (_, None) => return Ok(self.skip(consumed, FrameError::Tombstone.reason())),
+            (Format::Json(topics), Some(_)) => Reading::Json(topics.of(topic)),
+            (Format::Avro(plans), value) => {
+                let id = match Frame::read(value) {
+                    Ok(frame) => frame.schema_id,
+                    Err(error) => {
+                        let reason = Reason {
+                            step: "frame",
+                            reason: error.reason(),
+                            detail: error.to_string(),
+                        };
+                        return Ok(self.refuse(consumed, reason));
+                    }
+                };
+                let lookup = match plans.known(topic, id) {
+                    Some(lookup) => lookup,
+                    None => {
+                        // The registry may be unavailable for long: the batch is written before the wait for it.
+                        self.flush()?;
+                        self.fetch(&consumed, id)
+                    }
+                };
+                match lookup {
+                    Lookup::Found(plan) => Reading::Avro(plan),
+                    Lookup::Refused(reason) => return Ok(self.refuse(consumed, reason)),
+                    // Dropped unfinished: the next process reads it again.
+                    Lookup::GivenUp => return Ok(Added::Not),
+                }
             }
         };
-        let plan = match lookup {
-            Lookup::Found(plan) => plan,
-            Lookup::Refused(reason) => return Ok(self.refuse(consumed, reason)),
-            // Dropped unfinished: the next process reads it again.
-            Lookup::GivenUp => return Ok(Added::Not),
-        };
+        match &reading {
+            Reading::Avro(plan) => self.encode(&**plan, frame::LENGTH, consumed),
+            Reading::Json(records) => self.encode(&**records, 0, consumed),
+        }
+    }
+
+    fn fetch(&mut self, consumed: &Consumed<'m>, id: u32) -> Lookup {
+        match &mut self.format {
+            Format::Avro(plans) => {
+                let topic = consumed.message.topic();
+                plans.fetch(topic, id, || consumed.receipt.is_revoked())
+            }
+            Format::Json(_) => Lookup::GivenUp,
+        }
+    }
+
+    /// Adds the record that is in the value after so many bytes.
+    fn encode<R>(&mut self, records: &R, skipped: usize, consumed: Consumed<'m>) -> Result<Added, WorkerError>
+    where
+        R: Records,
+        Refusal: From<R::Error>,
+    {
+        let value = consumed.message.payload().unwrap_or_default();
+        let record = value.get(skipped..).unwrap_or_default();
         let kafka_millis = match self.kafka_time {
             KafkaTime::Never => None,
             KafkaTime::IfMissing | KafkaTime::IfUnusable => consumed.message.timestamp().to_millis(),
@@ -240,10 +298,15 @@ impl<'m> SinkWorker<'m> {
         };
         let lines = self.batch.lines_mut();
         let start = lines.len();
-        match self.encoder.encode_from(&plan, frame.avro, &source, lines) {
+        match self.encoder.encode_from(records, record, &source, lines) {
             Ok(encoded) => {
+                let line = lines.get(start..).unwrap_or_default();
+                let measurement = match (&mut self.format, self.encoder.measurement()) {
+                    (Format::Json(topics), Some(named)) => topics.measurement(named),
+                    _ => Arc::clone(records.measurement()),
+                };
                 self.overwrites.note(&Fresh {
-                    line: lines.get(start..).unwrap_or_default(),
+                    line,
                     series_bytes: encoded.series_bytes,
                     time_micros: encoded.time_micros,
                     is_coarse: encoded.is_coarse,
@@ -251,7 +314,7 @@ impl<'m> SinkWorker<'m> {
                 });
                 self.note(&encoded);
                 self.batch.add(consumed, encoded.time_micros);
-                self.ranges.add(plan.measurement(), encoded.time_micros);
+                self.ranges.add(&measurement, encoded.time_micros);
                 Ok(Added::Encoded)
             }
             Err(Refusal::NoFields) if self.encoder.excluded() > 0 => {
@@ -259,6 +322,12 @@ impl<'m> SinkWorker<'m> {
             }
             Err(refusal) => Ok(self.refuse(consumed, as_reason(&refusal))),
         }
+    }
+
+    /// The remaining wait of the batch; none if it is empty.
+    fn due_in(&self) -> Option<Duration> {
+        let interval = self.flush_interval.after(self.in_flight.answer_time());
+        self.batch.due_in(interval)
     }
 
     fn skip(&self, consumed: Consumed<'m>, reason: &'static str) -> Added {

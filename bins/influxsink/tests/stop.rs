@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use devstack::Broker;
 use testkit::KafkaProxy;
+use testkit::raw::Batch;
 
 const TOPIC: &str = "lsst.sal.Test.scalars";
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -21,7 +22,7 @@ struct Sink {
 }
 
 impl Sink {
-    fn start(broker: &str) -> Self {
+    fn start(broker: &str, drain: Duration) -> Self {
         let mut process = Command::new(env!("CARGO_BIN_EXE_influxsink"))
             .args(["run", TOPIC, "--broker", broker])
             .args([
@@ -32,7 +33,7 @@ impl Sink {
             ])
             .args([
                 "--drain-timeout",
-                &DRAIN.as_secs().to_string(),
+                &drain.as_secs().to_string(),
                 "--prometheus-port",
                 "0",
             ])
@@ -66,16 +67,15 @@ impl Sink {
         }
     }
 
+    fn terminate(&self) {
+        let id = self.process.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &id]).status().unwrap();
+        assert!(sent.success());
+    }
+
     /// Sends SIGTERM and waits for the end.
     fn stop(&mut self) -> (ExitStatus, Duration) {
-        let id = self.process.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-TERM", &id])
-                .status()
-                .unwrap()
-                .success()
-        );
+        self.terminate();
         let start = Instant::now();
         loop {
             if let Some(status) = self.process.try_wait().unwrap() {
@@ -99,7 +99,7 @@ fn a_stop_ends_in_time_when_the_brokers_are_forgotten() {
     let broker = Broker::start().unwrap();
     broker.create_topic(TOPIC, 300).unwrap();
     let proxy = KafkaProxy::start(broker.bootstrap_servers()).unwrap();
-    let mut sink = Sink::start(proxy.bootstrap_servers());
+    let mut sink = Sink::start(proxy.bootstrap_servers(), DRAIN);
     proxy.forget_brokers(usize::MAX, |client| client == "influxsink");
     let start = Instant::now();
     let mut answers = (0, Instant::now());
@@ -119,8 +119,25 @@ fn a_stop_ends_in_time_when_the_broker_no_longer_answers() {
     let broker = Broker::start().unwrap();
     broker.create_topic(TOPIC, 4).unwrap();
     let proxy = KafkaProxy::start(broker.bootstrap_servers()).unwrap();
-    let mut sink = Sink::start(proxy.bootstrap_servers());
+    let mut sink = Sink::start(proxy.bootstrap_servers(), DRAIN);
     proxy.silence(|_| true);
     let (status, took) = sink.stop();
     assert!(took < END, "{status} after {took:?}");
+}
+
+/// A drain waits for a database, or as here a registry, that is away. Who waits for the drain is told how not to.
+#[test]
+fn a_second_signal_ends_a_stop_that_waits_and_the_first_says_so() {
+    let broker = Broker::start().unwrap();
+    broker.create_topic(TOPIC, 1).unwrap();
+    let mut sink = Sink::start(broker.bootstrap_servers(), 10 * TIMEOUT);
+    let frame = [0, 0, 0, 0, 1, 0];
+    let record = Batch::new().record(&frame, &[]);
+    record.send(broker.bootstrap_servers(), TOPIC, 0).unwrap();
+    sink.says("dependency is unavailable");
+    sink.terminate();
+    sink.says("a second signal stops at once");
+    let (status, took) = sink.stop();
+    assert_eq!(status.code(), Some(130));
+    assert!(took < END, "{took:?}");
 }

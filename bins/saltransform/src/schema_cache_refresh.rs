@@ -81,6 +81,11 @@ impl SharedSchemaCache {
             self.count("unusable");
             return Ok(());
         }
+        // Between the two requests the registry may have been restored: then the newest version is that of before, whose
+        // id now belongs to another schema. The next refresh decides.
+        if self.registry.version(&subject, None).await?.id != latest.id {
+            return Ok(());
+        }
         self.take_newest(name, &subject, latest, entry).await
     }
 

@@ -1,6 +1,9 @@
 //! The Confluent frame around every record in Kafka: one zero byte, the schema id (four bytes, big-endian),
 //! then Avro's binary encoding ("Wire format" in the documentation of Confluent's schema registry).
 
+/// The bytes before a record.
+pub const LENGTH: usize = 5;
+
 /// The parts of a framed message value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Frame<'m> {

@@ -6,6 +6,7 @@
 //!  a message's value ─▶ frame ─▶ read ┤
 //!                              schema ┴─▶ json    a record as JSON and back, exact, for people and programs
 //! ```
+//! [`point`] also reads records that are JSON themselves, without a schema.
 //!
 //! [`frame`] is Confluent's wire format, [`schema`] holds the types of a registered schema, [`read`] is
 //! Avro's binary encoding of single values.

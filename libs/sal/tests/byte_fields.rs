@@ -121,6 +121,10 @@ fn a_byte_between_strings_is_found_by_the_number_of_values() {
 fn where_the_number_of_values_does_not_tell_nothing_is_guessed() {
     let refused = carried("crowd", "5 , 0", &FieldTypes::default()).unwrap_err();
     assert!(refused.contains("expected"), "{refused}");
+    assert!(refused.contains("run saltransform with --xml-dir"), "{refused}");
+    // Of these values, each is there.
+    let refused = carried("crowd", "4 , 5 , x , 0 , 0", &FieldTypes::default()).unwrap_err();
+    assert!(!refused.contains("--xml-dir"), "{refused}");
     let refused = carried("state", "'why' , 1.5 , 0 , 0 , 0 , 0", &FieldTypes::default()).unwrap_err();
     assert!(refused.contains("expected"), "{refused}");
 }

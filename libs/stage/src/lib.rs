@@ -65,7 +65,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// An error and its sources on one line, outermost first, as the binaries print it: [`Printable`], because errors quote
-/// what came from the network, and [`masked`](address::masked), because they quote addresses.
+/// what came from the network, and [`masked`](address::masked), because they quote addresses. What an error says of its
+/// source itself, as those of rdkafka do, is not said again.
 ///
 /// ```
 /// let inner = std::io::Error::other("connection refused");
@@ -75,7 +76,10 @@ pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(inner) = source {
-        let _ = write!(text, ": {inner}");
+        let inner_text = inner.to_string();
+        if !text.ends_with(&inner_text) {
+            let _ = write!(text, ": {inner_text}");
+        }
         source = inner.source();
     }
     Printable(address::masked(&text)).to_string()
@@ -95,4 +99,21 @@ pub fn unix_micros() -> i64 {
 /// Locks even if a thread panicked with the lock held: the locked data is consistent between any two statements.
 pub fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+    use super::*;
+
+    #[test]
+    fn an_error_that_quotes_its_source_says_it_once() {
+        let error = KafkaError::MetadataFetch(RDKafkaErrorCode::UnknownTopicOrPartition);
+        assert!(error.source().is_some());
+        assert_eq!(
+            chain(&error),
+            "Meta data fetch error: UnknownTopicOrPartition (Broker: Unknown topic or partition)"
+        );
+    }
 }

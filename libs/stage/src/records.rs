@@ -6,7 +6,7 @@ use confluent_avro::frame::Frame;
 use confluent_avro::schema::Schema;
 use serde_json::Value;
 
-use crate::registry::{Registry, RegistryError};
+use crate::registry::{RegisteredSchema, Registry, RegistryError};
 
 /// Why a record cannot be shown as JSON; a retry does not help.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -58,11 +58,13 @@ impl RecordDecoder {
                 Err(error @ RegistryError::Missing { .. }) => {
                     return Ok(Err(RecordProblem::UnknownId(error.to_string())));
                 }
+                Err(error @ RegistryError::References { .. }) => {
+                    self.schemas.insert(id, Err(error.to_string()));
+                    return Ok(Err(RecordProblem::Undecodable(error.to_string())));
+                }
                 Err(error) => return Err(error),
             };
-            let schema = Schema::parse(&registered.raw)
-                .map_err(|error| format!("schema {id} cannot be used: {error}"));
-            self.schemas.insert(id, schema);
+            self.schemas.insert(id, parsed(&registered));
         }
         let record = match self.schemas.get(&id) {
             Some(Ok(schema)) => {
@@ -78,4 +80,12 @@ impl RecordDecoder {
         };
         Ok(record.map_err(RecordProblem::Undecodable))
     }
+}
+
+fn parsed(registered: &RegisteredSchema) -> Result<Schema, String> {
+    registered
+        .check_is_avro()
+        .map_err(|other| format!("{other}, and only records in Avro are decoded"))?;
+    Schema::parse_with(&registered.raw, &registered.referenced)
+        .map_err(|error| format!("schema {} cannot be used: {error}", registered.id))
 }

@@ -18,7 +18,7 @@ use clap::CommandFactory;
 use documented::{Block, blocks};
 
 /// Blocks that no test runs as written, by their first line, and why.
-const NOT_RUN: [(&str, &str); 22] = [
+const NOT_RUN: [(&str, &str); 24] = [
     (
         "make demo     # needs Rust",
         "a release build; `stdout` and `the_readmes_query_of_a_demo_finds_rows` run the demo",
@@ -64,6 +64,11 @@ const NOT_RUN: [(&str, &str); 22] = [
         "as above",
     ),
     ("influxsink run --group influxsink-mtmount", "as above"),
+    (
+        "influxsink run --group influxsink-metrics",
+        "`real/shapes.rs` and `real/telegraf.rs` run these flags",
+    ),
+    ("influxsink run metrics --format json", "as above"),
     ("make bench ", "measures for half an hour"),
     ("make test-faults ", "breaks a cluster for an hour"),
     ("curl -s HOST:9464/ready", "the reader fills in the host"),

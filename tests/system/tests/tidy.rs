@@ -516,6 +516,7 @@ fn counters_are_there_from_the_start_for_every_reason_in_the_code() {
         r"\bSkipped\(",
         r#"\bdead\("\w+", "#,
         r"\bself\.count\(",
+        r"\brefused\(\s*",
         r"\(message, ",
         r"\bis_\w+\(\) \{\s*",
     ];

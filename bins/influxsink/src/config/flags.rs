@@ -11,7 +11,7 @@ use stage::memory::MIN_MIB;
 
 use confluent_avro::point::Mapping;
 
-use super::{DatabaseArgs, FieldArgs, PointIdentityArgs, PointValueArgs};
+use super::{DatabaseArgs, FieldArgs, FormatArgs, PointIdentityArgs, PointValueArgs};
 
 const EXAMPLE: &str = "\
 Example: all SAL topics of two components into InfluxDB 2:
@@ -20,6 +20,10 @@ Example: all SAL topics of two components into InfluxDB 2:
   influxsink run --broker kafka:9092 --schema-registry http://registry:8081 \\
       --topic-regex '^lsst\\.sal\\.(MTM1M3|MTMount)\\.' \\
       --into http://influxdb:8086 --org lsst --bucket efd
+
+Metrics in JSON, which need no schema registry:
+
+  influxsink run metrics --format json --time-field timestamp --time-unit ms --tag-field host
 
 An hour of which the database lost points, once more: --from 2026-11-21T10:00:00Z --to 2026-11-21T11:00:00Z.
 The same into a file: --into sqlite:efd.db. What cannot be written is in the topic <group>.dead-letter,
@@ -86,6 +90,10 @@ pub struct RunArgs {
     #[arg(long, env = "DEAD_LETTER_TOPIC", value_name = "TOPIC")]
     pub dead_letter_topic: Option<String>,
 
+    /// What records are.
+    #[command(flatten)]
+    pub format: FormatArgs,
+
     /// The databases.
     #[command(flatten)]
     pub databases: DatabaseArgs,
@@ -139,16 +147,16 @@ pub struct RunArgs {
     )]
     pub batch_points: u32,
 
-    /// Write when the oldest point has waited this long, in seconds
+    /// Write when the oldest point has waited this long, in seconds [default: three times as long as the database takes
+    /// to answer, at most 0.1]
     #[arg(
         long,
         env = "FLUSH_INTERVAL",
-        default_value = "0.1",
         value_name = "S",
         value_parser = seconds,
         help_heading = "Batches"
     )]
-    pub flush_interval: Duration,
+    pub flush_interval: Option<Duration>,
 
     /// A field that becomes a tag; can be repeated. Not salIndex: the clients of the EFD filter on that field
     /// (--tag-copy keeps it). An empty tag is left out
@@ -286,13 +294,14 @@ impl RunArgs {
             group: "influxsink".to_owned(),
             auto_offset_reset: "earliest".to_owned(),
             dead_letter_topic: None,
+            format: FormatArgs::default(),
             databases: DatabaseArgs::at(into),
             request_timeout: Duration::from_secs(10),
             gzip: false,
             requests_in_flight: 2,
             batch_bytes: 2 << 20,
             batch_points: 5_000,
-            flush_interval: Duration::from_millis(100),
+            flush_interval: None,
             tag_field: mapping.tag_fields,
             time_field: mapping.time_fields,
             time_from_kafka: false,

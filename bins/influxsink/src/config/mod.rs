@@ -3,6 +3,7 @@
 mod databases;
 mod fields;
 mod flags;
+mod format;
 mod point_identity;
 mod point_values;
 
@@ -17,14 +18,16 @@ use stage::registry::{Registry, RegistrySetupError};
 pub use databases::{Api, DatabaseArgs};
 pub use fields::FieldArgs;
 pub use flags::{Cli, Command, RunArgs, SchemaMismatch};
+pub use format::{FormatArgs, RecordFormat};
 pub use point_identity::PointIdentityArgs;
 pub(crate) use point_values::KafkaTime;
 pub use point_values::{PointValueArgs, TimeUnitName};
 
 use crate::batch::BatchLimits;
+use crate::flush_interval::FlushInterval;
 use crate::line::{Layout, PatternError};
 use crate::write::{InfluxSetupError, InfluxTarget};
-use confluent_avro::point::Mapping;
+use confluent_avro::point::{Mapping, PlainJson};
 
 /// A flag or file that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -132,6 +135,15 @@ pub enum ConfigError {
     /// `--field-include` or `--field-exclude`.
     #[error("--field-include or --field-exclude")]
     FieldPattern(#[from] PatternError),
+    /// `--integer-field`.
+    #[error("--integer-field")]
+    IntegerPattern(#[source] PatternError),
+    /// A flag of JSON without it.
+    #[error("--{0} is for records in JSON: expected --format json with it")]
+    OnlyForJson(&'static str),
+    /// `--tag-field time` with JSON.
+    #[error("--tag-field time: InfluxDB does not accept a tag with this name")]
+    TagNamedTime,
     /// `--topic-tag`.
     #[error("--topic-tag {0:?}: expected a name of letters, digits, '_' and '-' other than time")]
     TopicTag(String),
@@ -202,7 +214,10 @@ pub(crate) struct OutputConfig {
     pub(crate) workers: usize,
     pub(crate) to: To,
     pub(crate) limits: BatchLimits,
+    pub(crate) flush_interval: FlushInterval,
     pub(crate) mapping: Mapping,
+    /// The same for records in JSON.
+    pub(crate) json: PlainJson,
     pub(crate) kafka_time: KafkaTime,
     pub(crate) layout: Layout,
 }
@@ -225,6 +240,10 @@ impl RunArgs {
             ("tag-field", &self.tag_field),
             ("time-field", &self.time_field),
             ("tiebreaker", &self.point_identity.tiebreaker),
+            (
+                "measurement-field",
+                &self.format.measurement_field.iter().cloned().collect(),
+            ),
         ] {
             if let Some(name) = names
                 .iter()
@@ -237,7 +256,9 @@ impl RunArgs {
             }
         }
         self.kafka.client_config(&[])?;
-        Registry::new(&self.registry)?;
+        if self.format.format == RecordFormat::Avro {
+            Registry::new(&self.registry)?;
+        }
         let range = self.range()?;
         let outputs = self.databases.outputs()?;
         if range.is_some() && outputs.len() > 1 {
@@ -262,6 +283,14 @@ impl RunArgs {
             let group = self.group_of(output.name.as_deref());
             let dead_letter_topic = dead_letter::topic_of(&group, self.dead_letter_topic.as_deref());
             let letters = LetterFilter::new(&topics, &dead_letter_topic)?;
+            let mapping = Mapping {
+                tag_fields: self.tag_field.clone(),
+                tag_copies: self.point_values.copies(is_sqlite)?,
+                time_fields,
+                time_unit: self.point_values.time_unit.map(Into::into),
+                tiebreakers: self.point_identity.fields(),
+                added_tag: self.point_identity.topic_tag.clone(),
+            };
             Ok(OutputConfig {
                 name: output.name.clone(),
                 topics: topics.clone(),
@@ -277,14 +306,11 @@ impl RunArgs {
                 workers: self.workers.count(),
                 to,
                 limits: self.limits(&memory),
-                mapping: Mapping {
-                    tag_fields: self.tag_field.clone(),
-                    tag_copies: self.point_values.copies(is_sqlite)?,
-                    time_fields,
-                    time_unit: self.point_values.time_unit.map(Into::into),
-                    tiebreakers: self.point_identity.fields(),
-                    added_tag: self.point_identity.topic_tag.clone(),
-                },
+                flush_interval: self
+                    .flush_interval
+                    .map_or(FlushInterval::Adaptive, FlushInterval::Fixed),
+                json: self.format.json(&mapping)?,
+                mapping,
                 kafka_time,
                 layout,
             })
@@ -317,7 +343,6 @@ impl RunArgs {
             bytes: (self.batch_bytes as usize)
                 .min(memory.output / ((1 + 2 * self.requests_in_flight as usize) * workers)),
             points: self.batch_points as usize,
-            interval: self.flush_interval,
         }
     }
 

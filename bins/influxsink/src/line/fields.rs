@@ -32,7 +32,8 @@ impl FieldFilter {
         Ok(is_needed.then_some(filter))
     }
 
-    fn keeps(&self, name: &str) -> bool {
+    /// Whether a field of this name is chosen.
+    pub fn keeps(&self, name: &str) -> bool {
         self.include.as_ref().is_none_or(|include| include.is_match(name))
             && !self
                 .exclude
@@ -152,6 +153,10 @@ impl<S: PointSink> PointSink for Chosen<'_, S> {
 
     fn time_detail(&mut self, unit: TimeUnit, nanos: i16) {
         self.sink.time_detail(unit, nanos);
+    }
+
+    fn measurement(&mut self, name: &str) {
+        self.sink.measurement(name);
     }
 
     fn tiebreaker(&mut self, value: i64) {

@@ -1,5 +1,6 @@
 //! Line protocol, the third step of the data flow. [`LineEncoder`] runs a schema's [`Plan`] over a record's bytes and
-//! writes the values into a batch's buffer as they are read: one pass, without intermediate values.
+//! writes the values into a batch's buffer as they are read: one pass, without intermediate values. Records in JSON take
+//! the same way ([`PlainJson`](confluent_avro::point::PlainJson)).
 //!
 //! What line protocol cannot carry is never written incorrectly:
 //! - NaN and ±Inf, and a tag that is empty: the value is left out and counted, the point stays;
@@ -7,7 +8,7 @@
 //!   refused, with a reason, and its message goes to the dead-letter topic.
 //!
 //! Names from a schema need no escaping: the plan admits none that would (see [`confluent_avro::point::Key`]). Keys
-//! of maps are escaped.
+//! of maps and of JSON are escaped.
 
 mod escape;
 mod fields;
@@ -23,7 +24,7 @@ use fields::Chosen;
 use layout::Time;
 
 use confluent_avro::point::time::{self, TimeFault, TimeUnit};
-use confluent_avro::point::{Name, Plan, PointSink};
+use confluent_avro::point::{Name, Plan, PointSink, Records};
 
 /// The maximum length of a line. The largest SAL topic makes one of about 600 kB; InfluxDB 1 accepts requests of 25 MB.
 pub const MAX_LINE_BYTES: usize = 4 << 20;
@@ -62,6 +63,8 @@ pub struct LineEncoder {
     /// A buffer for the names of fields, and the number of those that were not chosen.
     name: String,
     excluded: u64,
+    /// The measurement that the last record named.
+    measurement: Option<String>,
 }
 
 impl LineEncoder {
@@ -77,6 +80,11 @@ impl LineEncoder {
     /// How many fields of the last record were left out because they were not chosen.
     pub fn excluded(&self) -> u64 {
         self.excluded
+    }
+
+    /// The measurement that the last record named itself.
+    pub fn measurement(&self) -> Option<&str> {
+        self.measurement.as_deref()
     }
 
     /// As [`LineEncoder::encode_from`], of a record alone.
@@ -95,29 +103,38 @@ impl LineEncoder {
     }
 
     /// Appends the record's line, with its newline, to `lines`. After a refusal, `lines` is unchanged.
-    pub fn encode_from(
+    pub fn encode_from<R>(
         &mut self,
-        plan: &Plan,
-        avro: &[u8],
+        records: &R,
+        record: &[u8],
         source: &Source<'_>,
         lines: &mut Vec<u8>,
-    ) -> Result<Encoded, Refusal> {
+    ) -> Result<Encoded, Refusal>
+    where
+        R: Records,
+        Refusal: From<R::Error>,
+    {
         let start = lines.len();
-        let encoded = self.write(plan, avro, source, lines);
+        let encoded = self.write(records, record, source, lines);
         if encoded.is_err() {
             lines.truncate(start);
         }
         encoded
     }
 
-    fn write(
+    fn write<R>(
         &mut self,
-        plan: &Plan,
-        avro: &[u8],
+        records: &R,
+        record: &[u8],
         source: &Source<'_>,
         lines: &mut Vec<u8>,
-    ) -> Result<Encoded, Refusal> {
+    ) -> Result<Encoded, Refusal>
+    where
+        R: Records,
+        Refusal: From<R::Error>,
+    {
         self.tags.clear();
+        self.measurement = None;
         if let Some(name) = &self.layout.topic_tag {
             self.tags.push(b',');
             self.tags.extend_from_slice(name.as_bytes());
@@ -125,7 +142,8 @@ impl LineEncoder {
             escape::tag(source.topic, &mut self.tags).map_err(|refusal| refusal(name.clone()))?;
         }
         let limit = lines.len() + MAX_LINE_BYTES;
-        lines.extend_from_slice(plan.measurement().as_bytes());
+        let start = lines.len();
+        lines.extend_from_slice(records.measurement().as_bytes());
         let fields_start = lines.len();
         let mut line = Line {
             lines,
@@ -140,9 +158,10 @@ impl LineEncoder {
             tiebreaker: None,
             left_out: LeftOut::default(),
             refused_tag: None,
+            measurement: &mut self.measurement,
         };
         match &self.layout.fields {
-            None => plan.decode(avro, &mut line)?,
+            None => records.read(record, &mut line)?,
             Some(filter) => {
                 let mut chosen = Chosen {
                     filter,
@@ -150,7 +169,7 @@ impl LineEncoder {
                     name: &mut self.name,
                     excluded: 0,
                 };
-                plan.decode(avro, &mut chosen)?;
+                records.read(record, &mut chosen)?;
                 self.excluded = chosen.excluded;
             }
         }
@@ -176,6 +195,11 @@ impl LineEncoder {
             None => return Err(Refusal::NoFields),
         }
         lines.splice(fields_start..fields_start, self.tags.iter().copied());
+        let mut measurement_bytes = fields_start - start;
+        if let Some(named) = &self.measurement {
+            lines.splice(start..fields_start, named.bytes());
+            measurement_bytes = named.len();
+        }
 
         let from_kafka = |fault| {
             let is_used = fault == TimeFault::Missing || !source.kafka_if_missing;
@@ -198,7 +222,7 @@ impl LineEncoder {
             time_micros: precision.micros(written),
             time_from_kafka: time.is_err(),
             left_out,
-            series_bytes: plan.measurement().len() + self.tags.len(),
+            series_bytes: measurement_bytes + self.tags.len(),
             is_coarse: precise.is_coarse(precision),
         })
     }
@@ -217,6 +241,7 @@ struct Line<'b> {
     tiebreaker: Option<i64>,
     left_out: LeftOut,
     refused_tag: Option<Refusal>,
+    measurement: &'b mut Option<String>,
 }
 
 impl Line<'_> {
@@ -330,6 +355,10 @@ impl PointSink for Line<'_> {
 
     fn tiebreaker(&mut self, value: i64) {
         self.tiebreaker = Some(value);
+    }
+
+    fn measurement(&mut self, name: &str) {
+        *self.measurement = Some(name.to_owned());
     }
 
     fn reserved_name(&mut self) {

@@ -1,8 +1,8 @@
 //! Why a record is not written as a line. Each is permanent: the message goes to the dead-letter topic.
 
 use super::MAX_LINE_BYTES;
-use confluent_avro::point::DecodeError;
 use confluent_avro::point::time::TimeFault;
+use confluent_avro::point::{DecodeError, JsonError};
 
 /// A record that line protocol cannot carry.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -10,6 +10,9 @@ pub enum Refusal {
     /// Its bytes do not fit its schema.
     #[error(transparent)]
     Decode(#[from] DecodeError),
+    /// It is JSON that cannot be a point.
+    #[error(transparent)]
+    Json(#[from] JsonError),
     /// It has no usable time.
     #[error(
         "{0}; --time-field names the field, or kafka.timestamp for records that have none; --time-from-kafka uses Kafka's \
@@ -42,6 +45,7 @@ impl Refusal {
     pub fn reason(&self) -> &'static str {
         match self {
             Refusal::Decode(error) => error.fault.reason(),
+            Refusal::Json(error) => error.fault.reason(),
             Refusal::Time(fault) => fault.reason(),
             Refusal::NoFields => "no_fields",
             Refusal::TagControl { .. } => "tag_control_character",
@@ -54,7 +58,7 @@ impl Refusal {
     #[must_use]
     pub fn step(&self) -> &'static str {
         match self {
-            Refusal::Decode(_) => "decode",
+            Refusal::Decode(_) | Refusal::Json(_) => "decode",
             _ => "line",
         }
     }

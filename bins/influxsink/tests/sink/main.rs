@@ -12,6 +12,7 @@ mod decode;
 mod delivery;
 mod end_to_end;
 mod in_flight;
+mod json;
 mod letters;
 mod line;
 mod outputs;

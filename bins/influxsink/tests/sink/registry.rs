@@ -205,3 +205,94 @@ fn a_record_with_the_id_of_another_topic_waits_or_is_a_dead_letter_if_the_operat
     sink.stop();
     assert_eq!(stack.dead_letters(1)["1"].reason, "schema_mismatch");
 }
+
+/// A record of a type that another subject has.
+fn referring() -> String {
+    let fields = [
+        TIME.to_owned(),
+        field("in", r#""lsst.ref.Reading""#),
+        field("s", r#""string""#),
+    ];
+    crate::points::schema(&fields.join(","))
+}
+
+const READING: &str =
+    r#"{"type":"record","name":"Reading","namespace":"lsst.ref","fields":[{"name":"v","type":"double"}]}"#;
+
+#[test]
+fn a_schema_that_refers_to_others_is_read_with_them() {
+    let mut stack = Stack::new();
+    stack.registry.hold("lsst.ref.Reading", READING, None, &[]);
+    let references = [("lsst.ref.Reading", "lsst.ref.Reading", 1)];
+    let id = stack
+        .registry
+        .hold(&format!("{TOPIC}-value"), &referring(), None, &references);
+    // The same bytes as of the scalars: a time, a double and a string.
+    let sent = stack.produce((0..20).map(|at| frame(id, scalar(at)))) as u64;
+    stack.runtime.block_on(stack.registry.down());
+    let sink = stack.start(&stack.args(stack.influx.url()));
+    wait_until_missing(&sink, "registry");
+    stack.runtime.block_on(stack.registry.up()).unwrap();
+    sink.wait("all written", |sink| {
+        sink.count("influxsink_written_total") == sent
+    });
+    assert_eq!(letters(&sink), 0);
+    sink.stop();
+    let points = stack.influx.points();
+    let (_, fields) = points
+        .iter()
+        .find(|(key, _)| key.time_ns == (NOW as i64 + 7) * 1_000_000_000)
+        .unwrap();
+    assert_eq!(fields["in_v"], testkit::influx::FieldValue::Float(3.5));
+}
+
+#[test]
+fn a_schema_that_cannot_be_read_says_why_in_its_dead_letters() {
+    let stack = Stack::new();
+    let subject = |name: &str| format!("{TOPIC}-{name}");
+    let hold = |name: &str, text: &str, kind, references: &[_]| {
+        stack.registry.hold(&subject(name), text, kind, references)
+    };
+    let itself = subject("circle");
+    let ids = [
+        hold(
+            "protobuf",
+            "syntax = \"proto3\"; message A {}",
+            Some("PROTOBUF"),
+            &[],
+        ),
+        hold("json", r#"{"type":"object","title":"A"}"#, Some("JSON"), &[]),
+        hold("circle", &referring(), None, &[("lsst.ref.Reading", &itself, 1)]),
+    ];
+    stack.produce(ids.iter().flat_map(|id| (0..2).map(|at| frame(*id, scalar(at)))));
+    let sink = stack.start(&stack.args(stack.influx.url()));
+    sink.wait("all settled", |sink| letters(sink) == 6);
+    sink.wait("ready", |sink| sink.service.readiness.is_ready());
+    sink.stop();
+    let found = stack.dead_letters(6);
+    for (at, (reason, detail)) in [
+        (
+            "schema_not_avro",
+            "is Protobuf; influxsink reads Avro: let the producer write Avro",
+        ),
+        (
+            "schema_not_avro",
+            "is JSON Schema; influxsink reads Avro: influxsink --format json reads its records",
+        ),
+        ("schema_references", "which refers to itself"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        for key in [2 * at, 2 * at + 1] {
+            let letter = &found[&key.to_string()];
+            assert_eq!(letter.reason, reason);
+            assert!(letter.detail.contains(detail), "{}", letter.detail);
+            assert!(
+                letter.detail.contains(&format!("schema id {}", ids[at])),
+                "{}",
+                letter.detail
+            );
+        }
+    }
+}

@@ -190,6 +190,7 @@ impl Stack {
 #[derive(Debug)]
 pub(crate) struct DeadLetter {
     pub(crate) reason: String,
+    pub(crate) detail: String,
     pub(crate) value: Vec<u8>,
     pub(crate) origin: String,
 }
@@ -206,6 +207,7 @@ impl DeadLetter {
         };
         DeadLetter {
             reason: header("reason"),
+            detail: header("detail"),
             value: message.payload().unwrap_or_default().to_vec(),
             origin: format!(
                 "{}[{}]@{}",

@@ -81,8 +81,6 @@ impl Stages {
         sink.databases.org = vec![args.influxdb_org.clone()];
         sink.databases.bucket = vec![args.influxdb_bucket.clone()];
         sink.auto_offset_reset = reset(args).to_owned();
-        // Favours latency: a demo does not have to spare the database small requests.
-        sink.flush_interval = std::time::Duration::from_millis(10);
         let config = sink.check()?;
         let (service, runtime) = (influxsink.clone(), Handle::current());
         let sinking = tokio::task::spawn_blocking(move || influxsink::run(&config, &service, &runtime));

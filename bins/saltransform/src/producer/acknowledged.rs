@@ -9,10 +9,12 @@ use std::time::{Duration, Instant};
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message;
-use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
+use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext};
 use stage::dead_letter::{DeadLetters, is_too_large, shares_a_batch};
 use stage::intake::{Consumed, Receipt};
-use stage::kafka::{AnyClient, Progress, Reporter, TopicPrefetch, Unacknowledged, Watched, record_refusal};
+use stage::kafka::{
+    AnyClient, HandleProducer, Progress, Reporter, TopicPrefetch, Unacknowledged, Watched, record_refusal,
+};
 use stage::lock;
 use stage::reason::Reason;
 use stage::service::Shutdown;
@@ -43,7 +45,7 @@ pub(crate) enum Returned<'m> {
 
 /// The idempotent producer, shared by all workers.
 pub(crate) struct Acknowledged<'m> {
-    producer: BaseProducer<Context<'m>>,
+    producer: HandleProducer<Context<'m>>,
     config: ClientConfig,
     dead_letters: Arc<DeadLetters>,
     shutdown: Shutdown,
@@ -87,7 +89,7 @@ impl<'m> Acknowledged<'m> {
             reports: Reports::default(),
         };
         Ok(Self {
-            producer: config.create_with_context(context)?,
+            producer: HandleProducer::new(config.create_with_context(context)?),
             config: config.clone(),
             dead_letters: Arc::new(dead_letters),
             shutdown,

@@ -21,10 +21,10 @@ use std::time::{Duration, Instant};
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
-use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer as _, ProducerContext};
+use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext};
 use stage::dead_letter::{self, Extent, Letter, is_too_large, shares_a_batch};
 use stage::intake::{Consumed, Gate, TransactionalProducer, TransactionalSink};
-use stage::kafka::{Reporter, TopicPrefetch, TopicProbe, record_refusal};
+use stage::kafka::{HandleProducer, Reporter, TopicPrefetch, TopicProbe, record_refusal};
 use stage::lock;
 use stage::origin::Origin;
 use stage::reason::Reason;
@@ -54,7 +54,7 @@ pub(crate) struct Identity {
 
 /// The transactional producer, shared by all workers.
 pub(crate) struct Transactional<'m> {
-    pub(super) producer: BaseProducer<Context<'m>>,
+    pub(super) producer: HandleProducer<Context<'m>>,
     pub(super) config: ClientConfig,
     /// The results of the last calls.
     pub(super) calls: Calls,
@@ -117,7 +117,7 @@ impl<'m> Transactional<'m> {
             lifetime: PhantomData,
         };
         Ok(Self {
-            producer: config.create_with_context(context)?,
+            producer: HandleProducer::new(config.create_with_context(context)?),
             config: config.clone(),
             calls: Calls::default(),
             identity,

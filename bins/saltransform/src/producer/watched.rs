@@ -13,28 +13,28 @@ use super::transactional::Transactional;
 
 impl TransactionalProducer for Transactional<'_> {
     fn init(&self) -> KafkaResult<()> {
-        self.calls.called(TransactionalProducer::init(&self.producer))
+        self.calls.called(TransactionalProducer::init(&*self.producer))
     }
 
     fn begin(&self) -> KafkaResult<()> {
-        self.calls.called(TransactionalProducer::begin(&self.producer))
+        self.calls.called(TransactionalProducer::begin(&*self.producer))
     }
 
     fn flush(&self) -> KafkaResult<()> {
-        self.calls.flushed(TransactionalProducer::flush(&self.producer))
+        self.calls.flushed(TransactionalProducer::flush(&*self.producer))
     }
 
     fn send_offsets(&self, offsets: &TopicPartitionList, group: &ConsumerGroupMetadata) -> KafkaResult<()> {
-        let sent = TransactionalProducer::send_offsets(&self.producer, offsets, group);
+        let sent = TransactionalProducer::send_offsets(&*self.producer, offsets, group);
         self.calls.called(sent)
     }
 
     fn commit(&self) -> KafkaResult<()> {
-        self.calls.called(TransactionalProducer::commit(&self.producer))
+        self.calls.called(TransactionalProducer::commit(&*self.producer))
     }
 
     fn abort(&self) -> KafkaResult<()> {
-        self.calls.called(TransactionalProducer::abort(&self.producer))
+        self.calls.called(TransactionalProducer::abort(&*self.producer))
     }
 }
 

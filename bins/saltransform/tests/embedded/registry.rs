@@ -135,6 +135,34 @@ async fn an_id_that_is_given_to_another_schema_holds_its_topic_until_it_means_th
     running.stop().await;
 }
 
+/// The newest version is read before the registry is restored, and what the id in use means after it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_id_of_a_registry_that_is_restored_between_two_requests_is_not_used() {
+    let stack = Stack::start(1).await;
+    let other = r#"{"type":"record","name":"Other","fields":[{"name":"a","type":"int"}]}"#;
+    stack.register_under("other-value", other).await;
+    let id = stack.register(false).await;
+    let mut args = stack.args();
+    args.schema_refresh = Duration::from_millis(20);
+    let running = stack.run(args);
+    stack.produce([message(0, None)]);
+    running.wait_for(PRODUCED, 1).await;
+    let backup = stack.registry.lose_data();
+    assert!(stack.register(false).await < id);
+    stack
+        .registry
+        .restore_when_asked(&format!("/schemas/ids/{id}"), backup);
+    // Several looks at the registry, all but the first after that.
+    let asked = stack.registry.requests();
+    while stack.registry.requests() < asked + 10 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    stack.produce([message(1, None)]);
+    running.wait_for(PRODUCED, 2).await;
+    assert!(stack.records(2).await.iter().all(|(used, _)| *used == id));
+    running.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ids_that_begin_again_hold_the_topics_whose_schemas_they_are_given_to() {
     let stack = Stack::start(1).await;

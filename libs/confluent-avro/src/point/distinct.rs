@@ -76,6 +76,10 @@ impl<S: PointSink> PointSink for Distinct<'_, S> {
         self.sink.time_detail(unit, nanos);
     }
 
+    fn measurement(&mut self, name: &str) {
+        self.sink.measurement(name);
+    }
+
     fn tiebreaker(&mut self, value: i64) {
         self.sink.tiebreaker(value);
     }

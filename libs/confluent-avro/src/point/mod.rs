@@ -24,6 +24,7 @@ mod distinct;
 mod flatten;
 mod mapping;
 mod names;
+mod plain_json;
 mod plan;
 mod run;
 mod schema;
@@ -34,10 +35,26 @@ pub mod time;
 pub use crate::read::{DecodeError, Fault};
 pub use mapping::{Mapping, TagCopy};
 pub use names::Key;
+pub use plain_json::{JsonError, JsonFault, NameTest, PlainJson};
 pub use plan::Plan;
 pub use schema::SchemaError;
 
+use std::sync::Arc;
+
 use time::TimeFault;
+
+/// Records as they come in one topic: how the bytes of one become the values of its point.
+pub trait Records {
+    /// Why the bytes of a record cannot be read. Permanent: a retry does not help.
+    type Error;
+
+    /// The measurement, unless the record itself names one ([`PointSink::measurement`]).
+    fn measurement(&self) -> &Arc<str>;
+
+    /// Reads one record to exactly the last byte and hands its values to `sink`. After an error the sink has received
+    /// part of the record.
+    fn read<S: PointSink>(&self, record: &[u8], sink: &mut S) -> Result<(), Self::Error>;
+}
 
 /// The name of a value: `prefix`, the key's name, and the index. Kept in pieces, so that nothing is
 /// concatenated for a field that is merely copied into a line.
@@ -93,6 +110,8 @@ pub trait PointSink {
     /// Receives the unit of an integer time and what it is beyond its microsecond, in nanoseconds from -500 to
     /// 499. Called before [`PointSink::time`]; not for a `double` of seconds, which has no more than microseconds.
     fn time_detail(&mut self, _unit: time::TimeUnit, _nanos: i16) {}
+    /// Receives the point's measurement, if the record names it. It needs no escaping in line protocol.
+    fn measurement(&mut self, _name: &str) {}
     /// Receives the value of the field that keeps points with the same time apart.
     fn tiebreaker(&mut self, _value: i64) {}
     /// Called for a field that was skipped because InfluxDB reserves its name (`time`).

@@ -23,7 +23,16 @@ pub struct Plan {
 impl Plan {
     /// Compiles a schema as the registry stores it.
     pub fn compile(schema_json: &str, mapping: &Mapping) -> Result<Plan, SchemaError> {
-        let record = schema::record(schema_json)?;
+        Plan::compile_with(schema_json, &[] as &[&str], mapping)
+    }
+
+    /// The same of a schema that refers to others, which are in `referenced`: each after those to which it refers itself.
+    pub fn compile_with(
+        schema_json: &str,
+        referenced: &[impl AsRef<str>],
+        mapping: &Mapping,
+    ) -> Result<Plan, SchemaError> {
+        let record = schema::record(schema_json, referenced)?;
         let mut steps = Flatten::new(mapping, &record.fields).record(&record.fields, "")?;
 
         let mut patterns: BTreeSet<String> = mapping.added_tag.iter().cloned().collect();

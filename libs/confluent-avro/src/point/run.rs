@@ -1,11 +1,13 @@
 //! Runs a plan on one record's bytes. This is the sink's hot path: it allocates only for arrays of records and
 //! for maps.
 
+use std::sync::Arc;
+
 use super::distinct::Distinct;
 use super::plan::Plan;
 use super::step::{Scalar, Step};
 use super::time::{self, TimeForm};
-use super::{Key, Name, PointSink};
+use super::{Key, Name, PointSink, Records};
 use crate::read::{Cursor, DecodeError, Fault};
 
 impl Plan {
@@ -35,6 +37,18 @@ impl Plan {
             0 => Ok(()),
             trailing => Err(whole(&cursor, Fault::Trailing(trailing))),
         }
+    }
+}
+
+impl Records for Plan {
+    type Error = DecodeError;
+
+    fn measurement(&self) -> &Arc<str> {
+        Plan::measurement(self)
+    }
+
+    fn read<S: PointSink>(&self, record: &[u8], sink: &mut S) -> Result<(), DecodeError> {
+        self.decode(record, sink)
     }
 }
 

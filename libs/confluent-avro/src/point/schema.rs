@@ -115,13 +115,15 @@ pub(super) struct TopLevel {
     pub(super) branch: Option<(usize, usize)>,
 }
 
-/// The record that a schema is, or the only one among the branches of a union.
-pub(super) fn record(schema_json: &str) -> Result<TopLevel, SchemaError> {
+/// The record that a schema is, or the only one among the branches of a union. `referenced` are the schemas to which it
+/// refers, one of which it may be itself.
+pub(super) fn record(schema_json: &str, referenced: &[impl AsRef<str>]) -> Result<TopLevel, SchemaError> {
     let json: Value = serde_json::from_str(schema_json).map_err(|e| SchemaError::NotAvro(e.to_string()))?;
-    if !(json.is_object() || json.is_array()) {
+    let is_a_reference = json.is_string() && !referenced.is_empty();
+    if !(json.is_object() || json.is_array() || is_a_reference) {
         return Err(SchemaError::NotARecord(summary(&json)));
     }
-    let schema = Schema::from_json(&json)?;
+    let schema = Schema::from_json(&json, &schema::jsons_of(referenced)?)?;
     let is_record = |id: &TypeId| matches!(schema.get(*id), schema::Type::Record(_));
     let (id, branch) = match schema.get(schema.root()) {
         schema::Type::Union(branches) if branches.iter().filter(|id| is_record(id)).count() == 1 => {

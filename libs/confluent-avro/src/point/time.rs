@@ -85,10 +85,29 @@ pub fn from_seconds(seconds: f64) -> Result<i64, TimeFault> {
     if !(-1.0..=LAST_SECONDS).contains(&seconds) {
         return Err(TimeFault::OutOfRange);
     }
-    let nanos = decimal_nanos(zmij::Buffer::new().format_finite(seconds.abs()));
-    match (nanos + 500) / 1_000 {
+    let nanos = decimal_nanos(zmij::Buffer::new().format_finite(seconds.abs()), 9);
+    rounded_decimal(nanos, seconds < 0.0)
+}
+
+/// A decimal number of a unit, in microseconds; by the same rule.
+pub fn from_decimal(value: f64, unit: TimeUnit) -> Result<i64, TimeFault> {
+    let (places, per_second) = match unit {
+        TimeUnit::Seconds => (9, 1.0),
+        TimeUnit::Millis => (6, 1e3),
+        TimeUnit::Micros => (3, 1e6),
+        TimeUnit::Nanos => (0, 1e9),
+    };
+    if !(-1.0..=LAST_SECONDS).contains(&(value / per_second)) {
+        return Err(TimeFault::OutOfRange);
+    }
+    let nanos = decimal_nanos(zmij::Buffer::new().format_finite(value.abs()), places);
+    rounded_decimal(nanos, value < 0.0)
+}
+
+fn rounded_decimal(nanos: u64, is_negative: bool) -> Result<i64, TimeFault> {
+    match nanos.saturating_add(500) / 1_000 {
         0 => Err(TimeFault::Zero),
-        _ if seconds < 0.0 => Err(TimeFault::OutOfRange),
+        _ if is_negative => Err(TimeFault::OutOfRange),
         micros => checked(micros.try_into().unwrap_or(i64::MAX)),
     }
 }
@@ -96,8 +115,9 @@ pub fn from_seconds(seconds: f64) -> Result<i64, TimeFault> {
 /// A little more than [`LAST_MICROS`], and less than what is 2⁶⁴ in nanoseconds.
 const LAST_SECONDS: f64 = 9_223_372_038.0;
 
-/// A decimal number of seconds, such as `1548000000.25` or `2.5e-7`, at most [`LAST_SECONDS`], cut to nanoseconds.
-fn decimal_nanos(text: &str) -> u64 {
+/// A decimal number, such as `1548000000.25` or `2.5e-7`, with this many places more, cut: seconds with nine places are
+/// nanoseconds. It is at most [`LAST_SECONDS`].
+fn decimal_nanos(text: &str, places: i32) -> u64 {
     let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
     let fraction = mantissa.split_once('.').map_or(0, |(_, digits)| digits.len());
     let digits = mantissa
@@ -106,7 +126,7 @@ fn decimal_nanos(text: &str) -> u64 {
         .fold(0_u64, |number, digit| number * 10 + u64::from(digit - b'0'));
     // A double's shortest form has 17 digits at most, and an exponent of three.
     let exponent: i32 = exponent.parse().unwrap_or(0);
-    let shift = 9 + exponent - fraction as i32;
+    let shift = places + exponent - fraction as i32;
     match 10_u64.checked_pow(shift.unsigned_abs()) {
         Some(power) if shift >= 0 => digits.saturating_mul(power),
         Some(power) => digits / power,
@@ -170,6 +190,34 @@ mod tests {
         }
     }
 
+    #[test]
+    fn decimals_have_their_unit() {
+        for (value, unit, micros) in [
+            (1_764_475_200.000_001_4, TimeUnit::Seconds, 1_764_475_200_000_001),
+            (1_764_475_200_123.25, TimeUnit::Millis, 1_764_475_200_123_250),
+            (1_764_475_200_000_123.5, TimeUnit::Micros, 1_764_475_200_000_124),
+            (1.764_475_200_000_123_4e18, TimeUnit::Nanos, 1_764_475_200_000_123),
+            (1_764_475_200_123.0, TimeUnit::Millis, 1_764_475_200_123_000),
+        ] {
+            assert_eq!(from_decimal(value, unit), Ok(micros), "{value} {unit:?}");
+        }
+        for unit in [
+            TimeUnit::Seconds,
+            TimeUnit::Millis,
+            TimeUnit::Micros,
+            TimeUnit::Nanos,
+        ] {
+            assert_eq!(from_decimal(0.0, unit), Err(TimeFault::Zero));
+            for value in [-1e12, 1e30, f64::NAN, f64::INFINITY] {
+                assert_eq!(
+                    from_decimal(value, unit),
+                    Err(TimeFault::OutOfRange),
+                    "{value} {unit:?}"
+                );
+            }
+        }
+    }
+
     /// The rule in big integers, on the text that Rust itself prints.
     fn model(seconds: f64) -> Result<i64, TimeFault> {
         let text = format!("{seconds}");
@@ -204,6 +252,7 @@ mod tests {
         ) {
             for seconds in [today, any_time, small, any, tenths as f64 / 1e7] {
                 prop_assert_eq!(from_seconds(seconds), model(seconds), "{}", seconds);
+                prop_assert_eq!(from_decimal(seconds, TimeUnit::Seconds), model(seconds), "{}", seconds);
             }
         }
 

@@ -132,14 +132,18 @@ impl Schema {
     /// Parses a schema's JSON text as the registry returns it. What reading a record does not need is not judged: names
     /// that Avro does not allow, defaults of another type, aliases, a type that is declared again.
     pub fn parse(text: &str) -> Result<Schema, ParseError> {
-        let json = serde_json::from_str(text).map_err(|error| ParseError::NotAvro(error.to_string()))?;
-        let (types, root) = parse::parse(&json)?;
+        Schema::parse_with(text, &[] as &[&str])
+    }
+
+    /// The same of a schema that refers to others, which are in `referenced`: each after those to which it refers itself.
+    pub fn parse_with(text: &str, referenced: &[impl AsRef<str>]) -> Result<Schema, ParseError> {
+        let (types, root) = parse::parse(&json_of(text)?, &jsons_of(referenced)?)?;
         Ok(Schema { types, root })
     }
 
     /// The same where names become part of a point: all of them must be plain.
-    pub(crate) fn from_json(json: &Value) -> Result<Schema, ParseError> {
-        let (types, root) = parse::parse(json)?;
+    pub(crate) fn from_json(json: &Value, referenced: &[Value]) -> Result<Schema, ParseError> {
+        let (types, root) = parse::parse(json, referenced)?;
         for of in &types {
             of.check_names()?;
         }
@@ -160,6 +164,15 @@ impl Schema {
     pub(crate) fn branch_name(&self, id: TypeId) -> &str {
         self.get(id).branch_name()
     }
+}
+
+fn json_of(text: &str) -> Result<Value, ParseError> {
+    serde_json::from_str(text).map_err(|error| ParseError::NotAvro(error.to_string()))
+}
+
+/// The texts of schemas to which another refers, as JSON.
+pub(crate) fn jsons_of(texts: &[impl AsRef<str>]) -> Result<Vec<Value>, ParseError> {
+    texts.iter().map(|text| json_of(text.as_ref())).collect()
 }
 
 impl Type {

@@ -12,9 +12,12 @@ use super::{
 
 type Object = Map<String, Value>;
 
-/// All types, and the number of the outermost one.
-pub(super) fn parse(json: &Value) -> Result<(Vec<Type>, TypeId), ParseError> {
+/// All types, and the number of the outermost one. The names of types in `referenced` are known.
+pub(super) fn parse(json: &Value, referenced: &[Value]) -> Result<(Vec<Type>, TypeId), ParseError> {
     let mut parser = Parser::default();
+    for other in referenced {
+        parser.resolve(other, None)?;
+    }
     let root = parser.resolve(json, None)?;
     Ok((parser.types, root))
 }

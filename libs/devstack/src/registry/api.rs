@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::Shared;
 use super::problem::Problem;
 use super::reply::{MEDIA_TYPE, Reply};
-use super::store::{Given, Registered, VersionId, VersionSet};
+use super::store::{Extras, Given, Registered, VersionId, VersionSet};
 
 /// The longest request body. The largest known SAL schema has 214 fields with 14,494 defaults, about 300 kB.
 pub(super) const BODY_LIMIT: usize = 4 * 1024 * 1024;
@@ -136,7 +136,21 @@ fn reply(value: impl Into<Value>) -> Answer {
 }
 
 fn show(found: Registered) -> Value {
-    json!({"subject": found.subject, "version": found.version, "id": found.id, "schema": found.text})
+    let known =
+        json!({"subject": found.subject, "version": found.version, "id": found.id, "schema": found.text});
+    with_extras(known, &found.extras)
+}
+
+/// The answer about a schema, with its type and references if it has any that are worth a word.
+fn with_extras(mut answer: Value, extras: &Extras) -> Value {
+    if let Some(kind) = &extras.kind {
+        answer["schemaType"] = json!(kind);
+    }
+    if !extras.references.is_empty() {
+        let reference = |(name, subject, version): &(String, String, u32)| json!({"name": name, "subject": subject, "version": version});
+        answer["references"] = extras.references.iter().map(reference).collect();
+    }
+    answer
 }
 
 async fn subjects(State(shared): State<Shared>, Query(flags): Query<Flags>) -> Answer {
@@ -226,7 +240,9 @@ async fn schemas(State(shared): State<Shared>, Query(flags): Query<Flags>) -> An
 }
 
 async fn schema(State(shared): State<Shared>, Path(id): Path<String>) -> Answer {
-    reply(json!({"schema": shared.lock().store.schema(schema_id(id)?)?}))
+    let (shared, id) = (shared.lock(), schema_id(id)?);
+    let text = json!({"schema": shared.store.schema(id)?});
+    reply(with_extras(text, shared.store.extras(id)?))
 }
 
 async fn schema_text(State(shared): State<Shared>, Path(id): Path<String>) -> Result<Response, Problem> {

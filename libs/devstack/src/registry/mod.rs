@@ -1,7 +1,8 @@
 //! An in-memory schema registry that speaks Confluent's API, for the demo and for tests.
 //!
-//! Avro only, no schema references, one node, no authentication; nothing is kept when it stops. Requests,
-//! responses and error codes were compared with a real Confluent-compatible registry (AxonOps 0.2.1).
+//! Clients register Avro only, without references; tests can have it [hold](RegistryServer::hold) anything. One node, no
+//! authentication; nothing is kept when it stops. Requests, responses and error codes were compared with a real
+//! Confluent-compatible registry (AxonOps 0.2.1).
 
 mod api;
 mod compatibility;
@@ -21,7 +22,7 @@ use axum::response::{IntoResponse, Response};
 
 use crate::http::HttpServer;
 use problem::Problem;
-use store::Store;
+use store::{Extras, Store};
 
 /// The limit on separately counted paths, so that requests cannot exhaust the memory.
 const MAX_PATHS: usize = 10_000;
@@ -35,6 +36,8 @@ struct Contents {
     failing: Option<(u32, u16)>,
     /// Whether lookups of ids and subjects behave as if nothing were registered.
     lagging: bool,
+    /// What is restored just before the next request for this path is answered.
+    restoring: Option<(String, RegistryBackup)>,
     /// Path → requests so far, including failed ones.
     requests: BTreeMap<String, u64>,
 }
@@ -97,6 +100,25 @@ impl RegistryServer {
         self.shared.lock().lagging = lagging;
     }
 
+    /// For tests: adds a version to the subject without a check: a schema of another type than Avro (`PROTOBUF`, `JSON`),
+    /// or one that refers to others, by name, subject and version. Returns its id.
+    pub fn hold(
+        &self,
+        subject: &str,
+        text: &str,
+        kind: Option<&str>,
+        references: &[(&str, &str, u32)],
+    ) -> u32 {
+        let owned = |(name, subject, version): &(&str, &str, u32)| {
+            ((*name).to_owned(), (*subject).to_owned(), *version)
+        };
+        let extras = Extras {
+            kind: kind.map(str::to_owned),
+            references: references.iter().map(owned).collect(),
+        };
+        self.shared.lock().store.hold(subject, text, extras)
+    }
+
     /// For tests: discards everything that is registered; ids start again at 1. The data can be
     /// [restored](Self::restore).
     pub fn lose_data(&self) -> RegistryBackup {
@@ -106,6 +128,11 @@ impl RegistryServer {
     /// For tests: restores exactly what was registered at the time of the backup.
     pub fn restore(&self, backup: RegistryBackup) {
         self.shared.lock().store = backup.0;
+    }
+
+    /// For tests: [restores](Self::restore) just before the next request for this path (without its query) is answered.
+    pub fn restore_when_asked(&self, path: &str, backup: RegistryBackup) {
+        self.shared.lock().restoring = Some((path.to_owned(), backup));
     }
 
     /// For tests: the number of requests so far, including failed ones.
@@ -141,6 +168,12 @@ async fn count_and_fail(State(shared): State<Shared>, request: Request, next: Ne
             path = OTHER_PATHS;
         }
         *contents.requests.entry(path.to_owned()).or_default() += 1;
+        let restored = contents
+            .restoring
+            .take_if(|(path, _)| path == request.uri().path());
+        if let Some((_, backup)) = restored {
+            contents.store = backup.0;
+        }
         let failing = contents.failing;
         contents.failing = failing.and_then(|(left, status)| (left > 1).then(|| (left - 1, status)));
         let lacking = contents.lagging.then(|| lacking(request.uri().path())).flatten();

@@ -15,9 +15,20 @@ use super::problem::Problem;
 /// A schema as it was first registered.
 #[derive(Debug, Clone)]
 struct Stored {
-    /// JSON without white space, with keys in their original order.
+    /// JSON without white space, with keys in their original order; as it was given, if it is [held](Store::hold).
     text: String,
-    schema: Schema,
+    /// None if it is held.
+    schema: Option<Schema>,
+    extras: Extras,
+}
+
+/// What the answers about a held schema say beside its text.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Extras {
+    /// Its type, unless it is Avro.
+    pub(crate) kind: Option<String>,
+    /// Name, subject and version of the schemas to which it refers.
+    pub(crate) references: Vec<(String, String, u32)>,
 }
 
 /// A schema from a request: valid Avro.
@@ -48,7 +59,11 @@ impl Given {
         sorted.sort_all_objects();
         Ok(Given {
             identity: sorted.to_string(),
-            stored: Stored { text, schema },
+            stored: Stored {
+                text,
+                schema: Some(schema),
+                extras: Extras::default(),
+            },
         })
     }
 }
@@ -91,6 +106,7 @@ pub(crate) struct Registered {
     pub(crate) version: u32,
     pub(crate) id: u32,
     pub(crate) text: String,
+    pub(crate) extras: Extras,
 }
 
 /// Everything that is registered.
@@ -139,11 +155,31 @@ impl Store {
             });
         }
         let id = known.unwrap_or_else(|| {
-            self.schemas.push(given.stored);
-            let id = u32::try_from(self.schemas.len()).unwrap_or(u32::MAX);
+            let id = self.add_schema(given.stored);
             self.ids.insert(given.identity, id);
             id
         });
+        self.add_version(subject, id);
+        Ok(id)
+    }
+
+    /// Adds a version that is not checked: a schema of any type, or one that refers to others.
+    pub(crate) fn hold(&mut self, subject: &str, text: &str, extras: Extras) -> u32 {
+        let id = self.add_schema(Stored {
+            text: text.to_owned(),
+            schema: None,
+            extras,
+        });
+        self.add_version(subject, id);
+        id
+    }
+
+    fn add_schema(&mut self, schema: Stored) -> u32 {
+        self.schemas.push(schema);
+        u32::try_from(self.schemas.len()).unwrap_or(u32::MAX)
+    }
+
+    fn add_version(&mut self, subject: &str, id: u32) {
         let versions = self.subjects.entry(subject.to_owned()).or_default();
         let number = versions.last().map_or(1, |last| last.number + 1);
         versions.push(Version {
@@ -151,7 +187,6 @@ impl Store {
             id,
             soft_deleted: false,
         });
-        Ok(id)
     }
 
     /// The latest version of the subject that has this schema.
@@ -219,6 +254,11 @@ impl Store {
     /// may still exist.
     pub(crate) fn schema(&self, id: u32) -> Result<&str, Problem> {
         Ok(&self.stored(id)?.text)
+    }
+
+    /// What an answer about an id says beside the text.
+    pub(crate) fn extras(&self, id: u32) -> Result<&Extras, Problem> {
+        Ok(&self.stored(id)?.extras)
     }
 
     /// The subjects and versions that use an id.
@@ -327,8 +367,10 @@ impl Store {
             .filter_map(|version| Some((version.number, self.stored(version.id).ok()?)));
         against
             .flat_map(|(number, old)| {
-                let objections = level.objections(&old.schema, &given.stored.schema);
+                let both = old.schema.as_ref().zip(given.stored.schema.as_ref());
+                let objections = both.map(|(old, new)| level.objections(old, new));
                 objections
+                    .unwrap_or_default()
                     .into_iter()
                     .map(move |objection| format!("version {number}: {objection}"))
             })
@@ -347,12 +389,13 @@ impl Store {
     }
 
     fn registered(&self, subject: &str, version: Version) -> Result<Registered, Problem> {
-        let text = self.schema(version.id)?.to_owned();
+        let stored = self.stored(version.id)?;
         Ok(Registered {
             subject: subject.to_owned(),
             version: version.number,
             id: version.id,
-            text,
+            text: stored.text.clone(),
+            extras: stored.extras.clone(),
         })
     }
 

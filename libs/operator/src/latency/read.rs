@@ -196,8 +196,8 @@ impl Reader<'_> {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(empty) => {
                 let fields = match Handle::current().block_on(self.registry.schema_by_id(frame.schema_id)) {
-                    Ok(schema) => TimestampFields::of(&schema.raw),
-                    Err(RegistryError::Missing { .. }) => None,
+                    Ok(schema) => TimestampFields::of_registered(&schema),
+                    Err(RegistryError::Missing { .. } | RegistryError::References { .. }) => None,
                     Err(error) => return Err(error.into()),
                 };
                 empty.insert(fields)

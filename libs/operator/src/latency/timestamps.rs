@@ -7,6 +7,7 @@ use confluent_avro::point::time::{self, TimeFault, TimeUnit};
 use confluent_avro::point::{Mapping, Name, Plan, PointSink};
 use sal::time::tai_minus_utc_at_tai;
 use serde_json::Value;
+use stage::registry::{Referenced, RegisteredSchema};
 
 /// Timestamps of one record in microseconds since 1970 UTC, in their order; none where the record has none, or one that was
 /// never set.
@@ -43,9 +44,13 @@ pub(super) struct TimestampFields {
 
 impl TimestampFields {
     /// Those of a registry's schema; none if its records are not SAL's.
-    pub(super) fn of(schema_json: &str) -> Option<Self> {
+    pub(super) fn of_registered(schema: &RegisteredSchema) -> Option<Self> {
+        Self::with(&schema.raw, &schema.referenced)
+    }
+
+    fn with(schema_json: &str, referenced: &[Referenced]) -> Option<Self> {
         // No field serves as a point's time here: all are read as plain fields.
-        let plan = Plan::compile(schema_json, &Mapping::none()).ok()?;
+        let plan = Plan::compile_with(schema_json, referenced, &Mapping::none()).ok()?;
         let schema: Value = serde_json::from_str(schema_json).ok()?;
         let fields = schema.get("fields")?.as_array()?;
         let units: HashMap<String, Unit> = fields
@@ -164,7 +169,7 @@ mod tests {
     }
 
     fn read(schema: &str, avro: &[u8]) -> Option<Timestamps> {
-        TimestampFields::of(schema)
+        TimestampFields::with(schema, &[])
             .unwrap()
             .read(&Frame { schema_id: 1, avro })
     }
@@ -204,9 +209,12 @@ mod tests {
     #[test]
     fn other_records_are_recognized() {
         assert!(
-            TimestampFields::of(r#"{"type":"record","name":"T","fields":[{"name":"x","type":"int"}]}"#)
-                .is_none()
+            TimestampFields::with(
+                r#"{"type":"record","name":"T","fields":[{"name":"x","type":"int"}]}"#,
+                &[]
+            )
+            .is_none()
         );
-        assert!(TimestampFields::of("nonsense").is_none());
+        assert!(TimestampFields::with("nonsense", &[]).is_none());
     }
 }

@@ -29,11 +29,20 @@ impl RecordWriter {
             }
             found => found?,
         };
-        Self::new(schema.id, &schema.raw).map_err(|reason| Failure::Refused {
-            what: format!("the schema of {subject}"),
-            reason,
-            hint: "--subject names another".to_owned(),
-        })
+        let parsed = match schema.check_is_avro() {
+            Ok(()) => {
+                Schema::parse_with(&schema.raw, &schema.referenced).map_err(|error| stage::chain(&error))
+            }
+            Err(other) => Err(format!("{other}, and only records in Avro are written")),
+        };
+        let id = schema.id;
+        parsed
+            .map(|schema| Self { schema, id })
+            .map_err(|reason| Failure::Refused {
+                what: format!("the schema of {subject}"),
+                reason,
+                hint: "--subject names another".to_owned(),
+            })
     }
 
     /// By the schema that the registry has under this id.

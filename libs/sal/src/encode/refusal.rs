@@ -6,6 +6,9 @@ use super::value::items;
 use crate::plan::{Count, Layout, Plan};
 use crate::wire::{Message, Problem, WireError};
 
+const MAY_LACK_A_BYTE: &str = "if the topic has a byte, which SAL does not send, the schema does not tell it from an int, and here \
+                               the number of values does not either: run saltransform with --xml-dir";
+
 /// The error for the layout that got furthest.
 pub(super) fn error(plan: &Plan, message: &Message<'_>, failure: &Failure<'_>) -> WireError {
     let byte = message.input().len() - failure.fault.rest.len();
@@ -15,7 +18,20 @@ pub(super) fn error(plan: &Plan, message: &Message<'_>, failure: &Failure<'_>) -
         .get(failure.layout)
         .and_then(|layout| counted(plan, layout, failure))
         .unwrap_or(failure.fault.problem);
-    WireError::new(problem, message.input(), byte, name.map(|name| &**name))
+    let error = WireError::new(problem, message.input(), byte, name.map(|name| &**name));
+    // Errors are about the layouts with all ints.
+    let (_, most) = plan.value_counts();
+    if plan.may_have_bytes && number_of_values(message) < most {
+        return error.with_hint(MAY_LACK_A_BYTE);
+    }
+    error
+}
+
+/// The number of values, assuming that strings end at the first quote.
+fn number_of_values(message: &Message<'_>) -> u32 {
+    let mut values = b" , ".to_vec();
+    values.extend_from_slice(message.values());
+    surplus(&values).unwrap_or(u32::MAX)
 }
 
 /// The number of items or values, if that is the problem.

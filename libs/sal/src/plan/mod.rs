@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 pub use error::PlanError;
 pub(crate) use op::{Act, Count, Enumeration, Form, Layout, Lead, Op, Shift, Sign, Stamp};
 
+use self::fields::Presence;
 use crate::name::{Dialect, Kind};
 use crate::time::TimeScale;
 
@@ -36,6 +37,8 @@ pub struct Plan {
     pub(crate) literals: Box<[u8]>,
     /// Those with the most strings first, see encode.
     pub(crate) layouts: Box<[Layout]>,
+    /// Whether some int may be a byte, which is not on the wire: dialect ts_xml without the interface files.
+    pub(crate) may_have_bytes: bool,
     last: AtomicU32,
 }
 
@@ -55,6 +58,7 @@ impl Plan {
             enumerations: sorted.enumerations.into(),
             literals: sorted.literals.into(),
             layouts: layouts.into(),
+            may_have_bytes: sorted.items.iter().any(|item| item.presence == Presence::Maybe),
             last: AtomicU32::new(0),
         })
     }

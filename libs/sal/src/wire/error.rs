@@ -180,6 +180,7 @@ pub struct WireError {
     byte: usize,
     field: Option<Box<str>>,
     near: Box<[u8]>,
+    hint: Option<&'static str>,
 }
 
 impl WireError {
@@ -192,6 +193,15 @@ impl WireError {
             byte,
             field: field.map(Into::into),
             near: near.into(),
+            hint: None,
+        }
+    }
+
+    /// The same error with what may help.
+    pub(crate) fn with_hint(self, hint: &'static str) -> Self {
+        Self {
+            hint: Some(hint),
+            ..self
         }
     }
 
@@ -232,16 +242,21 @@ impl fmt::Display for WireError {
             write!(f, "{found} at ")?;
         }
         if self.near.is_empty() {
-            return f.write_str("the end of the message");
-        }
-        f.write_str("\"")?;
-        for &byte in &self.near {
-            match byte {
-                b'\'' => f.write_str("'")?,
-                _ => write!(f, "{}", byte.escape_ascii())?,
+            f.write_str("the end of the message")?;
+        } else {
+            f.write_str("\"")?;
+            for &byte in &self.near {
+                match byte {
+                    b'\'' => f.write_str("'")?,
+                    _ => write!(f, "{}", byte.escape_ascii())?,
+                }
             }
+            f.write_str("\"")?;
         }
-        f.write_str("\"")
+        match self.hint {
+            Some(hint) => write!(f, "; {hint}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -1,12 +1,10 @@
-//! Current errors of a process's Kafka clients. Each is logged at most twice a minute, however often it occurs, and
-//! shown by `/ready` until it has not occurred for a while.
+//! Current errors of a process's Kafka clients, which `/ready` shows until they have not occurred for a while. What is
+//! logged of them, and how often, is up to [`complaints`](super::complaints).
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
-/// The minimum time between two log lines of one alert.
-const LOG_INTERVAL: Duration = Duration::from_secs(30);
 /// How long an alert about connections lasts; librdkafka repeats them at least this often, as it stays silent for 30 s.
 const CONNECTION_ALERT_DURATION: Duration = Duration::from_secs(45);
 /// How long any other alert lasts. They recur within seconds: with each record, metadata refresh or coordinator
@@ -32,29 +30,16 @@ pub(super) struct Alerts(Mutex<BTreeMap<String, Seen>>);
 
 #[derive(Debug)]
 struct Seen {
-    /// None for messages that are only limited in the log.
+    /// None once it is over.
     alert: Option<Alert>,
     last: Instant,
-    logged: Instant,
-    unlogged: u64,
 }
 
 impl Alerts {
-    /// Notes an alert. Returns how often it has occurred since it was last logged, if it is time to log it.
-    pub(super) fn note(&self, key: &str, alert: Option<Alert>) -> Option<u64> {
-        let now = Instant::now();
+    /// Notes an alert.
+    pub(super) fn note(&self, key: &str, alert: Alert) {
         let mut all = self.lock();
-        if let Some(seen) = all.get_mut(key) {
-            seen.last = now;
-            seen.alert = alert;
-            if seen.logged.elapsed() < LOG_INTERVAL {
-                seen.unlogged += 1;
-                return None;
-            }
-            seen.logged = now;
-            return Some(std::mem::take(&mut seen.unlogged));
-        }
-        if all.len() >= MAX_ALERTS {
+        if !all.contains_key(key) && all.len() >= MAX_ALERTS {
             let oldest = all
                 .iter()
                 .min_by_key(|(_, seen)| seen.last)
@@ -62,13 +47,10 @@ impl Alerts {
             oldest.and_then(|key| all.remove(&key));
         }
         let seen = Seen {
-            alert,
-            last: now,
-            logged: now,
-            unlogged: 0,
+            alert: Some(alert),
+            last: Instant::now(),
         };
         all.insert(key.to_owned(), seen);
-        Some(0)
     }
 
     /// A connection works: alerts about connections are over.
@@ -115,19 +97,12 @@ impl Alerts {
 mod tests {
     use super::*;
 
-    fn alert(text: &str, is_refusal: bool, is_of_connections: bool) -> Option<Alert> {
-        Some(Alert {
+    fn alert(text: &str, is_refusal: bool, is_of_connections: bool) -> Alert {
+        Alert {
             text: text.to_owned(),
             is_refusal,
             is_of_connections,
-        })
-    }
-
-    #[test]
-    fn a_complaint_is_said_once_however_often_it_comes() {
-        let alerts = Alerts::default();
-        let logged = (0..1_000).filter_map(|_| alerts.note("tls", alert("no", true, true)));
-        assert_eq!(logged.collect::<Vec<_>>(), [0]);
+        }
     }
 
     #[test]
@@ -153,7 +128,7 @@ mod tests {
     fn memory_is_bounded() {
         let alerts = Alerts::default();
         for number in 0..1_000 {
-            alerts.note(&number.to_string(), None);
+            alerts.note(&number.to_string(), alert("no", false, false));
         }
         assert_eq!(alerts.lock().len(), MAX_ALERTS);
     }

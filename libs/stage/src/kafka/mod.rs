@@ -6,6 +6,8 @@
 //! client that cannot continue ([`Reporter::has_met_fatal`]).
 
 mod alerts;
+mod complaints;
+mod handle_producer;
 pub(crate) mod native;
 mod polled_producer;
 mod preflight;
@@ -27,12 +29,14 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::statistics::Statistics;
 
 use self::alerts::{Alert, Alerts};
+use self::complaints::{Complaints, LeftOut, said_once};
 use self::refusal::Refusal;
 use crate::metrics::KafkaMetrics;
 use crate::origin::Origin;
 use crate::reason::Reason;
 use crate::service::Dependency;
 
+pub use handle_producer::HandleProducer;
 pub use polled_producer::PolledProducer;
 pub use preflight::{OneShotContext, ReachError, reach};
 pub use record_refusal::record_refusal;
@@ -92,6 +96,7 @@ pub struct Reporter {
     dependency: Dependency,
     fatal: Arc<AtomicBool>,
     alerts: Arc<Alerts>,
+    complaints: Arc<Complaints>,
     /// Whether the dependency is down because of an alert.
     shown: Arc<AtomicBool>,
     unacknowledged: Unacknowledged,
@@ -105,6 +110,7 @@ impl Reporter {
             dependency,
             fatal: Arc::default(),
             alerts: Arc::default(),
+            complaints: Arc::default(),
             shown: Arc::default(),
             unacknowledged: Unacknowledged::default(),
         }
@@ -152,11 +158,12 @@ impl Reporter {
     }
 
     /// Notes an error of a client or a call, such as a record that was not accepted; `about` names the topic or group.
-    /// It is logged at most twice a minute; `/ready` shows refusals until they have not recurred for a while.
+    /// Errors of one kind are logged at most twice a minute; `/ready` shows refusals until they have not recurred for a
+    /// while.
     pub fn note(&self, code: RDKafkaErrorCode, about: &str) {
         // Errors that differ only in client or duration are the same.
         let about = about.split(" (after ").next().unwrap_or_default();
-        let key = format!("{code:?} {about}");
+        let repeated = self.complaints.note(&format!("{code:?}"), about);
         if let Some(refusal) = Refusal::of(code, about) {
             let (refused_by, advice) = (refusal.layer(), refusal.advice());
             let alert = Alert {
@@ -164,7 +171,8 @@ impl Reporter {
                 is_refusal: true,
                 is_of_connections: refusal.is_of_connections(),
             };
-            match self.show(&key, alert) {
+            self.show(&format!("{code:?} {about}"), alert);
+            match repeated {
                 Some(repeated) if refusal.is_sure() => tracing::error!(
                     refused_by,
                     advice,
@@ -189,10 +197,11 @@ impl Reporter {
                 is_refusal: false,
                 is_of_connections: true,
             };
-            if let Some(repeated) = self.show("AllBrokersDown", alert) {
+            self.show("AllBrokersDown", alert);
+            if let Some(repeated) = repeated {
                 tracing::warn!(about, repeated, "no broker answers; librdkafka keeps trying");
             }
-        } else if let Some(repeated) = self.alerts.note(&key, None) {
+        } else if let Some(repeated) = repeated {
             tracing::warn!(
                 ?code,
                 about,
@@ -207,7 +216,11 @@ impl Reporter {
     pub fn dead_letter(&self, origin: &Origin, why: &Reason) {
         let Reason { step, reason, detail } = why;
         tracing::debug!(%origin, stage = step, reason, detail, "dead letter");
-        if let Some(repeated) = self.alerts.note(&format!("dead letter {step} {reason}"), None) {
+        let complaint = (
+            format!("dead letter {step} {reason}"),
+            format!("{origin}: {detail}"),
+        );
+        if let Some(repeated) = self.complaints.note_one_kind(&complaint.0, &complaint.1) {
             tracing::warn!(
                 %origin, stage = step, reason, detail, repeated,
                 "message is not carried, its bytes are kept; `kafkaefd dead-letters show` shows all of them"
@@ -220,7 +233,11 @@ impl Reporter {
     pub fn shortened(&self, origin: &Origin, omitted: Option<&'static str>) {
         let Some(omitted) = omitted else { return };
         self.metrics.shortened.with_label_values(&[omitted]).inc();
-        if let Some(repeated) = self.alerts.note(&format!("shortened {omitted}"), None) {
+        let complaint = (
+            format!("shortened {omitted}"),
+            format!("{origin}: without its {omitted}"),
+        );
+        if let Some(repeated) = self.complaints.note_one_kind(&complaint.0, &complaint.1) {
             tracing::warn!(
                 %origin, omitted, repeated,
                 "dead letter does not fit into its topic whole: what is left out is only at its origin, as long as that topic \
@@ -229,13 +246,12 @@ impl Reporter {
         }
     }
 
-    fn show(&self, key: &str, alert: Alert) -> Option<u64> {
-        let say = self.alerts.note(key, Some(alert));
+    fn show(&self, key: &str, alert: Alert) {
+        self.alerts.note(key, alert);
         if let Some(now) = self.alerts.now() {
             self.shown.store(true, Ordering::Relaxed);
             self.dependency.down(now);
         }
-        say
     }
 }
 
@@ -258,24 +274,27 @@ impl ClientContext for Reporter {
         if facility == "FATAL" {
             self.fatal.store(true, Ordering::Relaxed);
         }
+        let message = &*said_once(message);
         if facility == "SSL" && message.contains("No matching issuer") {
             return self.note(RDKafkaErrorCode::SSL, message);
         }
-        match level {
-            Notice | Info => return tracing::info!(target: "librdkafka", facility, message),
-            Debug => return tracing::debug!(target: "librdkafka", facility, message),
-            _ => {}
+        if let Debug = level {
+            return tracing::debug!(target: "librdkafka", facility, message);
         }
-        let Some(repeated) = self.alerts.note(&format!("{facility} {message}"), None) else {
+        let Some(repeated) = self.complaints.note(facility, message) else {
             return;
         };
         match level {
+            Notice | Info => tracing::info!(target: "librdkafka", facility, message, repeated),
             Emerg | Alert | Critical => tracing::error!(target: "librdkafka", facility, message, repeated),
             _ => tracing::warn!(target: "librdkafka", facility, message, repeated),
         }
     }
 
     fn stats(&self, statistics: Statistics) {
+        for LeftOut { latest, count } in self.complaints.left_out() {
+            tracing::warn!(latest, count, "more complaints of a kind that was logged before");
+        }
         // A member of a group has a broker that accepts its credentials; without partitions, its topics may be missing.
         if statistics.cgrp.is_some_and(|group| {
             let is_member = group.state == "up" && group.join_state == "steady";
@@ -290,7 +309,7 @@ impl ClientContext for Reporter {
         let label = code.map_or_else(|| "other".to_owned(), |code| format!("{code:?}"));
         self.metrics.errors.with_label_values(&[label.as_str()]).inc();
         if let Some(code) = code {
-            self.note(code, reason);
+            self.note(code, &said_once(reason));
         }
     }
 
@@ -304,6 +323,27 @@ mod tests {
     use super::*;
     use crate::config::LogFormat;
     use crate::service::{Readiness, logged_by};
+
+    /// What a consumer and a producer reported when 1,500 topics were deleted.
+    #[test]
+    fn the_deletion_of_many_topics_is_a_few_lines() {
+        let said = logged_by("info", LogFormat::Text, false, || {
+            let metrics = KafkaMetrics::register(&prometheus::Registry::new()).expect("names are used once");
+            let reporter = Reporter::new(metrics, Readiness::default().dependency("kafka"));
+            let gone = RDKafkaErrorCode::UnknownTopicOrPartition;
+            for number in 0..1_500 {
+                let topic = format!("lsst.sal.Test_{number}");
+                let line = format!("[thrd:main]: Topic {topic} partition count changed from 1 to 0");
+                reporter.log(RDKafkaLogLevel::Notice, "PARTCNT", &line);
+                let reason =
+                    format!("Subscribed topic not available: {topic}: Broker: Unknown topic or partition");
+                reporter.error(KafkaError::Global(gone), &reason);
+                reporter.note(gone, &format!("records for topic {topic}"));
+            }
+        });
+        assert_eq!(said.lines().count(), 3, "{said}");
+        assert!(!said.contains("[thrd:main]"), "{said}");
+    }
 
     /// Ten thousand refused messages a second must not become as many lines.
     #[test]

@@ -9,6 +9,8 @@ mod addresses;
 mod grace;
 mod operate;
 mod publish;
+mod references;
+mod schema;
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -31,15 +33,8 @@ use addresses::{Addresses, RegistryAddress};
 pub use grace::Grace;
 pub use operate::{Judgement, VersionedSchema};
 pub use publish::{Objection, PublishRules, Published};
-
-/// A schema as the registry holds it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RegisteredSchema {
-    /// The id that Confluent's framing puts before each record.
-    pub id: u32,
-    /// The schema's JSON text.
-    pub raw: Arc<str>,
-}
+pub use references::ReferenceProblem;
+pub use schema::{NotAvro, Referenced, RegisteredSchema, SchemaKind, SchemaReference};
 
 /// A look-up failed.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -103,6 +98,14 @@ pub enum RegistryError {
         /// The rest of the sentence.
         objection: String,
     },
+    /// A schema refers to others in a way that cannot be followed.
+    #[error("{what} {problem}")]
+    References {
+        /// The schema: `schema id 7`.
+        what: String,
+        /// What is wrong with its references.
+        problem: ReferenceProblem,
+    },
     /// The registry refuses what was sent (an incompatible schema).
     #[error("the schema registry refuses {what}: {reason}")]
     Refused {
@@ -117,7 +120,7 @@ impl RegistryError {
     /// What to do with the message that needed it.
     pub fn verdict(&self) -> Verdict {
         match self {
-            Self::Missing { .. } => Verdict::DeadLetter,
+            Self::Missing { .. } | Self::References { .. } => Verdict::DeadLetter,
             Self::Away { .. } | Self::Denied { .. } | Self::Reassigned { .. } => Verdict::Retry(None),
             Self::Refused { .. } | Self::NotLatest { .. } | Self::Objection { .. } => Verdict::Fatal,
         }
@@ -251,10 +254,14 @@ impl Registry {
             let found = get_schema_by_id(id, &address.settings).await;
             found.map_err(|error| address.classify(error, format!("schema id {id}")))
         };
-        let schema = self.addresses.ask(&format!("schema id {id}"), ask).await?;
+        let what = format!("schema id {id}");
+        let schema = self.addresses.ask(&what, ask).await?;
+        let references = schema.references.into_iter().map(Into::into).collect();
         Ok(RegisteredSchema {
             id,
+            kind: schema.schema_type.into(),
             raw: schema.schema.into(),
+            referenced: self.referenced(&what, references).await?,
         })
     }
 
@@ -266,9 +273,12 @@ impl Registry {
     /// The newest schema of a subject, requested at each call.
     pub async fn latest(&self, subject: &str) -> Result<RegisteredSchema, RegistryError> {
         let latest = self.version(subject, None).await?;
+        let what = format!("version {} of subject {subject}", latest.version);
         Ok(RegisteredSchema {
             id: latest.id,
+            kind: latest.kind,
             raw: latest.schema.into(),
+            referenced: self.referenced(&what, latest.references).await?,
         })
     }
 

@@ -10,7 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::addresses::RegistryAddress;
-use super::{Registry, RegistryError};
+use super::{Registry, RegistryError, SchemaKind, SchemaReference};
 use crate::address::Address;
 use crate::config::Secret;
 
@@ -25,6 +25,12 @@ pub struct VersionedSchema {
     pub id: u32,
     /// The schema's text.
     pub schema: String,
+    /// Its language.
+    #[serde(default, rename = "schemaType")]
+    pub kind: SchemaKind,
+    /// Those to which it refers.
+    #[serde(default, deserialize_with = "or_none")]
+    pub references: Vec<SchemaReference>,
 }
 
 /// The registry's judgement of a schema against an existing one.
@@ -112,6 +118,18 @@ impl Registry {
     ) -> Result<VersionedSchema, RegistryError> {
         let path = ["subjects", subject, "versions", &name_of(version)];
         self.ask(Method::GET, &path, &[], None, about(subject, version))
+            .await
+    }
+
+    /// A version to which another schema refers; deleted or not, because that one is still in use.
+    pub(super) async fn referenced_version(
+        &self,
+        reference: &SchemaReference,
+    ) -> Result<VersionedSchema, RegistryError> {
+        let SchemaReference { subject, version, .. } = reference;
+        let path = ["subjects", subject, "versions", &version.to_string()];
+        let deleted = [("deleted", "true")];
+        self.ask(Method::GET, &path, &deleted, None, about(subject, Some(*version)))
             .await
     }
 

@@ -156,7 +156,7 @@ impl Shutdown {
             signals.next().await;
             tracing::info!(
                 deadline_seconds = shutdown.drain.as_secs_f64(),
-                "stopping: finishing what was read"
+                "stopping: finishing what was read; a second signal stops at once"
             );
             shutdown.ask();
             signals.next().await;

@@ -8,7 +8,7 @@ pub(crate) enum Value {
     Null,
     Bool(bool),
     Int(i64),
-    /// A SAL `float`: 32 bits, which a database of 64-bit floats holds widened or as its shortest decimal.
+    /// A SAL `float`: 32 bits, which a database of 64-bit floats holds widened.
     Single(f32),
     Double(f64),
     Text(String),
@@ -70,8 +70,7 @@ impl Value {
             Self::Null => None,
             Self::Double(value) if !value.is_finite() => None,
             Self::Single(value) if !value.is_finite() => None,
-            // The shortest decimal of the float, read as a double.
-            Self::Single(value) => Some(Self::Double(value.to_string().parse().unwrap())),
+            Self::Single(value) => Some(Self::Double(f64::from(*value))),
             Self::Bytes(bytes) => Some(Self::Text(String::from_utf8(bytes.clone()).unwrap())),
             other => Some(other.clone()),
         }

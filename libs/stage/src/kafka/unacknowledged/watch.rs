@@ -94,7 +94,8 @@ impl Reporter {
             is_refusal: false,
             is_of_connections: false,
         };
-        if let Some(repeated) = self.show(ALERT, alert) {
+        self.show(ALERT, alert);
+        if let Some(repeated) = self.complaints.note_one_kind(ALERT, &text) {
             tracing::warn!(
                 why = text,
                 repeated,
