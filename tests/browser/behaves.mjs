@@ -59,7 +59,7 @@ export const behaviour = {
 
   async "a topic shows its newest message with units"(page, address) {
     await page.goto(`${address}topics`);
-    await page.locator("#q").pressSequentially("mtmount", { delay: 20 });
+    await page.locator("#q").pressSequentially("atdome", { delay: 20 });
     await page.waitForFunction(() => /of \d+/.test(document.querySelector("#rows .note")?.textContent ?? ""));
     await page.locator("#rows tbody a").first().click();
     await page.locator("#newest table").waitFor();

@@ -35,7 +35,7 @@ async function somePages(address) {
     return new URL(await page.locator(selector).first().evaluate((link) => link.href));
   };
   const relative = (url) => url.pathname.slice(1) + url.search;
-  const topic = relative(await first("topics?q=mtmount", "#rows tbody a"));
+  const topic = relative(await first("topics?q=atdome", "#rows tbody a"));
   const schema = relative(await first("schemas", "#rows a"));
   await context.close();
   return {
