@@ -151,7 +151,7 @@ impl Reader {
         Ok(reader)
     }
 
-    /// Goes on with the next topic of which something is to be read, if there is one.
+    /// Turns to the next topic of which something is to be read, if there is one.
     fn assign_next(&mut self) -> Result<(), Failure> {
         while self.open.is_empty()
             && let Some(next) = self.next.pop_front()
