@@ -324,7 +324,7 @@ fn avro_keys_are_decoded_and_unions_named() {
     }
 }
 
-/// Several topics, of which transactions end some with markers that are no messages: each is read to its end, once.
+/// Several topics, of which transactions end some with markers, which are not messages: each is read to its end, once.
 #[test]
 fn tail_reads_every_topic_of_an_expression_to_its_end() {
     let Some(services) = Services::with(NEEDED) else {

@@ -161,7 +161,9 @@ pub(crate) fn influxsink_with(services: &Services, flags: &[&str]) -> Stage {
 pub(crate) fn influxsink_at(line: &[&str]) -> Stage {
     use influxsink::config::{Cli, Command};
 
-    let Command::Run(args) = Cli::try_parse_from(line).unwrap().command;
+    let Command::Run(args) = Cli::try_parse_from(line).unwrap().command else {
+        panic!("run is parsed as run")
+    };
     let config = args.check().unwrap();
     let runtime = Handle::current();
     Stage::start(move |service| {

@@ -51,7 +51,7 @@ struct Verdict<'a> {
     verdict: &'static str,
 }
 
-/// Messages on their way back.
+/// Messages that are to come back.
 pub(super) struct RoundTrip<'a> {
     topic: &'a str,
     args: RoundTripArgs,
