@@ -11,7 +11,7 @@ use crate::outcome::Outcome;
 use crate::progress::{Counter, Progress};
 
 /// Topics in one request. The controller carries each request out as a whole, and progress is known after each.
-const CHUNK: usize = 100;
+const CHUNK: usize = 250;
 
 /// What is lost with topics, and who reads them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

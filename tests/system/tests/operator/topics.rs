@@ -131,7 +131,7 @@ fn many_topics_are_deleted() {
         return;
     };
     let prefix = unique("many-");
-    let names: Vec<String> = (0..250).map(|number| format!("{prefix}{number:03}")).collect();
+    let names: Vec<String> = (0..300).map(|number| format!("{prefix}{number:03}")).collect();
     let line = |action: &'static str, flags: &[&'static str]| -> Vec<String> {
         let words = ["admin", "topics", action].into_iter();
         let words = words.chain(flags.iter().copied()).map(str::to_owned);

@@ -1,5 +1,7 @@
 //! `saltransform init` on the real registries, which differ in when two schemas count as the same.
 
+use std::process;
+
 use clap::Parser;
 use saltransform::config::{Cli, Command};
 use saltransform::init::{InitError, Prepared, register_schemas};
@@ -85,7 +87,7 @@ fn more_copies_than_brokers_are_refused_before_anything_is_changed() {
     let subname = unique("copies");
     let dir = root().join("schemas");
     let init = |replication: &str| {
-        let mut command = std::process::Command::new(system_tests::binary("saltransform"));
+        let mut command = process::Command::new(system_tests::binary("saltransform"));
         command
             .args(["init", "--subsystem", "Test", "--subname", &subname])
             .args(["--replication", replication, "--xml-dir"])
