@@ -406,7 +406,9 @@ mod tests {
     fn parse(flags: &[&str]) -> Result<RunArgs, String> {
         let cli =
             Cli::try_parse_from(["influxsink", "run"].iter().chain(flags)).map_err(|e| e.to_string())?;
-        let Command::Run(args) = cli.command;
+        let Command::Run(args) = cli.command else {
+            panic!("run is parsed as run")
+        };
         Ok(*args)
     }
 
