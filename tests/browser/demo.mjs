@@ -4,7 +4,7 @@ import http from "node:http";
 
 // Starts the demo; answers its address and how to end it.
 export async function startDemo(binary) {
-  const child = spawn(binary, ["demo", "--port", "0", "--topics", "60", "--period", "0.5"], { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(binary, ["demo", "--port", "0", "--topics", "40", "--period", "1"], { stdio: ["ignore", "pipe", "inherit"] });
   const address = await new Promise((resolve, reject) => {
     let text = "";
     child.stdout.on("data", (data) => {

@@ -25,6 +25,7 @@ export async function looks(browser, address, pages, folder) {
       const context = await browser.newContext({ viewport: { width, height: 900 }, colorScheme });
       const problems = [];
       const page = await open(context, problems);
+      page.setDefaultTimeout(60000);
       for (const [name, path] of Object.entries(pages)) {
         await page.goto(address + path, { waitUntil: "load" });
         await page.waitForTimeout(300);

@@ -35,8 +35,7 @@ async function somePages(address) {
     return new URL(await page.locator(selector).first().evaluate((link) => link.href));
   };
   const relative = (url) => url.pathname.slice(1) + url.search;
-  const topic = relative(await first("topics?q=mtmount", "#rows tbody a"));
-  const group = relative(await first("groups", "#groups a"));
+  const topic = relative(await first("topics?q=atdome", "#rows tbody a"));
   const schema = relative(await first("schemas", "#rows a"));
   await context.close();
   return {
@@ -47,7 +46,6 @@ async function somePages(address) {
     topic,
     messages: topic.replace("topic?name=", "messages?topic="),
     groups: "groups",
-    group,
     schemas: "schemas",
     schema,
     "dead-letters": "dead-letters",

@@ -36,6 +36,7 @@ pub mod sqlite;
 mod worker;
 pub mod write;
 pub mod write_result;
+mod writer;
 
 pub use replay::ReplayError;
 pub use run::{RunError, run};

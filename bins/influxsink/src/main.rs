@@ -30,7 +30,10 @@ fn run(args: &RunArgs) -> ExitCode {
         unfinished: "what was not written is read again",
     };
     process.run(
-        |_| args.check(),
+        |_| {
+            let config = args.check()?;
+            config.check_files().map(|()| config)
+        },
         |config, service, runtime| {
             influxsink::run(&config, service, runtime).map(|()| Ending::of(&service.shutdown))
         },

@@ -12,13 +12,13 @@
 
 use std::sync::Arc;
 use std::thread::Scope;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use crossbeam_channel::{Sender, bounded};
 use prometheus::local::LocalHistogram;
 use rdkafka::Message;
 use stage::dead_letter::{LetterFilter, SharedDeadLetters};
-use stage::intake::{Consumed, Receipt, Worker, WorkerError, WorkerFactory};
+use stage::intake::{Consumed, Worker, WorkerError, WorkerFactory};
 use stage::kafka::Watched;
 use stage::reason::Reason;
 use stage::service::Shutdown;
@@ -26,19 +26,17 @@ use stage::service::Shutdown;
 use confluent_avro::frame::{self, Frame, FrameError};
 use confluent_avro::point::{PlainJson, Plan, Records};
 
-use crate::batch::{Batch, BatchLimits, BatchedPoint};
+use crate::batch::{Batch, BatchLimits};
 use crate::config::KafkaTime;
 use crate::flush_interval::FlushInterval;
-use crate::in_flight::{InFlight, Permit, TimeRanges};
+use crate::in_flight::{InFlight, TimeRanges};
 use crate::json_topics::JsonTopics;
 use crate::line::{Encoded, Layout, LineEncoder, Refusal, Source};
 use crate::metrics::SinkMetrics;
 use crate::overwrites::{Fresh, Overwrites};
 use crate::schema_cache::{Lookup, SchemaCache, SharedSchemaCache};
-use crate::write::{Delivery, Outcomes};
-
-/// How often a writer that waits for its first answer asks the database whether it is available.
-const PROBE_INTERVAL: Duration = Duration::from_secs(2);
+use crate::write::Delivery;
+use crate::writer::{Job, MessageOutcomes, write_until_closed};
 
 /// How long an empty worker rests.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -80,13 +78,6 @@ enum Format {
 enum Reading {
     Avro(Arc<Plan>),
     Json(Arc<PlainJson>),
-}
-
-/// What a worker sends to its writers.
-struct Job<'m> {
-    batch: Batch<Consumed<'m>>,
-    /// Dropped when it is settled.
-    permit: Permit,
 }
 
 /// One worker.
@@ -278,7 +269,7 @@ impl<'m> SinkWorker<'m> {
         }
     }
 
-    /// Adds the record that is in the value after so many bytes.
+    /// Adds the record that begins at this byte of the value.
     fn encode<R>(&mut self, records: &R, skipped: usize, consumed: Consumed<'m>) -> Result<Added, WorkerError>
     where
         R: Records,
@@ -376,53 +367,5 @@ fn as_reason(refusal: &Refusal) -> Reason {
         step: refusal.step(),
         reason: refusal.reason(),
         detail: refusal.to_string(),
-    }
-}
-
-/// A writer thread. It ends when its worker is dropped.
-fn write_until_closed(mut delivery: Delivery, mut outcomes: MessageOutcomes, jobs: &Receiver<Job<'_>>) {
-    delivery.probe();
-    loop {
-        match jobs.recv_timeout(PROBE_INTERVAL) {
-            Ok(Job { batch, permit }) => {
-                delivery.deliver(batch, &mut outcomes);
-                drop(permit);
-                outcomes.point_age.flush();
-            }
-            Err(RecvTimeoutError::Timeout) => delivery.probe(),
-            Err(RecvTimeoutError::Disconnected) => return,
-        }
-    }
-}
-
-/// Points end as finished Kafka messages.
-struct MessageOutcomes {
-    dead_letters: SharedDeadLetters,
-    metrics: SinkMetrics,
-    point_age: LocalHistogram,
-}
-
-impl<'m> Outcomes<Consumed<'m>> for MessageOutcomes {
-    fn written(&mut self, points: impl Iterator<Item = BatchedPoint<Consumed<'m>>>) {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or_default()
-            .as_secs_f64();
-        let finish = |point: BatchedPoint<Consumed<'m>>| {
-            self.point_age.observe(now - point.time_micros as f64 / 1e6);
-            point.kept.receipt
-        };
-        let receipts: Vec<Receipt> = points.map(finish).collect();
-        self.metrics.written.inc_by(receipts.len() as u64);
-        Receipt::finish_all(receipts);
-    }
-
-    fn rejected(&mut self, point: BatchedPoint<Consumed<'m>>, reason: Reason) {
-        self.dead_letters
-            .send(&point.kept.message, point.kept.receipt, reason);
-    }
-
-    fn is_abandoned(&self, kept: &Consumed<'m>) -> bool {
-        kept.receipt.is_revoked()
     }
 }

@@ -12,7 +12,6 @@ use std::process::ExitCode;
 
 use operator::failure::Failure;
 use stage::config::{EXIT_UNAVAILABLE, EXIT_USAGE};
-use stage::registry::RegistryError;
 use stage::sanitize::Printable;
 use stage::stdout;
 
@@ -57,9 +56,7 @@ fn exit_code(failure: &Failure) -> ExitCode {
         Failure::Unreachable { .. } | Failure::Away { .. } | Failure::Denied { .. } => {
             EXIT_UNAVAILABLE.into()
         }
-        Failure::Registry(RegistryError::Away { .. } | RegistryError::Denied { .. }) => {
-            EXIT_UNAVAILABLE.into()
-        }
+        Failure::Registry(error) if error.is_unavailable() => EXIT_UNAVAILABLE.into(),
         Failure::Declined { .. } => EXIT_DECLINED.into(),
         _ => ExitCode::FAILURE,
     }

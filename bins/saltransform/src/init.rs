@@ -1,33 +1,23 @@
 //! `saltransform init`: registers schemas and creates the topics that `run` needs. Safe to repeat: existing ones stay.
 
-use std::collections::BTreeSet;
+mod topics;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 use sal::avro::Options;
 use sal::name::TopicName;
-use sal::record_key::is_compacted;
 use schema_dir::{SchemaDir, SchemaDirError};
-use stage::config::{EXIT_USAGE, KafkaConfigError};
-use stage::create_topics::{self, Created, Shape};
-use stage::kafka::{self, ReachError};
+use stage::config::{EXIT_UNAVAILABLE, EXIT_USAGE, KafkaConfigError};
+use stage::kafka::ReachError;
 use stage::registry::{Registry, RegistryError, RegistrySetupError};
 use stage::stdout;
 use stage::text::plural;
-use stage::topic_collision::{TopicCollision, collisions};
+use stage::topic_collision::TopicCollision;
 
 use crate::config::InitArgs;
-use crate::register::{self, RegisterError, Registered, Wanted, progress};
-
-/// Topics in one request to the broker.
-const CHUNK: usize = 500;
-/// The settings of an event's topic, as ts_salobj creates it.
-const COMPACTED: [(&str, &str); 1] = [("cleanup.policy", "compact")];
-/// The time for one request to the broker: a large cluster creates hundreds of topics in it.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(60);
+use crate::register::{self, RegisterError, Registered, Wanted};
 
 /// The preparation failed; what was done so far stays and is harmless.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +62,20 @@ pub enum InitError {
         /// The first of them.
         first: TopicCollision,
     },
+    /// More copies than brokers.
+    #[error(
+        "nothing was changed: --replication (REPLICATION) is {wanted}, and the cluster at {broker} has {}, which hold at most one \
+         copy each: give --replication {brokers}, or start the missing brokers",
+        plural(*brokers, "broker")
+    )]
+    TooFewBrokers {
+        /// As given.
+        wanted: i32,
+        /// How many there are.
+        brokers: usize,
+        /// Where the cluster is.
+        broker: String,
+    },
     /// The broker does not answer.
     #[error("cannot create topics; is a broker at {broker}?")]
     Kafka {
@@ -82,8 +86,14 @@ pub enum InitError {
         source: KafkaError,
     },
     /// The broker refuses a topic.
-    #[error("the broker refuses {}, the first is {topic}: {reason}", plural(*count, "topic"))]
+    #[error(
+        "{}the broker refuses {}, the first is {topic}: {reason}",
+        if *is_unchanged { "nothing was changed: " } else { "" },
+        plural(*count, "topic")
+    )]
     Refused {
+        /// Whether it said so before anything was registered or created.
+        is_unchanged: bool,
         /// How many.
         count: usize,
         /// The first of them.
@@ -91,6 +101,23 @@ pub enum InitError {
         /// Why.
         reason: String,
     },
+}
+
+impl InitError {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Config(_) | Self::RegistrySetup(_) | Self::SchemaDir(_) | Self::TooFewBrokers { .. } => {
+                EXIT_USAGE.into()
+            }
+            Self::Unreachable { .. } => EXIT_UNAVAILABLE.into(),
+            Self::Registry(error) | Self::Register(RegisterError::Registry(error))
+                if error.is_unavailable() =>
+            {
+                EXIT_UNAVAILABLE.into()
+            }
+            _ => ExitCode::FAILURE,
+        }
+    }
 }
 
 fn others(count: usize) -> String {
@@ -115,7 +142,8 @@ pub struct Prepared {
     pub errors: Vec<String>,
 }
 
-/// Runs `init` and prints what it did. Exit code 1 if anything failed or could not be read, 64 if the flags cannot be used.
+/// Runs `init` and prints what it did. Exit code 1 if anything failed or could not be read, 64 if the flags cannot be used,
+/// 69 if Kafka or the registry is unreachable or refuses access.
 pub async fn main(args: &InitArgs) -> ExitCode {
     match prepare(args).await {
         Ok(prepared) => {
@@ -134,12 +162,7 @@ pub async fn main(args: &InitArgs) -> ExitCode {
         }
         Err(error) => {
             stage::stderr_line!("saltransform init: {}", stage::chain(&error));
-            match error {
-                InitError::Config(_) | InitError::RegistrySetup(_) | InitError::SchemaDir(_) => {
-                    EXIT_USAGE.into()
-                }
-                _ => ExitCode::FAILURE,
-            }
+            error.exit_code()
         }
     }
 }
@@ -162,16 +185,17 @@ impl std::fmt::Display for Prepared {
 }
 
 /// Registers the schemas, then creates their topics and the input topics of their subsystems. A topic that cannot exist
-/// beside another is noticed before anything is changed.
+/// beside another, or that the brokers refuse, is noticed before anything is changed.
 pub async fn prepare(args: &InitArgs) -> Result<Prepared, InitError> {
     // Settings that cannot be used end it before anything is registered.
     args.kafka.client_config(&[])?;
     let registry = Registry::new(&args.registry)?;
     let mut prepared = Prepared::default();
     let wanted = wanted(args, &registry, &mut prepared).await?;
-    let config = reach(args, &wanted).await?;
+    let config = topics::reach(args, &wanted).await?;
     register(args, &registry, &wanted, &mut prepared).await?;
-    create_topics(args, &config, &wanted, &mut prepared).await?;
+    let created = topics::create(args, &config, &wanted).await?;
+    (prepared.created, prepared.existing) = (created.new, created.existing);
     Ok(prepared)
 }
 
@@ -263,71 +287,4 @@ async fn from_registry(args: &InitArgs, registry: &Registry) -> Result<Vec<Wante
         }
     }
     Ok(wanted)
-}
-
-/// Looks at the cluster's topics; the configuration with which it was reached.
-async fn reach(args: &InitArgs, wanted: &[Wanted]) -> Result<ClientConfig, InitError> {
-    let config = args.kafka.client_config(&[("client.id", "saltransform-init")])?;
-    let (reached, broker) = (config.clone(), args.kafka.broker.clone());
-    let metadata = tokio::task::spawn_blocking(move || kafka::reach(&reached, REQUEST_TIMEOUT))
-        .await
-        .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
-        .map_err(|source| InitError::Unreachable { broker, source })?;
-    let names = wanted.iter().map(|wanted| wanted.kafka_topic.as_str());
-    let existing = metadata.topics().iter().map(|topic| topic.name());
-    let collisions = collisions(names, existing);
-    let count = collisions.len();
-    match collisions.into_iter().next() {
-        None => Ok(config),
-        Some(first) => Err(InitError::Collides { count, first }),
-    }
-}
-
-async fn create_topics(
-    args: &InitArgs,
-    config: &ClientConfig,
-    wanted: &[Wanted],
-    prepared: &mut Prepared,
-) -> Result<(), InitError> {
-    let subsystems: BTreeSet<&str> = wanted.iter().map(|wanted| wanted.topic.component()).collect();
-    let inputs = subsystems
-        .iter()
-        .flat_map(|subsystem| ["telemetry", "logevent", "command"].map(|kind| format!("{subsystem}_{kind}")));
-    let (compacted, others): (Vec<&Wanted>, Vec<&Wanted>) = wanted
-        .iter()
-        .partition(|wanted| is_compacted(args.naming.dialect, wanted.topic.kind()));
-    let name = |wanted: &Wanted| wanted.kafka_topic.clone();
-    let others: Vec<String> = others.into_iter().map(name).chain(inputs).collect();
-    let compacted: Vec<String> = compacted.into_iter().map(name).collect();
-    let shape = Shape {
-        partitions: args.partitions,
-        replication: args.replication,
-    };
-    let bar = progress("creating topics", others.len() + compacted.len());
-    let mut refused = Vec::new();
-    let chunks = others.chunks(CHUNK).map(|chunk| (chunk, &[][..]));
-    let chunks = chunks.chain(compacted.chunks(CHUNK).map(|chunk| (chunk, &COMPACTED[..])));
-    for (chunk, settings) in chunks {
-        let chunk: Vec<&str> = chunk.iter().map(String::as_str).collect();
-        let answers = create_topics::create(config, &chunk, shape, settings, REQUEST_TIMEOUT)
-            .await
-            .map_err(|source| InitError::Kafka {
-                broker: args.kafka.broker.clone(),
-                source,
-            })?;
-        for (name, answer) in chunk.iter().zip(answers) {
-            match answer {
-                Created::New => prepared.created += 1,
-                Created::Existing => prepared.existing += 1,
-                Created::Refused(code) => refused.push(((*name).to_owned(), code.to_string())),
-            }
-            bar.inc(1);
-        }
-    }
-    bar.finish_and_clear();
-    let count = refused.len();
-    match refused.into_iter().next() {
-        None => Ok(()),
-        Some((topic, reason)) => Err(InitError::Refused { count, topic, reason }),
-    }
 }

@@ -1,6 +1,6 @@
 //! The fields of all topics, for the search: names and units, read once from the registry in the background.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,6 +14,8 @@ use tokio::task::AbortHandle;
 const REFRESH_INTERVAL: Duration = Duration::from_secs(600);
 /// After the registry did not answer, or had nothing yet.
 const RETRY_INTERVAL: Duration = Duration::from_secs(5);
+/// How often it is looked whether there is something.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 /// Requests at a time.
 const REQUESTS: usize = 4;
 /// Confluent's default strategy names a subject after its topic.
@@ -24,8 +26,10 @@ const SUFFIX: &str = "-value";
 struct Entry {
     measurement: Box<str>,
     /// Name, unit, and how many items: none of a single value.
-    fields: Box<[(Box<str>, Box<str>, Option<u16>)]>,
+    fields: Box<[FieldEntry]>,
 }
+
+type FieldEntry = (Box<str>, Box<str>, Option<u16>);
 
 /// A field that a search found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,37 +145,47 @@ impl Catalogue {
         )
     }
 
-    /// Some fields to begin with: the first of each of the first topics that have one with a unit.
+    /// Waits until something has been read, for at most `patience`.
+    pub(crate) async fn filled_within(&self, patience: Duration) {
+        let filled = async {
+            while lock(&self.entries).is_empty() {
+                tokio::time::sleep(POLL_INTERVAL).await;
+            }
+        };
+        // Without any, the page says so.
+        let _ = tokio::time::timeout(patience, filled).await;
+    }
+
+    /// Some fields to begin with: one of each component, as far as there are.
     pub(crate) fn examples(&self, most: usize) -> Vec<FoundField> {
         let entries = lock(&self.entries);
-        let mut of_components: BTreeMap<String, FoundField> = BTreeMap::new();
+        let (mut chosen, mut rest, mut components) = (Vec::new(), Vec::new(), BTreeSet::new());
         for (topic, entry) in entries.iter() {
-            let component = topic
-                .rsplit('.')
-                .next()
-                .unwrap_or(topic)
-                .split('_')
-                .next()
-                .unwrap_or_default();
-            let with_unit = entry.fields.iter().find(|(name, unit, items)| {
-                !unit.is_empty()
-                    && items.is_none()
-                    && !name.to_lowercase().contains("timestamp")
-                    && &**unit != "s"
-                    && &**unit != "second"
-            });
-            if let Some((name, unit, _)) = with_unit {
-                of_components
-                    .entry(component.to_owned())
-                    .or_insert_with(|| FoundField {
-                        topic: topic.to_string(),
-                        field: name.to_string(),
-                        unit: Some(unit.to_string()),
-                    });
+            let Some((name, unit, _)) = entry.fields.iter().find(|field| is_an_example(field)) else {
+                continue;
+            };
+            let field = FoundField {
+                topic: topic.to_string(),
+                field: name.to_string(),
+                unit: Some(unit.to_string()),
+            };
+            let component = topic.rsplit('.').next().and_then(|name| name.split('_').next());
+            if components.insert(component.unwrap_or_default()) {
+                chosen.push(field);
+            } else if rest.len() < most {
+                rest.push(field);
             }
         }
-        of_components.into_values().take(most).collect()
+        chosen.extend(rest);
+        chosen.truncate(most);
+        chosen
     }
+}
+
+/// A single value with a unit that is not a time.
+fn is_an_example((name, unit, items): &FieldEntry) -> bool {
+    let is_time = name.to_lowercase().contains("timestamp") || matches!(&**unit, "s" | "second");
+    !unit.is_empty() && items.is_none() && !is_time
 }
 
 impl Drop for Catalogue {

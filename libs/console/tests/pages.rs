@@ -169,7 +169,12 @@ async fn nothing_from_the_wire_or_an_address_is_markup() {
             .expect("a policy");
         assert!(!policy.to_str().unwrap().contains("unsafe"), "{path}");
         assert_eq!(response.headers()["x-content-type-options"], "nosniff");
+        let content_type = response.headers()["content-type"].to_str().unwrap().to_owned();
         let text = response.text().await.unwrap();
+        if content_type.starts_with("text/plain") {
+            assert!(!text.contains(['\u{202e}', '\u{1b}']), "{path}: {text}");
+            continue;
+        }
         // What a form sends back is as it came; nobody sees it.
         let values = Regex::new(" (value=\"[^\"]*\")").unwrap();
         let text = values.replace_all(&text, "");

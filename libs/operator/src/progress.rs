@@ -25,8 +25,13 @@ impl<'r> Counter<'r> {
     }
 
     pub(crate) fn add_one(&mut self) {
+        self.add(1);
+    }
+
+    pub(crate) fn add(&mut self, count: u64) {
         // Only `finish` reports the end: more may come than the offsets let expect.
-        self.progress.done = (self.progress.done + 1).min(self.progress.total.saturating_sub(1));
+        let most = self.progress.total.saturating_sub(1);
+        self.progress.done = (self.progress.done + count).min(most);
         (self.report)(self.progress);
     }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use devstack::{Broker, RegistryServer};
 use operator::cluster::{Cluster, Topic};
+use operator::dead_letters::{self, Selection};
 use operator::groups::{Group, GroupState, SeenGaps};
 use operator::messages::reader::{Met, Reader, Start, Stop};
 use operator::subjects::{self, Subjects};
@@ -97,7 +98,7 @@ fn group(name: &str) -> Group {
 }
 
 /// Each fails if its answer is not about all topics of the cluster.
-const QUESTIONS: [Question; 7] = [
+const QUESTIONS: [Question; 9] = [
     ("the topics", |cluster| {
         let again = cluster.refreshed().unwrap();
         let listed = topics::list(&again, &TopicFilter::default());
@@ -130,12 +131,28 @@ const QUESTIONS: [Question; 7] = [
             assert_eq!(lag, cluster.topics.len() as i64);
         }
     }),
+    ("the dead letters of all topics", |cluster| {
+        let rows = dead_letters::list(cluster, &all(cluster), &|_| ()).unwrap();
+        assert_eq!(rows.len(), cluster.topics.len());
+        assert!(rows.iter().all(|row| row.letters == 1 && row.originals == 1));
+    }),
+    ("the newest dead letter of each topic", |cluster| {
+        let found = dead_letters::newest(cluster, &all(cluster), 1, &|_| ()).unwrap();
+        assert_eq!(found.newest.len(), cluster.topics.len());
+    }),
     ("a topic's messages", |cluster| {
         let topic = &cluster.topics[0];
         let mut reader = Reader::open(cluster, topic, None, Start::Beginning, Stop::AtEnd).unwrap();
         while !matches!(reader.next(Duration::from_millis(100)).unwrap(), Met::End) {}
     }),
 ];
+
+fn all(cluster: &Cluster) -> Selection {
+    Selection {
+        topics: cluster.topics.iter().map(|topic| topic.name.clone()).collect(),
+        ..Selection::default()
+    }
+}
 
 #[test]
 fn no_question_sends_a_request_for_each_topic() {

@@ -43,6 +43,28 @@ pub async fn create(
     settings: &[(&str, &str)],
     timeout: Duration,
 ) -> Result<Vec<Created>, KafkaError> {
+    request(config, names, shape, settings, timeout, false).await
+}
+
+/// Asks the broker what [`create`] would do, and creates nothing.
+pub async fn validate(
+    config: &ClientConfig,
+    names: &[&str],
+    shape: Shape,
+    settings: &[(&str, &str)],
+    timeout: Duration,
+) -> Result<Vec<Created>, KafkaError> {
+    request(config, names, shape, settings, timeout, true).await
+}
+
+async fn request(
+    config: &ClientConfig,
+    names: &[&str],
+    shape: Shape,
+    settings: &[(&str, &str)],
+    timeout: Duration,
+    validate_only: bool,
+) -> Result<Vec<Created>, KafkaError> {
     if logs_in_with_token(config) {
         return Err(KafkaError::AdminOpCreation(
             "topics cannot be created with an OAUTHBEARER token; use a client certificate or SCRAM for this, or Kafka's own \
@@ -62,7 +84,8 @@ pub async fn create(
         .collect();
     let options = AdminOptions::new()
         .request_timeout(Some(timeout))
-        .operation_timeout(Some(timeout));
+        .operation_timeout(Some(timeout))
+        .validate_only(validate_only);
     let answers = admin.create_topics(&topics, &options).await?;
     Ok(answers
         .into_iter()

@@ -58,6 +58,14 @@ fn the_live_line_fits_and_other_commands_see_the_demo() {
     assert_eq!(latency.status.code(), Some(0), "{latency:?}");
     assert!(!text(&latency.stdout).starts_with("0 records"), "{latency:?}");
     assert!(!text(&latency.stderr).contains("none of"), "{latency:?}");
+    let picture = ask(&["latency", "--svg", "-"]);
+    assert_eq!(picture.status.code(), Some(0), "{picture:?}");
+    assert!(text(&picture.stdout).starts_with("<svg "), "{picture:?}");
+    assert!(text(&picture.stdout).ends_with("</svg>\n"), "{picture:?}");
+    assert!(
+        text(&picture.stderr).contains("CREATED TO AVRO TOPIC"),
+        "{picture:?}"
+    );
     let since = ask(&["tail", "ATDome_telemetry", "-o", "-5m", "-e"]);
     assert_eq!(since.status.code(), Some(1));
     assert!(
@@ -77,7 +85,10 @@ fn the_live_line_fits_and_other_commands_see_the_demo() {
 
 #[test]
 fn a_database_that_cannot_be_opened_fails_before_anything_starts() {
-    let text = tempfile::NamedTempFile::new().unwrap();
+    let (text, folder) = (
+        tempfile::NamedTempFile::new().unwrap(),
+        tempfile::tempdir().unwrap(),
+    );
     std::fs::write(text.path(), "notes on last night, which no demo may overwrite").unwrap();
     for (arguments, expected) in [
         (
@@ -88,6 +99,11 @@ fn a_database_that_cannot_be_opened_fails_before_anything_starts() {
             ["--database", text.path().to_str().unwrap()],
             "cannot write to the database",
         ),
+        (["--database", "/dev/null"], "it is not a regular file"),
+        (
+            ["--database", folder.path().to_str().unwrap()],
+            "it is a directory",
+        ),
         (["--broker", "http://127.0.0.1:9464"], "begins with http://"),
     ] {
         let ran = kafkaefd().arg("demo").args(arguments).output().unwrap();
@@ -95,4 +111,14 @@ fn a_database_that_cannot_be_opened_fails_before_anything_starts() {
         assert!(ran.stdout.is_empty(), "{ran:?}");
         assert!(String::from_utf8_lossy(&ran.stderr).contains(expected), "{ran:?}");
     }
+}
+
+/// However short it is: messages flow for that time, not while the producer still starts.
+#[test]
+fn the_shortest_demo_has_records() {
+    let ran = kafkaefd()
+        .args(["demo", "--topics", "20", "--seconds", "0.1", "--json"])
+        .output()
+        .unwrap();
+    assert_eq!(ran.status.code(), Some(0), "{ran:?}");
 }

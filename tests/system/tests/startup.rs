@@ -151,7 +151,10 @@ fn sink(places: &[&str], url: &str) -> Running {
     use influxsink::config::{Cli, Command};
 
     let own = ["influxsink", "run", OUTPUT, "--into", url];
-    let Command::Run(args) = Cli::try_parse_from(own.iter().chain(places)).unwrap().command;
+    let parsed = Cli::try_parse_from(own.iter().chain(places)).unwrap();
+    let Command::Run(args) = parsed.command else {
+        panic!("run is parsed as run")
+    };
     let config = args.check().unwrap();
     let runtime = tokio::runtime::Handle::current();
     Running::start(move |service| {

@@ -33,6 +33,7 @@ async fn a_command_succeeds_only_if_it_did_what_was_asked() {
         broker.create_topic(topic, 1).unwrap();
     }
     let url = registry.url();
+    let schemas = system_tests::root().join("schemas").display().to_string();
     let environment = [
         ("BROKER", broker.bootstrap_servers()),
         ("SCHEMAREGISTRY", url.as_str()),
@@ -83,12 +84,44 @@ async fn a_command_succeeds_only_if_it_did_what_was_asked() {
                 "possible values: parse",
             ),
             (
+                "kafkaefd latency --svg /no/such/folder/x.svg",
+                64,
+                "writing /no/such/folder/x.svg failed",
+            ),
+            ("kafkaefd latency --svg /", 64, "writing / failed"),
+            (
+                "kafkaefd salschema convert --xml-dir {schemas} --upload --schema-registry http://127.0.0.1:1",
+                69,
+                "try: name the registry",
+            ),
+            (
+                "kafkaefd demo --schema-registry http://127.0.0.1:1",
+                69,
+                "the schema registry at http://127.0.0.1:1 does not answer",
+            ),
+            (
+                "saltransform init --subsystem Test --schema-registry http://127.0.0.1:1",
+                69,
+                "the schema registry at http://127.0.0.1:1 does not answer",
+            ),
+            (
+                "influxsink run t --into sqlite:/dev/null",
+                64,
+                "--into sqlite:/dev/null: the file cannot be used: it is not a regular file",
+            ),
+            (
+                "influxsink run t --into sqlite:/no/such/folder/x",
+                64,
+                "--into sqlite:/no/such/folder/x: the file cannot be used",
+            ),
+            (
                 "kafkaefd latency --filter no-such-topic",
                 1,
                 "no Avro topic matches --filter",
             ),
         ] {
-            let (found, stderr) = run(line, &environment);
+            let line = line.replace("{schemas}", &schemas);
+            let (found, stderr) = run(&line, &environment);
             assert_eq!(found, code, "{line}: {stderr}");
             assert!(stderr.contains(expected), "{line}: {stderr}");
         }

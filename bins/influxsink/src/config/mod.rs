@@ -26,6 +26,7 @@ pub use point_values::{PointValueArgs, TimeUnitName};
 use crate::batch::BatchLimits;
 use crate::flush_interval::FlushInterval;
 use crate::line::{Layout, PatternError};
+use crate::sqlite::check_path;
 use crate::write::{InfluxSetupError, InfluxTarget};
 use confluent_avro::point::{Mapping, PlainJson};
 
@@ -132,6 +133,15 @@ pub enum ConfigError {
     /// InfluxDB's client.
     #[error(transparent)]
     Influx(#[from] InfluxSetupError),
+    /// No SQLite database can be at the path.
+    #[error("--into sqlite:{}: the file cannot be used", path.display())]
+    SqliteFile {
+        /// As given.
+        path: PathBuf,
+        /// SQLite's message.
+        #[source]
+        source: rusqlite::Error,
+    },
     /// `--field-include` or `--field-exclude`.
     #[error("--field-include or --field-exclude")]
     FieldPattern(#[from] PatternError),
@@ -196,6 +206,21 @@ pub struct Config {
     /// At least one.
     pub(crate) outputs: Vec<OutputConfig>,
     pub(crate) args: RunArgs,
+}
+
+impl Config {
+    /// Checks the SQLite files of the outputs, and creates those that are missing.
+    pub fn check_files(&self) -> Result<(), ConfigError> {
+        for output in &self.outputs {
+            if let To::Sqlite(path) = &output.to {
+                check_path(path).map_err(|source| ConfigError::SqliteFile {
+                    path: path.clone(),
+                    source,
+                })?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The configuration of one output: a sink with a database, a group and dead letters of its own.

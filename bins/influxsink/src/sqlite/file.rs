@@ -11,7 +11,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 /// What is at a path: device and inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,9 +66,35 @@ pub(super) enum OpenError {
     Lost(#[from] Lost),
 }
 
+/// Whether a database can be at a path: a file that can be written to, or none yet in a folder where one can be created.
+pub(super) fn check_path(path: &Path) -> Result<(), rusqlite::Error> {
+    refuse_what_is_no_file(path)?;
+    let connection = Connection::open(path)?;
+    // A read-only file can be opened, but not locked for writing.
+    match connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK") {
+        // Another process writes to it.
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(()),
+        done => done,
+    }
+}
+
+/// SQLite opens devices as well, and what it writes to /dev/null is lost without an error.
+fn refuse_what_is_no_file(path: &Path) -> Result<(), rusqlite::Error> {
+    let refused = |what: &str| {
+        let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN);
+        Err(rusqlite::Error::SqliteFailure(code, Some(what.to_owned())))
+    };
+    match path.metadata() {
+        Ok(found) if found.is_dir() => refused("it is a directory"),
+        Ok(found) if !found.is_file() => refused("it is not a regular file"),
+        _ => Ok(()),
+    }
+}
+
 impl OpenFile {
     /// Opens the file, or creates it.
     pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
+        refuse_what_is_no_file(path)?;
         let removed = || Lost::Removed(path.to_owned());
         let before = Identity::at(path);
         let connection = Connection::open(path)?;

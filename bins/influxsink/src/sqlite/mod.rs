@@ -45,6 +45,11 @@ struct Store {
     tables: HashMap<String, Table>,
 }
 
+/// Whether a database can be at a path. A file that is not there yet is created.
+pub fn check_path(path: &Path) -> Result<(), rusqlite::Error> {
+    file::check_path(path)
+}
+
 impl SqliteWriter {
     /// Opens the file, or creates it.
     pub fn open(path: &Path) -> Result<Self, rusqlite::Error> {

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use stage::config::{ServiceArgs, seconds};
+use stage::config::{EXIT_USAGE, ServiceArgs, seconds};
 use stage::service::{Shutdown, init_logging};
 use stage::stdout::StdoutError;
 
@@ -120,6 +120,17 @@ enum DemoError {
     Output(#[from] StdoutError),
 }
 
+impl DemoError {
+    /// As [`crate::exit`] lists them.
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::Database { .. } | Self::Kafka(_) => EXIT_USAGE.into(),
+            Self::Services(error) => error.exit_code(),
+            _ => ExitCode::FAILURE,
+        }
+    }
+}
+
 impl DemoArgs {
     /// Exits with 0 only if the counts add up and every record is in the database.
     pub(crate) async fn run(self) -> ExitCode {
@@ -127,7 +138,7 @@ impl DemoArgs {
             Ok(logging) => logging,
             Err(error) => {
                 stage::stderr_line!("kafkaefd demo: {}", stage::chain(&error));
-                return ExitCode::from(stage::config::EXIT_USAGE);
+                return EXIT_USAGE.into();
             }
         };
         match demo(&self).await {
@@ -135,10 +146,7 @@ impl DemoArgs {
             Ok(_) => ExitCode::FAILURE,
             Err(error) => {
                 stage::stderr_line!("kafkaefd demo: {}", stage::chain(&error));
-                match error {
-                    DemoError::Database { .. } | DemoError::Kafka(_) => stage::config::EXIT_USAGE.into(),
-                    _ => ExitCode::FAILURE,
-                }
+                error.exit_code()
             }
         }
     }
@@ -153,13 +161,10 @@ impl DemoArgs {
         let Some(path) = &self.database else {
             return Ok(());
         };
-        // A read-only file can be opened, but not locked for writing.
-        rusqlite::Connection::open(path)
-            .and_then(|connection| connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK"))
-            .map_err(|source| DemoError::Database {
-                path: path.display().to_string(),
-                source,
-            })
+        influxsink::sqlite::check_path(path).map_err(|source| DemoError::Database {
+            path: path.display().to_string(),
+            source,
+        })
     }
 }
 
@@ -182,6 +187,7 @@ async fn demo(args: &DemoArgs) -> Result<Reconciliation, DemoError> {
     let stages = Stages::start(args, &services, &mut screen).await?;
     console::serve(args, &services, &stages.metrics, page, &stop)?;
     screen.started(args);
+    stages.wait_until_flowing(&stop).await;
 
     let start = Instant::now();
     // The time that the start took is part of what was asked for, except for the least that shows anything.

@@ -1,13 +1,14 @@
 //! The services that the stages use: a broker, a registry and a database, each embedded or given by a flag.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use devstack::{Broker, RegistryServer};
 use sal::avro::Options;
 use sal::name::Kind;
 use schema_dir::{DirSchema, SchemaDir};
 use stage::address::Address;
-use stage::config::{KafkaArgs, RegistryArgs};
+use stage::config::{EXIT_UNAVAILABLE, EXIT_USAGE, KafkaArgs, RegistryArgs};
 use stage::create_topics::{self, Shape};
 use stage::registry::{Registry, RegistryError, RegistrySetupError};
 
@@ -33,6 +34,18 @@ pub(super) enum ServicesError {
     },
     #[error(transparent)]
     Config(#[from] stage::config::KafkaConfigError),
+}
+
+impl ServicesError {
+    /// As [`crate::exit`] lists them.
+    pub(super) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::RegistrySetup(_) | Self::Config(_) => EXIT_USAGE.into(),
+            Self::Registry(error) if error.is_unavailable() => EXIT_UNAVAILABLE.into(),
+            Self::Topics { .. } => EXIT_UNAVAILABLE.into(),
+            _ => ExitCode::FAILURE,
+        }
+    }
 }
 
 /// The services, and the schemas of the topics that will be mocked.

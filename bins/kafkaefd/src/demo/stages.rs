@@ -1,12 +1,14 @@
 //! The three stages in this process, each with its own service and metrics.
 
+use std::time::{Duration, Instant};
+
 use influxsink::config::RunArgs as SinkArgs;
 use salmock::config::{ProduceConfig, Source};
 use saltransform::config::{OffsetReset, RunArgs as TransformArgs};
 use saltransform::run::Stage;
 use stage::config::ServiceArgs;
 use stage::intake::Topics;
-use stage::service::Service;
+use stage::service::{Service, Shutdown};
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
@@ -14,6 +16,9 @@ use super::DemoArgs;
 use super::metrics::Sample;
 use super::screen::Screen;
 use super::services::Services;
+
+/// How long the first message may take.
+const MAX_FIRST_MESSAGE_DURATION: Duration = Duration::from_secs(30);
 
 /// A stage cannot be started or has failed.
 #[derive(Debug, thiserror::Error)]
@@ -123,7 +128,7 @@ impl Stages {
         ] {
             while !service.readiness.is_ready() && !self.any_failed() {
                 screen.waiting(name, &service.readiness.missing());
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+                tokio::time::sleep(Duration::from_millis(20)).await;
             }
             screen.stage(name);
         }
@@ -142,6 +147,18 @@ impl Stages {
         let service = self.salmock.clone();
         let task = tokio::spawn(async move { salmock::produce(&config, &service).await });
         *self.lock() = Some(task);
+    }
+
+    /// Waits until the first message is in Kafka: the producer reads its interfaces first.
+    pub(super) async fn wait_until_flowing(&self, stop: &Shutdown) {
+        let start = Instant::now();
+        while self.sample().count("salmock_produced_total") == 0
+            && start.elapsed() < MAX_FIRST_MESSAGE_DURATION
+            && !self.any_failed()
+            && !stop.is_set()
+        {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Reads the metrics of all stages.

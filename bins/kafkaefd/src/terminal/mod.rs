@@ -16,7 +16,7 @@ use stage::stdout::{self, StdoutError};
 
 pub use ask::Consent;
 pub use operator::text::{count, plural};
-pub use outcomes::print_outcomes;
+pub use outcomes::{done, print_outcomes};
 pub use progress::{bar, bars, spinner};
 pub use style::{bad, faint, good, strong, warn};
 pub use table::{Cell, Table};
@@ -38,6 +38,19 @@ impl AnswerArgs {
     ) -> Result<(), StdoutError> {
         if self.json { json(value) } else { out(&text()) }
     }
+
+    /// The same text, for an answer that does not go to stdout.
+    pub fn text<T: Serialize, D: Display>(
+        &self,
+        value: &T,
+        text: impl FnOnce() -> D,
+    ) -> Result<String, StdoutError> {
+        if self.json {
+            json_text(value)
+        } else {
+            Ok(text().to_string())
+        }
+    }
 }
 
 /// Prints text and a line feed on stdout.
@@ -52,10 +65,14 @@ pub fn note(text: &dyn Display) {
 
 /// Prints a JSON document on one line of stdout.
 pub fn json<T: Serialize>(value: &T) -> Result<(), StdoutError> {
+    out(&json_text(value)?)
+}
+
+fn json_text<T: Serialize>(value: &T) -> Result<String, StdoutError> {
     match serde_json::to_string(value) {
-        Ok(text) => out(&stage::sanitize::json(&text)),
+        Ok(text) => Ok(stage::sanitize::json(&text).to_string()),
         // Only keys that are not strings can fail, and no answer has any.
-        Err(error) => stdout::written(Err(error.into())),
+        Err(error) => stdout::written(Err(error.into())).map(|()| String::new()),
     }
 }
 

@@ -11,11 +11,16 @@ use crate::exit::Done;
 /// Prints all outcomes; `Partly` if any was refused.
 pub fn print_outcomes(outcomes: &[Outcome], answer: AnswerArgs) -> Result<Done, StdoutError> {
     answer.print(&outcomes, || Outcomes(outcomes))?;
-    Ok(if outcomes.iter().all(|outcome| outcome.result.is_ok()) {
+    Ok(done(outcomes))
+}
+
+/// `Partly` if any was refused.
+pub fn done(outcomes: &[Outcome]) -> Done {
+    if outcomes.iter().all(|outcome| outcome.result.is_ok()) {
         Done::All
     } else {
         Done::Partly
-    })
+    }
 }
 
 struct Outcomes<'o>(&'o [Outcome]);

@@ -19,7 +19,8 @@ pub(crate) fn flow(view: &Overview, database: &str) -> Markup {
         ),
     };
     html! {
-        ol.flow aria-label="Data flow" {
+        h2.visually-hidden { "Data flow" }
+        ol.flow {
             li.node {
                 h3 { "SAL" }
                 p { @if mock.is_some() { "salmock sends text" } @else { "sends text" } }

@@ -8,6 +8,9 @@ use super::problem::text;
 use crate::format::{count, plural, shown, time};
 use crate::params::{Params, link};
 
+/// Characters of a message that are shown while it is folded.
+const PREVIEW_CHARS: usize = 160;
+
 /// What was found.
 #[derive(Default)]
 pub(crate) struct Search {
@@ -63,6 +66,7 @@ fn one(message: &Message, decoded: &Decoded) -> Markup {
                 " · " (message.partition) ":" (count(message.offset))
                 @if message.key.is_some() { " · key " span.code { (shown(decoded.key_text(message))) } }
                 " · " (decoded.form.name())
+                span.code.preview { (shown(decoded.text().chars().take(PREVIEW_CHARS).collect::<String>())) }
             }
             @if let Some(problem) = &decoded.problem { p.problem { "Not decoded: " (shown(problem)) } }
             @if decoded.form == Form::Nothing { p.nothing { "A tombstone: no value." } }

@@ -71,7 +71,7 @@ impl Topic<'_> {
         html! {
             div.scroll tabindex="0" role="region" aria-label="Fields of the newest message" {
                 table {
-                    thead { tr { th scope="col" { "Field" } th scope="col" { "Value" } th scope="col" { "Unit" } th scope="col" { "Description" } } }
+                    thead { tr { th scope="col" { "Field" } th scope="col" { "Value" } th scope="col" { "Unit" } th scope="col" { "Type" } th scope="col" { "Description" } } }
                     tbody {
                         @for (name, value) in record {
                             @let field = self.fields.and_then(|fields| fields.fields.iter().find(|field| field.name == *name));
@@ -79,7 +79,8 @@ impl Topic<'_> {
                                 th scope="row" { (self.plot_link(name, field.is_none_or(|field| field.plot == FieldKind::Number) && is_number(value), &shown(name))) }
                                 td { (self.value(name, value, field)) }
                                 td { (field.and_then(|field| field.unit.as_deref()).map(shown).unwrap_or_default()) }
-                                td.note { (field.and_then(|field| field.description.as_deref()).map(shown).unwrap_or_default()) @if let Some(field) = field { " " small { (field.kind) } } }
+                                td.note { (field.map(|field| shown(&field.kind)).unwrap_or_default()) }
+                                td.note { (field.and_then(|field| field.description.as_deref()).map(shown).unwrap_or_default()) }
                             }
                         }
                     }

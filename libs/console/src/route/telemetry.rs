@@ -23,6 +23,8 @@ use crate::values::{PLOT_POINTS, values};
 /// Fields and topics that a search shows.
 const SHOWN: usize = 30;
 const EXAMPLES: usize = 3;
+/// How long the first page after the start waits for the schemas.
+const CATALOGUE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How often a plot is drawn again: from a database, or from the messages of a topic.
 const DRAW_INTERVAL: Duration = Duration::from_secs(2);
 const READ_INTERVAL: Duration = Duration::from_secs(5);
@@ -30,6 +32,7 @@ const READ_INTERVAL: Duration = Duration::from_secs(5);
 const MAX_ROWS: usize = 200_000;
 
 pub(super) async fn page(Shared(state): Shared<Arc<State>>, headers: HeaderMap, params: Params) -> Response {
+    state.catalogue.filled_within(CATALOGUE_TIMEOUT).await;
     let query = params.get("q").map(str::to_owned);
     let found = query.map(|query| state.catalogue.search(&query, SHOWN));
     let (selection, examples, is_example) = chosen(&state, params);

@@ -13,7 +13,8 @@ use serde_json::{Value, json};
 use super::Shared;
 use super::problem::Problem;
 use super::reply::{MEDIA_TYPE, Reply};
-use super::store::{Extras, Given, Registered, VersionId, VersionSet};
+use super::store::{Given, Registered};
+use super::version::{Extras, VersionId, VersionSet};
 
 /// The longest request body. The largest known SAL schema has 214 fields with 14,494 defaults, about 300 kB.
 pub(super) const BODY_LIMIT: usize = 4 * 1024 * 1024;

@@ -9,6 +9,7 @@ mod compatibility;
 mod problem;
 mod reply;
 mod store;
+mod version;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -22,7 +23,8 @@ use axum::response::{IntoResponse, Response};
 
 use crate::http::HttpServer;
 use problem::Problem;
-use store::{Extras, Store};
+use store::Store;
+use version::Extras;
 
 /// The limit on separately counted paths, so that requests cannot exhaust the memory.
 const MAX_PATHS: usize = 10_000;

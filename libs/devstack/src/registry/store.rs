@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::compatibility::Level;
 use super::problem::Problem;
+use super::version::{Extras, VersionId, VersionSet};
 
 /// A schema as it was first registered.
 #[derive(Debug, Clone)]
@@ -20,15 +21,6 @@ struct Stored {
     /// None if it is held.
     schema: Option<Schema>,
     extras: Extras,
-}
-
-/// What the answers about a held schema say beside its text.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Extras {
-    /// Its type, unless it is Avro.
-    pub(crate) kind: Option<String>,
-    /// Name, subject and version of the schemas to which it refers.
-    pub(crate) references: Vec<(String, String, u32)>,
 }
 
 /// A schema from a request: valid Avro.
@@ -74,29 +66,6 @@ struct Version {
     number: u32,
     id: u32,
     soft_deleted: bool,
-}
-
-/// How a request refers to a version.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum VersionId {
-    /// `latest` or `-1`.
-    Latest,
-    /// A number, starting at 1.
-    Number(u32),
-}
-
-impl std::str::FromStr for VersionId {
-    type Err = Problem;
-
-    fn from_str(text: &str) -> Result<VersionId, Problem> {
-        match text {
-            "latest" | "-1" => Ok(VersionId::Latest),
-            _ => match text.parse() {
-                Ok(number @ 1..=0x7fff_ffff) => Ok(VersionId::Number(number)),
-                _ => Err(Problem::InvalidVersion(text.to_owned())),
-            },
-        }
-    }
 }
 
 /// A version of a subject with its schema, as in responses.
@@ -420,15 +389,4 @@ impl Store {
             Ok(versions)
         }
     }
-}
-
-/// The versions that a schema is checked against.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum VersionSet {
-    /// All of them, latest first.
-    All,
-    /// The latest live one, if any.
-    Latest,
-    /// A single one.
-    One(u32),
 }

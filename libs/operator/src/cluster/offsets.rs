@@ -45,14 +45,22 @@ impl Cluster {
 
     /// The same for several topics, in their order. Fails if the offsets of any partition are not known.
     pub fn offsets_of_topics(&self, topics: &[&Topic]) -> Result<Vec<Vec<PartitionOffsets>>, Failure> {
+        self.offsets_of_topics_by(&self.consumer(&[])?, topics)
+    }
+
+    /// The same, asked by a consumer that is there already.
+    pub(crate) fn offsets_of_topics_by(
+        &self,
+        consumer: &BaseConsumer<OneShotContext>,
+        topics: &[&Topic],
+    ) -> Result<Vec<Vec<PartitionOffsets>>, Failure> {
         let places: BTreeSet<Place> = topics.iter().flat_map(|topic| topic.places()).collect();
         let doing = match topics {
             [topic] => format!("asking for the offsets of {}", topic.name),
             _ => ASKING.to_owned(),
         };
-        let consumer = self.consumer(&[])?;
-        let oldest = complete(&self.at(&consumer, &places, Offset::Beginning, &doing)?)?;
-        let newest = complete(&self.at(&consumer, &places, Offset::End, &doing)?)?;
+        let oldest = complete(&self.at(consumer, &places, Offset::Beginning, &doing)?)?;
+        let newest = complete(&self.at(consumer, &places, Offset::End, &doing)?)?;
         let of_partition = |topic: &Topic, partition: i32| {
             let place = (topic.name.clone(), partition);
             Some(PartitionOffsets {

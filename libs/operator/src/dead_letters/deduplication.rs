@@ -60,7 +60,8 @@ impl Deduplication {
 
     /// Adds a dead letter; `obstacle` is why it cannot be replayed.
     pub(super) fn add(&mut self, letter: &DeadLetter, obstacle: Option<&'static str>) {
-        let name = self.lineage.original(letter);
+        let address = self.lineage.add(letter);
+        let name = self.lineage.original(&address).to_owned();
         let was_replayed = self.replay_log.has(letter) || self.replay_log.has_original(&name);
         let original = self.originals.entry(name).or_default();
         original.replayed += u64::from(was_replayed);

@@ -42,33 +42,60 @@ pub fn list(
     selection: &Selection,
     report: &dyn Fn(Progress),
 ) -> Result<Vec<Row>, Failure> {
-    let mut rows: BTreeMap<[String; 4], Row> = BTreeMap::new();
+    let topics = selection.topics(cluster)?;
+    let replay_logs = ReplayLog::read_all(cluster, topics.iter().map(|topic| topic.name.as_str()))?;
+    let mut rows: BTreeMap<[String; 4], Counted> = BTreeMap::new();
     let mut lineage = Lineage::default();
-    for topic in selection.topics(cluster)? {
-        let mut originals = HashSet::new();
-        let replay_log = ReplayLog::read(cluster, &topic.name)?;
-        selection.read(cluster, topic, report, |letter| {
-            let names = [
-                &topic.name,
-                letter.header("stage"),
-                letter.header("reason"),
-                letter.topic(),
-            ]
-            .map(str::to_owned);
-            let row = rows
-                .entry(names.clone())
-                .or_insert_with(|| Row::empty(names.clone()));
-            let time = letter.message.timestamp;
-            row.letters += 1;
-            row.originals += u64::from(originals.insert((names, lineage.original(&letter))));
-            row.replayed += u64::from(replay_log.has(&letter));
-            row.refused_again += u64::from(letter.replay_of().is_some());
-            row.first = row.first.into_iter().chain(time).min();
-            row.last = row.last.max(time);
-            Ok(())
-        })?;
+    selection.read(cluster, &topics, report, |letter| {
+        let names = [
+            letter.message.topic.as_str(),
+            letter.header("stage"),
+            letter.header("reason"),
+            letter.topic(),
+        ]
+        .map(str::to_owned);
+        let is_replayed = replay_logs
+            .get(&letter.message.topic)
+            .is_some_and(|replay_log| replay_log.has(&letter));
+        let Counted { row, addresses } = rows.entry(names.clone()).or_insert_with(|| Counted::empty(names));
+        let time = letter.message.timestamp;
+        row.letters += 1;
+        row.replayed += u64::from(is_replayed);
+        row.refused_again += u64::from(letter.replay_of().is_some());
+        row.first = row.first.into_iter().chain(time).min();
+        row.last = row.last.max(time);
+        addresses.push(lineage.add(&letter));
+        Ok(())
+    })?;
+    Ok(rows
+        .into_values()
+        .map(|counted| counted.finish(&lineage))
+        .collect())
+}
+
+/// A row, and the addresses of its dead letters, whose originals are known once all are read.
+struct Counted {
+    row: Row,
+    addresses: Vec<String>,
+}
+
+impl Counted {
+    fn empty(names: [String; 4]) -> Self {
+        Self {
+            row: Row::empty(names),
+            addresses: Vec::new(),
+        }
     }
-    Ok(rows.into_values().collect())
+
+    fn finish(mut self, lineage: &Lineage) -> Row {
+        let originals: HashSet<&str> = self
+            .addresses
+            .iter()
+            .map(|address| lineage.original(address))
+            .collect();
+        self.row.originals = originals.len() as u64;
+        self.row
+    }
 }
 
 impl Row {

@@ -1,6 +1,6 @@
 //! The newest dead letters of each topic, with their originals decoded.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -42,19 +42,23 @@ pub fn newest(
     report: &dyn Fn(Progress),
 ) -> Result<Newest, Failure> {
     let mut found = Newest::default();
-    for topic in selection.topics(cluster)? {
-        let replay_log = ReplayLog::read(cluster, &topic.name)?;
-        let mut newest = VecDeque::new();
-        selection.read(cluster, topic, report, |letter| {
-            found.selected += 1;
-            newest.push_back(letter);
-            if newest.len() > count {
-                newest.pop_front();
-            }
-            Ok(())
-        })?;
+    let topics = selection.topics(cluster)?;
+    let replay_logs = ReplayLog::read_all(cluster, topics.iter().map(|topic| topic.name.as_str()))?;
+    let mut by_topic: HashMap<String, VecDeque<DeadLetter>> = HashMap::new();
+    selection.read(cluster, &topics, report, |letter| {
+        found.selected += 1;
+        let newest = by_topic.entry(letter.message.topic.clone()).or_default();
+        newest.push_back(letter);
+        if newest.len() > count {
+            newest.pop_front();
+        }
+        Ok(())
+    })?;
+    for topic in topics {
+        let replay_log = replay_logs.get(&topic.name);
+        let newest = by_topic.remove(&topic.name).unwrap_or_default();
         found.newest.extend(newest.into_iter().map(|letter| {
-            let is_replayed = replay_log.has(&letter);
+            let is_replayed = replay_log.is_some_and(|replay_log| replay_log.has(&letter));
             (letter, is_replayed)
         }));
     }

@@ -67,17 +67,26 @@ pub fn plan(
         ..Plan::default()
     };
     let mut held = Held::default();
-    for topic in selection.topics(cluster)? {
-        let mut deduplication = Deduplication::new(ReplayLog::read(cluster, &topic.name)?, again);
-        selection.read(cluster, topic, report, |letter| {
-            let obstacle = match obstacle(cluster, &letter) {
-                None => held.obstacle(cluster, &letter)?,
-                known => known,
-            };
-            deduplication.add(&letter, obstacle);
-            Ok(())
-        })?;
-        plan.add(&topic.name, deduplication.finish());
+    let topics = selection.topics(cluster)?;
+    let mut replay_logs = ReplayLog::read_all(cluster, topics.iter().map(|topic| topic.name.as_str()))?;
+    let mut by_topic: HashMap<String, Deduplication> = HashMap::new();
+    selection.read(cluster, &topics, report, |letter| {
+        let obstacle = match obstacle(cluster, &letter) {
+            None => held.obstacle(cluster, &letter)?,
+            known => known,
+        };
+        let name = &letter.message.topic;
+        let deduplication = by_topic.entry(name.clone()).or_insert_with(|| {
+            let replay_log = replay_logs.remove(name).unwrap_or_default();
+            Deduplication::new(replay_log, again)
+        });
+        deduplication.add(&letter, obstacle);
+        Ok(())
+    })?;
+    for topic in topics {
+        if let Some(deduplication) = by_topic.remove(&topic.name) {
+            plan.add(&topic.name, deduplication.finish());
+        }
     }
     Ok(plan)
 }

@@ -58,7 +58,7 @@ fn replay_topic(
     report(Step::Topic(&chosen.topic));
     let mut transactions = Transactions::new(&cluster, sender, &chosen.topic);
     let read = |progress| report(Step::Read(progress));
-    plan.selection.read(&cluster, topic, &read, |letter| {
+    plan.selection.read(&cluster, &[topic], &read, |letter| {
         let Some(original) = chosen.originals.get(&letter.place()) else {
             return Ok(());
         };

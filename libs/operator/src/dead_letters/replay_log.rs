@@ -11,7 +11,7 @@ use stage::dead_letter::REPLAYED_SUFFIX;
 
 use super::POLL_TIMEOUT;
 use super::dead_letter::{DeadLetter, Place};
-use crate::cluster::{Cluster, REQUEST_TIMEOUT};
+use crate::cluster::{Cluster, REQUEST_TIMEOUT, Topic};
 use crate::failure::Failure;
 use crate::messages::reader::{Met, Reader, Start, Stop};
 
@@ -78,17 +78,33 @@ pub(super) fn entry(letter: &DeadLetter, original: &str) -> (String, String) {
 impl ReplayLog {
     /// Reads the entries of a dead-letter topic; none if the topic for them does not exist.
     pub(super) fn read(cluster: &Cluster, dead_letters: &str) -> Result<Self, Failure> {
-        let mut replay_log = Self::default();
-        let name = topic_of(dead_letters);
-        let Some(topic) = cluster.find_topic(&name) else {
-            return Ok(replay_log);
-        };
-        let mut reader = Reader::open(cluster, topic, None, Start::Beginning, Stop::AtEnd)?;
+        let mut all = Self::read_all(cluster, [dead_letters])?;
+        Ok(all.remove(dead_letters).unwrap_or_default())
+    }
+
+    /// The same for several dead-letter topics, by their names. Without those of which nothing was replayed.
+    pub(super) fn read_all<'n>(
+        cluster: &Cluster,
+        dead_letters: impl IntoIterator<Item = &'n str>,
+    ) -> Result<HashMap<String, Self>, Failure> {
+        let topics = dead_letters.into_iter().map(topic_of);
+        let topics: Vec<&Topic> = topics.filter_map(|name| cluster.find_topic(&name)).collect();
+        let mut all: HashMap<String, Self> = HashMap::new();
+        if topics.is_empty() {
+            return Ok(all);
+        }
+        let mut reader = Reader::open_all(cluster, &topics, None, Start::Beginning, Stop::AtEnd)?;
         loop {
             match reader.next(POLL_TIMEOUT)? {
-                Met::Message(message) => replay_log.take(message.key.as_deref(), message.value.as_deref()),
+                Met::Message(message) => {
+                    let Some(dead_letters) = message.topic.strip_suffix(REPLAYED_SUFFIX) else {
+                        continue;
+                    };
+                    let replay_log = all.entry(dead_letters.to_owned()).or_default();
+                    replay_log.take(message.key.as_deref(), message.value.as_deref());
+                }
                 Met::Nothing => {}
-                Met::End => return Ok(replay_log),
+                Met::End => return Ok(all),
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Which dead letters are asked for, and reading them.
 
+use std::collections::BTreeSet;
+
 use stage::config::Timestamp;
 use stage::dead_letter::SUFFIX;
 
@@ -36,22 +38,26 @@ impl Selection {
     /// The dead-letter topics.
     pub fn topics<'c>(&self, cluster: &'c Cluster) -> Result<Vec<&'c Topic>, Failure> {
         if !self.topics.is_empty() {
-            return self.topics.iter().map(|name| cluster.topic(name)).collect();
+            let names: BTreeSet<&String> = self.topics.iter().collect();
+            return names.into_iter().map(|name| cluster.topic(name)).collect();
         }
         let found = cluster.topics.iter();
         Ok(found.filter(|topic| topic.name.ends_with(SUFFIX)).collect())
     }
 
-    /// Hands each selected dead letter of a topic to `take`, in the order of each partition.
+    /// Hands each selected dead letter of these topics to `take`, in the order of each partition.
     pub(super) fn read(
         &self,
         cluster: &Cluster,
-        topic: &Topic,
+        topics: &[&Topic],
         report: &dyn Fn(Progress),
         mut take: impl FnMut(DeadLetter) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
+        if topics.is_empty() {
+            return Ok(());
+        }
         let start = self.from.map_or(Start::Beginning, Start::Since);
-        let mut reader = Reader::open(cluster, topic, None, start, Stop::AtEnd)?;
+        let mut reader = Reader::open_all(cluster, topics, None, start, Stop::AtEnd)?;
         let mut counter = Counter::start("dead letters", reader.remaining(), report);
         loop {
             match reader.next(POLL_TIMEOUT)? {

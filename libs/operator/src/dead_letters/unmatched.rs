@@ -55,18 +55,16 @@ pub fn unmatched(
         ..Selection::default()
     };
     let mut letters = 0_u64;
-    for topic in everything.topics(cluster)? {
-        everything.read(cluster, topic, report, |letter| {
-            letters += 1;
-            for condition in &mut conditions {
-                let value = (condition.value)(&letter);
-                if condition.found.len() < MAX_VALUES && !condition.found.contains(value) {
-                    condition.found.insert(value.to_owned());
-                }
+    everything.read(cluster, &everything.topics(cluster)?, report, |letter| {
+        letters += 1;
+        for condition in &mut conditions {
+            let value = (condition.value)(&letter);
+            if condition.found.len() < MAX_VALUES && !condition.found.contains(value) {
+                condition.found.insert(value.to_owned());
             }
-            Ok(())
-        })?;
-    }
+        }
+        Ok(())
+    })?;
     let missing = conditions
         .into_iter()
         .find(|condition| letters > 0 && !condition.found.contains(condition.wanted));

@@ -1,8 +1,6 @@
 //! Reads topics from one position to another. It joins no group and commits nothing, so that no other consumer is affected.
-//!
-//! Up to their ends, topics are read one after the other: the event of an end names its partition but not its topic.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -18,6 +16,21 @@ use super::transient::passes;
 use crate::cancel::Cancel;
 use crate::cluster::{Cluster, Place, Topic};
 use crate::failure::Failure;
+use crate::text::plural;
+
+/// How long nothing may come before positions are compared with ends.
+const PAUSE_DURATION: Duration = Duration::from_millis(50);
+const EVERLASTING: [(&str, &str); 2] = [
+    ("enable.partition.eof", "true"),
+    ("auto.offset.reset", "earliest"),
+];
+/// Somebody waits for the end: a broker that has no more says so sooner, and a full queue is looked at again sooner.
+const ENDING: [(&str, &str); 4] = [
+    ("enable.partition.eof", "true"),
+    ("auto.offset.reset", "earliest"),
+    ("fetch.wait.max.ms", "50"),
+    ("fetch.queue.backoff.ms", "10"),
+];
 
 /// Where reading begins, in each partition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,18 +68,18 @@ pub enum Met {
     End,
 }
 
-/// Reads topics.
+/// Reads one or more topics.
 pub struct Reader {
     consumer: BaseConsumer<OneShotContext>,
     config: ClientConfig,
     silence: Silence,
-    /// What is read now: a topic's name, or how many topics.
-    topic: String,
+    /// The topic, or how many there are.
+    what: String,
     stop: Stop,
-    /// Partitions that are not at their end, with that end; of all topics if there is no end.
-    open: HashMap<i32, i64>,
-    /// The topics that are read after this one.
-    next: VecDeque<Ranges>,
+    /// Partitions that are not at their end, with that end.
+    open: HashMap<Place, i64>,
+    /// Whether one of several partitions has met its end, and it is not known yet which.
+    has_met_an_end: bool,
     remaining: u64,
     cancel: Cancel,
     complained: bool,
@@ -83,8 +96,8 @@ impl FromStr for Start {
                 .map_err(|_| format!("{text} is larger than any offset"))
         };
         match text {
-            "beginning" | "earliest" | "start" | "oldest" => Ok(Self::Beginning),
-            "end" | "latest" | "newest" => Ok(Self::End),
+            "beginning" | "earliest" => Ok(Self::Beginning),
+            "end" | "latest" => Ok(Self::End),
             _ if digits(text) => number(text).map(Self::At),
             _ => match text.strip_prefix('-') {
                 Some(last) if digits(last) => number(last).map(Self::Last),
@@ -94,12 +107,6 @@ impl FromStr for Start {
             },
         }
     }
-}
-
-/// What is to be read of a topic: its partitions, each with its first offset and its end.
-struct Ranges {
-    topic: String,
-    partitions: Vec<(i32, i64, i64)>,
 }
 
 impl Reader {
@@ -114,7 +121,8 @@ impl Reader {
         Self::open_all(cluster, &[topic], partition, start, stop)
     }
 
-    /// Begins to read several topics, or the partition of this number of each.
+    /// Begins to read several topics at once, or the partition of this number of each, which takes as many requests as one
+    /// topic does. Messages of one partition keep their order.
     pub fn open_all(
         cluster: &Cluster,
         topics: &[&Topic],
@@ -122,65 +130,72 @@ impl Reader {
         start: Start,
         stop: Stop,
     ) -> Result<Self, Failure> {
-        let ranges = ranges(cluster, topics, partition, start, stop)?;
-        let consumer = cluster.consumer(&[
-            ("enable.partition.eof", "true"),
-            ("auto.offset.reset", "earliest"),
-        ])?;
-        let all = ranges.iter().flat_map(|topic| &topic.partitions);
-        let mut reader = Self {
-            consumer,
-            config: cluster.config(),
-            silence: Silence::new(),
-            topic: String::new(),
-            stop,
-            open: HashMap::new(),
-            remaining: all.map(|(_, first, end)| (end - first).unsigned_abs()).sum(),
-            next: VecDeque::new(),
-            cancel: cluster.cancel(),
-            complained: false,
-            on_trouble: cluster.on_trouble(),
+        if let Some(partition) = partition {
+            topics
+                .iter()
+                .try_for_each(|topic| topic.check_partition(partition))?;
+        }
+        let what = match topics {
+            [topic] => topic.name.clone(),
+            _ => plural(topics.len(), "topic"),
         };
-        match stop {
-            Stop::Never => reader.assign(&ranges)?,
-            Stop::AtEnd => {
-                reader.next = ranges.into();
-                reader.assign_next()?;
-            }
+        let consumer = cluster.consumer(match stop {
+            Stop::Never => &EVERLASTING,
+            Stop::AtEnd => &ENDING,
+        })?;
+        let mut offsets = cluster.offsets_of_topics_by(&consumer, topics)?;
+        for found in &mut offsets {
+            found.retain(|found| partition.is_none_or(|partition| found.partition == partition));
         }
-        Ok(reader)
-    }
-
-    /// Turns to the next topic of which something is to be read, if there is one.
-    fn assign_next(&mut self) -> Result<(), Failure> {
-        while self.open.is_empty()
-            && let Some(next) = self.next.pop_front()
-        {
-            self.assign(&[next])?;
-        }
-        Ok(())
-    }
-
-    fn assign(&mut self, topics: &[Ranges]) -> Result<(), Failure> {
-        self.topic = match topics {
-            [topic] => topic.topic.clone(),
-            several => crate::text::plural(several.len(), "topic"),
+        let since = match start {
+            Start::Since(moment) => since(cluster, topics, &what, moment)?,
+            _ => BTreeMap::new(),
         };
         let mut assignment = TopicPartitionList::new();
-        for Ranges { topic, partitions } in topics {
-            for (partition, first, end) in partitions {
-                self.open.insert(*partition, *end);
+        let (mut open, mut remaining) = (HashMap::new(), 0);
+        for (topic, offsets) in topics.iter().zip(offsets) {
+            let last = match start {
+                Start::Last(count) => last::starts(cluster, &topic.name, &offsets, count)?,
+                _ => BTreeMap::new(),
+            };
+            for found in offsets {
+                let place = (topic.name.clone(), found.partition);
+                let first = match start {
+                    Start::Beginning => found.oldest,
+                    Start::End => found.newest,
+                    Start::Last(_) => last.get(&found.partition).copied().unwrap_or(found.newest),
+                    Start::At(offset) => offset,
+                    Start::Since(_) => since.get(&place).copied().unwrap_or(found.newest),
+                }
+                .clamp(found.oldest, found.newest);
+                if stop == Stop::AtEnd && first >= found.newest {
+                    continue;
+                }
+                remaining += (found.newest - first).unsigned_abs();
                 assignment
-                    .add_partition_offset(topic, *partition, Offset::Offset(*first))
+                    .add_partition_offset(&topic.name, found.partition, Offset::Offset(first))
                     .map_err(Failure::kafka("choosing where to read"))?;
+                open.insert(place, found.newest);
             }
         }
         if assignment.count() > 0 {
-            self.consumer
+            consumer
                 .assign(&assignment)
-                .map_err(Failure::kafka(format!("reading {}", self.topic)))?;
+                .map_err(Failure::kafka(format!("reading {what}")))?;
         }
-        Ok(())
+        Ok(Self {
+            consumer,
+            config: cluster.config(),
+            silence: Silence::new(),
+            what,
+            stop,
+            open,
+            has_met_an_end: false,
+            remaining,
+            cancel: cluster.cancel(),
+            complained: false,
+            on_trouble: cluster.on_trouble(),
+        })
     }
 
     /// How many offsets there were between start and end when reading began: as many messages, or fewer.
@@ -191,11 +206,18 @@ impl Reader {
     /// What comes next, within `wait`.
     pub fn next(&mut self, wait: Duration) -> Result<Met, Failure> {
         self.cancel.check()?;
-        self.assign_next()?;
         if self.open.is_empty() {
             return Ok(Met::End);
         }
+        let wait = if self.has_met_an_end {
+            wait.min(PAUSE_DURATION)
+        } else {
+            wait
+        };
         let Some(polled) = self.consumer.poll(wait) else {
+            if std::mem::take(&mut self.has_met_an_end) {
+                self.close_what_is_read()?;
+            }
             if self.silence.look(self.consumer.client(), &self.config) {
                 self.complain("no broker answers");
             }
@@ -205,18 +227,15 @@ impl Reader {
             Ok(message) => {
                 self.silence.end();
                 let message = Message::of(&message);
-                let is_of_topic = self.stop == Stop::Never || message.topic == self.topic;
-                Ok(
-                    if is_of_topic && self.is_within(message.partition, message.offset) {
-                        Met::Message(Box::new(message))
-                    } else {
-                        Met::Nothing
-                    },
-                )
+                Ok(if self.is_within(&message) {
+                    Met::Message(Box::new(message))
+                } else {
+                    Met::Nothing
+                })
             }
             Err(KafkaError::PartitionEOF(partition)) => {
                 if self.stop == Stop::AtEnd {
-                    self.open.remove(&partition);
+                    self.met_an_end(partition);
                 }
                 Ok(Met::Nothing)
             }
@@ -224,7 +243,7 @@ impl Reader {
                 self.complain(&stage::chain(&error));
                 Ok(Met::Nothing)
             }
-            Err(error) => Err(Failure::kafka(format!("reading {}", self.topic))(error)),
+            Err(error) => Err(Failure::kafka(format!("reading {}", self.what))(error)),
         }
     }
 
@@ -235,84 +254,66 @@ impl Reader {
         }
     }
 
+    /// A partition of this number is at its end. Of which topic, the event does not say.
+    fn met_an_end(&mut self, partition: i32) {
+        let mut candidates = self.open.keys().filter(|(_, number)| *number == partition);
+        match (candidates.next().cloned(), candidates.next()) {
+            (Some(place), None) => drop(self.open.remove(&place)),
+            (Some(_), Some(_)) => self.has_met_an_end = true,
+            (None, _) => {}
+        }
+    }
+
+    /// Closes the partitions whose position is their end: behind the last message, there may be markers of transactions.
+    fn close_what_is_read(&mut self) -> Result<(), Failure> {
+        let positions = self
+            .consumer
+            .position()
+            .map_err(Failure::kafka(format!("reading {}", self.what)))?;
+        for element in positions.elements() {
+            let place = (element.topic().to_owned(), element.partition());
+            if let (Offset::Offset(at), Some(end)) = (element.offset(), self.open.get(&place))
+                && at >= *end
+            {
+                self.open.remove(&place);
+            }
+        }
+        Ok(())
+    }
+
     /// Whether a message lies before its partition's end; the last one closes the partition.
-    fn is_within(&mut self, partition: i32, offset: i64) -> bool {
+    fn is_within(&mut self, message: &Message) -> bool {
         if self.stop == Stop::Never {
             return true;
         }
-        let Some(end) = self.open.get(&partition).copied() else {
+        let place = (message.topic.clone(), message.partition);
+        let Some(end) = self.open.get(&place).copied() else {
             return false;
         };
-        if offset + 1 >= end {
-            self.open.remove(&partition);
+        if message.offset + 1 >= end {
+            self.open.remove(&place);
         }
-        offset < end
+        message.offset < end
     }
 }
 
-/// Where reading begins and ends in each partition; up to the end, without those in which there is nothing to read.
-fn ranges(
+/// The first offset at or after `moment` of each partition that has one.
+fn since(
     cluster: &Cluster,
     topics: &[&Topic],
-    partition: Option<i32>,
-    start: Start,
-    stop: Stop,
-) -> Result<Vec<Ranges>, Failure> {
-    if let Some(partition) = partition {
-        topics
-            .iter()
-            .try_for_each(|topic| topic.check_partition(partition))?;
-    }
-    let since = match start {
-        Start::Since(moment) => since(cluster, topics, moment)?,
-        _ => BTreeMap::new(),
-    };
-    let offsets = cluster.offsets_of_topics(topics)?;
-    let mut ranges = Vec::with_capacity(topics.len());
-    for (topic, mut offsets) in topics.iter().zip(offsets) {
-        offsets.retain(|found| partition.is_none_or(|partition| found.partition == partition));
-        let last = match start {
-            Start::Last(count) => last::starts(cluster, &topic.name, &offsets, count)?,
-            _ => BTreeMap::new(),
-        };
-        let partitions = offsets.into_iter().map(|found| {
-            let place = (topic.name.clone(), found.partition);
-            let first = match start {
-                Start::Beginning => found.oldest,
-                Start::End => found.newest,
-                Start::Last(_) => last.get(&found.partition).copied().unwrap_or(found.newest),
-                Start::At(offset) => offset,
-                Start::Since(_) => since.get(&place).copied().unwrap_or(found.newest),
-            };
-            (
-                found.partition,
-                first.clamp(found.oldest, found.newest),
-                found.newest,
-            )
-        });
-        ranges.push(Ranges {
-            partitions: partitions
-                .filter(|(_, first, end)| stop == Stop::Never || first < end)
-                .collect(),
-            topic: topic.name.clone(),
-        });
-    }
-    Ok(ranges)
-}
-
-/// The first offset at or after a moment, without the partitions in which nothing is that late.
-fn since(cluster: &Cluster, topics: &[&Topic], moment: Timestamp) -> Result<BTreeMap<Place, i64>, Failure> {
+    what: &str,
+    moment: Timestamp,
+) -> Result<BTreeMap<Place, i64>, Failure> {
     let places: BTreeSet<Place> = topics.iter().flat_map(|topic| topic.places()).collect();
     let found = cluster.offsets_of(&places, moment)?;
-    if !found.is_empty() || cluster.finds_times(&places)? {
-        return Ok(found);
+    if found.is_empty() && !cluster.finds_times(&places)? {
+        return Err(Failure::Refused {
+            what: format!("reading {what} from {moment}"),
+            reason: "this broker does not find offsets by time, as the embedded one of the demo".to_owned(),
+            hint: "start at an offset: beginning, or -N for the last N messages".to_owned(),
+        });
     }
-    let names: Vec<&str> = topics.iter().map(|topic| topic.name.as_str()).collect();
-    Err(Failure::Refused {
-        what: format!("reading {} from {moment}", names.join(", ")),
-        reason: "this broker does not find offsets by time, as the embedded one of the demo".to_owned(),
-        hint: "start at an offset: beginning, or -N for the last N messages".to_owned(),
-    })
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -1,5 +1,10 @@
 //! Creates topics; those that exist stay as they are.
 
+use std::collections::BTreeSet;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::Consumer;
 use rdkafka::error::RDKafkaErrorCode;
 use stage::create_topics::{Created, Shape};
 use stage::topic_collision::collisions;
@@ -7,6 +12,11 @@ use stage::topic_collision::collisions;
 use crate::cluster::{Cluster, REQUEST_TIMEOUT};
 use crate::failure::{Failure, words};
 use crate::outcome::Outcome;
+
+/// How long the brokers may take to list new topics: the controller answers before each broker knows them.
+const LISTED_WITHIN: Duration = Duration::from_secs(10);
+/// The first pause between two looks, doubled each time.
+const FIRST_LOOK_AFTER: Duration = Duration::from_millis(20);
 
 /// Topics to create.
 #[derive(Debug, Clone)]
@@ -21,7 +31,8 @@ pub struct NewTopics {
     pub settings: Vec<(String, String)>,
 }
 
-/// Creates those that do not exist: `created`, `exists`, or why the brokers refuse one.
+/// Creates those that do not exist: `created`, `exists`, or why the brokers refuse one. Waits until the brokers list those
+/// that are new, so that the next question finds them.
 pub fn create(cluster: &Cluster, topics: &NewTopics) -> Result<Vec<Outcome>, Failure> {
     let shape = Shape {
         partitions: topics.partitions,
@@ -43,6 +54,12 @@ pub fn create(cluster: &Cluster, topics: &NewTopics) -> Result<Vec<Outcome>, Fai
         REQUEST_TIMEOUT,
     ))
     .map_err(Failure::kafka("creating topics"))?;
+    let new: Vec<&str> = names
+        .iter()
+        .zip(&created)
+        .filter_map(|(name, created)| (*created == Created::New).then_some(*name))
+        .collect();
+    wait_until_listed(cluster, new, LISTED_WITHIN)?;
     let collisions = collisions(names, cluster.topics.iter().map(|topic| &topic.name));
     let refusal = |name: &str, code| match collisions.iter().find(|found| found.topic == name) {
         Some(collision) if code == RDKafkaErrorCode::InvalidTopic => collision.to_string(),
@@ -62,4 +79,82 @@ pub fn create(cluster: &Cluster, topics: &NewTopics) -> Result<Vec<Outcome>, Fai
             },
         })
         .collect())
+}
+
+/// Waits until a broker lists topics with a leader for each partition. If that takes too long, it is said, and is no
+/// failure: they are created.
+fn wait_until_listed(cluster: &Cluster, names: Vec<&str>, within: Duration) -> Result<(), Failure> {
+    let mut missing: BTreeSet<&str> = names.into_iter().collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let consumer = cluster.consumer(&[])?;
+    let (start, mut pause) = (Instant::now(), FIRST_LOOK_AFTER);
+    loop {
+        cluster.check_wanted()?;
+        let listed = consumer
+            .fetch_metadata(None, REQUEST_TIMEOUT)
+            .map_err(Failure::kafka("asking for the new topics"))?;
+        for topic in listed.topics() {
+            let partitions = topic.partitions();
+            if !partitions.is_empty() && partitions.iter().all(|partition| partition.leader() >= 0) {
+                missing.remove(topic.name());
+            }
+        }
+        if missing.is_empty() {
+            return Ok(());
+        }
+        if start.elapsed() >= within {
+            let topics = missing.into_iter().collect::<Vec<_>>().join(", ");
+            (cluster.on_trouble())(&format!("created, but the brokers do not list it yet: {topics}"));
+            return Ok(());
+        }
+        thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(500));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use devstack::Broker;
+    use rdkafka::types::RDKafkaRespErr::{
+        RD_KAFKA_RESP_ERR_NO_ERROR, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
+    };
+    use stage::config::KafkaArgs;
+
+    use super::*;
+
+    /// A broker that does not list `late` yet.
+    fn broker() -> (Broker, Cluster) {
+        let broker = Broker::start().unwrap();
+        broker.create_topic("early", 1).unwrap();
+        broker.create_topic("late", 1).unwrap();
+        broker
+            .topic_error("late", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART)
+            .unwrap();
+        let cluster = Cluster::reach(&KafkaArgs::at(broker.bootstrap_servers())).unwrap();
+        (broker, cluster)
+    }
+
+    #[test]
+    fn a_new_topic_is_waited_for() {
+        let (broker, cluster) = broker();
+        let wait = |within| wait_until_listed(&cluster, vec!["early", "late"], within);
+        let start = Instant::now();
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| {
+                wait(Duration::from_secs(60)).unwrap();
+                start.elapsed()
+            });
+            thread::sleep(Duration::from_millis(300));
+            broker.topic_error("late", RD_KAFKA_RESP_ERR_NO_ERROR).unwrap();
+            assert!(waiting.join().unwrap() >= Duration::from_millis(300));
+        });
+    }
+
+    #[test]
+    fn the_wait_is_bounded() {
+        let (_broker, cluster) = broker();
+        wait_until_listed(&cluster, vec!["late"], Duration::from_millis(100)).unwrap();
+    }
 }

@@ -1,8 +1,38 @@
-//! Deletes topics, and says beforehand how many messages are lost with them.
+//! Deletes topics, and says beforehand how many messages are lost with them and which groups read them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
 
 use crate::cluster::{Cluster, PartitionOffsets, Topic};
-use crate::failure::Failure;
+use crate::failure::{Failure, words};
+use crate::groups::{Group, GroupState};
 use crate::outcome::Outcome;
+use crate::progress::{Counter, Progress};
+
+/// Topics in one request. The controller carries each request out as a whole, and progress is known after each.
+const CHUNK: usize = 250;
+
+/// What is lost with topics, and who reads them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Deletion {
+    /// How many messages they hold.
+    pub messages: i64,
+    /// The groups that are reading each of them, by topic; those that nobody reads are left out.
+    pub read_by: BTreeMap<String, BTreeSet<String>>,
+    /// Why it is not known which groups read them, if it is not.
+    pub unknown_readers: Option<String>,
+}
+
+/// What became of one topic.
+#[derive(Debug, Clone, Serialize)]
+pub struct Deleted {
+    /// `deleted`, or why not.
+    #[serde(flatten)]
+    pub outcome: Outcome,
+    /// The groups that were reading it.
+    pub read_by: Vec<String>,
+}
 
 /// How many messages these topics hold. Fails if that is not known of one of their partitions.
 pub fn message_count(cluster: &Cluster, names: &[String]) -> Result<i64, Failure> {
@@ -14,11 +44,94 @@ pub fn message_count(cluster: &Cluster, names: &[String]) -> Result<i64, Failure
     Ok(offsets.iter().flatten().map(PartitionOffsets::count).sum())
 }
 
-/// Deletes topics with all their messages.
-pub fn delete(cluster: &Cluster, names: &[String]) -> Result<Vec<Outcome>, Failure> {
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+/// What the deletion of these topics means; nothing is changed.
+pub fn plan_deletion(cluster: &Cluster, names: &[String]) -> Result<Deletion, Failure> {
+    let messages = message_count(cluster, names)?;
+    // Not every broker lists groups, nor to every user; topics can be deleted all the same.
+    let (read_by, unknown_readers) = match readers(cluster, names) {
+        Ok(read_by) => (read_by, None),
+        Err(error @ (Failure::Refused { .. } | Failure::Kafka { .. })) => {
+            (BTreeMap::new(), Some(stage::chain(&error)))
+        }
+        Err(error) => return Err(error),
+    };
+    Ok(Deletion {
+        messages,
+        read_by,
+        unknown_readers,
+    })
+}
+
+/// Deletes topics with all their messages, and reports after each request how many are done. The outcomes are in the order
+/// of `names`.
+pub fn delete(
+    cluster: &Cluster,
+    names: &[String],
+    deletion: &Deletion,
+    report: &dyn Fn(Progress),
+) -> Result<Vec<Deleted>, Failure> {
     let admin = cluster.admin()?;
-    let answers = Cluster::wait(admin.delete_topics(&names, &Cluster::admin_options()));
-    let answers = answers.map_err(Failure::kafka("deleting topics"))?;
-    Ok(Outcome::of_deletion("topic", answers))
+    let mut counter = Counter::start("topics", names.len() as u64, report);
+    let mut outcomes: Vec<Outcome> = Vec::new();
+    for chunk in names.chunks(CHUNK) {
+        let chunk: Vec<&str> = chunk.iter().map(String::as_str).collect();
+        match Cluster::wait(admin.delete_topics(&chunk, &Cluster::admin_options())) {
+            Ok(answers) => outcomes.extend(Outcome::of_deletion("topic", answers)),
+            Err(error) if outcomes.is_empty() => return Err(Failure::kafka("deleting topics")(error)),
+            Err(error) => {
+                // What was deleted before is told as well.
+                let why = error
+                    .rdkafka_error_code()
+                    .map_or_else(|| error.to_string(), words);
+                let rest = names.iter().skip(outcomes.len());
+                outcomes.extend(rest.map(|name| Outcome {
+                    kind: "topic",
+                    name: name.clone(),
+                    result: Err(why.clone()),
+                }));
+                break;
+            }
+        }
+        counter.add(chunk.len() as u64);
+    }
+    counter.finish();
+    let with_readers = |outcome: Outcome| Deleted {
+        read_by: deletion
+            .read_by
+            .get(&outcome.name)
+            .map(|groups| groups.iter().cloned().collect())
+            .unwrap_or_default(),
+        outcome,
+    };
+    Ok(outcomes.into_iter().map(with_readers).collect())
+}
+
+/// The groups that are reading these topics: those whose members have or want one of them. Where a group does not tell
+/// its members, those that have committed offsets in it.
+fn readers(cluster: &Cluster, names: &[String]) -> Result<BTreeMap<String, BTreeSet<String>>, Failure> {
+    let names: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+    let mut read_by: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for group in cluster.groups()? {
+        let topics = match group.state {
+            GroupState::Untold => committed(cluster, &group)?,
+            _ => wanted(&group),
+        };
+        for topic in topics.into_iter().filter(|topic| names.contains(topic.as_str())) {
+            read_by.entry(topic).or_default().insert(group.name.clone());
+        }
+    }
+    Ok(read_by)
+}
+
+fn wanted(group: &Group) -> BTreeSet<String> {
+    let topics = group.members.iter().flat_map(|member| {
+        let held = member.partitions.iter().map(|(topic, _)| topic);
+        held.chain(&member.topics)
+    });
+    topics.cloned().collect()
+}
+
+fn committed(cluster: &Cluster, group: &Group) -> Result<BTreeSet<String>, Failure> {
+    let committed = cluster.committed(&group.name)?;
+    Ok(committed.into_keys().map(|(topic, _)| topic).collect())
 }

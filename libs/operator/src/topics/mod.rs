@@ -12,7 +12,7 @@ mod partitions;
 pub use chosen::chosen;
 pub use config::{Setting, SettingsChange, change_settings, plan_settings, settings};
 pub use create::{NewTopics, create};
-pub use delete::{delete, message_count};
+pub use delete::{Deleted, Deletion, delete, message_count, plan_deletion};
 pub use describe::{PartitionDescription, TopicDescription, describe};
 pub use list::{TopicFilter, TopicSummary, list};
 pub use offsets::{PartitionCount, TopicOffsets, offsets, offsets_of_all};

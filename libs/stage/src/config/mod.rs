@@ -32,7 +32,7 @@ pub use workers::WorkerArgs;
 
 /// The exit code for an invalid flag, file or environment variable (`EX_USAGE` of BSD's sysexits).
 pub const EXIT_USAGE: u8 = 64;
-/// The exit code of a command if a service is unavailable or refuses access (`EX_UNAVAILABLE`).
+/// The exit code of a command whose service is unreachable or refuses access (`EX_UNAVAILABLE` of BSD's sysexits).
 pub const EXIT_UNAVAILABLE: u8 = 69;
 
 /// Parses the command line of a stage. Help and errors are printed, and their exit code is returned. Secrets among the

@@ -125,6 +125,11 @@ impl RegistryError {
             Self::Refused { .. } | Self::NotLatest { .. } | Self::Objection { .. } => Verdict::Fatal,
         }
     }
+
+    /// Whether the registry is unreachable or refuses access.
+    pub fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Away { .. } | Self::Denied { .. })
+    }
 }
 
 type Slots<K> = Mutex<HashMap<K, Arc<OnceCell<Arc<RegisteredSchema>>>>>;

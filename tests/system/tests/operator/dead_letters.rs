@@ -196,6 +196,58 @@ fn dead_letters_are_counted_shown_and_replayed_once() {
     assert_eq!(peers::kcat_count(&services, &origin), 4);
 }
 
+/// Behind the last entry of what was replayed, there is the marker of its transaction, in each of the topics.
+#[test]
+fn several_dead_letter_topics_are_read_at_once() {
+    let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
+        return;
+    };
+    let all: Vec<(String, String)> = (0..4).map(|_| topics(&services)).collect();
+    for (number, (dead, origin)) in all.iter().enumerate() {
+        let values = (0..=number).map(|letter| format!("{number} {letter}"));
+        write_dead_letters(&services, dead, origin, values);
+    }
+    let run = |arguments: &[&str]| {
+        let chosen: Vec<&str> = all.iter().flat_map(|(dead, _)| ["--in", dead]).collect();
+        kafkaefd(&services, &[&["dead-letters"], arguments, &chosen].concat())
+    };
+    let counts = |key: &str| -> BTreeMap<String, Json> {
+        let listed = answer(&run(&["list", "--json"]));
+        let rows = listed.as_array().unwrap().iter();
+        let count = |row: &Json| {
+            let dead = row["dead_letter_topic"].as_str().unwrap();
+            (dead.to_owned(), row[key].clone())
+        };
+        rows.map(count).collect()
+    };
+    let expected = |count: fn(usize) -> usize| -> BTreeMap<String, Json> {
+        let rows = all.iter().enumerate();
+        rows.map(|(number, (dead, _))| (dead.clone(), json!(count(number))))
+            .collect()
+    };
+    assert_eq!(counts("letters"), expected(|number| number + 1));
+    assert_eq!(counts("replayed"), expected(|_| 0));
+    let shown = answer(&run(&["show", "--json", "-n", "1"]));
+    let originals: Vec<&Json> = shown
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| &row["original"])
+        .collect();
+    assert_eq!(originals, ["0 0", "1 1", "2 2", "3 3"]);
+
+    let replayed = run(&["replay", "--yes", "--json"]);
+    assert_eq!(replayed.code, 0, "{replayed:?}");
+    assert_eq!(answer(&replayed)["replayed"], json!(10));
+    assert_eq!(counts("replayed"), expected(|number| number + 1));
+    assert_eq!(counts("originals"), expected(|number| number + 1));
+    let again = answer(&run(&["replay", "--yes", "--json"]));
+    assert_eq!(
+        (&again["replayed"], &again["replayed_before"]),
+        (&json!(0), &json!(10))
+    );
+}
+
 /// The number of dead letters that a replay set out to replay.
 fn planned(ran: &Ran) -> u64 {
     let answer = answer(ran);

@@ -1,9 +1,13 @@
 //! `kafkaefd admin topics` and `admin brokers` against the real Kafka, checked with kcat and plain rdkafka.
 
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use serde_json::{Value, json};
 
 use super::kafkaefd;
-use crate::real::{Services, kafka, unique};
+use crate::real::{Services, kafka, unique, until};
 
 fn answer(services: &Services, arguments: &[&str]) -> Value {
     let ran = kafkaefd(services, arguments);
@@ -77,6 +81,75 @@ fn topics_are_created_listed_counted_and_deleted() {
             .iter()
             .all(|row| row["result"] == json!("deleted"))
     );
+    assert_eq!(deleted[0]["read_by"], json!([]));
+}
+
+/// The demo of a mistake: a stage consumes what is deleted.
+#[test]
+fn who_reads_a_topic_that_is_deleted_is_named() {
+    let Some(services) = Services::with(&["BROKER"]) else {
+        return;
+    };
+    let (one, two, group) = (unique("read-one-"), unique("read-two-"), unique("reader-"));
+    answer(&services, &["admin", "topics", "create", &one, &two, "--json"]);
+    let reader: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", services.get("BROKER"))
+        .set("group.id", &group)
+        .create()
+        .unwrap();
+    reader.subscribe(&[&one]).unwrap();
+    until("the group has its partition", 60, || {
+        reader.poll(Duration::from_millis(100));
+        let count = reader.assignment().unwrap().count();
+        (count > 0)
+            .then_some(())
+            .ok_or_else(|| "no assignment".to_owned())
+    });
+    let refused = kafkaefd(&services, &["admin", "topics", "delete", &one, &two]);
+    assert_eq!(refused.code, 2, "nobody confirmed");
+    let warning = format!("group {group} is reading {one}\n");
+    assert!(refused.stderr.contains(&warning), "{}", refused.stderr);
+    let deleted = kafkaefd(
+        &services,
+        &["admin", "topics", "delete", &one, &two, "--yes", "--json"],
+    );
+    assert!(deleted.stderr.contains(&warning), "{}", deleted.stderr);
+    let rows: Value = serde_json::from_str(&deleted.stdout).unwrap();
+    assert_eq!(
+        rows,
+        json!([
+            {"topic": one, "result": "deleted", "reason": null, "read_by": [group]},
+            {"topic": two, "result": "deleted", "reason": null, "read_by": []},
+        ])
+    );
+}
+
+/// More than one request holds.
+#[test]
+fn many_topics_are_deleted() {
+    let Some(services) = Services::with(&["BROKER"]) else {
+        return;
+    };
+    let prefix = unique("many-");
+    let names: Vec<String> = (0..300).map(|number| format!("{prefix}{number:03}")).collect();
+    let line = |action: &'static str, flags: &[&'static str]| -> Vec<String> {
+        let words = ["admin", "topics", action].into_iter();
+        let words = words.chain(flags.iter().copied()).map(str::to_owned);
+        words.chain(names.iter().cloned()).collect()
+    };
+    let ask = |line: Vec<String>| -> Vec<Value> {
+        let line: Vec<&str> = line.iter().map(String::as_str).collect();
+        serde_json::from_value(answer(&services, &line)).unwrap()
+    };
+    assert_eq!(ask(line("create", &["--json"])).len(), names.len());
+    // They are listed once the command ends: the deletion of one that is not would fail.
+    let deleted = ask(line("delete", &["--yes", "--json"]));
+    let deleted: Vec<&str> = deleted
+        .iter()
+        .filter(|row| row["result"] == json!("deleted"))
+        .map(|row| row["topic"].as_str().unwrap())
+        .collect();
+    assert_eq!(deleted, names);
 }
 
 #[test]

@@ -12,6 +12,9 @@ use super::value::Value;
 /// A point: its time in microseconds since 1970, and its fields.
 pub(crate) type Points = BTreeMap<i64, BTreeMap<String, Value>>;
 
+/// Points by time and tags.
+pub(crate) type Series = BTreeMap<(i64, BTreeMap<String, String>), BTreeMap<String, Value>>;
+
 /// InfluxDB 2, through its client crate and Flux.
 pub(crate) struct Influx2 {
     client: Client,
@@ -52,6 +55,38 @@ impl Influx2 {
         request.retention_rules = rules;
         client.create_bucket(Some(request)).await.unwrap();
         influx
+    }
+
+    /// All points of a measurement, with their tags.
+    pub(crate) async fn series(&self, measurement: &str) -> Series {
+        let flux = format!(
+            "from(bucket: {:?}) |> range(start: 0) |> filter(fn: (r) => r._measurement == {measurement:?}) \
+             |> map(fn: (r) => ({{r with _time: int(v: r._time)}}))",
+            self.bucket
+        );
+        let mut series = Series::new();
+        for record in self.client.query_raw(Some(Query::new(flux))).await.unwrap() {
+            let mut values = record.values;
+            let mut take = |column: &str| values.remove(column).unwrap();
+            let (time, field, value) = (take("_time"), take("_field"), take("_value"));
+            let value = (value.bool().map(Value::Bool))
+                .or_else(|| value.i64().map(Value::Int))
+                .or_else(|| value.f64().map(Value::Double))
+                .or_else(|| value.string().map(Value::Text))
+                .unwrap();
+            let own = ["result", "table", "_start", "_stop", "_measurement", ""];
+            let tags = values.into_iter().filter(|(name, _)| !own.contains(&&**name));
+            let tags = tags.filter_map(|(name, value)| Some((name, value.string()?)));
+            let key = (
+                time.i64().unwrap() / 1_000,
+                tags.filter(|(_, tag)| !tag.is_empty()).collect(),
+            );
+            series
+                .entry(key)
+                .or_default()
+                .insert(field.string().unwrap(), value);
+        }
+        series
     }
 
     /// All points of a measurement.
@@ -163,6 +198,50 @@ impl Influx1 {
         points
     }
 
+    /// All points of a measurement, with their tags.
+    pub(crate) async fn series(&self, measurement: &str) -> Series {
+        let types: BTreeMap<String, String> = self
+            .rows(&format!("SHOW FIELD KEYS FROM {measurement:?}"))
+            .await
+            .into_iter()
+            .map(|row| {
+                let text = |key: &str| row[key].as_str().unwrap().to_owned();
+                (text("fieldKey"), text("fieldType"))
+            })
+            .collect();
+        let answer = self
+            .query(&format!("SELECT * FROM {measurement:?} GROUP BY *"))
+            .await;
+        let mut found = Series::new();
+        for series in answer["results"][0]["series"].as_array().into_iter().flatten() {
+            let tags = series["tags"].as_object().into_iter().flatten();
+            let tags = tags.map(|(name, tag)| (name.clone(), tag.as_str().unwrap().to_owned()));
+            let tags: BTreeMap<_, _> = tags.filter(|(_, tag)| !tag.is_empty()).collect();
+            let columns: Vec<_> = series["columns"].as_array().unwrap().iter().collect();
+            for row in series["values"].as_array().unwrap() {
+                let mut fields = BTreeMap::new();
+                let mut time = 0;
+                for (column, json) in columns.iter().zip(row.as_array().unwrap()) {
+                    let name = column.as_str().unwrap();
+                    let value = match types.get(name).map(String::as_str) {
+                        _ if json.is_null() => continue,
+                        None => {
+                            time = json.as_i64().unwrap();
+                            continue;
+                        }
+                        Some("boolean") => Value::Bool(json.as_bool().unwrap()),
+                        Some("integer") => Value::Int(json.as_i64().unwrap()),
+                        Some("float") => Value::Double(json.as_f64().unwrap()),
+                        Some(_) => Value::Text(json.as_str().unwrap().to_owned()),
+                    };
+                    fields.insert(name.to_owned(), value);
+                }
+                found.insert((time, tags.clone()), fields);
+            }
+        }
+        found
+    }
+
     async fn rows(&self, query: &str) -> Vec<BTreeMap<String, Json>> {
         let answer = self.query(query).await;
         let Some(series) = answer["results"][0]["series"].get(0) else {
@@ -189,7 +268,8 @@ impl Influx1 {
         .collect()
     }
 
-    async fn query(&self, query: &str) -> Json {
+    /// The whole answer to a query.
+    pub(crate) async fn query(&self, query: &str) -> Json {
         let parameters = [("db", self.database.as_str()), ("epoch", "u"), ("q", query)];
         let answer = self.http.post(&self.url).query(&parameters).send().await.unwrap();
         let answer: Json = answer.error_for_status().unwrap().json().await.unwrap();

@@ -1,5 +1,7 @@
 //! `saltransform init` on the real registries, which differ in when two schemas count as the same.
 
+use std::process;
+
 use clap::Parser;
 use saltransform::config::{Cli, Command};
 use saltransform::init::{InitError, Prepared, register_schemas};
@@ -74,4 +76,48 @@ async fn from_the_first_to_the_mended_version(url: &str) {
     counts(&["--wire-extras", "--make-latest"]).await;
     assert!(has_extras().await, "{url}");
     assert_eq!(counts(&["--wire-extras"]).await, (0, 0, all), "{url}");
+}
+
+/// The service has one broker. The flag is named, and the registry is as it was.
+#[test]
+fn more_copies_than_brokers_are_refused_before_anything_is_changed() {
+    let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
+        return;
+    };
+    let subname = unique("copies");
+    let dir = root().join("schemas");
+    let init = |replication: &str| {
+        let mut command = process::Command::new(system_tests::binary("saltransform"));
+        command
+            .args(["init", "--subsystem", "Test", "--subname", &subname])
+            .args(["--replication", replication, "--xml-dir"])
+            .arg(&dir)
+            .env("BROKER", services.get("BROKER"))
+            .env("SCHEMAREGISTRY", services.get("SCHEMAREGISTRY"));
+        let ran = command.output().unwrap();
+        (
+            ran.status.code(),
+            String::from_utf8_lossy(&ran.stderr).into_owned(),
+        )
+    };
+    let subjects = || {
+        let registry = Registry::new(&RegistryArgs::at(services.get("SCHEMAREGISTRY"))).unwrap();
+        let subjects = crate::runtime().block_on(registry.subjects()).unwrap();
+        let prefix = format!("lsst.{subname}.");
+        subjects.iter().filter(|name| name.starts_with(&prefix)).count()
+    };
+    let (code, stderr) = init("7");
+    assert_eq!(code, Some(64), "{stderr}");
+    assert!(
+        stderr.contains("nothing was changed: --replication (REPLICATION) is 7"),
+        "{stderr}"
+    );
+    assert!(stderr.contains("has 1 broker"), "{stderr}");
+    assert_eq!(subjects(), 0);
+    let (code, stderr) = init("1");
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(subjects() > 3);
+    // What exists needs no copies.
+    let (code, stderr) = init("7");
+    assert_eq!(code, Some(0), "{stderr}");
 }

@@ -17,10 +17,13 @@ mod memory;
 mod mock_state;
 mod outputs;
 pub(crate) mod peers;
+mod points_page;
 mod refused;
 pub(crate) mod registry;
 mod replay;
+mod shapes;
 pub(crate) mod stages;
+mod telegraf;
 pub(crate) mod value;
 
 pub(crate) use system_tests::root;
@@ -58,6 +61,11 @@ impl Services {
         assert!(!ci, "CI=true asks for all services, and {path} lacks {missing:?}");
         eprintln!("skipped: {path} lacks {missing:?}");
         None
+    }
+
+    /// A value of the env file that only some services have.
+    pub(crate) fn find(&self, key: &str) -> Option<&str> {
+        self.0.get(key).map(String::as_str)
     }
 
     /// A value of the env file that [`Services::with`] asked for.

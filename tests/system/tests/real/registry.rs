@@ -17,8 +17,19 @@ pub(crate) async fn latest(services: &Services, subject: &str) -> Value {
 
 /// Registers a version of a subject.
 pub(crate) async fn register(services: &Services, subject: &str, schema: &Value) {
+    register_with(services, subject, schema, json!([])).await;
+}
+
+/// The same of one that refers to others.
+pub(crate) async fn register_with(services: &Services, subject: &str, schema: &Value, references: Value) {
     let url = format!("{}/subjects/{subject}/versions", services.get("SCHEMAREGISTRY"));
-    let body = json!({ "schema": schema.to_string() });
+    let mut body = json!({ "schema": schema.to_string() });
+    if references
+        .as_array()
+        .is_some_and(|references| !references.is_empty())
+    {
+        body["references"] = references;
+    }
     reqwest::Client::new()
         .post(url)
         .json(&body)

@@ -121,7 +121,9 @@ fn sink(services: &Services, topic: &str, group: &str, database: &InfluxServer, 
     let url = database.url();
     let own = ["influxsink", "run", topic, "--group", group, "--into", &url];
     let flags = own.iter().chain(flags).copied();
-    let Command::Run(mut args) = Cli::try_parse_from(flags).unwrap().command;
+    let Command::Run(mut args) = Cli::try_parse_from(flags).unwrap().command else {
+        panic!("run is parsed as run")
+    };
     args.kafka = KafkaArgs::at(services.get("BROKER"));
     args.registry = RegistryArgs::at(services.get("SCHEMAREGISTRY"));
     let service = Service::embedded(&ServiceArgs::default());

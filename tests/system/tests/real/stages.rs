@@ -154,11 +154,16 @@ pub(crate) enum Database<'a> {
 
 /// Starts influxsink with these flags, as a person would type them.
 pub(crate) fn influxsink_with(services: &Services, flags: &[&str]) -> Stage {
+    influxsink_at(&line(services, &["influxsink", "run"], flags))
+}
+
+/// Starts influxsink with this command line.
+pub(crate) fn influxsink_at(line: &[&str]) -> Stage {
     use influxsink::config::{Cli, Command};
 
-    let Command::Run(args) = Cli::try_parse_from(line(services, &["influxsink", "run"], flags))
-        .unwrap()
-        .command;
+    let Command::Run(args) = Cli::try_parse_from(line).unwrap().command else {
+        panic!("run is parsed as run")
+    };
     let config = args.check().unwrap();
     let runtime = Handle::current();
     Stage::start(move |service| {

@@ -1,13 +1,14 @@
 //! `kafkaefd latency`: shows the latency of messages from SAL to the Avro topics, which [`operator::latency`] measures.
 
+mod picture;
 mod svg;
 mod table;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use operator::failure::Failure;
-use operator::latency::{Query, Report, Window, measure};
+use operator::latency::{Query, Report, measure};
 use operator::stages::point_age;
 use regex::Regex;
 use stage::config::{KafkaArgs, RegistryArgs, Timestamp, parse_timestamp};
@@ -16,6 +17,7 @@ use stage::registry::Registry;
 use crate::commands::ask;
 use crate::exit::Done;
 use crate::terminal::{AnswerArgs, bars, note, plural, warn};
+use picture::Picture;
 
 /// Show how long messages took from SAL to the Avro topics
 #[derive(Args, Debug, Clone)]
@@ -42,8 +44,8 @@ pub struct LatencyArgs {
     /// Address of an influxsink's metrics, HOST:PORT or a URL: adds the age of points at the database; may be repeated
     #[arg(long, value_name = "URL")]
     metrics: Vec<String>,
-    /// Draw each topic's distribution to this SVG file
-    #[arg(long, value_name = "FILE")]
+    /// Draw each topic's distribution to this SVG file; - draws it on stdout, and the numbers go to stderr
+    #[arg(long, value_name = "FILE|-")]
     svg: Option<PathBuf>,
     #[command(flatten)]
     answer: AnswerArgs,
@@ -67,13 +69,18 @@ impl LatencyArgs {
                 query.from, query.to
             )));
         }
+        // An output that cannot be written is reported before anything is measured.
+        let picture = self.svg.as_deref().map(Picture::open).transpose()?;
         let registry = Registry::new(&self.registry)?;
         let (asked, bars) = (query.clone(), bars());
         let question = move |cluster: &_| measure(cluster, &registry, &asked, &bars);
         let window = ask(&self.kafka, question).await?;
         let age = point_age(&self.metrics).await?;
         let report = Report::new(&query, &window, &age);
-        self.answer.print(&report, || table::table(&report))?;
+        match &picture {
+            Some(Picture::Stdout) => note(&self.answer.text(&report, || table::table(&report))?),
+            _ => self.answer.print(&report, || table::table(&report))?,
+        }
         if window.topics.is_empty() {
             note(&warn(match window.read {
                 0 => "no Avro topic matches --filter: `kafkaefd admin topics list` lists all".to_owned(),
@@ -86,8 +93,11 @@ impl LatencyArgs {
                 return Ok(Done::Partly);
             }
         }
-        if let Some(path) = &self.svg {
-            draw(path, &window, &report)?;
+        if let Some(picture) = picture {
+            match svg::draw(&window, &report.from, &report.to) {
+                Some(svg) => picture.write(&svg)?,
+                None => note(&warn("nothing to draw: no record has the timestamps")),
+            }
         }
         if window.unread > 0 {
             note(&warn(format!(
@@ -98,14 +108,4 @@ impl LatencyArgs {
         }
         Ok(Done::All)
     }
-}
-
-fn draw(path: &Path, window: &Window, report: &Report) -> Result<(), Failure> {
-    let Some(svg) = svg::draw(window, &report.from, &report.to) else {
-        note(&warn("nothing to draw: no record has the timestamps"));
-        return Ok(());
-    };
-    std::fs::write(path, svg).map_err(Failure::io(format!("writing {}", path.display())))?;
-    note(&format!("wrote {}", path.display()));
-    Ok(())
 }

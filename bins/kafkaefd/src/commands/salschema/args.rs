@@ -24,7 +24,7 @@ pub(super) enum Action {
     /// Convert SAL XML, and the cameras' .avsc files, to Avro schemas, and write, upload or print them
     #[command(
         after_help = "Exit codes: 0 everything was read and delivered; 1 something was left out or not uploaded, as listed at the end \
-                      of stderr; 64 the flags cannot be used; 69 GitHub is unreachable or refuses access.\n\n\
+                      of stderr; 64 the flags cannot be used; 69 GitHub or the registry is unreachable or refuses access.\n\n\
                       From GitHub: kafkaefd salschema convert --xml-repo lsst-ts/ts_xml --dialect ts_xml --upload\n\n\
                       Example: kafkaefd salschema convert --interfaces schemas --subsystem MTM1M3TS --write avro"
     )]

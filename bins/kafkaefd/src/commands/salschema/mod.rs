@@ -72,6 +72,10 @@ async fn convert(args: &ConvertArgs) -> Result<Done, Failure> {
         Target::Upload(registry) => match upload::upload(registry, &converted.schemas, args.rules()).await {
             Ok(uploaded) => summary.uploaded(&registry.schema_registry.to_string(), uploaded),
             Err(upload::UploadError::Setup(error)) => return Err(error.into()),
+            Err(upload::UploadError::Registry(error)) => {
+                note(&"the upload stopped; uploaded schemas remain, and another run continues");
+                return Err(error.into());
+            }
             Err(error) => return Ok(failed(&error)),
         },
     }

@@ -34,7 +34,7 @@ pub(super) struct Uploaded {
 pub(super) enum UploadError {
     #[error(transparent)]
     Setup(#[from] RegistrySetupError),
-    #[error("the upload stopped; uploaded schemas remain, and another run continues")]
+    #[error(transparent)]
     Registry(#[from] RegistryError),
     #[error("the upload stopped because of an internal error; uploaded schemas remain")]
     Task(#[from] JoinError),
