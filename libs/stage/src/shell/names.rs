@@ -53,6 +53,8 @@ pub(super) fn topics(line: &str, typed: &str, default: DefaultCluster) -> Vec<St
 /// The names of consumer groups that begin as typed.
 pub(super) fn groups(line: &str, typed: &str, default: DefaultCluster) -> Vec<String> {
     asked(line, typed, default, |consumer| {
+        // Only a client that knows the brokers asks them for groups; by itself it would look for them too late.
+        consumer.fetch_metadata(None, ANSWER_TIMEOUT).ok()?;
         let list = consumer.fetch_group_list(None, ANSWER_TIMEOUT).ok()?;
         Some(
             list.groups()
