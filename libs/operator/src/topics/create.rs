@@ -4,9 +4,12 @@ use std::collections::BTreeSet;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::Consumer;
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::metadata::Metadata;
+use rdkafka::{Offset, TopicPartitionList};
 use stage::create_topics::{Created, Shape};
+use stage::kafka::OneShotContext;
 use stage::topic_collision::collisions;
 
 use crate::cluster::{Cluster, REQUEST_TIMEOUT};
@@ -84,7 +87,8 @@ pub fn create(cluster: &Cluster, topics: &NewTopics) -> Result<Vec<Outcome>, Fai
 /// Waits until a broker lists topics with a leader for each partition. If that takes too long, it is said, and is no
 /// failure: they are created.
 fn wait_until_listed(cluster: &Cluster, names: Vec<&str>, within: Duration) -> Result<(), Failure> {
-    let mut missing: BTreeSet<&str> = names.into_iter().collect();
+    let wanted: BTreeSet<&str> = names.into_iter().collect();
+    let mut missing = wanted.clone();
     if missing.is_empty() {
         return Ok(());
     }
@@ -101,16 +105,46 @@ fn wait_until_listed(cluster: &Cluster, names: Vec<&str>, within: Duration) -> R
                 missing.remove(topic.name());
             }
         }
-        if missing.is_empty() {
+        if missing.is_empty() && is_led(&consumer, &listed, &wanted) {
             return Ok(());
         }
         if start.elapsed() >= within {
-            let topics = missing.into_iter().collect::<Vec<_>>().join(", ");
+            let topics = if missing.is_empty() { &wanted } else { &missing };
+            let topics = topics.iter().copied().collect::<Vec<_>>().join(", ");
             (cluster.on_trouble())(&format!("created, but the brokers do not list it yet: {topics}"));
             return Ok(());
         }
         thread::sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(500));
+    }
+}
+
+/// Whether the leaders of these topics know that they are: a busy broker lists a topic before it leads its partitions.
+fn is_led(consumer: &BaseConsumer<OneShotContext>, listed: &Metadata, names: &BTreeSet<&str>) -> bool {
+    use RDKafkaErrorCode::{LeaderNotAvailable, NotLeaderForPartition, UnknownTopicOrPartition};
+    let is_early = |error: &KafkaError| {
+        let early = [LeaderNotAvailable, NotLeaderForPartition, UnknownTopicOrPartition];
+        error
+            .rdkafka_error_code()
+            .is_some_and(|code| early.contains(&code))
+    };
+    let mut asked = TopicPartitionList::new();
+    for topic in listed
+        .topics()
+        .iter()
+        .filter(|topic| names.contains(topic.name()))
+    {
+        for partition in topic.partitions() {
+            let _ = asked.add_partition_offset(topic.name(), partition.id(), Offset::End);
+        }
+    }
+    match consumer.offsets_for_times(asked, REQUEST_TIMEOUT) {
+        Ok(found) => !found
+            .elements()
+            .iter()
+            .any(|element| element.error().is_err_and(|error| is_early(&error))),
+        // Whatever else is wrong, such as a missing right, waiting does not mend.
+        Err(error) => !is_early(&error),
     }
 }
 
