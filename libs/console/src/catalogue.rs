@@ -1,6 +1,7 @@
 //! The fields of all topics, for the search: names and units, read once from the registry in the background.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -25,11 +26,12 @@ const SUFFIX: &str = "-value";
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Entry {
     measurement: Box<str>,
-    /// Name, unit, and how many items: none of a single value.
-    fields: Box<[FieldEntry]>,
+    /// A line for each field: name, unit, and for an array `[]`, with tabs between.
+    fields: Box<str>,
 }
 
-type FieldEntry = (Box<str>, Box<str>, Option<u16>);
+/// A field of an entry: its name, its unit (which may be empty), and whether it is an array.
+type FieldEntry<'e> = (&'e str, &'e str, bool);
 
 /// A field that a search found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,11 +91,7 @@ impl Catalogue {
             ..Found::default()
         };
         for (topic, entry) in entries.iter() {
-            let name = topic.to_lowercase();
-            let rest: Vec<&String> = words
-                .iter()
-                .filter(|word| !name.contains(word.as_str()))
-                .collect();
+            let rest: Vec<&String> = words.iter().filter(|word| !has_word(topic, word)).collect();
             if rest.is_empty() {
                 found.total += 1;
                 if found.topics.len() < most {
@@ -103,12 +101,12 @@ impl Catalogue {
                     continue;
                 }
             }
-            for (field, unit, items) in &entry.fields {
-                let has_word = |word: &str| field.to_lowercase().contains(word);
+            for (field, unit, is_array) in entry.fields() {
                 let is_meant = if rest.is_empty() {
-                    words.iter().any(|word| has_word(word))
+                    // A topic's whole name asks for all of its fields.
+                    topic.eq_ignore_ascii_case(query.trim()) || words.iter().any(|word| has_word(field, word))
                 } else {
-                    rest.iter().all(|word| has_word(word))
+                    rest.iter().all(|word| has_word(field, word))
                 };
                 if !is_meant {
                     continue;
@@ -117,8 +115,12 @@ impl Catalogue {
                 if found.fields.len() < most {
                     found.fields.push(FoundField {
                         topic: topic.to_string(),
-                        field: items.map_or_else(|| field.to_string(), |_| format!("{field}0")),
-                        unit: (!unit.is_empty()).then(|| unit.to_string()),
+                        field: if is_array {
+                            format!("{field}0")
+                        } else {
+                            field.to_owned()
+                        },
+                        unit: (!unit.is_empty()).then(|| unit.to_owned()),
                     });
                 }
             }
@@ -133,10 +135,11 @@ impl Catalogue {
             return (topic.to_owned(), None);
         };
         let base = field.trim_end_matches(|c: char| c.is_ascii_digit());
-        let unit_of = |name: &str, is_array: bool| {
-            let mut fields = entry.fields.iter();
-            let found = fields.find(|(found, _, items)| **found == *name && (!is_array || items.is_some()));
-            found.map(|(_, unit, _)| unit.to_string())
+        let unit_of = |name: &str, of_array: bool| {
+            let found = entry
+                .fields()
+                .find(|(found, _, is_array)| *found == name && (!of_array || *is_array));
+            found.map(|(_, unit, _)| unit.to_owned())
         };
         let unit = unit_of(field, false).or_else(|| unit_of(base, true));
         (
@@ -160,14 +163,18 @@ impl Catalogue {
     pub(crate) fn examples(&self, most: usize) -> Vec<FoundField> {
         let entries = lock(&self.entries);
         let (mut chosen, mut rest, mut components) = (Vec::new(), Vec::new(), BTreeSet::new());
-        for (topic, entry) in entries.iter() {
-            let Some((name, unit, _)) = entry.fields.iter().find(|field| is_an_example(field)) else {
+        // Commands and events seldom come.
+        let is_seldom = |topic: &str| topic.contains("_command_") || topic.contains("_logevent_");
+        for (topic, entry) in entries.iter().filter(|(topic, _)| !is_seldom(topic)) {
+            let fields = || entry.fields().filter(is_an_example);
+            let with_unit = fields().find(|(_, unit, _)| !unit.is_empty());
+            let Some((name, unit, _)) = with_unit.or_else(|| fields().next()) else {
                 continue;
             };
             let field = FoundField {
                 topic: topic.to_string(),
-                field: name.to_string(),
-                unit: Some(unit.to_string()),
+                field: name.to_owned(),
+                unit: (!unit.is_empty()).then(|| unit.to_owned()),
             };
             let component = topic.rsplit('.').next().and_then(|name| name.split('_').next());
             if components.insert(component.unwrap_or_default()) {
@@ -182,10 +189,13 @@ impl Catalogue {
     }
 }
 
-/// A single value with a unit that is not a time.
-fn is_an_example((name, unit, items): &FieldEntry) -> bool {
-    let is_time = name.to_lowercase().contains("timestamp") || matches!(&**unit, "s" | "second");
-    !unit.is_empty() && items.is_none() && !is_time
+/// A single value that the instrument gives: neither a time nor what SAL adds to each record.
+fn is_an_example(&(name, unit, is_array): &FieldEntry<'_>) -> bool {
+    let is_time = name.to_lowercase().contains("timestamp") || matches!(unit, "s" | "second");
+    let is_of_sal = ["sal_", "private_", "salIndex"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix));
+    !is_array && !is_time && !is_of_sal
 }
 
 impl Drop for Catalogue {
@@ -221,19 +231,76 @@ async fn fill(registry: &Registry, entries: &Entries) -> bool {
 
 impl Entry {
     fn of(record: &RecordFields) -> Self {
-        let plotted = record.fields.iter().filter(|field| field.plot != FieldKind::Text);
-        let fields = plotted.map(|field| {
-            let items = (field.plot == FieldKind::Numbers)
-                .then(|| u16::try_from(field.items.unwrap_or_default()).unwrap_or(u16::MAX));
-            (
-                field.name.as_str().into(),
-                field.unit.as_deref().unwrap_or_default().into(),
-                items,
-            )
-        });
+        let mut fields = String::new();
+        for field in record.fields.iter().filter(|field| field.plot != FieldKind::Text) {
+            let array = if field.plot == FieldKind::Numbers {
+                "[]"
+            } else {
+                ""
+            };
+            let cell = |text: &str| text.replace(['\t', '\n'], " ");
+            let unit = cell(field.unit.as_deref().unwrap_or_default());
+            // A `String` can always be written to.
+            let _ = writeln!(fields, "{}\t{unit}\t{array}", cell(&field.name));
+        }
         Self {
             measurement: record.name.as_str().into(),
-            fields: fields.collect(),
+            fields: fields.into(),
         }
+    }
+
+    fn fields(&self) -> impl Iterator<Item = FieldEntry<'_>> {
+        self.fields.lines().map(|line| {
+            let mut cells = line.split('\t');
+            let mut next = || cells.next().unwrap_or_default();
+            (next(), next(), next() == "[]")
+        })
+    }
+}
+
+/// Whether a name has a word in it, in either case of ASCII's letters.
+fn has_word(name: &str, word: &str) -> bool {
+    let mut places = name.as_bytes().windows(word.len().max(1));
+    places.any(|place| place.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn catalogue() -> Catalogue {
+        let schema = r#"{"type":"record","name":"A_pos","namespace":"lsst.sal","fields":[
+            {"name":"azimuth","type":"double","units":"deg\tx"},{"name":"temperature","type":{"type":"array","items":"float"},"units":"C"},
+            {"name":"note","type":"string"}]}"#;
+        let entries = Entries::default();
+        let entry = Entry::of(&RecordFields::read(schema).unwrap());
+        lock(&entries).insert("lsst.sal.A_pos".into(), entry);
+        let task = tokio::spawn(std::future::pending::<()>()).abort_handle();
+        Catalogue { entries, task }
+    }
+
+    #[tokio::test]
+    async fn all_words_are_found_in_topic_or_field() {
+        let catalogue = catalogue();
+        let fields = |query: &str| -> Vec<String> {
+            catalogue
+                .search(query, 9)
+                .fields
+                .into_iter()
+                .map(|found| found.field)
+                .collect()
+        };
+        assert_eq!(fields("a_POS azi"), ["azimuth"]);
+        assert_eq!(fields("temp"), ["temperature0"]);
+        assert_eq!(fields("lsst.sal.a_pos"), ["azimuth", "temperature0"]);
+        assert!(fields("note").is_empty() && fields("azimuth temp").is_empty());
+        assert_eq!(catalogue.search("pos", 9).topics, ["lsst.sal.A_pos"]);
+        let unit = |field: &str| catalogue.look_up("lsst.sal.A_pos", field).1;
+        assert_eq!(
+            (unit("azimuth").as_deref(), unit("temperature7").as_deref()),
+            (Some("deg x"), Some("C"))
+        );
+        assert_eq!((unit("azimuth7"), unit("none")), (None, None));
+        assert_eq!(catalogue.look_up("other", "x").0, "other");
     }
 }

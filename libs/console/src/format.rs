@@ -37,7 +37,7 @@ pub(crate) fn number(value: f64) -> String {
         size if size >= 99.95 => count(value.round() as i64),
         size if size >= 9.995 => format!("{value:.1}"),
         size if size >= 0.9995 => format!("{value:.2}"),
-        size if size == 0.0 => "0".to_owned(),
+        0.0 => "0".to_owned(),
         size if size >= 0.001 => format!("{value:.3}"),
         _ => format!("{value:.1e}"),
     }

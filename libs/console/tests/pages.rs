@@ -141,7 +141,7 @@ async fn nothing_from_the_wire_or_an_address_is_markup() {
         String::new(),
         "telemetry".to_owned(),
         format!("telemetry?q={hostile}"),
-        format!("telemetry-found?q=x"),
+        "telemetry-found?q=x".to_owned(),
         format!("telemetry?f={TOPIC}:x&last=1h"),
         format!("telemetry?f={hostile}:{hostile}&last={hostile}&from={hostile}"),
         format!("telemetry.svg?f={TOPIC}:x&f={hostile}:x&last=1h"),
@@ -161,6 +161,7 @@ async fn nothing_from_the_wire_or_an_address_is_markup() {
         format!("dead-letters?reason={hostile}&step={hostile}"),
         hostile.clone(),
     ];
+    let values = Regex::new(" (value=\"[^\"]*\")").unwrap();
     for path in paths {
         let response = page.get(&path).await;
         let policy = response
@@ -176,7 +177,6 @@ async fn nothing_from_the_wire_or_an_address_is_markup() {
             continue;
         }
         // What a form sends back is as it came; nobody sees it.
-        let values = Regex::new(" (value=\"[^\"]*\")").unwrap();
         let text = values.replace_all(&text, "");
         assert!(!text.contains("<script>"), "{path}: {text}");
         assert!(!text.contains(['\u{202e}', '\u{1b}']), "{path}: {text}");

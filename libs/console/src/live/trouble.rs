@@ -132,6 +132,9 @@ mod tests {
 
     use super::*;
 
+    /// What is changed, and what is then found.
+    type Case = (fn(&mut StageView), Severity, &'static str);
+
     fn stage() -> StageView {
         StageView {
             processes: 1,
@@ -165,7 +168,7 @@ mod tests {
     fn each_thing_that_is_wrong_is_named() {
         use Severity::{Bad, Warning};
         assert_eq!(texts(&with(stage())), []);
-        let cases: [(fn(&mut StageView), Severity, &str); 6] = [
+        let cases: [Case; 6] = [
             (
                 |stage| stage.away.push(("h:1".to_owned(), "refused\u{202e}".to_owned())),
                 Bad,

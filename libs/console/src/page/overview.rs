@@ -122,7 +122,7 @@ fn counts(view: &Overview) -> Markup {
                                 td.number { (count(counts.consumed)) } td.number { (count(counts.finished)) }
                                 td.number { (count(counts.dead_letters)) } td.number { (count(counts.skipped)) }
                                 td.number { (count(counts.in_flight)) }
-                                td {
+                                td.sum {
                                     @match stage.adds_up {
                                         Some(false) => { span.dot.bad {} (count(counts.unaccounted())) " missing" },
                                         Some(true) => { span.dot.good {} "adds up" },

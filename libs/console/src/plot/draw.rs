@@ -53,6 +53,9 @@ impl Format {
     };
 }
 
+/// The curves of one unit, each with its place among all, and their axis.
+type Panel<'c> = (&'c Option<String>, Vec<(usize, &'c Curve)>, ValueAxis);
+
 /// The edges of the panels, in the units of the drawing.
 struct Frame {
     left: f64,
@@ -85,7 +88,7 @@ pub(crate) fn draw(curves: &[Curve], range: TimeRange, format: Format) -> Markup
             .filter(|(_, curve)| curve.unit == *unit)
             .collect()
     };
-    let panels: Vec<(&Option<String>, Vec<(usize, &Curve)>, ValueAxis)> = units
+    let panels: Vec<Panel<'_>> = units
         .into_iter()
         .map(|unit| {
             let of_unit = of_unit(unit);
