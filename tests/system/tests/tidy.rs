@@ -218,11 +218,16 @@ fn crates_depend_only_on_what_they_may() {
         ("bins/influxsink", LIBRARIES.to_vec()),
         (
             "bins/kafkaefd",
-            [&with_schemas[..], &STAGES, &["console", "devstack", "operator"]].concat(),
+            [
+                &with_schemas[..],
+                &STAGES,
+                &["devstack", "operator", "web-console"],
+            ]
+            .concat(),
         ),
     ];
     let ours = Regex::new(
-        r"(?m)^(confluent-avro|console|http-server|schema-dir|sal|devstack|testkit|operator|stage|salmock|saltransform|influxsink|kafkaefd)\b",
+        r"(?m)^(confluent-avro|web-console|http-server|schema-dir|sal|devstack|testkit|operator|stage|salmock|saltransform|influxsink|kafkaefd)\b",
     )
     .unwrap();
     let listed: BTreeSet<String> = allowed.iter().map(|(krate, _)| (*krate).to_owned()).collect();

@@ -45,6 +45,7 @@ pub(crate) fn binaries() -> BTreeMap<&'static str, Command> {
         ("salmock", salmock::config::Cli::command()),
         ("saltransform", saltransform::config::Cli::command()),
         ("influxsink", influxsink::config::Cli::command()),
+        ("kafkaefd", kafkaefd::cli::Cli::command()),
     ])
 }
 
