@@ -308,7 +308,7 @@ fn an_unavailable_registry_ends_the_upload() {
         "--schema-registry",
         &url,
     ]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(69));
     let expected = format!(
         "kafkaefd: the upload stopped; uploaded schemas remain, and another run continues: the schema registry at {url} does not answer"
     );

@@ -134,12 +134,12 @@ impl<'m> Acknowledged<'m> {
     /// unless its message is void by then.
     fn hand_over<'r>(&self, record: Record<'r, 'm>) -> Option<(KafkaError, Record<'r, 'm>)> {
         if !record.delivery_opaque.is_alone {
-            return self.alone.among_others(|| self.producer.send(record).err());
+            return self.alone.among_others(|| self.producer.send(record));
         }
         let is_revoked = |record: &Record<'_, 'm>| record.delivery_opaque.consumed.receipt.is_revoked();
         let is_void =
             |record: Option<&Record<'_, 'm>>| self.shutdown.given_up() || record.is_some_and(is_revoked);
-        let send = |record| self.producer.send(record).err();
+        let send = |record| self.producer.send(record);
         self.alone
             .by_itself(&self.producer, record, is_void, send)
             .flatten()

@@ -226,11 +226,11 @@ impl<'m> Transactional<'m> {
         loop {
             let pass = self.passes(&record.delivery_opaque.sent.consumed)?;
             let refused = if record.delivery_opaque.sent.is_alone {
-                let send = |record| self.producer.send(record).err();
+                let send = |record| self.producer.send(record);
                 self.alone
                     .by_itself(&self.producer, record, |record| self.is_void(record), send)?
             } else {
-                self.alone.among_others(|| self.producer.send(record).err())
+                self.alone.among_others(|| self.producer.send(record))
             };
             let (error, back) = refused?;
             drop(pass);

@@ -43,14 +43,14 @@ impl<C: ProducerContext> HandleProducer<C> {
     }
 
     /// Hands a record to librdkafka, which copies it. A refused record is returned.
-    pub fn send<'r>(&self, record: Record<'r, C>) -> Result<(), (KafkaError, Record<'r, C>)> {
+    pub fn send<'r>(&self, record: Record<'r, C>) -> Option<(KafkaError, Record<'r, C>)> {
         if record.headers.is_some() {
             // rdkafka keeps the pointer to headers to itself, and only dead letters have them.
-            return self.producer.send(record);
+            return self.producer.send(record).err();
         }
         match self.handles.of(record.topic, &self.producer) {
             Ok(handle) => self.send_to(handle, record),
-            Err(error) => Err((error, record)),
+            Err(error) => Some((error, record)),
         }
     }
 
@@ -58,7 +58,7 @@ impl<C: ProducerContext> HandleProducer<C> {
         &self,
         handle: NonNull<sys::rd_kafka_topic_t>,
         mut record: Record<'r, C>,
-    ) -> Result<(), (KafkaError, Record<'r, C>)> {
+    ) -> Option<(KafkaError, Record<'r, C>)> {
         let (payload, payload_len) = pointer_and_length(record.payload);
         let (key, key_len) = pointer_and_length(record.key);
         let opaque = record.delivery_opaque.into_ptr();
@@ -90,9 +90,9 @@ impl<C: ProducerContext> HandleProducer<C> {
         if error.is_error() {
             // SAFETY: librdkafka has refused the record, so no delivery callback takes the opaque, which was made above.
             record.delivery_opaque = unsafe { C::DeliveryOpaque::from_ptr(opaque) };
-            return Err((KafkaError::MessageProduction(error.into()), record));
+            return Some((KafkaError::MessageProduction(error.into()), record));
         }
-        Ok(())
+        None
     }
 }
 
@@ -179,9 +179,12 @@ mod tests {
 
     const TIMEOUT: Duration = Duration::from_secs(30);
 
-    /// Topic, key and payload of each delivered record, by its opaque.
+    /// Topic, key and payload.
+    type Arrived = (String, Option<Vec<u8>>, Vec<u8>);
+
+    /// The delivered records, by their opaques.
     #[derive(Default)]
-    struct Delivered(Mutex<BTreeMap<usize, (String, Option<Vec<u8>>, Vec<u8>)>>);
+    struct Delivered(Mutex<BTreeMap<usize, Arrived>>);
 
     impl ClientContext for Delivered {}
 
@@ -221,7 +224,7 @@ mod tests {
             let topic = ["one", "other"][number % 2];
             let mut record = BaseRecord::with_opaque_to(topic, Box::new(number)).payload(payload.as_bytes());
             record.key = (number % 3 == 0).then_some(b"key".as_slice());
-            producer.send(record).map_err(|(error, _)| error).unwrap();
+            assert!(producer.send(record).is_none());
         }
         assert_eq!(producer.handles.0.read().unwrap().len(), 2);
         producer.flush(TIMEOUT).unwrap();
@@ -247,18 +250,18 @@ mod tests {
         let send = |record| {
             producer
                 .send(record)
-                .map_err(|(error, back)| (error.rdkafka_error_code(), *back.delivery_opaque))
+                .map(|(error, back)| (error.rdkafka_error_code(), *back.delivery_opaque))
         };
-        send(record("one", 1)).unwrap();
+        assert_eq!(send(record("one", 1)), None);
         assert_eq!(
             send(record("one", 2)),
-            Err((Some(RDKafkaErrorCode::QueueFull), 2))
+            Some((Some(RDKafkaErrorCode::QueueFull), 2))
         );
-        assert_eq!(send(record("n\0", 3)), Err((None, 3)));
+        assert_eq!(send(record("n\0", 3)), Some((None, 3)));
         let long = "n".repeat(1_000);
         assert_eq!(
             send(record(&long, 4)),
-            Err((Some(RDKafkaErrorCode::InvalidArgument), 4))
+            Some((Some(RDKafkaErrorCode::InvalidArgument), 4))
         );
     }
 
@@ -269,7 +272,7 @@ mod tests {
         let since = Instant::now();
         let producer = producer(&broker, &[("linger.ms", "60000")]);
         let record = BaseRecord::with_opaque_to("one", Box::new(1)).payload(b"".as_slice());
-        producer.send(record).map_err(|(error, _)| error).unwrap();
+        assert!(producer.send(record).is_none());
         drop(broker);
         drop(producer);
         assert!(since.elapsed() < TIMEOUT);

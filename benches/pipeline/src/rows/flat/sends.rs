@@ -31,7 +31,7 @@ pub(super) fn micros(count: usize) -> Outcome<f64> {
     let producer = HandleProducer::new(producer);
     let send = |topic: &String| {
         let record = BaseRecord::with_opaque_to(topic, ()).payload(&FRAME[..]);
-        producer.send(record).map_err(|(error, _)| error)
+        producer.send(record).map_or(Ok(()), |(error, _)| Err(error))
     };
     let mut turns = Vec::new();
     for _ in 0..TURNS {
