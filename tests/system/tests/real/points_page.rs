@@ -40,6 +40,9 @@ fn written(sink: &Stage, wanted: u64) {
     });
 }
 
+/// The flags; the points that remain, those with the field's value 1, a tag, the series by it, and the columns.
+type Case<'c> = (&'c [&'c str], usize, usize, &'c str, usize, &'c [&'c str]);
+
 #[test]
 fn a_reader_finds_the_instances_as_the_page_says() {
     let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY", "INFLUXDB1"]) else {
@@ -51,9 +54,8 @@ fn a_reader_finds_the_instances_as_the_page_says() {
     let topic = format!("lsst.{run}.Hexapod");
     let records = runtime.block_on(instances(&services, &topic));
     produce(&services, &records);
-    // The flags; the points that remain, those with the field's value 1, the series by a tag, and the columns.
     let all = ["private_efdStamp", "salIndex", "time"];
-    let cases: [(&[&str], usize, usize, &str, usize, &[&str]); 4] = [
+    let cases: [Case<'_>; 4] = [
         (&[], 1, 0, "instance", 1, &all),
         (
             &["--tag-copy", "salIndex=instance"],

@@ -476,7 +476,7 @@ fn records_of_every_shape_are_in_sqlite() {
             }
         });
         produce(
-            &broker.bootstrap_servers(),
+            broker.bootstrap_servers(),
             &topic,
             &shape.values("shapes", id.unwrap_or_default()),
         );

@@ -183,12 +183,18 @@ fn through_the_sink(
     tokio::runtime::Handle::current().block_on(influx.series(topic))
 }
 
+/// A field of a point: time, tags, name and value.
+type FieldOfPoint<'s> = (i64, &'s BTreeMap<String, String>, &'s str, &'s Value);
+
 /// Field by field, so that a failure names the one that differs.
-fn flat(series: &Series) -> Vec<(i64, Vec<(String, String)>, String, Value)> {
-    let fields = |((time, tags), fields): (&(i64, BTreeMap<String, String>), &BTreeMap<String, Value>)| {
-        let tags: Vec<_> = tags.clone().into_iter().collect();
-        let one = |(name, value): (&String, &Value)| (*time, tags.clone(), name.clone(), value.clone());
-        fields.iter().map(one).collect::<Vec<_>>()
-    };
-    series.iter().flat_map(fields).collect()
+fn flat(series: &Series) -> Vec<FieldOfPoint<'_>> {
+    let mut flat = Vec::new();
+    for ((time, tags), fields) in series {
+        flat.extend(
+            fields
+                .iter()
+                .map(|(name, value)| (*time, tags, name.as_str(), value)),
+        );
+    }
+    flat
 }

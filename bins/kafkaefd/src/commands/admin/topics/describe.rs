@@ -43,7 +43,7 @@ fn shown(answer: &TopicDescription) -> String {
         table(&answer.partitions)
     );
     if !answer.settings.is_empty() {
-        text.push_str("\n");
+        text.push('\n');
     }
     for setting in &answer.settings {
         let value = setting.value.as_deref().unwrap_or("(hidden)");
