@@ -14,7 +14,7 @@ use super::trouble;
 
 const RATES_DURATION: Duration = Duration::from_secs(600);
 const LAGS_DURATION: Duration = Duration::from_secs(3_600);
-/// The rate at which a group commits is that of so long.
+/// The rate at which a group commits is measured over this time.
 const COMMITS_DURATION: Duration = Duration::from_secs(60);
 /// Samples of a course: as many as a small plot has room for.
 const SAMPLES: u32 = 240;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use operator::telemetry::Point;
 
-/// This many times the usual distance between two points is a gap.
+/// A distance between two points that exceeds the usual one by this factor is a gap.
 const GAP: f64 = 3.5;
 /// With fewer points than this, each is a dot.
 const MAX_DOTS: usize = 80;
