@@ -96,8 +96,8 @@ impl FromStr for Start {
                 .map_err(|_| format!("{text} is larger than any offset"))
         };
         match text {
-            "beginning" | "earliest" => Ok(Self::Beginning),
-            "end" | "latest" => Ok(Self::End),
+            "beginning" | "earliest" | "start" | "oldest" => Ok(Self::Beginning),
+            "end" | "latest" | "newest" => Ok(Self::End),
             _ if digits(text) => number(text).map(Self::At),
             _ => match text.strip_prefix('-') {
                 Some(last) if digits(last) => number(last).map(Self::Last),
