@@ -310,7 +310,8 @@ fn an_unavailable_registry_ends_the_upload() {
     ]);
     assert_eq!(output.status.code(), Some(69));
     let expected = format!(
-        "kafkaefd: the upload stopped; uploaded schemas remain, and another run continues: the schema registry at {url} does not answer"
+        "the upload stopped; uploaded schemas remain, and another run continues\nkafkaefd: the schema registry at {url} does not \
+         answer"
     );
     assert!(err(&output).starts_with(&expected), "{}", err(&output));
 }

@@ -78,6 +78,8 @@ pub struct Reader {
     stop: Stop,
     /// Partitions that are not at their end, with that end.
     open: HashMap<Place, i64>,
+    /// How many partitions of each number are read.
+    of_number: HashMap<i32, usize>,
     /// Whether one of several partitions has met its end, and it is not known yet which.
     has_met_an_end: bool,
     remaining: u64,
@@ -152,7 +154,7 @@ impl Reader {
             _ => BTreeMap::new(),
         };
         let mut assignment = TopicPartitionList::new();
-        let (mut open, mut remaining) = (HashMap::new(), 0);
+        let (mut open, mut of_number, mut remaining) = (HashMap::new(), HashMap::new(), 0);
         for (topic, offsets) in topics.iter().zip(offsets) {
             let last = match start {
                 Start::Last(count) => last::starts(cluster, &topic.name, &offsets, count)?,
@@ -175,6 +177,7 @@ impl Reader {
                 assignment
                     .add_partition_offset(&topic.name, found.partition, Offset::Offset(first))
                     .map_err(Failure::kafka("choosing where to read"))?;
+                *of_number.entry(found.partition).or_default() += 1;
                 open.insert(place, found.newest);
             }
         }
@@ -190,6 +193,7 @@ impl Reader {
             what,
             stop,
             open,
+            of_number,
             has_met_an_end: false,
             remaining,
             cancel: cluster.cancel(),
@@ -254,13 +258,13 @@ impl Reader {
         }
     }
 
-    /// A partition of this number is at its end. Of which topic, the event does not say.
+    /// A partition of this number is at its end. Of which topic, the event does not say: it may also be one whose last
+    /// message has closed it already.
     fn met_an_end(&mut self, partition: i32) {
-        let mut candidates = self.open.keys().filter(|(_, number)| *number == partition);
-        match (candidates.next().cloned(), candidates.next()) {
-            (Some(place), None) => drop(self.open.remove(&place)),
-            (Some(_), Some(_)) => self.has_met_an_end = true,
-            (None, _) => {}
+        if self.of_number.get(&partition) == Some(&1) {
+            self.open.retain(|(_, number), _| *number != partition);
+        } else {
+            self.has_met_an_end = true;
         }
     }
 

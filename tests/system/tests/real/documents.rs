@@ -29,7 +29,7 @@ fn the_readme_works_as_written() {
     assert_eq!(path.len(), 4, "{path:#?}");
     // `top` needs a terminal, and is ended by its key.
     let lines: Vec<&str> = commands.lines().collect();
-    let [tail, reset, top] = lines.as_slice() else {
+    let [tail, several, reset, top] = lines.as_slice() else {
         panic!("{lines:#?}")
     };
     let (first, second) = (free_port(), free_port());
@@ -37,7 +37,7 @@ fn the_readme_works_as_written() {
         "set -e\ntrap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\n{path}\n\
          answer() {{ {query}\n}}\n\
          for attempt in $(seq 120); do case \"$(answer)\" in *double0*) found=yes; break;; esac; sleep 0.5; done\n\
-         test \"$found\" = yes\necho queried\n{tail}\necho tailed\n{reset}\necho reset\n\
+         test \"$found\" = yes\necho queried\n{tail}\necho tailed\n{several} >&2\necho several\n{reset}\necho reset\n\
          {{ sleep 5; printf q; }} | script --quiet --return --command 'stty cols 140 rows 40; {top}' /dev/null | grep -c saltransform\necho topped\n",
         path = path.join("\n"),
     );
@@ -70,7 +70,7 @@ fn the_readme_works_as_written() {
         String::from_utf8_lossy(&ran.stderr),
     );
     assert!(ran.status.success(), "{script}\n{stdout}\n{stderr}");
-    for step in ["queried", "tailed", "reset", "topped"] {
+    for step in ["queried", "tailed", "several", "reset", "topped"] {
         assert!(
             stdout.lines().any(|line| line == step),
             "{step}: {stdout}\n{stderr}"
