@@ -90,7 +90,7 @@ impl DatabaseArgs {
 }
 
 /// From a file, or else from the environment.
-fn secret(file: Option<&Path>, variable: &str) -> Result<Option<Secret>, Failure> {
+pub(super) fn secret(file: Option<&Path>, variable: &str) -> Result<Option<Secret>, Failure> {
     match file {
         Some(path) => {
             let secret = Secret::from_file(path);

@@ -128,10 +128,8 @@ impl ConsoleArgs {
             (None, Some(header)) => Access::UserHeader(header),
             (None, None) => Access::ReadOnly,
         };
-        let password = match &self.kafka_connect_password_file {
-            Some(path) => Some(Secret::from_file(path).map_err(usage)?),
-            None => std::env::var("KAFKA_CONNECT_PASSWORD").ok().map(Secret::new),
-        };
+        let password_file = self.kafka_connect_password_file.as_deref();
+        let password = database::secret(password_file, "KAFKA_CONNECT_PASSWORD")?;
         let login = self.kafka_connect_user.map(|user| (user, password));
         let ca_file = self.kafka_connect_ca_file;
         Ok(Settings {
