@@ -185,6 +185,9 @@ mod tests {
             (1e-6, 1),
             (5e-7, 1),
             (9_223_372_036.854_774, LAST_MICROS - 1),
+            // Halfway between two shortest forms, which exist from 2242 on: the even one, as Go and Python print it.
+            (9_155_381_197.476_562_5, 9_155_381_197_476_562),
+            (9_155_381_197.492_187_5, 9_155_381_197_492_188),
         ] {
             assert_eq!(from_seconds(seconds), Ok(micros), "{seconds}");
         }
@@ -218,9 +221,12 @@ mod tests {
         }
     }
 
-    /// The rule in big integers, on the text that Rust itself prints.
+    /// The rule in big integers, on the text that Rust itself prints: as many places as the shortest form has, which
+    /// rounds a tie of two shortest forms to even (`{seconds}` alone rounds it up).
     fn model(seconds: f64) -> Result<i64, TimeFault> {
-        let text = format!("{seconds}");
+        let shortest = format!("{seconds}");
+        let places = shortest.split_once('.').map_or(0, |(_, digits)| digits.len());
+        let text = format!("{seconds:.places$}");
         let (sign, text) = match text.strip_prefix('-') {
             Some(positive) => (-1, positive),
             None => (1, &*text),
@@ -246,11 +252,12 @@ mod tests {
         fn every_double_is_what_its_text_says(
             today in 1_500_000_000.0..2_000_000_000.0,
             any_time in -10.0..9_300_000_000.0,
+            halves in 8_589_934_592_i64 * 128..9_223_372_036 * 128,
             small in -1e-5..1e-5,
             any in any::<f64>(),
             tenths in 15_000_000_000_000_000_i64..20_000_000_000_000_000,
         ) {
-            for seconds in [today, any_time, small, any, tenths as f64 / 1e7] {
+            for seconds in [today, any_time, halves as f64 / 128.0, small, any, tenths as f64 / 1e7] {
                 prop_assert_eq!(from_seconds(seconds), model(seconds), "{}", seconds);
                 prop_assert_eq!(from_decimal(seconds, TimeUnit::Seconds), model(seconds), "{}", seconds);
             }
