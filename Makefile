@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-browser test-faults test-compose test-mirror test-kubernetes test-monitoring \
 	bench bench-pipeline bench-peers lint fmt k8s-apps manifests check-custom-resources check-kafka-users \
-	deny dashboards rules
+	deny dashboards rules reference
 
 # Go is often installed here but not on PATH; scripts/services needs it once, to build the services.
 export PATH := $(PATH):/usr/local/go/bin
@@ -85,6 +85,9 @@ check-kafka-users: ## run the binaries on a real Kafka with the permissions of k
 
 dashboards: ## write monitoring/dashboards/*.json from monitoring/panels
 	monitoring/dashboards.py
+
+reference: ## write docs/reference/ and the tables of docs/metrics.md from the code
+	RECORD_REFERENCE=1 cargo test --workspace --test reference
 
 rules: ## write monitoring/prometheus-rule.yaml from monitoring/rules
 	monitoring/prometheus_rule.py
