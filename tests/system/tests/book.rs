@@ -152,3 +152,56 @@ fn every_page_begins_with_its_title() {
         }
     }
 }
+
+/// What an operator finds on the page of symptoms is what the code says.
+#[test]
+fn the_texts_of_troubleshooting_are_those_of_the_code() {
+    let mut code = String::new();
+    for parent in ["bins", "libs"] {
+        for entry in fs::read_dir(root().join(parent)).unwrap() {
+            sources(&entry.unwrap().path().join("src"), &mut code);
+        }
+    }
+    // A text of several lines is one line.
+    let code = Regex::new(r"\\\n\s*").unwrap().replace_all(&code, "");
+    let page = fs::read_to_string(root().join("docs/troubleshooting.md")).unwrap();
+    let quoted = Regex::new("`([^`]+)`").unwrap();
+    let mut is_of_texts = false;
+    let mut checked = 0;
+    for (number, line) in page.lines().enumerate() {
+        if !line.starts_with('|') {
+            is_of_texts = false;
+        } else if ["| text |", "| the reason says |"]
+            .iter()
+            .any(|head| line.starts_with(head))
+        {
+            is_of_texts = true;
+        } else if is_of_texts {
+            let first = line.split('|').nth(1).unwrap();
+            let parts = quoted.captures_iter(first).flat_map(|text| {
+                let parts: Vec<String> = text[1].split('…').map(|part| part.trim().to_owned()).collect();
+                parts
+            });
+            for part in parts.filter(|part| part.contains(' ')) {
+                assert!(
+                    code.contains(&part),
+                    "docs/troubleshooting.md:{}: {part:?}",
+                    number + 1
+                );
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked >= 25, "{checked}");
+}
+
+fn sources(folder: &Path, text: &mut String) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, text);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            text.push_str(&fs::read_to_string(&path).unwrap());
+        }
+    }
+}
