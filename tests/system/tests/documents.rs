@@ -13,7 +13,8 @@ mod documented;
 
 use std::process::Command;
 
-use documented::{Block, NOT_RUN, RUN, TUTORIAL, blocks, blocks_of};
+use clap::error::ErrorKind;
+use documented::{Block, NOT_RUN, RUN, TUTORIAL, blocks, blocks_of, inline};
 
 #[test]
 fn every_block_runs_or_is_listed_with_a_reason() {
@@ -57,6 +58,34 @@ fn every_command_line_is_accepted_by_its_binary() {
         parsed >= 12,
         "only {parsed} command lines of the four binaries were found"
     );
+}
+
+/// A command within a sentence may lack what it needs, but its words and flags exist.
+#[test]
+fn every_command_within_the_text_exists() {
+    let binaries = containers::binaries();
+    let names: Vec<&str> = binaries.keys().copied().collect();
+    let mut parsed = 0;
+    for block in inline(&names) {
+        for words in block.commands() {
+            let Some(command) = binaries.get(words[0].as_str()) else {
+                continue;
+            };
+            // What stands for something else, such as `--topic T…` and `[--all]`.
+            let words = words.iter().filter(|word| !word.contains(['…', '[', ']']));
+            let kind = match command.clone().try_get_matches_from(words) {
+                Ok(_) => None,
+                Err(error) => Some(error.kind()),
+            };
+            let is_unknown = matches!(
+                kind,
+                Some(ErrorKind::UnknownArgument | ErrorKind::InvalidSubcommand)
+            );
+            assert!(!is_unknown, "{block}: {kind:?}");
+            parsed += 1;
+        }
+    }
+    assert!(parsed >= 60, "{parsed}");
 }
 
 #[test]

@@ -177,12 +177,41 @@ impl Block {
     }
 }
 
-/// All blocks of shell in README.md and docs/.
-#[allow(dead_code, reason = "not every test reads all pages")]
-pub(crate) fn blocks() -> Vec<Block> {
+/// README.md and the pages of docs/.
+fn pages() -> Vec<String> {
     let mut pages = vec!["README.md".to_owned()];
     collect(&system_tests::root(), "docs", &mut pages);
     pages.sort();
+    pages
+}
+
+/// What is between backticks in the text of the pages and begins with one of these words.
+#[allow(dead_code, reason = "not every test reads all pages")]
+pub(crate) fn inline(begin: &[&str]) -> Vec<Block> {
+    let mut found = Vec::new();
+    for document in pages() {
+        let page = std::fs::read_to_string(system_tests::root().join(&document)).unwrap();
+        // A span may go on in the next line; blocks are not text.
+        let text: Vec<&str> = page.split("```").step_by(2).collect();
+        for span in text.join(" ").split('`').skip(1).step_by(2) {
+            let text = span.split_whitespace().collect::<Vec<_>>().join(" ");
+            if begin.iter().any(|word| text.starts_with(&format!("{word} "))) {
+                found.push(Block {
+                    document: document.clone(),
+                    line: 0,
+                    text,
+                    language: Language::Shell,
+                });
+            }
+        }
+    }
+    found
+}
+
+/// All blocks of shell in README.md and docs/.
+#[allow(dead_code, reason = "not every test reads all pages")]
+pub(crate) fn blocks() -> Vec<Block> {
+    let pages = pages();
     let blocks = pages.iter().flat_map(|page| blocks_of(page));
     blocks.filter(|block| block.language == Language::Shell).collect()
 }
