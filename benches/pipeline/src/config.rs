@@ -45,7 +45,7 @@ pub(crate) struct RunArgs {
     /// What to measure
     #[arg(
         long, value_enum, value_name = "ROW", value_delimiter = ',',
-        default_values = ["transform", "age", "topics", "flat", "scaling", "rolls", "sustained"]
+        default_values = ["transform", "age", "topics", "flat", "idle", "scaling", "rolls", "sustained"]
     )]
     pub(crate) rows: Vec<Row>,
 
@@ -107,6 +107,8 @@ pub(crate) enum Row {
     Topics,
     /// CPU per message of both stages with 3,348 topics in use against one topic
     Flat,
+    /// CPU of both stages and the broker while nothing is sent to 300 topics
+    Idle,
     /// Two replicas against one, 64 partitions against one
     Scaling,
     /// How topics are distributed over replicas, and how long a rolling update stops a topic
