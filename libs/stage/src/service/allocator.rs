@@ -11,21 +11,23 @@ const MAPPED_BYTES: i32 = 256 << 10;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const KEPT_BYTES: i32 = 1 << 20;
 
-/// Sets the limits; without effect if the allocator is not that of glibc. To be called before other threads exist.
+/// Sets the limits, and says whether the allocator took them. To be called before other threads exist.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[allow(unsafe_code, reason = "the allocator has no safe interface")]
-pub(super) fn return_large_blocks() {
+pub(super) fn return_large_blocks() -> bool {
     // SAFETY: `mallopt` takes two integers and keeps no reference. It may be called at any time in a program that uses
     // glibc's allocator, and with another allocator it is that one's function or has no effect. Values that it does not
     // know are refused.
     unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED_BYTES);
-        libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT_BYTES);
+        libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED_BYTES) == 1
+            && libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT_BYTES) == 1
     }
 }
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-pub(super) fn return_large_blocks() {}
+pub(super) fn return_large_blocks() -> bool {
+    false
+}
 
 #[cfg(all(test, target_os = "linux", target_env = "gnu"))]
 mod tests {
@@ -39,8 +41,13 @@ mod tests {
     }
 
     #[test]
+    fn the_allocator_takes_the_limits() {
+        assert!(return_large_blocks());
+    }
+
+    #[test]
     fn large_blocks_go_back_to_the_system() {
-        return_large_blocks();
+        assert!(return_large_blocks());
         // Freed blocks of this size raise the limit of an allocator that was not told.
         for _ in 0..3 {
             drop(vec![1_u8; 24 << 20]);
