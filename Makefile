@@ -24,9 +24,9 @@ test: ## run every test, including those against a real Kafka, registry and Infl
 	scripts/services run --secured --operator --name test-$$$$ -- scripts/test $(ARGS)
 	@test -d ../shared || echo 'left out: comparisons with published schemas and captured messages (no ../shared)'
 
-test-browser: ## open every page of the demo in headless Chromium; leaves screenshots in target/browser
-	cargo test --workspace --no-run --test completions
-	scripts/browser install target/debug/kafkaefd target/browser
+test-browser: ## open every page in headless Chromium, on the demo and on real services; screenshots in target/browser
+	cargo build --workspace --bins
+	scripts/services run --name browser-$$$$ -- scripts/browser install target/debug/kafkaefd target/browser
 
 # To break the only broker of a cluster: make test-faults BROKERS=1
 BROKERS := 3
@@ -50,7 +50,7 @@ bench: ## measure the hot paths with criterion; ends with a RATIO line for each 
 	cargo bench --locked -p efd-benches --bench ratios
 
 RELEASE := cargo build --release --locked --no-default-features --bins
-STAGES := -p salmock -p saltransform -p influxsink -p bench-pipeline
+STAGES := -p salmock -p saltransform -p influxsink -p kafkaefd -p bench-pipeline
 
 # Without ARGS, the results are also written to the document.
 REPORT = $(or $(ARGS),--report docs/performance.md)

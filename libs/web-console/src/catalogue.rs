@@ -26,12 +26,27 @@ const SUFFIX: &str = "-value";
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Entry {
     measurement: Box<str>,
-    /// A line for each field: name, unit, and for an array `[]`, with tabs between.
+    /// A line for each field: name, unit, for an array `[]`, and the symbols of an enumeration, with tabs between.
     fields: Box<str>,
 }
 
-/// A field of an entry: its name, its unit (which may be empty), and whether it is an array.
-type FieldEntry<'e> = (&'e str, &'e str, bool);
+/// A field of an entry.
+struct FieldEntry<'e> {
+    name: &'e str,
+    /// May be empty.
+    unit: &'e str,
+    is_array: bool,
+    /// Of an enumeration, with spaces between.
+    symbols: &'e str,
+}
+
+/// What is known of a field.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Known {
+    pub(crate) measurement: String,
+    pub(crate) unit: Option<String>,
+    pub(crate) symbols: Vec<String>,
+}
 
 /// A field that a search found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +116,8 @@ impl Catalogue {
                     continue;
                 }
             }
-            for (field, unit, is_array) in entry.fields() {
+            for entry in entry.fields() {
+                let field = entry.name;
                 let is_meant = if rest.is_empty() {
                     // A topic's whole name asks for all of its fields.
                     topic.eq_ignore_ascii_case(query.trim()) || words.iter().any(|word| has_word(field, word))
@@ -115,12 +131,12 @@ impl Catalogue {
                 if found.fields.len() < most {
                     found.fields.push(FoundField {
                         topic: topic.to_string(),
-                        field: if is_array {
+                        field: if entry.is_array {
                             format!("{field}0")
                         } else {
                             field.to_owned()
                         },
-                        unit: (!unit.is_empty()).then(|| unit.to_owned()),
+                        unit: entry.unit(),
                     });
                 }
             }
@@ -128,24 +144,27 @@ impl Catalogue {
         found
     }
 
-    /// The measurement of a topic's records, and the unit of one of its fields.
-    pub(crate) fn look_up(&self, topic: &str, field: &str) -> (String, Option<String>) {
+    /// The measurement of a topic's records, and what is known of one of its fields.
+    pub(crate) fn look_up(&self, topic: &str, field: &str) -> Known {
         let entries = lock(&self.entries);
         let Some(entry) = entries.get(topic) else {
-            return (topic.to_owned(), None);
+            return Known {
+                measurement: topic.to_owned(),
+                ..Known::default()
+            };
         };
         let base = field.trim_end_matches(|c: char| c.is_ascii_digit());
-        let unit_of = |name: &str, of_array: bool| {
-            let found = entry
-                .fields()
-                .find(|(found, _, is_array)| *found == name && (!of_array || *is_array));
-            found.map(|(_, unit, _)| unit.to_owned())
+        let of_name = |name: &str, of_array: bool| {
+            let mut fields = entry.fields();
+            fields.find(|found| found.name == name && (!of_array || found.is_array))
         };
-        let unit = unit_of(field, false).or_else(|| unit_of(base, true));
-        (
-            entry.measurement.to_string(),
-            unit.filter(|unit| !unit.is_empty()),
-        )
+        let found = of_name(field, false).or_else(|| of_name(base, true));
+        let symbols = found.as_ref().map(|found| found.symbols).unwrap_or_default();
+        Known {
+            measurement: entry.measurement.to_string(),
+            unit: found.as_ref().and_then(FieldEntry::unit),
+            symbols: symbols.split_whitespace().map(str::to_owned).collect(),
+        }
     }
 
     /// Waits until something has been read, for at most `patience`.
@@ -167,14 +186,14 @@ impl Catalogue {
         let is_seldom = |topic: &str| topic.contains("_command_") || topic.contains("_logevent_");
         for (topic, entry) in entries.iter().filter(|(topic, _)| !is_seldom(topic)) {
             let fields = || entry.fields().filter(is_an_example);
-            let with_unit = fields().find(|(_, unit, _)| !unit.is_empty());
-            let Some((name, unit, _)) = with_unit.or_else(|| fields().next()) else {
+            let with_unit = fields().find(|field| !field.unit.is_empty());
+            let Some(found) = with_unit.or_else(|| fields().next()) else {
                 continue;
             };
             let field = FoundField {
                 topic: topic.to_string(),
-                field: name.to_owned(),
-                unit: (!unit.is_empty()).then(|| unit.to_owned()),
+                field: found.name.to_owned(),
+                unit: found.unit(),
             };
             let component = topic.rsplit('.').next().and_then(|name| name.split('_').next());
             if components.insert(component.unwrap_or_default()) {
@@ -190,12 +209,19 @@ impl Catalogue {
 }
 
 /// A single value that the instrument gives: neither a time nor what SAL adds to each record.
-fn is_an_example(&(name, unit, is_array): &FieldEntry<'_>) -> bool {
-    let is_time = name.to_lowercase().contains("timestamp") || matches!(unit, "s" | "second");
+fn is_an_example(field: &FieldEntry<'_>) -> bool {
+    let name = field.name;
+    let is_time = name.to_lowercase().contains("timestamp") || matches!(field.unit, "s" | "second");
     let is_of_sal = ["sal_", "private_", "salIndex"]
         .iter()
         .any(|prefix| name.starts_with(prefix));
-    !is_array && !is_time && !is_of_sal
+    !field.is_array && field.symbols.is_empty() && !is_time && !is_of_sal
+}
+
+impl FieldEntry<'_> {
+    fn unit(&self) -> Option<String> {
+        (!self.unit.is_empty()).then(|| self.unit.to_owned())
+    }
 }
 
 impl Drop for Catalogue {
@@ -241,7 +267,12 @@ impl Entry {
             let cell = |text: &str| text.replace(['\t', '\n'], " ");
             let unit = cell(field.unit.as_deref().unwrap_or_default());
             // A `String` can always be written to.
-            let _ = writeln!(fields, "{}\t{unit}\t{array}", cell(&field.name));
+            let _ = writeln!(
+                fields,
+                "{}\t{unit}\t{array}\t{}",
+                cell(&field.name),
+                cell(&field.symbols.join(" "))
+            );
         }
         Self {
             measurement: record.name.as_str().into(),
@@ -253,7 +284,12 @@ impl Entry {
         self.fields.lines().map(|line| {
             let mut cells = line.split('\t');
             let mut next = || cells.next().unwrap_or_default();
-            (next(), next(), next() == "[]")
+            FieldEntry {
+                name: next(),
+                unit: next(),
+                is_array: next() == "[]",
+                symbols: next(),
+            }
         })
     }
 }
@@ -271,7 +307,7 @@ mod tests {
     fn catalogue() -> Catalogue {
         let schema = r#"{"type":"record","name":"A_pos","namespace":"lsst.sal","fields":[
             {"name":"azimuth","type":"double","units":"deg\tx"},{"name":"temperature","type":{"type":"array","items":"float"},"units":"C"},
-            {"name":"note","type":"string"}]}"#;
+            {"name":"note","type":"string"},{"name":"state","type":{"type":"enum","name":"S","symbols":["OFF","ON"]}}]}"#;
         let entries = Entries::default();
         let entry = Entry::of(&RecordFields::read(schema).unwrap());
         lock(&entries).insert("lsst.sal.A_pos".into(), entry);
@@ -292,15 +328,19 @@ mod tests {
         };
         assert_eq!(fields("a_POS azi"), ["azimuth"]);
         assert_eq!(fields("temp"), ["temperature0"]);
-        assert_eq!(fields("lsst.sal.a_pos"), ["azimuth", "temperature0"]);
+        assert_eq!(fields("lsst.sal.a_pos"), ["azimuth", "temperature0", "state"]);
         assert!(fields("note").is_empty() && fields("azimuth temp").is_empty());
         assert_eq!(catalogue.search("pos", 9).topics, ["lsst.sal.A_pos"]);
-        let unit = |field: &str| catalogue.look_up("lsst.sal.A_pos", field).1;
+        let unit = |field: &str| catalogue.look_up("lsst.sal.A_pos", field).unit;
         assert_eq!(
             (unit("azimuth").as_deref(), unit("temperature7").as_deref()),
             (Some("deg x"), Some("C"))
         );
         assert_eq!((unit("azimuth7"), unit("none")), (None, None));
-        assert_eq!(catalogue.look_up("other", "x").0, "other");
+        assert_eq!(
+            catalogue.look_up("lsst.sal.A_pos", "state").symbols,
+            ["OFF", "ON"]
+        );
+        assert_eq!(catalogue.look_up("other", "x").measurement, "other");
     }
 }

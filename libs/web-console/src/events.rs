@@ -19,7 +19,10 @@ const STREAM_DURATION: Duration = Duration::from_secs(3_600);
 /// Events that wait for a slow reader.
 const QUEUE: usize = 4;
 
-/// The parts of a page by their ids.
+/// The part after which a browser does not connect again.
+pub(crate) const END: &str = "end";
+
+/// The parts of a page by their ids. An id that ends in `+` adds to the part.
 pub(crate) type Parts = Vec<(&'static str, Markup)>;
 
 /// Sends the parts that `next` yields, until it yields none, the reader goes or the process ends.

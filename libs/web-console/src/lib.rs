@@ -20,6 +20,7 @@ mod page;
 mod params;
 mod plot;
 mod route;
+mod search;
 mod selection;
 mod settings;
 mod state;

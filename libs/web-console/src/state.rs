@@ -8,7 +8,7 @@ use operator::cluster::Cluster;
 use operator::connectors::Connect;
 use operator::failure::Failure;
 use operator::messages::decode::Decoder;
-use operator::stages::{BrokersWatcher, StageWatcher};
+use operator::stages::{BrokersWatcher, StageSource};
 use operator::telemetry::Database;
 use stage::config::KafkaArgs;
 use stage::registry::Registry;
@@ -26,6 +26,8 @@ const CLUSTER_DURATION: Duration = Duration::from_secs(5);
 pub(crate) const MAX_STREAMS: usize = 128;
 /// Questions to Kafka at a time: each takes a thread and a client.
 const MAX_QUESTIONS: usize = 8;
+/// Searches at a time whose results come as events.
+const MAX_SEARCHES: usize = 4;
 
 /// The answers' sources.
 pub(crate) struct State {
@@ -40,6 +42,7 @@ pub(crate) struct State {
     pub(crate) gate: Gate,
     pub(crate) hub: Hub,
     pub(crate) streams: Arc<Semaphore>,
+    pub(crate) searches: Arc<Semaphore>,
     pub(crate) shutdown: Shutdown,
     pub(crate) is_demo: bool,
 }
@@ -48,7 +51,7 @@ impl State {
     /// Checks the settings and begins to watch. To be called within a runtime.
     pub(crate) fn new(settings: Settings, shutdown: Shutdown) -> Result<Self, Failure> {
         settings.kafka.client_config(&[])?;
-        let stages = settings.metrics.iter().map(|address| StageWatcher::at(address));
+        let stages = settings.metrics.iter().map(|address| StageSource::at(address));
         let stages = stages
             .collect::<Result<Vec<_>, _>>()
             .map_err(|why| Failure::Usage(format!("--metrics {why}")))?;
@@ -64,6 +67,7 @@ impl State {
             gate: Gate::new(settings.access),
             hub: Hub::start(stages, brokers, settings.interval),
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
+            searches: Arc::new(Semaphore::new(MAX_SEARCHES)),
             is_demo: settings.is_demo,
             kafka: settings.kafka,
             registry,
@@ -78,8 +82,23 @@ impl State {
         Q: FnOnce(&Cluster) -> Result<T, Failure> + Send + 'static,
     {
         let _permit = self.questions.acquire().await;
+        self.ask_at_length(question).await
+    }
+
+    /// The same for a question that may take long, whose number is limited by whoever asks.
+    pub(crate) async fn ask_at_length<T, Q>(&self, question: Q) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        Q: FnOnce(&Cluster) -> Result<T, Failure> + Send + 'static,
+    {
         let cluster = self.cluster().await?;
-        ask_blocking(move |cancel| question(&cluster.asked_while(cancel.clone()))).await
+        let answer = ask_blocking(move |cancel| question(&cluster.asked_while(cancel.clone()))).await;
+        if answer.as_ref().is_err_and(Failure::may_be_of_clients) {
+            let old = self.cluster.lock().await.take();
+            // Its clients take a while to close.
+            tokio::task::spawn_blocking(move || drop(old));
+        }
+        answer
     }
 
     /// The cluster as it was a few seconds ago.
@@ -91,9 +110,12 @@ impl State {
         {
             return Ok(Arc::clone(cluster));
         }
-        let kafka = self.kafka.clone();
-        let cluster = ask_blocking(move |cancel| Cluster::reach_while(&kafka, cancel.clone())).await?;
-        let cluster = Arc::new(cluster);
+        let (kafka, old) = (self.kafka.clone(), known.take());
+        let reached = ask_blocking(move |cancel| match old {
+            Some((_, cluster)) => cluster.asked_while(cancel.clone()).refreshed(),
+            None => Cluster::reach_while(&kafka, cancel.clone()),
+        });
+        let cluster = Arc::new(reached.await?);
         *known = Some((Instant::now(), Arc::clone(&cluster)));
         Ok(cluster)
     }

@@ -4,6 +4,7 @@ use futures::future::join_all;
 use operator::failure::Failure;
 use operator::telemetry::{Quantity, Series, TimeRange, from_topic};
 
+use crate::catalogue::Known;
 use crate::plot::Curve;
 use crate::selection::{Chosen, Selection};
 use crate::state::State;
@@ -34,15 +35,18 @@ pub(crate) async fn values(
 }
 
 async fn curve(state: &State, chosen: &Chosen, range: TimeRange, most: usize) -> Result<Curve, Failure> {
-    let (measurement, unit) = state.catalogue.look_up(&chosen.topic, &chosen.field);
+    let Known {
+        measurement,
+        unit,
+        symbols,
+    } = state.catalogue.look_up(&chosen.topic, &chosen.field);
+    let quantity = Quantity {
+        measurement,
+        field: chosen.field.clone(),
+        symbols,
+    };
     let series = match &state.database {
-        Some(database) => {
-            let quantity = Quantity {
-                measurement,
-                field: chosen.field.clone(),
-            };
-            database.series(&quantity, range, most).await?
-        }
+        Some(database) => database.series(&quantity, range, most).await?,
         None => {
             let topic = chosen.topic.clone();
             let (messages, out_of) = state
@@ -51,13 +55,14 @@ async fn curve(state: &State, chosen: &Chosen, range: TimeRange, most: usize) ->
             let mut decoder = state.decoder.lock().await;
             Series {
                 out_of,
-                ..Series::of_messages(&messages, &chosen.field, range, most, &mut decoder).await
+                ..Series::of_messages(&messages, &quantity, range, most, &mut decoder).await
             }
         }
     };
     Ok(Curve {
         name: format!("{} · {}", chosen.topic, chosen.field),
         unit,
+        symbols: quantity.symbols,
         series,
     })
 }

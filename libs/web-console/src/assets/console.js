@@ -34,6 +34,24 @@ function listen(address) {
   open();
 }
 
+// A search that goes on: what it finds is added below, until it has ended or is stopped.
+function search(section) {
+  const source = new EventSource(section.dataset.search);
+  const stop = section.querySelector(".stop");
+  const end = () => { source.close(); stop.hidden = true; };
+  const say = (text) => { section.querySelector("progress")?.remove(); document.getElementById("searched").append(text); };
+  stop.hidden = false;
+  stop.addEventListener("click", () => { end(); say(" Stopped."); });
+  source.onerror = () => { end(); say(" The search has broken off."); };
+  source.onmessage = (event) => {
+    const split = event.data.indexOf("\n"), id = event.data.slice(0, split), html = event.data.slice(split + 1);
+    if (id === "end") end();
+    else if (id.endsWith("+")) document.getElementById(id.slice(0, -1))?.insertAdjacentHTML("beforeend", html);
+    else show(id, html);
+  };
+  window.addEventListener("pagehide", end);
+}
+
 // Searches with each key, in place of the button.
 function find(input) {
   const target = document.getElementById(input.dataset.target || "found");
@@ -107,7 +125,7 @@ function plot(figure) {
       const panel = series.closest(".panel").dataset;
       const [top, bottom, low, high] = [panel.top, panel.bottom, panel.low, panel.high].map(Number);
       mark(svg, "circle", { cx: axis.x(at), cy: bottom - ((values[best] - low) / (high - low)) * (bottom - top), r: 4, class: `cursor ${series.classList[1]}` });
-      lines.push([series.classList[1], series.dataset.name, values[best], series.dataset.unit]);
+      lines.push([series.classList[1], series.dataset.name, series.dataset.names?.split(" ")[values[best]] ?? Number(values[best].toPrecision(7)), series.dataset.unit]);
     });
     if (nearest === undefined) return;
     const [top, bottom] = extent(svg);
@@ -119,7 +137,7 @@ function plot(figure) {
     for (const [colour, name, value, unit] of lines) {
       const line = document.createElement("p"), swatch = document.createElement("span"), number = document.createElement("b");
       swatch.className = `swatch ${colour}`;
-      number.textContent = ` ${Number(value.toPrecision(7))} ${unit || ""}`;
+      number.textContent = ` ${value} ${unit || ""}`;
       line.append(swatch, name, number);
       tip.append(line);
     }
@@ -167,6 +185,31 @@ function plot(figure) {
   figure.addEventListener("shown", () => read());
 }
 
+// A picture of a plot, drawn from its file.
+function picture(button) {
+  const SCALE = 2;
+  button.hidden = false;
+  button.addEventListener("click", () => {
+    const image = new Image();
+    image.addEventListener("load", () => {
+      const canvas = document.createElement("canvas");
+      canvas.width = image.naturalWidth * SCALE;
+      canvas.height = image.naturalHeight * SCALE;
+      canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+      canvas.toBlob((blob) => {
+        const link = document.createElement("a");
+        link.href = URL.createObjectURL(blob);
+        link.download = "telemetry.png";
+        link.click();
+        setTimeout(() => URL.revokeObjectURL(link.href), 10000);
+      });
+    });
+    image.src = button.dataset.png;
+  });
+}
+
 document.querySelectorAll("input[data-find]").forEach(find);
 document.querySelectorAll("figure.plot").forEach(plot);
+document.querySelectorAll("[data-png]").forEach(picture);
+document.querySelectorAll("[data-search]").forEach(search);
 if (document.body.dataset.events) listen(document.body.dataset.events);

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use operator::stages::{BrokersWatcher, Snapshot, StageWatcher, Watch};
+use operator::stages::{BrokersWatcher, Snapshot, StageSource, Watch};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
@@ -75,7 +75,7 @@ impl Default for StageMemory {
 
 impl Hub {
     /// Begins to look. To be called within a runtime.
-    pub(crate) fn start(stages: Vec<StageWatcher>, brokers: BrokersWatcher, interval: Duration) -> Self {
+    pub(crate) fn start(stages: Vec<StageSource>, brokers: BrokersWatcher, interval: Duration) -> Self {
         let watch = Watch::start(stages, brokers, interval);
         let (sender, model) = watch::channel(Arc::default());
         let task = tokio::spawn(async move {

@@ -12,13 +12,24 @@ use crate::params::{Params, link};
 /// The parameters that select dead letters.
 pub(crate) const SELECTING: [&str; 4] = ["in", "step", "reason", "topic"];
 
-pub(crate) fn page(
-    rows: &[Row],
-    letters: &[Shown],
-    selected: usize,
-    params: &Params,
-    user: Option<&User>,
-) -> Markup {
+/// What was found.
+pub(crate) struct DeadLetters {
+    pub(crate) rows: Vec<Row>,
+    /// The newest, the last first.
+    pub(crate) letters: Vec<Shown>,
+    pub(crate) selected: usize,
+    /// How many were read to count them, of how many there are.
+    pub(crate) read: u64,
+    pub(crate) held: u64,
+}
+
+pub(crate) fn page(found: &DeadLetters, params: &Params, user: Option<&User>) -> Markup {
+    let DeadLetters {
+        rows,
+        letters,
+        selected,
+        ..
+    } = found;
     let is_selected = SELECTING.iter().any(|name| params.get(name).is_some());
     html! {
         h1 { "Dead letters" }
@@ -27,6 +38,9 @@ pub(crate) fn page(
                 @for name in SELECTING { @if let Some(value) = params.get(name) { span { (name) " " b { (shown(value)) } } } }
                 a href="dead-letters" { "Show all" }
             }
+        }
+        @if found.read < found.held {
+            p.note #counted { "Counted in the newest " (count(found.read)) " of " (count(found.held)) " dead letters. " a href=(format!("dead-letters?{}", params.with("all", Some("1")).encoded())) { "Count all" } }
         }
         @if rows.is_empty() { p.panel.nothing { span.dot.good {} "No dead letters." } }
         @else {
@@ -39,7 +53,7 @@ pub(crate) fn page(
                     p.note { "Each original is sent once to the topic it came from. The plan is shown first." }
                 }
             }
-            p.note { "The newest " (letters.len()) " of " (count(selected)) " · " a href=(format!("dead-letters.json?{}", params.encoded())) download { "JSON" } }
+            p.note { "The newest " (letters.len()) " of " (count(*selected)) " · " a href=(format!("dead-letters.json?{}", params.encoded())) download { "JSON" } }
             @for letter in letters { (one(letter)) }
         }
     }

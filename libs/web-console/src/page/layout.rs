@@ -31,6 +31,21 @@ pub(crate) struct Frame<'a> {
     pub(crate) has_connect: bool,
 }
 
+impl<'a> Frame<'a> {
+    /// That of a page without events.
+    pub(crate) const fn of(title: &'a str, page: &'a str) -> Self {
+        Self {
+            title,
+            page,
+            events: None,
+            user: None,
+            can_log_in: false,
+            is_demo: false,
+            has_connect: false,
+        }
+    }
+}
+
 /// A whole page. All links are relative, so that it works behind a prefix.
 pub(crate) fn page(frame: &Frame<'_>, content: &Markup) -> Markup {
     html! {

@@ -7,22 +7,14 @@ use operator::messages::message::{Message, shown_text};
 use super::problem::text;
 use crate::format::{count, plural, shown, time};
 use crate::params::{Params, link};
+use crate::search::{End, FoundMessage, Progress};
 
 /// Characters of a message that are shown while it is folded.
 const PREVIEW_CHARS: usize = 160;
 
-/// What was found.
-#[derive(Default)]
-pub(crate) struct Search {
-    pub(crate) found: Vec<(Message, Decoded)>,
-    pub(crate) searched: u64,
-    pub(crate) total: u64,
-    /// Whether it ended before all was searched.
-    pub(crate) is_cut: bool,
-}
-
 /// The whole content; `result` is what was found, or why nothing can be.
-pub(crate) fn page(topic: &str, params: &Params, result: &Markup) -> Markup {
+pub(crate) fn page(params: &Params, result: &Markup) -> Markup {
+    let topic = params.get("topic").unwrap_or_default();
     let value = |name: &str| params.get(name).unwrap_or_default().to_owned();
     html! {
         h1 { "Messages of " a href=(link("topic", &[("name", topic)])) { (shown(topic)) } }
@@ -45,17 +37,39 @@ pub(crate) fn unusable(problem: &str) -> Markup {
     text(problem, None)
 }
 
-/// What a search found, and how far it came.
-pub(crate) fn found(search: &Search, params: &Params) -> Markup {
+/// What a page has found. If it may not search on, the script does, and says so in its place.
+pub(crate) fn found(found: &[FoundMessage], progress: Progress, params: &Params) -> Markup {
+    let is_cut = progress.end == Some(End::Limit);
+    let events = is_cut.then(|| format!("messages-events?{}", params.with("long", None).encoded()));
+    let long = is_cut.then(|| format!("messages?{}", params.with("long", Some("1")).encoded()));
     html! {
-        p.note #searched role="status" {
-            (plural(search.found.len(), "message")) " found, searched " (count(search.searched)) " of " (count(search.total)) "."
-            @if search.is_cut {
-                " " a href=(format!("messages?{}", params.with("most", Some("1000000")).encoded())) { "Search all" }
+        section aria-label="Messages found" data-search=[events] {
+            div.row {
+                div.note #searched { (searched(progress, long.as_deref())) }
+                button.plain.stop type="button" hidden { "Stop" }
             }
+            div #results { (messages(found)) }
         }
-        @for (message, decoded) in &search.found { (one(message, decoded)) }
     }
+}
+
+/// How far a search has come, and where it goes on.
+pub(crate) fn searched(progress: Progress, long: Option<&str>) -> Markup {
+    html! {
+        span role=[progress.end.map(|_| "status")] {
+            (plural(progress.found, "message")) " found, searched " (count(progress.searched)) " of " (count(progress.total)) "."
+            @if progress.end == Some(End::Enough) && progress.searched < progress.total { " There may be more." }
+        }
+        @if let Some(long) = long { " " a href=(long) { "Search on" } }
+        @if progress.end.is_none() {
+            progress max=(progress.total.max(1)) value=(progress.searched) aria-label="Searched" {}
+        }
+    }
+}
+
+/// Messages, each folded if it is long.
+pub(crate) fn messages(found: &[FoundMessage]) -> Markup {
+    html! { @for (message, decoded) in found { (one(message, decoded)) } }
 }
 
 fn one(message: &Message, decoded: &Decoded) -> Markup {

@@ -89,6 +89,8 @@ impl Telemetry<'_> {
                     "From " (shown(self.source)) ". Times are UTC. Drag over the plot to zoom in. "
                     a href=(format!("telemetry.csv?{}", self.selection.over(self.range).encoded())) download { "CSV" } " · "
                     a href=(format!("telemetry.svg?{}", self.selection.over(self.range).encoded())) download { "SVG" } " · "
+                    // The browser draws it from the SVG.
+                    button.plain.png type="button" hidden data-png=(format!("telemetry.svg?{}", self.selection.over(self.range).encoded())) { "PNG" } " "
                     a href=(format!("telemetry?{}", self.selection.over(self.range).encoded())) { "Link to this time" }
                 }
             }
@@ -171,10 +173,12 @@ impl Telemetry<'_> {
                                     a href=(link("topic", &[("name", &chosen.topic)])) { (shown(&chosen.topic)) } " · " b { (shown(&chosen.field)) }
                                 }
                                 td { (curve.unit.as_deref().map_or_else(|| UNKNOWN.to_owned(), shown)) }
-                                td.number { (value(points.last().map(|point| point.value))) }
-                                td.number { (value(points.iter().map(|point| point.low).reduce(f64::min))) }
-                                td.number { (value(mean(points))) }
-                                td.number { (value(points.iter().map(|point| point.high).reduce(f64::max))) }
+                                td.number { (curve.last()) }
+                                @if curve.symbols.is_empty() {
+                                    td.number { (value(points.iter().map(|point| point.low).reduce(f64::min))) }
+                                    td.number { (value(mean(points))) }
+                                    td.number { (value(points.iter().map(|point| point.high).reduce(f64::max))) }
+                                } @else { @for _ in 0..3 { td.number { (UNKNOWN) } } }
                                 td.number {
                                     (count(curve.series.count))
                                     @if let Some(all) = curve.series.out_of { small { " (newest messages of " (count(all)) ")" } }
@@ -238,6 +242,15 @@ fn hidden(params: &Params, without: &[&str]) -> Markup {
                 @for value in params.all(name) { input type="hidden" name=(name) value=(value); }
             }
         }
+    }
+}
+
+impl Curve {
+    /// The last value, or the last name.
+    fn last(&self) -> String {
+        let last = self.series.points.last().map(|point| point.value);
+        let name = last.and_then(|last| self.symbol(last));
+        name.map_or_else(|| value(last), shown)
     }
 }
 

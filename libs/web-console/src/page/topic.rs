@@ -19,7 +19,8 @@ pub(crate) struct Topic<'a> {
     pub(crate) newest: Option<&'a (Message, Decoded)>,
     pub(crate) fields: Option<&'a RecordFields>,
     pub(crate) offsets: &'a TopicOffsets,
-    pub(crate) settings: &'a [Setting],
+    /// None where this user may not read them.
+    pub(crate) settings: Option<&'a [Setting]>,
 }
 
 impl Topic<'_> {
@@ -76,7 +77,7 @@ impl Topic<'_> {
                         @for (name, value) in record {
                             @let field = self.fields.and_then(|fields| fields.fields.iter().find(|field| field.name == *name));
                             tr {
-                                th scope="row" { (self.plot_link(name, field.is_none_or(|field| field.plot == FieldKind::Number) && is_number(value), &shown(name))) }
+                                th scope="row" { (self.plot_link(name, has_place(value, field), &shown(name))) }
                                 td { (self.value(name, value, field)) }
                                 td { (field.and_then(|field| field.unit.as_deref()).map(shown).unwrap_or_default()) }
                                 td.note { (field.map(|field| shown(&field.kind)).unwrap_or_default()) }
@@ -127,14 +128,26 @@ impl Topic<'_> {
     }
 
     fn settings(&self) -> Markup {
-        if self.settings.is_empty() {
+        let Some(settings) = self.settings else {
+            return html! { p.nothing { "This user may not read them." } };
+        };
+        if settings.is_empty() {
             return html! { p.nothing { "All as the brokers set them." } };
         }
         html! {
             table {
-                tbody { @for setting in self.settings { tr { th scope="row" { (shown(&setting.key)) } td.code { (setting.value.as_deref().map(shown).unwrap_or_default()) } } } }
+                tbody { @for setting in settings { tr { th scope="row" { (shown(&setting.key)) } td.code { (setting.value.as_deref().map(shown).unwrap_or_default()) } } } }
             }
         }
+    }
+}
+
+/// Whether the value has a place on an axis.
+fn has_place(value: &Value, field: Option<&Field>) -> bool {
+    match field.map(|field| field.plot) {
+        Some(FieldKind::Name) => value.is_string(),
+        None | Some(FieldKind::Number) => is_number(value),
+        Some(FieldKind::Numbers | FieldKind::Text) => false,
     }
 }
 

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use maud::{Markup, html};
 use operator::telemetry::{Series, TimeRange};
 
-use super::line::paths;
-use super::ticks::{ValueAxis, time_ticks};
+use super::line::{Joint, paths};
+use super::ticks::{Names, ValueAxis, time_ticks};
 use crate::format::shown;
 
 /// Colours that differ for people with any colour vision, on white; the page has others for dark.
@@ -24,6 +24,8 @@ const DIGIT: f64 = 6.6;
 pub(crate) struct Curve {
     pub(crate) name: String,
     pub(crate) unit: Option<String>,
+    /// Of an enumeration, its names: a value is the place of one.
+    pub(crate) symbols: Vec<String>,
     pub(crate) series: Series,
 }
 
@@ -53,8 +55,23 @@ impl Format {
     };
 }
 
-/// The curves of one unit, each with its place among all, and their axis.
-type Panel<'c> = (&'c Option<String>, Vec<(usize, &'c Curve)>, ValueAxis);
+/// The curves of one unit or one enumeration, each with its place among all, and their axis.
+type Panel<'c> = (Measure<'c>, Vec<(usize, &'c Curve)>, ValueAxis);
+
+/// What the values of a panel have in common.
+type Measure<'c> = (Option<&'c str>, &'c [String]);
+
+impl Curve {
+    fn measure(&self) -> Measure<'_> {
+        (self.unit.as_deref(), &self.symbols)
+    }
+
+    /// The name of a value of an enumeration.
+    pub(crate) fn symbol(&self, value: f64) -> Option<&str> {
+        let index = Some(value.round()).filter(|place| *place >= 0.0)? as usize;
+        self.symbols.get(index).map(String::as_str)
+    }
+}
 
 /// The edges of the panels, in the units of the drawing.
 struct Frame {
@@ -73,27 +90,21 @@ impl Frame {
     }
 }
 
-/// Draws curves, those of one unit in one panel, in the order in which the units first occur.
+/// Draws curves, those of one unit or one enumeration in one panel, in the order in which these first occur.
 pub(crate) fn draw(curves: &[Curve], range: TimeRange, format: Format) -> Markup {
-    let mut units: Vec<&Option<String>> = Vec::new();
+    let mut measures: Vec<Measure<'_>> = Vec::new();
     for curve in curves {
-        if !units.contains(&&curve.unit) {
-            units.push(&curve.unit);
+        if !measures.contains(&curve.measure()) {
+            measures.push(curve.measure());
         }
     }
-    let of_unit = |unit: &Option<String>| -> Vec<(usize, &Curve)> {
-        curves
-            .iter()
-            .enumerate()
-            .filter(|(_, curve)| curve.unit == *unit)
-            .collect()
-    };
-    let panels: Vec<Panel<'_>> = units
+    let panels: Vec<Panel<'_>> = measures
         .into_iter()
-        .map(|unit| {
-            let of_unit = of_unit(unit);
-            let axis = axis(&of_unit, format);
-            (unit, of_unit, axis)
+        .map(|measure| {
+            let all = curves.iter().enumerate();
+            let of_panel: Vec<_> = all.filter(|(_, curve)| curve.measure() == measure).collect();
+            let axis = axis(&of_panel, measure.1, format);
+            (measure, of_panel, axis)
         })
         .collect();
     let chars = panels
@@ -134,8 +145,8 @@ pub(crate) fn draw(curves: &[Curve], range: TimeRange, format: Format) -> Markup
                     text x=(frame.left + 22.0) y=(index * 18 + 19) fill=(INK) { (shown(&curve.name)) }
                 }
             }
-            @for (unit, of_unit, axis) in &panels {
-                (panel(&frame, unit.as_deref(), of_unit, axis, &ticks))
+            @for (measure, of_panel, axis) in &panels {
+                (panel(&frame, *measure, of_panel, axis, &ticks))
                 ({ frame.top += format.panel; "" })
             }
             (time_axis(&frame, frame.top - format.panel + frame.height, &ticks))
@@ -143,16 +154,21 @@ pub(crate) fn draw(curves: &[Curve], range: TimeRange, format: Format) -> Markup
     }
 }
 
-fn axis(curves: &[(usize, &Curve)], format: Format) -> ValueAxis {
+fn axis(curves: &[(usize, &Curve)], symbols: &[String], format: Format) -> ValueAxis {
     let points = || curves.iter().flat_map(|(_, curve)| &curve.series.points);
     let low = points().map(|point| point.low).fold(f64::INFINITY, f64::min);
     let high = points().map(|point| point.high).fold(f64::NEG_INFINITY, f64::max);
-    ValueAxis::cover(low, high, if format.width > 600.0 { 5 } else { 4 })
+    let is_wide = format.width > 600.0;
+    if symbols.is_empty() {
+        return ValueAxis::cover(low, high, if is_wide { 5 } else { 4 });
+    }
+    let (most, chars) = if is_wide { (9, 24) } else { (7, 12) };
+    ValueAxis::name(symbols, low, high, Names { most, chars })
 }
 
 fn panel(
     frame: &Frame,
-    unit: Option<&str>,
+    (unit, symbols): Measure<'_>,
     curves: &[(usize, &Curve)],
     axis: &ValueAxis,
     ticks: &[(i64, String)],
@@ -162,7 +178,7 @@ fn panel(
     let is_empty = curves.iter().all(|(_, curve)| curve.series.points.is_empty());
     html! {
         g.panel data-top=(top) data-bottom=(bottom) data-low=(axis.low) data-high=(axis.high) {
-            text.unit x=(frame.left) y=(top - 10.0) fill=(INK) font-weight="600" { (unit_label(unit, axis.power)) }
+            text.unit x=(frame.left) y=(top - 10.0) fill=(INK) font-weight="600" { @if symbols.is_empty() { (unit_label(unit, axis.power)) } @else { "by name" } }
             @for (value, text) in &axis.ticks {
                 line.grid x1=(frame.left) x2=(frame.right) y1=(px(y(*value))) y2=(px(y(*value))) stroke=(GRID) {}
                 @if !is_empty {
@@ -186,7 +202,13 @@ fn panel(
 
 fn drawn(frame: &Frame, index: usize, curve: &Curve, y: impl Fn(f64) -> f64) -> Markup {
     let series = &curve.series;
-    let paths = paths(&series.points, series.stretch, |time| frame.x(time), y);
+    let joint = if curve.symbols.is_empty() {
+        Joint::Line
+    } else {
+        Joint::Step
+    };
+    let paths = paths(&series.points, series.stretch, joint, |time| frame.x(time), y);
+    let names: Vec<String> = curve.symbols.iter().map(shown).collect();
     let (mut times, mut values) = (String::new(), String::new());
     for point in &series.points {
         // A `String` can always be written to.
@@ -195,7 +217,7 @@ fn drawn(frame: &Frame, index: usize, curve: &Curve, y: impl Fn(f64) -> f64) -> 
     }
     html! {
         g class=(format!("series s{}", index % COLOURS.len())) fill=(colour(index)) stroke=(colour(index))
-            data-name=(shown(&curve.name)) data-unit=[curve.unit.as_deref().map(shown)]
+            data-name=(shown(&curve.name)) data-unit=[curve.unit.as_deref().map(shown)] data-names=[(!names.is_empty()).then(|| names.join(" "))]
             data-t=(times.trim_end()) data-v=(values.trim_end()) {
             @if !paths.band.is_empty() { path.band d=(paths.band) stroke="none" fill-opacity="0.2" {} }
             path.line d=(paths.line) fill="none" stroke-width="1.6" stroke-linejoin="round" stroke-linecap="round" {}
@@ -263,6 +285,7 @@ mod tests {
         Curve {
             name: name.to_owned(),
             unit: unit.map(str::to_owned),
+            symbols: Vec::new(),
             series: Series {
                 points: values.iter().enumerate().map(point).collect(),
                 ..Series::default()
@@ -286,6 +309,32 @@ mod tests {
         assert_eq!(drawn.matches("class=\"series").count(), 3);
         assert!(drawn.contains("No values in this time"));
         assert!(drawn.contains(r#"data-t="0 1000" data-v="1 2""#), "{drawn}");
+    }
+
+    #[test]
+    fn an_enumeration_has_its_names() {
+        let range = TimeRange {
+            from: 0,
+            to: 10_000_000,
+        };
+        let state = Curve {
+            symbols: ["OFFLINE", "<b>", "ENABLED"].map(str::to_owned).to_vec(),
+            ..curve("state", None, &[0.0, 2.0])
+        };
+        assert_eq!(
+            (state.symbol(2.0), state.symbol(3.0), state.symbol(-1.0)),
+            (Some("ENABLED"), None, None)
+        );
+        let drawn = draw(&[curve("a", None, &[1.0]), state], range, Format::WIDE).into_string();
+        assert_eq!(drawn.matches("class=\"panel\"").count(), 2, "{drawn}");
+        assert!(
+            drawn.contains(">OFFLINE</text>") && drawn.contains("&lt;b&gt;"),
+            "{drawn}"
+        );
+        assert!(
+            drawn.contains(r#"data-names="OFFLINE &lt;b&gt; ENABLED""#),
+            "{drawn}"
+        );
     }
 
     #[test]

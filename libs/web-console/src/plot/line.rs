@@ -19,20 +19,36 @@ pub(super) struct Paths {
     pub(super) dots: Vec<(f64, f64)>,
 }
 
+/// How the points of a series are joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Joint {
+    /// By straight lines, except over gaps.
+    Line,
+    /// Each value holds until the next.
+    Step,
+}
+
 /// Draws points through the scales of both axes.
 pub(super) fn paths(
     points: &[Point],
     stretch: Option<i64>,
+    joint: Joint,
     x: impl Fn(i64) -> f64,
     y: impl Fn(f64) -> f64,
 ) -> Paths {
     let mut paths = Paths::default();
-    let runs = runs(points, stretch);
+    let runs = match joint {
+        Joint::Line => runs(points, stretch),
+        Joint::Step => points.chunks(points.len().max(1)).collect(),
+    };
     for run in &runs {
         for (index, point) in run.iter().enumerate() {
-            let letter = if index == 0 { 'M' } else { 'L' };
             // A `String` can always be written to.
-            let _ = write!(paths.line, "{letter}{:.1} {:.1}", x(point.time), y(point.value));
+            let _ = match (index, joint) {
+                (0, _) => write!(paths.line, "M{:.1} {:.1}", x(point.time), y(point.value)),
+                (_, Joint::Line) => write!(paths.line, "L{:.1} {:.1}", x(point.time), y(point.value)),
+                (_, Joint::Step) => write!(paths.line, "H{:.1}V{:.1}", x(point.time), y(point.value)),
+            };
         }
         if stretch.is_some() && run.len() > 1 {
             let there = run.iter().map(|point| (point.time, point.high));
@@ -81,12 +97,14 @@ mod tests {
             .to_vec();
         let lengths: Vec<usize> = runs(&points, None).iter().map(|run| run.len()).collect();
         assert_eq!(lengths, [3, 3, 1]);
-        let drawn = paths(&points, None, |time| time as f64, |value| value);
+        let drawn = paths(&points, None, Joint::Line, |time| time as f64, |value| value);
         assert_eq!(drawn.line.matches('M').count(), 3);
         assert!(drawn.band.is_empty());
         assert_eq!(drawn.dots.len(), 7);
-        assert_eq!(paths(&[], None, |_| 0.0, |_| 0.0), Paths::default());
-        let coarse = paths(&points, Some(10), |time| time as f64, |value| value);
+        assert_eq!(paths(&[], None, Joint::Step, |_| 0.0, |_| 0.0), Paths::default());
+        let held = paths(&points[..3], None, Joint::Step, |time| time as f64, |value| value);
+        assert_eq!(held.line, "M0.0 1.0H1.0V1.0H2.0V1.0");
+        let coarse = paths(&points, Some(10), Joint::Line, |time| time as f64, |value| value);
         assert_eq!(
             coarse.line.matches('M').count(),
             1,

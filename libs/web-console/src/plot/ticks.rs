@@ -1,6 +1,6 @@
 //! Where an axis has its marks, and what stands at them.
 
-use crate::format::strftime;
+use crate::format::{shown, strftime};
 
 const SECOND: i64 = 1_000;
 const MINUTE: i64 = 60 * SECOND;
@@ -85,6 +85,32 @@ impl ValueAxis {
         }
     }
 
+    /// Has the names of an enumeration, from the place `low` to the place `high` and a little beyond; of very many, some.
+    pub(super) fn name(symbols: &[String], low: f64, high: f64, format: Names) -> Self {
+        let last = symbols.len().saturating_sub(1);
+        let place = |value: f64| (value.max(0.0).round() as usize).min(last);
+        let (first, last) = if low.is_finite() && high.is_finite() {
+            (place(low), place(high))
+        } else {
+            (0, last)
+        };
+        let step = (last - first) / format.most.max(1) + 1;
+        let ticks = symbols
+            .iter()
+            .enumerate()
+            .take(last + 1)
+            .skip(first)
+            .step_by(step);
+        Self {
+            low: first as f64 - 0.5,
+            high: last as f64 + 0.5,
+            ticks: ticks
+                .map(|(index, name)| (index as f64, shortened(&shown(name), format.chars)))
+                .collect(),
+            power: 0,
+        }
+    }
+
     /// How many characters the longest label has.
     pub(super) fn label_chars(&self) -> usize {
         self.ticks
@@ -93,6 +119,21 @@ impl ValueAxis {
             .max()
             .unwrap_or_default()
     }
+}
+
+/// How many names an axis has room for, and how many characters each.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Names {
+    pub(super) most: usize,
+    pub(super) chars: usize,
+}
+
+fn shortened(name: &str, chars: usize) -> String {
+    if name.chars().count() <= chars {
+        return name.to_owned();
+    }
+    let kept: String = name.chars().take(chars.saturating_sub(1)).collect();
+    format!("{kept}…")
 }
 
 /// A range that is not empty: a constant stands in its middle.
@@ -165,6 +206,22 @@ mod tests {
         let large = ValueAxis::cover(0.0, 4.2e7, 5);
         assert_eq!((large.power, large.ticks[1].1.as_str()), (6, "10"));
         assert_eq!(labels(f64::NAN, 1.0).len(), 6);
+    }
+
+    #[test]
+    fn names_stand_at_their_places() {
+        let symbols: Vec<String> = (0..40).map(|index| format!("STATE_{index}")).collect();
+        let names = Names { most: 8, chars: 20 };
+        let axis = ValueAxis::name(&symbols, 2.0, 4.0, names);
+        assert_eq!((axis.low, axis.high), (1.5, 4.5));
+        assert_eq!(axis.ticks[1], (3.0, "STATE_3".to_owned()));
+        assert!(ValueAxis::name(&symbols, 0.0, 39.0, names).ticks.len() <= 9);
+        let short = ValueAxis::name(&symbols, 0.0, 0.0, Names { most: 8, chars: 4 });
+        assert_eq!(short.ticks, [(0.0, "STA…".to_owned())]);
+        assert_eq!(
+            ValueAxis::name(&symbols, f64::INFINITY, f64::NEG_INFINITY, names).high,
+            39.5
+        );
     }
 
     #[test]

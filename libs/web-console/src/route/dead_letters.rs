@@ -7,104 +7,73 @@ use axum::body::Bytes;
 use axum::extract::State as Shared;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use operator::dead_letters::{
-    Plan, Replayed, Row, Selection, Shown, list, newest, plan as plan_replay, replay,
-};
+use maud::Markup;
+use operator::dead_letters::{Selection, plan as plan_replay, replay, survey};
 use operator::failure::Failure;
 
-use super::{authorised, failed, framed};
-use crate::access::User;
-use crate::page::dead_letters::{page as content, plan};
+use super::action::{Form, answer};
+use super::{failed, framed};
+use crate::page::dead_letters::{DeadLetters, page as content, plan};
 use crate::page::layout::Frame;
 use crate::params::Params;
 use crate::state::State;
 
+const FRAME: Frame<'static> = Frame::of("Dead letters", "dead-letters");
 /// Dead letters that are shown with their bytes, and in a file.
 const SHOWN: usize = 20;
 const IN_FILE: usize = 1_000;
+/// Dead letters of each partition that are counted, unless all are asked for: a page comes at once.
+const COUNTED: i64 = 10_000;
 
 pub(super) async fn page(Shared(state): Shared<Arc<State>>, headers: HeaderMap, params: Params) -> Response {
     match found(&state, &params, SHOWN).await {
-        Ok((rows, letters, selected)) => {
+        Ok(found) => {
             let user = state.gate.user(&headers);
-            framed(
-                &state,
-                &headers,
-                frame(),
-                &content(&rows, &letters, selected, &params, user.as_ref()),
-            )
+            framed(&state, &headers, FRAME, &content(&found, &params, user.as_ref()))
         }
-        Err(failure) => failed(&state, &headers, "dead-letters", &failure),
+        Err(failure) => failed(&state, &headers, FRAME.page, &failure),
     }
 }
 
 pub(super) async fn json(Shared(state): Shared<Arc<State>>, headers: HeaderMap, params: Params) -> Response {
     match found(&state, &params, IN_FILE).await {
-        Ok((_, letters, _)) => Json(letters).into_response(),
-        Err(failure) => failed(&state, &headers, "dead-letters", &failure),
+        Ok(found) => Json(found.letters).into_response(),
+        Err(failure) => failed(&state, &headers, FRAME.page, &failure),
     }
 }
 
-async fn found(
-    state: &State,
-    params: &Params,
-    most: usize,
-) -> Result<(Vec<Row>, Vec<Shown>, usize), Failure> {
+async fn found(state: &State, params: &Params, most: usize) -> Result<DeadLetters, Failure> {
     let selection = selection(params);
-    let (rows, newest) = state
-        .ask(move |cluster| {
-            Ok((
-                list(cluster, &selection, &|_| ())?,
-                newest(cluster, &selection, most, &|_| ())?,
-            ))
-        })
+    let counted = params.get("all").is_none().then_some(COUNTED);
+    let survey = state
+        .ask(move |cluster| survey(cluster, &selection, most, counted))
         .await?;
-    let selected = newest.selected;
-    let mut letters = newest.decode(&mut *state.decoder.lock().await).await;
+    let selected = survey.newest.selected;
+    let mut letters = survey.newest.decode(&mut *state.decoder.lock().await).await;
     letters.sort_by_key(|shown| std::cmp::Reverse(shown.letter.message.timestamp));
     letters.truncate(most);
-    Ok((rows, letters, selected))
+    Ok(DeadLetters {
+        rows: survey.rows,
+        letters,
+        selected,
+        read: survey.read,
+        held: survey.held,
+    })
 }
 
 pub(super) async fn planned(state: Shared<Arc<State>>, headers: HeaderMap, body: Bytes) -> Response {
-    answer(state, headers, body, false).await
+    answer(state, headers, body, false, FRAME, carried_out).await
 }
 
 pub(super) async fn replayed(state: Shared<Arc<State>>, headers: HeaderMap, body: Bytes) -> Response {
-    answer(state, headers, body, true).await
+    answer(state, headers, body, true, FRAME, carried_out).await
 }
 
-async fn answer(
-    Shared(state): Shared<Arc<State>>,
-    headers: HeaderMap,
-    body: Bytes,
-    is_executed: bool,
-) -> Response {
-    let params = Params::read(&body);
-    let user = match authorised(&state, &headers, &params) {
-        Ok(user) => user,
-        Err(response) => return *response,
-    };
-    match carried_out(&state, &params, is_executed, &user).await {
-        Ok((found, replayed)) => framed(
-            &state,
-            &headers,
-            frame(),
-            &plan(&found, replayed.as_ref(), &params, &user),
-        ),
-        Err(failure) => failed(&state, &headers, "dead-letters", &failure),
-    }
-}
-
-async fn carried_out(
-    state: &State,
-    params: &Params,
-    is_executed: bool,
-    user: &User,
-) -> Result<(Plan, Option<Replayed>), Failure> {
-    let selection = selection(params);
-    let (who, shutdown) = (user.name.clone(), state.shutdown.clone());
-    let result = state
+async fn carried_out(state: Arc<State>, form: Form) -> Result<Markup, Failure> {
+    let selection = selection(&form.params);
+    let (who, shutdown) = (form.user.name.clone(), state.shutdown.clone());
+    let is_executed = form.is_executed;
+    let (found, replayed) = state
         .ask(move |cluster| {
             let plan = plan_replay(cluster, &selection, false, &|_| ())?;
             if !is_executed {
@@ -119,15 +88,8 @@ async fn carried_out(
             let replayed = replay(cluster, &plan, &|| shutdown.is_set(), &|_| ())?;
             Ok((plan, Some(replayed)))
         })
-        .await;
-    if let (true, Err(failure)) = (is_executed, &result) {
-        tracing::warn!(
-            user = user.name,
-            error = stage::chain(failure),
-            "the replay failed"
-        );
-    }
-    result
+        .await?;
+    Ok(plan(&found, replayed.as_ref(), &form.params, &form.user))
 }
 
 fn selection(params: &Params) -> Selection {
@@ -138,13 +100,5 @@ fn selection(params: &Params) -> Selection {
         reason: text("reason"),
         topic: text("topic"),
         ..Selection::default()
-    }
-}
-
-fn frame() -> Frame<'static> {
-    Frame {
-        title: "Dead letters",
-        page: "dead-letters",
-        ..Frame::default()
     }
 }

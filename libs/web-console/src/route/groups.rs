@@ -6,16 +6,19 @@ use axum::body::Bytes;
 use axum::extract::State as Shared;
 use axum::http::HeaderMap;
 use axum::response::Response;
+use maud::Markup;
 use operator::failure::Failure;
-use operator::groups::{self, Reset, ResetRequest, describe};
+use operator::groups::{self, ResetRequest, describe};
 
-use super::{authorised, failed, framed};
-use crate::access::User;
+use super::action::{Form, answer};
+use super::{failed, framed};
 use crate::events::stream;
 use crate::page::groups::{group, list, list_page, reset};
 use crate::page::layout::Frame;
 use crate::params::Params;
 use crate::state::State;
+
+const RESET: Frame<'static> = Frame::of("Reset", "groups");
 
 pub(super) async fn page(Shared(state): Shared<Arc<State>>, headers: HeaderMap) -> Response {
     let frame = Frame {
@@ -61,52 +64,22 @@ pub(super) async fn one(Shared(state): Shared<Arc<State>>, headers: HeaderMap, p
 }
 
 pub(super) async fn plan(state: Shared<Arc<State>>, headers: HeaderMap, body: Bytes) -> Response {
-    answer(state, headers, body, false).await
+    answer(state, headers, body, false, RESET, moved).await
 }
 
 pub(super) async fn execute(state: Shared<Arc<State>>, headers: HeaderMap, body: Bytes) -> Response {
-    answer(state, headers, body, true).await
+    answer(state, headers, body, true, RESET, moved).await
 }
 
-async fn answer(
-    Shared(state): Shared<Arc<State>>,
-    headers: HeaderMap,
-    body: Bytes,
-    is_executed: bool,
-) -> Response {
-    let params = Params::read(&body);
-    let user = match authorised(&state, &headers, &params) {
-        Ok(user) => user,
-        Err(response) => return *response,
-    };
-    match moved(&state, &params, is_executed, &user).await {
-        Ok(found) => {
-            let frame = Frame {
-                title: "Reset",
-                page: "groups",
-                ..Frame::default()
-            };
-            let text = |name: &str| params.get(name).unwrap_or_default().to_owned();
-            framed(
-                &state,
-                &headers,
-                frame,
-                &reset(&found, &text("to"), &text("topic"), &user),
-            )
-        }
-        Err(failure) => failed(&state, &headers, "groups", &failure),
-    }
-}
-
-async fn moved(state: &State, params: &Params, is_executed: bool, user: &User) -> Result<Reset, Failure> {
-    let name = params.get("name").unwrap_or_default().to_owned();
-    let to = params.get("to").unwrap_or_default().to_owned();
+async fn moved(state: Arc<State>, form: Form) -> Result<Markup, Failure> {
+    let text = |name: &str| form.params.get(name).unwrap_or_default().to_owned();
+    let (name, to, topic) = (text("name"), text("to"), text("topic"));
     let request = ResetRequest {
         to: to.parse().map_err(Failure::Usage)?,
-        topics: params.get("topic").map(str::to_owned).into_iter().collect(),
+        topics: form.params.get("topic").map(str::to_owned).into_iter().collect(),
     };
-    let who = user.name.clone();
-    let result = state
+    let (who, is_executed, target) = (form.user.name.clone(), form.is_executed, to.clone());
+    let found = state
         .ask(move |cluster| {
             let group = cluster.group(&name)?;
             if is_executed {
@@ -120,19 +93,12 @@ async fn moved(state: &State, params: &Params, is_executed: bool, user: &User) -
             tracing::warn!(
                 user = who,
                 group = name,
-                to,
+                to = target,
                 partitions = plan.moves.len(),
                 "resetting a group's offsets"
             );
             groups::execute(cluster, plan)
         })
-        .await;
-    if let (true, Err(failure)) = (is_executed, &result) {
-        tracing::warn!(
-            user = user.name,
-            error = stage::chain(failure),
-            "the reset failed"
-        );
-    }
-    result
+        .await?;
+    Ok(reset(&found, &to, &topic, &form.user))
 }

@@ -1,8 +1,10 @@
 //! Which address is answered by which page.
 
+mod action;
 mod dead_letters;
 mod groups;
 mod login;
+mod messages;
 mod overview;
 mod schemas;
 mod telemetry;
@@ -17,11 +19,9 @@ use axum::routing::{get, post};
 use maud::Markup;
 use operator::failure::Failure;
 
-use crate::access::User;
 use crate::assets;
 use crate::page::layout::{self, Frame};
 use crate::page::problem;
-use crate::params::Params;
 use crate::state::State;
 
 pub(crate) fn routes(state: Arc<State>) -> Router {
@@ -37,7 +37,8 @@ pub(crate) fn routes(state: Arc<State>) -> Router {
         .route("/topics-found", get(topics::found))
         .route("/topic", get(topics::topic))
         .route("/topic-events", get(topics::topic_events))
-        .route("/messages", get(topics::messages))
+        .route("/messages", get(messages::page))
+        .route("/messages-events", get(messages::events))
         .route("/groups", get(groups::page))
         .route("/groups-events", get(groups::events))
         .route("/group", get(groups::one))
@@ -80,24 +81,6 @@ fn failed(state: &State, headers: &HeaderMap, page: &str, failure: &Failure) -> 
     let mut response = framed(state, headers, frame, &problem::problem(failure));
     *response.status_mut() = problem::status(failure);
     response
-}
-
-/// Who sent a form that changes something; or the refusal of one that nobody who may has sent from a page of ours.
-fn authorised(state: &State, headers: &HeaderMap, form: &Params) -> Result<User, Box<Response>> {
-    let user = state
-        .gate
-        .user(headers)
-        .filter(|user| user.sent(headers, form.get("form_token")));
-    user.ok_or_else(|| {
-        tracing::warn!("a form that changes something was refused");
-        let refusal = problem::text(
-            "This may only be done by somebody who is logged in, from a page of this console.",
-            None,
-        );
-        let mut response = framed(state, headers, Frame::default(), &refusal);
-        *response.status_mut() = StatusCode::FORBIDDEN;
-        Box::new(response)
-    })
 }
 
 fn html(markup: &Markup) -> Response {

@@ -133,7 +133,11 @@ pub(super) async fn csv(Shared(state): Shared<Arc<State>>, params: Params) -> Re
             let time = jiff::Timestamp::from_microsecond(*time)
                 .map(|time| time.to_string())
                 .unwrap_or_default();
-            text.push_str(&format!("{time},{},{value},{low},{high}\n", names.join(",")));
+            let row = names.join(",");
+            match curve.symbol(*value) {
+                Some(symbol) => text.push_str(&format!("{time},{row},{},,\n", cell(symbol))),
+                None => text.push_str(&format!("{time},{row},{value},{low},{high}\n")),
+            }
         }
     }
     let headers = [

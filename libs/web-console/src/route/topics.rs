@@ -1,7 +1,7 @@
-//! The list of topics, a topic, and its messages.
+//! The list of topics, and a topic.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::extract::State as Shared;
 use axum::http::HeaderMap;
@@ -10,28 +10,19 @@ use maud::Markup;
 use operator::cluster::Cluster;
 use operator::failure::Failure;
 use operator::messages::decode::{Decoded, Needs};
-use operator::messages::filter::{Filter, filter};
 use operator::messages::message::Message;
-use operator::messages::reader::{Met, Reader, Start, Stop};
 use operator::telemetry::{RecordFields, last_message};
-use operator::topics::{self, Setting, TopicFilter, TopicOffsets};
+use operator::topics::{self, TopicFilter, TopicOffsets};
 
 use super::{failed, framed, html};
 use crate::events::stream;
 use crate::page::layout::Frame;
-use crate::page::messages::{self, Search};
 use crate::page::topic::Topic;
 use crate::page::topics::{ROWS, Row, Rows, page as list_page, table};
 use crate::params::{Params, link};
 use crate::state::State;
 
 const READ_INTERVAL: Duration = Duration::from_secs(2);
-const POLL_TIMEOUT: Duration = Duration::from_millis(100);
-/// How long a search may take, and how many messages it looks at unless more are asked for.
-const SEARCH_TIMEOUT: Duration = Duration::from_secs(10);
-const SEARCHED: usize = 5_000;
-const MAX_SEARCHED: usize = 1_000_000;
-const MAX_SHOWN: usize = 500;
 
 pub(super) async fn list(Shared(state): Shared<Arc<State>>, headers: HeaderMap, params: Params) -> Response {
     let frame = Frame {
@@ -127,34 +118,28 @@ pub(super) async fn topic(Shared(state): Shared<Arc<State>>, headers: HeaderMap,
 }
 
 async fn topic_content(state: &State, name: &str) -> Result<Markup, Failure> {
-    type Told = (Option<Message>, TopicOffsets, Vec<Setting>);
-    let (asked, is_demo) = (name.to_owned(), state.is_demo);
-    let told: Told = state
-        .ask(move |cluster| {
-            let offsets = offsets(cluster, &asked)?;
-            let newest = if offsets.total > 0 {
-                last_message(cluster, &asked)?
-            } else {
-                None
-            };
-            // Not every user may read settings; the embedded broker of the demo has none and does not answer.
-            let settings = if is_demo {
-                Vec::new()
-            } else {
-                topics::settings(cluster, &asked, false).unwrap_or_default()
-            };
-            Ok((newest, offsets, settings))
-        })
-        .await?;
-    let (newest, offsets, settings) = told;
-    let newest = decoded(state, newest).await;
-    let fields = fields(state, name).await;
+    let asked = || name.to_owned();
+    let (topic, newest, of_settings) = (asked(), asked(), asked());
+    let offsets = state.ask(move |cluster| offsets(cluster, &topic));
+    let newest = state.ask(move |cluster| last_message(cluster, &newest));
+    let settings = async {
+        // The embedded broker of the demo has none and does not answer.
+        if state.is_demo {
+            return Ok(Vec::new());
+        }
+        state
+            .ask(move |cluster| topics::settings(cluster, &of_settings, false))
+            .await
+    };
+    let (offsets, newest, settings, fields) = tokio::join!(offsets, newest, settings, fields(state, name));
+    let offsets = offsets?;
+    let newest = decoded(state, newest?).await;
     let topic = Topic {
         name,
         newest: newest.as_ref(),
         fields: fields.as_ref(),
         offsets: &offsets,
-        settings: &settings,
+        settings: settings.as_deref().ok(),
     };
     Ok(topic.page())
 }
@@ -194,7 +179,7 @@ pub(super) async fn topic_events(Shared(state): Shared<Arc<State>>, params: Para
                 newest: newest.as_ref(),
                 fields: fields.as_ref(),
                 offsets: &nowhere,
-                settings: &[],
+                settings: None,
             };
             Some(vec![("newest", topic.newest())])
         }
@@ -215,107 +200,4 @@ async fn decoded(state: &State, message: Option<Message>) -> Option<(Message, De
 async fn fields(state: &State, topic: &str) -> Option<RecordFields> {
     let schema = state.registry.latest(&format!("{topic}-value")).await.ok()?;
     RecordFields::read(&schema.raw)
-}
-
-pub(super) async fn messages(
-    Shared(state): Shared<Arc<State>>,
-    headers: HeaderMap,
-    params: Params,
-) -> Response {
-    let topic = params.get("topic").unwrap_or_default().to_owned();
-    let result = match Query::read(&params) {
-        Ok(query) => match search(&state, &topic, query).await {
-            Ok(search) => messages::found(&search, &params),
-            Err(failure @ Failure::Unknown { .. }) => return failed(&state, &headers, "topics", &failure),
-            Err(failure) => crate::page::problem::problem(&failure),
-        },
-        Err(problem) => messages::unusable(&problem),
-    };
-    let frame = Frame {
-        title: "Messages",
-        page: "topics",
-        ..Frame::default()
-    };
-    framed(&state, &headers, frame, &messages::page(&topic, &params, &result))
-}
-
-/// What is searched for.
-struct Query {
-    start: Start,
-    partition: Option<i32>,
-    key: Option<String>,
-    filter: Option<Filter>,
-    count: usize,
-    most: usize,
-}
-
-impl Query {
-    fn read(params: &Params) -> Result<Self, String> {
-        let number = |text: &str| {
-            text.parse()
-                .map_err(|_| format!("{text} is not the number of a partition"))
-        };
-        Ok(Self {
-            start: params.get("start").unwrap_or("-20").parse()?,
-            partition: params.get("partition").map(number).transpose()?,
-            key: params.get("key").map(str::to_owned),
-            filter: params.get("filter").map(filter).transpose()?,
-            count: params.number("n", 50, MAX_SHOWN).max(1),
-            most: params.number("most", SEARCHED, MAX_SEARCHED),
-        })
-    }
-}
-
-/// Reads and decodes until enough is found, enough is searched, or it takes too long.
-async fn search(state: &Arc<State>, topic: &str, query: Query) -> Result<Search, Failure> {
-    let began = Instant::now();
-    let (state, topic) = (Arc::clone(state), topic.to_owned());
-    let runtime = tokio::runtime::Handle::current();
-    let asking = Arc::clone(&state);
-    asking
-        .ask(move |cluster| {
-            let found = cluster.topic(&topic)?;
-            let mut reader = Reader::open(cluster, found, query.partition, query.start, Stop::AtEnd)?;
-            let mut search = Search {
-                total: reader.remaining(),
-                ..Search::default()
-            };
-            loop {
-                if search.found.len() >= query.count
-                    || search.searched >= query.most as u64
-                    || began.elapsed() > SEARCH_TIMEOUT
-                {
-                    search.is_cut = search.searched < search.total;
-                    break;
-                }
-                match reader.next(POLL_TIMEOUT)? {
-                    Met::Message(message) => {
-                        search.searched += 1;
-                        let needs = Needs {
-                            key: true,
-                            value: true,
-                        };
-                        let decoded = runtime.block_on(async {
-                            state.decoder.lock().await.decode_message(&message, needs).await
-                        });
-                        let is_key = |key: &String| decoded.key_text(&message) == *key;
-                        let is_wanted = query.key.as_ref().is_none_or(is_key)
-                            && query
-                                .filter
-                                .as_ref()
-                                .is_none_or(|filter| filter.holds(&message, &decoded));
-                        if is_wanted {
-                            search.found.push((*message, decoded));
-                        }
-                    }
-                    Met::Nothing => {}
-                    Met::End => break,
-                }
-            }
-            search
-                .found
-                .sort_by_key(|(message, _)| std::cmp::Reverse(message.timestamp));
-            Ok(search)
-        })
-        .await
 }
