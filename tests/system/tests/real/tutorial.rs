@@ -46,7 +46,7 @@ fn the_tutorial_works_as_written() {
         "measurements, such as lsst.sal.",
         // The description of the demo's values, and of those from InfluxDB.
         "azimuthPositionSet",
-        "['lsst.sal.ATDome_position']",
+        "'lsst.sal.ATDome_position'",
         "count",
     ] {
         assert!(stdout.contains(shown), "{shown}: {stdout}\n{stderr}");
