@@ -129,7 +129,7 @@ fn exposed() -> BTreeMap<String, Metric> {
         subsystems.of_topic("Test_telemetry").finished(0);
         for family in registry.gather() {
             let metric = metrics.entry(family.name().to_owned()).or_default();
-            metric.kind = match family.type_() {
+            metric.kind = match family.get_field_type() {
                 MetricType::COUNTER => "counter",
                 MetricType::HISTOGRAM => "histogram",
                 _ => "gauge",
