@@ -1,7 +1,7 @@
 # Everyday commands; `make` alone lists them. ARGS is passed to the command: make demo ARGS="--seconds 10".
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-browser test-faults test-compose test-mirror test-kubernetes test-monitoring \
-	bench bench-pipeline bench-peers lint fmt k8s-apps manifests check-custom-resources check-kafka-users \
+	bench bench-pipeline bench-peers bench-build lint fmt k8s-apps manifests check-custom-resources check-kafka-users \
 	deny dashboards rules reference
 
 # Go is often installed here but not on PATH; scripts/services needs it once, to build the services.
@@ -12,18 +12,21 @@ PYTHON := target/venv/bin/python
 help: ## list these commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-15s %s\n", $$1, $$2}'
 
+# For librdkafka, which is built by its own script: without debug information, and without its C++ interface, which nothing
+# here uses.
+demo: export CFLAGS := -O1 -g0
+demo: export GNUMAKEFLAGS := LIBSUBDIRS=src
 demo: ## run the whole pipeline with embedded services; Ctrl-C ends it with a table
-	cargo run --release --no-default-features --features demo -p kafkaefd -- demo $(ARGS)
+	cargo run --profile demo --no-default-features --features demo -p kafkaefd -- demo $(ARGS)
 
 test: ## run every test, including those against a real Kafka, registry and InfluxDB
 	cargo test --workspace --no-run
-	scripts/services run --secured --operator --name test-$$$$ -- cargo test --workspace $(ARGS)
-	scripts/browser install target/debug/kafkaefd target/browser
+	scripts/services run --secured --operator --name test-$$$$ -- scripts/test $(ARGS)
 	@test -d ../shared || echo 'left out: comparisons with published schemas and captured messages (no ../shared)'
 
-test-browser: ## open every page of the demo in headless Chromium; leaves screenshots in target/browser
-	cargo test --workspace --no-run --test completions
-	scripts/browser install target/debug/kafkaefd target/browser
+test-browser: ## open every page in headless Chromium, on the demo and on real services; screenshots in target/browser
+	cargo build --workspace --bins
+	scripts/services run --name browser-$$$$ -- scripts/browser install target/debug/kafkaefd target/browser
 
 # To break the only broker of a cluster: make test-faults BROKERS=1
 BROKERS := 3
@@ -47,7 +50,7 @@ bench: ## measure the hot paths with criterion; ends with a RATIO line for each 
 	cargo bench --locked -p efd-benches --bench ratios
 
 RELEASE := cargo build --release --locked --no-default-features --bins
-STAGES := -p salmock -p saltransform -p influxsink -p bench-pipeline
+STAGES := -p salmock -p saltransform -p influxsink -p kafkaefd -p bench-pipeline
 
 # Without ARGS, the results are also written to the document.
 REPORT = $(or $(ARGS),--report docs/performance.md)
@@ -59,6 +62,9 @@ bench-pipeline: ## measure the whole pipeline on real services against a bare li
 bench-peers: ## measure influxsink against Telegraf and against a bare HTTP loop (10 minutes)
 	$(RELEASE) $(STAGES)
 	scripts/services run --peers --name bench-$$$$ -- target/release/bench-pipeline --rows peers $(REPORT)
+
+bench-build: ## measure what a clone takes to the demo's account, beside the same build as a release (20 minutes)
+	scripts/bench-build $(REPORT)
 
 lint: ## check formatting, and run clippy with warnings as errors
 	cargo fmt --all --check
