@@ -42,7 +42,7 @@ pub(crate) const RUN: [&str; 11] = [
 pub(crate) const TUTORIAL: &str = "docs/tutorial.md";
 
 /// Blocks that no test runs as written, by their first line, and why.
-pub(crate) const NOT_RUN: [(&str, &str); 29] = [
+pub(crate) const NOT_RUN: [(&str, &str); 31] = [
     (
         "kafkaefd console --broker",
         "serves until it is ended; `make test-browser` opens its pages",
@@ -69,6 +69,11 @@ pub(crate) const NOT_RUN: [(&str, &str); 29] = [
     (
         "kubectl delete -f k8s-apps/salmock-1node-100topic-1hz.yaml",
         "as above",
+    ),
+    ("kubectl create secret generic influxdb-read-token", "as above"),
+    (
+        "kubectl label namespace ingress-nginx",
+        "a namespace of the site's own",
     ),
     ("kubectl apply -k k8s-apps/overlays/atdome", "as above"),
     (
