@@ -12,9 +12,10 @@ PYTHON := target/venv/bin/python
 help: ## list these commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-15s %s\n", $$1, $$2}'
 
-# For librdkafka, which is built by its own script: without debug information, and without its C++ interface, which nothing
-# here uses.
+# librdkafka is built by its own script, and all other C sources by cargo's. Neither optimizes much for the demo, and
+# librdkafka's interface for C++, which nothing here uses, is left out.
 demo: export CFLAGS := -O1 -g0
+demo: export TARGET_CFLAGS := -O0
 demo: export GNUMAKEFLAGS := LIBSUBDIRS=src
 demo: ## run the whole pipeline with embedded services; Ctrl-C ends it with a table
 	cargo run --profile demo --no-default-features --features demo -p kafkaefd -- demo $(ARGS)

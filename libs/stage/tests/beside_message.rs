@@ -67,7 +67,11 @@ fn holds_messages_when_it_is_a_child() {
     let messages: i64 = std::env::var(MESSAGES).unwrap().parse().unwrap();
     let seen = Seen::default();
     seen.held.store(true, Ordering::Relaxed);
-    let consumer = Consumer::start_at(&broker, &seen, |options| options.max_bytes = 1 << 30);
+    let consumer = Consumer::start_at(&broker, &seen, |options| {
+        options.max_bytes = 1 << 30;
+        // None has read anything yet.
+        options.group = format!("of-{messages}");
+    });
     wait_until("all messages are held", || {
         consumer.metrics.in_flight.get() == messages
     });
