@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-browser test-faults test-compose test-mirror test-kubernetes test-monitoring \
 	bench bench-pipeline bench-peers bench-build lint fmt k8s-apps manifests check-custom-resources check-kafka-users \
-	deny dashboards rules
+	deny dashboards rules reference
 
 # Go is often installed here but not on PATH; scripts/services needs it once, to build the services.
 export PATH := $(PATH):/usr/local/go/bin
@@ -25,9 +25,9 @@ test: ## run every test, including those against a real Kafka, registry and Infl
 	scripts/services run --secured --operator --name test-$$$$ -- scripts/test $(ARGS)
 	@test -d ../shared || echo 'left out: comparisons with published schemas and captured messages (no ../shared)'
 
-test-browser: ## open every page of the demo in headless Chromium; leaves screenshots in target/browser
-	cargo test --workspace --no-run --test completions
-	scripts/browser install target/debug/kafkaefd target/browser
+test-browser: ## open every page in headless Chromium, on the demo and on real services; screenshots in target/browser
+	cargo build --workspace --bins
+	scripts/services run --name browser-$$$$ -- scripts/browser install target/debug/kafkaefd target/browser
 
 # To break the only broker of a cluster: make test-faults BROKERS=1
 BROKERS := 3
@@ -51,7 +51,7 @@ bench: ## measure the hot paths with criterion; ends with a RATIO line for each 
 	cargo bench --locked -p efd-benches --bench ratios
 
 RELEASE := cargo build --release --locked --no-default-features --bins
-STAGES := -p salmock -p saltransform -p influxsink -p bench-pipeline
+STAGES := -p salmock -p saltransform -p influxsink -p kafkaefd -p bench-pipeline
 
 # Without ARGS, the results are also written to the document.
 REPORT = $(or $(ARGS),--report docs/performance.md)
@@ -92,6 +92,9 @@ check-kafka-users: ## run the binaries on a real Kafka with the permissions of k
 
 dashboards: ## write monitoring/dashboards/*.json from monitoring/panels
 	monitoring/dashboards.py
+
+reference: ## write docs/reference/ and the tables of docs/metrics.md from the code
+	RECORD_REFERENCE=1 cargo test --workspace --test reference
 
 rules: ## write monitoring/prometheus-rule.yaml from monitoring/rules
 	monitoring/prometheus_rule.py

@@ -9,6 +9,7 @@ from .common import ROOT, Failure
 TABLE = re.compile(r"^\| `([a-z]+)` \| `([a-z_]+)` \| `([a-z_]+)` \| `([^`]+)` \|", re.MULTILINE)
 
 KINDS = {"transactionalId": "transactional_id"}
+OPERATIONS = {"DescribeConfigs": "describe_configs"}
 
 # Beyond the table, as docs/security.md describes below it.
 ALSO = {
@@ -21,7 +22,9 @@ OTHERS = {"saltransform-init", "kafkaefd", "schema-registry", "schema-registry-s
 
 
 def resource_of(user, kind, name):
-    """What the table calls a resource: {input}, {output}, {dead letters}, {group}, {group}-."""
+    """What the table calls a resource: {any}, {input}, {output}, {dead letters}, {group}, {group}-."""
+    if name == "*":
+        return "{any}"
     if kind == "transactional_id":
         return "{group}-"
     if kind == "group":
@@ -37,7 +40,7 @@ def granted(user):
     for rule in user["spec"]["authorization"]["acls"]:
         kind = KINDS.get(rule["resource"]["type"], rule["resource"]["type"])
         for operation in rule["operations"]:
-            yield name, operation.lower(), kind, resource_of(name, kind, rule["resource"].get("name", ""))
+            yield name, OPERATIONS.get(operation, operation.lower()), kind, resource_of(name, kind, rule["resource"].get("name", ""))
 
 
 def subsystems():

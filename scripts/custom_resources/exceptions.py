@@ -28,7 +28,11 @@ EXCEPTIONS = [
         "It listens to nothing, and an operator reaches with it what the overlays' policies would not allow.",
     ),
     (
-        "networkpolicy-targets-pod", re.compile("NetworkPolicy/kafka-efd/influxsink-1node-.*"),
-        "The component network-policy is the same for loads, which have no sink.",
+        "networkpolicy-targets-pod", re.compile("NetworkPolicy/kafka-efd/influxsink-(1node-.*|site)"),
+        "The component network-policy is the same for loads and the console, which have no sink.",
+    ),
+    (
+        "service-targets-pod", re.compile("Service/kafka-efd/(saltransform|influxsink)-metrics.*"),
+        "The pods are those of the overlays.",
     ),
 ]  # fmt: skip

@@ -88,7 +88,7 @@ impl Bench {
         let port = free_port()?;
         let mut arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
         arguments.extend(["--prometheus-port".to_owned(), port.to_string()]);
-        self.start(binary, &self.program.with_file_name(binary), &arguments, port)
+        self.start(binary, &self.beside(binary), &arguments, port)
     }
 
     /// Starts a replica of saltransform that reads one topic, or several separated by commas, from the
@@ -109,7 +109,12 @@ impl Bench {
     /// Starts a stage's command that ends by itself.
     pub(crate) fn command(&self, binary: &str, arguments: &[&str]) -> Outcome<Process> {
         let arguments: Vec<String> = arguments.iter().map(|&argument| argument.to_owned()).collect();
-        self.start(binary, &self.program.with_file_name(binary), &arguments, 0)
+        self.start(binary, &self.beside(binary), &arguments, 0)
+    }
+
+    /// The path of a binary next to this one.
+    pub(crate) fn beside(&self, binary: &str) -> PathBuf {
+        self.program.with_file_name(binary)
     }
 
     /// Starts a yardstick, which is this program again.

@@ -45,7 +45,7 @@ pub(crate) struct RunArgs {
     /// What to measure
     #[arg(
         long, value_enum, value_name = "ROW", value_delimiter = ',',
-        default_values = ["transform", "age", "topics", "flat", "idle", "scaling", "rolls", "sustained"]
+        default_values = ["transform", "age", "topics", "console", "flat", "idle", "scaling", "rolls", "sustained"]
     )]
     pub(crate) rows: Vec<Row>,
 
@@ -105,6 +105,8 @@ pub(crate) enum Row {
     Age,
     /// 3,348 topics: init, memory, start
     Topics,
+    /// The pages of kafkaefd console with 3,348 topics, and its memory
+    Console,
     /// CPU per message of both stages with 3,348 topics in use against one topic
     Flat,
     /// CPU of both stages and the broker while nothing is sent to 300 topics

@@ -139,6 +139,22 @@ impl Failure {
         move |source| Self::File { doing, source }
     }
 
+    /// Whether clients that were there before may be the reason: they may know brokers that are gone. A missing right is
+    /// none of theirs.
+    pub fn may_be_of_clients(&self) -> bool {
+        use RDKafkaErrorCode::{
+            ClusterAuthorizationFailed, GroupAuthorizationFailed, TopicAuthorizationFailed,
+        };
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Kafka { source, .. } => !matches!(
+                source.rdkafka_error_code(),
+                Some(ClusterAuthorizationFailed | GroupAuthorizationFailed | TopicAuthorizationFailed)
+            ),
+            _ => false,
+        }
+    }
+
     /// What to try next.
     pub fn hint(&self) -> Option<String> {
         let text = match self {

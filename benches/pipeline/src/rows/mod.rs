@@ -1,6 +1,7 @@
 //! The rows, one file per group: what is started, what is measured, and the targets.
 
 mod age;
+mod console;
 mod flat;
 mod idle;
 mod peers;
@@ -22,6 +23,7 @@ pub(crate) async fn measure(row: Row, bench: &Bench) -> Outcome<Section> {
         Row::Transform => transform::measure(bench).await,
         Row::Age => age::measure(bench).await,
         Row::Topics => topics::measure(bench).await,
+        Row::Console => console::measure(bench).await,
         Row::Scaling => scaling::measure(bench).await,
         Row::Flat => flat::measure(bench).await,
         Row::Idle => idle::measure(bench).await,

@@ -115,7 +115,7 @@ impl<'t> Loaded<'t> {
 
 /// The schemas as files, as written by `kafkaefd salschema convert --write`; measures the process from exec
 /// to exit.
-async fn init(bench: &Bench, topics: &[Topic]) -> Outcome<f64> {
+pub(super) async fn init(bench: &Bench, topics: &[Topic]) -> Outcome<f64> {
     let folder: PathBuf = bench.args.logs.join(bench.fresh("observatory"));
     let doing = || format!("write {}", folder.display());
     std::fs::create_dir_all(&folder).doing(doing())?;

@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod clusters;
+mod connect;
 pub mod console;
 pub mod dead_letters;
 pub mod groups;
@@ -13,6 +14,7 @@ pub mod load;
 pub mod produce;
 pub mod registry;
 pub mod salschema;
+pub(crate) mod secret;
 pub mod tail;
 pub mod top;
 

@@ -6,12 +6,10 @@ use std::time::Duration;
 
 use console::{Access, Console, Settings};
 use operator::failure::Failure;
-use operator::telemetry::{Bucket, Database, DatabaseAddress};
-use stage::config::Secret;
+use operator::telemetry::Database;
 use stage::service::Shutdown;
 use tokio::net::TcpListener;
 
-use super::DemoArgs;
 use super::services::Services;
 
 /// The port that is tried first, so that the address is the same each time.
@@ -32,26 +30,16 @@ pub(super) async fn listen(port: Option<u16>) -> io::Result<TcpListener> {
 
 /// Serves the page until the demo ends.
 pub(super) fn serve(
-    args: &DemoArgs,
     services: &Services,
     metrics: &[String],
     listener: TcpListener,
     stop: &Shutdown,
 ) -> Result<(), Failure> {
-    let address = match services.database.strip_prefix("sqlite:") {
-        Some(path) => DatabaseAddress::Sqlite(path.into()),
-        None => DatabaseAddress::InfluxdbV2(Bucket {
-            url: services.database.as_str().into(),
-            org: args.influxdb_org.clone(),
-            bucket: args.influxdb_bucket.clone(),
-            token: std::env::var("INFLUXDB_TOKEN").ok().map(Secret::new),
-        }),
-    };
     let settings = Settings {
         kafka: services.kafka.clone(),
         registry: services.registry.clone(),
         metrics: metrics.to_vec(),
-        database: Some(Database::new(address, None)?),
+        database: Some(Database::new(services.written.clone(), None)?),
         connect: None,
         access: Access::ReadOnly,
         interval: LOOK_INTERVAL,

@@ -183,9 +183,9 @@ async fn demo(args: &DemoArgs) -> Result<Reconciliation, DemoError> {
     let page = console::listen(args.port).await?;
     screen.page(&format!("http://{}/", page.local_addr()?));
     let services = Services::start(args, &mut screen).await?;
-    let store = Store::of(args, &services.database, &services.schemas)?;
+    let store = Store::of(services.written.clone(), &services.schemas);
     let stages = Stages::start(args, &services, &mut screen).await?;
-    console::serve(args, &services, &stages.metrics, page, &stop)?;
+    console::serve(&services, &stages.metrics, page, &stop)?;
     screen.started(args);
     stages.wait_until_flowing(&stop).await;
 

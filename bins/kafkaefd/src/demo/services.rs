@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use devstack::{Broker, RegistryServer};
+use operator::telemetry::{Bucket, DatabaseAddress};
 use sal::avro::Options;
 use sal::name::Kind;
 use schema_dir::{DirSchema, SchemaDir};
 use stage::address::Address;
-use stage::config::{EXIT_UNAVAILABLE, EXIT_USAGE, KafkaArgs, RegistryArgs};
+use stage::config::{EXIT_UNAVAILABLE, EXIT_USAGE, KafkaArgs, RegistryArgs, Secret};
 use stage::create_topics::{self, Shape};
 use stage::registry::{Registry, RegistryError, RegistrySetupError};
 
@@ -57,6 +58,8 @@ pub(super) struct Services {
     pub(super) interfaces: SchemaDir,
     /// The database that influxsink writes to: an InfluxDB's address, or `sqlite:` and a file.
     pub(super) database: String,
+    /// The same, for those who read it back.
+    pub(super) written: DatabaseAddress,
     /// They stop when they are dropped.
     _embedded: (Option<Broker>, Option<RegistryServer>),
 }
@@ -117,12 +120,22 @@ impl Services {
             None => format!("sqlite:{}", database_file(args).display()),
         };
         screen.service("database", &database, args.influxdb.is_none());
+        let written = match database.strip_prefix("sqlite:") {
+            Some(path) => DatabaseAddress::Sqlite(path.into()),
+            None => DatabaseAddress::InfluxdbV2(Bucket {
+                url: database.as_str().into(),
+                org: args.influxdb_org.clone(),
+                bucket: args.influxdb_bucket.clone(),
+                token: std::env::var("INFLUXDB_TOKEN").ok().map(Secret::new),
+            }),
+        };
         Ok(Self {
             kafka,
             registry,
             schemas,
             interfaces,
             database,
+            written,
             _embedded: (broker, server),
         })
     }

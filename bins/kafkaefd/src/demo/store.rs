@@ -3,13 +3,11 @@
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
+use operator::telemetry::{Bucket, DatabaseAddress};
 use rusqlite::{Connection, OpenFlags};
 use sal::name::Kind;
 use schema_dir::DirSchema;
 use serde_json::Value;
-use stage::config::Secret;
-
-use super::DemoArgs;
 
 /// How many fields are shown, each of a different component.
 const MAX_SHOWN_FIELDS: usize = 3;
@@ -52,34 +50,14 @@ struct ShownField {
 
 /// The database of this run.
 pub(super) struct Store {
-    database: Database,
+    database: DatabaseAddress,
     measurements: Vec<String>,
     fields: Vec<ShownField>,
     since_us: i64,
 }
 
-enum Database {
-    Sqlite(PathBuf),
-    Influx {
-        url: String,
-        org: String,
-        bucket: String,
-        token: Option<Secret>,
-    },
-}
-
 impl Store {
-    /// `database` is an InfluxDB's address, or `sqlite:` and a file.
-    pub(super) fn of(args: &DemoArgs, database: &str, schemas: &[DirSchema]) -> Result<Self, StoreError> {
-        let database = match database.strip_prefix("sqlite:") {
-            Some(path) => Database::Sqlite(path.into()),
-            None => Database::Influx {
-                url: database.trim_end_matches('/').to_owned(),
-                org: args.influxdb_org.clone(),
-                bucket: args.influxdb_bucket.clone(),
-                token: std::env::var("INFLUXDB_TOKEN").ok().map(Secret::new),
-            },
-        };
+    pub(super) fn of(database: DatabaseAddress, schemas: &[DirSchema]) -> Self {
         let measurements = schemas.iter().map(measurement).collect();
         let mut components = HashSet::new();
         let fields = schemas
@@ -89,12 +67,12 @@ impl Store {
             .map(|(_, field)| field)
             .take(MAX_SHOWN_FIELDS)
             .collect();
-        Ok(Self {
+        Self {
             database,
             measurements,
             fields,
             since_us: stage::unix_micros(),
-        })
+        }
     }
 
     /// A command line that queries a field.
@@ -106,11 +84,12 @@ impl Store {
             return String::new();
         };
         match &self.database {
-            Database::Sqlite(path) => format!(
+            DatabaseAddress::Sqlite(path) => format!(
                 "sqlite3 {} 'SELECT datetime(time/1e6, \"unixepoch\"), {field} FROM \"{measurement}\" ORDER BY time DESC LIMIT 5'",
                 path.display()
             ),
-            Database::Influx { bucket, .. } => format!(
+            DatabaseAddress::InfluxdbV1(_) => String::new(),
+            DatabaseAddress::InfluxdbV2(Bucket { bucket, .. }) => format!(
                 "influx query 'from(bucket: \"{bucket}\") |> range(start: -1h) |> filter(fn: (r) => \
                  r._measurement == \"{measurement}\" and r._field == \"{field}\") |> last()'"
             ),
@@ -121,7 +100,7 @@ impl Store {
     pub(super) async fn count(&self) -> Result<u64, StoreError> {
         let mut count = 0;
         match &self.database {
-            Database::Sqlite(path) => {
+            DatabaseAddress::Sqlite(path) => {
                 let connection = open(path)?;
                 let tables = tables(&connection).map_err(|source| sqlite_error(path, source))?;
                 for measurement in self.measurements.iter().filter(|m| tables.contains(m)) {
@@ -135,7 +114,7 @@ impl Store {
                     count += rows.unsigned_abs();
                 }
             }
-            Database::Influx { .. } => {
+            DatabaseAddress::InfluxdbV1(_) | DatabaseAddress::InfluxdbV2(_) => {
                 let flux = format!("filter(fn: (r) => r._field == \"{FIELD_OF_EVERY_RECORD}\") |> count()");
                 for row in self.query(&flux).await? {
                     let is_ours = row
@@ -154,8 +133,10 @@ impl Store {
         let mut values = Vec::new();
         for field in &self.fields {
             let found = match &self.database {
-                Database::Sqlite(path) => last_in_sqlite(path, field)?,
-                Database::Influx { .. } => self.last_in_influx(field).await?,
+                DatabaseAddress::Sqlite(path) => last_in_sqlite(path, field)?,
+                DatabaseAddress::InfluxdbV1(_) | DatabaseAddress::InfluxdbV2(_) => {
+                    self.last_in_influx(field).await?
+                }
             };
             values.extend(found.map(|(time_us, value)| LastValue {
                 measurement: field.measurement.clone(),
@@ -184,16 +165,17 @@ impl Store {
     /// Runs a Flux query on the points of this run and returns its rows by column name. No name or value contains a
     /// comma.
     async fn query(&self, flux: &str) -> Result<Vec<HashMap<String, String>>, StoreError> {
-        let Database::Influx {
+        let DatabaseAddress::InfluxdbV2(Bucket {
             url,
             org,
             bucket,
             token,
-        } = &self.database
+        }) = &self.database
         else {
             return Ok(Vec::new());
         };
         let start = self.since_us / 1_000_000;
+        let url = url.reveal().trim_end_matches('/');
         let query = format!("from(bucket: \"{bucket}\") |> range(start: {start}) |> {flux}");
         let mut request = reqwest::Client::builder()
             .no_proxy()

@@ -1,18 +1,21 @@
-//! The Kafka cluster that a command talks to: reached once at the start, with its topics and brokers, then asked.
+//! The Kafka cluster that a command talks to: reached once at the start, with its topics and brokers, then asked by clients
+//! that are used again.
 //!
 //! The methods block, as librdkafka's requests do; [`ask`](crate::ask::ask) runs them beside an async runtime. They end
 //! with [`Failure::Cancelled`] before the first request after nobody waits for the answer any longer.
 
+mod clients;
 mod controller;
 mod leaders;
 mod offsets;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::admin::{AdminClient, AdminOptions};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::consumer::BaseConsumer;
+use rdkafka::consumer::Consumer;
 use rdkafka::metadata::Metadata;
 use stage::config::KafkaArgs;
 use stage::kafka::{OneShotContext, SAFE_PRODUCER, reach};
@@ -20,11 +23,16 @@ use stage::kafka::{OneShotContext, SAFE_PRODUCER, reach};
 use crate::cancel::Cancel;
 use crate::failure::{Failure, nearest};
 
+use clients::Clients;
+
+pub use clients::Client;
 pub(crate) use offsets::known;
 pub use offsets::{PartitionOffsets, Place};
 
 /// How long the first broker may take to answer: somebody waits.
 const REACH_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a client that is there already may take to list the topics; after it, a new one is asked.
+const REFRESH_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long any later request may take.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 /// librdkafka leaves a bootstrap address for the broker behind it only after half of this, which somebody waits for: so less
@@ -40,8 +48,9 @@ pub struct Cluster {
     config: ClientConfig,
     cancel: Cancel,
     on_trouble: fn(&str),
+    clients: Arc<Clients>,
     /// By name.
-    pub topics: Vec<Topic>,
+    pub topics: Arc<Vec<Topic>>,
     /// By id.
     pub brokers: Vec<Broker>,
 }
@@ -130,7 +139,8 @@ impl Cluster {
             config: args.client_config(&PROMPT)?,
             cancel,
             on_trouble: |_| (),
-            topics: Vec::new(),
+            clients: Arc::default(),
+            topics: Arc::default(),
             brokers: Vec::new(),
         };
         cluster.refreshed()
@@ -139,25 +149,24 @@ impl Cluster {
     /// The same cluster with the topics and brokers that it has now.
     pub fn refreshed(&self) -> Result<Self, Failure> {
         self.check_wanted()?;
-        let metadata = reach(&self.config, REACH_TIMEOUT).map_err(|source| Failure::Unreachable {
-            broker: self.broker.clone(),
-            source,
-        })?;
-        let mut cluster = Self {
-            broker: self.broker.clone(),
-            config: self.config(),
-            cancel: self.cancel.clone(),
-            on_trouble: self.on_trouble,
-            topics: Vec::new(),
-            brokers: Vec::new(),
+        let known = self.clients.take(&[]);
+        let known = known.and_then(|client| client.fetch_metadata(None, REFRESH_TIMEOUT).ok());
+        let metadata = match known {
+            Some(metadata) => metadata,
+            None => reach(&self.config, REACH_TIMEOUT).map_err(|source| Failure::Unreachable {
+                broker: self.broker.clone(),
+                source,
+            })?,
         };
+        let mut cluster = self.asked_while(self.cancel.clone());
         cluster.learn(&metadata);
         Ok(cluster)
     }
 
     fn learn(&mut self, metadata: &Metadata) {
-        self.topics = metadata.topics().iter().map(topic).collect();
-        self.topics.sort_by(|one, other| one.name.cmp(&other.name));
+        let mut topics: Vec<Topic> = metadata.topics().iter().map(topic).collect();
+        topics.sort_by(|one, other| one.name.cmp(&other.name));
+        self.topics = Arc::new(topics);
         self.brokers = metadata
             .brokers()
             .iter()
@@ -188,14 +197,15 @@ impl Cluster {
         self.topics.get(at.ok()?)
     }
 
-    /// The same cluster for another question, for as long as somebody waits for that one's answer.
+    /// The same cluster, with the same clients, for another question, for as long as somebody waits for that one's answer.
     pub fn asked_while(&self, cancel: Cancel) -> Self {
         Self {
             broker: self.broker.clone(),
             config: self.config(),
             cancel,
             on_trouble: self.on_trouble,
-            topics: self.topics.clone(),
+            clients: Arc::clone(&self.clients),
+            topics: Arc::clone(&self.topics),
             brokers: self.brokers.clone(),
         }
     }
@@ -244,9 +254,12 @@ impl Cluster {
             .operation_timeout(Some(REQUEST_TIMEOUT))
     }
 
-    /// A consumer with `settings` beside the operator's; it commits nothing by itself.
-    pub fn consumer(&self, settings: &[(&str, &str)]) -> Result<BaseConsumer<OneShotContext>, Failure> {
+    /// A consumer with `settings` beside the operator's, used before or new; it commits nothing by itself.
+    pub fn consumer(&self, settings: &[(&str, &str)]) -> Result<Client, Failure> {
         self.check_wanted()?;
+        if let Some(client) = self.clients.take(settings) {
+            return Ok(client);
+        }
         let mut config = self.config();
         // librdkafka wants a group for any consumer; it is not made unless something is committed to it.
         config
@@ -256,9 +269,10 @@ impl Cluster {
         for (key, value) in settings {
             config.set(*key, *value);
         }
-        config
+        let consumer = config
             .create_with_context(OneShotContext::default())
-            .map_err(Failure::kafka("making a consumer"))
+            .map_err(Failure::kafka("making a consumer"))?;
+        Ok(self.clients.adopt(settings, consumer))
     }
 
     /// The configuration of a producer that loses and repeats nothing.

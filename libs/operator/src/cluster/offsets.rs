@@ -45,7 +45,7 @@ impl Cluster {
 
     /// The same for several topics, in their order. Fails if the offsets of any partition are not known.
     pub fn offsets_of_topics(&self, topics: &[&Topic]) -> Result<Vec<Vec<PartitionOffsets>>, Failure> {
-        self.offsets_of_topics_by(&self.consumer(&[])?, topics)
+        self.offsets_of_topics_by(&*self.consumer(&[])?, topics)
     }
 
     /// The same, asked by a consumer that is there already.
@@ -85,7 +85,7 @@ impl Cluster {
         places: &BTreeSet<Place>,
         moment: Timestamp,
     ) -> Result<BTreeMap<Place, i64>, Failure> {
-        self.known_at(&self.consumer(&[])?, places, Offset::Offset(moment.0))
+        self.known_at(&*self.consumer(&[])?, places, Offset::Offset(moment.0))
     }
 
     /// Whether the brokers find offsets by time. Those of Kafka do; the demo's embedded broker answers every moment with
@@ -102,7 +102,7 @@ impl Cluster {
 
     /// The oldest and the newest offset of partitions; without those that are gone or that nobody leads.
     pub fn bounds(&self, places: &BTreeSet<Place>) -> Result<BTreeMap<Place, (i64, i64)>, Failure> {
-        self.bounds_by(&self.consumer(&[])?, places)
+        self.bounds_by(&*self.consumer(&[])?, places)
     }
 
     /// The same, asked by a consumer that is there already.

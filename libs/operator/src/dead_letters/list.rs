@@ -1,9 +1,10 @@
 //! How many dead letters there are, by reason and origin.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde::Serialize;
 
+use super::dead_letter::DeadLetter;
 use super::lineage::Lineage;
 use super::replay_log::ReplayLog;
 use super::selection::Selection;
@@ -44,9 +45,29 @@ pub fn list(
 ) -> Result<Vec<Row>, Failure> {
     let topics = selection.topics(cluster)?;
     let replay_logs = ReplayLog::read_all(cluster, topics.iter().map(|topic| topic.name.as_str()))?;
-    let mut rows: BTreeMap<[String; 4], Counted> = BTreeMap::new();
-    let mut lineage = Lineage::default();
+    let mut counts = Counts::default();
     selection.read(cluster, &topics, report, |letter| {
+        counts.add(&letter, is_replayed(&replay_logs, &letter));
+        Ok(())
+    })?;
+    Ok(counts.finish())
+}
+
+/// Whether a dead letter was replayed, by the replay logs of all topics.
+pub(super) fn is_replayed(replay_logs: &HashMap<String, ReplayLog>, letter: &DeadLetter) -> bool {
+    let replay_log = replay_logs.get(&letter.message.topic);
+    replay_log.is_some_and(|replay_log| replay_log.has(letter))
+}
+
+/// The counts of the dead letters that were added.
+#[derive(Default)]
+pub(super) struct Counts {
+    rows: BTreeMap<[String; 4], Counted>,
+    lineage: Lineage,
+}
+
+impl Counts {
+    pub(super) fn add(&mut self, letter: &DeadLetter, is_replayed: bool) {
         let names = [
             letter.message.topic.as_str(),
             letter.header("stage"),
@@ -54,23 +75,21 @@ pub fn list(
             letter.topic(),
         ]
         .map(str::to_owned);
-        let is_replayed = replay_logs
-            .get(&letter.message.topic)
-            .is_some_and(|replay_log| replay_log.has(&letter));
-        let Counted { row, addresses } = rows.entry(names.clone()).or_insert_with(|| Counted::empty(names));
+        let counted = self.rows.entry(names.clone());
+        let Counted { row, addresses } = counted.or_insert_with(|| Counted::empty(names));
         let time = letter.message.timestamp;
         row.letters += 1;
         row.replayed += u64::from(is_replayed);
         row.refused_again += u64::from(letter.replay_of().is_some());
         row.first = row.first.into_iter().chain(time).min();
         row.last = row.last.max(time);
-        addresses.push(lineage.add(&letter));
-        Ok(())
-    })?;
-    Ok(rows
-        .into_values()
-        .map(|counted| counted.finish(&lineage))
-        .collect())
+        addresses.push(self.lineage.add(letter));
+    }
+
+    pub(super) fn finish(self) -> Vec<Row> {
+        let counted = self.rows.into_values();
+        counted.map(|counted| counted.finish(&self.lineage)).collect()
+    }
 }
 
 /// A row, and the addresses of its dead letters, whose originals are known once all are read.

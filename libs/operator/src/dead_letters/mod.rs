@@ -1,7 +1,7 @@
 //! The messages that the stages could not process: which there are, why, and how they return to their topics.
 //!
 //! ```text
-//!  <group>.dead-letter ─▶ selection ─▶ dead letter ─┬▶ list, newest
+//!  <group>.dead-letter ─▶ selection ─▶ dead letter ─┬▶ list, newest, survey
 //!                                                   └▶ plan ─▶ replay ─▶ the original topic
 //!                                                                 └────▶ <group>.dead-letter.replayed   in one transaction
 //! ```
@@ -19,6 +19,7 @@ mod replay_log;
 mod replay_transaction;
 mod replayed;
 mod selection;
+mod survey;
 mod unmatched;
 
 pub use dead_letter::{DeadLetter, Omitted, Origin};
@@ -28,6 +29,7 @@ pub use plan::{Plan, Route, plan};
 pub use replay::{Step, replay};
 pub use replayed::{Refused, Replayed};
 pub use selection::{STAGES, Selection};
+pub use survey::{Survey, survey};
 pub use unmatched::unmatched;
 
 use std::time::Duration;

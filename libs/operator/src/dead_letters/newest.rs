@@ -1,11 +1,12 @@
 //! The newest dead letters of each topic, with their originals decoded.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::dead_letter::{DeadLetter, Omitted};
+use super::list::is_replayed;
 use super::replay_log::ReplayLog;
 use super::selection::Selection;
 use crate::cluster::Cluster;
@@ -41,28 +42,48 @@ pub fn newest(
     count: usize,
     report: &dyn Fn(Progress),
 ) -> Result<Newest, Failure> {
-    let mut found = Newest::default();
     let topics = selection.topics(cluster)?;
     let replay_logs = ReplayLog::read_all(cluster, topics.iter().map(|topic| topic.name.as_str()))?;
-    let mut by_topic: HashMap<String, VecDeque<DeadLetter>> = HashMap::new();
+    let mut last = Last::new(count);
     selection.read(cluster, &topics, report, |letter| {
-        found.selected += 1;
-        let newest = by_topic.entry(letter.message.topic.clone()).or_default();
-        newest.push_back(letter);
-        if newest.len() > count {
-            newest.pop_front();
-        }
+        let is_replayed = is_replayed(&replay_logs, &letter);
+        last.add(letter, is_replayed);
         Ok(())
     })?;
-    for topic in topics {
-        let replay_log = replay_logs.get(&topic.name);
-        let newest = by_topic.remove(&topic.name).unwrap_or_default();
-        found.newest.extend(newest.into_iter().map(|letter| {
-            let is_replayed = replay_log.is_some_and(|replay_log| replay_log.has(&letter));
-            (letter, is_replayed)
-        }));
+    Ok(last.finish())
+}
+
+/// The last dead letters of each topic that were added.
+pub(super) struct Last {
+    count: usize,
+    selected: usize,
+    by_topic: BTreeMap<String, VecDeque<(DeadLetter, bool)>>,
+}
+
+impl Last {
+    pub(super) fn new(count: usize) -> Self {
+        Self {
+            count,
+            selected: 0,
+            by_topic: BTreeMap::new(),
+        }
     }
-    Ok(found)
+
+    pub(super) fn add(&mut self, letter: DeadLetter, is_replayed: bool) {
+        self.selected += 1;
+        let newest = self.by_topic.entry(letter.message.topic.clone()).or_default();
+        newest.push_back((letter, is_replayed));
+        if newest.len() > self.count {
+            newest.pop_front();
+        }
+    }
+
+    pub(super) fn finish(self) -> Newest {
+        Newest {
+            selected: self.selected,
+            newest: self.by_topic.into_values().flatten().collect(),
+        }
+    }
 }
 
 impl Newest {

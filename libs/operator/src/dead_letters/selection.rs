@@ -34,6 +34,13 @@ pub struct Selection {
     pub to: Option<Timestamp>,
 }
 
+/// How many offsets were read, and how many the topics hold.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct ReadRange {
+    pub(super) read: u64,
+    pub(super) held: u64,
+}
+
 impl Selection {
     /// The dead-letter topics.
     pub fn topics<'c>(&self, cluster: &'c Cluster) -> Result<Vec<&'c Topic>, Failure> {
@@ -51,14 +58,35 @@ impl Selection {
         cluster: &Cluster,
         topics: &[&Topic],
         report: &dyn Fn(Progress),
-        mut take: impl FnMut(DeadLetter) -> Result<(), Failure>,
+        take: impl FnMut(DeadLetter) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
+        self.read_last(cluster, topics, None, report, take)?;
+        Ok(())
+    }
+
+    /// The same; unless a time is given from which to read, only the last `most` offsets of each partition.
+    pub(super) fn read_last(
+        &self,
+        cluster: &Cluster,
+        topics: &[&Topic],
+        most: Option<i64>,
+        report: &dyn Fn(Progress),
+        mut take: impl FnMut(DeadLetter) -> Result<(), Failure>,
+    ) -> Result<ReadRange, Failure> {
         if topics.is_empty() {
-            return Ok(());
+            return Ok(ReadRange::default());
         }
-        let start = self.from.map_or(Start::Beginning, Start::Since);
+        let start = match (self.from, most) {
+            (Some(from), _) => Start::Since(from),
+            (None, Some(most)) => Start::LastOffsets(most),
+            (None, None) => Start::Beginning,
+        };
         let mut reader = Reader::open_all(cluster, topics, None, start, Stop::AtEnd)?;
-        let mut counter = Counter::start("dead letters", reader.remaining(), report);
+        let range = ReadRange {
+            read: reader.remaining(),
+            held: reader.held(),
+        };
+        let mut counter = Counter::start("dead letters", range.read, report);
         loop {
             match reader.next(POLL_TIMEOUT)? {
                 Met::Message(message) => {
@@ -73,7 +101,7 @@ impl Selection {
             }
         }
         counter.finish();
-        Ok(())
+        Ok(range)
     }
 
     fn includes(&self, letter: &DeadLetter) -> bool {

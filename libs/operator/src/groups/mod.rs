@@ -23,7 +23,7 @@ use rdkafka::groups::{GroupInfo, GroupMemberInfo};
 use serde::Serialize;
 use stage::kafka::OneShotContext;
 
-use crate::cluster::{Cluster, Place, REQUEST_TIMEOUT};
+use crate::cluster::{Client, Cluster, Place, REQUEST_TIMEOUT};
 use crate::failure::{Failure, nearest};
 use crate::text::plural;
 
@@ -179,7 +179,7 @@ impl Group {
 impl Cluster {
     /// All consumer groups, by name.
     pub fn groups(&self) -> Result<Vec<Group>, Failure> {
-        self.groups_by(&self.consumer(&[])?)
+        self.groups_by(&*self.consumer(&[])?)
     }
 
     /// The same, asked by a consumer that is there already.
@@ -242,7 +242,7 @@ impl Cluster {
     }
 
     /// A consumer that speaks for a group without joining it.
-    pub fn consumer_of(&self, group: &str) -> Result<BaseConsumer<OneShotContext>, Failure> {
+    pub fn consumer_of(&self, group: &str) -> Result<Client, Failure> {
         self.consumer(&[("group.id", group)])
     }
 }

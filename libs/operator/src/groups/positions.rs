@@ -43,7 +43,7 @@ impl Position {
 impl Cluster {
     /// What a group has committed, among all partitions of the cluster.
     pub fn committed(&self, group: &str) -> Result<BTreeMap<Place, i64>, Failure> {
-        self.committed_by(&self.consumer_of(group)?, group)
+        self.committed_by(&*self.consumer_of(group)?, group)
     }
 
     /// The same, asked by a consumer of that group ([`Cluster::consumer_of`]) that is there already.
@@ -54,7 +54,7 @@ impl Cluster {
     ) -> Result<BTreeMap<Place, i64>, Failure> {
         self.check_wanted()?;
         let mut asked = TopicPartitionList::new();
-        for topic in &self.topics {
+        for topic in self.topics.iter() {
             for number in topic.numbers() {
                 asked.add_partition(&topic.name, number);
             }
@@ -93,7 +93,7 @@ impl Cluster {
                 committed.push(answer?);
             }
         }
-        let mut positions = self.positions_by(&self.consumer(&[])?, groups, &committed)?;
+        let mut positions = self.positions_by(&*self.consumer(&[])?, groups, &committed)?;
         self.look_for_messages(&mut positions, &mut SeenGaps::default())?;
         Ok(positions)
     }

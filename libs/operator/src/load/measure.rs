@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use rdkafka::consumer::Consumer;
 use rdkafka::producer::BaseProducer;
 use rdkafka::{Offset, TopicPartitionList};
-use stage::kafka::OneShotContext;
 
 use super::receiver::{Received, Receiver};
 use super::report::{self, Latency, Report};
@@ -23,7 +22,7 @@ use crate::text::plural;
 
 const REPORT_INTERVAL: Duration = Duration::from_millis(100);
 
-type Pair = (Sender, Receiver<OneShotContext>);
+type Pair = (Sender, Receiver);
 
 /// Sends and receives; blocks until everything has arrived or is lost.
 pub(super) fn measure(

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use hdrhistogram::Histogram;
-use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use rdkafka::message::{BorrowedMessage, Message};
 use stage::unix_micros;
 
 use super::stamp::Stamp;
+use crate::cluster::Client;
 use crate::failure::Failure;
 use crate::text::plural;
 
@@ -52,15 +52,15 @@ impl Seen {
 }
 
 /// A consumer with all of its partitions assigned.
-pub(super) struct Receiver<C: ConsumerContext> {
-    pub(super) client: BaseConsumer<C>,
+pub(super) struct Receiver {
+    pub(super) client: Client,
     pub(super) run: u64,
     pub(super) producer: u32,
     /// How many messages the producer sends at most; a higher number is not one of its messages.
     pub(super) limit: u64,
 }
 
-impl<C: ConsumerContext> Receiver<C> {
+impl Receiver {
     /// Reads until a message of each of `topics` topics has arrived, unless it is stopped.
     pub(super) fn warm_up(
         &self,

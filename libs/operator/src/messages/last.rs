@@ -12,7 +12,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use stage::kafka::OneShotContext;
 
 use super::transient::passes;
-use crate::cluster::{Cluster, PartitionOffsets};
+use crate::cluster::PartitionOffsets;
 use crate::failure::Failure;
 
 const POLL_TIMEOUT: Duration = Duration::from_millis(100);
@@ -27,9 +27,10 @@ struct Found {
     messages: VecDeque<i64>,
 }
 
-/// The offset of the last message but `count` in each partition, or the oldest where there are fewer.
+/// The offset of the last message but `count` in each partition, or the oldest where there are fewer. The consumer is told
+/// of the end of each partition; what it is assigned is another range afterwards.
 pub(super) fn starts(
-    cluster: &Cluster,
+    consumer: &BaseConsumer<OneShotContext>,
     topic: &str,
     partitions: &[PartitionOffsets],
     count: i64,
@@ -45,11 +46,6 @@ pub(super) fn starts(
             (partition.partition, nothing)
         })
         .collect();
-    let consumer = cluster.consumer(&[
-        ("enable.partition.eof", "true"),
-        ("auto.offset.reset", "earliest"),
-        ("fetch.wait.max.ms", "50"),
-    ])?;
     let mut step = count;
     loop {
         let ranges: BTreeMap<i32, (i64, i64)> = partitions
@@ -64,7 +60,7 @@ pub(super) fn starts(
         if ranges.is_empty() {
             break;
         }
-        let mut read = scan(&consumer, topic, &ranges, wanted)?;
+        let mut read = scan(consumer, topic, &ranges, wanted)?;
         for (partition, (from, _)) in &ranges {
             let (Some(known), Some(mut earlier)) = (found.get_mut(partition), read.remove(partition)) else {
                 continue;
@@ -136,5 +132,7 @@ fn scan(
         }
         last = Instant::now();
     }
+    // The next range may be of the same partitions.
+    consumer.resume(&assignment).map_err(failed())?;
     Ok(read)
 }

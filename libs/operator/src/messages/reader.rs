@@ -4,17 +4,17 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::str::FromStr;
 use std::time::Duration;
 
-use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use stage::config::{Timestamp, parse_timestamp};
-use stage::kafka::{OneShotContext, Silence};
+use stage::kafka::Silence;
 
 use super::last;
 use super::message::Message;
 use super::transient::passes;
 use crate::cancel::Cancel;
-use crate::cluster::{Cluster, Place, Topic};
+use crate::cluster::{Client, Cluster, Place, Topic};
 use crate::failure::Failure;
 use crate::text::plural;
 
@@ -41,6 +41,8 @@ pub enum Start {
     End,
     /// This many messages before the end.
     Last(i64),
+    /// This many offsets before the end: as many messages or fewer, but it is known without reading where that is.
+    LastOffsets(i64),
     /// An offset.
     At(i64),
     /// The first message of that time or later.
@@ -70,7 +72,7 @@ pub enum Met {
 
 /// Reads one or more topics.
 pub struct Reader {
-    consumer: BaseConsumer<OneShotContext>,
+    consumer: Client,
     config: ClientConfig,
     silence: Silence,
     /// The topic, or how many there are.
@@ -83,6 +85,7 @@ pub struct Reader {
     /// Whether one of several partitions has met its end, and it is not known yet which.
     has_met_an_end: bool,
     remaining: u64,
+    held: u64,
     cancel: Cancel,
     complained: bool,
     on_trouble: fn(&str),
@@ -154,18 +157,27 @@ impl Reader {
             _ => BTreeMap::new(),
         };
         let mut assignment = TopicPartitionList::new();
-        let (mut open, mut of_number, mut remaining) = (HashMap::new(), HashMap::new(), 0);
+        let (mut open, mut of_number, mut remaining, mut held) = (HashMap::new(), HashMap::new(), 0, 0);
         for (topic, offsets) in topics.iter().zip(offsets) {
             let last = match start {
-                Start::Last(count) => last::starts(cluster, &topic.name, &offsets, count)?,
+                Start::Last(count) => {
+                    let another = match stop {
+                        Stop::Never => Some(cluster.consumer(&ENDING)?),
+                        Stop::AtEnd => None,
+                    };
+                    let scanning = another.as_ref().unwrap_or(&consumer);
+                    last::starts(scanning, &topic.name, &offsets, count)?
+                }
                 _ => BTreeMap::new(),
             };
             for found in offsets {
                 let place = (topic.name.clone(), found.partition);
+                held += found.newest.saturating_sub(found.oldest).unsigned_abs();
                 let first = match start {
                     Start::Beginning => found.oldest,
                     Start::End => found.newest,
                     Start::Last(_) => last.get(&found.partition).copied().unwrap_or(found.newest),
+                    Start::LastOffsets(count) => found.newest.saturating_sub(count),
                     Start::At(offset) => offset,
                     Start::Since(_) => since.get(&place).copied().unwrap_or(found.newest),
                 }
@@ -196,6 +208,7 @@ impl Reader {
             of_number,
             has_met_an_end: false,
             remaining,
+            held,
             cancel: cluster.cancel(),
             complained: false,
             on_trouble: cluster.on_trouble(),
@@ -205,6 +218,16 @@ impl Reader {
     /// How many offsets there were between start and end when reading began: as many messages, or fewer.
     pub fn remaining(&self) -> u64 {
         self.remaining
+    }
+
+    /// How many offsets there were in all of the topics' partitions that are read, wherever reading began.
+    pub fn held(&self) -> u64 {
+        self.held
+    }
+
+    /// How many partitions are not at their end.
+    pub fn open_partitions(&self) -> usize {
+        self.open.len()
     }
 
     /// What comes next, within `wait`.

@@ -4,14 +4,12 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use rdkafka::consumer::BaseConsumer;
 use regex::Regex;
 use serde::Serialize;
 use stage::config::KafkaArgs;
-use stage::kafka::OneShotContext;
 
 use crate::cancel::Cancel;
-use crate::cluster::Cluster;
+use crate::cluster::{Client, Cluster};
 use crate::failure::Failure;
 use crate::groups::{Group, GroupState, Position, SeenGaps};
 
@@ -78,8 +76,8 @@ pub struct BrokersWatcher {
 struct Known {
     since: Instant,
     cluster: Cluster,
-    consumer: BaseConsumer<OneShotContext>,
-    of_groups: HashMap<String, BaseConsumer<OneShotContext>>,
+    consumer: Client,
+    of_groups: HashMap<String, Client>,
     gaps: SeenGaps,
 }
 

@@ -100,7 +100,7 @@ const KNOWN: [Names; 3] = [
 ];
 
 /// Asks one process for its metrics.
-pub struct StageWatcher {
+pub(super) struct StageWatcher {
     url: String,
     client: reqwest::Client,
     last: Option<(Instant, Metrics)>,
@@ -110,7 +110,7 @@ pub struct StageWatcher {
 
 impl StageWatcher {
     /// A process at `HOST:PORT` or a URL, whose path is `/metrics` unless it has one.
-    pub fn at(address: &str) -> Result<Self, String> {
+    pub(super) fn at(address: &str) -> Result<Self, String> {
         let with_scheme = if address.contains("://") {
             address.to_owned()
         } else {
@@ -138,7 +138,7 @@ impl StageWatcher {
     }
 
     /// The row before the process has answered.
-    pub fn unknown(&self) -> StageRow {
+    pub(super) fn unknown(&self) -> StageRow {
         StageRow {
             stage: self.name.unwrap_or("?").to_owned(),
             url: self.url.clone(),
@@ -147,7 +147,7 @@ impl StageWatcher {
     }
 
     /// Asks the process; rates and quantiles are of the time since the previous look.
-    pub async fn look(&mut self) -> StageRow {
+    pub(super) async fn look(&mut self) -> StageRow {
         match self.fetch().await {
             Ok(text) => {
                 let mut row = self.row(Instant::now(), Metrics::read(&text));

@@ -9,7 +9,8 @@ use stage::lock;
 use tokio::task::JoinSet;
 
 use super::brokers::{BrokersRow, BrokersWatcher};
-use super::process::{StageRow, StageWatcher};
+use super::process::StageRow;
+use super::source::StageSource;
 use crate::ask::ask_blocking;
 use crate::cancel::Cancel;
 
@@ -52,7 +53,7 @@ impl Snapshot {
 
 /// Looks twice at each stage, so that rates and quantiles are of one interval, and once at the brokers.
 pub async fn sample(
-    mut stages: Vec<StageWatcher>,
+    mut stages: Vec<StageSource>,
     mut brokers: BrokersWatcher,
     interval: Duration,
 ) -> Snapshot {
@@ -66,7 +67,7 @@ pub async fn sample(
     tokio::time::sleep(interval).await;
     let mut rows = Vec::new();
     for stage in &mut stages {
-        rows.push(stage.look().await);
+        rows.extend(stage.look().await);
     }
     let answer = asking.join_next().await;
     Snapshot {
@@ -81,30 +82,40 @@ pub async fn sample(
 
 /// Keeps a snapshot up to date until it is dropped.
 pub struct Watch {
-    latest: Arc<Mutex<Snapshot>>,
+    latest: Arc<Mutex<Latest>>,
     interval: Duration,
     cancel: Cancel,
     _stages: JoinSet<()>,
 }
 
+struct Latest {
+    /// Without the stages.
+    snapshot: Snapshot,
+    /// Of each source.
+    stages: Vec<Vec<StageRow>>,
+}
+
 impl Watch {
     /// Looks at each stage and at the brokers once an interval. To be called within a runtime.
-    pub fn start(stages: Vec<StageWatcher>, mut brokers: BrokersWatcher, interval: Duration) -> Self {
-        let latest = Arc::new(Mutex::new(Snapshot {
-            broker: brokers.broker().to_owned(),
-            cluster: brokers.cluster().map(str::to_owned),
-            stages: stages.iter().map(StageWatcher::unknown).collect(),
-            ..Snapshot::default()
+    pub fn start(stages: Vec<StageSource>, mut brokers: BrokersWatcher, interval: Duration) -> Self {
+        let latest = Arc::new(Mutex::new(Latest {
+            snapshot: Snapshot {
+                broker: brokers.broker().to_owned(),
+                cluster: brokers.cluster().map(str::to_owned),
+                ..Snapshot::default()
+            },
+            stages: stages.iter().map(StageSource::unknown).collect(),
         }));
         let mut tasks = JoinSet::new();
         for (index, mut stage) in stages.into_iter().enumerate() {
             let latest = Arc::clone(&latest);
             tasks.spawn(async move {
                 loop {
-                    let mut row = stage.look().await;
-                    row.answered = Some(Instant::now());
+                    let mut rows = stage.look().await;
+                    let now = Some(Instant::now());
+                    rows.iter_mut().for_each(|row| row.answered = now);
                     if let Some(place) = lock(&latest).stages.get_mut(index) {
-                        *place = row;
+                        *place = rows;
                     }
                     tokio::time::sleep(interval).await;
                 }
@@ -116,7 +127,7 @@ impl Watch {
             while wanted.check().is_ok() {
                 let mut row = brokers.look(&wanted);
                 row.answered = Some(Instant::now());
-                lock(&of_brokers).kafka = Some(row);
+                lock(&of_brokers).snapshot.kafka = Some(row);
                 std::thread::sleep(interval);
             }
         });
@@ -130,7 +141,10 @@ impl Watch {
 
     /// The newest answers of all, with the time of this call.
     pub fn latest(&self) -> Snapshot {
-        let mut snapshot = lock(&self.latest).clone();
+        let latest = lock(&self.latest);
+        let mut snapshot = latest.snapshot.clone();
+        snapshot.stages = latest.stages.concat();
+        drop(latest);
         snapshot.at = Timestamp::now().to_string();
         snapshot.taken = Some((Instant::now(), self.interval));
         snapshot

@@ -42,6 +42,8 @@ pub enum FieldKind {
     Number,
     /// Each item of an array of those has one: `name0`, `name1`.
     Numbers,
+    /// The names of an enumeration have places on an axis of their own.
+    Name,
     /// Texts have none.
     Text,
 }
@@ -140,7 +142,7 @@ fn kind(of: &Value) -> (String, FieldKind, Vec<String>) {
                 let symbols = symbols.into_iter().flatten().filter_map(Value::as_str);
                 (
                     "enum".to_owned(),
-                    FieldKind::Text,
+                    FieldKind::Name,
                     symbols.map(str::to_owned).collect(),
                 )
             }
@@ -180,6 +182,7 @@ mod tests {
             (Some("deg"), Some("where"), FieldKind::Number)
         );
         assert_eq!(fields.fields[2].symbols, ["ON", "OFF"]);
+        assert_eq!(fields.fields[2].plot, FieldKind::Name);
         let today = r#"{"type":"record","name":"B","namespace":"lsst.sal.A","fields":[
             {"name":"v","type":{"type":"array","items":"float"},"default":[0,0],"units":"unitless","description":""}]}"#;
         let fields = RecordFields::read(today).unwrap();

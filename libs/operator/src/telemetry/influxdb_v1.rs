@@ -9,7 +9,7 @@ use stage::address::Address;
 use stage::config::Secret;
 
 use super::influxdb::{answer, refused};
-use super::series::{Point, Quantity, Series, TimeRange};
+use super::series::{MAX_NAMES, Point, Quantity, Series, TimeRange};
 use crate::failure::Failure;
 
 /// A database of an InfluxDB 1.
@@ -60,6 +60,12 @@ pub(super) async fn series(
         .and_then(|row| row.get(1))
         .and_then(Value::as_u64)
         .unwrap_or_default();
+    if !of.symbols.is_empty() {
+        let newest = format!("SELECT {field} {within} ORDER BY time DESC LIMIT {MAX_NAMES}");
+        let rows = ask(client, to, &newest).await?;
+        let names: Vec<(i64, String)> = rows.iter().rev().filter_map(|row| name(row)).collect();
+        return Ok(Series::of_names(of, &names, count, range, most));
+    }
     if count <= most as u64 {
         let rows = ask(client, to, &format!("SELECT {field} {within}")).await?;
         return Ok(Series {
@@ -119,6 +125,10 @@ fn number(value: Option<&Value>) -> Option<f64> {
 
 fn single(row: &[Value]) -> Option<Point> {
     Some(Point::single(row.first()?.as_i64()?, number(row.get(1))?))
+}
+
+fn name(row: &[Value]) -> Option<(i64, String)> {
+    Some((row.first()?.as_i64()?, row.get(1)?.as_str()?.to_owned()))
 }
 
 fn several(row: &[Value]) -> Option<Point> {

@@ -6,7 +6,7 @@ use stage::address::Address;
 use stage::config::Secret;
 
 use super::influxdb::answer;
-use super::series::{Point, Quantity, Series, TimeRange};
+use super::series::{MAX_NAMES, Point, Quantity, Series, TimeRange};
 use crate::failure::Failure;
 
 /// A bucket of an InfluxDB 2.
@@ -50,6 +50,18 @@ pub(super) async fn series(
         .unwrap_or(0_u64);
     if count == 0 {
         return Ok(Series::default());
+    }
+    if !of.symbols.is_empty() {
+        let query = format!(
+            "{data}data |> group() |> sort(columns: [\"_time\"], desc: true) |> limit(n: {MAX_NAMES}) \
+             |> map(fn: (r) => ({{t: int(v: r._time) / 1000, v: string(v: r._value)}})) |> sort(columns: [\"t\"])"
+        );
+        let text = ask(client, to, query).await?;
+        let times = column(&text, "t")
+            .into_iter()
+            .filter_map(|time| time.parse().ok());
+        let names: Vec<(i64, String)> = times.zip(column(&text, "v")).collect();
+        return Ok(Series::of_names(of, &names, count, range, most));
     }
     let as_row = "map(fn: (r) => ({t: int(v: r._time) / 1000, v: float(v: r._value)}))";
     if count <= most as u64 {

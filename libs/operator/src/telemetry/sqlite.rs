@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, params};
 
-use super::series::{Point, Quantity, Series, TimeRange};
+use super::series::{MAX_NAMES, Point, Quantity, Series, TimeRange};
 use crate::failure::Failure;
 
 /// How long a writer is waited for.
@@ -28,15 +28,30 @@ fn read(
     most: usize,
 ) -> Result<Series, rusqlite::Error> {
     let (table, column) = (quoted(&of.measurement), quoted(&of.field));
-    // Texts have no place on an axis.
-    let within =
-        format!("FROM {table} WHERE time >= ?1 AND time < ?2 AND typeof({column}) IN ('real', 'integer')");
+    // Texts have no place on an axis, except for the names of an enumeration.
+    let types = if of.symbols.is_empty() {
+        "'real', 'integer'"
+    } else {
+        "'text'"
+    };
+    let within = format!("FROM {table} WHERE time >= ?1 AND time < ?2 AND typeof({column}) IN ({types})");
     let count: i64 = connection.query_row(
         &format!("SELECT count(*) {within}"),
         params![range.from, range.to],
         |row| row.get(0),
     )?;
     let count = count.unsigned_abs();
+    if !of.symbols.is_empty() {
+        let mut statement = connection.prepare(&format!(
+            "SELECT time, {column} {within} ORDER BY time DESC LIMIT {MAX_NAMES}"
+        ))?;
+        let rows = statement.query_map(params![range.from, range.to], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
+        let mut names: Vec<(i64, String)> = rows.collect::<Result<_, _>>()?;
+        names.reverse();
+        return Ok(Series::of_names(of, &names, count, range, most));
+    }
     if count <= most as u64 {
         let mut statement = connection.prepare(&format!("SELECT time, {column} {within} ORDER BY time"))?;
         let rows = statement.query_map(params![range.from, range.to], |row| {
@@ -117,6 +132,7 @@ mod tests {
         let quantity = |measurement: &str, field: &str| Quantity {
             measurement: measurement.to_owned(),
             field: field.to_owned(),
+            symbols: Vec::new(),
         };
         let range = TimeRange { from: 10, to: 60 };
         let all = series(&path, &quantity("a\"b", "x y"), range, 50).unwrap();
@@ -139,6 +155,12 @@ mod tests {
             let nothing = series(&path, &quantity(measurement, field), range, 5).unwrap();
             assert!(nothing.points.is_empty(), "{measurement} {field}");
         }
+        let named = Quantity {
+            symbols: vec!["word".to_owned()],
+            ..quantity("a\"b", "text")
+        };
+        let names = series(&path, &named, range, 50).unwrap();
+        assert_eq!(names.points, [Point::single(10, 0.0), Point::single(59, 0.0)]);
         assert!(series(&folder.path().join("none"), &quantity("a", "b"), range, 5).is_err());
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use stage::config::Timestamp;
 
-use super::series::{Series, TimeRange};
+use super::series::{Quantity, Series, TimeRange};
 use crate::cluster::Cluster;
 use crate::failure::Failure;
 use crate::messages::decode::Decoder;
@@ -25,7 +25,7 @@ pub fn from_topic(
 ) -> Result<(Vec<Message>, Option<u64>), Failure> {
     let topic = cluster.topic(topic)?;
     let since = Start::Since(Timestamp(range.from / 1_000));
-    let newest = Start::Last(i64::try_from(MAX_MESSAGES).unwrap_or(i64::MAX));
+    let newest = Start::LastOffsets(i64::try_from(MAX_MESSAGES).unwrap_or(i64::MAX));
     let mut reader = match Reader::open(cluster, topic, None, since, Stop::AtEnd) {
         // The embedded broker of the demo does not find offsets by time.
         Err(Failure::Refused { .. }) => Reader::open(cluster, topic, None, newest, Stop::AtEnd)?,
@@ -58,17 +58,27 @@ impl Series {
     /// A field's values in messages that were read; if they are more than `most`, of stretches.
     pub async fn of_messages(
         messages: &[Message],
-        field: &str,
+        of: &Quantity,
         range: TimeRange,
         most: usize,
         decoder: &mut Decoder,
     ) -> Self {
-        let mut values = Vec::new();
+        let (mut values, mut names) = (Vec::new(), Vec::new());
         for message in messages {
             let decoded = decoder.decode(message.value.as_deref(), message.timestamp).await;
-            if let (Some(time), Some(value)) = (message.timestamp, value_of(&decoded.value, field)) {
-                values.push((time.saturating_mul(1_000), value));
+            let Some(time) = message.timestamp.map(|time| time.saturating_mul(1_000)) else {
+                continue;
+            };
+            if !of.symbols.is_empty() {
+                let name = decoded.value.get(&of.field).and_then(Value::as_str);
+                names.extend(name.map(|name| (time, name.to_owned())));
+            } else if let Some(value) = value_of(&decoded.value, &of.field) {
+                values.push((time, value));
             }
+        }
+        if !of.symbols.is_empty() {
+            names.sort_by_key(|(time, _)| *time);
+            return Self::of_names(of, &names, names.len() as u64, range, most);
         }
         values.sort_by_key(|(time, _)| *time);
         Self::of_values(values, range, most)

@@ -1,4 +1,5 @@
-//! k8s-apps/ as kustomize renders it: each overlay and load with every choice of components, and the rendered files.
+//! k8s-apps/ as kustomize renders it: each overlay, load and service with every choice of components, and the rendered
+//! files.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -41,21 +42,18 @@ pub(crate) static ALL: LazyLock<Vec<Manifests>> = LazyLock::new(|| {
         // A base is a part: its overlay says what its pods are called and what they carry.
         .filter(|found| !found.name.starts_with("base"))
         .collect();
-    let (loads, pipeline): (Vec<_>, Vec<_>) =
+    let (apart, pipeline): (Vec<_>, Vec<_>) =
         yaml_files(&root().join("k8s-apps"))
             .into_iter()
             .partition(|path| {
-                path.file_name()
-                    .unwrap()
-                    .to_str()
-                    .unwrap()
-                    .starts_with("salmock-")
+                let name = path.file_name().unwrap().to_str().unwrap();
+                name.starts_with("salmock-") || name == "console.yaml"
             });
     all.push(manifests("rendered pipeline", &pipeline));
     all.extend(
-        loads
+        apart
             .iter()
-            .map(|path| manifests("rendered load", std::slice::from_ref(path))),
+            .map(|path| manifests("rendered load or service", std::slice::from_ref(path))),
     );
     assert!(all.len() > 50, "only {} combinations", all.len());
     all

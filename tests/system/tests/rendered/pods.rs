@@ -9,6 +9,8 @@ use crate::containers::kubernetes::{ALL, Manifests, selects};
 use crate::containers::read;
 
 const NAMESPACE: &str = "kafka-efd";
+/// The binaries that write to the database or read it.
+const ASKS_DATABASE: [&str; 2] = ["influxsink", "kafkaefd"];
 
 #[test]
 fn the_namespace_enforces_restricted_pods() {
@@ -146,7 +148,7 @@ fn the_monitor_finds_every_pod_of_its_overlay_only() {
     assert!(found > 20, "{found}");
 }
 
-/// The policies let every pod reach the ports of its addresses, and the database only influxsink.
+/// The policies let every pod reach the ports of its addresses, and the database only those that ask it.
 #[test]
 fn the_network_policies_allow_what_the_addresses_need() {
     let mut checked = 0;
@@ -156,11 +158,11 @@ fn the_network_policies_allow_what_the_addresses_need() {
                 .of_kind("NetworkPolicy")
                 .filter(|policy| selects(&policy["spec"]["podSelector"], workload.pod_labels()))
                 .collect();
-            let is_sink = workload.container.args[0] == "influxsink";
+            let asks_database = ASKS_DATABASE.contains(&workload.container.args[0].as_str());
             for (address, expected) in [
                 ("BROKER", true),
                 ("SCHEMAREGISTRY", true),
-                ("INFLUXDB_URL", is_sink),
+                ("INFLUXDB_URL", asks_database),
             ] {
                 let port = port_of(manifests.setting(address));
                 let allowed = policies.iter().any(|policy| allows(policy, port));
@@ -191,7 +193,7 @@ fn allows(policy: &Value, port: u64) -> bool {
     })
 }
 
-/// A Secret that a pod mounts is its own, or the database's token, which influxsink alone reads.
+/// A Secret that a pod mounts is its own, or a token of the database: influxsink's writes, and the console's reads.
 #[test]
 fn secrets_are_mounted_where_they_are_needed() {
     for workload in ALL.iter().flat_map(Manifests::workloads) {
@@ -202,8 +204,10 @@ fn secrets_are_mounted_where_they_are_needed() {
         let name = workload.pod_labels()["app.kubernetes.io/name"].as_str().unwrap();
         let own = format!("kafka-efd-{name}");
         let mut expected = BTreeSet::new();
-        if workload.container.args[0] == "influxsink" {
-            expected.insert("influxdb-token");
+        match workload.container.args[0].as_str() {
+            "influxsink" => drop(expected.insert("influxdb-token")),
+            "kafkaefd" => drop(expected.insert("influxdb-read-token")),
+            _ => {}
         }
         if workload.manifests.has("credentials") {
             expected.insert(own.as_str());
@@ -217,4 +221,40 @@ fn secrets_are_mounted_where_they_are_needed() {
             assert_eq!(mount["readOnly"], true, "{}", workload.container);
         }
     }
+}
+
+/// The names in the console's list of metrics are Services that select the stages' pods of all overlays.
+#[test]
+fn the_console_finds_the_stages() {
+    let mut checked = 0;
+    let consoles = ALL
+        .iter()
+        .filter(|manifests| manifests.name.starts_with("services-console"));
+    for manifests in consoles {
+        let mut stages = BTreeSet::new();
+        for name in manifests.setting("CONSOLE_METRICS").split(',') {
+            let (service, port) = name.strip_prefix("dns+").unwrap().rsplit_once(':').unwrap();
+            let spec = &manifests.resource("Service", &json!(service))["spec"];
+            assert_eq!(
+                (&spec["clusterIP"], spec["ports"][0]["port"].to_string().as_str()),
+                (&json!("None"), port)
+            );
+            let selector = json!({"matchLabels": spec["selector"]});
+            for workload in ALL.iter().flat_map(Manifests::workloads) {
+                if selects(&selector, workload.pod_labels()) {
+                    assert_eq!(
+                        workload.pod()["containers"][0]["ports"][0]["name"],
+                        spec["ports"][0]["targetPort"]
+                    );
+                    stages.insert(workload.container.args[0].clone());
+                }
+            }
+        }
+        assert_eq!(
+            stages,
+            BTreeSet::from(["influxsink", "saltransform"].map(str::to_owned))
+        );
+        checked += 1;
+    }
+    assert!(checked > 4, "{checked}");
 }

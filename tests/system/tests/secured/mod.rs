@@ -3,6 +3,7 @@
 //! because everything they print is checked too.
 
 mod access;
+mod console;
 mod database;
 mod lacking;
 mod mechanisms;

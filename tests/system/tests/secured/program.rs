@@ -73,11 +73,20 @@ impl Program {
 
     /// The answer of its port, if it is open.
     pub(crate) fn get(&self, path: &str) -> Option<String> {
+        self.ask("metrics and readiness are served", path)
+    }
+
+    /// A page of the console, if it is served.
+    pub(crate) fn page(&self, path: &str) -> Option<String> {
+        self.ask("the console is served", path)
+    }
+
+    /// The answer of the port whose address it has logged with these words.
+    fn ask(&self, words: &str, path: &str) -> Option<String> {
         let output = self.output();
-        let line = output
-            .lines()
-            .find(|line| line.contains("metrics and readiness are served"))?;
+        let line = output.lines().find(|line| line.contains(words))?;
         let address = line.split("address=").nth(1)?.split_whitespace().next()?;
+        let address = address.trim_start_matches("http://").trim_end_matches('/');
         let mut link = TcpStream::connect(address).ok()?;
         link.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
         write!(

@@ -15,6 +15,9 @@ const RIGHTS: &[[&str; 4]] = &[
     ["influxsink", "read", "topic", "{output}"],
     ["influxsink", "read", "group", "{group}"],
     ["influxsink", "write", "topic", "{dead letters}"],
+    ["console", "read", "topic", "{any}"],
+    ["console", "describe_configs", "topic", "{any}"],
+    ["console", "describe", "group", "{any}"],
 ];
 
 /// The names that replace the placeholders in a test.
@@ -32,6 +35,7 @@ impl Names {
             "{output}" => self.output.clone(),
             "{group}" => self.group.clone(),
             "{group}-" => format!("+{}-", self.group),
+            "{any}" => "*".to_owned(),
             "{dead letters}" => format!("{}.dead-letter", self.group),
             other => panic!("{other} stands for nothing"),
         };

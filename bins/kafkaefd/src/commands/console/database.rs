@@ -1,12 +1,13 @@
 //! The flags that name the database of the plots: those of influxsink's output, by the same variables.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use operator::failure::Failure;
 use operator::telemetry::{Bucket, Database, DatabaseAddress, NamedDatabase};
 use stage::address::Address;
-use stage::config::Secret;
+
+use crate::commands::secret::secret;
 
 /// The query interface of InfluxDB.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -20,8 +21,8 @@ enum Api {
 #[derive(Args, Debug, Clone)]
 #[command(next_help_heading = "Database")]
 pub(super) struct DatabaseArgs {
-    /// The database that influxsink writes to: an InfluxDB's address, or sqlite: and a file. Without one, plots are drawn
-    /// from the messages in Kafka
+    /// The database that influxsink writes to: an InfluxDB's address, or sqlite: and a file; of several with commas, the
+    /// first. Without one, plots are drawn from the messages in Kafka
     #[arg(
         long,
         env = "INFLUXDB_URL",
@@ -64,9 +65,11 @@ pub(super) struct DatabaseArgs {
 impl DatabaseArgs {
     /// The database, if one is named.
     pub(super) fn database(self) -> Result<Option<Database>, Failure> {
-        let Some(url) = self.influxdb else {
+        let Some(all) = self.influxdb else {
             return Ok(None);
         };
+        // influxsink's variable of the same name may list further outputs.
+        let url: Address = all.reveal().split(',').next().unwrap_or_default().into();
         let address = match (url.reveal().strip_prefix("sqlite:"), self.api) {
             (Some(path), _) => DatabaseAddress::Sqlite(path.into()),
             (None, Api::V2) => DatabaseAddress::InfluxdbV2(Bucket {
@@ -86,18 +89,5 @@ impl DatabaseArgs {
             }
         };
         Database::new(address, self.influxdb_ca_file).map(Some)
-    }
-}
-
-/// From a file, or else from the environment.
-pub(super) fn secret(file: Option<&Path>, variable: &str) -> Result<Option<Secret>, Failure> {
-    match file {
-        Some(path) => {
-            let secret = Secret::from_file(path);
-            secret
-                .map(Some)
-                .map_err(|error| Failure::Usage(stage::chain(&error)))
-        }
-        None => Ok(std::env::var(variable).ok().map(Secret::new)),
     }
 }

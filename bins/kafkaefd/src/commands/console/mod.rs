@@ -9,13 +9,13 @@ use std::time::Duration;
 use axum::http::HeaderName;
 use clap::Args;
 use console::{Access, Console, Settings};
-use operator::connectors::ConnectSettings;
 use operator::failure::Failure;
 use stage::address::Address;
 use stage::config::{KafkaArgs, RegistryArgs, Secret, ServiceArgs, seconds};
 use stage::service::{Service, init_logging};
 use tokio::net::TcpListener;
 
+use crate::commands::connect::ConnectLoginArgs;
 use crate::exit::Done;
 use database::DatabaseArgs;
 
@@ -33,7 +33,8 @@ pub struct ConsoleArgs {
     /// Address that the port is bound to; in a container, 0.0.0.0
     #[arg(long, env = "CONSOLE_HOST", default_value = "127.0.0.1", value_name = "IP")]
     host: IpAddr,
-    /// Address of a stage's metrics, HOST:PORT or a URL; may be repeated, or a list separated by commas
+    /// Address of a stage's metrics, HOST:PORT or a URL, or dns+HOST:PORT for a process at each address of a name; may be
+    /// repeated, or a list separated by commas
     #[arg(
         long = "metrics",
         env = "CONSOLE_METRICS",
@@ -71,30 +72,8 @@ pub struct ConsoleArgs {
         help_heading = "Kafka Connect"
     )]
     kafka_connect: Option<Address>,
-    /// User for basic authentication; its password comes from --kafka-connect-password-file or KAFKA_CONNECT_PASSWORD
-    #[arg(
-        long,
-        env = "KAFKA_CONNECT_USER",
-        value_name = "NAME",
-        help_heading = "Kafka Connect"
-    )]
-    kafka_connect_user: Option<String>,
-    /// File that holds that user's password
-    #[arg(
-        long,
-        env = "KAFKA_CONNECT_PASSWORD_FILE",
-        value_name = "FILE",
-        help_heading = "Kafka Connect"
-    )]
-    kafka_connect_password_file: Option<PathBuf>,
-    /// PEM file of the certificate authorities to trust instead of the system's
-    #[arg(
-        long,
-        env = "KAFKA_CONNECT_CA_FILE",
-        value_name = "FILE",
-        help_heading = "Kafka Connect"
-    )]
-    kafka_connect_ca_file: Option<PathBuf>,
+    #[command(flatten)]
+    connect_login: ConnectLoginArgs,
     #[command(flatten)]
     database: DatabaseArgs,
     #[command(flatten)]
@@ -128,15 +107,10 @@ impl ConsoleArgs {
             (None, Some(header)) => Access::UserHeader(header),
             (None, None) => Access::ReadOnly,
         };
-        let password_file = self.kafka_connect_password_file.as_deref();
-        let password = database::secret(password_file, "KAFKA_CONNECT_PASSWORD")?;
-        let login = self.kafka_connect_user.map(|user| (user, password));
-        let ca_file = self.kafka_connect_ca_file;
+        let connect = self.kafka_connect.map(|url| self.connect_login.settings(url));
         Ok(Settings {
             database: self.database.database()?,
-            connect: self
-                .kafka_connect
-                .map(|url| ConnectSettings { url, login, ca_file }),
+            connect: connect.transpose()?,
             kafka: self.kafka,
             registry: self.registry,
             metrics: self.metrics,

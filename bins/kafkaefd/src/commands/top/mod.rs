@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use clap::Args;
 use operator::failure::Failure;
-use operator::stages::{BrokersWatcher, Snapshot, StageWatcher, Watch, sample};
+use operator::stages::{BrokersWatcher, Snapshot, StageSource, Watch, sample};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
@@ -40,7 +40,8 @@ const PRINTED_WIDTH: u16 = 140;
                   Example: kafkaefd top --metrics localhost:9464 --metrics localhost:9465 --filter efd"
 )]
 pub struct TopArgs {
-    /// Address of a stage's metrics, HOST:PORT or a URL; may be repeated
+    /// Address of a stage's metrics, HOST:PORT or a URL, or dns+HOST:PORT for a process at each address of a name; may be
+    /// repeated
     #[arg(long = "metrics", value_name = "URL")]
     metrics: Vec<String>,
     /// Only groups whose names match this regular expression
@@ -66,7 +67,7 @@ impl TopArgs {
         let stages = self
             .metrics
             .iter()
-            .map(|address| StageWatcher::at(address))
+            .map(|address| StageSource::at(address))
             .collect::<Result<Vec<_>, _>>()
             .map_err(|why| Failure::Usage(format!("--metrics {why}")))?;
         let brokers = BrokersWatcher::new(self.kafka.clone(), self.filter.clone(), report_problem);

@@ -8,7 +8,8 @@ use operator::connectors::{
 };
 use operator::failure::Failure;
 use stage::address::Address;
-use stage::config::Secret;
+
+use crate::commands::secret::secret;
 
 #[derive(Args, Debug, Clone)]
 pub(super) struct SinkArgs {
@@ -156,17 +157,8 @@ impl SinkArgs {
             remove_prefix: self.remove_prefix.clone(),
             errors,
             username: self.username.clone(),
-            password: self.password()?,
+            password: secret(self.password_file.as_deref(), "INFLUXDB_PASSWORD")?,
         };
         sink.config(topics)
-    }
-
-    fn password(&self) -> Result<Option<Secret>, Failure> {
-        match &self.password_file {
-            Some(path) => Secret::from_file(path)
-                .map(Some)
-                .map_err(|error| Failure::Usage(stage::chain(&error))),
-            None => Ok(std::env::var("INFLUXDB_PASSWORD").ok().map(Secret::new)),
-        }
     }
 }

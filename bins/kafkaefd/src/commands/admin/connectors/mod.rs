@@ -4,16 +4,14 @@ mod create;
 mod influxdb_sink;
 mod status;
 
-use std::path::PathBuf;
-
 use clap::{Args, Subcommand};
 
+use crate::commands::connect::ConnectLoginArgs;
 use crate::exit::Done;
 use crate::terminal::{AnswerArgs, Consent, note, plural};
-use operator::connectors::{Change, Changed, Connect, ConnectSettings, without_secrets};
+use operator::connectors::{Change, Changed, Connect, without_secrets};
 use operator::failure::Failure;
 use stage::address::Address;
-use stage::config::Secret;
 
 /// List, create, inspect, control and delete connectors of Kafka Connect
 #[derive(Args, Debug, Clone)]
@@ -98,15 +96,8 @@ struct ConnectArgs {
         hide_env_values = true
     )]
     kafka_connect: Address,
-    /// User for basic authentication; its password comes from --kafka-connect-password-file or KAFKA_CONNECT_PASSWORD
-    #[arg(long, env = "KAFKA_CONNECT_USER", value_name = "NAME")]
-    kafka_connect_user: Option<String>,
-    /// File that holds that user's password
-    #[arg(long, env = "KAFKA_CONNECT_PASSWORD_FILE", value_name = "FILE")]
-    kafka_connect_password_file: Option<PathBuf>,
-    /// PEM file of the certificate authorities to trust instead of the system's
-    #[arg(long, env = "KAFKA_CONNECT_CA_FILE", value_name = "FILE")]
-    kafka_connect_ca_file: Option<PathBuf>,
+    #[command(flatten)]
+    login: ConnectLoginArgs,
 }
 
 impl ConnectorsCommand {
@@ -158,17 +149,7 @@ impl OneArgs {
 
 impl ConnectArgs {
     fn client(&self) -> Result<Connect, Failure> {
-        let password = match &self.kafka_connect_password_file {
-            Some(path) => {
-                Some(Secret::from_file(path).map_err(|error| Failure::Usage(stage::chain(&error)))?)
-            }
-            None => std::env::var("KAFKA_CONNECT_PASSWORD").ok().map(Secret::new),
-        };
-        Connect::new(ConnectSettings {
-            url: self.kafka_connect.clone(),
-            login: self.kafka_connect_user.clone().map(|user| (user, password)),
-            ca_file: self.kafka_connect_ca_file.clone(),
-        })
+        Connect::new(self.login.settings(self.kafka_connect.clone())?)
     }
 }
 
