@@ -1,8 +1,8 @@
 # Everyday commands; `make` alone lists them. ARGS is passed to the command: make demo ARGS="--seconds 10".
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-browser test-faults test-compose test-mirror test-kubernetes test-monitoring \
-	bench bench-pipeline bench-peers lint fmt k8s-apps manifests check-custom-resources check-kafka-users \
-	deny dashboards rules
+	bench bench-pipeline bench-peers bench-build lint fmt k8s-apps manifests check-custom-resources check-kafka-users \
+	deny dashboards rules reference
 
 # Go is often installed here but not on PATH; scripts/services needs it once, to build the services.
 export PATH := $(PATH):/usr/local/go/bin
@@ -12,13 +12,17 @@ PYTHON := target/venv/bin/python
 help: ## list these commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-15s %s\n", $$1, $$2}'
 
+# librdkafka is built by its own script, and all other C sources by cargo's. Neither optimizes much for the demo, and
+# librdkafka's interface for C++, which nothing here uses, is left out.
+demo: export CFLAGS := -O1 -g0
+demo: export TARGET_CFLAGS := -O0
+demo: export GNUMAKEFLAGS := LIBSUBDIRS=src
 demo: ## run the whole pipeline with embedded services; Ctrl-C ends it with a table
-	cargo run --release --no-default-features --features demo -p kafkaefd -- demo $(ARGS)
+	cargo run --profile demo --no-default-features --features demo -p kafkaefd -- demo $(ARGS)
 
 test: ## run every test, including those against a real Kafka, registry and InfluxDB
 	cargo test --workspace --no-run
-	scripts/services run --secured --operator --name test-$$$$ -- cargo test --workspace $(ARGS)
-	scripts/services run --name browser-$$$$ -- scripts/browser install target/debug/kafkaefd target/browser
+	scripts/services run --secured --operator --name test-$$$$ -- scripts/test $(ARGS)
 	@test -d ../shared || echo 'left out: comparisons with published schemas and captured messages (no ../shared)'
 
 test-browser: ## open every page in headless Chromium, on the demo and on real services; screenshots in target/browser
@@ -60,6 +64,9 @@ bench-peers: ## measure influxsink against Telegraf and against a bare HTTP loop
 	$(RELEASE) $(STAGES)
 	scripts/services run --peers --name bench-$$$$ -- target/release/bench-pipeline --rows peers $(REPORT)
 
+bench-build: ## measure what a clone takes to the demo's account, beside the same build as a release (20 minutes)
+	scripts/bench-build $(REPORT)
+
 lint: ## check formatting, and run clippy with warnings as errors
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --no-default-features -- -D warnings
@@ -85,6 +92,9 @@ check-kafka-users: ## run the binaries on a real Kafka with the permissions of k
 
 dashboards: ## write monitoring/dashboards/*.json from monitoring/panels
 	monitoring/dashboards.py
+
+reference: ## write docs/reference/ and the tables of docs/metrics.md from the code
+	RECORD_REFERENCE=1 cargo test --workspace --test reference
 
 rules: ## write monitoring/prometheus-rule.yaml from monitoring/rules
 	monitoring/prometheus_rule.py

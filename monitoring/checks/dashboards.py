@@ -58,7 +58,7 @@ def query_problems(target):
     for window in re.findall(r"\[([^\]]+)\]", re.sub(r'"[^"]*"', "", expr)):
         if window not in ("$__rate_interval", "1h"):
             yield f"the window {window} is not $__rate_interval: {expr}"
-    ours = [metric for metric in promql.metrics(expr) if promql.family(metric) in exposed.of_readme()]
+    ours = [metric for metric in promql.metrics(expr) if promql.family(metric) in exposed.of_page()]
     if ours and not ('job=~"$job"' in expr and 'instance=~"$instance"' in expr):
         yield f"does not select by job and instance: {expr}"
 
@@ -136,5 +136,5 @@ def check():
         for panel in panels(dashboard):
             number += 1
             problems += panel_problems(name, panel)
-    problems += [*metric_problems(exposed.of_readme()), *top_problems()]
+    problems += [*metric_problems(exposed.of_page()), *top_problems()]
     return f"{len(loaded())} dashboards, {number} panels", problems

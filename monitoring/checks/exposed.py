@@ -1,4 +1,4 @@
-"""The metrics that the binaries expose, by the README's table, which a test holds together with the code."""
+"""The metrics that the binaries expose, by the table of docs/metrics.md, which a test holds together with the code."""
 
 import re
 
@@ -10,9 +10,10 @@ ON_NO_PANEL = {
 }
 
 
-def of_readme():
-    """The metrics of the README's table; a row may have several."""
-    (table,) = re.findall(r"\n## Metrics\n(.*?)\n## ", (ROOT / "README.md").read_text(), re.DOTALL)
+def of_page():
+    """The metrics of the page's table; a row may have several."""
+    page = (ROOT / "docs" / "metrics.md").read_text()
+    (table,) = re.findall(r"<!-- metrics: begin -->(.*?)<!-- metrics: end -->", page, re.DOTALL)
     rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
     return {name for row in rows for name in re.findall(r"`([a-z_]+)`", row)}
 

@@ -39,7 +39,7 @@ def alerts():
 
 @functools.cache
 def known():
-    return exposed.of_readme()
+    return exposed.of_page()
 
 
 @functools.cache

@@ -45,7 +45,7 @@ pub(crate) struct RunArgs {
     /// What to measure
     #[arg(
         long, value_enum, value_name = "ROW", value_delimiter = ',',
-        default_values = ["transform", "age", "topics", "console", "flat", "scaling", "rolls", "sustained"]
+        default_values = ["transform", "age", "topics", "console", "flat", "idle", "scaling", "rolls", "sustained"]
     )]
     pub(crate) rows: Vec<Row>,
 
@@ -109,6 +109,8 @@ pub(crate) enum Row {
     Console,
     /// CPU per message of both stages with 3,348 topics in use against one topic
     Flat,
+    /// CPU of both stages and the broker while nothing is sent to 300 topics
+    Idle,
     /// Two replicas against one, 64 partitions against one
     Scaling,
     /// How topics are distributed over replicas, and how long a rolling update stops a topic

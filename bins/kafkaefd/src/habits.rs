@@ -1,6 +1,6 @@
 //! What users of kafkactl, kaf, rpk and kcat type out of habit, in the order of this command's words:
 //! `kafkaefd get topics` is `kafkaefd topics list`, and `kafkaefd -C -t T` is `kafkaefd tail T -o beginning`. Other names of
-//! a command are aliases in its own module; docs/operations.md has a table of all.
+//! a command are aliases in its own module; docs/then-and-now.md has a table of all.
 
 use std::ffi::OsString;
 

@@ -1,4 +1,4 @@
-//! The metrics of salmock. A test holds this file and the README's table together.
+//! The metrics of salmock. A test holds this file and the table of docs/metrics.md together.
 
 use prometheus::{IntCounter, Registry};
 use stage::metrics::{MetricsError, Subsystems, counter, sampled_gauges};

@@ -1,4 +1,4 @@
-//! The metrics of saltransform. A test holds this file and the README's table together.
+//! The metrics of saltransform. A test holds this file and the table of docs/metrics.md together.
 
 use prometheus::{Histogram, IntCounter, IntCounterVec, Registry};
 use stage::metrics::{

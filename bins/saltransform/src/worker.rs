@@ -26,6 +26,9 @@ const ASK_AGAIN_AFTER: Duration = Duration::from_secs(2);
 /// How long a drain waits for the broker when a partition is revoked.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(4);
 
+/// The time until the next tick while no record is in flight: then only the producer's events are served.
+const IDLE_TIMEOUT: Duration = Duration::from_millis(100);
+
 /// What all workers share.
 #[derive(Clone)]
 pub(crate) struct Shared<'m> {
@@ -80,6 +83,13 @@ impl<'m> Worker<'m> for TransformWorker<'m> {
         }
         self.shared.producer.poll(Duration::ZERO);
         Ok(())
+    }
+
+    fn rest(&self, tick_interval: Duration) -> Duration {
+        match self.counter.outstanding() {
+            0 => IDLE_TIMEOUT,
+            _ => tick_interval,
+        }
     }
 
     fn tick(&mut self) -> Result<(), WorkerError> {

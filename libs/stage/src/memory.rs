@@ -32,12 +32,13 @@ const MAX_AHEAD: usize = 6 << 20;
 /// The overhead of each fetched message in librdkafka 2.12, however small the message is: an `rd_kafka_op_t` with the
 /// one member of its union that a message has (304 bytes according to gdb; `rd_kafka_op_new0` allocates no more) and
 /// the allocator's overhead, rdkafka's counted pointer to it, and the receipt.
-pub(crate) const BESIDE_MESSAGE: usize = 450;
+pub const BESIDE_MESSAGE: usize = 450;
 /// The memory for messages fetched ahead if no allowance is given.
 pub(crate) const AHEAD: usize = 64 << 20;
-/// librdkafka's own limit for messages fetched ahead counts only their bytes. It is set to the bytes whose memory is
-/// this many times as large, for telemetry messages of about 200 bytes. Smaller messages are limited by number.
-const AHEAD_IN_FACT: usize = 3;
+/// librdkafka's own limit for messages fetched ahead counts only their bytes, which have this part of their memory; the
+/// rest is for what each message takes beside them, and limits their number. Telemetry messages of about 200 bytes reach
+/// both limits at the same time.
+const AHEAD_BYTES_PART: usize = 3;
 /// Settings that librdkafka checks against each other: an operator who sets one of them sets all.
 pub(crate) const FETCH_LIMITS: [&str; 3] = [
     "message.max.bytes",
@@ -90,16 +91,7 @@ impl MemoryShares {
 
     /// Sets the consumer's shares in its configuration; the operator's `-X` settings stay.
     pub fn limit_consumer(&self, config: &mut ClientConfig) {
-        set_unless_set(
-            config,
-            [
-                ("queued.max.messages.kbytes", ahead_setting(self.ahead)),
-                (
-                    "queued.min.messages",
-                    (self.ahead / BESIDE_MESSAGE).max(1).to_string(),
-                ),
-            ],
-        );
+        set_unless_set(config, limits_ahead(self.ahead));
         // librdkafka checks these against each other, so either all or none are set here: a fetch must not be smaller
         // than a message that the client itself would send. A single batch that is larger still arrives: Kafka sends
         // the first one whole.
@@ -126,9 +118,17 @@ fn set_unless_set<const N: usize>(config: &mut ClientConfig, pairs: [(&str, Stri
     }
 }
 
-/// `queued.max.messages.kbytes` for a consumer that may use `bytes` of memory for messages fetched ahead.
-pub(crate) fn ahead_setting(bytes: usize) -> String {
-    ((bytes / AHEAD_IN_FACT) >> 10).to_string()
+/// Settings of a consumer that may use `bytes` of memory for messages fetched ahead, whatever their size.
+pub(crate) fn limits_ahead(bytes: usize) -> [(&'static str, String); 2] {
+    let of_messages = bytes / AHEAD_BYTES_PART;
+    let beside = bytes - of_messages;
+    [
+        ("queued.max.messages.kbytes", (of_messages >> 10).to_string()),
+        (
+            "queued.min.messages",
+            (beside / BESIDE_MESSAGE).max(1).to_string(),
+        ),
+    ]
 }
 
 /// The process's resident memory, read from time to time.
@@ -173,6 +173,21 @@ mod tests {
             let shares = MemoryShares::among(mebibytes, 3);
             let sum = shares.in_flight + shares.ahead + shares.fetch + shares.dead_letters + shares.output;
             assert!(3 * sum + BASE <= (mebibytes as usize) << 20, "{shares:?}");
+        }
+    }
+
+    #[test]
+    fn messages_of_any_size_stay_within_the_memory_for_those_fetched_ahead() {
+        for bytes in [MAX_AHEAD, AHEAD] {
+            let [kibibytes, messages] = limits_ahead(bytes).map(|(_, value)| value.parse::<usize>().unwrap());
+            for size in [1, 20, 150, 200, 225, 1_000, 100_000] {
+                let most = messages.min((kibibytes << 10) / size);
+                let memory = most * (size + BESIDE_MESSAGE);
+                assert!(
+                    memory <= bytes,
+                    "{most} messages of {size} bytes take {memory}, not {bytes}"
+                );
+            }
         }
     }
 

@@ -1,5 +1,5 @@
 //! The metrics of the process, the Kafka clients and logging, and the helpers by which each binary registers its own in
-//! its `metrics.rs`. A test holds these files and the README's table together.
+//! its `metrics.rs`. A test holds these files and the table of docs/metrics.md together.
 //!
 //! Each binary has one struct of handles, registered on a registry that it owns, so that the demo and tests can run
 //! several stages in one process. Counters end in `_total`; durations are histograms in seconds, whose `_sum` and

@@ -453,8 +453,8 @@ const METRICS: [&str; 4] = [
 ];
 
 #[test]
-fn the_readme_and_the_code_name_the_same_metrics() {
-    // In the code a metric is created by one of a few functions; in the README it is in the first cell of a table row.
+fn the_page_of_metrics_and_the_code_name_the_same_metrics() {
+    // In the code a metric is created by one of a few functions; on the page it is in the first cell of a table row.
     let made =
         Regex::new(r#"\b(?:sampled_)?(?:counters?|gauges?|histogram)\(\s*r,\s*"([a-z0-9_]+)""#).unwrap();
     let named = Regex::new(r"`([a-z0-9_]+)`").unwrap();
@@ -468,22 +468,20 @@ fn the_readme_and_the_code_name_the_same_metrics() {
         .iter()
         .flat_map(|path| names(&made, &read(path)))
         .collect();
-    let readme = read("README.md");
-    let (_, table) = readme.split_once("\n## Metrics\n").unwrap();
+    let page = read("docs/metrics.md");
+    let (_, table) = page.split_once("\n<!-- metrics: begin -->\n").unwrap();
     let first_cells: Vec<&str> = table
         .lines()
-        .take_while(|line| !line.starts_with("## "))
+        .take_while(|line| !line.starts_with("<!--"))
         .filter_map(|line| line.strip_prefix('|')?.split('|').next())
         .collect();
-    let readme = names(&named, &first_cells.join("\n"));
+    let page = names(&named, &first_cells.join("\n"));
     assert!(code.len() >= 10, "{code:?}");
-    let (missing, stale): (Vec<_>, Vec<_>) = (
-        code.difference(&readme).collect(),
-        readme.difference(&code).collect(),
-    );
+    let (missing, stale): (Vec<_>, Vec<_>) =
+        (code.difference(&page).collect(), page.difference(&code).collect());
     assert!(
         missing.is_empty() && stale.is_empty(),
-        "README.md lacks {missing:?} and names {stale:?} that do not exist"
+        "docs/metrics.md lacks {missing:?} and names {stale:?} that do not exist"
     );
 }
 
@@ -670,11 +668,10 @@ fn the_config_map_sets_flags_that_exist() {
 }
 
 #[test]
-fn the_readme_has_every_command_of_kafkaefd() {
+fn the_page_of_kafkaefd_has_every_command() {
     let cell = Regex::new(r"`([a-z0-9-]+)`").unwrap();
-    let readme = read("README.md");
-    let (_, rows) = readme.split_once("### kafkaefd").unwrap();
-    let table = rows.lines().skip_while(|line| !line.starts_with("|---"));
+    let page = read("docs/operations.md");
+    let table = page.lines().skip_while(|line| !line.starts_with("|---"));
     let first_cells = table
         .skip(1)
         .take_while(|line| line.starts_with('|'))
@@ -693,13 +690,13 @@ fn the_readme_has_every_command_of_kafkaefd() {
     assert_eq!(named, there);
 }
 
-/// The page names the test behind each of its promises: those tests exist, and the page names all of them.
+/// The pages name the test behind each of their promises: those tests exist, and the pages name all of them.
 #[test]
-fn the_operators_page_and_the_operators_tests_name_each_other() {
+fn the_operators_pages_and_the_operators_tests_name_each_other() {
     let named = Regex::new(r"`operator/([a-z_]+\.rs)`").unwrap();
-    let page = read("docs/operations.md");
+    let pages = read("docs/operations.md") + &read("docs/then-and-now.md");
     let named: BTreeSet<String> = named
-        .captures_iter(&page)
+        .captures_iter(&pages)
         .map(|found| found[1].to_owned())
         .collect();
     let folder = root().join("tests/system/tests/operator");

@@ -3,6 +3,7 @@
 mod age;
 mod console;
 mod flat;
+mod idle;
 mod peers;
 mod rolls;
 mod scaling;
@@ -25,6 +26,7 @@ pub(crate) async fn measure(row: Row, bench: &Bench) -> Outcome<Section> {
         Row::Console => console::measure(bench).await,
         Row::Scaling => scaling::measure(bench).await,
         Row::Flat => flat::measure(bench).await,
+        Row::Idle => idle::measure(bench).await,
         Row::Rolls => rolls::measure(bench).await,
         Row::Peers => peers::measure(bench).await,
         Row::Sustained => sustained::measure(bench).await,

@@ -85,6 +85,31 @@ fn records_from_before_the_registry_lost_its_data_wait_until_it_is_restored() {
     assert_eq!(points.len() as u64, sent);
 }
 
+/// What the id means is read before the registry is restored, and whose subjects it has after that.
+#[test]
+fn an_id_of_a_registry_that_is_restored_between_two_requests_is_not_used() {
+    let stack = Stack::new();
+    let id = stack.register(&scalars());
+    let sent = stack.produce((0..100).map(|at| frame(id, scalar(at)))) as u64;
+    let backup = stack.registry.lose_data();
+    assert_eq!(stack.register_under("lsst.sal.Test_others-value", &others()), id);
+    stack
+        .registry
+        .restore_when_asked(&format!("/schemas/ids/{id}/versions"), backup);
+    let sink = stack.start(&stack.args(stack.influx.url()));
+    sink.wait("all written", |sink| {
+        sink.count("influxsink_written_total") == sent
+    });
+    sink.stop();
+    let points = stack.influx.points();
+    assert!(
+        points
+            .keys()
+            .all(|key| key.measurement == "lsst.sal.Test_scalars")
+    );
+    assert_eq!(points.len() as u64, sent);
+}
+
 #[test]
 fn an_id_that_means_another_schema_than_before_is_noticed_while_the_sink_runs() {
     let stack = Stack::new();

@@ -4,12 +4,12 @@
 use rdkafka::ClientConfig;
 
 use super::options::IntakeOptions;
-use crate::memory::{AHEAD, FETCH_LIMITS, ahead_setting};
+use crate::memory::{AHEAD, FETCH_LIMITS, limits_ahead};
 
 /// The configuration of an intake's consumer.
 pub(super) fn of_consumer(options: &IntakeOptions) -> ClientConfig {
     let mut config = options.config.clone();
-    let ahead = ahead_setting(AHEAD);
+    let ahead = limits_ahead(AHEAD);
     let mut defaults = vec![
         // With a range, they also show when it is read.
         (
@@ -20,10 +20,9 @@ pub(super) fn of_consumer(options: &IntakeOptions) -> ClientConfig {
         // later.
         ("topic.metadata.refresh.interval.ms", "10000"),
         ("fetch.wait.max.ms", "100"),
-        ("queued.max.messages.kbytes", &ahead),
         // When all of that waits to be consumed, librdkafka fetches more only after this time. Its default of a second
         // is longer than it takes to consume them, so that the consumer was idle until it was over.
-        ("fetch.queue.backoff.ms", "20"),
+        ("fetch.queue.backoff.ms", "10"),
         // An answer that is later than this does not arrive: a commit to a coordinator that had just been killed
         // blocked later requests for librdkafka's default of 60 s, and the group continued without this member.
         ("socket.timeout.ms", "15000"),
@@ -36,6 +35,7 @@ pub(super) fn of_consumer(options: &IntakeOptions) -> ClientConfig {
         // The decompressed size of a zstd batch if memory is not limited.
         defaults.push(("receive.message.max.bytes", "268435456"));
     }
+    defaults.extend(ahead.iter().map(|(key, value)| (*key, value.as_str())));
     let broker_assigns = config.get("group.protocol") == Some("consumer");
     if !broker_assigns {
         // With the protocol `consumer` the broker assigns, and librdkafka rejects a local assignment strategy.

@@ -1,11 +1,12 @@
 //! The life of a process: logging, signals, the monitoring port, and the drain at the end. `process.rs` goes through it:
 //!
 //! ```text
-//! logging → Service::embedded → configuration checked → open binds the port → the stage runs
+//! allocator → logging → Service::embedded → configuration checked → open binds the port → the stage runs
 //!   → SIGTERM, SIGINT or SIGHUP sets Shutdown → workers drain → after the deadline Shutdown gives up → exit code
 //!   → what still hangs a few seconds later is killed (`watchdog.rs`)
 //! ```
 
+mod allocator;
 mod logging;
 mod part;
 mod process;

@@ -19,6 +19,7 @@ use std::process::ExitCode;
 
 use tokio::runtime::{Builder, Handle, Runtime};
 
+use super::allocator::return_large_blocks;
 use super::{Service, Shutdown, init_logging};
 use crate::config::{EXIT_USAGE, ServiceArgs};
 
@@ -68,10 +69,12 @@ impl StageProcess<'_> {
         check: impl FnOnce(&Service) -> Result<C, K>,
         run: impl FnOnce(C, &Service, &Handle) -> Result<Ending, R>,
     ) -> ExitCode {
+        let returns_large_blocks = return_large_blocks();
         let _logging = match init_logging(self.args) {
             Ok(logging) => logging,
             Err(error) => return invalid(self.name, &error),
         };
+        tracing::debug!(returns_large_blocks, "limited what the allocator keeps");
         let runtime = match runtime() {
             Ok(runtime) => runtime,
             Err(error) => return failed("cannot start", &error),

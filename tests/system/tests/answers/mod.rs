@@ -6,10 +6,11 @@ use std::fs::File;
 use std::process::{Command, Output, Stdio};
 
 /// The test fills in each `{…}`, with something new each time.
-pub(crate) const EMBEDDED: [&str; 32] = [
+pub(crate) const EMBEDDED: [&str; 33] = [
     "--help",
     "--version",
     "tail --help",
+    "clusters",
     "completions bash",
     "man",
     "salschema convert --xml-dir {xml}",
@@ -30,10 +31,10 @@ pub(crate) const EMBEDDED: [&str; 32] = [
     "helloworld consume -e --topic {topic}",
     "helloavro produce --topic {topic}",
     "helloavro consume -e --topic {records}",
-    "admin connectors list",
+    "connectors list",
     "admin connectors create influxdb-sink a-topic --dry-run",
     "admin connectors create from-file {connector}",
-    "admin connectors status c",
+    "connectors status c",
     "admin connectors config c",
     "admin connectors restart c",
     "admin connectors pause c",
@@ -42,14 +43,15 @@ pub(crate) const EMBEDDED: [&str; 32] = [
 ];
 
 /// Those that need something from the cluster that the embedded broker does not support.
-pub(crate) const REAL: [&str; 17] = [
-    "admin topics list",
+pub(crate) const REAL: [&str; 18] = [
+    "topics list",
+    "topics describe {topic}",
     "admin topics create {name}",
     "admin topics delete {topic} --yes",
     "admin topics partition {topic} 5 --dry-run",
     "admin topics config {topic}",
     "admin topics offsets {topic}",
-    "admin brokers",
+    "brokers",
     "groups list",
     "groups list --json",
     "groups describe {group}",

@@ -24,6 +24,7 @@ mod replay;
 mod shapes;
 pub(crate) mod stages;
 mod telegraf;
+mod tutorial;
 pub(crate) mod value;
 
 pub(crate) use system_tests::root;

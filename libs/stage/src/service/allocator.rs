@@ -1,0 +1,66 @@
+//! The allocator of glibc, told at the start of a stage to give large blocks back to the system: batches of lines, their
+//! compressed form, and the batches that librdkafka decompresses.
+//!
+//! glibc raises both limits by itself with each large block that is freed, up to 32 and 64 MiB, so that blocks of some
+//! MiB come from the heaps of many threads, stay there, and leave holes.
+
+/// Blocks of this size or larger are mapped on their own, and unmapped when they are freed.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const MAPPED_BYTES: i32 = 256 << 10;
+/// What may stay unused at the end of a heap.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const KEPT_BYTES: i32 = 1 << 20;
+
+/// Sets the limits, and says whether the allocator took them. To be called before other threads exist.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[allow(unsafe_code, reason = "the allocator has no safe interface")]
+pub(super) fn return_large_blocks() -> bool {
+    // SAFETY: `mallopt` takes two integers and keeps no reference. It may be called at any time in a program that uses
+    // glibc's allocator, and with another allocator it is that one's function or has no effect. Values that it does not
+    // know are refused.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED_BYTES) == 1
+            && libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT_BYTES) == 1
+    }
+}
+
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub(super) fn return_large_blocks() -> bool {
+    false
+}
+
+#[cfg(all(test, target_os = "linux", target_env = "gnu"))]
+mod tests {
+    use super::*;
+
+    /// `VmRSS` of this process, KiB.
+    fn resident() -> usize {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
+    #[test]
+    fn the_allocator_takes_the_limits() {
+        assert!(return_large_blocks());
+    }
+
+    #[test]
+    fn large_blocks_go_back_to_the_system() {
+        assert!(return_large_blocks());
+        // Freed blocks of this size raise the limit of an allocator that was not told.
+        for _ in 0..3 {
+            drop(vec![1_u8; 24 << 20]);
+        }
+        let holding: Vec<_> = (0..16).map(|_| (vec![1_u8; 4 << 20], vec![1_u8; 64])).collect();
+        let used = resident();
+        // The small ones stay, and with them all that lies before them on a heap.
+        let small: Vec<_> = holding.into_iter().map(|(_, small)| small).collect();
+        assert!(
+            resident() + (48 << 10) < used,
+            "{} of {used} KiB are left with {} small blocks",
+            resident(),
+            small.len()
+        );
+    }
+}

@@ -1,0 +1,4 @@
+//! The reference pages as text.
+
+pub(crate) mod commands;
+pub(crate) mod metrics;
