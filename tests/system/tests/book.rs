@@ -68,10 +68,12 @@ fn anchors(text: &str) -> BTreeSet<String> {
             .filter(|letter| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_'))
             .map(|letter| if letter == ' ' { '-' } else { letter })
             .collect();
-        assert!(
-            anchors.insert(anchor.clone()),
-            "two headings have the anchor #{anchor}"
-        );
+        // Headings that are equal are numbered.
+        let equal = (1..).map(|number| format!("{anchor}-{number}"));
+        let free = std::iter::once(anchor.clone())
+            .chain(equal)
+            .find(|anchor| !anchors.contains(anchor));
+        anchors.extend(free);
     }
     anchors
 }
