@@ -68,10 +68,14 @@ fn anchors(text: &str) -> BTreeSet<String> {
             .filter(|letter| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_'))
             .map(|letter| if letter == ' ' { '-' } else { letter })
             .collect();
-        assert!(
-            anchors.insert(anchor.clone()),
-            "two headings have the anchor #{anchor}"
-        );
+        // Of equal headings, the later ones are numbered.
+        let mut numbered = anchor.clone();
+        for number in 1.. {
+            if anchors.insert(numbered) {
+                break;
+            }
+            numbered = format!("{anchor}-{number}");
+        }
     }
     anchors
 }
