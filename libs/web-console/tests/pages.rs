@@ -191,7 +191,7 @@ async fn nothing_from_the_wire_or_an_address_is_markup() {
         "the value is there, as text: {newest}"
     );
     let found = page
-        .text(&format!("messages?topic={TOPIC}&start=beginning"))
+        .text(&format!("messages?topic={TOPIC}&start=beginning&long=1"))
         .await;
     assert!(found.contains("searched 2 of 2"), "{found}");
 }
