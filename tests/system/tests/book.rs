@@ -68,12 +68,14 @@ fn anchors(text: &str) -> BTreeSet<String> {
             .filter(|letter| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_'))
             .map(|letter| if letter == ' ' { '-' } else { letter })
             .collect();
-        // Headings that are equal are numbered.
-        let equal = (1..).map(|number| format!("{anchor}-{number}"));
-        let free = std::iter::once(anchor.clone())
-            .chain(equal)
-            .find(|anchor| !anchors.contains(anchor));
-        anchors.extend(free);
+        // Of equal headings, the later ones are numbered.
+        let mut numbered = anchor.clone();
+        for number in 1.. {
+            if anchors.insert(numbered) {
+                break;
+            }
+            numbered = format!("{anchor}-{number}");
+        }
     }
     anchors
 }
