@@ -42,7 +42,7 @@ pub(crate) const RUN: [&str; 11] = [
 pub(crate) const TUTORIAL: &str = "docs/tutorial.md";
 
 /// Blocks that no test runs as written, by their first line, and why.
-pub(crate) const NOT_RUN: [(&str, &str); 31] = [
+pub(crate) const NOT_RUN: [(&str, &str); 30] = [
     (
         "kafkaefd console --broker",
         "serves until it is ended; `make test-browser` opens its pages",
