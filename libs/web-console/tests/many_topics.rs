@@ -1,6 +1,6 @@
 //! What a page costs where an observatory has its 3,348 topics: the requests that reach the broker, by API key, as the proxy
-//! in front of it counts them. A page that is asked for again opens no connection, and asks for the
-//! offsets of the topics in sight with as many requests as for those of ten.
+//! in front of it counts them. A page that is asked for again opens no connection, and asks for the offsets of the topics in
+//! sight with as many requests as for those of ten.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed step is a failed test")]
 
 use std::collections::BTreeMap;

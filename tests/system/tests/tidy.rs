@@ -614,12 +614,19 @@ fn the_manifests_ports_are_the_codes_default() {
         .service
         .prometheus_port
         .to_string();
-    for key in ["containerPort", "prometheus.io/port", "PROMETHEUS_PORT"] {
-        assert_eq!(
-            manifest_values(&manifests, key),
-            BTreeSet::from([port.clone()]),
-            "{key}"
-        );
+    let kafkaefd = kafkaefd::cli::Cli::command();
+    let console = kafkaefd.find_subcommand("console").unwrap();
+    let page = console
+        .get_arguments()
+        .find(|arg| arg.get_id() == "port")
+        .unwrap();
+    let page = page.get_default_values()[0].to_str().unwrap().to_owned();
+    for (key, ports) in [
+        ("containerPort", BTreeSet::from([port.clone(), page])),
+        ("prometheus.io/port", BTreeSet::from([port.clone()])),
+        ("PROMETHEUS_PORT", BTreeSet::from([port.clone()])),
+    ] {
+        assert_eq!(manifest_values(&manifests, key), ports, "{key}");
     }
 }
 

@@ -19,7 +19,7 @@ pub(crate) struct Topic<'a> {
     pub(crate) newest: Option<&'a (Message, Decoded)>,
     pub(crate) fields: Option<&'a RecordFields>,
     pub(crate) offsets: &'a TopicOffsets,
-    /// None where this user may not read them.
+    /// None where they are not known.
     pub(crate) settings: Option<&'a [Setting]>,
 }
 
@@ -129,7 +129,7 @@ impl Topic<'_> {
 
     fn settings(&self) -> Markup {
         let Some(settings) = self.settings else {
-            return html! { p.nothing { "This user may not read them." } };
+            return html! { p.nothing { "They are not known: this user may not read them, or no broker has answered." } };
         };
         if settings.is_empty() {
             return html! { p.nothing { "All as the brokers set them." } };

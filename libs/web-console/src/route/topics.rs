@@ -23,6 +23,8 @@ use crate::params::{Params, link};
 use crate::state::State;
 
 const READ_INTERVAL: Duration = Duration::from_secs(2);
+/// How long a page waits for settings, without which it is still useful.
+const SETTINGS_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub(super) async fn list(Shared(state): Shared<Arc<State>>, headers: HeaderMap, params: Params) -> Response {
     let frame = Frame {
@@ -127,9 +129,10 @@ async fn topic_content(state: &State, name: &str) -> Result<Markup, Failure> {
         if state.is_demo {
             return Ok(Vec::new());
         }
-        state
-            .ask(move |cluster| topics::settings(cluster, &of_settings, false))
+        let asking = state.ask(move |cluster| topics::settings(cluster, &of_settings, false));
+        tokio::time::timeout(SETTINGS_TIMEOUT, asking)
             .await
+            .unwrap_or(Err(Failure::Cancelled))
     };
     let (offsets, newest, settings, fields) = tokio::join!(offsets, newest, settings, fields(state, name));
     let offsets = offsets?;
