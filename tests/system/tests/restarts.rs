@@ -72,7 +72,10 @@ async fn every_message_is_in_the_database_exactly_once() {
     let (mut produced, mut rounds) = (0, 0);
     let start = Instant::now();
     while rounds < MIN_ROUNDS || produced <= MIN_MESSAGES {
-        assert!(start.elapsed() < TIMEOUT, "{produced} messages in {rounds} rounds");
+        assert!(
+            start.elapsed() < TIMEOUT,
+            "{produced} messages in {rounds} rounds"
+        );
         rounds += 1;
         let service = Service::embedded(&ServiceArgs::default());
         let config = mock(&broker, &registry);

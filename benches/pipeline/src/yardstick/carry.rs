@@ -92,8 +92,8 @@ fn consumer_config(args: &CarryArgs) -> Outcome<ClientConfig> {
         ("group.id", args.group.as_str()),
         ("check.crcs", "true"),
         ("auto.offset.reset", "earliest"),
-        ("fetch.wait.max.ms", "100"),
-        ("fetch.queue.backoff.ms", "20"),
+        ("fetch.wait.max.ms", "250"),
+        ("fetch.queue.backoff.ms", "10"),
         ("partition.assignment.strategy", "cooperative-sticky"),
         ("enable.auto.commit", "false"),
     ];

@@ -186,8 +186,8 @@ mod tests {
             (5e-7, 1),
             (9_223_372_036.854_774, LAST_MICROS - 1),
             // Halfway between two shortest forms, which exist from 2242 on: the even one, as Go and Python print it.
-            (9_155_381_197.476_562_5, 9_155_381_197_476_562),
-            (9_155_381_197.492_187_5, 9_155_381_197_492_188),
+            (1_171_888_793_277.0 / 128.0, 9_155_381_197_476_562),
+            (1_171_888_793_279.0 / 128.0, 9_155_381_197_492_188),
         ] {
             assert_eq!(from_seconds(seconds), Ok(micros), "{seconds}");
         }

@@ -110,7 +110,9 @@ mod tests {
                 );
                 // An answer before the request is none.
                 let mut request = Vec::new();
-                while !request.ends_with(b"\r\n\r\n") && connection.read_buf(&mut request).await.unwrap_or(0) > 0 {}
+                while !request.ends_with(b"\r\n\r\n")
+                    && connection.read_buf(&mut request).await.unwrap_or(0) > 0
+                {}
                 let _ = connection.write_all(answer.as_bytes()).await;
             }
         });

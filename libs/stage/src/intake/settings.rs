@@ -19,7 +19,10 @@ pub(super) fn of_consumer(options: &IntakeOptions) -> ClientConfig {
         // New topics are noticed within seconds: those that match a regular expression, and those that init creates
         // later.
         ("topic.metadata.refresh.interval.ms", "10000"),
-        ("fetch.wait.max.ms", "100"),
+        // A fetch names all partitions, and the broker goes through them for each: the cost of an idle stage. A message
+        // is answered with at once; what an idle broker is asked behind a fetch waits this long, such as the offsets of
+        // partitions that are assigned.
+        ("fetch.wait.max.ms", "250"),
         // When all of that waits to be consumed, librdkafka fetches more only after this time. Its default of a second
         // is longer than it takes to consume them, so that the consumer was idle until it was over.
         ("fetch.queue.backoff.ms", "10"),

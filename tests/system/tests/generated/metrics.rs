@@ -22,6 +22,9 @@ const OPEN: [&str; 8] = [
     "revision",
 ];
 
+/// Gauges by subsystem that have series only while messages are in flight.
+const IN_FLIGHT: [&str; 2] = ["saltransform_lag_seconds", "influxsink_lag_seconds"];
+
 /// What the code knows of a metric.
 #[derive(Default)]
 struct Metric {
@@ -140,6 +143,11 @@ fn exposed() -> BTreeMap<String, Metric> {
                 values.insert(label.value().to_owned());
             }
         }
+    }
+    for name in IN_FLIGHT {
+        let metric = metrics.entry(name.to_owned()).or_default();
+        metric.kind = "gauge";
+        metric.labels.entry("subsystem".to_owned()).or_default();
     }
     metrics
 }

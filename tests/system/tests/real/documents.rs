@@ -17,7 +17,8 @@ fn the_pages_work_as_written() {
         return;
     };
     let (first, second) = (free_port(), free_port());
-    let mut script = "set -e -m -o pipefail\ntrap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\n".to_owned();
+    let mut script =
+        "set -e -m -o pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT\n".to_owned();
     let mut steps = Vec::new();
     for block in RUN.iter().flat_map(|page| blocks_of(page)) {
         if block.reason().is_some() {

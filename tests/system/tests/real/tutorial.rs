@@ -57,7 +57,7 @@ fn the_tutorial_works_as_written() {
 
 /// The page as one script: blocks of Python that follow each other are one session.
 fn script(folder: &Path) -> String {
-    let mut script = "set -e -o pipefail\ntrap 'kill $(jobs -p) 2>/dev/null; wait' EXIT\n".to_owned();
+    let mut script = "set -e -o pipefail\ntrap 'kill $(jobs -p) 2>/dev/null || true; wait' EXIT\n".to_owned();
     let mut python = String::new();
     for block in blocks_of(TUTORIAL) {
         if block.language == Language::Python {
