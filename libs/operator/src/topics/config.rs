@@ -125,15 +125,18 @@ fn entries(cluster: &Cluster, topic: &str) -> Result<Vec<ConfigEntry>, Failure> 
     let asked = [ResourceSpecifier::Topic(topic)];
     let answers = Cluster::wait(admin.describe_configs(&asked, &Cluster::admin_options()))
         .map_err(Failure::kafka(doing.clone()))?;
+    let refused = |reason: String| Failure::Refused {
+        what: doing.clone(),
+        reason,
+        hint: "the right to describe the topic's settings (ACL DescribeConfigs)".to_owned(),
+    };
     match answers.into_iter().next() {
+        // rdkafka leaves out the broker's error of a topic, and what remains is a topic without settings: there is none.
+        Some(Ok(resource)) if resource.entries.is_empty() => Err(refused("the broker gave none".to_owned())),
         Some(Ok(resource)) if resource.specifier == OwnedResourceSpecifier::Topic(topic.to_owned()) => {
             Ok(resource.entries)
         }
-        Some(Err(code)) => Err(Failure::Refused {
-            what: doing,
-            reason: words(code),
-            hint: "the right to describe the topic's settings (ACL DescribeConfigs)".to_owned(),
-        }),
+        Some(Err(code)) => Err(refused(words(code))),
         _ => Ok(Vec::new()),
     }
 }

@@ -11,7 +11,7 @@ use crate::real::until;
 
 /// A permission that is left out, the page that lacks it, and what that page shows then.
 const LACKING: [(&str, &str, &str); 3] = [
-    ("read", "messages", "Topic authorization failed"),
+    ("read", "messages", "there is no topic"),
     ("describe_configs", "topic", "They are not known"),
     ("describe", "group", "there is no group"),
 ];
