@@ -1,7 +1,8 @@
 //! The part of Kafka's wire format that the proxy needs: the client of a request, the positions of broker
-//! ports in a response, and the extent of the broker list (<https://kafka.apache.org/protocol.html>).
+//! ports in a response, and the extent of the broker list and of a fetched partition (<https://kafka.apache.org/protocol.html>).
 
-/// API keys of requests whose responses contain brokers.
+/// API keys of requests whose responses are changed.
+pub(super) const FETCH: i16 = 1;
 pub(super) const METADATA: i16 = 3;
 pub(super) const FIND_COORDINATOR: i16 = 10;
 
@@ -9,7 +10,7 @@ pub(super) const FIND_COORDINATOR: i16 = 10;
 pub(super) fn name(kind: i16) -> &'static str {
     match kind {
         0 => "Produce",
-        1 => "Fetch",
+        FETCH => "Fetch",
         2 => "ListOffsets",
         METADATA => "Metadata",
         8 => "OffsetCommit",
@@ -117,6 +118,65 @@ impl Listed {
         let none: &[u8] = if self.is_flexible { &[1] } else { &[0; 4] };
         [before, none, after].concat()
     }
+}
+
+/// A response to a fetch without this partition of any topic, as if nothing had been asked of it; `None` if it has none,
+/// or is of a version in which nobody here asks.
+pub(super) fn without_partition(frame: &[u8], version: i16, partition: i32) -> Option<Vec<u8>> {
+    if !(12..=16).contains(&version) {
+        return None;
+    }
+    let mut reader = Reader::new(frame, true);
+    reader.i32()?;
+    reader.tags()?;
+    // Throttle time, error, session.
+    reader.take(4 + 2 + 4)?;
+    let (mut kept, mut from, mut is_changed) = (Vec::new(), 0, false);
+    for _ in 0..reader.count()? {
+        match version {
+            12 => drop(reader.text()?),
+            _ => drop(reader.take(16)?),
+        }
+        let at = reader.at;
+        let count = reader.count()?;
+        let mut partitions = Vec::new();
+        kept.extend(&frame[from..at]);
+        for _ in 0..count {
+            let start = reader.at;
+            let number = reader.i32()?;
+            // Error, high watermark, last stable offset, start of the log.
+            reader.take(2 + 8 + 8 + 8)?;
+            for _ in 0..reader.count()? {
+                reader.take(8 + 8)?;
+                reader.tags()?;
+            }
+            reader.i32()?;
+            // The records.
+            reader.text()?;
+            reader.tags()?;
+            if number == partition {
+                is_changed = true;
+            } else {
+                partitions.push(start..reader.at);
+            }
+        }
+        varint(partitions.len() + 1, &mut kept);
+        for partition in partitions {
+            kept.extend(&frame[partition]);
+        }
+        from = reader.at;
+        reader.tags()?;
+    }
+    kept.extend(&frame[from..]);
+    is_changed.then_some(kept)
+}
+
+fn varint(mut value: usize, out: &mut Vec<u8>) {
+    while value > 0x7f {
+        out.push((value & 0x7f) as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
 }
 
 /// The positions of broker ports in a response.
@@ -315,6 +375,52 @@ mod tests {
         let frame = metadata(9);
         for length in 0..20 {
             assert!(ports(&frame[..length], METADATA, 9).is_empty());
+        }
+    }
+
+    /// A response with these partitions of one topic, each with a record of its number.
+    fn fetched(version: i16, partitions: &[i32]) -> Vec<u8> {
+        let mut out = vec![0, 0, 0, 7, 0];
+        out.extend([0; 10]);
+        out.push(2);
+        match version {
+            12 => text(&mut out, "in", true),
+            _ => out.extend([9; 16]),
+        }
+        varint(partitions.len() + 1, &mut out);
+        for partition in partitions {
+            out.extend(partition.to_be_bytes());
+            out.extend([0; 26]);
+            // An aborted transaction.
+            out.push(2);
+            out.extend([0; 17]);
+            out.extend((-1i32).to_be_bytes());
+            text(&mut out, &"r".repeat(*partition as usize % 100), true);
+            // A tagged field.
+            out.extend([1, 1, 2, 5, 5]);
+        }
+        out.extend([0, 0]);
+        out
+    }
+
+    #[test]
+    fn a_partition_is_left_out_and_the_others_stay_as_they_are() {
+        for version in 12..=16 {
+            let without =
+                |partitions: &[i32], one| without_partition(&fetched(version, partitions), version, one);
+            assert_eq!(
+                without(&[0, 1, 2], 1),
+                Some(fetched(version, &[0, 2])),
+                "{version}"
+            );
+            assert_eq!(without(&[1], 1), Some(fetched(version, &[])));
+            assert_eq!(without(&[0, 2], 1), None);
+            let (all, others): (Vec<i32>, Vec<i32>) = ((0..128).collect(), (0..127).collect());
+            assert_eq!(without(&all, 127), Some(fetched(version, &others)), "{version}");
+            let frame = fetched(version, &[0, 1]);
+            for length in 0..frame.len() - 2 {
+                assert_eq!(without_partition(&frame[..length], version, 1), None);
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! A loopback proxy in front of Kafka brokers that understands Kafka's protocol, for testing rare behaviour
-//! of clusters (metadata responses without brokers, or a broker that is silent to some clients only), and what
-//! a question costs: it counts the requests by API key.
+//! of clusters (metadata responses without brokers, a broker that is silent to some clients only, or a partition
+//! that a client never gets anything of), and what a question costs: it counts the requests by API key.
 //!
 //! Clients that start from [`KafkaProxy::bootstrap_servers`] stay behind the proxy: the ports in the brokers'
 //! responses are replaced by the proxy's own. For plaintext connections to loopback addresses.
@@ -18,7 +18,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use self::answer::{FIND_COORDINATOR, Listed, METADATA};
+use self::answer::{FETCH, FIND_COORDINATOR, Listed, METADATA};
 
 /// Larger frames end their connection.
 const MAX_BYTES: usize = 256 << 20;
@@ -51,6 +51,10 @@ struct Rules {
     /// The number of responses changed so far.
     given: usize,
     silent_to: Clients,
+    /// A partition that is left out of responses to fetches, on connections before the one with this number.
+    starved: Option<(i32, u64)>,
+    /// The number of connections so far.
+    connections: u64,
 }
 
 impl KafkaProxy {
@@ -79,6 +83,8 @@ impl KafkaProxy {
                 answers: 0,
                 given: 0,
                 silent_to: Box::new(|_| false),
+                starved: None,
+                connections: 0,
             }),
             changed: watch::Sender::new(()),
             requests: Mutex::default(),
@@ -140,6 +146,13 @@ impl KafkaProxy {
         self.shared.rules().silent_to = Box::new(clients);
         self.shared.changed.send_replace(());
     }
+
+    /// From now on, this partition of each topic is missing in the responses to fetches on the connections that exist
+    /// now, as if it were not fetched. Everything else passes.
+    pub fn starve(&self, partition: i32) {
+        let mut rules = self.shared.rules();
+        rules.starved = Some((partition, rules.connections));
+    }
 }
 
 impl Drop for KafkaProxy {
@@ -179,7 +192,14 @@ impl Shared {
     }
 
     /// The response as the client receives it.
-    fn rewrite(&self, mut frame: Vec<u8>, kind: i16, version: i16, client: &str) -> Vec<u8> {
+    fn rewrite(&self, mut frame: Vec<u8>, kind: i16, version: i16, connection: &Connection) -> Vec<u8> {
+        if kind == FETCH {
+            let starved = self.rules().starved;
+            let starved = starved.filter(|(_, before)| connection.number < *before);
+            let without =
+                starved.and_then(|(partition, _)| answer::without_partition(&frame, version, partition));
+            return without.unwrap_or(frame);
+        }
         for at in answer::ports(&frame, kind, version) {
             let Some(bytes) = frame.get_mut(at..at + 4) else {
                 continue;
@@ -196,7 +216,7 @@ impl Shared {
             return frame;
         };
         let mut rules = self.rules();
-        if rules.answers == 0 || !(rules.forgetful_to)(client) {
+        if rules.answers == 0 || !(rules.forgetful_to)(&connection.client) {
             return frame;
         }
         rules.answers -= 1;
@@ -208,6 +228,8 @@ impl Shared {
 /// The state shared by the two directions of a connection.
 #[derive(Default)]
 struct Connection {
+    /// How many there were before.
+    number: u64,
     client: String,
     /// API key and version of open requests, by correlation id.
     asked: HashMap<i32, (i16, i16)>,
@@ -229,7 +251,15 @@ async fn serve(client: TcpStream, broker: SocketAddr, shared: Arc<Shared>) {
     };
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
-    let connection = Mutex::default();
+    let number = {
+        let mut rules = shared.rules();
+        rules.connections += 1;
+        rules.connections - 1
+    };
+    let connection = Mutex::new(Connection {
+        number,
+        ..Connection::default()
+    });
     tokio::select! {
         _ = requests(from_client, to_server, &connection, &shared) => {}
         _ = answers(from_server, to_client, &connection, &shared) => {}
@@ -252,7 +282,7 @@ async fn requests(
         if let Some(head) = head {
             *shared.count().entry(head.kind).or_default() += 1;
             let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
-            if matches!(head.kind, METADATA | FIND_COORDINATOR) {
+            if matches!(head.kind, FETCH | METADATA | FIND_COORDINATOR) {
                 connection
                     .asked
                     .insert(head.correlation, (head.kind, head.version));
@@ -272,14 +302,14 @@ async fn answers(
 ) -> io::Result<()> {
     loop {
         let mut frame = read(&mut from).await?;
-        let (client, asked) = {
+        let client = {
             let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
             let asked = answer::correlation(&frame).and_then(|id| connection.asked.remove(&id));
-            (connection.client.clone(), asked)
+            if let Some((kind, version)) = asked {
+                frame = shared.rewrite(frame, kind, version, &connection);
+            }
+            connection.client.clone()
         };
-        if let Some((kind, version)) = asked {
-            frame = shared.rewrite(frame, kind, version, &client);
-        }
         shared.wait_until_heard(&client).await;
         write(&mut to, &frame).await?;
     }
