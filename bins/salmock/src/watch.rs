@@ -58,7 +58,7 @@ pub(crate) fn start(
     let shutdown = shutdown.clone();
     std::thread::spawn(move || {
         let metrics = watched.producer.client().context().reporter.metrics().clone();
-        match watch(&[Arc::new(watched)], stuck_timeout, &metrics, &over) {
+        match watch(&[Arc::new(watched)], stuck_timeout.into(), &metrics, &over) {
             None => return,
             Some(GivenUp::Stuck(_)) => {
                 tracing::error!("the producer is stuck although the cluster works; stopping");

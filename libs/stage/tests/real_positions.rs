@@ -1,5 +1,5 @@
-//! What the embedded broker does not offer: recreated topics, deleted records, transaction markers, and a broker that
-//! evaluates expressions itself. On a real Kafka, as `make test` starts it.
+//! What the embedded broker does not offer: recreated topics, deleted records, open transactions and their markers, and a
+//! broker that evaluates expressions itself. On a real Kafka, as `make test` starts it.
 #![allow(clippy::expect_used, clippy::panic, reason = "a failed step is a failed test")]
 #![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
 
@@ -15,6 +15,7 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use stage::intake::{IntakeOptions, Topics};
+use testkit::KafkaProxy;
 
 /// A real Kafka, and a topic of this test's own.
 struct Kafka {
@@ -279,6 +280,52 @@ fn nothing_is_behind_when_everything_of_a_transaction_is_read() {
     wait_until("nothing is behind again", || lag() == Some(0));
     consumer.stop();
     assert_eq!((seen.twice(), kafka.committed()), (0, Offset::Offset(43)));
+}
+
+/// Its records are in the log, and nobody reads them yet. The watch asks for the end of what can be read.
+#[test]
+fn a_partition_with_an_open_transaction_is_not_stuck() {
+    let Some(kafka) = Kafka::with_topic() else { return };
+    let stuck_timeout = Duration::from_millis(600);
+    kafka.produce(0..10);
+    let proxy = KafkaProxy::start(&kafka.broker).unwrap();
+    let seen = Seen::default();
+    let consumer = Consumer::start_at(proxy.bootstrap_servers(), &seen, |options| {
+        options.group.clone_from(&kafka.topic);
+        options.topics = Topics::Named(vec![kafka.topic.clone()]);
+        options.config.set("statistics.interval.ms", "100");
+        options.stuck_timeout = stuck_timeout;
+        options.answered_timeout = Some(stuck_timeout);
+    });
+    wait_until("what was there is carried", || seen.distinct() == 10);
+    let producer: BaseProducer = config(&kafka.broker)
+        .set("transactional.id", &kafka.topic)
+        .create()
+        .unwrap();
+    producer.init_transactions(TIMEOUT).unwrap();
+    producer.begin_transaction().unwrap();
+    kafka.send(&producer, 10..20);
+    producer.flush(TIMEOUT).unwrap();
+    let looks = || proxy.requests().get("ListOffsets").copied().unwrap_or_default();
+    // While it is open, and behind its marker.
+    for (is_committed, count) in [(false, 10), (true, 20)] {
+        if is_committed {
+            producer.commit_transaction(TIMEOUT).unwrap();
+            wait_until("the transaction is carried", || seen.distinct() == count);
+        }
+        let before = looks();
+        wait_until("the ends have been asked for often enough", || {
+            assert!(consumer.service.readiness.is_ready());
+            looks() >= before + 15
+        });
+        assert_eq!(seen.distinct(), count);
+    }
+    let given_up = consumer
+        .metrics
+        .stuck
+        .with_label_values(&["consumer", "given_up"]);
+    assert_eq!(given_up.get(), 0);
+    consumer.stop();
 }
 
 /// The broker matches whole names, and librdkafka a part of them.

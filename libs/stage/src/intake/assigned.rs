@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use rdkafka::TopicPartitionList;
 
 use super::age::Waiting;
+use super::stalls::Standstill;
 use crate::kafka::native::TopicId;
 use crate::lock;
 
@@ -63,6 +64,8 @@ pub(super) struct Known {
     pub(super) fetched_end: Option<i64>,
     /// Since when messages before the end wait.
     pub(super) waiting: Waiting,
+    /// How long it has not moved although messages wait.
+    pub(super) standstill: Standstill,
 }
 
 /// All assigned partitions, by topic and number.

@@ -24,6 +24,7 @@ use super::options::{IntakeOptions, Topics};
 use super::partition::Partition;
 use super::retention::Losses;
 use super::settings;
+use super::stalls;
 use super::time_range::RangeReader;
 use super::topic_ids::FirstIds;
 use super::vitals::Vitals;
@@ -139,6 +140,7 @@ impl ConsumerContext for IntakeContext {
                 _ => metrics.assigned.set(0),
             }
         }
+        stalls::forget(self);
         tracing::info!(kind, partitions = %names(list), "rebalance");
         if let Err(error) = result {
             tracing::warn!(kind, error = %crate::chain(&error), "rebalance failed; librdkafka joins the group again");

@@ -107,6 +107,7 @@ pub(super) fn learn(context: &IntakeContext, statistics: &All) {
             .topics
             .get(topic)
             .and_then(|topic| topic.partitions.get(&number));
+        known.standstill.learn(state);
         if let Some(end) = state.and_then(end)
             && known.fetched_end.replace(end) != Some(end)
         {
@@ -156,7 +157,7 @@ pub(super) fn forget(context: &IntakeContext, list: &TopicPartitionList) {
 
 /// One past the last readable message: the last stable offset, which is the high watermark for a consumer that reads
 /// uncommitted messages.
-fn end(state: &Statistics) -> Option<i64> {
+pub(super) fn end(state: &Statistics) -> Option<i64> {
     [state.ls_offset, state.hi_offset]
         .into_iter()
         .find(|offset| *offset >= 0)

@@ -38,6 +38,7 @@ mod partition;
 mod poll;
 mod retention;
 mod settings;
+mod stalls;
 mod time_range;
 mod topic_ids;
 mod transaction;

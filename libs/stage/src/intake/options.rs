@@ -81,6 +81,8 @@ pub struct IntakeOptions {
     pub commit_interval: Duration,
     /// How long a client may get no answer from a cluster that answers other clients before it counts as stuck.
     pub stuck_timeout: Duration,
+    /// How long a client that gets answers may make no progress; without one, it follows from `stuck_timeout`.
+    pub answered_timeout: Option<Duration>,
     /// How often topic ids are requested, to notice recreated topics.
     pub topic_ids_interval: Duration,
     /// How often the ends of partitions that are not fetched are requested.
@@ -111,6 +113,7 @@ impl IntakeOptions {
             skip_undecodable_batches: false,
             commit_interval: Duration::from_secs(1),
             stuck_timeout: Duration::from_secs(60),
+            answered_timeout: None,
             topic_ids_interval: Duration::from_secs(10),
             ends_interval: Duration::from_secs(5),
             subsystems: Subsystems::default(),

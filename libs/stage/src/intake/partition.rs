@@ -216,6 +216,11 @@ impl Partition {
         }
     }
 
+    /// Whether a message with a timestamp has arrived and waits to be dispatched.
+    pub(super) fn has_arrived(&self) -> bool {
+        self.arrived.load(Ordering::Relaxed) != NONE
+    }
+
     /// Kafka's timestamp of the oldest message that has arrived and is not finished.
     pub(super) fn oldest_ms(&self) -> Option<i64> {
         let taken = lock(&self.prefix).oldest_ms();

@@ -25,6 +25,7 @@ use super::error::IntakeError;
 use super::lag::SEEK_SETTLE_DURATION;
 use super::options::IntakeOptions;
 use super::settings;
+use super::stalls;
 use super::time_range::{Progress, RangeReader};
 use super::topic_ids;
 use super::transaction::{self, Committer};
@@ -176,7 +177,9 @@ impl Intake {
             let over = asked_enough.clone();
             scope.spawn(move || topic_ids::watch(&self.consumer, interval, &found, &over));
             let interval = self.options.ends_interval;
-            scope.spawn(move || ends::watch(&self.consumer, interval, &asked_enough));
+            let over = asked_enough.clone();
+            scope.spawn(move || ends::watch(&self.consumer, interval, &over));
+            scope.spawn(move || stalls::watch(&self.consumer, &self.options, &asked_enough));
             let polled = self.poll_until_shutdown(&queues, &orders, asked_rewinds, &ids, shutdown);
             if polled.is_err() {
                 shutdown.fail();
@@ -315,7 +318,11 @@ impl Intake {
     fn poll(&self, timeout: Duration) -> Result<Option<BorrowedMessage<'_>>, IntakeError> {
         let range = &self.consumer.context().range;
         match self.consumer.poll(timeout) {
-            None => Ok(None),
+            None => {
+                let vitals = &self.consumer.context().vitals;
+                vitals.has_waited.store(true, Ordering::Relaxed);
+                Ok(None)
+            }
             Some(Ok(message))
                 if range.as_ref().is_some_and(|range| {
                     !range.takes(message.topic(), message.partition(), message.offset())
@@ -364,6 +371,7 @@ impl Intake {
             .is_ok();
         if done {
             blocked.pause_all(pause);
+            stalls::forget(self.consumer.context());
             self.reporter.metrics().paused.set(i64::from(pause));
             let (bytes, messages) = (self.assignments.bytes(), self.assignments.messages());
             tracing::info!(

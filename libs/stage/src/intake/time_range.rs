@@ -159,6 +159,23 @@ impl RangeReader {
         }
     }
 
+    /// The offset after the last one of the range in a partition.
+    pub(super) fn end(&self, key: &(String, i32)) -> Option<i64> {
+        lock(&self.assigned)
+            .partitions
+            .get(key)
+            .map(|stretch| stretch.end)
+    }
+
+    /// Whether a partition is read to the range's end.
+    pub(super) fn is_read(&self, key: &(String, i32)) -> bool {
+        let assigned = lock(&self.assigned);
+        assigned
+            .partitions
+            .get(key)
+            .is_some_and(|stretch| stretch.is_read)
+    }
+
     /// Notes how far librdkafka has fetched: the end of a range may hold no message to show it, only a transaction's
     /// marker or a gap left by compaction.
     pub(super) fn learn(&self, statistics: &Statistics) {

@@ -12,7 +12,7 @@ use rdkafka::statistics::Statistics;
 use super::context::IntakeContext;
 use super::lag;
 use super::options::IntakeOptions;
-use crate::kafka::{AnyClient, GivenUp, Progress, Watched, watch};
+use crate::kafka::{AnyClient, GivenUp, Limits, Progress, Watched, watch};
 use crate::service::Shutdown;
 
 /// Less frequent statistics, in milliseconds, are useless to the watch.
@@ -27,10 +27,18 @@ pub(super) struct Vitals {
     pub(super) is_stale: AtomicBool,
     /// The consumer is stuck: its assignment no longer matters to the stage.
     pub(super) is_abandoned: AtomicBool,
+    /// Messages wait in an assigned partition, and none is fetched.
+    pub(super) is_stalled: AtomicBool,
+    /// The poll thread has found nothing to consume since this was last read: the intake is not what is slow.
+    pub(super) has_waited: AtomicBool,
 }
 
 impl Vitals {
     pub(super) fn learn(&self, statistics: &Statistics) {
+        // Answers are no progress then.
+        if self.is_stalled.load(Ordering::Relaxed) {
+            return;
+        }
         if statistics.cgrp.as_ref().is_some_and(|group| group.state == "up") {
             self.answers
                 .store(statistics.rx.unsigned_abs(), Ordering::Relaxed);
@@ -73,8 +81,20 @@ impl<'m> WatchedConsumer<'m> {
         let _guard = shutdown.fail_on_panic();
         let mut clients: Vec<Arc<dyn Watched + 'm>> = vec![Arc::new(self)];
         clients.extend(others);
-        let metrics = self.consumer.context().reporter.metrics();
-        let why = watch(&clients, self.options.stuck_timeout, metrics, over)?;
+        let context = self.consumer.context();
+        let mut limits = Limits::from(self.options.stuck_timeout);
+        if let Some(timeout) = self.options.answered_timeout {
+            limits.answered_timeout = timeout;
+        }
+        let why = watch(&clients, limits, context.reporter.metrics(), over)?;
+        if why == GivenUp::Stuck(self.name())
+            && let Some(partitions) = context.blocked.stalled()
+        {
+            tracing::warn!(
+                partitions,
+                "messages wait in assigned partitions and are not fetched although the cluster works"
+            );
+        }
         shutdown.abandon();
         Some(why)
     }

@@ -42,7 +42,7 @@ pub use preflight::{OneShotContext, ReachError, reach};
 pub use record_refusal::record_refusal;
 pub use topic_prefetch::TopicPrefetch;
 pub use unacknowledged::{Probe, TopicProbe, Unacknowledged};
-pub use watch::{AnyClient, GivenUp, Progress, Silence, Watched, watch};
+pub use watch::{AnyClient, GivenUp, Limits, Progress, Silence, Watched, watch};
 
 /// Basic settings of every producer: a retry sends nothing twice, and nothing is lost on a new partition.
 ///

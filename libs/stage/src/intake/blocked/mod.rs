@@ -94,6 +94,8 @@ pub(super) struct Blocked {
 struct Assigned {
     partitions: HashMap<Key, Watched>,
     held: BTreeMap<Key, Held>,
+    /// Partitions that are not fetched, each with the offset at which messages wait.
+    stalled: Vec<(Key, i64)>,
     erred: Option<Instant>,
 }
 
@@ -146,6 +148,23 @@ impl Blocked {
             assigned.held.remove(&key);
         }
         self.show(&assigned);
+    }
+
+    /// These partitions are not fetched, and messages wait at these offsets.
+    pub(super) fn stall(&self, stalled: Vec<(Key, i64)>) {
+        let mut assigned = lock(&self.assigned);
+        assigned.stalled = stalled;
+        self.show(&assigned);
+    }
+
+    /// The partitions that are not fetched, as text, if there are any.
+    pub(super) fn stalled(&self) -> Option<String> {
+        let assigned = lock(&self.assigned);
+        let names = assigned
+            .stalled
+            .iter()
+            .map(|((topic, number), at)| format!("{topic}[{number}] at offset {at}"));
+        joined(names, assigned.stalled.len())
     }
 
     /// All partitions are paused, or resumed.
@@ -273,15 +292,25 @@ impl Blocked {
     /// Publishes the state.
     fn show(&self, assigned: &Assigned) {
         self.metrics.blocked.set(assigned.held.len() as i64);
-        let mut names: Vec<String> = assigned.held.iter().take(MAX_NAMED).map(text).collect();
-        if names.is_empty() {
-            return self.dependency.up();
+        let texts = assigned
+            .held
+            .iter()
+            .map(text)
+            .chain(assigned.stalled.iter().map(text_of_stalled));
+        match joined(texts, assigned.held.len() + assigned.stalled.len()) {
+            Some(why) => self.dependency.down(why),
+            None => self.dependency.up(),
         }
-        if assigned.held.len() > names.len() {
-            names.push(format!("and {} more", assigned.held.len() - names.len()));
-        }
-        self.dependency.down(names.join("; "));
     }
+}
+
+/// The first of `count` texts, and how many others there are; none if there is none.
+fn joined(texts: impl Iterator<Item = String>, count: usize) -> Option<String> {
+    let mut texts: Vec<String> = texts.take(MAX_NAMED).collect();
+    if count > texts.len() {
+        texts.push(format!("and {} more", count - texts.len()));
+    }
+    (count > 0).then(|| texts.join("; "))
 }
 
 /// Whether librdkafka is to fetch a partition, also while it still asks for the offset to begin at: of a broker that it
@@ -295,6 +324,13 @@ fn text(((topic, number), held): (&Key, &Held)) -> String {
         "{topic}[{number}] stands still at offset {}, its next batch cannot be decoded ({}); \
          --skip-undecodable-batches continues after it",
         held.from, held.reason
+    )
+}
+
+fn text_of_stalled(((topic, number), at): &(Key, i64)) -> String {
+    format!(
+        "{topic}[{number}] stands still at offset {at}, messages wait there and are not fetched; \
+         if that lasts and the cluster works, the Kafka clients are recreated"
     )
 }
 

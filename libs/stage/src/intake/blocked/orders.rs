@@ -126,7 +126,7 @@ impl Blocked {
         self.all_paused.load(std::sync::atomic::Ordering::Relaxed)
     }
 
-    pub(super) fn all_held(&self) -> Vec<(Key, Held)> {
+    pub(in super::super) fn all_held(&self) -> Vec<(Key, Held)> {
         let held = &lock(&self.assigned).held;
         held.iter()
             .map(|(key, held)| (key.clone(), held.clone()))

@@ -51,7 +51,7 @@ pub enum Progress {
 pub trait Watched: Send + Sync {
     /// The name for log lines and the label of the metric.
     fn name(&self) -> &'static str;
-    /// Its progress.
+    /// Its progress. A consumer makes none while messages wait in a partition that it does not fetch.
     fn progress(&self) -> Progress;
     /// The client itself.
     fn client(&self) -> &dyn AnyClient;
@@ -77,14 +77,33 @@ pub enum GivenUp {
     Stale,
 }
 
-/// Watches clients until `over` is closed or one has become useless, and returns why. `stuck_timeout` is how long a
-/// client may get no answer while a fresh one does.
+/// How long a client may make no progress while the cluster works.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// If it gets no answer while a fresh one does.
+    pub stuck_timeout: Duration,
+    /// If it gets answers and the cluster is fully healthy.
+    pub answered_timeout: Duration,
+}
+
+impl From<Duration> for Limits {
+    /// The limits that follow from the stuck timeout.
+    fn from(stuck_timeout: Duration) -> Self {
+        Self {
+            stuck_timeout,
+            answered_timeout: (stuck_timeout * ANSWERED).max(MIN_ANSWERED),
+        }
+    }
+}
+
+/// Watches clients until `over` is closed or one has become useless, and returns why.
 pub fn watch(
     clients: &[Arc<dyn Watched + '_>],
-    stuck_timeout: Duration,
+    limits: Limits,
     metrics: &KafkaMetrics,
     over: &Receiver<()>,
 ) -> Option<GivenUp> {
+    let stuck_timeout = limits.stuck_timeout;
     let turn = (stuck_timeout / 30).clamp(Duration::from_millis(50), Duration::from_secs(1));
     for client in clients {
         for remedy in ["bootstrap", "given_up"] {
@@ -94,7 +113,7 @@ pub fn watch(
     }
     let mut standings: Vec<_> = clients
         .iter()
-        .map(|_| Standing::new(stuck_timeout, (stuck_timeout * ANSWERED).max(MIN_ANSWERED)))
+        .map(|_| Standing::new(stuck_timeout, limits.answered_timeout))
         .collect();
     loop {
         if over.recv_timeout(turn) != Err(RecvTimeoutError::Timeout) {
@@ -289,7 +308,7 @@ mod tests {
         let metrics = KafkaMetrics::register(&prometheus::Registry::new()).unwrap();
         let (_open, over) = crossbeam_channel::bounded(0);
         let clients: [Arc<dyn Watched>; 1] = [Arc::new(Recreated(ClientConfig::new()))];
-        let given_up = watch(&clients, Duration::from_secs(3_600), &metrics, &over);
+        let given_up = watch(&clients, Duration::from_secs(3_600).into(), &metrics, &over);
         assert_eq!(given_up, Some(GivenUp::Stale));
     }
 }

@@ -1,0 +1,206 @@
+//! A partition that is assigned and not fetched while everything else goes on, and partitions that stand still for a
+//! good reason. The embedded broker is behind a proxy that leaves a partition out of what a client fetches.
+#![allow(clippy::expect_used, clippy::panic, reason = "a failed step is a failed test")]
+#![allow(clippy::unwrap_used, reason = "a failed step is a failed test")]
+
+mod consumer;
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use consumer::{Consumer, Seen, TOPIC, produce_to_partition, wait_until};
+use devstack::Broker;
+use stage::intake::IntakeOptions;
+use testkit::KafkaProxy;
+use testkit::raw::Batch;
+
+const STUCK: Duration = Duration::from_millis(600);
+/// The looks of a stage, three in the stuck timeout, after which a partition that stood still without a reason would have
+/// had the clients recreated.
+const LOOKS: u64 = 15;
+
+struct Stage {
+    broker: Broker,
+    proxy: KafkaProxy,
+    seen: Seen,
+    consumer: Consumer,
+}
+
+impl Stage {
+    fn start(partitions: i32, seen: Seen, change: impl FnOnce(&mut IntakeOptions)) -> Self {
+        let broker = Broker::start().unwrap();
+        broker.create_topic(TOPIC, partitions).unwrap();
+        let proxy = KafkaProxy::start(broker.bootstrap_servers()).unwrap();
+        let consumer = Consumer::start_at(proxy.bootstrap_servers(), &seen, |options| {
+            options.config.set("statistics.interval.ms", "100");
+            options.stuck_timeout = STUCK;
+            options.answered_timeout = Some(2 * STUCK);
+            change(options);
+        });
+        Self {
+            broker,
+            proxy,
+            seen,
+            consumer,
+        }
+    }
+
+    fn produce(&self, partition: i32, values: std::ops::Range<usize>) {
+        produce_to_partition(&self.broker, partition, values, 10);
+    }
+
+    fn reads(&self, count: usize) {
+        wait_until(&format!("{count} messages are read"), || {
+            self.seen.distinct() == count
+        });
+    }
+
+    /// Why the partitions are not ready.
+    fn why(&self) -> Option<String> {
+        let missing = self.consumer.service.readiness.missing();
+        missing
+            .into_iter()
+            .find_map(|(part, why)| (part == "partitions").then_some(why))
+    }
+
+    fn asked(&self) -> u64 {
+        self.proxy
+            .requests()
+            .get("ListOffsets")
+            .copied()
+            .unwrap_or_default()
+    }
+
+    fn remedies(&self) -> u64 {
+        let stuck = &self.consumer.metrics.stuck;
+        let remedies = [
+            ("consumer", "bootstrap"),
+            ("consumer", "given_up"),
+            ("all", "remade"),
+        ];
+        remedies
+            .iter()
+            .map(|(client, remedy)| stuck.with_label_values(&[client, remedy]).get())
+            .sum()
+    }
+
+    /// Waits until the stage has looked often enough to have found a partition that stands still, and has not.
+    fn stays_as_it_is(&self, is_ready: bool) {
+        let asked = self.asked();
+        wait_until("the ends have been asked for", || {
+            assert!(!is_ready || self.why().is_none(), "{:?}", self.why());
+            self.asked() >= asked + LOOKS
+        });
+        assert_eq!(self.remedies(), 0);
+    }
+}
+
+#[test]
+fn a_partition_that_is_not_fetched_is_named_and_then_read_by_new_clients() {
+    let stage = Stage::start(2, Seen::default(), |_| ());
+    stage.produce(0, 0..1);
+    stage.produce(1, 1..2);
+    stage.reads(2);
+    stage.proxy.starve(1);
+    stage.produce(0, 2..3);
+    stage.produce(1, 3..5);
+    wait_until("it is named", || {
+        stage
+            .why()
+            .is_some_and(|why| why.contains("in[1] stands still at offset 1,") && !why.contains("in[0]"))
+    });
+    // The metric is true as well, although the statistics repeat an end that has been read.
+    wait_until("the lag grows", || {
+        stage.consumer.metrics.lag.get(TOPIC, 1) == Some(2)
+    });
+    stage.reads(5);
+    assert_eq!(stage.remedies(), 2, "given up, and recreated");
+    wait_until("it is ready", || stage.consumer.service.readiness.is_ready());
+    stage.produce(1, 5..6);
+    stage.reads(6);
+    assert_eq!(stage.seen.twice(), 0, "all had been committed");
+    stage.consumer.stop();
+}
+
+#[test]
+fn one_that_was_empty_when_it_was_fetched_last_is_noticed_as_well() {
+    let stage = Stage::start(2, Seen::default(), |_| ());
+    wait_until("it is ready", || stage.consumer.service.readiness.is_ready());
+    stage.proxy.starve(0);
+    stage.produce(0, 0..1);
+    stage.reads(1);
+    assert_eq!(stage.remedies(), 2);
+    stage.consumer.stop();
+}
+
+#[test]
+fn quiet_partitions_cost_one_request_and_are_not_stuck() {
+    let stage = Stage::start(300, Seen::default(), |_| ());
+    stage.produce(0, 0..3);
+    stage.reads(3);
+    // While they begin, librdkafka asks for each of them.
+    wait_until("the start is over", || {
+        let asked = stage.asked();
+        std::thread::sleep(STUCK);
+        stage.asked() - asked <= 6
+    });
+    stage.stays_as_it_is(true);
+    stage.produce(7, 3..4);
+    stage.reads(4);
+    stage.consumer.stop();
+}
+
+#[test]
+fn messages_that_wait_for_a_worker_are_not_stuck() {
+    let seen = Seen::default();
+    seen.held.store(true, Ordering::Relaxed);
+    let stage = Stage::start(3, seen, |_| ());
+    stage.produce(0, 0..2);
+    let in_flight = &stage.consumer.metrics.in_flight;
+    wait_until("they are taken", || in_flight.get() == 2);
+    // More wait behind them, which nobody fetches.
+    stage.proxy.starve(0);
+    stage.produce(0, 2..4);
+    stage.stays_as_it_is(true);
+    stage.consumer.service.shutdown.ask();
+    stage.seen.held.store(false, Ordering::Relaxed);
+    stage.consumer.stop();
+}
+
+#[test]
+fn an_intake_that_is_paused_is_not_stuck() {
+    let seen = Seen::default();
+    seen.held.store(true, Ordering::Relaxed);
+    let stage = Stage::start(2, seen, |options| {
+        options.max_bytes = 5_000;
+        options.ends_interval = STUCK / 3;
+    });
+    stage.produce(0, 0..100);
+    stage.produce(1, 100..200);
+    let paused = &stage.consumer.metrics.paused;
+    wait_until("it pauses", || paused.get() == 1);
+    stage.stays_as_it_is(true);
+    stage.seen.held.store(false, Ordering::Relaxed);
+    stage.reads(200);
+    wait_until("it resumes", || paused.get() == 0);
+    stage.stays_as_it_is(true);
+    stage.consumer.stop();
+}
+
+#[test]
+fn a_partition_before_a_batch_that_cannot_be_decoded_is_blocked_and_not_stuck() {
+    // Its inspection takes a while on a busy machine.
+    let stage = Stage::start(2, Seen::default(), |options| {
+        options.stuck_timeout = 3 * STUCK;
+        options.answered_timeout = Some(6 * STUCK);
+    });
+    let batch = Batch::new().record(&[b'x'; 500], &[]).with_wrong_checksum();
+    batch.send(stage.broker.bootstrap_servers(), TOPIC, 0).unwrap();
+    wait_until("it is blocked", || {
+        stage.why().is_some_and(|why| why.contains("cannot be decoded"))
+    });
+    stage.stays_as_it_is(false);
+    let why = stage.why().unwrap();
+    assert!(!why.contains("not fetched"), "{why}");
+    stage.consumer.stop();
+}
