@@ -286,7 +286,6 @@ fn nothing_is_behind_when_everything_of_a_transaction_is_read() {
 #[test]
 fn a_partition_with_an_open_transaction_is_not_stuck() {
     let Some(kafka) = Kafka::with_topic() else { return };
-    let stuck_timeout = Duration::from_millis(600);
     kafka.produce(0..10);
     let proxy = KafkaProxy::start(&kafka.broker).unwrap();
     let seen = Seen::default();
@@ -294,8 +293,7 @@ fn a_partition_with_an_open_transaction_is_not_stuck() {
         options.group.clone_from(&kafka.topic);
         options.topics = Topics::Named(vec![kafka.topic.clone()]);
         options.config.set("statistics.interval.ms", "100");
-        options.stuck_timeout = stuck_timeout;
-        options.answered_timeout = Some(stuck_timeout);
+        options.stuck_timeout = Duration::from_secs(2);
     });
     wait_until("what was there is carried", || seen.distinct() == 10);
     let producer: BaseProducer = config(&kafka.broker)
@@ -315,16 +313,15 @@ fn a_partition_with_an_open_transaction_is_not_stuck() {
         }
         let before = looks();
         wait_until("the ends have been asked for often enough", || {
-            assert!(consumer.service.readiness.is_ready());
-            looks() >= before + 15
+            let missing = consumer.service.readiness.missing();
+            assert!(
+                missing.iter().all(|(part, _)| *part != "partitions"),
+                "{missing:?}"
+            );
+            looks() >= before + 8
         });
         assert_eq!(seen.distinct(), count);
     }
-    let given_up = consumer
-        .metrics
-        .stuck
-        .with_label_values(&["consumer", "given_up"]);
-    assert_eq!(given_up.get(), 0);
     consumer.stop();
 }
 
