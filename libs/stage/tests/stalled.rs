@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use consumer::{Consumer, Seen, TOPIC, produce_to_partition, wait_until};
 use devstack::Broker;
+use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use stage::intake::IntakeOptions;
 use testkit::KafkaProxy;
 use testkit::raw::Batch;
@@ -18,6 +19,8 @@ const STUCK: Duration = Duration::from_secs(2);
 /// The looks of a stage, three in the stuck timeout, after which it would have named a partition that stood still without
 /// a reason.
 const LOOKS: u64 = 8;
+
+const REFUSED: RDKafkaRespErr = RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
 
 struct Stage {
     broker: Broker,
@@ -28,7 +31,15 @@ struct Stage {
 
 impl Stage {
     fn start(partitions: i32, seen: Seen, change: impl FnOnce(&mut IntakeOptions)) -> Self {
-        let broker = Broker::start().unwrap();
+        Self::start_on(Broker::start().unwrap(), partitions, seen, change)
+    }
+
+    fn start_on(
+        broker: Broker,
+        partitions: i32,
+        seen: Seen,
+        change: impl FnOnce(&mut IntakeOptions),
+    ) -> Self {
         broker.create_topic(TOPIC, partitions).unwrap();
         let proxy = KafkaProxy::start(broker.bootstrap_servers()).unwrap();
         let consumer = Consumer::start_at(proxy.bootstrap_servers(), &seen, |options| {
@@ -125,6 +136,37 @@ fn one_that_was_empty_when_it_was_fetched_last_is_noticed_as_well() {
     stage.produce(0, 0..1);
     stage.reads(1);
     assert_eq!(stage.remade(), 1);
+    stage.consumer.stop();
+}
+
+/// A stage whose first questions for the committed offset are answered in this way.
+fn answered(answers: &[RDKafkaRespErr]) -> Stage {
+    let broker = Broker::start().unwrap();
+    broker.fail_next(RDKafkaApiKey::OffsetFetch, answers).unwrap();
+    let stage = Stage::start_on(broker, 1, Seen::default(), |_| ());
+    stage.produce(0, 0..3);
+    stage
+}
+
+/// After a refusal, librdkafka does not ask again.
+#[test]
+fn one_that_librdkafka_never_begins_to_fetch_is_noticed_as_well() {
+    let stage = answered(&[REFUSED, REFUSED]);
+    wait_until("it is named", || {
+        stage
+            .why()
+            .is_some_and(|why| why.contains("in[0] stands still at offset 0,"))
+    });
+    stage.reads(3);
+    assert_eq!(stage.remade(), 1);
+    stage.consumer.stop();
+}
+
+#[test]
+fn a_new_group_begins_although_librdkafka_would_get_no_committed_offset() {
+    let stage = answered(&[RDKafkaRespErr::RD_KAFKA_RESP_ERR_NO_ERROR, REFUSED]);
+    stage.reads(3);
+    assert_eq!(stage.remade(), 0);
     stage.consumer.stop();
 }
 

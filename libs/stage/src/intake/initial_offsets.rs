@@ -11,9 +11,13 @@
 //! partitions), and all its messages are newer than the group. Read from the end, those produced before it was noticed
 //! would be skipped. Kafka's own `auto.offset.reset` does not make this distinction, so it is always `earliest` here.
 //!
+//! Where the group has no offset, librdkafka is told where to start. It would ask for the offset as well, and if that is
+//! refused or its answer is lost while the assignment changes (2.12.1, `rd_kafka_assignment_apply_offsets`), it never
+//! begins to fetch the partition.
+//!
 //! One request covers all partitions: an observatory has thousands of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -34,6 +38,8 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 /// The answers for a list of partitions.
 struct Answers {
     committed: HashMap<(String, i32), (i64, OffsetMetadata)>,
+    /// Partitions whose committed offsets are not known.
+    refused: HashSet<(String, i32)>,
     topic_ids: HashMap<String, native::TopicId>,
     beginnings: HashMap<(String, i32), i64>,
     ends: HashMap<(String, i32), i64>,
@@ -114,13 +120,15 @@ pub(super) fn find(
                 let start = beginning.map_or(Offset::Beginning, Offset::Offset);
                 let _ = list.set_partition_offset(topic, number, start);
             }
+            None if answers.refused.contains(&key) => {}
             None => {
                 known.start = if starts_at_end { end } else { beginning };
+                let start = known.start.map_or(Offset::Beginning, Offset::Offset);
+                let _ = list.set_partition_offset(topic, number, start);
                 if context.starts_at_latest.is_some()
                     && let Some(start) = known.start
                 {
                     known.is_pinned = true;
-                    let _ = list.set_partition_offset(topic, number, Offset::Offset(start));
                     if starts_at_end {
                         passed_over += start - beginning.unwrap_or(start);
                     } else {
@@ -210,9 +218,13 @@ fn ask(consumer: &BaseConsumer<IntakeContext>, list: &TopicPartitionList) -> Kaf
             HashMap::new()
         })
     };
+    let elements = committed.elements();
+    let refused = elements.iter().filter(|element| element.error().is_err());
     Ok(Answers {
-        committed: committed
-            .elements()
+        refused: refused
+            .map(|element| (element.topic().to_owned(), element.partition()))
+            .collect(),
+        committed: elements
             .iter()
             .filter_map(|element| {
                 let Offset::Offset(offset) = element.offset() else {
