@@ -208,7 +208,7 @@ fn messages_that_wait_for_a_worker_are_not_stuck() {
 fn an_intake_that_is_paused_is_not_stuck() {
     let seen = Seen::default();
     seen.held.store(true, Ordering::Relaxed);
-    let stage = Stage::start(2, seen, |options| {
+    let stage = Stage::start(3, seen, |options| {
         options.max_bytes = 5_000;
         options.ends_interval = STUCK / 3;
     });
@@ -216,9 +216,11 @@ fn an_intake_that_is_paused_is_not_stuck() {
     stage.produce(1, 100..200);
     let paused = &stage.consumer.metrics.paused;
     wait_until("it pauses", || paused.get() == 1);
+    // Nothing of this partition is in flight.
+    stage.produce(2, 200..210);
     stage.names_none();
     stage.seen.held.store(false, Ordering::Relaxed);
-    stage.reads(200);
+    stage.reads(210);
     wait_until("it resumes", || paused.get() == 0);
     stage.names_none();
     stage.consumer.stop();
