@@ -204,6 +204,7 @@ impl Draft {
             values,
             notes,
             is_fallback: false,
+            rival: None,
             unclear,
         }
     }
@@ -235,10 +236,18 @@ fn order(ops: &[(Option<usize>, Op)]) -> Option<Box<[(u32, u32)]>> {
     Some(ranges.into())
 }
 
-/// What a message shows of a step: its separator, whether it is quoted, and the number of items.
+/// What a message shows of a step: its separator, whether it is quoted, and the number of items. An array of one item looks
+/// like a value that is no array.
 pub(super) type Shape = (Lead, bool, Count);
 
 pub(super) fn shape(layout: &Layout) -> Vec<Shape> {
     let read = layout.ops.iter().filter(|op| op.act.is_read());
-    read.map(|op| (op.lead, op.act.is_text(), op.count)).collect()
+    read.map(|op| {
+        let count = match op.count {
+            Count::Items(1) => Count::Scalar,
+            count => count,
+        };
+        (op.lead, op.act.is_text(), count)
+    })
+    .collect()
 }

@@ -4,7 +4,8 @@
 //! have an index; an event has a priority (its absence is tolerated without an index); a command may have
 //! four strings and, without items, a `state`; of neighbouring bytes fields either all or none are written. In
 //! published schemas of dialect ts_xml a byte, which is not written, is an int like any other: a message that fits
-//! no layout with all ints may fit one without those between two strings (`left_out`).
+//! no layout with all ints may fit one without those between two strings, and an event without a priority may have one and
+//! lack an int instead (`left_out`).
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -12,7 +13,7 @@ use std::collections::HashMap;
 use super::draft::{Draft, Extras, MAX_LAYOUTS, MAX_OPS, Runs, Shape, shape};
 use super::error::PlanError;
 use super::fields::Sorted;
-use super::left_out::fallbacks;
+use super::left_out::{fallbacks, rival};
 use super::op::Layout;
 use super::schema::Record;
 use crate::name::Kind;
@@ -35,7 +36,8 @@ pub(super) fn layouts(record: &Record, sorted: &Sorted) -> Result<Vec<Layout>, P
     for &extras in &extras {
         for way in 0..runs.ways() {
             let sent = runs.sent(way);
-            let layout = Draft::default().record(sorted, extras, &runs, &sent, &[]);
+            let mut layout = Draft::default().record(sorted, extras, &runs, &sent, &[]);
+            layout.rival = rival(record, sorted, extras, &runs, &sent);
             let position = *shapes.entry(shape(&layout)).or_insert(layouts.len());
             match layouts.get_mut(position) {
                 None => layouts.push(layout),

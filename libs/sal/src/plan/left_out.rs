@@ -4,11 +4,38 @@
 use std::collections::HashMap;
 
 use super::draft::{Draft, Extras, MAX_LAYOUTS, MAX_OPS, Runs, Shape, shape};
-use super::fields::{Presence, Sorted};
-use super::op::Layout;
+use super::fields::{Item, Presence, Sorted};
+use super::op::{Count, Layout, Rival};
+use super::schema::Record;
+use crate::name::Kind;
 
 /// A plan gets at most this many combinations of ints that are left out; with more, none.
 const MAX_FALLBACKS: usize = 32;
+
+/// The layout that an event without a priority can be mistaken for, as both have the same number of values: with a
+/// priority, but without an int. The last int stands for all: values that fit their own places, and also the places after
+/// an earlier int that is left out, fit without the last.
+pub(super) fn rival(
+    record: &Record,
+    sorted: &Sorted,
+    extras: Extras,
+    runs: &Runs,
+    sent: &[usize],
+) -> Option<Box<Rival>> {
+    if record.kind != Kind::Event || extras.priority {
+        return None;
+    }
+    let is_int = |item: &Item| item.presence == Presence::Maybe;
+    let last = sorted.items.iter().rposition(is_int)?;
+    let with_priority = Extras {
+        priority: true,
+        ..extras
+    };
+    Some(Box::new(Rival {
+        field: sorted.items.get(last)?.field as u16,
+        layout: Draft::default().record(sorted, with_priority, runs, sent, &[last]),
+    }))
+}
 
 /// Layouts without the ints of some blocks. Of several that look the same on the wire, and of one that looks like a layout
 /// with all ints, none is tried: nothing tells which ints are left out.
@@ -21,9 +48,15 @@ pub(super) fn fallbacks(
     ops_each: usize,
 ) -> Vec<Layout> {
     let blocks = blocks_of_ints(sorted);
+    // An array of any number of items takes the values of several shapes.
+    let has_any_number = |item: &Item| item.read.iter().any(|op| op.count == Count::Some);
     let ways = 1_usize.checked_shl(blocks.len() as u32).unwrap_or(usize::MAX);
     let all = ways.saturating_mul(extras.len()).saturating_add(most);
-    if runs.ways() > 1 || ways > MAX_FALLBACKS || all > MAX_LAYOUTS || all.saturating_mul(ops_each) > MAX_OPS
+    if runs.ways() > 1
+        || ways > MAX_FALLBACKS
+        || all > MAX_LAYOUTS
+        || all.saturating_mul(ops_each) > MAX_OPS
+        || sorted.items.iter().any(has_any_number)
     {
         return Vec::new();
     }
