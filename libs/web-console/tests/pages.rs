@@ -25,6 +25,8 @@ use served::{Served, settings};
 /// Kafka takes no such names; whoever stands in its place may answer them, and values are anybody's.
 const HOSTILE: &str = "<script>alert(1)</script>\"'&\n\r\u{1b}[2J\u{202e}gnp";
 const TOPIC: &str = "lsst.sal.Test_scalars";
+/// A subject whose schema refers to a hostile one.
+const REFERRING: &str = "referring-value";
 
 struct Page {
     served: Served,
@@ -51,6 +53,7 @@ impl Page {
             .register(&format!("{HOSTILE}-value"), &schema.to_string())
             .await
             .unwrap();
+        registry.hold(REFERRING, &schema.to_string(), None, &[(HOSTILE, HOSTILE, 1)]);
         let mut record = vec![0];
         record.extend(id.to_be_bytes());
         record.extend(1.5_f64.to_le_bytes());
@@ -124,6 +127,7 @@ async fn nothing_from_the_wire_or_an_address_is_markup() {
         "schemas".to_owned(),
         format!("schema?subject={hostile}-value"),
         format!("schema?subject={hostile}"),
+        format!("schema?subject={REFERRING}"),
         "dead-letters".to_owned(),
         format!("dead-letters?reason={hostile}&step={hostile}"),
         hostile.clone(),
@@ -156,6 +160,11 @@ async fn nothing_from_the_wire_or_an_address_is_markup() {
     assert!(
         newest.contains("&lt;script&gt;"),
         "the value is there, as text: {newest}"
+    );
+    let referring = page.served.text(&format!("schema?subject={REFERRING}")).await;
+    assert!(
+        referring.contains(&format!("schema?subject={hostile}")),
+        "{referring}"
     );
     let found = page
         .served
