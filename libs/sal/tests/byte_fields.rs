@@ -182,12 +182,28 @@ fn an_event_that_may_lack_its_priority_or_a_byte_is_refused() {
         json!({"state": 7, "reason": "why", "steps": 3, "duration": 1.5})
     );
     assert!(!notes.contains(&"skipped_priority"), "{notes:?}");
-    // The same value, where the number of values does not tell a block of ints from another.
-    let refused = carried("around", "'why' , 7", &none).unwrap_err();
-    assert!(
-        refused.contains("run saltransform with --interfaces"),
-        "{refused}"
-    );
+}
+
+#[test]
+fn an_array_looks_like_as_many_values() {
+    // A priority, or the last int without one; both without the first.
+    let (values, none) = ("'why' , 7", FieldTypes::default());
+    let of_one = json!({"type": {"type": "array", "items": "int"}, "default": [0]});
+    let of_any = json!({"type": {"type": "array", "items": "int"}, "default": []});
+    for after in [json!({}), of_one, of_any] {
+        let mut schema = published("around");
+        let fields = schema["fields"].as_array_mut().unwrap();
+        let field = fields.iter_mut().find(|field| field["name"] == "after").unwrap();
+        field
+            .as_object_mut()
+            .unwrap()
+            .extend(after.as_object().unwrap().clone());
+        let refused = carried_by(&schema, "around", values, &none).unwrap_err();
+        assert!(
+            refused.contains("run saltransform with --interfaces"),
+            "{refused}"
+        );
+    }
 }
 
 #[test]

@@ -237,7 +237,7 @@ fn order(ops: &[(Option<usize>, Op)]) -> Option<Box<[(u32, u32)]>> {
 }
 
 /// What a message shows of a step: its separator, whether it is quoted, and the number of items. An array of one item looks
-/// like a value that is no array.
+/// like a scalar.
 pub(super) type Shape = (Lead, bool, Count);
 
 pub(super) fn shape(layout: &Layout) -> Vec<Shape> {
