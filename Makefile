@@ -9,6 +9,10 @@ export PATH := $(PATH):/usr/local/go/bin
 
 PYTHON := target/venv/bin/python
 
+# With the features that the tests need, nothing is built a second time after them:
+# BUILD_BINS="cargo build --workspace --bins --tests"
+BUILD_BINS ?= cargo build --workspace --bins
+
 help: ## list these commands
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "make %-15s %s\n", $$1, $$2}'
 
@@ -26,14 +30,14 @@ test: ## run every test, including those against a real Kafka, registry and Infl
 	@test -d ../shared || echo 'left out: comparisons with published schemas and captured messages (no ../shared)'
 
 test-browser: ## open every page in headless Chromium, on the demo and on real services; screenshots in target/browser
-	cargo build --workspace --bins
+	$(BUILD_BINS)
 	scripts/services run --name browser-$$$$ -- scripts/browser install target/debug/kafkaefd target/browser
 
 # To break the only broker of a cluster: make test-faults BROKERS=1
 BROKERS := 3
 
 test-faults: ## inject 300 faults into a real cluster of three brokers and account for every record (an hour on two cores)
-	cargo build --workspace --bins
+	$(BUILD_BINS)
 	scripts/services run --brokers $(BROKERS) --name faults-$$$$ -- target/debug/faults $(ARGS)
 
 test-compose: ## start compose.yaml and compose.cluster.yaml in containers and account for every message (as root)
@@ -87,7 +91,7 @@ check-custom-resources: ## check k8s-apps/, k8s-cluster/ and monitoring/ by a re
 	scripts/check-custom-resources
 
 check-kafka-users: ## run the binaries on a real Kafka with the permissions of k8s-cluster/users/ and no others
-	cargo build --workspace --bins
+	$(BUILD_BINS)
 	scripts/services run --secured --name users-$$$$ -- $(PYTHON) scripts/check-kafka-users
 
 dashboards: ## write monitoring/dashboards/*.json from monitoring/panels
@@ -100,5 +104,5 @@ rules: ## write monitoring/prometheus-rule.yaml from monitoring/rules
 	monitoring/prometheus_rule.py
 
 test-monitoring: ## test the alerts with promtool, and run every dashboard's queries on a running pipeline (5 minutes)
-	cargo build --workspace --bins
+	$(BUILD_BINS)
 	scripts/services run --name monitoring-$$$$ -- $(PYTHON) scripts/check-monitoring --live $(ARGS)

@@ -23,6 +23,8 @@ pub struct Batch<K> {
     lines: Vec<u8>,
     points: Vec<BatchedPoint<K>>,
     opened: Option<Instant>,
+    /// The lines of batches that were taken. Once nobody else holds them, they are the buffer of the next batch.
+    taken: Vec<Bytes>,
 }
 
 /// A point's place in a batch.
@@ -42,6 +44,7 @@ impl<K> Default for Batch<K> {
             lines: Vec::new(),
             points: Vec::new(),
             opened: None,
+            taken: Vec::new(),
         }
     }
 }
@@ -93,28 +96,33 @@ impl<K> Batch<K> {
         Some(interval.saturating_sub(opened.elapsed()))
     }
 
-    /// Takes the batch and leaves an empty one with the same capacity.
-    pub fn take(&mut self) -> Batch<K> {
-        let next = Batch {
-            lines: Vec::with_capacity(self.lines.len()),
-            points: Vec::with_capacity(self.points.len()),
-            opened: None,
-        };
-        std::mem::replace(self, next)
+    /// Takes the batch, in the form from which the writer removes points, and leaves an empty one. Its buffer is that of
+    /// an earlier batch: the system clears the pages of a new one first, which costs more than to fill them.
+    pub fn take(&mut self) -> PendingBatch<K> {
+        let lines = Bytes::from(std::mem::take(&mut self.lines));
+        self.lines = self.spare().unwrap_or_else(|| Vec::with_capacity(lines.len()));
+        self.taken.push(lines.clone());
+        self.opened = None;
+        let next = Vec::with_capacity(self.points.len());
+        let points = std::mem::replace(&mut self.points, next);
+        PendingBatch {
+            lines,
+            points: points.into_iter().map(Place::from).collect(),
+        }
     }
 
-    /// The batch in the form from which the writer removes points.
-    pub(crate) fn pending(self) -> PendingBatch<K> {
-        PendingBatch {
-            lines: self.lines.into(),
-            points: self.points.into_iter().map(Place::from).collect(),
-        }
+    /// The buffer of a batch that is settled.
+    fn spare(&mut self) -> Option<Vec<u8>> {
+        let free = self.taken.iter().position(Bytes::is_unique)?;
+        let mut lines = self.taken.swap_remove(free).try_into_mut().ok()?;
+        lines.clear();
+        Some(lines.into())
     }
 }
 
 /// A batch being written: points leave it, one or many at a time, as they are written or rejected.
 #[derive(Debug)]
-pub(crate) struct PendingBatch<K> {
+pub struct PendingBatch<K> {
     lines: Bytes,
     points: Vec<Place<K>>,
 }
@@ -216,7 +224,7 @@ mod tests {
 
     #[test]
     fn points_leave_with_their_own_lines() {
-        let mut pending = batch(&["one\n", "two\n", "three\n"]).pending();
+        let mut pending = batch(&["one\n", "two\n", "three\n"]).take();
         let (ends, middle) = (Group::Chosen(vec![0, 2]), Group::Range(1..2));
         assert_eq!(pending.lines(&pending.all()), "one\ntwo\nthree\n");
         assert_eq!(pending.lines(&ends), "one\nthree\n");
@@ -229,6 +237,24 @@ mod tests {
             [1]
         );
         assert_eq!(pending.settle(&middle).count(), 0, "once");
-        assert_eq!(batch(&[]).pending().lines(&Group::Range(0..0)), Bytes::new());
+        assert_eq!(batch(&[]).take().lines(&Group::Range(0..0)), Bytes::new());
+    }
+
+    #[test]
+    fn the_buffer_of_a_settled_batch_is_filled_again() {
+        let mut batch = batch(&["one\n", "two\n"]);
+        let buffer = |batch: &mut Batch<usize>| batch.lines_mut().as_ptr();
+        let first = buffer(&mut batch);
+        let being_written = batch.take();
+        batch.lines_mut().extend_from_slice(b"three\n");
+        batch.add(2, 1);
+        let second = buffer(&mut batch);
+        assert_ne!(first, second);
+        assert_eq!(being_written.lines(&being_written.all()), "one\ntwo\n");
+        drop(being_written);
+        let being_written = batch.take();
+        assert_eq!((buffer(&mut batch), batch.bytes()), (first, 0));
+        assert_eq!(being_written.lines(&being_written.all()), "three\n");
+        assert_eq!(batch.taken.len(), 1, "as many as are being written");
     }
 }

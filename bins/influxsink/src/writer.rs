@@ -8,7 +8,7 @@ use stage::dead_letter::SharedDeadLetters;
 use stage::intake::{Consumed, Receipt};
 use stage::reason::Reason;
 
-use crate::batch::{Batch, BatchedPoint};
+use crate::batch::{BatchedPoint, PendingBatch};
 use crate::in_flight::Permit;
 use crate::metrics::SinkMetrics;
 use crate::write::{Delivery, Outcomes};
@@ -18,7 +18,7 @@ const PROBE_INTERVAL: Duration = Duration::from_secs(2);
 
 /// What a worker sends to its writers.
 pub(crate) struct Job<'m> {
-    pub(crate) batch: Batch<Consumed<'m>>,
+    pub(crate) batch: PendingBatch<Consumed<'m>>,
     /// Dropped when it is settled.
     pub(crate) permit: Permit,
 }

@@ -15,7 +15,7 @@ use stage::service::{Dependency, Shutdown};
 
 use super::Destination;
 use super::suspects::{self, Accused, SentLine};
-use crate::batch::{Batch, BatchedPoint, PendingBatch};
+use crate::batch::{BatchedPoint, PendingBatch};
 use crate::group::Group;
 use crate::metrics::SinkMetrics;
 use crate::write_result::WriteResult;
@@ -91,8 +91,7 @@ impl Delivery {
 
     /// Blocks until every point is written or rejected, however long the database is unavailable, or the process gives
     /// up.
-    pub fn deliver<K>(&mut self, batch: Batch<K>, outcomes: &mut impl Outcomes<K>) -> Ended {
-        let mut points = batch.pending();
+    pub fn deliver<K>(&mut self, mut points: PendingBatch<K>, outcomes: &mut impl Outcomes<K>) -> Ended {
         // The groups to send, the first on top.
         let mut groups = vec![points.all()];
         while let Some(group) = groups.pop() {

@@ -91,9 +91,9 @@ impl Stage {
         self.delivery_to(v2(), Credentials::None)
     }
 
-    fn deliver(&self, batch: Batch<usize>) -> Noted {
+    fn deliver(&self, mut batch: Batch<usize>) -> Noted {
         let mut noted = Noted::default();
-        assert_eq!(self.delivery().deliver(batch, &mut noted), Ended::Settled);
+        assert_eq!(self.delivery().deliver(batch.take(), &mut noted), Ended::Settled);
         noted
     }
 
@@ -142,7 +142,7 @@ fn points_arrive_by_both_interfaces_compressed_or_not() {
         let mut noted = Noted::default();
         stage
             .delivery_to(place, Credentials::None)
-            .deliver(good(100), &mut noted);
+            .deliver(good(100).take(), &mut noted);
         assert_eq!(noted.written, (0..100).collect::<Vec<_>>());
         let points = stage.server.points();
         assert_eq!(points.len(), 100);
@@ -165,7 +165,7 @@ fn one_bad_point_among_5000_costs_only_itself() {
         let mut noted = Noted::default();
         stage
             .delivery_to(place, Credentials::None)
-            .deliver(good(5_000), &mut noted);
+            .deliver(good(5_000).take(), &mut noted);
         assert_eq!(noted.written.len(), 4_999);
         assert_eq!(noted.rejected.keys().collect::<Vec<_>>(), [&3210]);
         let (reason, detail) = &noted.rejected[&3210];
@@ -265,7 +265,7 @@ fn many_refused_points_cost_a_few_requests() {
 fn check(
     stage: &Stage,
     place: Place,
-    batch: Batch<usize>,
+    mut batch: Batch<usize>,
     refused: impl Fn(usize) -> bool,
     words: &str,
     most_requests: u64,
@@ -276,7 +276,7 @@ fn check(
     let mut noted = Noted::default();
     stage
         .delivery_to(place, Credentials::None)
-        .deliver(batch, &mut noted);
+        .deliver(batch.take(), &mut noted);
     let rejected: Vec<_> = noted.rejected.keys().copied().collect();
     let expected: Vec<_> = (0..points).filter(|at| refused(*at)).collect();
     assert_eq!(rejected, expected, "{words}");
@@ -364,7 +364,7 @@ fn server_errors_timeouts_and_invalid_answers_are_retried() {
     let mut noted = Noted::default();
     let mut delivery = stage.delivery();
     std::thread::scope(|scope| {
-        let delivered = scope.spawn(|| delivery.deliver(good(3), &mut noted));
+        let delivered = scope.spawn(|| delivery.deliver(good(3).take(), &mut noted));
         until_true("a retry after a time-out", 30, || stage.retries("timeout") > 0);
         assert!(!stage.readiness.is_ready());
         stage.server.delay(Duration::ZERO);
@@ -416,7 +416,7 @@ fn only_what_a_write_endpoint_answers_is_a_write() {
         assert!(!stage.readiness.is_ready(), "the probe believed in {told}");
         let mut noted = Noted::default();
         let why = std::thread::scope(|scope| {
-            let delivered = scope.spawn(|| delivery.deliver(good(3), &mut noted));
+            let delivered = scope.spawn(|| delivery.deliver(good(3).take(), &mut noted));
             until_true("two retries", 30, || stage.server.counts().requests > 2);
             let why = stage.readiness.missing().pop();
             stage.server.answer_always(None);
@@ -478,7 +478,7 @@ fn a_bucket_or_token_that_is_not_there_yet_is_waited_for() {
 
     let mut noted = Noted::default();
     std::thread::scope(|scope| {
-        let delivered = scope.spawn(|| delivery.deliver(good(3), &mut noted));
+        let delivered = scope.spawn(|| delivery.deliver(good(3).take(), &mut noted));
         until_true("a retry after 401", 30, || stage.retries("unauthorized") > 0);
         // The file changes; the sink reads it again by itself.
         std::fs::write(&file, "right\n").unwrap();
@@ -501,11 +501,11 @@ fn a_token_revoked_right_after_it_was_replaced_in_its_file_causes_no_wait() {
     std::fs::write(&file, "first\n").unwrap();
     let mut delivery = stage.delivery_to(v2(), Credentials::Token(SecretSource::File(file.clone())));
     let mut noted = Noted::default();
-    delivery.deliver(good(3), &mut noted);
+    delivery.deliver(good(3).take(), &mut noted);
     // Before the file is checked again.
     std::fs::write(&file, "second\n").unwrap();
     stage.server.require_token("second");
-    delivery.deliver(good(3), &mut noted);
+    delivery.deliver(good(3).take(), &mut noted);
     assert_eq!(noted.written.len(), 6);
     assert_eq!(stage.retries("unauthorized"), 0);
 }
@@ -522,7 +522,7 @@ fn an_absent_database_is_waited_for() {
     runtime.block_on(stage.server.down());
     let mut noted = Noted::default();
     std::thread::scope(|scope| {
-        let delivered = scope.spawn(|| delivery.deliver(good(3), &mut noted));
+        let delivered = scope.spawn(|| delivery.deliver(good(3).take(), &mut noted));
         let retries = stage.metrics.retries.clone();
         until_true("two retries", 30, || {
             retries.with_label_values(&["connect"]).get() > 1
@@ -542,11 +542,17 @@ fn an_end_or_a_revoked_partition_gives_points_up_unfinished() {
         abandoned: true,
         ..Noted::default()
     };
-    assert_eq!(stage.delivery().deliver(good(3), &mut revoked), Ended::GivenUp);
+    assert_eq!(
+        stage.delivery().deliver(good(3).take(), &mut revoked),
+        Ended::GivenUp
+    );
 
     stage.shutdown.ask();
     let mut noted = Noted::default();
-    assert_eq!(stage.delivery().deliver(good(3), &mut noted), Ended::GivenUp);
+    assert_eq!(
+        stage.delivery().deliver(good(3).take(), &mut noted),
+        Ended::GivenUp
+    );
     assert!(noted.written.is_empty() && noted.rejected.is_empty(), "{noted:?}");
 }
 

@@ -59,7 +59,7 @@ fn deliver(
         Shutdown::new(Duration::from_secs(1)),
     );
     let mut noted = Noted::default();
-    assert_eq!(delivery.deliver(batch, &mut noted), Ended::Settled);
+    assert_eq!(delivery.deliver(batch.take(), &mut noted), Ended::Settled);
     noted.written.sort_unstable();
     (noted, metrics.request_seconds.get_sample_count())
 }
