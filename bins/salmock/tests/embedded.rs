@@ -19,7 +19,7 @@ use schema_dir::SchemaDir;
 use stage::config::{KafkaArgs, RegistryArgs, ServiceArgs};
 use stage::registry::Registry;
 use stage::service::{Service, Shutdown};
-use testkit::KafkaProxy;
+use testkit::{KafkaProxy, until_async};
 
 struct Stack {
     broker: Broker,
@@ -374,15 +374,11 @@ fn acknowledged(service: &Service) -> f64 {
 
 /// Waits until a counter reaches a value.
 async fn wait_for(service: &Service, name: &str, at_least: u64) {
-    let start = std::time::Instant::now();
-    while service.count(name) < at_least {
+    until_async(&format!("{name} is {at_least}"), 60, || {
         let count = service.count(name);
-        assert!(
-            start.elapsed() < Duration::from_secs(60),
-            "{name} is {count} of {at_least}"
-        );
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+        (count >= at_least).then_some(()).ok_or(format!("it is {count}"))
+    })
+    .await;
 }
 
 /// The answer of a fenced broker: librdkafka 2.12 then forgets all brokers and looks for none again (its

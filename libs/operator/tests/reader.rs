@@ -6,10 +6,9 @@ use std::time::{Duration, Instant};
 use devstack::Broker;
 use operator::cluster::Cluster;
 use operator::messages::reader::{Met, Reader, Start, Stop};
-use rdkafka::ClientConfig;
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use stage::config::KafkaArgs;
 use testkit::KafkaProxy;
+use testkit::raw::Batch;
 
 const TOPIC: &str = "topic";
 /// While librdkafka takes in what an answer says of so many, it loses its brokers, and what would have brought them back.
@@ -58,13 +57,8 @@ fn a_reader_that_was_told_of_no_brokers_reads_on() {
 }
 
 fn produce(broker: &Broker, value: &str) {
-    let producer: BaseProducer = ClientConfig::new()
-        .set("bootstrap.servers", broker.bootstrap_servers())
-        .create()
-        .unwrap();
-    let sent = producer.send(BaseRecord::<(), _>::to(TOPIC).payload(value));
-    assert!(sent.is_ok());
-    producer.flush(TIMEOUT).unwrap();
+    let record = Batch::new().record(value.as_bytes(), &[]);
+    record.send(broker.bootstrap_servers(), TOPIC, 0).unwrap();
 }
 
 fn reads(reader: &mut Reader, value: &str) {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication, TopicResult};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -87,14 +87,20 @@ async fn request(
         .operation_timeout(Some(timeout))
         .validate_only(validate_only);
     let answers = admin.create_topics(&topics, &options).await?;
-    Ok(answers
-        .into_iter()
-        .map(|answer| match answer {
-            Ok(_) => Created::New,
-            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => Created::Existing,
-            Err((_, code)) => Created::Refused(code),
-        })
-        .collect())
+    results(names.len(), answers)
+}
+
+/// The result for each topic. An answer that lacks one of them tells nothing of any.
+fn results(asked: usize, answers: Vec<TopicResult>) -> Result<Vec<Created>, KafkaError> {
+    if answers.len() != asked {
+        return Err(KafkaError::AdminOp(RDKafkaErrorCode::BadMessage));
+    }
+    let result = |answer| match answer {
+        Ok(_) => Created::New,
+        Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => Created::Existing,
+        Err((_, code)) => Created::Refused(code),
+    };
+    Ok(answers.into_iter().map(result).collect())
 }
 
 /// Whether a client authenticates with an OAUTHBEARER token, which rdkafka does not pass to its admin client.
@@ -179,4 +185,20 @@ pub async fn make_dead_letter_topic(config: ClientConfig, topic: String) {
         topic,
         "dead-letter topic not created: the broker does not answer that request"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_without_one_of_the_topics_is_none() {
+        let answers = || {
+            let existing = RDKafkaErrorCode::TopicAlreadyExists;
+            vec![Ok("a".to_owned()), Err(("b".to_owned(), existing))]
+        };
+        assert_eq!(results(2, answers()), Ok(vec![Created::New, Created::Existing]));
+        assert!(results(3, answers()).is_err());
+        assert!(results(1, Vec::new()).is_err());
+    }
 }

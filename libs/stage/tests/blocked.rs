@@ -5,7 +5,7 @@
 
 use std::sync::{Arc, Mutex};
 use std::thread::{JoinHandle, Scope};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use devstack::Broker;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -17,6 +17,7 @@ use stage::kafka::Reporter;
 use stage::metrics::KafkaMetrics;
 use stage::service::Service;
 use testkit::raw::{Batch, ZSTD};
+use testkit::until;
 
 const TOPIC: &str = "in";
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -142,7 +143,7 @@ impl Stage {
     }
 
     fn wait_for(&self, partition: i32, values: &[&str]) {
-        wait(|| {
+        until("records", TIMEOUT.as_secs(), || {
             let seen = self.seen.of(partition);
             (seen == values)
                 .then_some(())
@@ -151,7 +152,7 @@ impl Stage {
     }
 
     fn wait_until_said(&self, what: &str) {
-        wait(|| match self.said() {
+        until("what it says", TIMEOUT.as_secs(), || match self.said() {
             Some(said) if said.contains(what) => Ok(()),
             said => Err(format!("{said:?} instead of {what}")),
         });
@@ -164,14 +165,6 @@ impl Drop for Stage {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
-    }
-}
-
-fn wait(state: impl Fn() -> Result<(), String>) {
-    let start = Instant::now();
-    while let Err(state) = state() {
-        assert!(start.elapsed() < TIMEOUT, "waited in vain: {state}");
-        std::thread::sleep(Duration::from_millis(5));
     }
 }
 
@@ -200,15 +193,19 @@ fn stands_still_in_front_of(kind: usize) {
         stage.send(1, &Stage::batch(1, &[&more.to_string()]));
         std::thread::sleep(Duration::from_millis(50));
     }
-    wait(|| {
+    until("the other partition is read", TIMEOUT.as_secs(), || {
         let seen = stage.seen.of(1).len();
         (seen == 21).then_some(()).ok_or(format!("{seen} of 21"))
     });
     stage.wait_for(0, &["a", "b", "c"]);
-    wait(|| match stage.committed(0) {
-        Offset::Offset(3) => Ok(()),
-        other => Err(format!("{other:?} is committed")),
-    });
+    until(
+        "the first three are committed",
+        TIMEOUT.as_secs(),
+        || match stage.committed(0) {
+            Offset::Offset(3) => Ok(()),
+            other => Err(format!("{other:?} is committed")),
+        },
+    );
     assert_eq!(stage.metrics.skipped_batches.get(), 0);
 }
 
@@ -241,7 +238,7 @@ fn what_follows_undecodable_batches_is_read_if_that_is_requested() {
     stage.send(1, &undecodable(1, 1));
     stage.send(1, &Stage::batch(1, &["d"]));
     stage.start(true);
-    wait(|| {
+    until("all are skipped", TIMEOUT.as_secs(), || {
         let skipped = (
             stage.metrics.skipped_batches.get(),
             stage.metrics.skipped_offsets.get(),
@@ -250,9 +247,11 @@ fn what_follows_undecodable_batches_is_read_if_that_is_requested() {
     });
     stage.wait_for(0, &["a", "b", "c"]);
     stage.wait_for(1, &["d"]);
-    wait(|| match (stage.committed(0), stage.committed(1), stage.said()) {
-        (Offset::Offset(18), Offset::Offset(4), None) => Ok(()),
-        other => Err(format!("{other:?}")),
+    until("both are committed", TIMEOUT.as_secs(), || {
+        match (stage.committed(0), stage.committed(1), stage.said()) {
+            (Offset::Offset(18), Offset::Offset(4), None) => Ok(()),
+            other => Err(format!("{other:?}")),
+        }
     });
     // And it continues as if nothing had happened.
     stage.send(0, &Stage::batch(0, &["e"]));

@@ -6,18 +6,18 @@
 mod consumer;
 
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use consumer::{Seen, TIMEOUT, TOPIC};
+use consumer::{Seen, TOPIC, wait_until};
 use devstack::Broker;
 use rdkafka::ClientConfig;
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use stage::config::ServiceArgs;
 use stage::intake::{Intake, IntakeError, IntakeOptions, Topics, run_generations};
 use stage::kafka::Reporter;
 use stage::metrics::KafkaMetrics;
 use stage::service::{Service, Shutdown};
 use testkit::KafkaProxy;
+use testkit::raw::Batch;
 
 const CLIENT: &str = "intake";
 /// While librdkafka processes a response with this many topics, it loses its brokers, and what would have restored
@@ -92,15 +92,8 @@ impl Stage {
     }
 
     fn produce(&self, value: &str) {
-        let producer: BaseProducer = ClientConfig::new()
-            .set("bootstrap.servers", self.broker.bootstrap_servers())
-            .create()
-            .unwrap();
-        producer
-            .send(BaseRecord::<(), _>::to(TOPIC).payload(value))
-            .map_err(|(e, _)| e)
-            .unwrap();
-        producer.flush(TIMEOUT).unwrap();
+        let record = Batch::new().record(value.as_bytes(), &[]);
+        record.send(self.broker.bootstrap_servers(), TOPIC, 0).unwrap();
     }
 
     fn has_read(&self, value: &str) -> bool {
@@ -116,14 +109,6 @@ impl Stage {
         wait_until("the stage ends", || self.thread.is_finished());
         self.thread.join().unwrap().unwrap();
         assert!(!self.service.shutdown.has_failed());
-    }
-}
-
-fn wait_until(what: &str, is: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !is() {
-        assert!(start.elapsed() < TIMEOUT, "not within {TIMEOUT:?}: {what}");
-        std::thread::sleep(Duration::from_millis(10));
     }
 }
 

@@ -11,6 +11,8 @@ use stage::lock;
 use stage::registry::Registry;
 use tokio::task::AbortHandle;
 
+use crate::params::Words;
+
 /// How long after one pass over the registry the next begins.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(600);
 /// After the registry did not answer, or had nothing yet.
@@ -99,14 +101,14 @@ impl Catalogue {
 
     /// The topics and fields that have all words of a query in their names, at most `most` of each.
     pub(crate) fn search(&self, query: &str, most: usize) -> Found {
-        let words: Vec<String> = query.split_whitespace().map(str::to_lowercase).collect();
+        let words = Words::of(query);
         let entries = lock(&self.entries);
         let mut found = Found {
             searched: entries.len(),
             ..Found::default()
         };
         for (topic, entry) in entries.iter() {
-            let rest: Vec<&String> = words.iter().filter(|word| !has_word(topic, word)).collect();
+            let rest = words.missing_in(topic);
             if rest.is_empty() {
                 found.total += 1;
                 if found.topics.len() < most {
@@ -120,9 +122,9 @@ impl Catalogue {
                 let field = entry.name;
                 let is_meant = if rest.is_empty() {
                     // A topic's whole name asks for all of its fields.
-                    topic.eq_ignore_ascii_case(query.trim()) || words.iter().any(|word| has_word(field, word))
+                    topic.eq_ignore_ascii_case(query.trim()) || words.any_in(field)
                 } else {
-                    rest.iter().all(|word| has_word(field, word))
+                    rest.all_in(field)
                 };
                 if !is_meant {
                     continue;
@@ -292,12 +294,6 @@ impl Entry {
             }
         })
     }
-}
-
-/// Whether a name has a word in it, in either case of ASCII's letters.
-fn has_word(name: &str, word: &str) -> bool {
-    let mut places = name.as_bytes().windows(word.len().max(1));
-    places.any(|place| place.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! The parameters of an address or a form. A name may come several times, which axum's own extractor does not read.
+//! The parameters of an address or a form, and the words that one of them looks for. A name may come several times, which
+//! axum's own extractor does not read.
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -10,6 +11,10 @@ const MAX_PARAMS: usize = 64;
 /// Names and values in their order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Params(Vec<(String, String)>);
+
+/// What somebody looks for in names: each of the words, in upper or lower case.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Words<W = String>(Vec<W>);
 
 impl Params {
     /// Reads `a=1&b=2`, as an address or the body of a form has it.
@@ -42,6 +47,11 @@ impl Params {
     pub(crate) fn number(&self, name: &str, default: usize, most: usize) -> usize {
         let number = self.get(name).and_then(|text| text.parse().ok());
         number.unwrap_or(default).min(most)
+    }
+
+    /// The words that are looked for; none where nothing is.
+    pub(crate) fn words(&self) -> Words {
+        Words::of(self.get("q").unwrap_or_default())
     }
 
     /// The same with a parameter set to a value, or taken away.
@@ -77,6 +87,44 @@ impl Params {
     }
 }
 
+impl<W: AsRef<str>> Words<W> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Whether a name has every one of them.
+    pub(crate) fn all_in(&self, name: &str) -> bool {
+        self.0.iter().all(|word| has_word(name, word.as_ref()))
+    }
+
+    /// Whether a name has any of them.
+    pub(crate) fn any_in(&self, name: &str) -> bool {
+        self.0.iter().any(|word| has_word(name, word.as_ref()))
+    }
+
+    /// Those that a name does not have.
+    pub(crate) fn missing_in(&self, name: &str) -> Words<&str> {
+        let words = self.0.iter().map(AsRef::as_ref);
+        Words(words.filter(|word| !has_word(name, word)).collect())
+    }
+}
+
+impl Words {
+    /// The words of a text.
+    pub(crate) fn of(text: &str) -> Self {
+        Self(text.split_whitespace().map(str::to_lowercase).collect())
+    }
+}
+
+/// Whether a name contains a word, which is in lower case. Nearly all names are ASCII: nothing is allocated for them.
+fn has_word(name: &str, word: &str) -> bool {
+    if !name.is_ascii() {
+        return name.to_lowercase().contains(word);
+    }
+    let mut places = name.as_bytes().windows(word.len().max(1));
+    places.any(|place| place.eq_ignore_ascii_case(word.as_bytes()))
+}
+
 /// A relative link to a page with parameters.
 pub(crate) fn link(page: &str, params: &[(&str, &str)]) -> String {
     let mut text = form_urlencoded::Serializer::new(String::new());
@@ -104,6 +152,17 @@ mod tests {
         assert_eq!(params.without("f", "c").with("last", None).encoded(), "f=a%3Ab");
         assert_eq!(params.number("page", 3, 10), 3);
         assert_eq!(Params::read(b"page=99").number("page", 3, 10), 10);
+    }
+
+    #[test]
+    fn every_word_is_in_a_name_in_upper_or_lower_case() {
+        let words = Params::read(b"q=+MTMount+azi+").words();
+        assert!(words.all_in("lsst.sal.mtmount_AZIMUTH") && !words.all_in("lsst.sal.MTMount_elevation"));
+        assert!(words.any_in("azimuth") && !words.any_in("elevation"));
+        assert_eq!(words.missing_in("MTMount_elevation"), Words(vec!["azi"]));
+        let none = Params::read(b"q=+").words();
+        assert!(none.is_empty() && none.all_in("") && !none.any_in("a"));
+        assert!(Words::of("\u{fc}BER").all_in("\u{dc}berall"));
     }
 
     #[test]

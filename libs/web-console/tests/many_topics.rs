@@ -3,16 +3,16 @@
 //! sight with as many requests as for those of ten.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed step is a failed test")]
 
-use std::collections::BTreeMap;
-use std::time::Duration;
+mod served;
 
-use console::{Access, Console, Settings};
+use std::collections::BTreeMap;
+
 use devstack::{Broker, RegistryServer};
-use stage::config::{KafkaArgs, RegistryArgs};
-use stage::service::Shutdown;
+use reqwest::Client;
 use testkit::KafkaProxy;
 use testkit::raw::Batch;
-use tokio::net::TcpListener;
+
+use served::{Served, settings};
 
 const FEW: usize = 10;
 const MANY: usize = 3_348;
@@ -32,10 +32,8 @@ const PAGES: [(&str, &str); 5] = [
 const EXACT: [&str; 1] = ["ListOffsets"];
 
 struct Stack {
-    address: String,
-    client: reqwest::Client,
+    served: Served,
     proxy: KafkaProxy,
-    shutdown: Shutdown,
     _broker: Broker,
     _registry: RegistryServer,
 }
@@ -54,36 +52,17 @@ impl Stack {
         letter.send(broker.bootstrap_servers(), DEAD_LETTERS, 0).unwrap();
         let registry = RegistryServer::start().await.unwrap();
         let proxy = KafkaProxy::start(broker.bootstrap_servers()).unwrap();
-        let settings = Settings {
-            kafka: KafkaArgs::at(proxy.bootstrap_servers()),
-            registry: RegistryArgs::at(registry.url()),
-            metrics: Vec::new(),
-            database: None,
-            connect: None,
-            access: Access::ReadOnly,
-            // The groups are looked at once.
-            interval: Duration::from_secs(3_600),
-            // The embedded broker answers no question about settings.
-            is_demo: true,
-        };
-        let shutdown = Shutdown::new(Duration::from_secs(1));
-        let console = Console::new(settings, shutdown.clone()).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = format!("http://{}/", listener.local_addr().unwrap());
-        tokio::spawn(console.serve(listener));
+        let settings = settings(proxy.bootstrap_servers(), &registry);
         Self {
-            address,
-            client: reqwest::Client::new(),
+            served: Served::start(settings, Client::new()).await,
             proxy,
-            shutdown,
             _broker: broker,
             _registry: registry,
         }
     }
 
     async fn page(&self, path: &str, expected: &str) {
-        let answer = self.client.get(format!("{}{path}", self.address)).send().await;
-        let text = answer.unwrap().text().await.unwrap();
+        let text = self.served.text(path).await;
         assert!(text.contains(expected), "{path} without {expected}: {text}");
     }
 
@@ -100,12 +79,6 @@ impl Stack {
             .map(|(name, count)| (name, count - before.get(name).copied().unwrap_or_default()))
             .filter(|(_, count)| *count > 0)
             .collect()
-    }
-}
-
-impl Drop for Stack {
-    fn drop(&mut self) {
-        self.shutdown.ask();
     }
 }
 

@@ -7,35 +7,31 @@
     reason = "a failed step is a failed test"
 )]
 
+mod served;
+
 use std::time::Duration;
 
-use console::{Access, Console, Settings};
+use console::{Access, Settings};
 use devstack::{Broker, RegistryServer};
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use regex::Regex;
 use reqwest::{Client, Response, StatusCode};
-use stage::config::{KafkaArgs, RegistryArgs, Secret};
+use stage::config::{RegistryArgs, Secret};
 use stage::registry::Registry;
-use stage::service::Shutdown;
-use tokio::net::TcpListener;
+
+use served::{Served, settings};
 
 /// Kafka takes no such names; whoever stands in its place may answer them, and values are anybody's.
 const HOSTILE: &str = "<script>alert(1)</script>\"'&\n\r\u{1b}[2J\u{202e}gnp";
 const TOPIC: &str = "lsst.sal.Test_scalars";
+/// A subject whose schema refers to a hostile one.
+const REFERRING: &str = "referring-value";
 
 struct Page {
-    address: String,
-    client: Client,
-    shutdown: Shutdown,
+    served: Served,
     _broker: Broker,
     _registry: RegistryServer,
-}
-
-impl Drop for Page {
-    fn drop(&mut self) {
-        self.shutdown.ask();
-    }
 }
 
 impl Page {
@@ -44,12 +40,11 @@ impl Page {
         broker.create_topic(TOPIC, 2).unwrap();
         broker.create_topic("group.dead-letter", 1).unwrap();
         let registry = RegistryServer::start().await.unwrap();
-        let registry_args = RegistryArgs::at(registry.url());
         let schema = serde_json::json!({
             "type": "record", "name": "Test_scalars", "namespace": "lsst.sal", "doc": HOSTILE,
             "fields": [{"name": "x", "type": "double", "sal_units": HOSTILE, "doc": HOSTILE}, {"name": "text", "type": "string"}],
         });
-        let client = Registry::new(&registry_args).unwrap();
+        let client = Registry::new(&RegistryArgs::at(registry.url())).unwrap();
         let id = client
             .register(&format!("{TOPIC}-value"), &schema.to_string())
             .await
@@ -58,6 +53,7 @@ impl Page {
             .register(&format!("{HOSTILE}-value"), &schema.to_string())
             .await
             .unwrap();
+        registry.hold(REFERRING, &schema.to_string(), None, &[(HOSTILE, HOSTILE, 1)]);
         let mut record = vec![0];
         record.extend(id.to_be_bytes());
         record.extend(1.5_f64.to_le_bytes());
@@ -68,49 +64,23 @@ impl Page {
         send(&broker, "group.dead-letter", HOSTILE.as_bytes());
 
         let settings = Settings {
-            kafka: KafkaArgs::at(broker.bootstrap_servers()),
-            registry: registry_args,
             metrics: vec!["127.0.0.1:1".to_owned()],
-            database: None,
-            connect: None,
             access,
             interval: Duration::from_millis(100),
             is_demo: false,
+            ..settings(broker.bootstrap_servers(), &registry)
         };
-        let shutdown = Shutdown::new(Duration::from_secs(1));
-        let console = Console::new(settings, shutdown.clone()).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = format!("http://{}/", listener.local_addr().unwrap());
-        tokio::spawn(console.serve(listener));
+        let client = Client::builder().redirect(reqwest::redirect::Policy::none());
         Self {
-            address,
-            client: Client::builder()
-                .redirect(reqwest::redirect::Policy::none())
-                .build()
-                .unwrap(),
-            shutdown,
+            served: Served::start(settings, client.build().unwrap()).await,
             _broker: broker,
             _registry: registry,
         }
     }
 
-    async fn get(&self, path: &str) -> Response {
-        self.client
-            .get(format!("{}{path}", self.address))
-            .send()
-            .await
-            .unwrap()
-    }
-
-    async fn text(&self, path: &str) -> String {
-        self.get(path).await.text().await.unwrap()
-    }
-
     async fn post(&self, path: &str, headers: &[(&str, &str)], form: &str) -> Response {
-        let mut request = self
-            .client
-            .post(format!("{}{path}", self.address))
-            .body(form.to_owned());
+        let url = format!("{}{path}", self.served.address);
+        let mut request = self.served.client.post(url).body(form.to_owned());
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -157,13 +127,14 @@ async fn nothing_from_the_wire_or_an_address_is_markup() {
         "schemas".to_owned(),
         format!("schema?subject={hostile}-value"),
         format!("schema?subject={hostile}"),
+        format!("schema?subject={REFERRING}"),
         "dead-letters".to_owned(),
         format!("dead-letters?reason={hostile}&step={hostile}"),
         hostile.clone(),
     ];
     let values = Regex::new(" (value=\"[^\"]*\")").unwrap();
     for path in paths {
-        let response = page.get(&path).await;
+        let response = page.served.get(&path).await;
         let policy = response
             .headers()
             .get("content-security-policy")
@@ -185,12 +156,18 @@ async fn nothing_from_the_wire_or_an_address_is_markup() {
             "{path}: {text}"
         );
     }
-    let newest = page.text(&format!("topic?name={TOPIC}")).await;
+    let newest = page.served.text(&format!("topic?name={TOPIC}")).await;
     assert!(
         newest.contains("&lt;script&gt;"),
         "the value is there, as text: {newest}"
     );
+    let referring = page.served.text(&format!("schema?subject={REFERRING}")).await;
+    assert!(
+        referring.contains(&format!("schema?subject={hostile}")),
+        "{referring}"
+    );
     let found = page
+        .served
         .text(&format!("messages?topic={TOPIC}&start=beginning&long=1"))
         .await;
     assert!(found.contains("searched 2 of 2"), "{found}");
@@ -208,7 +185,7 @@ async fn links_are_relative() {
         "dead-letters",
         "login",
     ] {
-        let text = page.text(path).await;
+        let text = page.served.text(path).await;
         for attribute in ["href=\"", "src=\"", "action=\"", "data-events=\""] {
             for rest in text.split(attribute).skip(1) {
                 assert!(
@@ -236,12 +213,12 @@ async fn nothing_is_changed_unless_somebody_may() {
         assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{action}");
     }
     assert_eq!(
-        page.get("login").await.status(),
+        page.served.get("login").await.status(),
         StatusCode::NOT_FOUND,
         "there is no token to give"
     );
     assert!(
-        !page.text("dead-letters").await.contains("<form"),
+        !page.served.text("dead-letters").await.contains("<form"),
         "what cannot be done is not shown"
     );
 
@@ -269,8 +246,9 @@ async fn nothing_is_changed_unless_somebody_may() {
 
     let page = Page::start(Access::UserHeader("x-user".parse().unwrap())).await;
     let shown = page
+        .served
         .client
-        .get(format!("{}dead-letters", page.address))
+        .get(format!("{}dead-letters", page.served.address))
         .header("x-user", "vera")
         .send()
         .await
@@ -302,7 +280,7 @@ async fn nothing_is_changed_unless_somebody_may() {
 #[tokio::test(flavor = "multi_thread")]
 async fn parts_come_as_events_until_the_process_ends() {
     let page = Page::start(Access::ReadOnly).await;
-    let mut events = page.get("overview-events").await;
+    let mut events = page.served.get("overview-events").await;
     assert_eq!(events.headers()["content-type"], "text/event-stream");
     let mut text = String::new();
     while !["verdict", "flow", "lag"]
@@ -313,7 +291,7 @@ async fn parts_come_as_events_until_the_process_ends() {
             &events.chunk().await.unwrap().expect("more events"),
         ));
     }
-    page.shutdown.ask();
+    page.served.shutdown.ask();
     let rest = async { while let Ok(Some(_)) = events.chunk().await {} };
     tokio::time::timeout(Duration::from_secs(5), rest)
         .await

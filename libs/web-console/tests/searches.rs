@@ -2,32 +2,24 @@
 //! its reader goes, and only a few run at a time.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed step is a failed test")]
 
+mod served;
+
 use std::time::Duration;
 
-use console::{Access, Console, Settings};
 use devstack::{Broker, RegistryServer};
-use reqwest::Response;
-use stage::config::{KafkaArgs, RegistryArgs};
-use stage::service::Shutdown;
+use reqwest::{Client, Response};
 use testkit::raw::Batch;
-use tokio::net::TcpListener;
+
+use served::{Served, settings};
 
 const TOPIC: &str = "lsst.sal.Test_scalars";
 /// As many as are searched at a time.
 const SEARCHES: usize = 4;
 
 struct Page {
-    address: String,
-    client: reqwest::Client,
-    shutdown: Shutdown,
+    served: Served,
     _broker: Broker,
     _registry: RegistryServer,
-}
-
-impl Drop for Page {
-    fn drop(&mut self) {
-        self.shutdown.ask();
-    }
 }
 
 impl Page {
@@ -42,39 +34,18 @@ impl Page {
             batch.send(broker.bootstrap_servers(), TOPIC, 0).unwrap();
         }
         let registry = RegistryServer::start().await.unwrap();
-        let settings = Settings {
-            kafka: KafkaArgs::at(broker.bootstrap_servers()),
-            registry: RegistryArgs::at(registry.url()),
-            metrics: Vec::new(),
-            database: None,
-            connect: None,
-            access: Access::ReadOnly,
-            interval: Duration::from_secs(3_600),
-            is_demo: true,
-        };
-        let shutdown = Shutdown::new(Duration::from_secs(1));
-        let console = Console::new(settings, shutdown.clone()).unwrap();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = format!("http://{}/", listener.local_addr().unwrap());
-        tokio::spawn(console.serve(listener));
+        let settings = settings(broker.bootstrap_servers(), &registry);
         Self {
-            address,
-            client: reqwest::Client::new(),
-            shutdown,
+            served: Served::start(settings, Client::new()).await,
             _broker: broker,
             _registry: registry,
         }
     }
 
-    async fn get(&self, path: &str) -> Response {
-        let url = format!("{}{path}", self.address);
-        self.client.get(url).send().await.unwrap()
-    }
-
     /// The events of a search through all messages.
     async fn events(&self, query: &str) -> Response {
-        self.get(&format!("messages-events?topic={TOPIC}&start=beginning&{query}"))
-            .await
+        let path = format!("messages-events?topic={TOPIC}&start=beginning&{query}");
+        self.served.get(&path).await
     }
 }
 
@@ -115,7 +86,7 @@ async fn what_is_found_comes_until_the_end() {
     let mut events = page.events("filter=nonsense+%3D%3D").await;
     let text = read_until(&mut events, "data: end\n").await;
     assert!(text.contains("role=\"alert\""), "{text}");
-    let mut events = page.get("messages-events?topic=none").await;
+    let mut events = page.served.get("messages-events?topic=none").await;
     let text = read_until(&mut events, "data: end\n").await;
     assert!(text.contains("there is no topic none"), "{text}");
 }
@@ -124,7 +95,7 @@ async fn what_is_found_comes_until_the_end() {
 async fn a_page_without_scripts_leads_on() {
     let page = Page::start(300_000).await;
     let address = format!("messages?topic={TOPIC}&start=beginning&filter=value+%3D%3D+%27none%27");
-    let text = page.get(&address).await.text().await.unwrap();
+    let text = page.served.text(&address).await;
     assert!(text.contains("data-search=\"messages-events?"), "{text}");
     assert!(
         text.contains(">Search on</a>") && text.contains("long=1"),

@@ -109,7 +109,7 @@ async fn one(
         evidence::keep(world, window, injected.upto).await;
     }
     // A broker may still be starting; the next fault must find all three.
-    world.cluster.wait_in_step(120).await?;
+    world.cluster.wait_in_step(&world.instance, 120).await?;
     let healed = injected.ended.elapsed();
     world.check_at_rest(began_ms, remembered).await?;
     let mut ledger = lock(&world.ledger);

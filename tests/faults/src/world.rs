@@ -159,7 +159,7 @@ impl World {
         names.sort();
         names.dedup();
         cluster.create(&names).await?;
-        cluster.wait_in_step(60).await?;
+        cluster.wait_in_step(&instance, 60).await?;
 
         let recipes = recipes(args, &instance, &kafka, &registry_link, &database_link)?;
         let mut replicas = Vec::new();

@@ -3,6 +3,7 @@
 #![allow(clippy::expect_used, clippy::panic, reason = "a test without its parts fails")]
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::LazyLock;
 use std::time::SystemTime;
 
@@ -45,6 +46,18 @@ pub fn binary(name: &str) -> PathBuf {
         });
     assert!(newer.is_none(), "{name} is older than {newer:?}; {BUILD}");
     binary
+}
+
+/// The command of a line of words without quotes, of which the first is a binary's name.
+///
+/// # Panics
+/// As [`binary`].
+#[must_use]
+pub fn command(line: &str) -> Command {
+    let mut words = line.split(' ');
+    let mut command = Command::new(binary(words.next().unwrap_or_default()));
+    command.args(words);
+    command
 }
 
 static START: LazyLock<SystemTime> = LazyLock::new(SystemTime::now);

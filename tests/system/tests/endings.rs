@@ -15,6 +15,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use devstack::{Broker, RegistryServer};
+use system_tests::command;
 use terminal::{Session, TIMEOUT, Terminal, wait};
 
 /// They run until something ends them.
@@ -191,13 +192,6 @@ async fn stages_drain_when_their_terminal_hangs_up() {
             wait("it ends", || (!terminal.is_running()).then_some(()));
         }
     });
-}
-
-fn command(line: &str) -> Command {
-    let mut words = line.split(' ');
-    let mut command = Command::new(system_tests::binary(words.next().unwrap()));
-    command.args(words);
-    command
 }
 
 /// Waits for the end, which must not take as long as a time-out of the library would.

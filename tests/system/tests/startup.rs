@@ -9,20 +9,19 @@
 
 mod mocked;
 
-use std::time::{Duration, Instant};
-
 use clap::Parser;
 use devstack::{Broker, RegistryServer};
-use rdkafka::ClientConfig;
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use stage::config::{RegistryArgs, ServiceArgs};
 use stage::registry::Registry;
 use stage::service::Service;
 use testkit::influx::InfluxServer;
+use testkit::raw::Batch;
+use testkit::until_async;
 
 const INPUT: &str = "Mock_telemetry";
 const OUTPUT: &str = "lsst.sal.Mock_state";
-const TIMEOUT: Duration = Duration::from_secs(60);
+/// Seconds.
+const TIMEOUT: u64 = 60;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
@@ -58,7 +57,9 @@ async fn start_in_order(order: [Part; 3]) {
         .register(&format!("{OUTPUT}-value"), &mocked::schema().to_string())
         .await
         .unwrap();
-    produce(&broker);
+    let text = mocked::text(1, 1_556_000_000_125, "first");
+    let first = Batch::new().record(text.as_bytes(), &[]);
+    first.send(broker.bootstrap_servers(), INPUT, 0).unwrap();
     broker.down().unwrap();
     registry.down().await;
     database.down().await;
@@ -90,9 +91,11 @@ async fn start_in_order(order: [Part; 3]) {
     }
     names_what_is_missing(&sink.service, &[]).await;
     names_what_is_missing(&transform.service, &[]).await;
-    wait(|| match database.counts().created {
-        1 => Ok(()),
-        points => Err(format!("{points} points")),
+    until_async("the point is written", TIMEOUT, || {
+        match database.counts().created {
+            1 => Ok(()),
+            points => Err(format!("{points} points")),
+        }
     })
     .await;
     transform.stop().await;
@@ -163,7 +166,7 @@ fn sink(places: &[&str], url: &str) -> Running {
 }
 
 async fn names_what_is_missing(service: &Service, wanted: &[&str]) {
-    wait(|| {
+    until_async("what is missing", TIMEOUT, || {
         let missing = service.readiness.missing();
         let names: Vec<&str> = missing.iter().map(|(name, _)| *name).collect();
         if names == wanted {
@@ -173,24 +176,4 @@ async fn names_what_is_missing(service: &Service, wanted: &[&str]) {
         }
     })
     .await;
-}
-
-async fn wait(mut state: impl FnMut() -> Result<(), String>) {
-    let start = Instant::now();
-    while let Err(state) = state() {
-        assert!(start.elapsed() < TIMEOUT, "{state}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
-fn produce(broker: &Broker) {
-    let producer: BaseProducer = ClientConfig::new()
-        .set("bootstrap.servers", broker.bootstrap_servers())
-        .create()
-        .unwrap();
-    producer
-        .send(BaseRecord::<(), _>::to(INPUT).payload(&mocked::text(1, 1_556_000_000_125, "first")))
-        .map_err(|(error, _)| error)
-        .unwrap();
-    producer.flush(TIMEOUT).unwrap();
 }

@@ -20,6 +20,7 @@ use processes::Process;
 use stage::config::RegistryArgs;
 use stage::registry::Registry;
 use testkit::influx::InfluxServer;
+use testkit::until;
 
 const INPUT: &str = "Mock_telemetry";
 const OUTPUT: &str = "lsst.sal.Mock_state";
@@ -114,7 +115,7 @@ async fn stages_work_with(stderr: Stderr) {
         unreachable!("there are three")
     };
     assert_eq!(ended(mock).code(), Some(0), "salmock");
-    wait(|| {
+    until("all points are written", TIMEOUT.as_secs(), || {
         let found = database.counts().created as usize;
         (found == MESSAGES).then_some(()).ok_or(format!("{found} points"))
     });
@@ -200,14 +201,6 @@ fn ended(process: &mut Process) -> ExitStatus {
             return status;
         }
         assert!(since.elapsed() < TIMEOUT, "a process does not end");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-fn wait(mut state: impl FnMut() -> Result<(), String>) {
-    let start = Instant::now();
-    while let Err(state) = state() {
-        assert!(start.elapsed() < TIMEOUT, "{state}");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -6,18 +6,14 @@
     reason = "a failed step is a failed test"
 )]
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use devstack::{Broker, RegistryServer};
 
 /// The exit code, and everything on stderr.
 fn run(line: &str, environment: &[(&str, &str)]) -> (i32, String) {
-    let mut words = line.split(' ');
-    let mut command = Command::new(system_tests::binary(words.next().unwrap()));
-    command
-        .args(words)
-        .envs(environment.iter().copied())
-        .stdin(Stdio::null());
+    let mut command = system_tests::command(line);
+    command.envs(environment.iter().copied()).stdin(Stdio::null());
     let ran = command.output().unwrap();
     (
         ran.status.code().unwrap_or(-1),

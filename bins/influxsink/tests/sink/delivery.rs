@@ -13,6 +13,7 @@ use stage::config::Secret;
 use stage::reason::Reason;
 use stage::service::{Readiness, Shutdown};
 use testkit::influx::{Answer, InfluxServer};
+use testkit::until_true;
 use tokio::runtime::{Builder, Runtime};
 
 /// The stand-in, its runtime, and a delivery to it.
@@ -364,7 +365,7 @@ fn server_errors_timeouts_and_invalid_answers_are_retried() {
     let mut delivery = stage.delivery();
     std::thread::scope(|scope| {
         let delivered = scope.spawn(|| delivery.deliver(good(3).take(), &mut noted));
-        wait_until(|| stage.retries("timeout") > 0);
+        until_true("a retry after a time-out", 30, || stage.retries("timeout") > 0);
         assert!(!stage.readiness.is_ready());
         stage.server.delay(Duration::ZERO);
         assert_eq!(delivered.join().unwrap(), Ended::Settled);
@@ -416,7 +417,7 @@ fn only_what_a_write_endpoint_answers_is_a_write() {
         let mut noted = Noted::default();
         let why = std::thread::scope(|scope| {
             let delivered = scope.spawn(|| delivery.deliver(good(3).take(), &mut noted));
-            wait_until(|| stage.server.counts().requests > 2);
+            until_true("two retries", 30, || stage.server.counts().requests > 2);
             let why = stage.readiness.missing().pop();
             stage.server.answer_always(None);
             assert_eq!(delivered.join().unwrap(), Ended::Settled);
@@ -478,10 +479,10 @@ fn a_bucket_or_token_that_is_not_there_yet_is_waited_for() {
     let mut noted = Noted::default();
     std::thread::scope(|scope| {
         let delivered = scope.spawn(|| delivery.deliver(good(3).take(), &mut noted));
-        wait_until(|| stage.retries("unauthorized") > 0);
+        until_true("a retry after 401", 30, || stage.retries("unauthorized") > 0);
         // The file changes; the sink reads it again by itself.
         std::fs::write(&file, "right\n").unwrap();
-        wait_until(|| stage.retries("not_found") > 0);
+        until_true("a retry after 404", 30, || stage.retries("not_found") > 0);
         let why = stage.readiness.missing();
         assert!(why[0].1.contains("bucket \"efd\" not found"), "{why:?}");
         stage.server.require_bucket(&["efd"]);
@@ -523,7 +524,9 @@ fn an_absent_database_is_waited_for() {
     std::thread::scope(|scope| {
         let delivered = scope.spawn(|| delivery.deliver(good(3).take(), &mut noted));
         let retries = stage.metrics.retries.clone();
-        wait_until(|| retries.with_label_values(&["connect"]).get() > 1);
+        until_true("two retries", 30, || {
+            retries.with_label_values(&["connect"]).get() > 1
+        });
         assert!(!stage.readiness.is_ready());
         runtime.block_on(stage.server.up()).unwrap();
         assert_eq!(delivered.join().unwrap(), Ended::Settled);
@@ -561,16 +564,4 @@ fn a_token_shows_nowhere() {
         Credentials::Token(SecretSource::Fixed(Secret::new("s3cr3t"))),
     );
     assert!(!format!("{delivery:?}").contains("s3cr3t"));
-}
-
-/// Waits for what another thread is about to do.
-fn wait_until(condition: impl Fn() -> bool) {
-    let begun = Instant::now();
-    while !condition() {
-        assert!(
-            begun.elapsed() < Duration::from_secs(30),
-            "the condition never came true"
-        );
-        std::thread::yield_now();
-    }
 }

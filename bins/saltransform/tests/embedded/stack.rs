@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use stage::config::{KafkaArgs, RegistryArgs, ServiceArgs, WorkerArgs};
 use stage::registry::Registry;
 use stage::service::Service;
+use testkit::until_async;
 use tokio::task::JoinHandle;
 
 pub(crate) const INPUT: &str = "Mock_telemetry";
@@ -189,20 +190,11 @@ impl Running {
     }
 
     pub(crate) async fn wait_for(&self, name: &str, at_least: u64) {
-        let start = Instant::now();
-        while self.count(name) < at_least {
-            assert!(
-                start.elapsed() < TIMEOUT,
-                "{name} is {} of {at_least}",
-                self.count(name)
-            );
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        until_async(name, TIMEOUT.as_secs(), || reached(self.count(name), at_least)).await;
     }
 
     /// Waits until a counter with this one label's value has come so far.
     pub(crate) async fn wait_for_label(&self, name: &str, label: &str, at_least: u64) {
-        let start = Instant::now();
         let count = || {
             let families = self.service.metrics.gather();
             let metrics = families
@@ -215,14 +207,8 @@ impl Running {
                 .map(|metric| metric.get_counter().get_value() as u64)
                 .sum::<u64>()
         };
-        while count() < at_least {
-            assert!(
-                start.elapsed() < TIMEOUT,
-                "{name} {label} is {} of {at_least}",
-                count()
-            );
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        let what = format!("{name} {label}");
+        until_async(&what, TIMEOUT.as_secs(), || reached(count(), at_least)).await;
     }
 
     /// A gauge of the tests' subsystem.
@@ -240,34 +226,27 @@ impl Running {
 
     /// Waits until `/ready` waits for a part because of something; answers all of the reason.
     pub(crate) async fn wait_until_missing(&self, part: &str, because: &str) -> String {
-        let start = Instant::now();
-        loop {
+        until_async(&format!("{part}: {because}"), TIMEOUT.as_secs(), || {
             let missing = self.service.readiness.missing();
             let found = missing
                 .iter()
                 .find(|(name, why)| *name == part && why.contains(because));
-            if let Some((_, why)) = found {
-                return why.clone();
-            }
-            assert!(
-                start.elapsed() < TIMEOUT,
-                "ready waits for {missing:?}, expected {part}: {because}"
-            );
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+            found
+                .map(|(_, why)| why.clone())
+                .ok_or_else(|| format!("ready waits for {missing:?}"))
+        })
+        .await
     }
 
     /// Waits until it is ready.
     pub(crate) async fn wait_until_ready(&self) {
-        let start = Instant::now();
-        while !self.service.readiness.is_ready() {
-            assert!(
-                start.elapsed() < TIMEOUT,
-                "ready waits for {:?}",
-                self.service.readiness.missing()
-            );
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        until_async("it is ready", TIMEOUT.as_secs(), || {
+            match self.service.readiness.is_ready() {
+                true => Ok(()),
+                false => Err(format!("ready waits for {:?}", self.service.readiness.missing())),
+            }
+        })
+        .await;
     }
 
     /// Waits until it has ended by itself, with a failure.
@@ -337,4 +316,10 @@ pub(crate) fn schema(note: bool) -> String {
         "sal_subsystem": "Mock", "sal_topic_type": "SALTelemetry", "sal_version": "1"
     })
     .to_string()
+}
+
+fn reached(count: u64, at_least: u64) -> Result<(), String> {
+    (count >= at_least)
+        .then_some(())
+        .ok_or_else(|| format!("it is {count} of {at_least}"))
 }

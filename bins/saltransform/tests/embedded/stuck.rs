@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use saltransform::config::RunArgs;
 use stage::config::KafkaArgs;
-use testkit::KafkaProxy;
+use testkit::{KafkaProxy, until_async};
 
 use crate::PRODUCED;
 use crate::stack::{Running, Stack, message};
@@ -36,14 +36,6 @@ fn behind(stack: &Stack, proxy: &KafkaProxy, exactly_once: bool) -> RunArgs {
     args
 }
 
-async fn wait_until(what: &str, mut is: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !is() {
-        assert!(start.elapsed() < TIMEOUT, "not within {TIMEOUT:?}: {what}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
-
 async fn start(exactly_once: bool, stuck_timeout: Duration) -> (Stack, KafkaProxy, Running) {
     // With many partitions librdkafka forgets its brokers sooner.
     let stack = Stack::start(300).await;
@@ -64,11 +56,12 @@ async fn goes_on_after_answers_without_brokers() {
     proxy.forget_brokers(usize::MAX, is_ours);
     let (mut answers, mut since) = (0, Instant::now());
     // Which clients lose their brokers is chance; the more partitions they know the surer it is.
-    wait_until("they ask no more, or are lucky", || {
+    until_async("they ask no more, or are lucky", TIMEOUT.as_secs(), || {
         if proxy.forgotten() != answers {
             (answers, since) = (proxy.forgotten(), Instant::now());
         }
-        answers > 60 || (answers > 0 && since.elapsed() > Duration::from_secs(3))
+        let is_over = answers > 60 || (answers > 0 && since.elapsed() > Duration::from_secs(3));
+        is_over.then_some(()).ok_or_else(|| format!("{answers} answers"))
     })
     .await;
     proxy.forget_brokers(0, |_| false);

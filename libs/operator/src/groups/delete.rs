@@ -37,5 +37,5 @@ pub fn delete(cluster: &Cluster, groups: &[String]) -> Result<Vec<Outcome>, Fail
     let admin = cluster.admin()?;
     let answers = Cluster::wait(admin.delete_groups(&names, &Cluster::admin_options()));
     let answers = answers.map_err(Failure::kafka("deleting groups"))?;
-    Ok(Outcome::of_deletion("group", answers))
+    Ok(Outcome::of_deletion("group", &names, answers))
 }

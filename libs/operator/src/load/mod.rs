@@ -15,7 +15,7 @@ mod stamp;
 
 use std::time::Duration;
 
-use rdkafka::admin::AdminClient;
+use rdkafka::admin::{AdminClient, TopicResult};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::error::RDKafkaErrorCode;
 use stage::create_topics::{Created, Shape, create};
@@ -148,16 +148,16 @@ fn delete_topics(cluster: &Cluster, names: &[String]) -> Result<usize, Failure> 
         let names: Vec<&str> = some.iter().map(String::as_str).collect();
         let options = Cluster::admin_options();
         left += match Cluster::wait(admin.delete_topics(&names, &options)) {
-            Ok(answers) => answers
-                .iter()
-                .filter(|answer| {
-                    // A topic that was never created is not left.
-                    !matches!(
+            Ok(answers) => {
+                // A topic that was never created is not left.
+                let is_gone = |answer: &&TopicResult| {
+                    matches!(
                         answer,
                         Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition))
                     )
-                })
-                .count(),
+                };
+                names.len().saturating_sub(answers.iter().filter(is_gone).count())
+            }
             Err(_) => names.len(),
         };
     }

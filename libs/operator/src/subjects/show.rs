@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde_json::Value;
-use stage::registry::Registry;
+use stage::registry::{Registry, SchemaReference};
 
 use super::known;
 use crate::failure::Failure;
@@ -18,6 +18,8 @@ pub struct SubjectSchema {
     pub version: u32,
     /// The schema; its text, if it is not JSON.
     pub schema: Value,
+    /// Those to which it refers.
+    pub references: Vec<SchemaReference>,
 }
 
 /// A version of a subject, the newest without a number.
@@ -33,5 +35,6 @@ pub async fn show(
         subject: found.subject,
         id: found.id,
         version: found.version,
+        references: found.references,
     })
 }

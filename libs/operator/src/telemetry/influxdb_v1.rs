@@ -102,9 +102,8 @@ async fn ask(client: &Client, to: &NamedDatabase, query: &str) -> Result<Vec<Vec
 /// The rows of the first table of an answer.
 fn rows(text: &str) -> Result<Vec<Vec<Value>>, String> {
     let answer: Answer = serde_json::from_str(text).map_err(|error| error.to_string())?;
-    let Some(results) = answer.results.into_iter().next() else {
-        return Ok(Vec::new());
-    };
+    let results = answer.results.into_iter().next();
+    let results = results.ok_or("there is no result for the query")?;
     match results.error {
         Some(error) => Err(error),
         None => Ok(results
@@ -159,6 +158,7 @@ mod tests {
         let points: Vec<Point> = rows(text).unwrap().iter().filter_map(|row| single(row)).collect();
         assert_eq!(points, [Point::single(1, 2.5), Point::single(3, 1.0)]);
         assert_eq!(rows(r#"{"results":[{"statement_id":0}]}"#), Ok(Vec::new()));
+        assert!(rows(r#"{"results":[]}"#).is_err());
         assert_eq!(
             rows(r#"{"results":[{"statement_id":0,"error":"database not found: efd"}]}"#),
             Err("database not found: efd".to_owned())

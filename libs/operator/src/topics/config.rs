@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use rdkafka::admin::{AlterConfig, ConfigEntry, ConfigSource, OwnedResourceSpecifier, ResourceSpecifier};
+use rdkafka::admin::{
+    AlterConfig, ConfigEntry, ConfigResourceResult, ConfigSource, OwnedResourceSpecifier, ResourceSpecifier,
+};
 use serde::Serialize;
 
 use crate::cluster::Cluster;
@@ -125,19 +127,23 @@ fn entries(cluster: &Cluster, topic: &str) -> Result<Vec<ConfigEntry>, Failure> 
     let asked = [ResourceSpecifier::Topic(topic)];
     let answers = Cluster::wait(admin.describe_configs(&asked, &Cluster::admin_options()))
         .map_err(Failure::kafka(doing.clone()))?;
-    let refused = |reason: String| Failure::Refused {
-        what: doing.clone(),
+    of_topic(topic, answers).map_err(|reason| Failure::Refused {
+        what: doing,
         reason,
         hint: "the right to describe the topic's settings (ACL DescribeConfigs)".to_owned(),
-    };
+    })
+}
+
+/// The settings in the answers about a topic, or why there are none: every topic has some. rdkafka leaves out the broker's
+/// error of a topic, and what remains is a topic without settings.
+fn of_topic(topic: &str, answers: Vec<ConfigResourceResult>) -> Result<Vec<ConfigEntry>, String> {
+    let asked = OwnedResourceSpecifier::Topic(topic.to_owned());
     match answers.into_iter().next() {
-        // rdkafka leaves out the broker's error of a topic, and what remains is a topic without settings: there is none.
-        Some(Ok(resource)) if resource.entries.is_empty() => Err(refused("the broker gave none".to_owned())),
-        Some(Ok(resource)) if resource.specifier == OwnedResourceSpecifier::Topic(topic.to_owned()) => {
+        Some(Ok(resource)) if resource.specifier == asked && !resource.entries.is_empty() => {
             Ok(resource.entries)
         }
-        Some(Err(code)) => Err(refused(words(code))),
-        _ => Ok(Vec::new()),
+        Some(Err(code)) => Err(words(code)),
+        _ => Err("the broker gave none".to_owned()),
     }
 }
 
@@ -156,5 +162,43 @@ impl Setting {
             value: entry.value,
             read_only: entry.is_read_only,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rdkafka::admin::ConfigResource;
+    use rdkafka::error::RDKafkaErrorCode;
+
+    use super::*;
+
+    fn resource(topic: &str, keys: &[&str]) -> ConfigResourceResult {
+        let entry = |key: &&str| ConfigEntry {
+            name: (*key).to_owned(),
+            value: Some("1".to_owned()),
+            source: ConfigSource::Default,
+            is_read_only: false,
+            is_default: true,
+            is_sensitive: false,
+        };
+        Ok(ConfigResource {
+            specifier: OwnedResourceSpecifier::Topic(topic.to_owned()),
+            entries: keys.iter().map(entry).collect(),
+        })
+    }
+
+    #[test]
+    fn an_answer_without_settings_is_none() {
+        let keys =
+            |answers| of_topic("t", answers).map(|found| found.into_iter().map(|entry| entry.name).collect());
+        assert_eq!(
+            keys(vec![resource("t", &["a", "b"])]),
+            Ok(vec!["a".to_owned(), "b".to_owned()])
+        );
+        for empty in [vec![], vec![resource("t", &[])], vec![resource("u", &["a"])]] {
+            assert_eq!(keys(empty), Err("the broker gave none".to_owned()));
+        }
+        let refused = keys(vec![Err(RDKafkaErrorCode::TopicAuthorizationFailed)]);
+        assert_eq!(refused, Err(words(RDKafkaErrorCode::TopicAuthorizationFailed)));
     }
 }

@@ -76,7 +76,7 @@ pub fn delete(
     for chunk in names.chunks(CHUNK) {
         let chunk: Vec<&str> = chunk.iter().map(String::as_str).collect();
         match Cluster::wait(admin.delete_topics(&chunk, &Cluster::admin_options())) {
-            Ok(answers) => outcomes.extend(Outcome::of_deletion("topic", answers)),
+            Ok(answers) => outcomes.extend(Outcome::of_deletion("topic", &chunk, answers)),
             Err(error) if outcomes.is_empty() => return Err(Failure::kafka("deleting topics")(error)),
             Err(error) => {
                 // What was deleted before is told as well.

@@ -4,7 +4,8 @@ use rdkafka::admin::NewPartitions;
 use serde::Serialize;
 
 use crate::cluster::Cluster;
-use crate::failure::{Failure, words};
+use crate::failure::Failure;
+use crate::outcome::refusal;
 use crate::text::plural;
 
 /// More partitions for a topic.
@@ -53,10 +54,10 @@ pub fn add_partitions(cluster: &Cluster, widening: Widening, dry_run: bool) -> R
     let options = Cluster::admin_options().validate_only(dry_run);
     let answers =
         Cluster::wait(admin.create_partitions(&wanted, &options)).map_err(Failure::kafka(doing.clone()))?;
-    if let Some(Err((_, code))) = answers.into_iter().next() {
+    if let Some(reason) = refusal(answers) {
         return Err(Failure::Refused {
             what: doing,
-            reason: words(code),
+            reason,
             hint: "`kafkaefd admin brokers` shows whether all brokers are there".to_owned(),
         });
     }

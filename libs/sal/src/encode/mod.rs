@@ -60,6 +60,7 @@ impl Encoder {
         };
         let result = self.choose(&source, out).and_then(|chosen| {
             self.index = chosen.fit.index;
+            self.rule_out_rival(&source, &chosen, out)?;
             accept(&source, chosen)
         });
         result.map_err(|failure| {
@@ -128,6 +129,35 @@ impl Encoder {
                 op: 0,
                 field: 0,
             })
+        })
+    }
+
+    /// Refuses a message that may as well be one of the layout's rival.
+    fn rule_out_rival<'a>(
+        &mut self,
+        source: &Source<'_, 'a>,
+        chosen: &Chosen<'a>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Failure<'a>> {
+        let layout = source.plan.layouts.get(chosen.layout);
+        let Some(rival) = layout.and_then(|layout| layout.rival.as_deref()) else {
+            return Ok(());
+        };
+        let end = out.len();
+        let fit = record::read_as(source, &rival.layout, chosen.layout, &mut self.buffers, out);
+        out.truncate(end);
+        if fit.is_err() {
+            return Ok(());
+        }
+        let fault = Fault {
+            problem: Problem::UnclearPriority,
+            rest: source.values,
+        };
+        Err(Failure {
+            fault,
+            layout: chosen.layout,
+            op: 0,
+            field: rival.field,
         })
     }
 }

@@ -92,6 +92,17 @@ pub(super) fn read<'a>(
             field: 0,
         });
     };
+    read_as(source, layout, layout_index, buffers, out)
+}
+
+/// Reads the message in a layout, of which failures have this number.
+pub(super) fn read_as<'a>(
+    source: &Source<'_, 'a>,
+    layout: &Layout,
+    layout_index: usize,
+    buffers: &mut Buffers,
+    out: &mut Vec<u8>,
+) -> Result<Fit<'a>, Failure<'a>> {
     let Buffers {
         scratch,
         marks,

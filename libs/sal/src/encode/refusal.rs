@@ -7,7 +7,7 @@ use crate::plan::{Count, Layout, Plan};
 use crate::wire::{Message, Problem, WireError};
 
 const MAY_LACK_A_BYTE: &str = "if the topic has a byte, which SAL does not send, the schema does not tell it from an int, and here \
-                               the number of values does not either: run saltransform with --xml-dir";
+                               the number of values does not either: run saltransform with --interfaces";
 
 /// The error for the layout that got furthest.
 pub(super) fn error(plan: &Plan, message: &Message<'_>, failure: &Failure<'_>) -> WireError {
@@ -21,7 +21,8 @@ pub(super) fn error(plan: &Plan, message: &Message<'_>, failure: &Failure<'_>) -
     let error = WireError::new(problem, message.input(), byte, name.map(|name| &**name));
     // Errors are about the layouts with all ints.
     let (_, most) = plan.value_counts();
-    if plan.may_have_bytes && number_of_values(message) < most {
+    let lacks_one = || problem == Problem::UnclearPriority || number_of_values(message) < most;
+    if plan.may_have_bytes && lacks_one() {
         return error.with_hint(MAY_LACK_A_BYTE);
     }
     error

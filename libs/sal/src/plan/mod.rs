@@ -7,9 +7,11 @@
 //! octet), or in dialect ts_xml, where a byte is an int, any int. A schema made with `--wire-extras` settles the
 //! index and these fields; otherwise the number of values decides.
 
+mod draft;
 mod error;
 mod fields;
 mod layout;
+mod left_out;
 mod literal;
 mod op;
 mod private;

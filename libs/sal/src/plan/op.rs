@@ -146,9 +146,19 @@ pub(crate) struct Layout {
     /// Whether it is only for messages that fit no other: fields that are usually on the wire are left out. Errors are
     /// about the others.
     pub(crate) is_fallback: bool,
+    /// Set if a message that fits it may be one of another layout: refused if it fits both.
+    pub(crate) rival: Option<Box<Rival>>,
     /// Set if the layout fits only by guessing: the neighbouring bytes fields and the number of values for
     /// them.
     pub(crate) unclear: Option<Unclear>,
+}
+
+/// A layout that is tried only to find out whether a message fits it too.
+#[derive(Debug)]
+pub(crate) struct Rival {
+    pub(crate) layout: Layout,
+    /// A field that it leaves out.
+    pub(crate) field: u16,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -107,6 +107,9 @@ pub enum Problem {
         /// The number of values.
         found: u32,
     },
+    /// An event that may lack its priority or an int.
+    #[error("expected a value for each item, and a priority (one value is missing, and nothing tells which)")]
+    UnclearPriority,
 }
 
 impl Problem {
@@ -121,7 +124,8 @@ impl Problem {
             | Boolean
             | Enumeration { .. }
             | Time
-            | UnclearBytes { .. } => "encode",
+            | UnclearBytes { .. }
+            | UnclearPriority => "encode",
             _ => "parse",
         }
     }
@@ -145,7 +149,7 @@ impl Problem {
             Boolean => "bad_boolean",
             Enumeration { .. } => "unknown_enumeration_value",
             Time => "bad_time",
-            UnclearBytes { .. } => "unclear_bytes",
+            UnclearBytes { .. } | UnclearPriority => "unclear_bytes",
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use schema_registry_converter::schema_registry_common::{RegisteredReference, SchemaType};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::is_same_schema;
 
@@ -36,7 +36,7 @@ pub enum SchemaKind {
 }
 
 /// A schema names another one: the version of a subject.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
 pub struct SchemaReference {
     /// The name by which it is used; in Avro, that of its type.
     pub name: String,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{JoinHandle, Scope};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use devstack::Broker;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
@@ -234,9 +234,5 @@ pub(crate) fn committed(broker: &Broker) -> Offset {
 }
 
 pub(crate) fn wait_until(what: &str, condition: impl Fn() -> bool) {
-    let start = Instant::now();
-    while !condition() {
-        assert!(start.elapsed() < TIMEOUT, "waited in vain: {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    testkit::until_true(what, TIMEOUT.as_secs(), condition);
 }

@@ -62,6 +62,14 @@ pub(crate) fn schema(
             @if let Some(level) = level { " · compatibility " (shown(level)) }
             @if let Some(topic) = schema.subject.strip_suffix("-value") { " · " a href=(link("topic", &[("name", topic)])) { "topic" } }
         }
+        @if !schema.references.is_empty() {
+            p {
+                "Refers to"
+                @for reference in &schema.references {
+                    " " a href=(link("schema", &[("subject", &reference.subject), ("version", &reference.version.to_string())])) { (shown(&reference.name)) }
+                }
+            }
+        }
         nav.row aria-label="Versions" {
             "Versions:"
             @for version in versions.iter().rev().take(50) {

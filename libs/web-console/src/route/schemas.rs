@@ -31,18 +31,10 @@ pub(super) async fn found(Shared(state): Shared<Arc<State>>, params: Params) -> 
 }
 
 async fn subjects(state: &State, params: &Params) -> Result<Markup, Failure> {
-    let words: Vec<String> = params
-        .get("q")
-        .unwrap_or_default()
-        .split_whitespace()
-        .map(str::to_lowercase)
-        .collect();
     let mut subjects = state.registry.subjects().await?;
     let all = subjects.len();
-    subjects.retain(|subject| {
-        let name = subject.to_lowercase();
-        words.iter().all(|word| name.contains(word.as_str()))
-    });
+    let words = params.words();
+    subjects.retain(|subject| words.all_in(subject));
     subjects.sort();
     Ok(list(&subjects, all, params))
 }

@@ -51,25 +51,14 @@ pub(super) async fn found(Shared(state): Shared<Arc<State>>, params: Params) -> 
 }
 
 async fn rows(state: &State, params: &Params) -> Result<Rows, Failure> {
-    let words: Vec<String> = params
-        .get("q")
-        .unwrap_or_default()
-        .split_whitespace()
-        .map(str::to_lowercase)
-        .collect();
+    let words = params.words();
     let internal = params.get("internal").is_some();
     let page = params.number("page", 0, 100_000);
     state
         .ask(move |cluster| {
             let filter = TopicFilter { internal, name: None };
             let all = topics::list(cluster, &filter);
-            let matching: Vec<_> = all
-                .iter()
-                .filter(|topic| {
-                    let name = topic.topic.to_lowercase();
-                    words.iter().all(|word| name.contains(word.as_str()))
-                })
-                .collect();
+            let matching: Vec<_> = all.iter().filter(|topic| words.all_in(&topic.topic)).collect();
             let page = page.min(matching.len().saturating_sub(1) / ROWS);
             let in_sight: Vec<_> = matching.iter().skip(page * ROWS).take(ROWS).collect();
             let named: Vec<_> = in_sight

@@ -1,5 +1,6 @@
 //! The brokers as a cluster: leaders, replicas in sync, and committed offsets of groups.
 
+mod in_step;
 mod topics;
 
 use std::collections::BTreeMap;
@@ -13,7 +14,7 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use serde::Deserialize;
 use tokio::task::block_in_place;
 
-use crate::failure::{Failure, Outcome, until};
+use crate::failure::{Failure, Outcome};
 use crate::instance::Instance;
 
 /// The replication factor, if there are that many brokers.
@@ -108,31 +109,6 @@ impl Cluster {
             }) => Ok(self.service(leader)),
             other => Err(Failure::Unexpected(format!("no controller is known: {other:?}"))),
         }
-    }
-
-    /// Waits until every partition has a leader and all replicas in sync.
-    pub(crate) async fn wait_in_step(&self, seconds: u64) -> Outcome<()> {
-        until("all replicas are in sync", seconds, || async {
-            let metadata = self.metadata().map_err(|error| stage::chain(&error))?;
-            let topics = metadata.topics().iter();
-            let behind: Vec<String> = topics
-                .flat_map(|topic| {
-                    let partitions = topic.partitions().iter();
-                    partitions
-                        .filter(|partition| partition.leader() < 1 || partition.isr().len() < self.copies())
-                        .map(|partition| format!("{}[{}]", topic.name(), partition.id()))
-                })
-                .collect();
-            match behind.as_slice() {
-                [] if metadata.brokers().len() == self.brokers => Ok(()),
-                [] => Err(format!("{} brokers", metadata.brokers().len())),
-                [first, ..] => Err(format!(
-                    "{} partitions out of sync, such as {first}",
-                    behind.len()
-                )),
-            }
-        })
-        .await
     }
 
     /// The number of a topic's partitions.

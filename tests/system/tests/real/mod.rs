@@ -28,6 +28,7 @@ mod tutorial;
 pub(crate) mod value;
 
 pub(crate) use system_tests::root;
+pub(crate) use testkit::until;
 
 /// Real services, as started by `scripts/services`.
 pub(crate) struct Services(HashMap<String, String>);
@@ -81,19 +82,4 @@ pub(crate) fn unique(prefix: &str) -> String {
         .duration_since(std::time::UNIX_EPOCH)
         .unwrap();
     format!("{prefix}{:x}", since.as_nanos())
-}
-
-/// Waits until `get` returns a value, trying ten times a second; its last error is reported.
-pub(crate) fn until<T>(what: &str, seconds: u64, mut get: impl FnMut() -> Result<T, String>) -> T {
-    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(seconds);
-    loop {
-        match get() {
-            Ok(value) => return value,
-            Err(state) => assert!(
-                std::time::Instant::now() < deadline,
-                "{what}: not within {seconds} s; {state}"
-            ),
-        }
-        std::thread::sleep(std::time::Duration::from_millis(100));
-    }
 }

@@ -3,14 +3,15 @@
 use clap::Args;
 use serde_json::Value;
 use stage::config::RegistryArgs;
+use stage::registry::SchemaReference;
 use stage::sanitize;
 
 use crate::exit::Done;
-use crate::terminal::{AnswerArgs, faint, note};
+use crate::terminal::{AnswerArgs, Cell, Table, faint, note};
 use operator::failure::Failure;
 use operator::subjects;
 
-/// Show a subject's schema
+/// Show a subject's schema; and on stderr its version and the schemas to which it refers
 #[derive(Args, Debug, Clone)]
 #[command(after_help = "Example: kafkaefd registry show lsst.sal.Test_scalars-value --version 1")]
 pub(super) struct ShowArgs {
@@ -35,9 +36,25 @@ impl ShowArgs {
                 "version {} with id {}",
                 answer.version, answer.id
             )));
+            if !answer.references.is_empty() {
+                note(&references(&answer.references));
+            }
         }
         Ok(Done::All)
     }
+}
+
+fn references(references: &[SchemaReference]) -> Table {
+    let mut table = Table::new(["REFERS TO", "SUBJECT", "VERSION"]);
+    for SchemaReference {
+        name,
+        subject,
+        version,
+    } in references
+    {
+        table.row([Cell::text(name), Cell::text(subject), Cell::count(*version)]);
+    }
+    table
 }
 
 fn pretty(schema: &Value) -> String {
