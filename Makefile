@@ -1,6 +1,6 @@
 # Everyday commands; `make` alone lists them. ARGS is passed to the command: make demo ARGS="--seconds 10".
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-browser test-faults test-compose test-mirror test-kubernetes test-monitoring \
+.PHONY: help demo demo-build test test-browser test-faults test-compose test-mirror test-kubernetes test-monitoring \
 	bench bench-pipeline bench-peers bench-build lint fmt k8s-apps manifests check-custom-resources check-kafka-users \
 	deny dashboards rules reference
 
@@ -18,11 +18,15 @@ help: ## list these commands
 
 # librdkafka is built by its own script, and all other C sources by cargo's. Neither optimizes much for the demo, and
 # librdkafka's interface for C++, which nothing here uses, is left out.
-demo: export CFLAGS := -O1 -g0
-demo: export TARGET_CFLAGS := -O0
-demo: export GNUMAKEFLAGS := LIBSUBDIRS=src
+demo demo-build: export CFLAGS := -O1 -g0
+demo demo-build: export TARGET_CFLAGS := -O0
+demo demo-build: export GNUMAKEFLAGS := LIBSUBDIRS=src
+DEMO := --profile demo --no-default-features --features demo -p kafkaefd
 demo: ## run the whole pipeline with embedded services; Ctrl-C ends it with a table
-	cargo run --profile demo --no-default-features --features demo -p kafkaefd -- demo $(ARGS)
+	cargo run $(DEMO) -- demo $(ARGS)
+
+demo-build: ## build what `make demo` runs
+	cargo build $(DEMO)
 
 test: ## run every test, including those against a real Kafka, registry and InfluxDB
 	cargo test --workspace --no-run
