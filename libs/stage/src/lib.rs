@@ -40,6 +40,7 @@ pub mod headers;
 pub mod intake;
 pub mod kafka;
 mod labels;
+pub mod listed_topics;
 pub mod memory;
 pub mod metrics;
 pub mod nearest;

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
+use rdkafka::consumer::BaseConsumer;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use sal::record_key::is_compacted;
 use stage::create_topics::{self, Created, Shape};
-use stage::kafka;
+use stage::kafka::{self, OneShotContext};
+use stage::listed_topics::{self, LISTED_TIMEOUT};
 use stage::topic_collision::collisions;
 
 use super::InitError;
@@ -66,7 +68,8 @@ pub(super) async fn reach(args: &InitArgs, wanted: &[Wanted]) -> Result<ClientCo
     }
 }
 
-/// Creates those topics that are missing.
+/// Creates those topics that are missing, and waits until the brokers list them: a stage that starts next finds them all
+/// when it subscribes.
 pub(super) async fn create(
     args: &InitArgs,
     config: &ClientConfig,
@@ -74,19 +77,49 @@ pub(super) async fn create(
 ) -> Result<Counts, InitError> {
     let topics = WantedTopics::of(args, wanted);
     let bar = progress("creating topics", topics.len());
-    let (mut counts, mut refused) = (Counts::default(), Vec::new());
+    let (mut counts, mut refused, mut new) = (Counts::default(), Vec::new(), Vec::new());
     for (names, settings) in topics.requests() {
         let answers = create_topics::create(config, &names, shape(args), settings, REQUEST_TIMEOUT)
             .await
             .map_err(away(args))?;
-        let count = |wanted: Created| answers.iter().filter(|answer| **answer == wanted).count();
-        counts.new += count(Created::New);
-        counts.existing += count(Created::Existing);
+        for (name, answer) in names.iter().zip(&answers) {
+            match answer {
+                Created::New => new.push((*name).to_owned()),
+                Created::Existing => counts.existing += 1,
+                Created::Refused(_) => {}
+            }
+        }
         bar.inc(names.len() as u64);
         refused.extend(refusals(&names, answers));
     }
+    counts.new = new.len();
+    wait_until_listed(config.clone(), new).await;
     bar.finish_and_clear();
     refuse(&refused, false).map(|()| counts)
+}
+
+/// If that takes too long or fails, it is said, and is no failure: they are created.
+async fn wait_until_listed(mut config: ClientConfig, names: Vec<String>) {
+    config.set("group.id", "saltransform-init");
+    let wait = move || {
+        let consumer: BaseConsumer<OneShotContext> = config.create_with_context(OneShotContext::default())?;
+        let names = names.iter().map(String::as_str);
+        let missing = listed_topics::wait_until_listed(&consumer, names, LISTED_TIMEOUT, || false)?;
+        if let Some(first) = missing.first() {
+            tracing::warn!(
+                topics = missing.len(),
+                topic = first,
+                "topics are created, but the brokers do not list them yet"
+            );
+        }
+        Ok::<(), KafkaError>(())
+    };
+    let waited = tokio::task::spawn_blocking(wait)
+        .await
+        .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+    if let Err(error) = waited {
+        tracing::warn!(error = %stage::chain(&error), "topics are created; whether the brokers list them is unknown");
+    }
 }
 
 /// The topics that have to exist.

@@ -1,25 +1,15 @@
 //! Creates topics; those that exist stay as they are.
 
-use std::collections::BTreeSet;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::metadata::Metadata;
-use rdkafka::{Offset, TopicPartitionList};
+use rdkafka::error::RDKafkaErrorCode;
 use stage::create_topics::{Created, Shape};
-use stage::kafka::OneShotContext;
+use stage::listed_topics::{self, LISTED_TIMEOUT};
 use stage::topic_collision::collisions;
 
 use crate::cluster::{Cluster, REQUEST_TIMEOUT};
 use crate::failure::{Failure, words};
 use crate::outcome::Outcome;
-
-/// How long the brokers may take to list new topics: the controller answers before each broker knows them.
-const LISTED_WITHIN: Duration = Duration::from_secs(10);
-/// The first pause between two looks, doubled each time.
-const FIRST_LOOK_AFTER: Duration = Duration::from_millis(20);
 
 /// Topics to create.
 #[derive(Debug, Clone)]
@@ -62,7 +52,7 @@ pub fn create(cluster: &Cluster, topics: &NewTopics) -> Result<Vec<Outcome>, Fai
         .zip(&created)
         .filter_map(|(name, created)| (*created == Created::New).then_some(*name))
         .collect();
-    wait_until_listed(cluster, new, LISTED_WITHIN)?;
+    wait_until_listed(cluster, new, LISTED_TIMEOUT)?;
     let collisions = collisions(names, cluster.topics.iter().map(|topic| &topic.name));
     let refusal = |name: &str, code| match collisions.iter().find(|found| found.topic == name) {
         Some(collision) if code == RDKafkaErrorCode::InvalidTopic => collision.to_string(),
@@ -84,72 +74,28 @@ pub fn create(cluster: &Cluster, topics: &NewTopics) -> Result<Vec<Outcome>, Fai
         .collect())
 }
 
-/// Waits until a broker lists topics with a leader for each partition. If that takes too long, it is said, and is no
-/// failure: they are created.
+/// Waits until the brokers list topics. If that takes too long, it is said, and is no failure: they are created.
 fn wait_until_listed(cluster: &Cluster, names: Vec<&str>, within: Duration) -> Result<(), Failure> {
-    let wanted: BTreeSet<&str> = names.into_iter().collect();
-    let mut missing = wanted.clone();
-    if missing.is_empty() {
+    if names.is_empty() {
         return Ok(());
     }
     let consumer = cluster.consumer(&[])?;
-    let (start, mut pause) = (Instant::now(), FIRST_LOOK_AFTER);
-    loop {
-        cluster.check_wanted()?;
-        let listed = consumer
-            .fetch_metadata(None, REQUEST_TIMEOUT)
-            .map_err(Failure::kafka("asking for the new topics"))?;
-        for topic in listed.topics() {
-            let partitions = topic.partitions();
-            if !partitions.is_empty() && partitions.iter().all(|partition| partition.leader() >= 0) {
-                missing.remove(topic.name());
-            }
-        }
-        if missing.is_empty() && is_led(&consumer, &listed, &wanted) {
-            return Ok(());
-        }
-        if start.elapsed() >= within {
-            let topics = if missing.is_empty() { &wanted } else { &missing };
-            let topics = topics.iter().copied().collect::<Vec<_>>().join(", ");
-            (cluster.on_trouble())(&format!("created, but the brokers do not list it yet: {topics}"));
-            return Ok(());
-        }
-        thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(500));
+    let is_over = || cluster.check_wanted().is_err();
+    let missing = listed_topics::wait_until_listed(&consumer, names, within, is_over)
+        .map_err(Failure::kafka("asking for the new topics"))?;
+    cluster.check_wanted()?;
+    if !missing.is_empty() {
+        let topics = missing.into_iter().collect::<Vec<_>>().join(", ");
+        (cluster.on_trouble())(&format!("created, but the brokers do not list it yet: {topics}"));
     }
-}
-
-/// Whether the leaders of these topics know that they are: a busy broker lists a topic before it leads its partitions.
-fn is_led(consumer: &BaseConsumer<OneShotContext>, listed: &Metadata, names: &BTreeSet<&str>) -> bool {
-    use RDKafkaErrorCode::{LeaderNotAvailable, NotLeaderForPartition, UnknownTopicOrPartition};
-    let is_early = |error: &KafkaError| {
-        let early = [LeaderNotAvailable, NotLeaderForPartition, UnknownTopicOrPartition];
-        error
-            .rdkafka_error_code()
-            .is_some_and(|code| early.contains(&code))
-    };
-    let mut asked = TopicPartitionList::new();
-    for topic in listed
-        .topics()
-        .iter()
-        .filter(|topic| names.contains(topic.name()))
-    {
-        for partition in topic.partitions() {
-            let _ = asked.add_partition_offset(topic.name(), partition.id(), Offset::End);
-        }
-    }
-    match consumer.offsets_for_times(asked, REQUEST_TIMEOUT) {
-        Ok(found) => !found
-            .elements()
-            .iter()
-            .any(|element| element.error().is_err_and(|error| is_early(&error))),
-        // Whatever else is wrong, such as a missing right, waiting does not mend.
-        Err(error) => !is_early(&error),
-    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use std::thread;
+    use std::time::Instant;
+
     use devstack::Broker;
     use rdkafka::types::RDKafkaRespErr::{
         RD_KAFKA_RESP_ERR_NO_ERROR, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
