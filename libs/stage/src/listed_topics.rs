@@ -14,7 +14,7 @@ use rdkafka::{Offset, TopicPartitionList};
 use crate::kafka::OneShotContext;
 
 /// How long the brokers may take to list new topics.
-pub const LISTED_TIMEOUT: Duration = Duration::from_secs(10);
+pub const LISTED_TIMEOUT: Duration = Duration::from_secs(30);
 /// The first pause between two looks, doubled each time up to [`MAX_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
 const MAX_PAUSE: Duration = Duration::from_millis(500);
