@@ -16,7 +16,7 @@ use crate::kafka::OneShotContext;
 /// How long the brokers may take to list new topics.
 pub const LISTED_TIMEOUT: Duration = Duration::from_secs(30);
 /// The first pause between two looks, doubled each time up to [`MAX_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const FIRST_LOOK_AFTER: Duration = Duration::from_millis(20);
 const MAX_PAUSE: Duration = Duration::from_millis(500);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -32,7 +32,7 @@ pub fn wait_until_listed<'n>(
     if missing.is_empty() {
         return Ok(missing);
     }
-    let (start, mut pause) = (Instant::now(), FIRST_PAUSE);
+    let (start, mut pause) = (Instant::now(), FIRST_LOOK_AFTER);
     loop {
         let listed = consumer.fetch_metadata(None, REQUEST_TIMEOUT)?;
         for topic in listed.topics() {
