@@ -113,7 +113,7 @@ pub fn watch(
     }
     let mut standings: Vec<_> = clients
         .iter()
-        .map(|_| Standing::new(stuck_timeout, limits.answered_timeout))
+        .map(|_| Standing::new(stuck_timeout, limits.answered_timeout, Instant::now()))
         .collect();
     loop {
         if over.recv_timeout(turn) != Err(RecvTimeoutError::Timeout) {
@@ -123,13 +123,13 @@ pub fn watch(
             return Some(GivenUp::Stale);
         }
         for (client, standing) in clients.iter().zip(&mut standings) {
-            if !standing.is_due(client.progress()) {
+            if !standing.is_due(client.progress(), Instant::now()) {
                 continue;
             }
             let sight = look::in_a_thread(Look::of(client.as_ref()), over)?;
             let is_answered =
                 sight.is_reached() && client.client().is_answered(ANSWER_TIMEOUT.min(stuck_timeout));
-            if standing.judge(sight, is_answered) {
+            if standing.judge(sight, is_answered, Instant::now()) {
                 count(metrics, client.name(), "given_up");
                 return Some(GivenUp::Stuck(client.name()));
             }
@@ -166,12 +166,12 @@ struct Standing {
 }
 
 impl Standing {
-    fn new(stuck_timeout: Duration, answered_timeout: Duration) -> Self {
+    fn new(stuck_timeout: Duration, answered_timeout: Duration, now: Instant) -> Self {
         Self {
             stuck_timeout,
             answered_timeout,
             progress: Progress::Idle,
-            moved: Instant::now(),
+            moved: now,
             looked: None,
             unanswered: None,
             answered: None,
@@ -179,21 +179,20 @@ impl Standing {
     }
 
     /// Whether it is time to examine the cluster, because there has been no progress for a while.
-    fn is_due(&mut self, progress: Progress) -> bool {
+    fn is_due(&mut self, progress: Progress, now: Instant) -> bool {
         let is_moving =
             progress == Progress::Idle || (progress != self.progress && progress != Progress::Unknown);
         if is_moving {
-            self.moved = Instant::now();
+            self.moved = now;
             (self.unanswered, self.answered) = (None, None);
         }
         self.progress = progress;
         let pause = (self.stuck_timeout / 6).min(Duration::from_secs(10));
-        self.moved.elapsed() >= pause && self.looked.is_none_or(|at| at.elapsed() >= pause)
+        now - self.moved >= pause && self.looked.is_none_or(|at| now - at >= pause)
     }
 
     /// Notes an examination. Returns whether the client is stuck.
-    fn judge(&mut self, sight: Sight, is_answered: bool) -> bool {
-        let now = Instant::now();
+    fn judge(&mut self, sight: Sight, is_answered: bool, now: Instant) -> bool {
         self.looked = Some(now);
         let since = |held: bool, since: Option<Instant>| held.then(|| since.unwrap_or(now));
         self.unanswered = since(sight.is_reached() && !is_answered, self.unanswered);
@@ -211,72 +210,63 @@ impl Standing {
 mod tests {
     use super::*;
 
-    const STUCK_TIMEOUT: Duration = Duration::from_millis(60);
+    const STUCK_TIMEOUT: Duration = Duration::from_secs(60);
 
-    fn wait(time: Duration) {
-        std::thread::sleep(time);
+    /// Without progress from now on, and now.
+    fn standing(progress: Progress) -> (Standing, Instant) {
+        let now = Instant::now();
+        let mut standing = Standing::new(STUCK_TIMEOUT, 5 * STUCK_TIMEOUT, now);
+        assert!(!standing.is_due(progress, now));
+        (standing, now)
     }
 
     #[test]
     fn an_outage_is_no_standstill_of_ours() {
-        let mut standing = Standing::new(STUCK_TIMEOUT, 5 * STUCK_TIMEOUT);
-        assert!(!standing.is_due(Progress::At(1)));
-        wait(STUCK_TIMEOUT);
-        assert!(standing.is_due(Progress::At(1)));
-        for _ in 0..10 {
-            assert!(!standing.judge(Sight::Away, false));
-            wait(STUCK_TIMEOUT / 2);
+        let (mut standing, start) = standing(Progress::At(1));
+        assert!(standing.is_due(Progress::At(1), start + STUCK_TIMEOUT));
+        for turn in 0..10 {
+            assert!(!standing.judge(Sight::Away, false, start + turn * STUCK_TIMEOUT));
         }
     }
 
     #[test]
     fn a_client_without_answers_is_stuck_after_the_timeout() {
-        let mut standing = Standing::new(STUCK_TIMEOUT, 5 * STUCK_TIMEOUT);
-        standing.is_due(Progress::At(1));
-        assert!(!standing.judge(Sight::Reached, false));
-        wait(STUCK_TIMEOUT / 2);
+        let (mut standing, start) = standing(Progress::At(1));
+        assert!(!standing.judge(Sight::Reached, false, start));
         // An outage in between restarts the time.
-        assert!(!standing.judge(Sight::Away, false));
-        wait(STUCK_TIMEOUT);
-        assert!(!standing.judge(Sight::Reached, false));
-        wait(STUCK_TIMEOUT);
-        assert!(standing.judge(Sight::Reached, false));
+        assert!(!standing.judge(Sight::Away, false, start + STUCK_TIMEOUT / 2));
+        let again = start + STUCK_TIMEOUT;
+        assert!(!standing.judge(Sight::Reached, false, again));
+        assert!(standing.judge(Sight::Reached, false, again + STUCK_TIMEOUT));
     }
 
     #[test]
     fn what_moves_is_not_stuck() {
-        let mut standing = Standing::new(STUCK_TIMEOUT, 5 * STUCK_TIMEOUT);
-        standing.is_due(Progress::At(1));
-        standing.judge(Sight::Well, false);
-        wait(STUCK_TIMEOUT);
-        assert!(!standing.is_due(Progress::At(2)));
-        assert!(!standing.judge(Sight::Well, false));
-        wait(STUCK_TIMEOUT);
-        assert!(!standing.is_due(Progress::Idle));
-        assert!(!standing.judge(Sight::Well, false));
+        let (mut standing, start) = standing(Progress::At(1));
+        standing.judge(Sight::Well, false, start);
+        for (turn, progress) in [(1, Progress::At(2)), (2, Progress::Idle)] {
+            let now = start + turn * STUCK_TIMEOUT;
+            assert!(!standing.is_due(progress, now));
+            assert!(!standing.judge(Sight::Well, false, now));
+        }
     }
 
     #[test]
     fn with_answers_it_takes_longer_and_a_cluster_that_is_well() {
         for (sight, is_stuck) in [(Sight::Well, true), (Sight::Reached, false)] {
-            let mut standing = Standing::new(STUCK_TIMEOUT, 5 * STUCK_TIMEOUT);
-            standing.is_due(Progress::At(1));
-            assert!(!standing.judge(sight, true));
-            wait(STUCK_TIMEOUT);
-            assert!(!standing.judge(sight, true));
-            wait(5 * STUCK_TIMEOUT);
-            assert_eq!(standing.judge(sight, true), is_stuck);
+            let (mut standing, start) = standing(Progress::At(1));
+            assert!(!standing.judge(sight, true, start));
+            assert!(!standing.judge(sight, true, start + STUCK_TIMEOUT));
+            assert_eq!(standing.judge(sight, true, start + 5 * STUCK_TIMEOUT), is_stuck);
         }
     }
 
     #[test]
     fn what_cannot_be_told_needs_a_client_without_answers() {
-        let mut standing = Standing::new(STUCK_TIMEOUT, 5 * STUCK_TIMEOUT);
-        wait(STUCK_TIMEOUT);
-        assert!(standing.is_due(Progress::Unknown));
-        assert!(!standing.judge(Sight::Well, true));
-        wait(5 * STUCK_TIMEOUT);
-        assert!(!standing.judge(Sight::Well, true));
+        let (mut standing, start) = standing(Progress::Unknown);
+        assert!(standing.is_due(Progress::Unknown, start + STUCK_TIMEOUT));
+        assert!(!standing.judge(Sight::Well, true, start + STUCK_TIMEOUT));
+        assert!(!standing.judge(Sight::Well, true, start + 6 * STUCK_TIMEOUT));
     }
 
     struct Recreated(ClientConfig);
