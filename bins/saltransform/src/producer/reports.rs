@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rdkafka::producer::{BaseProducer, ProducerContext};
+use stage::kafka::POLL_EXCESS;
 
 /// The number of reports that a context has received.
 #[derive(Default)]
@@ -32,7 +33,8 @@ where
 {
     let served = || reports.counted();
     let mut before = served();
-    producer.poll(timeout);
+    let is_wait = !timeout.is_zero();
+    producer.poll(if is_wait { timeout + POLL_EXCESS } else { timeout });
     while served() != before {
         before = served();
         producer.poll(Duration::ZERO);

@@ -1,8 +1,7 @@
 //! A producer whose delivery reports are served by its own thread, for records that are rare, such as dead letters.
 //!
-//! rdkafka has such a producer, `ThreadedProducer`. Its thread waits 100 ms at a time, and rdkafka passes the remaining
-//! time to librdkafka in whole milliseconds, rounded down: during the last part of a millisecond it polls in a busy
-//! loop. That took 1 % of a core in every process, for a producer that hardly ever sends (`perf record`, rdkafka 0.39).
+//! rdkafka has such a producer, `ThreadedProducer`. Its thread waits 100 ms at a time, without [`POLL_EXCESS`]. That took
+//! 1 % of a core in every process, for a producer that hardly ever sends (`perf record`, rdkafka 0.39).
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -16,9 +15,11 @@ use rdkafka::producer::{BaseProducer, ProducerContext};
 
 use crate::service::Shutdown;
 
-/// Slightly more than whole milliseconds, so that whole ones remain when rdkafka calls librdkafka, whose wake-up is
-/// later by more than this excess: then no time is left.
-const POLL_TIMEOUT: Duration = Duration::from_micros(100_020);
+/// What a wait for reports has beyond whole milliseconds. rdkafka passes the remaining time to librdkafka in whole ones,
+/// rounded down, and polls in a busy loop during the last part of a millisecond. With this, whole ones remain when it calls
+/// librdkafka, whose wake-up is later by more than this: then no time is left.
+pub const POLL_EXCESS: Duration = Duration::from_micros(20);
+const POLL_TIMEOUT: Duration = Duration::from_millis(100).saturating_add(POLL_EXCESS);
 
 /// A producer, and the thread that serves its reports until it is dropped.
 pub struct PolledProducer<C: ProducerContext + 'static> {
