@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use rdkafka::Message;
 use stage::dead_letter::Extent;
@@ -35,6 +35,8 @@ pub(super) struct Refused {
     known: Mutex<Known>,
     /// Nearly always 0, which avoids a look-up per message.
     count: AtomicUsize,
+    /// Whether something was noted since this was asked last.
+    has_learned: AtomicBool,
 }
 
 #[derive(Default)]
@@ -61,7 +63,13 @@ impl Refused {
             known.verdicts.clear();
         }
         known.verdicts.insert(place(consumed), verdict);
+        self.has_learned.store(true, Ordering::Release);
         self.count.store(known.verdicts.len(), Ordering::Release);
+    }
+
+    /// Whether something was noted since this was asked last.
+    pub(super) fn take_learned(&self) -> bool {
+        self.has_learned.swap(false, Ordering::AcqRel)
     }
 
     /// The record or dead letter of a message is delivered, in the open transaction.

@@ -250,6 +250,8 @@ impl<'m> Transactional<'m> {
         context.failed.load(Ordering::Acquire)
             || context.shutdown.given_up()
             || record.is_some_and(is_revoked)
+            // The commit thread makes no call meanwhile, because the gate is open.
+            || self.failure().is_some()
     }
 
     /// Whether a topic exists: it has been seen, and its records have not stopped arriving because it was deleted.
@@ -354,6 +356,10 @@ impl TransactionalSink for Transactional<'_> {
 
     fn has_failed(&self) -> bool {
         self.context().failed.load(Ordering::Acquire)
+    }
+
+    fn has_learned(&self) -> bool {
+        self.context().refused.take_learned()
     }
 
     fn settle(&self, committed: bool) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rdkafka::consumer::ConsumerGroupMetadata;
-use rdkafka::error::KafkaResult;
+use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::producer::Producer;
 use rdkafka::{ClientConfig, TopicPartitionList};
 use stage::intake::TransactionalProducer;
@@ -22,6 +22,10 @@ impl TransactionalProducer for Transactional<'_> {
 
     fn flush(&self) -> KafkaResult<()> {
         self.calls.flushed(TransactionalProducer::flush(&*self.producer))
+    }
+
+    fn failure(&self) -> Option<KafkaError> {
+        TransactionalProducer::failure(&*self.producer)
     }
 
     fn send_offsets(&self, offsets: &TopicPartitionList, group: &ConsumerGroupMetadata) -> KafkaResult<()> {

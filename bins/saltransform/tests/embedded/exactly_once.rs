@@ -2,6 +2,7 @@
 //! is committed and aborted is seen in the counts here, and by readers of the real Kafka in `real_services`.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use rdkafka::Message;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
@@ -104,6 +105,26 @@ async fn a_record_that_the_broker_refuses_is_a_dead_letter_and_the_rest_goes_on(
     assert_eq!(letter.payload().unwrap(), message(1, None));
     let why = (header(letter, "stage"), header(letter, "reason"));
     assert_eq!(why, ("produce".to_owned(), "refused_by_broker".to_owned()));
+    running.stop().await;
+}
+
+/// After a record was refused, the broker misses its sequence number and refuses the next ones as well.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_gap_in_the_sequence_of_records_is_closed_by_an_abort() {
+    use RDKafkaRespErr::{
+        RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE as TOO_LARGE,
+        RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER as SKIPPED,
+    };
+    let stack = Stack::start(1).await;
+    stack.register(false).await;
+    stack.produce((0..3).map(|n| format!("not SAL {n}").into_bytes()));
+    let errors = [TOO_LARGE, SKIPPED, SKIPPED];
+    stack.broker.fail_next(RDKafkaApiKey::Produce, &errors).unwrap();
+    let mut args = args(&stack);
+    args.transaction_timeout = Duration::from_secs(3_600);
+    args.kafka.settings.push("batch.num.messages=1".into());
+    let running = stack.run(args);
+    running.wait_for(LETTERS, 3).await;
     running.stop().await;
 }
 

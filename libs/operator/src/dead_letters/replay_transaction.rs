@@ -15,7 +15,7 @@ use super::replay_log;
 use super::replayed::{Refused, Replayed};
 use crate::cluster::{Cluster, REQUEST_TIMEOUT};
 use crate::failure::Failure;
-use crate::messages::sender::{Outgoing, Sender};
+use crate::messages::sender::{Lost, Outgoing, Sender};
 
 /// The most messages and bytes of one transaction.
 const MAX_MESSAGES: usize = 500;
@@ -121,32 +121,39 @@ impl<'c> Transactions<'c> {
         let start = Instant::now();
         loop {
             self.cluster.check_wanted()?;
-            self.write(letters)?;
-            let lost = self.sender.take_lost();
-            // A purged message was not refused itself: another one was, or the previous transaction is still ending.
-            let cause = lost.iter().find(|lost| !is_purged(&lost.error));
-            if let Some(cause) = cause.or(lost.first()) {
-                self.abort()?;
-                if is_purged(&cause.error) && start.elapsed() < REQUEST_TIMEOUT {
-                    self.sender.poll(RETRY_INTERVAL);
-                    continue;
+            let failure = self.write(letters)?;
+            let mut lost = self.sender.take_lost();
+            if failure.is_some() || !lost.is_empty() {
+                lost.extend(self.abort()?);
+                // A purged message was not refused itself: another one was, or the previous transaction is still ending.
+                if let Some(cause) = lost.iter().find(|lost| !is_purged(&lost.error)) {
+                    return Ok(Some(cause.reason.clone()));
                 }
-                return Ok(Some(cause.reason.clone()));
+                if start.elapsed() >= REQUEST_TIMEOUT {
+                    let reason =
+                        failure.map_or_else(|| lost[0].reason.clone(), |failure| stage::chain(&failure));
+                    return Ok(Some(reason));
+                }
+                self.sender.poll(RETRY_INTERVAL);
+                continue;
             }
             let doing = "committing a transaction";
             match repeat(&self.sender, doing, |producer| {
                 producer.commit_transaction(CALL_TIMEOUT)
             }) {
                 Ok(()) => return Ok(None),
-                Err(undone) if undone.requires_abort && start.elapsed() < REQUEST_TIMEOUT => self.abort()?,
+                Err(undone) if undone.requires_abort && start.elapsed() < REQUEST_TIMEOUT => {
+                    self.abort()?;
+                }
                 Err(undone) => return Err(undone.failure),
             }
             self.sender.poll(RETRY_INTERVAL);
         }
     }
 
-    /// Begins a transaction and sends each original with its entry in the replay log.
-    fn write(&self, letters: &[(DeadLetter, String)]) -> Result<(), Failure> {
+    /// Begins a transaction and sends each original with its entry in the replay log. Returns why it can only be aborted, if
+    /// so.
+    fn write(&self, letters: &[(DeadLetter, String)]) -> Result<Option<KafkaError>, Failure> {
         repeat(
             &self.sender,
             "beginning a transaction",
@@ -171,18 +178,17 @@ impl<'c> Transactions<'c> {
             };
             self.sender.send(&entry, 0);
         }
-        self.sender.settle();
-        Ok(())
+        Ok(self.sender.settle_transaction())
     }
 
-    fn abort(&self) -> Result<(), Failure> {
+    /// Returns the messages that were refused and those that the abort has purged.
+    fn abort(&self) -> Result<Vec<Lost>, Failure> {
         let doing = "taking a transaction back";
         repeat(&self.sender, doing, |producer| {
             producer.abort_transaction(CALL_TIMEOUT)
         })?;
-        // The messages that it purges are reported as lost; they are none of the next transaction's.
-        self.sender.take_lost();
-        Ok(())
+        self.sender.settle();
+        Ok(self.sender.take_lost())
     }
 
     /// The partition of its origin, unless the topic was recreated with fewer.
@@ -262,6 +268,15 @@ mod tests {
 
     /// Replays one dead letter whose first transactions end with these errors.
     fn replay(ends: &[RDKafkaRespErr]) -> Result<Replayed, Failure> {
+        replay_refused("origin", RDKafkaApiKey::EndTxn, ends)
+    }
+
+    /// Replays one dead letter; the first requests of this kind are answered with these errors.
+    fn replay_refused(
+        origin: &str,
+        request: RDKafkaApiKey,
+        errors: &[RDKafkaRespErr],
+    ) -> Result<Replayed, Failure> {
         let broker = Broker::start().unwrap();
         for topic in ["origin", DEAD_LETTERS, &replay_log::topic_of(DEAD_LETTERS)] {
             broker.create_topic(topic, 1).unwrap();
@@ -272,7 +287,7 @@ mod tests {
             topic: DEAD_LETTERS.to_owned(),
             value: Some(b"text".to_vec()),
             headers: Some(vec![
-                header("topic", "origin"),
+                header("topic", origin),
                 header("partition", "0"),
                 header("offset", "7"),
             ]),
@@ -280,9 +295,9 @@ mod tests {
         });
         let cluster = Cluster::reach(&KafkaArgs::at(broker.bootstrap_servers()))?;
         let sender = begin(&cluster, DEAD_LETTERS)?;
-        broker.fail_next(RDKafkaApiKey::EndTxn, ends).unwrap();
+        broker.fail_next(request, errors).unwrap();
         let mut transactions = Transactions::new(&cluster, sender, DEAD_LETTERS);
-        transactions.add(letter, "origin/0/7/-".to_owned())?;
+        transactions.add(letter, format!("{origin}/0/7/-"))?;
         transactions.finish()
     }
 
@@ -290,6 +305,20 @@ mod tests {
     fn a_transaction_that_kafka_cannot_commit_is_retried() {
         let outcome = replay(&[RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN]).unwrap();
         assert_eq!((outcome.replayed, outcome.refused), (1, vec![]));
+    }
+
+    #[test]
+    fn a_gap_in_the_sequence_of_messages_is_closed_by_an_abort() {
+        use RDKafkaRespErr::{
+            RD_KAFKA_RESP_ERR_INVALID_RECORD as INVALID,
+            RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER as SKIPPED,
+        };
+        // First the batch, then the letter by itself. All messages are in one partition, whose sequence has a gap then.
+        let origin = replay_log::topic_of(DEAD_LETTERS);
+        let start = Instant::now();
+        let outcome = replay_refused(&origin, RDKafkaApiKey::Produce, &[INVALID, SKIPPED]).unwrap();
+        assert_eq!((outcome.replayed, outcome.refused.len()), (1, 0), "{outcome:?}");
+        assert!(start.elapsed() < REQUEST_TIMEOUT / 2);
     }
 
     #[test]

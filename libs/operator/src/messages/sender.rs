@@ -8,6 +8,7 @@ use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext, PurgeConfig};
+use stage::intake::transaction_failure;
 use stage::kafka::{OneShotContext, record_refusal};
 use stage::lock;
 use stage::reports_to_its_reporter;
@@ -17,6 +18,9 @@ use crate::failure::Failure;
 
 /// How long a message may be in flight before it counts as not delivered.
 const REQUEST_TIMEOUT: &str = "60000";
+
+/// How long one wait for messages in flight lasts before it is seen whether there is still something to wait for.
+const FLUSH_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// What is sent.
 #[derive(Debug, Clone, Copy, Default)]
@@ -126,7 +130,20 @@ impl Sender {
                 self.producer.purge(PurgeConfig::default().queue().inflight());
             }
             // Its own patience ends every message's way, so that this ends, too.
-            let _ = self.producer.flush(Duration::from_millis(500));
+            let _ = self.producer.flush(FLUSH_TIMEOUT);
+            // What is reported already is not flushed.
+            self.producer.poll(Duration::ZERO);
+        }
+    }
+
+    /// The same for the messages of an open transaction, which are not waited for once it has failed: only its abort reports
+    /// all of them. Returns why it has.
+    pub fn settle_transaction(&self) -> Option<KafkaError> {
+        loop {
+            let failure = transaction_failure(&self.producer);
+            if failure.is_some() || self.producer.flush(FLUSH_TIMEOUT).is_ok() {
+                return failure;
+            }
         }
     }
 

@@ -54,5 +54,5 @@ pub use partition::Receipt;
 pub use poll::Intake;
 pub use time_range::TimeRange;
 pub use transaction::TransactionalSink;
-pub use transactional_producer::TransactionalProducer;
+pub use transactional_producer::{TransactionalProducer, transaction_failure};
 pub use worker::{Consumed, Worker, WorkerError, WorkerFactory};

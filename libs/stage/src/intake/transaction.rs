@@ -49,6 +49,8 @@ pub trait TransactionalSink: Send + Sync {
     fn gate(&self) -> &Gate;
     /// Whether a record was not delivered, so that the transaction can no longer be committed.
     fn has_failed(&self) -> bool;
+    /// Whether messages of the transaction that failed will be treated differently when they are read again.
+    fn has_learned(&self) -> bool;
     /// The transaction has ended: what was done in it counts if it was committed.
     fn settle(&self, committed: bool);
 }
@@ -81,6 +83,19 @@ enum Failure {
     Fatal(KafkaError),
     /// The service gave up first.
     GivenUp,
+}
+
+impl Failure {
+    /// `None` if the call may be repeated.
+    fn of(error: KafkaError) -> Option<Self> {
+        match &error {
+            KafkaError::Transaction(cause) if cause.is_fatal() => Some(Self::Fatal(error)),
+            KafkaError::Transaction(cause) if cause.txn_requires_abort() => Some(Self::Abort(cause.string())),
+            KafkaError::Transaction(cause) if !cause.is_retriable() => Some(Self::Fatal(error)),
+            // A flush that takes longer than one call.
+            _ => None,
+        }
+    }
 }
 
 /// Why a transaction ends.
@@ -142,7 +157,7 @@ impl Committer<'_> {
 
     fn work(&self) -> Result<(), Failure> {
         let producer = self.producer.producer();
-        self.attempt(|| producer.init(), || false)?;
+        self.attempt(|| producer.init(), || None)?;
         self.begin()?;
         let mut backoff = Backoff::default();
         loop {
@@ -156,6 +171,9 @@ impl Committer<'_> {
                     self.producer.gate().set(State::Open);
                 }
                 Err(Failure::Abort(why)) => {
+                    if self.producer.has_learned() {
+                        backoff.reset();
+                    }
                     self.abort(&why)?;
                     end.answer();
                     // Without a pause, a lasting cause such as a missing right would produce transactions without end.
@@ -198,13 +216,13 @@ impl Committer<'_> {
         let producer = self.producer.producer();
         self.flush()?;
         let moved = self.send_offsets()?;
-        if self.thread.is_doomed() {
-            return Err(doomed());
+        if let Some(failure) = self.doomed() {
+            return Err(failure);
         }
         if moved.is_empty() {
             return Ok(());
         }
-        self.attempt(|| producer.commit(), || false)?;
+        self.attempt(|| producer.commit(), || None)?;
         for (partition, position) in moved {
             partition.committed_in_transaction(position);
         }
@@ -217,11 +235,25 @@ impl Committer<'_> {
     /// Waits until every record of the transaction is delivered.
     fn flush(&self) -> Result<(), Failure> {
         let producer = self.producer.producer();
-        self.attempt(|| producer.flush(), || self.thread.is_doomed())?;
-        if self.producer.has_failed() {
-            return Err(Failure::Abort("a record did not arrive".to_owned()));
-        }
-        Ok(())
+        self.attempt(|| producer.flush(), || self.doomed().or_else(|| self.failure()))?;
+        self.unarrived().map_or(Ok(()), Err)
+    }
+
+    /// Why records that are not delivered yet need not be waited for.
+    fn failure(&self) -> Option<Failure> {
+        let told = || self.producer.producer().failure().and_then(Failure::of);
+        self.unarrived().or_else(told)
+    }
+
+    fn unarrived(&self) -> Option<Failure> {
+        let failure = || Failure::Abort("a record did not arrive".to_owned());
+        self.producer.has_failed().then(failure)
+    }
+
+    fn doomed(&self) -> Option<Failure> {
+        let failure =
+            || Failure::Abort("partitions were lost before their offsets were committed".to_owned());
+        self.thread.is_doomed().then(failure)
     }
 
     /// Adds the offsets that have moved to the transaction. Nothing is sent if none has.
@@ -243,10 +275,7 @@ impl Committer<'_> {
             .consumer
             .group_metadata()
             .ok_or_else(|| Failure::Abort("the consumer is in no group".to_owned()))?;
-        self.attempt(
-            || producer.send_offsets(&offsets, &group),
-            || self.thread.is_doomed(),
-        )?;
+        self.attempt(|| producer.send_offsets(&offsets, &group), || self.doomed())?;
         Ok(moved)
     }
 
@@ -255,7 +284,7 @@ impl Committer<'_> {
         tracing::warn!(why, "transaction aborted; its messages are read again");
         commits::count(self.consumer.context(), false);
         let producer = self.producer.producer();
-        self.attempt(|| producer.abort(), || false)?;
+        self.attempt(|| producer.abort(), || None)?;
         self.producer.settle(false);
         self.thread.clear_doomed();
         Ok(())
@@ -279,30 +308,24 @@ impl Committer<'_> {
         }
     }
 
-    /// Repeats a call until it succeeds, cannot succeed, the service gives up or `is_doomed`.
+    /// Repeats a call until it succeeds, cannot succeed, the service gives up or there is a reason to stop.
     fn attempt(
         &self,
         call: impl Fn() -> KafkaResult<()>,
-        is_doomed: impl Fn() -> bool,
+        stop: impl Fn() -> Option<Failure>,
     ) -> Result<(), Failure> {
         loop {
             match self.thread.call(&call) {
                 Ok(()) => return Ok(()),
                 Err(_) if self.shutdown.given_up() => return Err(Failure::GivenUp),
-                Err(error) => match &error {
-                    KafkaError::Transaction(cause) if cause.is_fatal() => return Err(Failure::Fatal(error)),
-                    KafkaError::Transaction(cause) if cause.txn_requires_abort() => {
-                        return Err(Failure::Abort(cause.string()));
+                Err(error) => {
+                    if let Some(failure) = Failure::of(error) {
+                        return Err(failure);
                     }
-                    KafkaError::Transaction(cause) if !cause.is_retriable() => {
-                        return Err(Failure::Fatal(error));
-                    }
-                    // A flush that takes longer than one call.
-                    _ => {}
-                },
+                }
             }
-            if is_doomed() {
-                return Err(doomed());
+            if let Some(failure) = stop() {
+                return Err(failure);
             }
             self.shutdown.wait_unless_given_up(Duration::from_millis(20));
         }
@@ -347,8 +370,4 @@ impl End {
             let _ = reply.send(());
         }
     }
-}
-
-fn doomed() -> Failure {
-    Failure::Abort("partitions were lost before their offsets were committed".to_owned())
 }

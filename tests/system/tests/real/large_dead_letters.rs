@@ -110,6 +110,11 @@ fn every_size(exactly_once: bool, operators_topic: bool) {
     let sent = poison(&input, services.get("BROKER")) as u64;
     wait(&transform, "saltransform_dead_letters_total", sent);
     let shortened = transform.count("kafka_dead_letters_shortened_total");
+    let rebalances = transform.count("kafka_rebalances_total");
+    assert_eq!(
+        rebalances, 1,
+        "no transaction takes so long that its producer is fenced"
+    );
     transform.stop();
 
     let shown = answer(&services, &dead, &["show", "--count", "100"]);
