@@ -24,7 +24,7 @@ pub(crate) struct Instance {
 struct Note {
     pid: u32,
     /// As the system counts it, in text.
-    started: Option<String>,
+    started: String,
     log: PathBuf,
 }
 
@@ -118,7 +118,7 @@ impl Note {
         let fields = stat.rsplit_once(')').map_or("", |(_, fields)| fields);
         let mut fields = fields.split_whitespace();
         let state = fields.next();
-        let is_same = self.started.is_none() || fields.nth(18) == self.started.as_deref();
+        let is_same = fields.nth(18) == Some(&self.started);
         match state {
             Some("Z" | "X") | None => "has ended",
             Some(_) if !is_same => "has ended",

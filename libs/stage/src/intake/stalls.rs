@@ -12,19 +12,19 @@
 //! Not counted is the time in which the intake never waits for the brokers, as downstream then sets the pace. While
 //! there is a backlog, it counts for less the more partitions have one: each waits for its turn.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
+use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::statistics::Partition as Statistics;
-use rdkafka::{Offset, TopicPartitionList};
 
 use super::blocked::Key;
 use super::context::IntakeContext;
 use super::options::IntakeOptions;
-use super::{initial_offsets, lag};
+use super::{ends, lag};
 
 /// Looks within the stuck timeout.
 const LOOKS: u32 = 3;
@@ -152,7 +152,7 @@ pub(super) fn watch(consumer: &BaseConsumer<IntakeContext>, options: &IntakeOpti
     while over.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
         let still = look(context, interval, too_long);
         if still.count() > 0 {
-            ask(consumer, &still);
+            note_ends(context, ends::ask(consumer, &still));
         }
     }
 }
@@ -214,23 +214,12 @@ fn look(context: &IntakeContext, interval: Duration, too_long: Duration) -> Topi
     still
 }
 
-/// Asks the brokers for the ends of partitions, with one request each.
-fn ask(consumer: &BaseConsumer<IntakeContext>, list: &TopicPartitionList) {
-    let context = consumer.context();
-    let ends = match initial_offsets::offsets(consumer, list, Offset::End) {
-        Ok(ends) => ends,
-        Err(error) => {
-            tracing::debug!(error = %crate::chain(&error), "ends of partitions unknown");
-            return;
-        }
-    };
-    for ((topic, number), end) in ends {
-        let key = (topic, number);
+/// Notes the ends of partitions for the next look.
+fn note_ends(context: &IntakeContext, ends: HashMap<Key, i64>) {
+    for (key, end) in ends {
         let last = context.range.as_ref().and_then(|range| range.end(&key));
-        context.assigned.update(&key.0, number, |known| {
+        context.assigned.update(&key.0, key.1, |known| {
             known.standstill.ends_at(last.map_or(end, |last| last.min(end)));
-            known.end = Some(end);
-            lag::show(context, &key.0, number, known);
         });
     }
 }

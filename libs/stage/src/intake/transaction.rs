@@ -241,8 +241,9 @@ impl Committer<'_> {
 
     /// Why records that are not delivered yet need not be waited for.
     fn failure(&self) -> Option<Failure> {
-        let told = || self.producer.producer().failure().and_then(Failure::of);
-        self.unarrived().or_else(told)
+        let producer = self.producer.producer();
+        let told = || self.thread.call(|| producer.failure().map_or(Ok(()), Err)).err();
+        self.unarrived().or_else(|| told().and_then(Failure::of))
     }
 
     fn unarrived(&self) -> Option<Failure> {

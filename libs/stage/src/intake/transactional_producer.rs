@@ -9,8 +9,8 @@ use rdkafka::producer::{BaseProducer, Producer, ProducerContext};
 
 use super::commit_thread_handle::CALL_TIMEOUT;
 
-/// How long one call to flush may take.
-const FLUSH_TIMEOUT: Duration = Duration::from_millis(100);
+/// How long one call to flush takes while records are in flight: rdkafka's waits this long even if they arrive at once.
+const FLUSH_TIMEOUT: Duration = Duration::from_millis(5);
 
 /// A producer with a `transactional.id`, without the type of its context. Each call may be repeated.
 pub trait TransactionalProducer: Sync {
