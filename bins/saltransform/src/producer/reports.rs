@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rdkafka::producer::{BaseProducer, ProducerContext};
-use stage::kafka::POLL_EXCESS;
+use stage::kafka::POLL_EXCESS_DURATION;
 
 /// The number of reports that a context has received.
 #[derive(Default)]
@@ -34,7 +34,11 @@ where
     let served = || reports.counted();
     let mut before = served();
     let is_wait = !timeout.is_zero();
-    producer.poll(if is_wait { timeout + POLL_EXCESS } else { timeout });
+    producer.poll(if is_wait {
+        timeout + POLL_EXCESS_DURATION
+    } else {
+        timeout
+    });
     while served() != before {
         before = served();
         producer.poll(Duration::ZERO);

@@ -156,7 +156,12 @@ impl<'m> Transactional<'m> {
 
     fn dead_letter_sent(&self, sent: Sent<'m>, detail: String) {
         let counter = sent.counter().clone();
-        self.dead_letter(sent.consumed, refused(detail), &counter);
+        let reason = Reason {
+            step: "produce",
+            reason: "refused_by_broker",
+            detail,
+        };
+        self.dead_letter(sent.consumed, reason, &counter);
     }
 
     pub(super) fn dead_letter(&self, consumed: Consumed<'m>, reason: Reason, counter: &Counter) {
@@ -250,7 +255,7 @@ impl<'m> Transactional<'m> {
         context.failed.load(Ordering::Acquire)
             || context.shutdown.given_up()
             || record.is_some_and(is_revoked)
-            // The commit thread makes no call meanwhile, because the gate is open.
+            // The gate is open: the commit thread makes no call meanwhile.
             || self.failure().is_some()
     }
 
@@ -391,13 +396,5 @@ impl InFlight<'_> {
         if let Some((_, extent)) = &mut self.letter {
             *extent = shorter;
         }
-    }
-}
-
-fn refused(detail: String) -> Reason {
-    Reason {
-        step: "produce",
-        reason: "refused_by_broker",
-        detail,
     }
 }

@@ -37,7 +37,7 @@ use crate::reason::Reason;
 use crate::service::Dependency;
 
 pub use handle_producer::HandleProducer;
-pub use polled_producer::{POLL_EXCESS, PolledProducer};
+pub use polled_producer::{POLL_EXCESS_DURATION, PolledProducer};
 pub use preflight::{OneShotContext, ReachError, reach};
 pub use record_refusal::record_refusal;
 pub use topic_prefetch::TopicPrefetch;

@@ -1,6 +1,6 @@
 //! A producer whose delivery reports are served by its own thread, for records that are rare, such as dead letters.
 //!
-//! rdkafka has such a producer, `ThreadedProducer`. Its thread waits 100 ms at a time, without [`POLL_EXCESS`]. That took
+//! rdkafka has such a producer, `ThreadedProducer`. Its thread waits 100 ms at a time, without [`POLL_EXCESS_DURATION`]. That took
 //! 1 % of a core in every process, for a producer that hardly ever sends (`perf record`, rdkafka 0.39).
 
 use std::ops::Deref;
@@ -18,8 +18,8 @@ use crate::service::Shutdown;
 /// What a wait for reports has beyond whole milliseconds. rdkafka passes the remaining time to librdkafka in whole ones,
 /// rounded down, and polls in a busy loop during the last part of a millisecond. With this, whole ones remain when it calls
 /// librdkafka, whose wake-up is later by more than this: then no time is left.
-pub const POLL_EXCESS: Duration = Duration::from_micros(20);
-const POLL_TIMEOUT: Duration = Duration::from_millis(100).saturating_add(POLL_EXCESS);
+pub const POLL_EXCESS_DURATION: Duration = Duration::from_micros(20);
+const POLL_TIMEOUT: Duration = Duration::from_millis(100).saturating_add(POLL_EXCESS_DURATION);
 
 /// A producer, and the thread that serves its reports until it is dropped.
 pub struct PolledProducer<C: ProducerContext + 'static> {
