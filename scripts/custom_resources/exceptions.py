@@ -32,6 +32,10 @@ EXCEPTIONS = [
         "The component network-policy is the same for loads and the console, which have no sink.",
     ),
     (
+        "networkpolicy-targets-pod", re.compile("NetworkPolicy/kafka-efd/console"),
+        "The base alone has no instance; k8s-apps/services/console gives it one, and its policy has another name.",
+    ),
+    (
         "service-targets-pod", re.compile("Service/kafka-efd/(saltransform|influxsink)-metrics.*"),
         "The pods are those of the overlays.",
     ),
