@@ -16,7 +16,7 @@ use stage::retry::Backoff;
 use stage::service::{Shutdown, Wait};
 
 use crate::metrics::TransformMetrics;
-use crate::producer::{Counter, Outgoing, Producer, Returned, Sent};
+use crate::producer::{Counter, Outgoing, Producer, Returned, Sent, refused_by_broker};
 use crate::schema_cache::{SchemaCache, SharedSchemaCache};
 use crate::transform::{Outcome, Transformer};
 
@@ -104,14 +104,7 @@ impl<'m> Worker<'m> for TransformWorker<'m> {
         for returned in self.shared.producer.take_returned() {
             match returned {
                 Returned::Refused(sent, detail) => {
-                    self.dead_letter(
-                        sent.consumed,
-                        Reason {
-                            step: "produce",
-                            reason: "refused_by_broker",
-                            detail,
-                        },
-                    );
+                    self.dead_letter(sent.consumed, refused_by_broker(detail));
                 }
                 // Transformed again, because its schema may have changed; it is already counted as consumed.
                 Returned::Later(sent, ..) => self.carry(sent.consumed, false),

@@ -168,3 +168,12 @@ impl<'m> Producer<'m> {
         }
     }
 }
+
+/// The reason of a dead letter whose record the broker refuses.
+pub(crate) fn refused_by_broker(detail: String) -> Reason {
+    Reason {
+        step: "produce",
+        reason: "refused_by_broker",
+        detail,
+    }
+}

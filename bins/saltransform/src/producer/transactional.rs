@@ -31,7 +31,6 @@ use stage::reason::Reason;
 use stage::retry::Backoff;
 use stage::service::Shutdown;
 
-use super::Outgoing;
 use super::acknowledged::is_refusal;
 use super::alone::Alone;
 use super::calls::Calls;
@@ -39,6 +38,7 @@ use super::refused::{Refused, Verdict};
 use super::reports::{Reports, serve};
 use super::sent::{Counter, Sent};
 use super::tally::{Disposition, Tally};
+use super::{Outgoing, refused_by_broker};
 use crate::metrics::TransformMetrics;
 use crate::schema_cache_entry::Target;
 
@@ -156,12 +156,7 @@ impl<'m> Transactional<'m> {
 
     fn dead_letter_sent(&self, sent: Sent<'m>, detail: String) {
         let counter = sent.counter().clone();
-        let reason = Reason {
-            step: "produce",
-            reason: "refused_by_broker",
-            detail,
-        };
-        self.dead_letter(sent.consumed, reason, &counter);
+        self.dead_letter(sent.consumed, refused_by_broker(detail), &counter);
     }
 
     pub(super) fn dead_letter(&self, consumed: Consumed<'m>, reason: Reason, counter: &Counter) {
