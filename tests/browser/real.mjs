@@ -39,7 +39,7 @@ export const onServices = {
     await page.goto(address);
     await waitForText(page, "#verdict", /All is well/);
     await page.waitForFunction(() => [...document.querySelectorAll(".arrow .rate")].every((rate) => /^[\d.,]*[1-9]/.test(rate.textContent)), null, WITHIN);
-    assert.match(await page.locator("#counts").textContent(), /adds up/);
+    await waitForText(page, "#counts", /adds up/);
     await page.goto(`${address}groups`);
     for (const group of ["saltransform", "influxsink"]) await page.locator("#groups a", { hasText: group }).waitFor(WITHIN);
   },
@@ -63,7 +63,8 @@ export const onServices = {
     await page.locator("#rows tbody a", { hasText: TOPIC }).click();
     await page.locator("#newest table").waitFor();
     assert.match(await page.locator("#newest").textContent(), /azimuthPosition.*double/s);
-    assert.match(await page.locator("main").textContent(), /All as the brokers set them/);
+    // A page does not wait long for settings.
+    await reloadUntil(page, page.url(), async () => /All as the brokers set them/.test(await page.locator("main").textContent()));
   },
 
   async "messages are searched while somebody waits, until it is stopped"(page, { address, pipeline }) {
