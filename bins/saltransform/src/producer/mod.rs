@@ -9,6 +9,7 @@ mod reports;
 mod sent;
 mod tally;
 mod transactional;
+mod transactional_deliveries;
 mod watched;
 
 use std::borrow::Cow;

@@ -6,27 +6,24 @@
 //!
 //! 1. *begin* opens the gate.
 //! 2. *produce*: `send`, `dead_letter` and `skip` pass the gate with each message; `hand_over` gives the record to librdkafka.
-//! 3. *flush*: the gate is shut, and `delivery` is called for each record. A record that fails marks the transaction as
-//!    failed; if the broker refuses it, `refuse` remembers how to treat its message next time (`refused.rs`).
+//! 3. *flush*: the gate is shut, and `delivery` is called for each record (`transactional_deliveries.rs`). A record that fails
+//!    marks the transaction as failed; if the broker refuses it, `refuse` remembers how to treat its message next time
+//!    (`refused.rs`).
 //! 4. *send offsets*: those of the messages whose receipts `delivery` and `skip` have finished.
 //! 5. *commit*: `settle(true)` publishes the counts (`tally.rs`).
 //! 6. *abort*, if the transaction has failed: `settle(false)` voids the counts, and the messages are read again. A refused
 //!    record is then a dead letter.
 
-use std::marker::PhantomData;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rdkafka::config::ClientConfig;
 use rdkafka::error::KafkaError;
-use rdkafka::message::{BorrowedMessage, Message};
-use rdkafka::producer::{BaseRecord, DeliveryResult, Producer as _, ProducerContext};
-use stage::dead_letter::{self, Extent, Letter, is_too_large, shares_a_batch};
+use rdkafka::producer::{BaseRecord, Producer as _};
+use stage::dead_letter::{self, Letter, is_too_large};
 use stage::intake::{Consumed, Gate, TransactionalProducer, TransactionalSink};
-use stage::kafka::{HandleProducer, Reporter, TopicPrefetch, TopicProbe, record_refusal};
-use stage::lock;
-use stage::origin::Origin;
+use stage::kafka::{HandleProducer, Reporter, TopicPrefetch, TopicProbe};
 use stage::reason::Reason;
 use stage::retry::Backoff;
 use stage::service::Shutdown;
@@ -34,10 +31,10 @@ use stage::service::Shutdown;
 use super::acknowledged::is_refusal;
 use super::alone::Alone;
 use super::calls::Calls;
-use super::refused::{Refused, Verdict};
-use super::reports::{Reports, serve};
+use super::reports::serve;
 use super::sent::{Counter, Sent};
-use super::tally::{Disposition, Tally};
+use super::tally::Disposition;
+use super::transactional_deliveries::{Deliveries, InFlight};
 use super::{Outgoing, refused_by_broker};
 use crate::metrics::TransformMetrics;
 use crate::schema_cache_entry::Target;
@@ -54,7 +51,7 @@ pub(crate) struct Identity {
 
 /// The transactional producer, shared by all workers.
 pub(crate) struct Transactional<'m> {
-    pub(super) producer: HandleProducer<Context<'m>>,
+    pub(super) producer: HandleProducer<Deliveries<'m>>,
     pub(super) config: ClientConfig,
     /// The results of the last calls.
     pub(super) calls: Calls,
@@ -66,29 +63,6 @@ pub(crate) struct Transactional<'m> {
     /// Whether dead letters are delivered.
     letters: Arc<TopicProbe>,
     alone: Alone,
-}
-
-pub(super) struct Context<'m> {
-    reporter: Reporter,
-    metrics: TransformMetrics,
-    shutdown: Shutdown,
-    dead_letter_topic: String,
-    tally: Mutex<Tally>,
-    failed: AtomicBool,
-    refused: Refused,
-    /// Shortened dead letters of the open transaction.
-    shortened: Mutex<Vec<(Origin, Extent)>>,
-    pub(super) reports: Reports,
-    lifetime: PhantomData<&'m ()>,
-}
-
-/// A record or a dead letter that is not delivered yet.
-pub(crate) struct InFlight<'m> {
-    sent: Sent<'m>,
-    /// The dead letter, if it is one, and how much of its message it holds.
-    letter: Option<(Letter, Extent)>,
-    /// The bytes handed over, without the headers of dead letters.
-    bytes: usize,
 }
 
 type Record<'r, 'm> = BaseRecord<'r, [u8], [u8], Box<InFlight<'m>>>;
@@ -104,18 +78,7 @@ impl<'m> Transactional<'m> {
         let letters = reporter
             .unacknowledged()
             .topic(&identity.dead_letter_topic, dead_letter::MAKE_TOPIC);
-        let context = Context {
-            reporter,
-            metrics,
-            shutdown,
-            dead_letter_topic: identity.dead_letter_topic.clone(),
-            tally: Mutex::default(),
-            failed: AtomicBool::new(false),
-            refused: Refused::default(),
-            shortened: Mutex::default(),
-            reports: Reports::default(),
-            lifetime: PhantomData,
-        };
+        let context = Deliveries::new(reporter, metrics, shutdown, identity.dead_letter_topic.clone());
         Ok(Self {
             producer: HandleProducer::new(config.create_with_context(context)?),
             config: config.clone(),
@@ -210,7 +173,7 @@ impl<'m> Transactional<'m> {
         serve(&self.producer, &self.context().reports, timeout);
     }
 
-    pub(super) fn context(&self) -> &Context<'m> {
+    pub(super) fn context(&self) -> &Deliveries<'m> {
         self.producer.client().context()
     }
 
@@ -247,7 +210,7 @@ impl<'m> Transactional<'m> {
     fn is_void(&self, record: Option<&Record<'_, 'm>>) -> bool {
         let context = self.context();
         let is_revoked = |record: &Record<'_, 'm>| record.delivery_opaque.sent.consumed.receipt.is_revoked();
-        context.failed.load(Ordering::Acquire)
+        context.has_failed()
             || context.shutdown.given_up()
             || record.is_some_and(is_revoked)
             // The gate is open: the commit thread makes no call meanwhile.
@@ -281,70 +244,6 @@ impl<'m> Transactional<'m> {
     }
 }
 
-stage::reports_to_its_reporter!(Context<'_>);
-
-impl<'m> ProducerContext for Context<'m> {
-    type DeliveryOpaque = Box<InFlight<'m>>;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, in_flight: Box<InFlight<'m>>) {
-        self.reports.count();
-        if let Err((error, refused)) = result {
-            self.failed.store(true, Ordering::Release);
-            // Any other failure aborts the transaction, and the message is read again.
-            return if is_refusal(error) {
-                self.refuse(error, refused, &in_flight);
-            };
-        }
-        let InFlight { sent, letter, .. } = *in_flight;
-        self.refused.arrived(&sent.consumed);
-        match letter {
-            None => {
-                self.count(Disposition::Produced);
-                self.metrics
-                    .total_seconds
-                    .observe(sent.since.elapsed().as_secs_f64());
-            }
-            Some((letter, extent)) => {
-                self.count(Disposition::DeadLetter(letter.reason.step, letter.reason.reason));
-                if extent != Extent::Whole {
-                    lock(&self.shortened).push((sent.consumed.receipt.origin(), extent));
-                }
-            }
-        }
-        sent.acknowledged().receipt.finish();
-    }
-}
-
-impl<'m> Context<'m> {
-    fn count(&self, disposition: Disposition) {
-        lock(&self.tally).count(disposition);
-    }
-
-    /// Remembers what the broker refuses, for when the message is read again.
-    fn refuse(&self, error: &KafkaError, refused: &BorrowedMessage<'_>, in_flight: &InFlight<'m>) {
-        let sent = &in_flight.sent;
-        let verdict = self.refused.of(&sent.consumed);
-        let next = if is_too_large(error) && !sent.is_alone && shares_a_batch(in_flight.bytes) {
-            Verdict {
-                alone: true,
-                ..verdict
-            }
-        } else if in_flight.letter.is_none() {
-            Verdict {
-                record: Some(record_refusal(error, refused.topic(), refused.key().is_some())),
-                alone: false,
-                ..verdict
-            }
-        } else {
-            match in_flight.shorter() {
-                Some(extent) if is_too_large(error) => Verdict { extent, ..verdict },
-                _ => return dead_letter::fail(&self.shutdown, &self.dead_letter_topic, error),
-            }
-        };
-        self.refused.learn(&sent.consumed, next);
-    }
-}
-
 impl TransactionalSink for Transactional<'_> {
     fn producer(&self) -> &dyn TransactionalProducer {
         self
@@ -355,41 +254,14 @@ impl TransactionalSink for Transactional<'_> {
     }
 
     fn has_failed(&self) -> bool {
-        self.context().failed.load(Ordering::Acquire)
+        self.context().has_failed()
     }
 
-    fn has_learned(&self) -> bool {
+    fn take_learned(&self) -> bool {
         self.context().refused.take_learned()
     }
 
     fn settle(&self, committed: bool) {
-        let context = self.context();
-        context.refused.settle(committed);
-        let shortened = std::mem::take(&mut *lock(&context.shortened));
-        let mut tally = lock(&context.tally);
-        if committed {
-            for (origin, extent) in shortened {
-                context.reporter.shortened(&origin, extent.omitted());
-            }
-            tally.publish(&context.metrics);
-        } else {
-            tally.void(context.reporter.metrics());
-            context.failed.store(false, Ordering::Release);
-        }
-    }
-}
-
-impl InFlight<'_> {
-    /// The next smaller extent of this letter.
-    fn shorter(&self) -> Option<Extent> {
-        let message = &self.sent.consumed.message;
-        let (letter, extent) = self.letter.as_ref()?;
-        letter.shorter(*extent, message.key_len(), message.payload_len())
-    }
-
-    fn shorten(&mut self, shorter: Extent) {
-        if let Some((_, extent)) = &mut self.letter {
-            *extent = shorter;
-        }
+        self.context().settle(committed);
     }
 }

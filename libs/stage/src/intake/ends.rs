@@ -4,13 +4,13 @@
 //! downstream does not keep up or a batch cannot be decoded, or are not fetched at all (`stalls.rs`), its statistics repeat
 //! the last one, and the lag would stand still while it grows.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::assigned::Known;
 use super::blocked::Key;
 use super::context::IntakeContext;
 use super::{initial_offsets, lag};
@@ -21,24 +21,29 @@ pub(super) fn watch(consumer: &BaseConsumer<IntakeContext>, interval: Duration, 
     while over.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
         let list = context.assigned.list();
         if context.blocked.holds_any() && list.count() > 0 {
-            ask(consumer, &list);
+            ask(consumer, &list, |_, _, _| {});
         }
     }
 }
 
-/// Asks for the ends of these partitions, with one request to each broker, and shows their lag. Without an answer there are
-/// none.
-pub(super) fn ask(consumer: &BaseConsumer<IntakeContext>, list: &TopicPartitionList) -> HashMap<Key, i64> {
+/// Asks for the ends of these partitions, with one request to each broker, shows their lag, and calls `note` with each end
+/// that is known.
+pub(super) fn ask(
+    consumer: &BaseConsumer<IntakeContext>,
+    list: &TopicPartitionList,
+    note: impl Fn(&Key, &mut Known, i64),
+) {
     let context = consumer.context();
-    let ends = initial_offsets::offsets(consumer, list, Offset::End).unwrap_or_else(|error| {
-        tracing::debug!(error = %crate::chain(&error), "ends of partitions unknown");
-        HashMap::new()
-    });
-    for ((topic, number), end) in &ends {
-        context.assigned.update(topic, *number, |known| {
-            known.end = Some(*end);
-            lag::show(context, topic, *number, known);
-        });
+    match initial_offsets::offsets(consumer, list, Offset::End) {
+        Err(error) => tracing::debug!(error = %crate::chain(&error), "ends of partitions unknown"),
+        Ok(ends) => {
+            for (key, end) in ends {
+                context.assigned.update(&key.0, key.1, |known| {
+                    known.end = Some(end);
+                    lag::show(context, &key.0, key.1, known);
+                    note(&key, known, end);
+                });
+            }
+        }
     }
-    ends
 }

@@ -12,7 +12,7 @@
 //! Not counted is the time in which the intake never waits for the brokers, as downstream then sets the pace. While
 //! there is a backlog, it counts for less the more partitions have one: each waits for its turn.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -152,7 +152,11 @@ pub(super) fn watch(consumer: &BaseConsumer<IntakeContext>, options: &IntakeOpti
     while over.recv_timeout(interval) == Err(RecvTimeoutError::Timeout) {
         let still = look(context, interval, too_long);
         if still.count() > 0 {
-            note_ends(context, ends::ask(consumer, &still));
+            // For the next look.
+            ends::ask(consumer, &still, |key, known, end| {
+                let last = context.range.as_ref().and_then(|range| range.end(key));
+                known.standstill.ends_at(last.map_or(end, |last| last.min(end)));
+            });
         }
     }
 }
@@ -212,16 +216,6 @@ fn look(context: &IntakeContext, interval: Duration, too_long: Duration) -> Topi
     stalled.sort();
     show(context, stalled);
     still
-}
-
-/// Notes the ends of partitions for the next look.
-fn note_ends(context: &IntakeContext, ends: HashMap<Key, i64>) {
-    for (key, end) in ends {
-        let last = context.range.as_ref().and_then(|range| range.end(&key));
-        context.assigned.update(&key.0, key.1, |known| {
-            known.standstill.ends_at(last.map_or(end, |last| last.min(end)));
-        });
-    }
 }
 
 /// Shows the partitions that are not fetched, each with the offset at which messages wait.

@@ -49,8 +49,8 @@ pub trait TransactionalSink: Send + Sync {
     fn gate(&self) -> &Gate;
     /// Whether a record was not delivered, so that the transaction can no longer be committed.
     fn has_failed(&self) -> bool;
-    /// Whether messages of the transaction that failed will be treated differently when they are read again.
-    fn has_learned(&self) -> bool;
+    /// Whether messages will be treated differently when they are read again, as learned since this was asked last.
+    fn take_learned(&self) -> bool;
     /// The transaction has ended: what was done in it counts if it was committed.
     fn settle(&self, committed: bool);
 }
@@ -171,7 +171,7 @@ impl Committer<'_> {
                     self.producer.gate().set(State::Open);
                 }
                 Err(Failure::Abort(why)) => {
-                    if self.producer.has_learned() {
+                    if self.producer.take_learned() {
                         backoff.reset();
                     }
                     self.abort(&why)?;
