@@ -1,5 +1,5 @@
-//! Where partitions begin and end, and which offset a moment has. Each answer takes one request to each broker, however
-//! many partitions it is about.
+//! Where partitions begin and end, and which offset a moment has. An answer takes a request to each broker for each
+//! [`MAX_PARTITIONS`] that it is about.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use rdkafka::topic_partition_list::TopicPartitionListElem;
 use rdkafka::{Offset, TopicPartitionList};
 use serde::Serialize;
 use stage::config::Timestamp;
-use stage::kafka::OneShotContext;
+use stage::kafka::{MAX_PARTITIONS, OneShotContext};
 
 use super::{Cluster, REQUEST_TIMEOUT, Topic};
 use crate::failure::Failure;
@@ -59,8 +59,17 @@ impl Cluster {
             [topic] => format!("asking for the offsets of {}", topic.name),
             _ => ASKING.to_owned(),
         };
-        let oldest = complete(&self.at(consumer, &places, Offset::Beginning, &doing)?)?;
-        let newest = complete(&self.at(consumer, &places, Offset::End, &doing)?)?;
+        let places: Vec<&Place> = places.iter().collect();
+        let (mut oldest, mut newest) = (BTreeMap::new(), BTreeMap::new());
+        for places in places.chunks(MAX_PARTITIONS) {
+            oldest.append(&mut complete(&self.at(
+                consumer,
+                places,
+                Offset::Beginning,
+                &doing,
+            )?)?);
+            newest.append(&mut complete(&self.at(consumer, places, Offset::End, &doing)?)?);
+        }
         let of_partition = |topic: &Topic, partition: i32| {
             let place = (topic.name.clone(), partition);
             Some(PartitionOffsets {
@@ -129,22 +138,23 @@ impl Cluster {
         places: &BTreeSet<Place>,
         time: Offset,
     ) -> Result<BTreeMap<Place, i64>, Failure> {
-        match self.at(consumer, places, time, ASKING) {
-            // librdkafka's answer where each partition is gone or without a leader, so that there is nobody to ask.
-            Err(Failure::Kafka { source, .. })
-                if source.rdkafka_error_code() == Some(RDKafkaErrorCode::UnknownPartition) =>
-            {
-                Ok(BTreeMap::new())
+        let mut offsets = BTreeMap::new();
+        for places in places.iter().collect::<Vec<_>>().chunks(MAX_PARTITIONS) {
+            match self.at(consumer, places, time, ASKING) {
+                // librdkafka's answer where each partition is gone or without a leader, so that there is nobody to ask.
+                Err(Failure::Kafka { source, .. })
+                    if source.rdkafka_error_code() == Some(RDKafkaErrorCode::UnknownPartition) => {}
+                found => offsets.append(&mut known(&found?)),
             }
-            found => Ok(known(&found?)),
         }
+        Ok(offsets)
     }
 
-    /// What Kafka answers to a time stamp, of which the two ends are special ones.
+    /// What Kafka answers to a time stamp, of which the two ends are special ones. Asks about at most [`MAX_PARTITIONS`].
     fn at(
         &self,
         consumer: &BaseConsumer<OneShotContext>,
-        places: &BTreeSet<Place>,
+        places: &[&Place],
         time: Offset,
         doing: &str,
     ) -> Result<TopicPartitionList, Failure> {
@@ -155,9 +165,6 @@ impl Cluster {
             asked
                 .add_partition_offset(topic, *partition, time)
                 .map_err(failed())?;
-        }
-        if places.is_empty() {
-            return Ok(asked);
         }
         consumer
             .offsets_for_times(asked, REQUEST_TIMEOUT)

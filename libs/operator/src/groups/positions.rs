@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use stage::kafka::OneShotContext;
+use stage::kafka::{OneShotContext, parts};
 
 use super::{Group, SeenGaps};
 use crate::cluster::{Cluster, Place, REQUEST_TIMEOUT, known};
@@ -59,15 +59,15 @@ impl Cluster {
                 asked.add_partition(&topic.name, number);
             }
         }
-        if asked.count() == 0 {
-            return Ok(BTreeMap::new());
+        let failed = || Failure::kafka(format!("asking for the offsets that {group} has committed"));
+        let mut committed = BTreeMap::new();
+        for part in parts(&asked).map_err(failed())? {
+            let found = consumer
+                .committed_offsets(part, REQUEST_TIMEOUT)
+                .map_err(failed())?;
+            committed.append(&mut known(&found));
         }
-        let found = consumer
-            .committed_offsets(asked, REQUEST_TIMEOUT)
-            .map_err(Failure::kafka(format!(
-                "asking for the offsets that {group} has committed"
-            )))?;
-        Ok(known(&found))
+        Ok(committed)
     }
 
     /// The positions of groups: in all that each has committed, and in all that its members have. `done` is called after

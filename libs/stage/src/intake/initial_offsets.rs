@@ -15,14 +15,14 @@
 //! refused or its answer is lost while the assignment changes (2.12.1, `rd_kafka_assignment_apply_offsets`), it never
 //! begins to fetch the partition.
 //!
-//! One request covers all partitions: an observatory has thousands of them.
+//! One request covers many partitions (`kafka/parts.rs`): an observatory has thousands of them.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaResult;
+use rdkafka::error::{KafkaResult, RDKafkaErrorCode};
 use rdkafka::{Offset, TopicPartitionList};
 
 use super::assigned::{Known, OffsetMetadata};
@@ -30,7 +30,7 @@ use super::context::IntakeContext;
 use super::lag;
 use super::options::Topics;
 use super::topic_ids;
-use crate::kafka::native;
+use crate::kafka::{native, parts};
 
 /// The time for one request for offsets when partitions are assigned.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -190,10 +190,17 @@ fn has_read(consumer: &BaseConsumer<IntakeContext>, topics: &Topics) -> KafkaRes
             all.add_partition(topic.name(), partition.id());
         }
     }
-    let committed = consumer.committed_offsets(all, REQUEST_TIMEOUT)?;
-    Ok(committed.elements().iter().any(|element| {
-        matches!(element.offset(), Offset::Offset(_)) && !OffsetMetadata::parse(element.metadata()).is_start
-    }))
+    for part in parts(&all)? {
+        let committed = consumer.committed_offsets(part, REQUEST_TIMEOUT)?;
+        let has_read = committed.elements().iter().any(|element| {
+            matches!(element.offset(), Offset::Offset(_))
+                && !OffsetMetadata::parse(element.metadata()).is_start
+        });
+        if has_read {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Asks for all partitions at once. The group's offsets are indispensable; the rest may be missing.
@@ -202,7 +209,10 @@ fn ask(consumer: &BaseConsumer<IntakeContext>, list: &TopicPartitionList) -> Kaf
     for (topic, number) in list.to_topic_map().into_keys() {
         plain.add_partition(&topic, number);
     }
-    let committed = consumer.committed_offsets(plain.clone(), REQUEST_TIMEOUT)?;
+    let committed = parts(&plain)?
+        .into_iter()
+        .map(|part| consumer.committed_offsets(part, REQUEST_TIMEOUT))
+        .collect::<KafkaResult<Vec<_>>>()?;
     let topics: std::collections::BTreeSet<String> =
         plain.to_topic_map().into_keys().map(|(topic, _)| topic).collect();
     let topic_ids = native::topic_ids(consumer.client(), topics, REQUEST_TIMEOUT).unwrap_or_else(|error| {
@@ -218,7 +228,7 @@ fn ask(consumer: &BaseConsumer<IntakeContext>, list: &TopicPartitionList) -> Kaf
             HashMap::new()
         })
     };
-    let elements = committed.elements();
+    let elements: Vec<_> = committed.iter().flat_map(TopicPartitionList::elements).collect();
     let refused = elements.iter().filter(|element| element.error().is_err());
     Ok(Answers {
         refused: refused
@@ -251,10 +261,18 @@ pub(super) fn offsets(
 ) -> KafkaResult<HashMap<(String, i32), i64>> {
     let mut asked = list.clone();
     asked.set_all_offsets(place)?;
-    let found = consumer.offsets_for_times(asked, REQUEST_TIMEOUT)?;
-    let offset = |(key, offset)| match offset {
-        Offset::Offset(offset) => Some((key, offset)),
-        _ => None,
-    };
-    Ok(found.to_topic_map().into_iter().filter_map(offset).collect())
+    let mut offsets = HashMap::new();
+    for part in parts(&asked)? {
+        let found = match consumer.offsets_for_times(part, REQUEST_TIMEOUT) {
+            // librdkafka's answer where no partition of the part has a leader.
+            Err(error) if error.rdkafka_error_code() == Some(RDKafkaErrorCode::UnknownPartition) => continue,
+            found => found?,
+        };
+        let offset = |(key, offset)| match offset {
+            Offset::Offset(offset) => Some((key, offset)),
+            _ => None,
+        };
+        offsets.extend(found.to_topic_map().into_iter().filter_map(offset));
+    }
+    Ok(offsets)
 }

@@ -9,6 +9,7 @@ mod alerts;
 mod complaints;
 mod handle_producer;
 pub(crate) mod native;
+mod parts;
 mod polled_producer;
 mod preflight;
 pub(crate) mod record_refusal;
@@ -37,6 +38,7 @@ use crate::reason::Reason;
 use crate::service::Dependency;
 
 pub use handle_producer::HandleProducer;
+pub use parts::{MAX_PARTITIONS, parts};
 pub use polled_producer::{POLL_EXCESS_DURATION, PolledProducer};
 pub use preflight::{OneShotContext, ReachError, reach};
 pub use record_refusal::record_refusal;
