@@ -3,6 +3,7 @@
 use std::fmt::Display;
 
 use jiff::tz::TimeZone;
+use maud::{Markup, html};
 use stage::sanitize::Printable;
 
 pub(crate) use stage::text::{count, plural};
@@ -14,6 +15,12 @@ pub(crate) const UNKNOWN: &str = "–";
 /// What would be markup is escaped by maud.
 pub(crate) fn shown(text: impl Display) -> String {
     Printable(text).to_string()
+}
+
+/// The name of a topic, which a narrow column breaks after an underscore rather than within a word.
+pub(crate) fn topic_name(name: &str) -> Markup {
+    let text = shown(name);
+    html! { @for part in text.split_inclusive('_') { (part) wbr; } }
 }
 
 /// `1 process`, `2 processes`.

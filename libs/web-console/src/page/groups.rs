@@ -6,7 +6,7 @@ use operator::stages::NOTABLE_LAG;
 
 use super::sparkline::sparkline;
 use crate::access::User;
-use crate::format::{UNKNOWN, count, plural, shown, span};
+use crate::format::{UNKNOWN, count, plural, shown, span, topic_name};
 use crate::live::Overview;
 use crate::params::link;
 
@@ -68,7 +68,7 @@ pub(crate) fn group(group: &GroupDescription, user: Option<&User>) -> Markup {
                     tbody {
                         @for row in group.partitions.iter().take(MAX_PARTITIONS) {
                             tr .is-behind[row.lag.is_some_and(|lag| lag >= NOTABLE_LAG)] {
-                                th scope="row" { a href=(link("topic", &[("name", &row.topic)])) { (shown(&row.topic)) } }
+                                th scope="row" { a href=(link("topic", &[("name", &row.topic)])) { (topic_name(&row.topic)) } }
                                 td.number { (row.partition) }
                                 td.number { (row.committed.map_or_else(|| UNKNOWN.to_owned(), count)) }
                                 td.number { (count(row.newest)) }
@@ -84,11 +84,13 @@ pub(crate) fn group(group: &GroupDescription, user: Option<&User>) -> Markup {
         @if let Some(members) = group.members.as_ref().filter(|members| !members.is_empty()) {
             section.panel aria-labelledby="members-title" {
                 h2 #members-title { (plural(members.len(), "member")) }
-                table {
-                    thead { tr { th scope="col" { "Client" } th scope="col" { "Host" } th.number scope="col" { "Partitions" } th scope="col" { "Id" } } }
-                    tbody {
-                        @for member in members {
-                            tr { th scope="row" { (shown(&member.client)) } td { (shown(&member.host)) } td.number { (member.partitions) } td.code { (shown(&member.id)) } }
+                div.scroll tabindex="0" role="region" aria-label="Members of the group" {
+                    table {
+                        thead { tr { th scope="col" { "Client" } th scope="col" { "Host" } th.number scope="col" { "Partitions" } th scope="col" { "Id" } } }
+                        tbody {
+                            @for member in members {
+                                tr { th scope="row" { (shown(&member.client)) } td { (shown(&member.host)) } td.number { (member.partitions) } td.code.id { (shown(&member.id)) } }
+                            }
                         }
                     }
                 }
@@ -138,7 +140,7 @@ pub(crate) fn reset(reset: &Reset, to: &str, topic: &str, user: &User) -> Markup
                 tbody {
                     @for row in reset.moves.iter().take(MAX_PARTITIONS) {
                         tr {
-                            th scope="row" { (shown(&row.planned.topic)) }
+                            th scope="row" { (topic_name(&row.planned.topic)) }
                             td.number { (row.planned.partition) }
                             td.number { (row.planned.from.map_or_else(|| UNKNOWN.to_owned(), count)) }
                             td.number { (count(row.planned.to)) }

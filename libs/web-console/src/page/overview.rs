@@ -80,7 +80,7 @@ fn lag(view: &Overview) -> Markup {
                     @for (kind, stage) in &view.stages {
                         @if let Some(lag) = stage.lag {
                             tr .is-behind[lag >= NOTABLE_LAG as f64] {
-                                th scope="row" { (kind.name()) }
+                                th scope="row" { (kind.name()) small { " stage" } }
                                 td.number { (count(lag.round() as i64)) }
                                 td.number { (span(stage.lag_seconds)) }
                                 td.course { @if let Some(course) = &stage.lags { (sparkline(course)) } }
@@ -89,7 +89,7 @@ fn lag(view: &Overview) -> Markup {
                     }
                     @for group in view.groups.iter().take(20) {
                         tr .is-behind[group.lag >= NOTABLE_LAG] {
-                            th scope="row" { a href=(crate::params::link("group", &[("name", &group.name)])) { (shown(&group.name)) } }
+                            th scope="row" { a href=(crate::params::link("group", &[("name", &group.name)])) { (shown(&group.name)) } small { " group" } }
                             td.number { (count(group.lag)) }
                             td.number { (span(group.seconds)) }
                             td.course { @if let Some(course) = &group.course { (sparkline(course)) } }

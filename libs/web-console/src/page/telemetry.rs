@@ -5,7 +5,7 @@ use operator::telemetry::{Point, TimeRange};
 
 use super::problem::{problem, text};
 use crate::catalogue::{Found, FoundField};
-use crate::format::{UNKNOWN, count, number, shown, time};
+use crate::format::{UNKNOWN, count, number, shown, time, topic_name};
 use crate::params::{Params, link};
 use crate::plot::{Curve, Format, draw};
 use crate::selection::{MAX_FIELDS, Selection};
@@ -170,7 +170,7 @@ impl Telemetry<'_> {
                             tr {
                                 th scope="row" {
                                     span class=(format!("swatch s{index}")) {}
-                                    a href=(link("topic", &[("name", &chosen.topic)])) { (shown(&chosen.topic)) } " · " b { (shown(&chosen.field)) }
+                                    a href=(link("topic", &[("name", &chosen.topic)])) { (topic_name(&chosen.topic)) } " · " b { (shown(&chosen.field)) }
                                 }
                                 td { (curve.unit.as_deref().map_or_else(|| UNKNOWN.to_owned(), shown)) }
                                 td.number { (curve.last()) }

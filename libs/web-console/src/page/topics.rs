@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 use operator::topics::TopicOffsets;
 
-use crate::format::{count, plural, shown};
+use crate::format::{count, plural, topic_name};
 use crate::params::{Params, link};
 
 /// Rows of a page.
@@ -63,7 +63,7 @@ pub(crate) fn table(found: &Rows, params: &Params) -> Markup {
                 tbody {
                     @for row in &found.rows {
                         tr {
-                            th scope="row" { a href=(link("topic", &[("name", &row.name)])) { (shown(&row.name)) } }
+                            th scope="row" { a href=(link("topic", &[("name", &row.name)])) { (topic_name(&row.name)) } }
                             td.number { (count(row.partitions)) }
                             td.number { (count(row.replication)) }
                             td.number { (row.offsets.as_ref().map_or_else(|| crate::format::UNKNOWN.to_owned(), |offsets| count(offsets.total))) }
