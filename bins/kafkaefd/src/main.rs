@@ -6,7 +6,7 @@ use kafkaefd::cli::Cli;
 use kafkaefd::habits::translated;
 use kafkaefd::legacy_flags::in_order;
 use stage::config::{DefaultCluster, parse_cli_from};
-use stage::service::hang_up_with_terminal;
+use stage::service::{hang_up_with_terminal, keep_little_memory};
 
 fn main() -> ExitCode {
     if let Some(code) = stage::shell::complete::<Cli>(DefaultCluster::Used) {
@@ -17,6 +17,7 @@ fn main() -> ExitCode {
         Err(code) => return code,
     };
     hang_up_with_terminal();
+    keep_little_memory();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

@@ -1,8 +1,11 @@
-//! The allocator of glibc, told at the start of a stage to give large blocks back to the system: batches of lines, their
+//! The allocator of glibc, told at the start of a process to give large blocks back to the system: batches of lines, their
 //! compressed form, and the batches that librdkafka decompresses.
 //!
 //! glibc raises both limits by itself with each large block that is freed, up to 32 and 64 MiB, so that blocks of some
 //! MiB come from the heaps of many threads, stay there, and leave holes.
+//!
+//! A command is also told to have few heaps: its Kafka clients have tens of threads, each of which would leave the lists of
+//! an observatory's topics, once freed, in a heap of its own. Stages, whose threads allocate all the time, keep theirs.
 
 /// Blocks of this size or larger are mapped on their own, and unmapped when they are freed.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -10,6 +13,9 @@ const MAPPED_BYTES: i32 = 256 << 10;
 /// What may stay unused at the end of a heap.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const KEPT_BYTES: i32 = 1 << 20;
+/// The heaps of a command.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const MAX_HEAPS: i32 = 2;
 
 /// Sets the limits, and says whether the allocator took them. To be called before other threads exist.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -24,8 +30,23 @@ pub(super) fn return_large_blocks() -> bool {
     }
 }
 
+/// The same for a command, which may wait for memory that another thread allocates. To be called before other threads exist.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[allow(unsafe_code, reason = "the allocator has no safe interface")]
+pub fn keep_little_memory() -> bool {
+    // SAFETY: as above.
+    let has_few_heaps = unsafe { libc::mallopt(libc::M_ARENA_MAX, MAX_HEAPS) == 1 };
+    return_large_blocks() && has_few_heaps
+}
+
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
 pub(super) fn return_large_blocks() -> bool {
+    false
+}
+
+/// Does nothing: only glibc's allocator keeps memory for each thread.
+#[cfg(not(all(target_os = "linux", target_env = "gnu")))]
+pub fn keep_little_memory() -> bool {
     false
 }
 
@@ -44,6 +65,7 @@ mod tests {
     #[test]
     fn the_allocator_takes_the_limits() {
         assert!(return_large_blocks());
+        assert!(keep_little_memory());
     }
 
     #[test]

@@ -17,6 +17,7 @@ mod signals;
 mod waits;
 mod watchdog;
 
+pub use allocator::keep_little_memory;
 #[cfg(test)]
 pub(crate) use logging::tests::logged_by;
 pub use logging::{LogError, Logging, init_logging};

@@ -75,8 +75,8 @@ pub(crate) struct Overview {
     pub(crate) brokers: Option<usize>,
     /// Why the brokers are unknown.
     pub(crate) brokers_away: Option<String>,
-    /// Why the groups are unknown though the brokers answer.
-    pub(crate) groups_away: Option<String>,
+    /// Whether the brokers answer, but do not list groups.
+    pub(crate) lists_no_groups: bool,
     pub(crate) stages: BTreeMap<StageKind, StageView>,
     /// Addresses that have not yet said what they are, or do not answer, and why.
     pub(crate) unknown: Vec<(String, String)>,
@@ -148,7 +148,7 @@ impl Overview {
         if let Some(kafka) = &snapshot.kafka {
             view.brokers = (kafka.away.is_none() || kafka.lists_no_groups).then_some(kafka.brokers);
             view.brokers_away = kafka.away.clone().filter(|_| !kafka.lists_no_groups);
-            view.groups_away = kafka.away.clone().filter(|_| kafka.lists_no_groups);
+            view.lists_no_groups = kafka.lists_no_groups;
             view.groups = kafka
                 .groups
                 .iter()

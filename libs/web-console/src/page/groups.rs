@@ -21,7 +21,7 @@ pub(crate) fn list_page(view: &Overview) -> Markup {
 pub(crate) fn list(view: &Overview) -> Markup {
     html! {
         @if let Some(why) = &view.brokers_away { p.problem { (shown(why)) } }
-        @if view.groups.is_empty() { p.nothing { @match &view.groups_away { Some(why) => (shown(why)), None => "No consumer groups." } } }
+        @if view.groups.is_empty() { p.nothing { (no_groups(view)) } }
         @else {
             div.scroll tabindex="0" role="region" aria-label="Consumer groups" {
                 table {
@@ -46,6 +46,15 @@ pub(crate) fn list(view: &Overview) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// What stands where no groups are listed.
+pub(crate) fn no_groups(view: &Overview) -> &'static str {
+    if view.lists_no_groups {
+        "This broker does not list consumer groups. The overview shows the lag of the stages."
+    } else {
+        "No consumer groups."
     }
 }
 

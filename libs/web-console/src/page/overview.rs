@@ -4,6 +4,7 @@ use maud::{Markup, html};
 use operator::stages::NOTABLE_LAG;
 
 use super::flow::flow;
+use super::groups::no_groups;
 use super::sparkline::sparkline;
 use crate::format::{bytes, count, plural, shown, span};
 use crate::live::{Overview, Severity, StageKind};
@@ -98,7 +99,7 @@ fn lag(view: &Overview) -> Markup {
                 }
             }
         }
-        @if view.groups.is_empty() { p.note { @match &view.groups_away { Some(why) => (shown(why)), None => "No consumer groups." } } }
+        @if view.groups.is_empty() && !view.lists_no_groups { p.note { (no_groups(view)) } }
         @if view.groups.len() > 20 { p { a href="groups" { "All " (view.groups.len()) " groups" } } }
     }
 }

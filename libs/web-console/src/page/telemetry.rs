@@ -64,7 +64,10 @@ impl Telemetry<'_> {
     fn beginning(&self) -> Markup {
         html! {
             section.panel {
-                p { "Type a part of a topic's or a field's name above." }
+                p {
+                    @if self.found.is_some_and(|found| found.total > 0) { "Choose a field above to plot it." }
+                    @else { "Type a part of a topic's or a field's name above." }
+                }
                 @if !self.examples.is_empty() {
                     ul.results {
                         @for field in self.examples {
