@@ -26,7 +26,7 @@ pub(super) fn watch(consumer: &BaseConsumer<IntakeContext>, interval: Duration, 
     }
 }
 
-/// Asks for the ends of these partitions, with one request to each broker, shows their lag, and calls `note` with each end
+/// Asks for the ends of these partitions (`kafka/parts.rs`: few requests), shows their lag, and calls `note` with each end
 /// that is known.
 pub(super) fn ask(
     consumer: &BaseConsumer<IntakeContext>,
