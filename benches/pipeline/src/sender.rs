@@ -87,12 +87,10 @@ fn run(
 ) -> Outcome<()> {
     let begun = Instant::now();
     let mut text = Vec::new();
-    let (mut bytes, mut last_ms) = (0_u64, 0);
+    let mut bytes = 0_u64;
+    let mut last_ms = vec![0; lines.len()];
     for round in 0_u64.. {
-        // Records of dialect efd have milliseconds: a topic's next message is at least a millisecond later.
-        let now_ms = (stage::unix_micros() / 1_000).max(last_ms + 1);
-        last_ms = now_ms;
-        for line in lines {
+        for (line, last_ms) in lines.iter().zip(&mut last_ms) {
             let due = Duration::from_secs_f64(bytes as f64 / bytes_a_second);
             let early = due.saturating_sub(begun.elapsed());
             // A shorter sleep takes longer than requested.
@@ -104,7 +102,9 @@ fn run(
                     .flush(Duration::from_secs(30))
                     .doing("send the last messages");
             }
-            line.templates.write(round, now_ms * 1_000, &mut text);
+            // Records of dialect efd have milliseconds: a topic's next message is at least a millisecond later.
+            *last_ms = (stage::unix_micros() / 1_000).max(*last_ms + 1);
+            line.templates.write(round, *last_ms * 1_000, &mut text);
             send(producer, &line.input, None, &text)?;
             bytes += text.len() as u64;
             shared.bytes.store(bytes, Ordering::Relaxed);

@@ -53,6 +53,8 @@ pub(super) async fn measure(bench: &Bench) -> Outcome<Section> {
     let alone = alone(bench, span).await?;
     println!("  {:<24} broker {:.3} cores", "no stage", alone);
     let mut all = Vec::new();
+    // Each run goes on where the last one ended.
+    let group = bench.fresh("idle");
     for _ in 0..bench.size(1, 3) {
         for (what, flags) in SETTINGS {
             let senders = lines.iter().map(|(topic, input)| {
@@ -66,7 +68,7 @@ pub(super) async fn measure(bench: &Bench) -> Outcome<Section> {
                 bench,
                 what,
                 flags,
-                &component,
+                (&component, &group),
                 senders.collect::<Outcome<_>>()?,
                 span,
             )
@@ -94,21 +96,20 @@ async fn run(
     bench: &Bench,
     what: &'static str,
     flags: &[&str],
-    component: &str,
+    (component, group): (&str, &str),
     lines: Vec<Line>,
     span: Duration,
 ) -> Outcome<Used> {
-    let group = bench.fresh("idle");
     let inputs: Vec<&str> = lines.iter().map(|line| line.input.as_str()).collect();
     let upstream = Endpoint::discarding(&bench.http).await?;
     let endpoint = Endpoint::forwarding(&upstream.url(), &bench.http).await?;
     let (regex, url) = (format!(r"^lsst\.sal\.{component}\."), endpoint.url());
     let transform = bench.transform(
         &inputs.join(","),
-        &group,
+        group,
         &[&["--dialect", "ts_xml"], flags].concat(),
     )?;
-    let own = ["run", "--topic-regex", &regex, "--group", &group, "--into", &url];
+    let own = ["run", "--topic-regex", &regex, "--group", group, "--into", &url];
     let sink = bench.stage("influxsink", &[&own, flags].concat())?;
     tokio::time::sleep(JOIN_DURATION).await;
     let watched = [
