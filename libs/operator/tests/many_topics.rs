@@ -194,7 +194,7 @@ fn what_groups_have_yet_to_read_is_looked_for_once() {
         let mut positions = cluster.positions_by(&consumer, &groups, &committed).unwrap();
         let mut seen = SeenGaps::default();
         cluster.look_for_messages(&mut positions, &mut seen).unwrap();
-        // The last fetches of the first look may still be on their way.
+        // The last fetches of the first look may still arrive.
         let is_quiet = (0..20).any(|_| {
             let before = stack.proxy.requests();
             cluster.look_for_messages(&mut positions, &mut seen).unwrap();
