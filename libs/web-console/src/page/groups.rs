@@ -50,7 +50,7 @@ pub(crate) fn list(view: &Overview) -> Markup {
 }
 
 /// What stands where no groups are listed.
-pub(crate) fn no_groups(view: &Overview) -> &'static str {
+fn no_groups(view: &Overview) -> &'static str {
     if view.lists_no_groups {
         "This broker does not list consumer groups. The overview shows the lag of the stages."
     } else {

@@ -4,7 +4,6 @@ use maud::{Markup, html};
 use operator::stages::NOTABLE_LAG;
 
 use super::flow::flow;
-use super::groups::no_groups;
 use super::sparkline::sparkline;
 use crate::format::{bytes, count, plural, shown, span};
 use crate::live::{Overview, Severity, StageKind};
@@ -99,7 +98,7 @@ fn lag(view: &Overview) -> Markup {
                 }
             }
         }
-        @if view.groups.is_empty() && !view.lists_no_groups { p.note { (no_groups(view)) } }
+        @if view.groups.is_empty() && !view.lists_no_groups { p.note { "No consumer groups." } }
         @if view.groups.len() > 20 { p { a href="groups" { "All " (view.groups.len()) " groups" } } }
     }
 }
