@@ -139,11 +139,14 @@ fn one_that_was_empty_when_it_was_fetched_last_is_noticed_as_well() {
     stage.consumer.stop();
 }
 
-/// A stage whose first questions for the committed offset are answered in this way.
+/// A stage whose first questions for the committed offset are answered in this way. Its limit for a client that gets
+/// answers is the default, a minute and more, which a stall does not wait for.
 fn answered(answers: &[RDKafkaRespErr]) -> Stage {
     let broker = Broker::start().unwrap();
     broker.fail_next(RDKafkaApiKey::OffsetFetch, answers).unwrap();
-    let stage = Stage::start_on(broker, 1, Seen::default(), |_| ());
+    let stage = Stage::start_on(broker, 1, Seen::default(), |options| {
+        options.answered_timeout = None
+    });
     stage.produce(0, 0..3);
     stage
 }

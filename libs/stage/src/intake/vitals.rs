@@ -35,10 +35,6 @@ pub(super) struct Vitals {
 
 impl Vitals {
     pub(super) fn learn(&self, statistics: &Statistics) {
-        // Answers are no progress then.
-        if self.is_stalled.load(Ordering::Relaxed) {
-            return;
-        }
         if statistics.cgrp.as_ref().is_some_and(|group| group.state == "up") {
             self.answers
                 .store(statistics.rx.unsigned_abs(), Ordering::Relaxed);
@@ -113,6 +109,9 @@ impl Watched for WatchedConsumer<'_> {
             return Progress::Unknown;
         }
         let vitals = &self.consumer.context().vitals;
+        if vitals.is_stalled.load(Ordering::Relaxed) {
+            return Progress::Stalled;
+        }
         Progress::At(vitals.answers.load(Ordering::Relaxed))
     }
 

@@ -43,6 +43,8 @@ pub enum Progress {
     Idle,
     /// A number that changes with each step.
     At(u64),
+    /// None, which has been established while the client got answers.
+    Stalled,
     /// Unknown; only the client's answers count.
     Unknown,
 }
@@ -180,8 +182,11 @@ impl Standing {
 
     /// Whether it is time to examine the cluster, because there has been no progress for a while.
     fn is_due(&mut self, progress: Progress, now: Instant) -> bool {
-        let is_moving =
-            progress == Progress::Idle || (progress != self.progress && progress != Progress::Unknown);
+        let is_moving = match progress {
+            Progress::Idle => true,
+            Progress::At(_) => progress != self.progress,
+            Progress::Stalled | Progress::Unknown => false,
+        };
         if is_moving {
             self.moved = now;
             (self.unanswered, self.answered) = (None, None);
@@ -198,11 +203,12 @@ impl Standing {
         self.unanswered = since(sight.is_reached() && !is_answered, self.unanswered);
         let is_unexplained = sight == Sight::Well && is_answered && self.progress != Progress::Unknown;
         self.answered = since(is_unexplained, self.answered);
-        self.unanswered
-            .is_some_and(|since| now - since >= self.stuck_timeout)
-            || self
-                .answered
-                .is_some_and(|since| now - since >= self.answered_timeout)
+        let answered_timeout = match self.progress {
+            Progress::Stalled => self.stuck_timeout,
+            _ => self.answered_timeout,
+        };
+        let lasts = |since: Option<Instant>, timeout| since.is_some_and(|since| now - since >= timeout);
+        lasts(self.unanswered, self.stuck_timeout) || lasts(self.answered, answered_timeout)
     }
 }
 
@@ -259,6 +265,20 @@ mod tests {
             assert!(!standing.judge(sight, true, start + STUCK_TIMEOUT));
             assert_eq!(standing.judge(sight, true, start + 5 * STUCK_TIMEOUT), is_stuck);
         }
+    }
+
+    #[test]
+    fn a_stall_that_is_certain_takes_no_longer_than_one_without_answers() {
+        let (mut standing, start) = standing(Progress::At(1));
+        assert!(!standing.is_due(Progress::At(2), start));
+        assert!(standing.is_due(Progress::Stalled, start + STUCK_TIMEOUT));
+        assert!(!standing.judge(Sight::Well, true, start + STUCK_TIMEOUT));
+        assert!(
+            !standing.judge(Sight::Reached, true, start + 2 * STUCK_TIMEOUT),
+            "not well"
+        );
+        assert!(!standing.judge(Sight::Well, true, start + 3 * STUCK_TIMEOUT));
+        assert!(standing.judge(Sight::Well, true, start + 4 * STUCK_TIMEOUT));
     }
 
     #[test]
