@@ -7,9 +7,8 @@ mod consumer;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 
-use consumer::{BUG, Consumer, Seen, TIMEOUT, TOPIC, committed, produce, produce_to, send, wait_until};
+use consumer::{BUG, Consumer, Seen, TOPIC, committed, produce, produce_to, send, wait_until};
 use devstack::Broker;
-use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka::{ClientConfig, Offset};
 use stage::intake::{IntakeOptions, Topics};
 
@@ -167,12 +166,10 @@ fn eight_at_once(each: impl Fn(&Broker, usize) + Sync) {
 fn a_worker_that_panics_ends_the_process() {
     let broker = Broker::start().unwrap();
     broker.create_topic(TOPIC, 1).unwrap();
-    let producer: BaseProducer = ClientConfig::new()
-        .set("bootstrap.servers", broker.bootstrap_servers())
-        .create()
-        .unwrap();
+    let producer =
+        testkit::producer(ClientConfig::new().set("bootstrap.servers", broker.bootstrap_servers()));
     send(&producer, TOPIC, BUG);
-    producer.flush(TIMEOUT).unwrap();
+    testkit::deliver(&producer);
     let consumer = Consumer::start(&broker, &Seen::default(), |_| ());
     wait_until("the intake ends", || consumer.thread.is_finished());
     assert!(consumer.service.shutdown.has_failed());

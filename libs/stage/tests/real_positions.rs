@@ -12,7 +12,7 @@ use consumer::{Consumer, Seen, TIMEOUT, wait_until};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _};
+use rdkafka::producer::{BaseRecord, Producer as _};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use stage::intake::{IntakeOptions, Topics};
 use testkit::KafkaProxy;
@@ -101,12 +101,12 @@ impl Kafka {
     }
 
     fn produce(&self, values: std::ops::Range<usize>) {
-        let producer: BaseProducer = config(&self.broker).create().unwrap();
+        let producer = testkit::producer(&config(&self.broker));
         self.send(&producer, values);
-        producer.flush(TIMEOUT).unwrap();
+        testkit::deliver(&producer);
     }
 
-    fn send(&self, producer: &BaseProducer, values: std::ops::Range<usize>) {
+    fn send(&self, producer: &testkit::Producer, values: std::ops::Range<usize>) {
         for value in values {
             let payload = value.to_string();
             let record = BaseRecord::<(), _>::to(&self.topic).payload(payload.as_bytes());
@@ -251,10 +251,7 @@ fn an_offset_of_a_topic_that_was_deleted_is_not_taken_for_one_of_its_successor()
 #[test]
 fn nothing_is_behind_when_everything_of_a_transaction_is_read() {
     let Some(kafka) = Kafka::with_topic() else { return };
-    let producer: BaseProducer = config(&kafka.broker)
-        .set("transactional.id", &kafka.topic)
-        .create()
-        .unwrap();
+    let producer = testkit::producer(config(&kafka.broker).set("transactional.id", &kafka.topic));
     producer.init_transactions(TIMEOUT).unwrap();
     for transaction in 0..3 {
         producer.begin_transaction().unwrap();
@@ -296,10 +293,7 @@ fn a_partition_with_an_open_transaction_is_not_stuck() {
         options.stuck_timeout = Duration::from_secs(2);
     });
     wait_until("what was there is carried", || seen.distinct() == 10);
-    let producer: BaseProducer = config(&kafka.broker)
-        .set("transactional.id", &kafka.topic)
-        .create()
-        .unwrap();
+    let producer = testkit::producer(config(&kafka.broker).set("transactional.id", &kafka.topic));
     producer.init_transactions(TIMEOUT).unwrap();
     producer.begin_transaction().unwrap();
     kafka.send(&producer, 10..20);

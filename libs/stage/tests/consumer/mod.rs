@@ -10,7 +10,7 @@ use std::time::Duration;
 use devstack::Broker;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::Message;
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::producer::BaseRecord;
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use stage::config::ServiceArgs;
 use stage::intake::{
@@ -182,15 +182,13 @@ pub(crate) fn produce(broker: &Broker, values: std::ops::Range<usize>, bytes: us
 }
 
 pub(crate) fn produce_to(broker: &Broker, topic: &str, values: std::ops::Range<usize>, bytes: usize) {
-    let producer: BaseProducer = ClientConfig::new()
-        .set("bootstrap.servers", broker.bootstrap_servers())
-        .create()
-        .unwrap();
+    let producer =
+        testkit::producer(ClientConfig::new().set("bootstrap.servers", broker.bootstrap_servers()));
     for value in values {
         let payload = format!("{value:0bytes$}");
         send(&producer, topic, payload.as_bytes());
     }
-    producer.flush(TIMEOUT).unwrap();
+    testkit::deliver(&producer);
 }
 
 pub(crate) fn produce_to_partition(
@@ -199,10 +197,8 @@ pub(crate) fn produce_to_partition(
     values: std::ops::Range<usize>,
     bytes: usize,
 ) {
-    let producer: BaseProducer = ClientConfig::new()
-        .set("bootstrap.servers", broker.bootstrap_servers())
-        .create()
-        .unwrap();
+    let producer =
+        testkit::producer(ClientConfig::new().set("bootstrap.servers", broker.bootstrap_servers()));
     for value in values {
         let payload = format!("{value:0bytes$}");
         let record = BaseRecord::<(), _>::to(TOPIC)
@@ -210,10 +206,10 @@ pub(crate) fn produce_to_partition(
             .payload(&payload);
         producer.send(record).map_err(|(error, _)| error).unwrap();
     }
-    producer.flush(TIMEOUT).unwrap();
+    testkit::deliver(&producer);
 }
 
-pub(crate) fn send(producer: &BaseProducer, topic: &str, payload: &[u8]) {
+pub(crate) fn send(producer: &testkit::Producer, topic: &str, payload: &[u8]) {
     producer
         .send(BaseRecord::<(), _>::to(topic).payload(payload))
         .map_err(|(e, _)| e)

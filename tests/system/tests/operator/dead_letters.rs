@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::producer::BaseRecord;
 use serde_json::{Value as Json, json};
 
 use super::{Ran, Running, kafkaefd};
@@ -21,10 +21,7 @@ fn answer(ran: &Ran) -> Json {
 
 /// Produces dead letters as a stage writes them, from `origin`, one per value.
 fn write_dead_letters(services: &Services, dead: &str, origin: &str, values: impl Iterator<Item = String>) {
-    let producer: BaseProducer = ClientConfig::new()
-        .set("bootstrap.servers", services.get("BROKER"))
-        .create()
-        .unwrap();
+    let producer = testkit::producer(ClientConfig::new().set("bootstrap.servers", services.get("BROKER")));
     for (index, value) in values.enumerate() {
         let offset = index.to_string();
         let headers = [
@@ -49,7 +46,7 @@ fn write_dead_letters(services: &Services, dead: &str, origin: &str, values: imp
         producer.send(record).map_err(|(error, _)| error).unwrap();
         producer.poll(Duration::ZERO);
     }
-    producer.flush(Duration::from_secs(60)).unwrap();
+    testkit::deliver(&producer);
 }
 
 /// A dead-letter topic and the topic that its messages came from, with two partitions.

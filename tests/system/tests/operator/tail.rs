@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use rdkafka::ClientConfig;
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::producer::BaseRecord;
 use serde_json::{Value as Json, json};
 
 use super::{Running, json_lines, kafkaefd, sorted, topic, transactions};
@@ -292,10 +292,7 @@ fn avro_keys_are_decoded_and_unions_named() {
         )
     });
     let framed = |id: u32, avro: &[u8]| [&[0], &id.to_be_bytes()[..], avro].concat();
-    let producer: BaseProducer = ClientConfig::new()
-        .set("bootstrap.servers", services.get("BROKER"))
-        .create()
-        .unwrap();
+    let producer = testkit::producer(ClientConfig::new().set("bootstrap.servers", services.get("BROKER")));
     for (key, value) in [
         (framed(key_id, b"\x04M1"), framed(id, &[2, 10])),
         (7_u64.to_be_bytes().to_vec(), framed(id, &[0])),
@@ -303,7 +300,7 @@ fn avro_keys_are_decoded_and_unions_named() {
         let record = BaseRecord::to(&topic).key(&key).payload(&value);
         producer.send(record).map_err(|(error, _)| error).unwrap();
     }
-    producer.flush(std::time::Duration::from_secs(60)).unwrap();
+    testkit::deliver(&producer);
     let tail = |more: &[&str]| kafkaefd(&services, &[&["tail", &topic, "-e", "-o", "0"], more].concat());
     let lines = json_lines(&tail(&["-f", "json", "--typed-unions"]).stdout);
     assert_eq!(lines[0]["key"], json!({"name": "M1"}));

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::producer::BaseRecord;
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 
 use super::{Services, kafka, mock_state, unique, until};
@@ -65,7 +65,7 @@ fn kill_while_messages_come(flags: &[&str], own_flags: impl Fn(usize) -> Vec<Str
     };
     let mut replicas = [start(0), start(1)];
 
-    let producer: BaseProducer = client(&services).create().unwrap();
+    let producer = testkit::producer(&client(&services));
     let mut pauses = Pauses(MESSAGES as u64);
     let mut next_kill = Duration::ZERO;
     let mut kills = 0;
@@ -88,7 +88,7 @@ fn kill_while_messages_come(flags: &[&str], own_flags: impl Fn(usize) -> Vec<Str
             kills += 1;
         }
     }
-    producer.flush(Duration::from_secs(60)).unwrap();
+    testkit::deliver(&producer);
     assert!(kills > 4, "{kills} kills");
 
     until("all messages' offsets to be committed", 120, || {

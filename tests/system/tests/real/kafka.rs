@@ -10,7 +10,7 @@ use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::Headers;
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::producer::BaseRecord;
 
 use super::Services;
 
@@ -40,17 +40,14 @@ pub(crate) async fn create_topics(services: &Services, names: &[String], partiti
 
 /// Produces messages without a key, like SAL, and waits for the acknowledgements.
 pub(crate) fn produce(services: &Services, messages: &[(String, Vec<u8>)]) {
-    let producer: BaseProducer = ClientConfig::new()
-        .set("bootstrap.servers", services.get("BROKER"))
-        .create()
-        .unwrap();
+    let producer = testkit::producer(ClientConfig::new().set("bootstrap.servers", services.get("BROKER")));
     for (topic, text) in messages {
         producer
             .send(BaseRecord::<(), [u8]>::to(topic).payload(text))
             .map_err(|(error, _)| error)
             .unwrap();
     }
-    producer.flush(TIMEOUT).unwrap();
+    testkit::deliver(&producer);
 }
 
 /// A message of a dead-letter topic.

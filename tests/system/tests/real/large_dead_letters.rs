@@ -1,11 +1,9 @@
 //! Junk of every size up to the broker's limit: each message is a dead letter, complete if the topic accepts
 //! it, and the stage keeps running. What a dead letter had to omit is shown, and is replayed from its origin.
 
-use std::time::Duration;
-
 use rdkafka::ClientConfig;
 use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::producer::BaseRecord;
 use serde_json::{Value as Json, json};
 
 use super::{Services, kafka, stages, unique};
@@ -37,16 +35,16 @@ fn junk(length: usize) -> Vec<u8> {
 
 /// Keys, values and headers at the limit; the last ones compress well and are larger.
 fn poison(topic: &str, broker: &str) -> usize {
-    let client = |compression: &str| -> BaseProducer {
-        ClientConfig::new()
-            .set("bootstrap.servers", broker)
-            .set("message.max.bytes", "9000000")
-            .set("compression.type", compression)
-            .create()
-            .unwrap()
+    let client = |compression: &str| {
+        testkit::producer(
+            ClientConfig::new()
+                .set("bootstrap.servers", broker)
+                .set("message.max.bytes", "9000000")
+                .set("compression.type", compression),
+        )
     };
     let mut count = 0;
-    let mut send = |producer: &BaseProducer, key: Option<Vec<u8>>, value: Vec<u8>, own: Vec<u8>| {
+    let mut send = |producer: &testkit::Producer, key: Option<Vec<u8>>, value: Vec<u8>, own: Vec<u8>| {
         let mut record: BaseRecord<'_, [u8], [u8]> = BaseRecord::to(topic).payload(&value);
         record.key = key.as_deref();
         if !own.is_empty() {
@@ -57,7 +55,7 @@ fn poison(topic: &str, broker: &str) -> usize {
             record = record.headers(OwnedHeaders::new().insert(header));
         }
         producer.send(record).map_err(|(error, _)| error).unwrap();
-        producer.flush(Duration::from_secs(60)).unwrap();
+        testkit::deliver(producer);
         count += 1;
     };
     let plain = client("none");

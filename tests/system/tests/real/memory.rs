@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rdkafka::ClientConfig;
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::producer::BaseRecord;
 use testkit::influx::InfluxServer;
 use testkit::prometheus::{samples, sum};
 
@@ -108,16 +108,16 @@ const PACKED_PARTITIONS: i32 = 4;
 async fn write_packed(services: &Services, topic: &str, batch: usize) {
     let id = mock_state::prepare(services, topic, PACKED_PARTITIONS).await;
     let frame = Frames::new(id).frame(1, 1_760_000_000_000, "");
-    let producer: BaseProducer = ClientConfig::new()
-        .set("bootstrap.servers", services.get("BROKER"))
-        .set("compression.type", "zstd")
-        .set("linger.ms", "10000")
-        .set("batch.num.messages", batch.to_string())
-        .set("batch.size", "100000000")
-        .set("message.max.bytes", "100000000")
-        .set("queue.buffering.max.messages", "2000000")
-        .create()
-        .unwrap();
+    let producer = testkit::producer(
+        ClientConfig::new()
+            .set("bootstrap.servers", services.get("BROKER"))
+            .set("compression.type", "zstd")
+            .set("linger.ms", "10000")
+            .set("batch.num.messages", batch.to_string())
+            .set("batch.size", "100000000")
+            .set("message.max.bytes", "100000000")
+            .set("queue.buffering.max.messages", "2000000"),
+    );
     for partition in 0..PACKED_PARTITIONS {
         for _ in 0..batch {
             let record = BaseRecord::<(), _>::to(topic)
@@ -126,7 +126,7 @@ async fn write_packed(services: &Services, topic: &str, batch: usize) {
             producer.send(record).map_err(|(error, _)| error).unwrap();
         }
     }
-    producer.flush(Duration::from_secs(120)).unwrap();
+    testkit::deliver(&producer);
 }
 
 fn sink(
@@ -212,11 +212,11 @@ async fn keeps_its_allowance(records: usize, note: usize) {
 }
 
 fn write(services: &Services, topic: &str, frames: &mut Frames, records: usize, note: usize) {
-    let producer: BaseProducer = ClientConfig::new()
-        .set("bootstrap.servers", services.get("BROKER"))
-        .set("queue.buffering.max.messages", "1000000")
-        .create()
-        .unwrap();
+    let producer = testkit::producer(
+        ClientConfig::new()
+            .set("bootstrap.servers", services.get("BROKER"))
+            .set("queue.buffering.max.messages", "1000000"),
+    );
     let note = "x".repeat(note);
     for n in 0..records {
         let frame = frames.frame(n, 1_760_000_000_000 + n as i64, &note);
@@ -225,7 +225,7 @@ fn write(services: &Services, topic: &str, frames: &mut Frames, records: usize, 
             .map_err(|(error, _)| error)
             .unwrap();
     }
-    producer.flush(Duration::from_secs(120)).unwrap();
+    testkit::deliver(&producer);
 }
 
 /// The peak resident memory of the process, in KiB.

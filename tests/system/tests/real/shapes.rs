@@ -2,12 +2,11 @@
 //! worked out by hand. [`telegraf`](super::telegraf) writes the same records with Telegraf.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use apache_avro::types::Value as Avro;
 use devstack::{Broker, RegistryServer};
 use rdkafka::ClientConfig;
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::producer::BaseRecord;
 use serde_json::{Value as Json, json};
 
 use super::influx::{Influx1, Influx2, Series};
@@ -380,17 +379,14 @@ impl Shape {
 
 /// Sends values with the time of [`ARRIVAL`].
 pub(super) fn produce(broker: &str, topic: &str, values: &[Vec<u8>]) {
-    let producer: BaseProducer = ClientConfig::new()
-        .set("bootstrap.servers", broker)
-        .create()
-        .unwrap();
+    let producer = testkit::producer(ClientConfig::new().set("bootstrap.servers", broker));
     for value in values {
         let record = BaseRecord::<(), [u8]>::to(topic)
             .payload(value)
             .timestamp(ARRIVAL);
         producer.send(record).map_err(|(error, _)| error).unwrap();
     }
-    producer.flush(Duration::from_secs(60)).unwrap();
+    testkit::deliver(&producer);
 }
 
 /// A table of a SQLite file.

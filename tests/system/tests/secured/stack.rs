@@ -7,7 +7,7 @@ use std::time::Duration;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::producer::BaseRecord;
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientConfig, Message, Offset, TopicPartitionList};
 use serde_json::{Value as Json, json};
@@ -198,14 +198,14 @@ impl Secured {
 
     /// Produces values and waits for the acknowledgements.
     pub(crate) fn produce(&self, topic: &str, values: impl IntoIterator<Item = Vec<u8>>) {
-        let producer: BaseProducer = self.admin().create().unwrap();
+        let producer = testkit::producer(&self.admin());
         for value in values {
             producer
                 .send(BaseRecord::<(), _>::to(topic).payload(&value))
                 .map_err(|(error, _)| error)
                 .unwrap();
         }
-        producer.flush(TIMEOUT).unwrap();
+        testkit::deliver(&producer);
     }
 
     /// All values of a topic with one partition, from its beginning to its current end.
