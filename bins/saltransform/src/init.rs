@@ -123,6 +123,7 @@ impl InitError {
 fn others(count: usize) -> String {
     match count {
         0 => String::new(),
+        1 => "; 1 more topic has the same problem".to_owned(),
         count => format!("; {count} more topics have the same problem"),
     }
 }

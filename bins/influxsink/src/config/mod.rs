@@ -14,6 +14,7 @@ use stage::dead_letter::{self, FeedsOnItself, LetterFilter};
 use stage::intake::{TimeRange, Topics};
 use stage::memory::{MIN_MIB, MemoryShares};
 use stage::registry::{Registry, RegistrySetupError};
+use stage::text::plural;
 
 pub use databases::{Api, DatabaseArgs};
 pub use fields::FieldArgs;
@@ -50,7 +51,9 @@ pub enum ConfigError {
     OutputName(String),
     /// A flag of the databases is given neither for all outputs nor for each.
     #[error(
-        "--{flag} is given {given} times for {outputs} outputs (--into): expected once for all, or once for each"
+        "--{flag} is given {} for {} (--into): expected once for all, or once for each",
+        plural(*given, "time"),
+        plural(*outputs, "output")
     )]
     NotOnePerOutput {
         /// The flag.

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
+use stage::address::Address;
 
 use super::counts::{DeadLetterCount, StageCounts};
 use super::prometheus_text::Metrics;
@@ -19,7 +20,7 @@ const MAX_BYTES: usize = 8 << 20;
 pub struct StageRow {
     /// salmock, saltransform, influxsink, or `?`.
     pub stage: String,
-    /// Where its metrics are.
+    /// Where its metrics are, without what may be secret.
     pub url: String,
     /// Why its metrics are unknown; none if it answered.
     pub away: Option<String>,
@@ -101,7 +102,7 @@ const KNOWN: [Names; 3] = [
 
 /// Asks one process for its metrics.
 pub(super) struct StageWatcher {
-    url: String,
+    url: Address,
     client: reqwest::Client,
     last: Option<(Instant, Metrics)>,
     /// Kept while it does not answer, so that people see which stage that is.
@@ -130,7 +131,7 @@ impl StageWatcher {
             .build()
             .map_err(|error| stage::chain(&error))?;
         Ok(Self {
-            url: url.into(),
+            url: String::from(url).into(),
             client,
             last: None,
             name: None,
@@ -141,7 +142,7 @@ impl StageWatcher {
     pub(super) fn unknown(&self) -> StageRow {
         StageRow {
             stage: self.name.unwrap_or("?").to_owned(),
-            url: self.url.clone(),
+            url: self.url.to_string(),
             ..StageRow::default()
         }
     }
@@ -167,13 +168,13 @@ impl StageWatcher {
 
     async fn fetch(&self) -> Result<String, String> {
         let failed = |error: reqwest::Error| innermost(&error.without_url());
-        let answer = self.client.get(&self.url).send().await.map_err(failed)?;
+        let answer = self.client.get(self.url.reveal()).send().await.map_err(failed)?;
         text_of(answer.error_for_status().map_err(failed)?).await
     }
 
     /// What `/ready`, beside the metrics, says that the process waits for; none if there is no such answer.
     async fn waiting_for(&self) -> Option<Vec<String>> {
-        let url = self.url.strip_suffix("/metrics")?;
+        let url = self.url.reveal().strip_suffix("/metrics")?;
         let answer = self.client.get(format!("{url}/ready")).send().await.ok()?;
         let is_ready = answer.status().is_success();
         let text = text_of(answer).await.ok()?;
@@ -205,7 +206,7 @@ impl StageWatcher {
         };
         let row = StageRow {
             stage: names.stage.to_owned(),
-            url: self.url.clone(),
+            url: self.url.to_string(),
             away: None,
             in_per_second: rate(names.input),
             out_per_second: rate(names.output),
@@ -278,7 +279,7 @@ mod tests {
     #[test]
     fn rates_are_of_the_time_between_two_looks() {
         let mut stage = StageWatcher::at("localhost:9464").unwrap();
-        assert_eq!(stage.url, "http://localhost:9464/metrics");
+        assert_eq!(stage.unknown().url, "http://localhost:9464/metrics");
         let text = |count: u64, slow: u64| {
             Metrics::read(&format!(
                 "saltransform_consumed_total {count}\nsaltransform_produced_total {count}\n\
@@ -306,8 +307,19 @@ mod tests {
     }
 
     #[test]
+    fn no_row_shows_what_may_be_secret_in_an_address() {
+        let mut stage = StageWatcher::at("http://h:1/metrics?key=s3cr3t").unwrap();
+        for row in [stage.unknown(), stage.row(Instant::now(), Metrics::read(""))] {
+            assert_eq!(row.url, "http://h:1/metrics?(hidden)");
+        }
+    }
+
+    #[test]
     fn an_address_may_be_short() {
-        assert_eq!(StageWatcher::at("http://h:1/x").unwrap().url, "http://h:1/x");
+        assert_eq!(
+            StageWatcher::at("http://h:1/x").unwrap().unknown().url,
+            "http://h:1/x"
+        );
         assert!(StageWatcher::at("http://").is_err());
         assert!(StageWatcher::at("http://user:s3cr3t@h:1").is_err_and(|why| !why.contains("s3cr3t")));
     }

@@ -157,6 +157,33 @@ fn the_influxdb_sink_of_2019_is_described_as_it_was() {
     );
     assert_eq!((dry.code, dry.stdout.as_str()), (0, OF_2019), "{}", dry.stderr);
 
+    let later = [
+        "--name=sink-2",
+        "--timestamp=private_efdStamp",
+        "--timestamp-unit=microseconds",
+        "--tags=salIndex,host",
+        "--remove-prefix=a.",
+        "--error-policy=retry",
+        "--max-retries=3",
+        "--retry-interval=5",
+        "--dry-run",
+    ];
+    let later = connectors(&services, &[&create[..], &later].concat());
+    let later: Value = serde_json::from_str(&later.stdout).unwrap_or_else(|_| panic!("{}", later.stderr));
+    assert_eq!(later["name"], "sink-2");
+    let later = &later["config"];
+    for (key, value) in [
+        ("connect.influx.error.policy", "RETRY"),
+        ("connect.influx.max.retries", "3"),
+        ("connect.influx.retry.interval", "5"),
+    ] {
+        assert_eq!(later[key], value, "{later}");
+    }
+    let statement = "INSERT INTO b SELECT * FROM a.b WITHTIMESTAMP private_efdStamp TIMESTAMPUNIT=MICROSECONDS \
+                     WITHTAG(salIndex,host)";
+    let statements = later["connect.influx.kcql"].as_str().unwrap();
+    assert!(statements.contains(statement), "{statements}");
+
     let absent = connectors(&services, &create);
     assert_eq!(absent.code, 1, "no worker has its class");
     assert!(

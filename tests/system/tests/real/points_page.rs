@@ -9,6 +9,7 @@ use super::influx::Influx1;
 use super::kafka::{create_topics, produce};
 use super::stages::{Stage, influxsink_with};
 use super::{Services, registry, unique, until};
+use crate::processes::Process;
 use crate::runtime;
 
 const STAMP: f64 = 1_764_475_200.25;
@@ -255,6 +256,25 @@ fn a_user_and_a_password_are_read_from_their_files() {
         1,
         "{found}"
     );
+
+    // The other record takes the same place. Here the process's variables hold the login, an output's own before all's.
+    produce(&services, &records[1..]);
+    let mut command = Command::new(system_tests::binary("influxsink"));
+    command
+        .args(["run", &topic, "--group", &topic, "--prometheus-port", "0"])
+        .args(["--broker", services.get("BROKER")])
+        .args(["--schema-registry", services.get("SCHEMAREGISTRY")])
+        .args(["--into", &format!("standby={}", guarded.url)])
+        .args(["--api", "v1", "--database", "efd"])
+        .env("INFLUXDB_USER", "sink")
+        .env("INFLUXDB_PASSWORD", "wrong")
+        .env("INFLUXDB_PASSWORD_STANDBY", "p=w \"d");
+    let _process = Process::start(command);
+    until("the other record is there", 60, || {
+        let found = ask(&format!("SELECT salIndex FROM {topic:?}"), admin)?;
+        let values = &found["results"][0]["series"][0]["values"];
+        (values[0][1] == 2).then_some(()).ok_or(found.to_string())
+    });
     assert!(
         !ask("SHOW DATABASES", None).unwrap()["error"].is_null(),
         "it asks for a user"

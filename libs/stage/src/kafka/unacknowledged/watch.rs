@@ -11,6 +11,7 @@ use rdkafka::producer::{BaseProducer, Producer};
 use super::super::alerts::Alert;
 use super::super::{OneShotContext, Reporter, native};
 use super::{Unacknowledged, Waiting};
+use crate::text::plural;
 use crate::topic_collision::{TopicCollision, collisions_at};
 
 /// How often the topics are checked.
@@ -164,7 +165,7 @@ fn describe(waiting: &[Waiting], missing: &Missing, still: &dyn Fn(&str) -> bool
     if let Some(gone) = waits.clone().find(|one| missing.topics.contains(&one.name)) {
         let others = match waits.count() - 1 {
             0 => String::new(),
-            others => format!(", and records of {others} more topics wait"),
+            others => format!(", and records of {} wait", plural(others, "more topic")),
         };
         let mut collisions = missing.collisions.iter();
         return Some(match collisions.find(|one| one.topic == *gone.name) {
@@ -199,7 +200,7 @@ mod tests {
         };
         assert_eq!(
             describe(&waiting, &missing, &|_| true).unwrap(),
-            "topic b does not exist (make it), and records of 1 more topics wait"
+            "topic b does not exist (make it), and records of 1 more topic wait"
         );
         missing.collisions.push(TopicCollision {
             topic: "b".to_owned(),
