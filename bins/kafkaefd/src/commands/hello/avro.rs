@@ -104,7 +104,7 @@ impl HelloAvroCommand {
         let writer = registered(&self.registry, &self.topic).await?;
         let records = records(&writer, &self.message, self.round_trip.count)?;
         let cluster = with_topic(&self.kafka, &self.topic).await?;
-        let mut trip = RoundTrip::begin(&cluster, &self.topic, records, self.round_trip).await?;
+        let mut trip = RoundTrip::begin(&cluster, &self.topic, records, self.round_trip)?;
         let mut decoder = RecordDecoder::new(Registry::new(&self.registry)?);
         // What was sent, by the schema that it was written with here.
         let schema = Schema::parse(SCHEMA).map_err(|error| Failure::Usage(stage::chain(&error)))?;
@@ -132,7 +132,7 @@ impl ProduceArgs {
         let writer = registered(&self.registry, &self.topic).await?;
         let cluster = with_topic(&self.kafka, &self.topic).await?;
         let records = records(&writer, &self.message, self.count)?;
-        send(&cluster, &self.topic, "hello", records.into_iter(), self.answer).await?;
+        send(&cluster, &self.topic, "hello", records.into_iter(), self.answer)?;
         Ok(Done::All)
     }
 }

@@ -86,7 +86,7 @@ impl HelloWorldCommand {
         let greetings = (1..=self.round_trip.count)
             .map(|number| format!("{} {number}", self.message).into_bytes())
             .collect();
-        let mut trip = RoundTrip::begin(&cluster, &self.topic, greetings, self.round_trip).await?;
+        let mut trip = RoundTrip::begin(&cluster, &self.topic, greetings, self.round_trip)?;
         let (mut equal, mut differences) = (0, Vec::new());
         while let Some((message, sent)) = trip.next()? {
             let is_other = message.value.as_ref() != Some(&sent);
@@ -104,7 +104,7 @@ impl ProduceArgs {
     async fn run(&self) -> Result<Done, Failure> {
         let cluster = with_topic(&self.kafka, &self.topic).await?;
         let greetings = (0..self.count).map(|_| self.message.clone().into_bytes());
-        send(&cluster, &self.topic, "hello", greetings, self.answer).await?;
+        send(&cluster, &self.topic, "hello", greetings, self.answer)?;
         Ok(Done::All)
     }
 }
