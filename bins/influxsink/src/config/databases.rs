@@ -238,7 +238,7 @@ impl DatabaseArgs {
             .iter()
             .map(|path| path.to_string_lossy().into_owned())
             .collect();
-        // A path that is not Unicode is no list of paths.
+        // A path that is not Unicode is not a list of paths.
         match values {
             [only] if only.to_str().is_none() => Ok(Some(only.clone())),
             _ => Ok(output

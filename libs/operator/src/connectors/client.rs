@@ -39,7 +39,7 @@ pub struct Connect {
     pub(super) login: Option<(String, Option<Secret>)>,
 }
 
-/// What a connector is told to do.
+/// A command to a connector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
     /// Begin again, with its tasks.

@@ -142,7 +142,7 @@ pub enum KafkaConfigError {
     NotASetting(usize),
     /// The address of something else.
     #[error(
-        "--broker (BROKER) begins with {scheme}, which is no Kafka broker's address: expected HOST:PORT, such as localhost:9092"
+        "--broker (BROKER) begins with {scheme}, which is not the address of a Kafka broker: expected HOST:PORT, such as localhost:9092"
     )]
     NotABroker {
         /// `http://` or `https://`; the rest of the address may hold a password.

@@ -51,7 +51,7 @@ pub struct NamedCluster {
 pub enum DefaultCluster {
     /// An operator's command does.
     Used,
-    /// A stage does not: it writes only where it is told to.
+    /// A stage does not: it writes only where its own flags say.
     Ignored,
 }
 
