@@ -348,6 +348,53 @@ fn only_the_demo_knows_the_stages() {
     assert!(found.is_empty(), "{found:?}");
 }
 
+/// A default that two flags share is a constant that both name (`stage::config::defaults`, `sal::name`, the binary's own):
+/// flags of one environment variable, and flags with one text.
+#[test]
+fn defaults_are_written_once() {
+    // Flags of two binaries with one variable, and values that have nothing in common.
+    const DIFFERENT: [&str; 1] = ["FORMAT"];
+    let shipped = Regex::new("^(bins|libs)/[a-z-]+/src/").unwrap();
+    let flag = Regex::new(r"(?s)#\[arg\((.*?)\)\]").unwrap();
+    let variable = Regex::new(r#"\benv = "(\w+)""#).unwrap();
+    let default = Regex::new(r#"\bdefault_values?(?:_t)? = ("[^"]*"|\[[^\]]*\]|[\w:.]+)"#).unwrap();
+    let constant = Regex::new("^[A-Z][A-Z0-9_]+$").unwrap();
+    let mut places: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut flags = 0;
+    for (path, text) in sources() {
+        if !shipped.is_match(&path) || is_test(&path) {
+            continue;
+        }
+        let text = own(&text);
+        for found in flag.captures_iter(text) {
+            let Some(default) = default.captures(&found[1]) else {
+                continue;
+            };
+            flags += 1;
+            if constant.is_match(&default[1]) {
+                continue;
+            }
+            let line = 1 + text[..found.get(0).unwrap().start()].matches('\n').count();
+            let place = format!("{path}:{line}");
+            if let Some(variable) = variable.captures(&found[1])
+                && !DIFFERENT.contains(&&variable[1])
+            {
+                places
+                    .entry(variable[1].to_owned())
+                    .or_default()
+                    .insert(place.clone());
+            }
+            let is_text = default[1].starts_with('"') && default[1].contains(char::is_alphabetic);
+            if is_text {
+                places.entry(default[1].to_owned()).or_default().insert(place);
+            }
+        }
+    }
+    assert!(flags > 60, "{flags}");
+    places.retain(|_, places| places.len() > 1);
+    assert!(places.is_empty(), "give these defaults a name: {places:#?}");
+}
+
 /// Phrases of a private dialect for which engineers in this field have standard terms. Each has a space in it, so that in
 /// code only comments, texts and the names of tests can match.
 const DIALECT: &str = concat!(

@@ -4,6 +4,7 @@
 //! from the environment or from a file of their own, never from a flag, so that process lists do not show them.
 
 mod clusters;
+pub mod defaults;
 mod kafka;
 mod member;
 mod registry;

@@ -22,7 +22,7 @@ use regex::Regex;
 use stage::config::{KafkaArgs, seconds};
 use stage::service::Shutdown;
 
-use crate::commands::report_problem;
+use crate::commands::{DEFAULT_INTERVAL, report_problem};
 use crate::exit::Done;
 use crate::terminal::{json, out};
 use state::State;
@@ -48,7 +48,7 @@ pub struct TopArgs {
     #[arg(long, value_name = "REGEX")]
     filter: Option<Regex>,
     /// Seconds between updates
-    #[arg(long, default_value = "2", value_name = "S", value_parser = seconds)]
+    #[arg(long, default_value = DEFAULT_INTERVAL, value_name = "S", value_parser = seconds)]
     interval: Duration,
     /// Print one frame as text, with the rates over one interval, and exit
     #[arg(long)]
