@@ -14,7 +14,7 @@ use std::str::FromStr;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
-use super::Setting;
+use super::setting::Setting;
 pub use file::{ClusterEntry, ClusterFile};
 
 /// The id of the argument `--cluster`.
