@@ -7,6 +7,7 @@ mod draw_tests;
 mod group_columns;
 mod rows;
 mod state;
+mod style;
 
 use std::io::IsTerminal;
 use std::time::Duration;
