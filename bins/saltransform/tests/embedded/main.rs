@@ -135,7 +135,7 @@ async fn what_cannot_be_carried_is_kept_with_its_origin() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_header_whose_name_is_no_text_is_kept_and_ends_nothing() {
+async fn a_header_whose_name_is_not_text_is_kept_and_ends_nothing() {
     let stack = Stack::start(1).await;
     stack.register(false).await;
     let own: [(&[u8], &[u8]); 2] = [(b"\xff\xfe", b"\x00\x80"), (b"name", b"value")];

@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_web_address_is_no_broker() {
+    fn a_web_address_is_not_a_broker() {
         for (wrong, scheme) in [
             ("http://here:9464/metrics", "http://"),
             ("here:1, HTTPS://user:s3cr3t@here", "https://"),
