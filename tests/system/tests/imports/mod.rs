@@ -10,7 +10,9 @@ type Module = Vec<String>;
 /// For each folder of modules (by its path, `intake` or `commands::top`; empty at the top), those in circles: each with the
 /// ones that it imports in them. `sources` are the files below `src/`, without tests. What a parent passes on with `pub use`
 /// counts as the parent's.
-pub fn circles(sources: &BTreeMap<String, String>) -> BTreeMap<String, BTreeMap<String, BTreeSet<String>>> {
+pub(crate) fn circles(
+    sources: &BTreeMap<String, String>,
+) -> BTreeMap<String, BTreeMap<String, BTreeSet<String>>> {
     let modules: BTreeMap<Module, String> = sources
         .iter()
         .map(|(path, text)| (module(path), code(text)))
@@ -42,7 +44,7 @@ pub fn circles(sources: &BTreeMap<String, String>) -> BTreeMap<String, BTreeMap<
 }
 
 /// The same without these modules: what is left in circles.
-pub fn without(
+pub(crate) fn without(
     mut imports: BTreeMap<String, BTreeSet<String>>,
     hubs: &[&str],
 ) -> BTreeMap<String, BTreeSet<String>> {
