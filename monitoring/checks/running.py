@@ -207,7 +207,7 @@ def start(running):
     time.sleep(10)  # the counters' values before the events, so that increase() sees them
     running.send_bad_messages()
     for service in ("influxdb2", "kafka"):
-        say(f"{service} is away for {OUTAGE} s")
+        say(f"{service} is stopped for {OUTAGE} s")
         running.break_and_mend(service)
         before = running.counter("influxsink", "influxsink_written_total")
         until("messages reach the database again",

@@ -17,7 +17,7 @@ ALSO = {
     ("influxsink", "create", "topic", "{dead letters}"): "creates the topic of its dead letters",
     ("influxsink", "delete", "group", "{group}"): "removes the group of a replay at its end",
 }
-# Not in the table at all: they are no stages.
+# Not in the table at all: they are not stages.
 OTHERS = {"saltransform-init", "kafkaefd", "schema-registry", "schema-registry-summit", "mirror"}
 
 

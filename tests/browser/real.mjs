@@ -144,7 +144,7 @@ export const onServices = {
     await page.getByRole("button", { name: "Plan a replay of these" }).click();
     await page.getByRole("button", { name: "Replay" }).click();
     assert.match(await page.getByRole("status").filter({ hasText: "sent" }).textContent(), /1 message sent/);
-    // It is refused again, which is no reason to replay it again.
+    // It is refused again, which is not a reason to replay it again.
     await reloadUntil(page, `${address}dead-letters`, async () => (await page.locator("article").count()) > 1);
     assert.match(await page.locator("main").textContent(), /refused again/);
     await page.getByRole("button", { name: "Plan a replay of these" }).click();

@@ -99,7 +99,7 @@ class Pipeline:
         return self.cluster.get("pods", NAMESPACE, labels(stage, instance))
 
     def discrepancies(self):
-        """Pods whose counts do not add up at rest, asked until they do: the last commits may be on their way."""
+        """Pods whose counts do not add up at rest, asked until they do: the last commits may not have arrived yet."""
         found = {}
         for _attempt in range(20):
             found = {}

@@ -125,7 +125,7 @@ fn a_stop_ends_in_time_when_the_broker_no_longer_answers() {
     assert!(took < END, "{status} after {took:?}");
 }
 
-/// A drain waits for a database, or as here a registry, that does not answer. Who waits for the drain is told how not to.
+/// A drain waits for a database, or as here a registry, that does not answer. The log says how not to wait for it.
 #[test]
 fn a_second_signal_ends_a_stop_that_waits_and_the_first_says_so() {
     let broker = Broker::start().unwrap();

@@ -3,13 +3,17 @@
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use sal::name::{Dialect, Kind};
+use sal::name::{DEFAULT_SUBNAME, Dialect, Kind};
 use sal::time::TimeScale;
 use schema_dir::{InterfacesArgs, SchemaDir, SchemaDirError};
+use stage::config::defaults::COMMAND_LOG_LEVEL;
 use stage::config::{ClusterArgs, KafkaArgs, KafkaConfigError, RegistryArgs, ServiceArgs, seconds};
 use stage::kafka::SAFE_PRODUCER;
 use stage::registry::{Registry, RegistrySetupError};
 use stage::shell::{CompletionsArgs, ManArgs};
+
+/// Seconds between two messages of a topic, unless a flag says otherwise.
+pub const DEFAULT_PERIOD: &str = "1";
 
 /// Producer defaults, which `-X` overrides.
 pub(crate) const PRODUCER: [(&str, &str); 5] = [
@@ -110,7 +114,7 @@ pub struct ProduceArgs {
     pub max_topics: Option<usize>,
 
     /// Seconds between two messages of a topic
-    #[arg(long, env = "PERIOD", default_value = "1", value_name = "S", value_parser = seconds)]
+    #[arg(long, env = "PERIOD", default_value = DEFAULT_PERIOD, value_name = "S", value_parser = seconds)]
     pub period: Duration,
 
     /// Stop after this many messages of each topic
@@ -130,11 +134,11 @@ pub struct ProduceArgs {
     pub interfaces: InterfacesArgs,
 
     /// Dialect of schemas and Kafka topics: efd (2019) or ts_xml (today)
-    #[arg(long, env = "DIALECT", default_value = "efd", value_name = "DIALECT")]
+    #[arg(long, env = "DIALECT", default_value_t, value_name = "DIALECT")]
     pub dialect: Dialect,
 
     /// Second part of the Kafka topics' names: lsst.<subname>.…
-    #[arg(long, env = "SUBNAME", default_value = "sal", value_name = "NAME")]
+    #[arg(long, env = "SUBNAME", default_value = DEFAULT_SUBNAME, value_name = "NAME")]
     pub subname: String,
 
     /// Time scale of text messages: utc or tai [default: utc in dialect efd, tai in dialect ts_xml]
@@ -186,7 +190,7 @@ pub struct ConsumeArgs {
     pub registry: RegistryArgs,
 
     /// error, warn, info, debug, trace, or a filter such as info,librdkafka=debug; logs go to standard error
-    #[arg(long, env = "LOG_LEVEL", default_value = "warn", value_name = "FILTER")]
+    #[arg(long, env = "LOG_LEVEL", default_value = COMMAND_LOG_LEVEL, value_name = "FILTER")]
     pub log_level: String,
 }
 
@@ -261,8 +265,8 @@ impl ProduceConfig {
             count: None,
             seed: 1,
             format: Format::Text,
-            dialect: Dialect::Efd,
-            subname: "sal".to_owned(),
+            dialect: Dialect::default(),
+            subname: DEFAULT_SUBNAME.to_owned(),
             time_scale: TimeScale::Utc,
             kafka,
             registry,

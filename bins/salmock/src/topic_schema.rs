@@ -283,7 +283,7 @@ impl Item {
 }
 
 /// The kind of time that a `double` holds, if any: its name says that it is one (`timestamp`, `cRIO_timestamp`,
-/// `actualPositionTimestamp`, `taiTime`, `requestMjd`), and its unit that it is no duration of another kind. The
+/// `actualPositionTimestamp`, `taiTime`, `requestMjd`), and its unit that it is not a duration of another kind. The
 /// interfaces of 2019 mostly have no units.
 fn time(name: &str, unit: &str, description: &str) -> Option<Form> {
     let (name, unit) = (name.to_ascii_lowercase(), unit.to_ascii_lowercase());

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use sal::name::Dialect;
+use sal::name::{DEFAULT_SUBNAME, Dialect, check_subname};
 use sal::time::TimeScale;
 use schema_dir::InterfacesArgs;
+use stage::config::defaults::{AUTO_OFFSET_RESET, UNKNOWN_SCHEMA_GRACE};
 use stage::config::{ClusterArgs, KafkaArgs, MemberArgs, RegistryArgs, ServiceArgs, WorkerArgs, seconds};
 use stage::registry::PublishRules;
 use stage::shell::{CompletionsArgs, ManArgs};
@@ -63,11 +64,11 @@ pub enum Command {
 #[derive(Args, Debug, Clone)]
 pub struct NamingArgs {
     /// Form of schemas and topics: efd (lsst.sal.Test_scalars) or ts_xml (lsst.sal.Test.scalars)
-    #[arg(long, env = "DIALECT", default_value_t = Dialect::Efd, value_name = "efd|ts_xml")]
+    #[arg(long, env = "DIALECT", default_value_t, value_name = "efd|ts_xml")]
     pub dialect: Dialect,
 
     /// Second part of the Kafka topics' names
-    #[arg(long, env = "SUBNAME", default_value = "sal", value_name = "NAME", value_parser = sal::name::check_subname)]
+    #[arg(long, env = "SUBNAME", default_value = DEFAULT_SUBNAME, value_name = "NAME", value_parser = check_subname)]
     pub subname: String,
 }
 
@@ -165,7 +166,7 @@ pub struct RunArgs {
 
     /// Where a group starts that has read nothing yet; `latest` skips existing messages and logs how many. A group that
     /// has read before continues where it was, or at the beginning of what retention left
-    #[arg(long, env = "AUTO_OFFSET_RESET", value_enum, default_value_t = OffsetReset::Earliest)]
+    #[arg(long, env = "AUTO_OFFSET_RESET", value_enum, default_value = AUTO_OFFSET_RESET)]
     pub auto_offset_reset: OffsetReset,
 
     /// Read every partition from its start, whatever the group has committed
@@ -229,7 +230,7 @@ pub struct RunArgs {
     /// How long messages wait for a schema that the registry does not know, in seconds: it may lag. Then they become
     /// dead letters
     #[arg(
-        long, env = "UNKNOWN_SCHEMA_GRACE", default_value = "30", value_name = "S", value_parser = seconds
+        long, env = "UNKNOWN_SCHEMA_GRACE", default_value = UNKNOWN_SCHEMA_GRACE, value_name = "S", value_parser = seconds
     )]
     pub unknown_schema_grace: Duration,
 
@@ -272,8 +273,8 @@ impl RunArgs {
             schema_refresh: Duration::from_secs(30),
             unknown_schema_grace: Duration::from_secs(30),
             naming: NamingArgs {
-                dialect: Dialect::Efd,
-                subname: "sal".to_owned(),
+                dialect: Dialect::default(),
+                subname: DEFAULT_SUBNAME.to_owned(),
             },
             member: MemberArgs::default(),
             kafka,

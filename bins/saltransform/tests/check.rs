@@ -99,7 +99,7 @@ fn what_cannot_be_checked_at_all_is_a_usage_error() {
     );
 }
 
-/// What a terminal would act on: all that is no letter, digit or sign of its own.
+/// What a terminal would act on: all that is not a letter, digit or sign of its own.
 fn acts_on_a_terminal(text: &str) -> bool {
     let acts = |c: char| {
         c != '\n'

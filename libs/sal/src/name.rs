@@ -193,6 +193,9 @@ const MAX_SUBNAME_BYTES: usize = 40;
 #[error("a subname has 1 to {MAX_SUBNAME_BYTES} ASCII letters, digits, '.', '_' and '-', unlike '{0}'")]
 pub struct SubnameError(pub String);
 
+/// The second part of a Kafka topic's name, unless a site runs several systems on one cluster.
+pub const DEFAULT_SUBNAME: &str = "sal";
+
 /// How SAL topics become Kafka topics and Avro records: as in 2019, or as in today's ts_xml.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Dialect {
@@ -204,7 +207,8 @@ pub enum Dialect {
 }
 
 impl Dialect {
-    /// The Kafka topic of a SAL topic. `subname` is `sal` unless a site runs several systems on one cluster.
+    /// The Kafka topic of a SAL topic. `subname` is [`DEFAULT_SUBNAME`] unless a site runs several systems
+    /// on one cluster.
     pub fn kafka_topic(self, topic: &TopicName, subname: &str) -> String {
         match self {
             Dialect::Efd => format!("lsst.{subname}.{topic}"),

@@ -137,7 +137,7 @@ fn a_byte_between_strings_is_found_by_the_number_of_values() {
         json!({"state": 0, "reason": "why", "steps": 3, "duration": 1.5})
     );
     assert!(notes.contains(&"omitted_byte"), "{notes:?}");
-    // A sender that has it, as a field that is no byte.
+    // A sender that has it, as a field that is not a byte.
     let (record, notes) = carried("state", "7 , 'why' , 3 , 1.5 , 0", &none).unwrap();
     assert_eq!(record["state"], 7);
     assert!(!notes.contains(&"omitted_byte"), "{notes:?}");

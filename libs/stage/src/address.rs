@@ -1,5 +1,5 @@
 //! Addresses of other services, which may hold a password or token: as userinfo (`http://user:password@host`), as query
-//! (`http://host?token=…`), or anywhere in an address that is no valid one. None is ever shown.
+//! (`http://host?token=…`), or anywhere in an address that is not valid. None is ever shown.
 //!
 //! Two layers see to it. An [`Address`] shows itself without what may be secret. And what arguments and variables hold in
 //! those places is remembered when the command line is parsed ([`remember`]), so that [`masked`] hides it in every text
@@ -22,7 +22,7 @@ use crate::sanitize::Printable;
 
 const HIDDEN: &str = "(hidden)";
 
-/// A shorter text is no secret, and its letters are in every line.
+/// A shorter text is not a secret, and its letters are in every line.
 const MIN_SECRET_BYTES: usize = 4;
 
 /// What is hidden wherever it appears, the longest first.

@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "not delivered: [\"t: ")]
-    fn a_refused_record_is_no_success() {
+    fn a_refused_record_is_not_a_success() {
         produce(&[REFUSED]);
     }
 }

@@ -1,5 +1,5 @@
-//! Waiting until something is so: it is looked at again and again, and where it does not become so in time, what is there
-//! instead is told.
+//! Waiting until something is so: it is looked at again and again, and where it does not become so in time, the error
+//! says what is there instead.
 
 use std::time::{Duration, Instant};
 

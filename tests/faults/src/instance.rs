@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_condition_of_a_service_is_told() {
+    fn the_condition_of_a_service_is_reported() {
         let folder = tempfile::tempdir().unwrap();
         let log = folder.path().join("kafka1.log");
         let lines: String = (0..100).map(|line| format!("line {line}\n")).collect();

@@ -128,6 +128,75 @@ fn every_link_leads_somewhere() {
     assert!(checked > 100, "{checked}");
 }
 
+/// A link whose text is a page's name leads to that page.
+#[test]
+fn links_lead_to_the_page_that_they_name() {
+    let named_page = Regex::new(r"\[`?([^\]`]*\.md)`?\]\(([^)#]+)").unwrap();
+    let (mut checked, mut wrong) = (0, Vec::new());
+    for (path, text) in documents() {
+        for (line, text) in prose(&text) {
+            for link in named_page.captures_iter(text) {
+                checked += 1;
+                if Path::new(&link[1]).file_name() != Path::new(&link[2]).file_name() {
+                    wrong.push(format!("{}:{}: {}", path.display(), line + 1, &link[0]));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    assert!(checked > 20, "{checked}");
+}
+
+/// Every file and folder of the repository, by its path from the root; folders end with a slash.
+fn everything() -> BTreeSet<String> {
+    fn walk(folder: &Path, found: &mut BTreeSet<String>) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_str().unwrap();
+            let shown = path.strip_prefix(root()).unwrap().display().to_string();
+            if !path.is_dir() {
+                found.insert(shown);
+            } else if !["target", "node_modules", ".git"].contains(&name) {
+                found.insert(format!("{shown}/"));
+                walk(&path, found);
+            }
+        }
+    }
+    let mut found = BTreeSet::new();
+    walk(&root(), &mut found);
+    found
+}
+
+/// A path on the map of the code is one from the root, or the end of one, as `intake/commits.rs` below a folder that the
+/// sentence has named.
+#[test]
+fn the_paths_on_the_map_of_the_code_exist() {
+    let quoted = Regex::new("`([^`]+)`").unwrap();
+    let path = Regex::new(r"^[\w.*-]+/[\w./*-]*$|^[\w-]+\.(?:rs|md|toml|yaml|py|mjs)$").unwrap();
+    let everything: Vec<String> = everything().into_iter().map(|path| format!("/{path}")).collect();
+    let (mut checked, mut missing) = (0, Vec::new());
+    for document in ["ARCHITECTURE.md", "CONTRIBUTING.md"] {
+        let text = fs::read_to_string(root().join(document)).unwrap();
+        for (line, text) in prose(&text) {
+            for quoted in quoted.captures_iter(text) {
+                // What follows a program's path are its arguments.
+                let named = quoted[1].split(' ').next().unwrap();
+                if !path.is_match(named) || named.starts_with("target/") {
+                    continue;
+                }
+                checked += 1;
+                let end = regex::escape(named.trim_end_matches('/')).replace(r"\*", "[^/]+");
+                let is_end = Regex::new(&format!("/{end}/?$")).unwrap();
+                if !everything.iter().any(|path| is_end.is_match(path)) {
+                    missing.push(format!("{document}:{}: {named}", line + 1));
+                }
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+    assert!(checked > 100, "{checked}");
+}
+
 #[test]
 fn the_summary_names_every_page_once() {
     let summary = fs::read_to_string(root().join("docs/SUMMARY.md")).unwrap();

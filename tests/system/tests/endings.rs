@@ -1,4 +1,4 @@
-//! Whatever runs long ends when it is told to, by SIGTERM, SIGHUP or a closed terminal: also while a broker does not
+//! Whatever runs long ends when it has to, by SIGTERM, SIGHUP or a closed terminal: also while a broker does not
 //! answer it. A stage under `nohup` outlives its terminal.
 #![allow(
     clippy::unwrap_used,

@@ -9,13 +9,11 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use reqwest::Url;
 use stage::config::Secret;
+use stage::config::defaults::{INFLUXDB_API, INFLUXDB_DATABASE, INFLUXDB_ORG, INFLUXDB_URL};
 
 use super::{ConfigError, To};
 use crate::write::{Credentials, InfluxTarget, Place, SecretSource};
 
-const DEFAULT_INTO: &str = "http://localhost:8086";
-const DEFAULT_ORG: &str = "default";
-const DEFAULT_DATABASE: &str = "efd";
 /// The names of outputs that are given none, in their order.
 const NAMES: [&str; 2] = ["primary", "standby"];
 
@@ -40,7 +38,7 @@ pub struct DatabaseArgs {
     #[arg(
         long,
         env = "INFLUXDB_URL",
-        default_value = DEFAULT_INTO,
+        default_value = INFLUXDB_URL,
         value_name = "[NAME=]URL|sqlite:PATH",
         hide_env_values = true
     )]
@@ -52,20 +50,20 @@ pub struct DatabaseArgs {
         env = "INFLUXDB_API",
         value_enum,
         value_delimiter = ',',
-        default_value = "v2"
+        default_value = INFLUXDB_API
     )]
     pub api: Vec<Api>,
 
     /// Organisation (v2); InfluxDB 1.8 and 3 ignore it
-    #[arg(long, env = "INFLUXDB_ORG", default_value = DEFAULT_ORG, value_name = "NAME")]
+    #[arg(long, env = "INFLUXDB_ORG", default_value = INFLUXDB_ORG, value_name = "NAME")]
     pub org: Vec<String>,
 
     /// Bucket (v2); for InfluxDB 1.8 database/retention-policy
-    #[arg(long, env = "INFLUXDB_BUCKET", default_value = DEFAULT_DATABASE, value_name = "NAME")]
+    #[arg(long, env = "INFLUXDB_BUCKET", default_value = INFLUXDB_DATABASE, value_name = "NAME")]
     pub bucket: Vec<String>,
 
     /// Database (v1)
-    #[arg(long, env = "INFLUXDB_DATABASE", default_value = DEFAULT_DATABASE, value_name = "NAME")]
+    #[arg(long, env = "INFLUXDB_DATABASE", default_value = INFLUXDB_DATABASE, value_name = "NAME")]
     pub database: Vec<String>,
 
     /// Create the database or bucket if InfluxDB answers that there is none, without an end of its retention
@@ -110,9 +108,9 @@ impl DatabaseArgs {
         Self {
             into: vec![into.into()],
             api: vec![Api::default()],
-            org: vec![DEFAULT_ORG.to_owned()],
-            bucket: vec![DEFAULT_DATABASE.to_owned()],
-            database: vec![DEFAULT_DATABASE.to_owned()],
+            org: vec![INFLUXDB_ORG.to_owned()],
+            bucket: vec![INFLUXDB_DATABASE.to_owned()],
+            database: vec![INFLUXDB_DATABASE.to_owned()],
             create_database: false,
             token_file: Vec::new(),
             influxdb_user_file: Vec::new(),
@@ -176,11 +174,11 @@ impl DatabaseArgs {
         };
         let place = match output.one("api", &self.api)?.unwrap_or_default() {
             Api::V2 => Place::V2 {
-                org: text("org", &self.org, DEFAULT_ORG)?,
-                bucket: text("bucket", &self.bucket, DEFAULT_DATABASE)?,
+                org: text("org", &self.org, INFLUXDB_ORG)?,
+                bucket: text("bucket", &self.bucket, INFLUXDB_DATABASE)?,
             },
             Api::V1 => Place::V1 {
-                database: text("database", &self.database, DEFAULT_DATABASE)?,
+                database: text("database", &self.database, INFLUXDB_DATABASE)?,
             },
         };
         let target = InfluxTarget {
@@ -238,7 +236,7 @@ impl DatabaseArgs {
             .iter()
             .map(|path| path.to_string_lossy().into_owned())
             .collect();
-        // A path that is not Unicode is no list of paths.
+        // A path that is not Unicode is not a list of paths.
         match values {
             [only] if only.to_str().is_none() => Ok(Some(only.clone())),
             _ => Ok(output

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use stage::config::defaults::{AUTO_OFFSET_RESET, UNKNOWN_SCHEMA_GRACE};
 use stage::config::{
     ClusterArgs, KafkaArgs, MemberArgs, RegistryArgs, ServiceArgs, Timestamp, WorkerArgs, parse_timestamp,
     seconds,
@@ -97,7 +98,7 @@ pub struct RunArgs {
     #[arg(
         long,
         env = "AUTO_OFFSET_RESET",
-        default_value = "earliest",
+        default_value = AUTO_OFFSET_RESET,
         value_parser = ["earliest", "latest"]
     )]
     pub auto_offset_reset: String,
@@ -251,7 +252,7 @@ pub struct RunArgs {
     #[arg(
         long,
         env = "UNKNOWN_SCHEMA_GRACE",
-        default_value = "30",
+        default_value = UNKNOWN_SCHEMA_GRACE,
         value_name = "S",
         value_parser = seconds,
         help_heading = "Schemas"

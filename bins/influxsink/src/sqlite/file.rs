@@ -68,7 +68,7 @@ pub(super) enum OpenError {
 
 /// Whether a database can be at a path: a file that can be written to, or none yet in a folder where one can be created.
 pub(super) fn check_path(path: &Path) -> Result<(), rusqlite::Error> {
-    refuse_what_is_no_file(path)?;
+    refuse_what_is_not_a_file(path)?;
     let connection = Connection::open(path)?;
     // A read-only file can be opened, but not locked for writing.
     match connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK") {
@@ -79,7 +79,7 @@ pub(super) fn check_path(path: &Path) -> Result<(), rusqlite::Error> {
 }
 
 /// SQLite opens devices as well, and what it writes to /dev/null is lost without an error.
-fn refuse_what_is_no_file(path: &Path) -> Result<(), rusqlite::Error> {
+fn refuse_what_is_not_a_file(path: &Path) -> Result<(), rusqlite::Error> {
     let refused = |what: &str| {
         let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_CANTOPEN);
         Err(rusqlite::Error::SqliteFailure(code, Some(what.to_owned())))
@@ -94,7 +94,7 @@ fn refuse_what_is_no_file(path: &Path) -> Result<(), rusqlite::Error> {
 impl OpenFile {
     /// Opens the file, or creates it.
     pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
-        refuse_what_is_no_file(path)?;
+        refuse_what_is_not_a_file(path)?;
         let removed = || Lost::Removed(path.to_owned());
         let before = Identity::at(path);
         let connection = Connection::open(path)?;

@@ -6,9 +6,8 @@ use reqwest::{Client, RequestBuilder, StatusCode, Url};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::Place;
 use super::answer::one_line;
-use super::http::{address, beginning};
+use super::exchange::{Place, address, beginning};
 
 /// It cannot be created.
 #[derive(Debug, thiserror::Error)]

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, LOCATION, RETRY_AFTER};
-use reqwest::{Client, Response, Url, redirect};
+use reqwest::{Client, Url, redirect};
 use tokio::runtime::Handle;
 
 use stage::tls::{self, TlsError};
@@ -19,6 +19,7 @@ use stage::tls::{self, TlsError};
 use super::answer::Reply;
 use super::create;
 use super::credentials::{Authorization, Credentials, CredentialsError};
+use super::exchange::{Place, address, beginning};
 use crate::line::Precision;
 use crate::metrics::SinkMetrics;
 use crate::write_result::WriteResult;
@@ -40,23 +41,6 @@ pub struct InfluxTarget {
     pub timeout: Duration,
     /// The authorities that sign its certificate, instead of the system's.
     pub ca_file: Option<PathBuf>,
-}
-
-/// A bucket or database, by its interface.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// `/api/v2/write`.
-    V2 {
-        /// The organisation; 1.8 and 3 ignore it.
-        org: String,
-        /// The bucket; in 1.8 `database/retention-policy`.
-        bucket: String,
-    },
-    /// `/write`.
-    V1 {
-        /// The database.
-        database: String,
-    },
 }
 
 /// The client cannot be set up.
@@ -84,17 +68,6 @@ pub struct InfluxWriter {
     gzip: bool,
     metrics: SinkMetrics,
     runtime: Handle,
-}
-
-/// The address of an endpoint below `base`, which may be a folder of a proxy, with `pairs` as its whole query.
-pub(super) fn address(base: &Url, path: &str, pairs: &[(&str, &str)]) -> Url {
-    let mut url = base.clone();
-    url.set_path(&format!("{}{path}", base.path().trim_end_matches('/')));
-    url.set_query(None);
-    if !pairs.is_empty() {
-        url.query_pairs_mut().extend_pairs(pairs);
-    }
-    url
 }
 
 impl InfluxTarget {
@@ -215,23 +188,6 @@ impl InfluxWriter {
         });
         answer.unwrap_or_else(|error| away(&error))
     }
-}
-
-/// The maximum of a response's body that is read. InfluxDB lists each malformed line of a request; the connection of a
-/// longer page is closed.
-const MAX_ANSWER_BYTES: usize = 256 << 10;
-
-/// The body up to [`MAX_ANSWER_BYTES`].
-pub(super) async fn beginning(mut response: Response) -> Result<Vec<u8>, reqwest::Error> {
-    let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await? {
-        body.extend_from_slice(&chunk);
-        if body.len() >= MAX_ANSWER_BYTES {
-            body.truncate(MAX_ANSWER_BYTES);
-            break;
-        }
-    }
-    Ok(body)
 }
 
 /// Level 1 of 9: lines of slow random walks shrink to 26 %; level 6 takes nine times as long for little more.

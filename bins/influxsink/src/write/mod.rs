@@ -6,12 +6,14 @@ mod answer;
 mod create;
 mod credentials;
 mod deliver;
+mod exchange;
 mod http;
 mod suspects;
 
 pub use credentials::{Credentials, CredentialsError, SecretSource};
 pub use deliver::{Delivery, Ended, Outcomes};
-pub use http::{InfluxSetupError, InfluxTarget, InfluxWriter, Place};
+pub use exchange::Place;
+pub use http::{InfluxSetupError, InfluxTarget, InfluxWriter};
 
 use bytes::Bytes;
 

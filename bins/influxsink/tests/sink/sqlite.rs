@@ -333,7 +333,7 @@ fn a_folder_that_vanished_is_waited_for() {
     let elsewhere = file.folder.path().join("elsewhere");
     std::fs::rename(&folder, &elsewhere).unwrap();
     file.away("m v=2i 2\n");
-    // An empty mount point is no reason to begin a database on it.
+    // An empty mount point is not a reason to begin a database on it.
     std::fs::create_dir(&folder).unwrap();
     file.away("m v=2i 2\n");
     assert!(!path.exists());

@@ -24,6 +24,9 @@ use stage::config::KafkaArgs;
 
 use crate::terminal::note;
 
+/// Seconds between two looks at the stages and the brokers, of `top` and of the console.
+const DEFAULT_INTERVAL: &str = "2";
+
 /// Connects to the cluster that the flags name; problems that delay an answer are reported on stderr.
 fn reach(kafka: &KafkaArgs) -> Result<Cluster, Failure> {
     Ok(Cluster::reach(kafka)?.with_trouble_to(report_problem))

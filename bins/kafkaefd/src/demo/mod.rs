@@ -20,6 +20,8 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use salmock::config::DEFAULT_PERIOD;
+use stage::config::defaults::{COMMAND_LOG_LEVEL, INFLUXDB_DATABASE};
 use stage::config::{EXIT_USAGE, ServiceArgs, seconds};
 use stage::service::{Shutdown, init_logging};
 use stage::stdout::StdoutError;
@@ -55,7 +57,7 @@ pub struct DemoArgs {
     pub topics: u16,
 
     /// Seconds between the messages of a topic
-    #[arg(long, env = "PERIOD", default_value = "1", value_name = "S", value_parser = seconds)]
+    #[arg(long, env = "PERIOD", default_value = DEFAULT_PERIOD, value_name = "S", value_parser = seconds)]
     pub period: Duration,
 
     /// Port of the web page on 127.0.0.1; 0 takes a free one [default: 8088, or a free one]
@@ -79,11 +81,11 @@ pub struct DemoArgs {
     pub influxdb: Option<String>,
 
     /// Organisation in InfluxDB
-    #[arg(long, default_value = "efd", value_name = "NAME")]
+    #[arg(long, default_value = INFLUXDB_DATABASE, value_name = "NAME")]
     pub influxdb_org: String,
 
     /// Bucket in InfluxDB
-    #[arg(long, default_value = "efd", value_name = "NAME")]
+    #[arg(long, default_value = INFLUXDB_DATABASE, value_name = "NAME")]
     pub influxdb_bucket: String,
 
     /// File for the SQLite database [default: a new file in the system's temporary folder]
@@ -91,7 +93,7 @@ pub struct DemoArgs {
     pub database: Option<PathBuf>,
 
     /// error, warn, info, debug, trace, or a filter such as info,librdkafka=debug; logs go to stderr
-    #[arg(long, env = "LOG_LEVEL", default_value = "warn", value_name = "FILTER")]
+    #[arg(long, env = "LOG_LEVEL", default_value = COMMAND_LOG_LEVEL, value_name = "FILTER")]
     pub log_level: String,
 }
 

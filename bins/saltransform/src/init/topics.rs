@@ -98,7 +98,7 @@ pub(super) async fn create(
     refuse(&refused, false).map(|()| counts)
 }
 
-/// If that takes too long or fails, it is said, and is no failure: they are created.
+/// If that takes too long or fails, it is logged, and is not a failure: they are created.
 async fn wait_until_listed(mut config: ClientConfig, names: Vec<String>) {
     if names.is_empty() {
         return;

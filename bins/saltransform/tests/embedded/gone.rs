@@ -12,7 +12,7 @@ const CONSUMED: &str = "saltransform_consumed_total";
 const LETTERS: &str = "saltransform_dead_letters_total";
 const GONE: RDKafkaRespErr = RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
 
-/// Messages whose records the broker refuses with `error` until it is told to take them.
+/// Messages whose records the broker refuses with `error` until it is set to take them.
 ///
 /// The broker fails requests whoever sends them, so that the messages go in first, while the stage cannot fetch them. Now and
 /// then it has a fetch in flight: then more messages are needed.

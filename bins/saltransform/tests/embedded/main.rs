@@ -135,7 +135,7 @@ async fn what_cannot_be_carried_is_kept_with_its_origin() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_header_whose_name_is_no_text_is_kept_and_ends_nothing() {
+async fn a_header_whose_name_is_not_text_is_kept_and_ends_nothing() {
     let stack = Stack::start(1).await;
     stack.register(false).await;
     let own: [(&[u8], &[u8]); 2] = [(b"\xff\xfe", b"\x00\x80"), (b"name", b"value")];
@@ -149,7 +149,7 @@ async fn a_header_whose_name_is_no_text_is_kept_and_ends_nothing() {
     let letters = stack.read(DEAD, 2);
     running.stop().await;
     assert_eq!(letters[0].payload().unwrap(), b"not SAL");
-    // Names that are no text cannot be given another name, so that all stay as they are, ours behind them.
+    // Names that are not text cannot be given another name, so that all stay as they are, ours behind them.
     assert_eq!(letters[0].headers().unwrap().count(), 2 + 8);
     assert_eq!(letters[0].headers().unwrap().get(1).value, Some(&b"value"[..]));
     assert_eq!(letters[0].headers().unwrap().get(2).key, "topic");
@@ -190,8 +190,8 @@ async fn a_new_schema_version_is_picked_up_by_a_message_that_needs_it() {
     stack.produce([message(1, None)]);
     running.wait_for(PRODUCED, 1).await;
     let new = stack.register(true).await;
-    // The registry is asked about misfits once a second at most, so that nonsense is no storm of questions: the first
-    // ones may be dead letters, the one after that second is carried.
+    // The registry is asked about misfits once a second at most, so that nonsense does not cause a storm of questions: the
+    // first ones may be dead letters, the one after that second is carried.
     while running.count(PRODUCED) < 2 {
         let ended = running.count(PRODUCED) + running.count("saltransform_dead_letters_total");
         stack.produce([message(2, Some("it's new"))]);

@@ -20,6 +20,7 @@
 //!
 //! Limits apply to what is read: [`MAX_DEPTH`], also for JSON, and [`MAX_VALUES`].
 
+mod binary;
 mod decimal;
 mod float;
 mod logical;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::write::{bytes, long};
+use super::binary::{bytes, long};
 use super::{decimal, float, logical, time};
 use crate::read::{Cursor, Fault};
 use crate::schema::{Decimal, FixedLogical, IntLogical, LongLogical, Type, Unit};

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::binary::{bytes, length};
 use super::misfit::Step;
 use super::{MAX_DEPTH, Misfit, map, scalar, union};
 use crate::schema::{Record, Schema, Type, TypeId};
@@ -36,26 +37,6 @@ fn values(json: &Value) -> usize {
         Value::Object(object) => object.values().map(values).sum(),
         _ => 0,
     }
-}
-
-/// Zigzag, seven bits per byte, least significant first.
-pub(super) fn long(value: i64, out: &mut Vec<u8>) {
-    let mut rest = ((value << 1) ^ (value >> 63)) as u64;
-    while rest >= 0x80 {
-        out.push(rest as u8 | 0x80);
-        rest >>= 7;
-    }
-    out.push(rest as u8);
-}
-
-pub(super) fn bytes(value: &[u8], out: &mut Vec<u8>) {
-    length(value.len(), out);
-    out.extend_from_slice(value);
-}
-
-/// No length in memory exceeds an `i64`.
-fn length(length: usize, out: &mut Vec<u8>) {
-    long(i64::try_from(length).unwrap_or(i64::MAX), out);
 }
 
 impl<'s> Writer<'s> {

@@ -39,7 +39,7 @@ pub struct Connect {
     pub(super) login: Option<(String, Option<Secret>)>,
 }
 
-/// What a connector is told to do.
+/// A command to a connector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Change {
     /// Begin again, with its tasks.
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_page_is_no_change_made() {
+    async fn a_page_is_not_a_change_that_was_made() {
         for page in [
             "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 7\r\nConnection: close\r\n\r\nsign in",
             "HTTP/1.1 302 Found\r\nLocation: /login\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",

@@ -142,7 +142,7 @@ impl InfluxdbSink {
         // Nothing else is a topic to Kafka, and a statement must stay one.
         if let Some(wrong) = topics.iter().find(|topic| !is_topic(topic)) {
             return Err(Failure::Usage(format!(
-                "{wrong:?} is no name of a topic: expected letters, digits, '.', '_' and '-'"
+                "{wrong:?} is not a valid topic name: expected letters, digits, '.', '_' and '-'"
             )));
         }
         let statements = topics.iter().map(|topic| self.statement(topic));

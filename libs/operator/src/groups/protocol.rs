@@ -1,5 +1,5 @@
 //! What members of a classic group tell each other through the coordinator, which passes it on unread: Kafka's consumer
-//! protocol. Any client may have written it, so that each length is checked, and what does not fit is no answer.
+//! protocol. Any client may have written it, so that each length is checked, and what does not fit is not an answer.
 
 use crate::cluster::Place;
 

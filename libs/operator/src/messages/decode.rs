@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use confluent_avro::frame::{Frame, FrameError};
 use sal::encode::Encoder;
-use sal::name::{Dialect, TopicName};
+use sal::name::{DEFAULT_SUBNAME, Dialect, TopicName};
 use sal::plan::Plan;
 use sal::time::TimeScale;
 use sal::wire::Message as SalMessage;
@@ -271,7 +271,7 @@ impl Decoder {
             let found = self
                 .avro
                 .registry()
-                .schema_by_subject(&dialect.subject(&name, "sal"))
+                .schema_by_subject(&dialect.subject(&name, DEFAULT_SUBNAME))
                 .await;
             match found.map(|schema| (schema.id, Plan::compile(&schema.raw, scale))) {
                 Ok((id, Ok(plan))) => {

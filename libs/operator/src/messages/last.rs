@@ -1,4 +1,4 @@
-//! Where the last N messages of each partition begin. Offsets are no count of messages: the markers that end transactions,
+//! Where the last N messages of each partition begin. Offsets do not count messages: the markers that end transactions,
 //! what aborted ones wrote and what compaction removed have some, too. So it is read backwards, in steps that double,
 //! until there are N or the partition begins.
 
@@ -27,8 +27,8 @@ struct Found {
     messages: VecDeque<i64>,
 }
 
-/// The offset of the last message but `count` in each partition, or the oldest where there are fewer. The consumer is told
-/// of the end of each partition; what it is assigned is another range afterwards.
+/// The offset of the last message but `count` in each partition, or the oldest where there are fewer. The consumer
+/// reports the end of each partition; what it is assigned is another range afterwards.
 pub(super) fn starts(
     consumer: &BaseConsumer<OneShotContext>,
     topic: &str,

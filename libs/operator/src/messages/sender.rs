@@ -8,6 +8,7 @@ use rdkafka::config::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{DeliveryResult, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext, PurgeConfig};
+use serde::Serialize;
 use stage::intake::transaction_failure;
 use stage::kafka::{OneShotContext, record_refusal};
 use stage::lock;
@@ -37,6 +38,15 @@ pub struct Outgoing<'m> {
     pub headers: &'m [Header],
 }
 
+/// Where a message lies in its topic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+pub struct Position {
+    /// The partition's number.
+    pub partition: i32,
+    /// Where in the partition.
+    pub offset: i64,
+}
+
 /// A message that has not arrived.
 #[derive(Debug)]
 pub struct Lost {
@@ -58,6 +68,7 @@ pub struct Sender {
 pub struct Account {
     reporter: OneShotContext,
     delivered: AtomicU64,
+    newest: Mutex<Option<Position>>,
     lost: Mutex<Vec<Lost>>,
 }
 
@@ -117,6 +128,17 @@ impl Sender {
         self.producer.poll(Duration::ZERO);
     }
 
+    /// Sends one while no other is in flight, and waits until it has arrived.
+    pub fn deliver(&self, message: &Outgoing<'_>) -> Result<Position, KafkaError> {
+        self.send(message, 0);
+        self.settle();
+        let newest = lock(&self.account().newest).take();
+        match (self.take_lost().pop(), newest) {
+            (None, Some(position)) => Ok(position),
+            (lost, _) => Err(lost.map_or(KafkaError::Canceled, |lost| lost.error)),
+        }
+    }
+
     /// Takes in what the brokers have said of messages, waiting for it if asked to.
     pub fn poll(&self, wait: Duration) {
         self.producer.poll(wait);
@@ -171,8 +193,12 @@ impl ProducerContext for Account {
 
     fn delivery(&self, result: &DeliveryResult<'_>, number: Box<u64>) {
         match result {
-            Ok(_) => {
+            Ok(message) => {
                 self.delivered.fetch_add(1, Ordering::Relaxed);
+                *lock(&self.newest) = Some(Position {
+                    partition: message.partition(),
+                    offset: message.offset(),
+                });
             }
             Err((error, message)) => lock(&self.lost).push(Lost {
                 number: *number,

@@ -15,7 +15,7 @@ pub struct Resolution {
 }
 
 impl Resolution {
-    /// Judges a change; none if one of the texts is no schema by itself.
+    /// Judges a change; none if one of the texts is not a schema by itself.
     pub fn of(old: &str, new: &str) -> Option<Self> {
         let (old, new) = (parse(old)?, parse(new)?);
         Some(Self {
@@ -25,7 +25,7 @@ impl Resolution {
     }
 }
 
-/// Why a change is against a compatibility level, one sentence a direction; none if a text is no schema.
+/// Why a change is against a compatibility level, one sentence a direction; none if a text is not a schema.
 pub fn objections(level: &str, old: &str, new: &str) -> Vec<String> {
     let (Some(old), Some(new)) = (parse(old), parse(new)) else {
         return Vec::new();
@@ -47,7 +47,8 @@ pub fn objections(level: &str, old: &str, new: &str) -> Vec<String> {
     found
 }
 
-/// None if the text is no schema, or one that the comparison, which follows names by recursion, would not come back from.
+/// None if the text is not a schema, or one that the comparison, which follows names by recursion, would not come back
+/// from.
 fn parse(text: &str) -> Option<Schema> {
     let bounded = confluent_avro::schema::Schema::parse(text).ok()?;
     if !bounded.is_shallow() {

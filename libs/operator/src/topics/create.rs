@@ -74,7 +74,7 @@ pub fn create(cluster: &Cluster, topics: &NewTopics) -> Result<Vec<Outcome>, Fai
         .collect())
 }
 
-/// Waits until the brokers list topics. If that takes too long, it is said, and is no failure: they are created.
+/// Waits until the brokers list topics. If that takes too long, it is reported, and is not a failure: they are created.
 fn wait_until_listed(cluster: &Cluster, names: Vec<&str>, within: Duration) -> Result<(), Failure> {
     if names.is_empty() {
         return Ok(());

@@ -79,7 +79,7 @@ pub fn delete(
             Ok(answers) => outcomes.extend(Outcome::of_deletion("topic", &chunk, answers)),
             Err(error) if outcomes.is_empty() => return Err(Failure::kafka("deleting topics")(error)),
             Err(error) => {
-                // What was deleted before is told as well.
+                // What was deleted before is reported as well.
                 let why = error
                     .rdkafka_error_code()
                     .map_or_else(|| error.to_string(), words);

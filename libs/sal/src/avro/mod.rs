@@ -11,7 +11,7 @@ use md5::{Digest, Md5};
 use serde_json::Value;
 
 use crate::interface::{Component, InterfaceError, Interfaces};
-use crate::name::{Dialect, Kind, TopicName};
+use crate::name::{DEFAULT_SUBNAME, Dialect, Kind, TopicName};
 
 pub use field_types::FieldTypes;
 pub use wire_extras::lost_wire_extras;
@@ -21,7 +21,7 @@ pub use wire_extras::lost_wire_extras;
 pub struct Options {
     /// The dialect, which decides the form of the schemas and the names of the Kafka topics.
     pub dialect: Dialect,
-    /// The second part of a Kafka topic's name; `sal` by default.
+    /// The second part of a Kafka topic's name; [`DEFAULT_SUBNAME`] by default.
     pub subname: String,
     /// Whether to add what the text wire carries but the published schemas leave out: the attributes
     /// `sal_indexed` (on the record) and `sal_idl_type` (on each field), and trailing fields for index,
@@ -34,8 +34,8 @@ pub struct Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            dialect: Dialect::Efd,
-            subname: "sal".to_owned(),
+            dialect: Dialect::default(),
+            subname: DEFAULT_SUBNAME.to_owned(),
             wire_extras: false,
             subsystems: Vec::new(),
         }

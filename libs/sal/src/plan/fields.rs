@@ -3,15 +3,11 @@
 
 use super::error::PlanError;
 use super::op::{Act, Count, Enumeration, Lead, Op};
-use super::private::PREAMBLE;
 use super::schema::{Field, Record, Scalar};
-use super::steps::{Maker, Steps};
+use super::steps::{MAX_NUMBERED, Maker, Steps};
 use crate::name::{Dialect, Kind};
 use crate::notes::NoteKind;
 use crate::time::TimeScale;
-
-/// The largest number of fields and of steps in a plan.
-pub(super) const MAX_NUMBERED: usize = u16::MAX as usize;
 
 /// A wire value before or after the items.
 #[derive(Debug)]
@@ -111,10 +107,7 @@ impl Sorted {
             taken: Vec::new(),
         };
         let made = sorter.made(time_scale)?;
-        let preamble = PREAMBLE
-            .into_iter()
-            .map(|known| sorter.preamble(known, time_scale))
-            .collect::<Result<Vec<_>, _>>()?;
+        let preamble = sorter.preamble(time_scale)?;
         let index = match record.dialect {
             Dialect::Efd => format!("{}ID", record.component),
             Dialect::TsXml => "salIndex".to_owned(),

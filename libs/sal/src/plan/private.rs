@@ -11,10 +11,10 @@ use crate::notes::NoteKind;
 use crate::time::TimeScale;
 
 /// The field's name in each dialect, and how to skip the value if there is no such field.
-pub(super) type Preamble = (&'static str, &'static str, Act, NoteKind);
+type Preamble = (&'static str, &'static str, Act, NoteKind);
 
 /// The six values at the start of every message.
-pub(super) const PREAMBLE: [Preamble; 6] = [
+const PREAMBLE: [Preamble; 6] = [
     (
         "sal_revcode",
         "private_revCode",
@@ -102,7 +102,15 @@ impl Sorter<'_> {
         Ok(made)
     }
 
-    pub(super) fn preamble(&mut self, known: Preamble, time_scale: TimeScale) -> Result<Wire, PlanError> {
+    /// The values at the start of every message, with the fields that they go to.
+    pub(super) fn preamble(&mut self, time_scale: TimeScale) -> Result<Vec<Wire>, PlanError> {
+        let values = PREAMBLE
+            .into_iter()
+            .map(|known| self.preamble_value(known, time_scale));
+        values.collect()
+    }
+
+    fn preamble_value(&mut self, known: Preamble, time_scale: TimeScale) -> Result<Wire, PlanError> {
         let (efd, ts_xml, skip, skipped) = known;
         let is_efd = self.record.dialect == Dialect::Efd;
         let name = if is_efd { efd } else { ts_xml };

@@ -2,11 +2,13 @@
 //! value. Part of the second step of compiling a plan; also collects the plan's enumerations and literals.
 
 use super::error::PlanError;
-use super::fields::MAX_NUMBERED;
 use super::literal;
 use super::op::{Act, Count, Enumeration, Lead, Op, Sign};
 use super::schema::{Field, Scalar};
 use crate::avro_binary as avro;
+
+/// The largest number of fields and of steps in a plan.
+pub(super) const MAX_NUMBERED: usize = u16::MAX as usize;
 
 /// Steps for one field: a union's branch, the value or its replacement.
 pub(super) type Steps = Vec<Op>;

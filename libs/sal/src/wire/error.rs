@@ -5,7 +5,8 @@ use std::fmt;
 
 use nom::error::{ErrorKind, ParseError};
 
-use super::message::MAX_MESSAGE_BYTES;
+/// The largest number of bytes in a message: the size of SAL's own buffer.
+pub const MAX_MESSAGE_BYTES: usize = 100_000;
 
 /// How many bytes of the input an error shows.
 const SHOWN_BYTES: usize = 20;

@@ -6,11 +6,8 @@ use nom::combinator::{map_opt, opt};
 use nom::sequence::terminated;
 use nom::{Finish, IResult, Parser};
 
-use super::error::{Fault, Problem, WireError};
+use super::error::{Fault, MAX_MESSAGE_BYTES, Problem, WireError};
 use crate::name::MAX_TOPIC_BYTES;
-
-/// The largest number of bytes in a message: the size of SAL's own buffer.
-pub const MAX_MESSAGE_BYTES: usize = 100_000;
 
 /// A message with a parsed header and unparsed values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,5 +14,5 @@ mod message;
 pub(crate) mod number;
 
 pub(crate) use error::Fault;
-pub use error::{Problem, WireError};
-pub use message::{MAX_MESSAGE_BYTES, Message};
+pub use error::{MAX_MESSAGE_BYTES, Problem, WireError};
+pub use message::Message;

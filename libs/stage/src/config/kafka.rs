@@ -1,6 +1,5 @@
 //! The Kafka connection: `--broker`, `--set key=value`, and a file of such pairs for secrets.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -8,20 +7,7 @@ use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 
 use super::clusters::ChosenCluster;
-
-/// Settings whose values are secrets: those that librdkafka itself treats as sensitive.
-const SECRETS: &[&str] = &[
-    "sasl.password",
-    "sasl.oauthbearer.client.secret",
-    "sasl.oauthbearer.client.credentials.client.secret",
-    "sasl.oauthbearer.assertion.private.key.passphrase",
-    "sasl.oauthbearer.assertion.private.key.pem",
-    "sasl.oauthbearer.config",
-    "ssl.key.password",
-    "ssl.key.pem",
-    "ssl.keystore.password",
-    "ssl.truststore.password",
-];
+use super::setting::{Setting, pair};
 
 /// What precedes the path of a token's file in librdkafka's setting `sasl.oauthbearer.config`.
 pub(crate) const TOKEN_FILE_PREFIX: &str = "token-file=";
@@ -71,52 +57,6 @@ pub struct KafkaArgs {
     pub cluster: ChosenCluster,
 }
 
-/// The argument of `--set`, a pair or not. It is not checked during parsing, because an error there would print it, and it
-/// may be a secret.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Setting(String);
-
-impl Setting {
-    /// The pair.
-    fn pair(&self) -> Option<(String, String)> {
-        pair(&self.0)
-    }
-
-    /// The key, if its value is a secret.
-    fn secret(&self) -> Option<String> {
-        self.pair()
-            .map(|(key, _)| key)
-            .filter(|key| SECRETS.contains(&key.as_str()))
-    }
-}
-
-/// Whether a setting's value is a secret, or its name says so.
-pub(super) fn is_secret(key: &str) -> bool {
-    SECRETS.contains(&key) || ["password", "secret"].iter().any(|word| key.contains(word))
-}
-
-impl From<&str> for Setting {
-    fn from(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-}
-
-impl From<(&str, &str)> for Setting {
-    fn from((key, value): (&str, &str)) -> Self {
-        Self(format!("{key}={value}"))
-    }
-}
-
-impl fmt::Debug for Setting {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.pair(), self.secret()) {
-            (Some((key, value)), None) => write!(f, "{key}={value}"),
-            (Some((key, _)), Some(_)) => write!(f, "{key}=(hidden)"),
-            (None, _) => f.write_str("(hidden)"),
-        }
-    }
-}
-
 /// The Kafka settings cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum KafkaConfigError {
@@ -142,7 +82,7 @@ pub enum KafkaConfigError {
     NotASetting(usize),
     /// The address of something else.
     #[error(
-        "--broker (BROKER) begins with {scheme}, which is no Kafka broker's address: expected HOST:PORT, such as localhost:9092"
+        "--broker (BROKER) begins with {scheme}, which is not the address of a Kafka broker: expected HOST:PORT, such as localhost:9092"
     )]
     NotABroker {
         /// `http://` or `https://`; the rest of the address may hold a password.
@@ -235,7 +175,7 @@ impl KafkaArgs {
     fn pairs(&self) -> Result<Vec<(String, String)>, KafkaConfigError> {
         let numbered = self.settings.iter().enumerate();
         numbered
-            .filter(|(_, setting)| !setting.0.trim().is_empty())
+            .filter(|(_, setting)| !setting.is_empty())
             .map(|(index, setting)| setting.pair().ok_or(KafkaConfigError::NotASetting(index + 1)))
             .collect()
     }
@@ -272,11 +212,6 @@ impl KafkaArgs {
             })
             .collect()
     }
-}
-
-fn pair(text: &str) -> Option<(String, String)> {
-    let (key, value) = text.split_once('=')?;
-    (!key.trim().is_empty()).then(|| (key.trim().to_owned(), value.trim().to_owned()))
 }
 
 /// librdkafka takes a web address for the name of a host, and looks for it without end.
@@ -351,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn a_web_address_is_no_broker() {
+    fn a_web_address_is_not_a_broker() {
         for (wrong, scheme) in [
             ("http://here:9464/metrics", "http://"),
             ("here:1, HTTPS://user:s3cr3t@here", "https://"),

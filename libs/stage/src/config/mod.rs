@@ -4,11 +4,13 @@
 //! from the environment or from a file of their own, never from a flag, so that process lists do not show them.
 
 mod clusters;
+pub mod defaults;
 mod kafka;
 mod member;
 mod registry;
 mod secret;
 mod service;
+mod setting;
 mod timestamp;
 mod workers;
 
@@ -22,11 +24,12 @@ pub use clusters::{
     ChosenCluster, ClusterArgs, ClusterEntry, ClusterError, ClusterFile, DefaultCluster, NamedCluster,
 };
 pub(crate) use kafka::TOKEN_FILE_PREFIX;
-pub use kafka::{KafkaArgs, KafkaConfigError, Setting};
+pub use kafka::{KafkaArgs, KafkaConfigError};
 pub use member::{GroupProtocol, MemberArgs};
 pub use registry::RegistryArgs;
 pub use secret::{Secret, SecretError};
 pub use service::{LogFormat, ServiceArgs, seconds};
+pub use setting::Setting;
 pub use timestamp::{Timestamp, parse_timestamp};
 pub use workers::WorkerArgs;
 

@@ -2,7 +2,6 @@
 
 use rdkafka::error::KafkaError;
 
-use super::worker::WorkerError;
 use crate::kafka::GivenUp;
 
 /// The intake cannot continue.
@@ -55,6 +54,18 @@ pub enum IntakeError {
     /// A worker cannot continue.
     #[error(transparent)]
     Worker(#[from] WorkerError),
+}
+
+/// A worker cannot continue. Everything it has not finished is read again by the next process.
+#[derive(Debug, thiserror::Error)]
+#[error("worker cannot continue")]
+pub struct WorkerError(#[source] Box<dyn std::error::Error + Send + Sync>);
+
+impl WorkerError {
+    /// A worker that stops because of `error`.
+    pub fn new(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self(error.into())
+    }
 }
 
 impl From<GivenUp> for IntakeError {

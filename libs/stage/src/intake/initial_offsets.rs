@@ -11,9 +11,9 @@
 //! partitions), and all its messages are newer than the group. Read from the end, those produced before it was noticed
 //! would be skipped. Kafka's own `auto.offset.reset` does not make this distinction, so it is always `earliest` here.
 //!
-//! Where the group has no offset, librdkafka is told where to start. It would ask for the offset as well, and if that is
-//! refused or its answer is lost while the assignment changes (2.12.1, `rd_kafka_assignment_apply_offsets`), it never
-//! begins to fetch the partition.
+//! Where the group has no offset, librdkafka is given the offset to start at. It would ask for the offset as well, and
+//! if that is refused or its answer is lost while the assignment changes (2.12.1, `rd_kafka_assignment_apply_offsets`), it
+//! never begins to fetch the partition.
 //!
 //! One request covers many partitions (`kafka/parts.rs`): an observatory has thousands of them.
 

@@ -46,7 +46,7 @@ mod transactional_producer;
 mod vitals;
 mod worker;
 
-pub use error::IntakeError;
+pub use error::{IntakeError, WorkerError};
 pub use gate::{Gate, Pass};
 pub use generations::{Remake, run_generations};
 pub use options::{IntakeOptions, Topics};
@@ -55,4 +55,4 @@ pub use poll::Intake;
 pub use time_range::TimeRange;
 pub use transaction::TransactionalSink;
 pub use transactional_producer::{TransactionalProducer, transaction_failure};
-pub use worker::{Consumed, Worker, WorkerError, WorkerFactory};
+pub use worker::{Consumed, Worker, WorkerFactory};

@@ -44,7 +44,7 @@ pub(super) fn of_consumer(options: &IntakeOptions) -> ClientConfig {
         // With the protocol `consumer` the broker assigns, and librdkafka rejects a local assignment strategy.
         defaults.push(("partition.assignment.strategy", "cooperative-sticky"));
     }
-    // With it, librdkafka would wait for metadata of a topic that it is told to ignore; such messages are skipped on
+    // With it, librdkafka would wait for metadata of a topic that it has to ignore; such messages are skipped on
     // arrival instead.
     if let Some(except) = options.except.as_deref().filter(|_| !broker_assigns) {
         let operators = config.get("topic.blacklist").map(|list| format!("{list},"));

@@ -8,6 +8,7 @@ use crossbeam_channel::{Receiver, select};
 use rdkafka::message::BorrowedMessage;
 
 use super::Receipt;
+use super::error::WorkerError;
 use super::transaction::TransactionalSink;
 use crate::kafka::Watched;
 
@@ -62,18 +63,6 @@ pub trait WorkerFactory<'m> {
     /// The stage's other clients, which the intake watches together with its consumer.
     fn clients(&self) -> Vec<Arc<dyn Watched + 'm>> {
         Vec::new()
-    }
-}
-
-/// A worker cannot continue. Everything it has not finished is read again by the next process.
-#[derive(Debug, thiserror::Error)]
-#[error("worker cannot continue")]
-pub struct WorkerError(#[source] Box<dyn std::error::Error + Send + Sync>);
-
-impl WorkerError {
-    /// A worker that stops because of `error`.
-    pub fn new(error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self(error.into())
     }
 }
 

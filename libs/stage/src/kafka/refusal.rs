@@ -189,7 +189,7 @@ mod tests {
 
     /// As the clients said it of a broker that was killed, and of one that wants TLS.
     #[test]
-    fn a_connection_that_ends_without_a_word_is_no_sure_refusal() {
+    fn a_connection_that_ends_without_a_word_is_not_a_sure_refusal() {
         for reason in [
             "GroupCoordinator: 127.0.0.1:1: Disconnected: connection reset by peer",
             "127.0.0.1:1/2: Disconnected: connection closed by peer: receive 0 after POLLIN",
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mechanism_that_is_not_offered_is_no_wrong_password() {
+    fn a_mechanism_that_is_not_offered_is_not_a_wrong_password() {
         let reason = "sasl_ssl://127.0.0.1:1/bootstrap: SASL SCRAM-SHA-512 mechanism handshake failed: Broker: Unsupported \
                       SASL mechanism: broker's supported mechanisms: OAUTHBEARER";
         let refusal = Refusal::of(Code::Authentication, reason).unwrap();
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_kafka_is_told_by_its_first_bytes() {
+    fn what_is_not_kafka_is_known_by_its_first_bytes() {
         let advice = |size: i32| {
             let reason = format!(
                 "127.0.0.1:1/bootstrap: Receive failed: Invalid response size {size} (0..100000000): increase \

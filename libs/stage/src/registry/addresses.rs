@@ -10,7 +10,7 @@ use schema_registry_converter::error::SRCError;
 use schema_registry_converter::schema_registry_common::RawError;
 
 use super::RegistryError;
-use super::operate::Odd;
+use super::odd::Odd;
 use crate::address::Address;
 
 /// How long an address may take while there are others to ask. The last one has the whole time of a request.

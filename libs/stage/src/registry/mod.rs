@@ -7,6 +7,7 @@
 
 mod addresses;
 mod grace;
+mod odd;
 mod operate;
 mod publish;
 mod references;

@@ -10,8 +10,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use super::addresses::RegistryAddress;
+use super::odd::Odd;
 use super::{Registry, RegistryError, SchemaKind, SchemaReference};
-use crate::address::Address;
 use crate::config::Secret;
 
 /// A version of a subject.
@@ -56,19 +56,6 @@ struct Refusal {
     error_code: u32,
     #[serde(default)]
     message: String,
-}
-
-/// An unexpected answer.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Odd {
-    #[error("it answers {0}")]
-    Status(StatusCode),
-    #[error("it answers 404, and not as a registry does: Apicurio's address ends in /apis/ccompat/v7")]
-    NoRegistry,
-    #[error("it answers {status}: {message}")]
-    Refusal { status: StatusCode, message: String },
-    #[error("its address {0} cannot have a path")]
-    Address(Address),
 }
 
 /// `null` stands for an empty list.

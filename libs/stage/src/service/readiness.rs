@@ -193,7 +193,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_remark_lasts_for_its_time_and_is_no_reason_to_be_missing() {
+    fn a_remark_lasts_for_its_time_and_is_not_a_reason_to_be_missing() {
         let readiness = Readiness::default();
         let kafka = readiness.dependency("kafka");
         kafka.up();

@@ -1,5 +1,5 @@
 //! What may follow in an unfinished command line: the names of commands and flags, and the values of flags and arguments,
-//! whose kind is told by the names that `--help` has for them: TOPIC, GROUP, FILE.
+//! whose kind follows from the names that `--help` has for them: TOPIC, GROUP, FILE.
 
 use clap::{Arg, Command};
 

@@ -56,7 +56,7 @@ fn first_key(services: &Services, topic: &str) -> Option<String> {
 }
 
 #[test]
-fn events_reach_compacted_topics_and_what_lacks_a_key_is_told_so() {
+fn events_reach_compacted_topics_and_what_lacks_a_key_is_refused() {
     let Some(services) = Services::with(NEEDED) else {
         return;
     };

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Reads a database with lsst-efd-client, as the observatory's notebooks do, and prints one JSON object with what it
-returned. The service from which the client gets its credentials runs here, on loopback; the client is told to use plain
+returned. The service from which the client gets its credentials runs here, on loopback; the client is set to use plain
 HTTP, which is all that it does differently at the observatory.
 
 usage: efd_client.py INFLUXDB1 DATABASE REGISTRY TOPIC START END

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use operator::failure::Failure;
 use operator::telemetry::{Bucket, Database, DatabaseAddress, NamedDatabase};
 use stage::address::Address;
+use stage::config::defaults::{INFLUXDB_API, INFLUXDB_DATABASE, INFLUXDB_ORG};
 
 use crate::commands::secret::secret;
 
@@ -35,18 +36,18 @@ pub(super) struct DatabaseArgs {
         long,
         env = "INFLUXDB_API",
         value_enum,
-        default_value = "v2",
+        default_value = INFLUXDB_API,
         value_name = "API"
     )]
     api: Api,
     /// Organisation (v2)
-    #[arg(long, env = "INFLUXDB_ORG", default_value = "efd", value_name = "NAME")]
+    #[arg(long, env = "INFLUXDB_ORG", default_value = INFLUXDB_ORG, value_name = "NAME")]
     influxdb_org: String,
     /// Bucket (v2)
-    #[arg(long, env = "INFLUXDB_BUCKET", default_value = "efd", value_name = "NAME")]
+    #[arg(long, env = "INFLUXDB_BUCKET", default_value = INFLUXDB_DATABASE, value_name = "NAME")]
     influxdb_bucket: String,
     /// Database (v1)
-    #[arg(long, env = "INFLUXDB_DATABASE", default_value = "efd", value_name = "NAME")]
+    #[arg(long, env = "INFLUXDB_DATABASE", default_value = INFLUXDB_DATABASE, value_name = "NAME")]
     influxdb_database: String,
     /// File that holds a token that may read the bucket (v2); or set INFLUXDB_TOKEN in the environment
     #[arg(long, env = "INFLUXDB_TOKEN_FILE", value_name = "FILE")]

@@ -15,6 +15,7 @@ use stage::config::{KafkaArgs, RegistryArgs, Secret, ServiceArgs, seconds};
 use stage::service::{Service, init_logging};
 use tokio::net::TcpListener;
 
+use crate::commands::DEFAULT_INTERVAL;
 use crate::commands::connect::ConnectLoginArgs;
 use crate::exit::Done;
 use database::DatabaseArgs;
@@ -43,7 +44,7 @@ pub struct ConsoleArgs {
     )]
     metrics: Vec<String>,
     /// Seconds between two looks at the stages and the brokers
-    #[arg(long, default_value = "2", value_name = "S", value_parser = seconds)]
+    #[arg(long, default_value = DEFAULT_INTERVAL, value_name = "S", value_parser = seconds)]
     interval: Duration,
     /// File that holds a token: whoever logs in with it may reset offsets and replay dead letters
     #[arg(

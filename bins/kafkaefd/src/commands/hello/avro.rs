@@ -20,6 +20,10 @@ use super::topic::with_topic;
 use crate::exit::Done;
 use crate::terminal::{AnswerArgs, note};
 
+/// The defaults of --message and --topic.
+const GREETING: &str = "Hello, Avro!";
+const TOPIC: &str = "helloavro";
+
 /// Check a broker together with a registry: send Avro records, read them back and compare; exits with code 1 unless all
 /// are equal
 #[derive(Args, Debug, Clone)]
@@ -33,10 +37,10 @@ pub struct HelloAvroCommand {
     #[command(subcommand)]
     action: Option<Action>,
     /// Text of the greeting
-    #[arg(long, default_value = "Hello, Avro!", value_name = "TEXT")]
+    #[arg(long, default_value = GREETING, value_name = "TEXT")]
     message: String,
     /// Topic to use; created if it does not exist
-    #[arg(long, default_value = "helloavro", value_name = "NAME")]
+    #[arg(long, default_value = TOPIC, value_name = "NAME")]
     topic: String,
     #[command(flatten)]
     round_trip: RoundTripArgs,
@@ -63,10 +67,10 @@ struct ProduceArgs {
     #[arg(long, short = 'c', default_value_t = 1, value_name = "N")]
     count: u64,
     /// Text of the greeting
-    #[arg(long, default_value = "Hello, Avro!", value_name = "TEXT")]
+    #[arg(long, default_value = GREETING, value_name = "TEXT")]
     message: String,
     /// Topic to produce to; created if it does not exist
-    #[arg(long, default_value = "helloavro", value_name = "NAME")]
+    #[arg(long, default_value = TOPIC, value_name = "NAME")]
     topic: String,
     #[command(flatten)]
     answer: AnswerArgs,
@@ -81,7 +85,7 @@ struct ProduceArgs {
 #[command(after_help = "Example: kafkaefd helloavro consume -e --schema-registry http://localhost:8081")]
 struct ConsumeArgs {
     /// Topic to read; created if it does not exist
-    #[arg(long, default_value = "helloavro", value_name = "NAME")]
+    #[arg(long, default_value = TOPIC, value_name = "NAME")]
     topic: String,
     #[command(flatten)]
     tail: TailArgs,
@@ -104,7 +108,7 @@ impl HelloAvroCommand {
         let writer = registered(&self.registry, &self.topic).await?;
         let records = records(&writer, &self.message, self.round_trip.count)?;
         let cluster = with_topic(&self.kafka, &self.topic).await?;
-        let mut trip = RoundTrip::begin(&cluster, &self.topic, records, self.round_trip).await?;
+        let mut trip = RoundTrip::begin(&cluster, &self.topic, records, self.round_trip)?;
         let mut decoder = RecordDecoder::new(Registry::new(&self.registry)?);
         // What was sent, by the schema that it was written with here.
         let schema = Schema::parse(SCHEMA).map_err(|error| Failure::Usage(stage::chain(&error)))?;
@@ -132,7 +136,7 @@ impl ProduceArgs {
         let writer = registered(&self.registry, &self.topic).await?;
         let cluster = with_topic(&self.kafka, &self.topic).await?;
         let records = records(&writer, &self.message, self.count)?;
-        send(&cluster, &self.topic, "hello", records.into_iter(), self.answer).await?;
+        send(&cluster, &self.topic, "hello", records.into_iter(), self.answer)?;
         Ok(Done::All)
     }
 }

@@ -12,11 +12,12 @@ use operator::cluster::Cluster;
 use operator::failure::Failure;
 use operator::messages::message::Message;
 use operator::messages::reader::{Met, Reader, Start, Stop};
+use operator::messages::sender::Position;
 use serde::Serialize;
 use stage::config::seconds;
 use stage::sanitize::Printable;
 
-use super::send::{Sent, deliver};
+use super::send::deliver;
 use crate::exit::Done;
 use crate::terminal::{AnswerArgs, bad, count, good, note, span};
 
@@ -58,13 +59,13 @@ pub(super) struct RoundTrip<'a> {
     reader: Reader,
     start: Instant,
     /// What was sent, by where it went.
-    sent: HashMap<Sent, Vec<u8>>,
+    sent: HashMap<Position, Vec<u8>>,
     count: usize,
 }
 
 impl<'a> RoundTrip<'a> {
     /// Sends the values.
-    pub(super) async fn begin(
+    pub(super) fn begin(
         cluster: &Cluster,
         topic: &'a str,
         values: Vec<Vec<u8>>,
@@ -72,7 +73,7 @@ impl<'a> RoundTrip<'a> {
     ) -> Result<Self, Failure> {
         let reader = Reader::open(cluster, cluster.topic(topic)?, None, Start::End, Stop::Never)?;
         let start = Instant::now();
-        let places = deliver(cluster, topic, KEY, values.iter().cloned(), |_| Ok(())).await?;
+        let places = deliver(cluster, topic, KEY, values.iter().cloned(), |_| Ok(()))?;
         Ok(Self {
             topic,
             args,
@@ -89,7 +90,7 @@ impl<'a> RoundTrip<'a> {
             let Met::Message(message) = self.reader.next(POLL_TIMEOUT)? else {
                 continue;
             };
-            let place = Sent {
+            let place = Position {
                 partition: message.partition,
                 offset: message.offset,
             };

@@ -13,6 +13,10 @@ use crate::terminal::AnswerArgs;
 use operator::failure::Failure;
 use operator::messages::message::shown;
 
+/// The defaults of --message and --topic.
+const GREETING: &str = "Hello, world!";
+const TOPIC: &str = "mytopic";
+
 /// Check a broker: send text messages, read them back and compare; exits with code 1 unless all are equal
 #[derive(Args, Debug, Clone)]
 #[command(
@@ -23,10 +27,10 @@ pub struct HelloWorldCommand {
     #[command(subcommand)]
     action: Option<Action>,
     /// Text of the greeting
-    #[arg(long, default_value = "Hello, world!", value_name = "TEXT")]
+    #[arg(long, default_value = GREETING, value_name = "TEXT")]
     message: String,
     /// Topic to use; created if it does not exist
-    #[arg(long, default_value = "mytopic", value_name = "NAME")]
+    #[arg(long, default_value = TOPIC, value_name = "NAME")]
     topic: String,
     #[command(flatten)]
     round_trip: RoundTripArgs,
@@ -48,10 +52,10 @@ struct ProduceArgs {
     #[arg(long, short = 'c', default_value_t = 1, value_name = "N")]
     count: u64,
     /// Text of the greeting
-    #[arg(long, default_value = "Hello, world!", value_name = "TEXT")]
+    #[arg(long, default_value = GREETING, value_name = "TEXT")]
     message: String,
     /// Topic to produce to; created if it does not exist
-    #[arg(long, default_value = "mytopic", value_name = "NAME")]
+    #[arg(long, default_value = TOPIC, value_name = "NAME")]
     topic: String,
     #[command(flatten)]
     answer: AnswerArgs,
@@ -64,7 +68,7 @@ struct ProduceArgs {
 #[command(after_help = "Example: kafkaefd helloworld consume -e --broker localhost:9092")]
 struct ConsumeArgs {
     /// Topic to read; created if it does not exist
-    #[arg(long, default_value = "mytopic", value_name = "NAME")]
+    #[arg(long, default_value = TOPIC, value_name = "NAME")]
     topic: String,
     #[command(flatten)]
     tail: TailArgs,
@@ -86,7 +90,7 @@ impl HelloWorldCommand {
         let greetings = (1..=self.round_trip.count)
             .map(|number| format!("{} {number}", self.message).into_bytes())
             .collect();
-        let mut trip = RoundTrip::begin(&cluster, &self.topic, greetings, self.round_trip).await?;
+        let mut trip = RoundTrip::begin(&cluster, &self.topic, greetings, self.round_trip)?;
         let (mut equal, mut differences) = (0, Vec::new());
         while let Some((message, sent)) = trip.next()? {
             let is_other = message.value.as_ref() != Some(&sent);
@@ -104,7 +108,7 @@ impl ProduceArgs {
     async fn run(&self) -> Result<Done, Failure> {
         let cluster = with_topic(&self.kafka, &self.topic).await?;
         let greetings = (0..self.count).map(|_| self.message.clone().into_bytes());
-        send(&cluster, &self.topic, "hello", greetings, self.answer).await?;
+        send(&cluster, &self.topic, "hello", greetings, self.answer)?;
         Ok(Done::All)
     }
 }

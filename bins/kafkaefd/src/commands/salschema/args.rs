@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use sal::avro::Options;
-use sal::name::{Dialect, check_subname};
+use sal::name::{DEFAULT_SUBNAME, Dialect, check_subname};
 use schema_dir::InterfacesArgs;
 use stage::config::RegistryArgs;
 use stage::registry::PublishRules;
@@ -48,11 +48,11 @@ pub struct ConvertArgs {
     pub xml_repo_ref: Option<String>,
 
     /// Dialect of schemas and topics: efd (lsst.sal.Test_scalars) or ts_xml (lsst.sal.Test.scalars)
-    #[arg(long, env = "DIALECT", default_value_t = Dialect::Efd, value_name = "efd|ts_xml")]
+    #[arg(long, env = "DIALECT", default_value_t, value_name = "efd|ts_xml")]
     pub dialect: Dialect,
 
     /// Second part of the names of Kafka topics
-    #[arg(long, env = "SUBNAME", default_value = "sal", value_name = "NAME", value_parser = check_subname)]
+    #[arg(long, env = "SUBNAME", default_value = DEFAULT_SUBNAME, value_name = "NAME", value_parser = check_subname)]
     pub subname: String,
 
     /// Also keep what only the text format carries (index, priority, SAL types), so that nothing has to be inferred

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use operator::stages::{BrokersRow, NOTABLE_LAG, Snapshot, StageRow};
+use operator::stages::{BrokersRow, Snapshot, StageRow};
 use ratatui::Frame;
-use ratatui::layout::{Alignment, Constraint, Layout, Rect};
-use ratatui::style::{Color, Modifier, Style};
+use ratatui::layout::{Constraint, Layout, Rect};
+use ratatui::style::{Modifier, Style};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Block, Cell, Clear, Paragraph, Row, Table, TableState, Wrap};
 use stage::Printable;
@@ -13,6 +13,7 @@ use stage::Printable;
 use super::group_columns::GroupColumns;
 use super::rows::{fitted, rows};
 use super::state::State;
+use super::style::{BAD, FAINT, GOOD, STRONG, WARN, lag_style, right};
 use crate::terminal::{count, plural, span};
 
 /// The smallest terminal, in columns and rows, that shows anything useful.
@@ -51,12 +52,6 @@ const COLUMNS: [Column; 12] = [
     column("P99", 9, 7),
     column("AT", 0, 0),
 ];
-
-pub(super) const GOOD: Style = Style::new().fg(Color::Green);
-pub(super) const WARN: Style = Style::new().fg(Color::Yellow);
-const BAD: Style = Style::new().fg(Color::Red).add_modifier(Modifier::BOLD);
-pub(super) const FAINT: Style = Style::new().add_modifier(Modifier::DIM);
-pub(super) const STRONG: Style = Style::new().add_modifier(Modifier::BOLD);
 
 /// The number of lines of a complete frame.
 pub(super) fn height(snapshot: &Snapshot, state: &State) -> u16 {
@@ -288,17 +283,4 @@ fn help(frame: &mut Frame<'_>, area: Rect) {
         Paragraph::new(lines).block(Block::bordered().title(" keys ")),
         place,
     );
-}
-
-pub(super) fn right(text: String, style: Style) -> Cell<'static> {
-    Cell::from(Line::from(Span::styled(text, style)).alignment(Alignment::Right))
-}
-
-/// The style of a lag, by its size.
-pub(super) fn lag_style(lag: i64) -> Style {
-    match lag {
-        ..NOTABLE_LAG => Style::new(),
-        NOTABLE_LAG..10_000 => WARN,
-        _ => BAD,
-    }
 }

@@ -8,8 +8,8 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::{Cell, Row};
 use stage::Printable;
 
-use super::draw::{FAINT, GOOD, STRONG, WARN, lag_style, right};
 use super::rows::{Shown, fitted};
+use super::style::{FAINT, GOOD, STRONG, WARN, lag_style, right};
 use crate::terminal::count;
 
 /// From this width on, the committed offset and the end are shown.

@@ -7,6 +7,7 @@ mod draw_tests;
 mod group_columns;
 mod rows;
 mod state;
+mod style;
 
 use std::io::IsTerminal;
 use std::time::Duration;
@@ -22,7 +23,7 @@ use regex::Regex;
 use stage::config::{KafkaArgs, seconds};
 use stage::service::Shutdown;
 
-use crate::commands::report_problem;
+use crate::commands::{DEFAULT_INTERVAL, report_problem};
 use crate::exit::Done;
 use crate::terminal::{json, out};
 use state::State;
@@ -48,7 +49,7 @@ pub struct TopArgs {
     #[arg(long, value_name = "REGEX")]
     filter: Option<Regex>,
     /// Seconds between updates
-    #[arg(long, default_value = "2", value_name = "S", value_parser = seconds)]
+    #[arg(long, default_value = DEFAULT_INTERVAL, value_name = "S", value_parser = seconds)]
     interval: Duration,
     /// Print one frame as text, with the rates over one interval, and exit
     #[arg(long)]

@@ -14,6 +14,7 @@
 
 mod reading;
 mod scalar;
+mod state;
 
 use std::sync::Arc;
 

@@ -7,10 +7,10 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::scalar::Scalar;
+use super::state::Reading;
 use super::{JsonError, JsonFault, MAX_NAME_BYTES, PlainJson};
 use crate::frame::{self, Frame};
 use crate::point::PointSink;
-use crate::point::time::{TimeFault, TimeUnit};
 use crate::read::MAX_VALUES;
 
 /// Some editors and libraries put it before a text.
@@ -82,42 +82,6 @@ fn position(json: &[u8], error: &serde_json::Error) -> usize {
     let lines = json.split_inclusive(|byte| *byte == b'\n');
     let before: usize = lines.take(error.line().saturating_sub(1)).map(<[u8]>::len).sum();
     (before + error.column().saturating_sub(1)).min(json.len())
-}
-
-/// The state within a record.
-pub(super) struct Reading<'r, S> {
-    pub(super) plan: &'r PlainJson,
-    pub(super) sink: &'r mut S,
-    /// The flattened name of the next value.
-    pub(super) name: String,
-    /// The names so far, and those of tags.
-    known: HashSet<String>,
-    pub(super) tags: HashSet<String>,
-    /// The number of objects and arrays around it.
-    depth: usize,
-    /// Whether it is an element of an array.
-    is_element: bool,
-    /// Whether it is within a value that is a tag.
-    pub(super) only_tags: bool,
-    /// Whether it is within a value that is a tag as well: the tag, which replaces so much of the name.
-    pub(super) copy: Option<(usize, &'r str)>,
-    values: usize,
-    names: usize,
-    /// The best time so far, by its rank among the time fields.
-    pub(super) time: Option<(usize, Time)>,
-    /// The same of tiebreakers.
-    pub(super) tiebreaker: Option<(usize, i64)>,
-    pub(super) has_measurement: bool,
-    /// Why the reading ended.
-    fault: Option<JsonFault>,
-}
-
-/// A record's time.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Time {
-    pub(super) micros: Result<i64, TimeFault>,
-    /// Unless it is a decimal: its unit, and what it is beyond the microsecond.
-    pub(super) detail: Option<(TimeUnit, i16)>,
 }
 
 impl<S: PointSink> Reading<'_, S> {

@@ -1,6 +1,6 @@
 //! A single value of a JSON record: the time, the measurement, a tag, or a field.
 
-use super::reading::{Reading, Time};
+use super::state::{Reading, Time};
 use super::{JsonFault, MAX_MEASUREMENT_BYTES};
 use crate::point::time::{self, TimeUnit};
 use crate::point::{Name, PointSink};

@@ -106,7 +106,7 @@ pub struct FilterError {
 impl FilterError {
     /// What is wrong, below the filter and the place in it.
     pub fn pointing(&self) -> String {
-        // The place is pointed at by column: everything that is no plain character is one blank.
+        // The place is pointed at by column: everything that is not a plain character is one blank.
         let shown: String = self
             .text
             .chars()

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::super::kafka::{Setting, is_secret};
+use super::super::setting::{Setting, is_secret};
 use super::ClusterError;
 use crate::address::redacted;
 use crate::nearest::nearest;

@@ -14,7 +14,7 @@ use std::str::FromStr;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
-use super::Setting;
+use super::setting::Setting;
 pub use file::{ClusterEntry, ClusterFile};
 
 /// The id of the argument `--cluster`.
@@ -51,7 +51,7 @@ pub struct NamedCluster {
 pub enum DefaultCluster {
     /// An operator's command does.
     Used,
-    /// A stage does not: it writes only where it is told to.
+    /// A stage does not: it writes only where its own flags say.
     Ignored,
 }
 

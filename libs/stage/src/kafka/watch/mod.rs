@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn an_outage_is_no_standstill_of_ours() {
+    fn an_outage_is_not_a_standstill_of_ours() {
         let (mut standing, start) = standing(Progress::At(1));
         assert!(standing.is_due(Progress::At(1), start + STUCK_TIMEOUT));
         for turn in 0..10 {

@@ -8,6 +8,7 @@ use operator::connectors::{
 };
 use operator::failure::Failure;
 use stage::address::Address;
+use stage::config::defaults::{INFLUXDB_DATABASE, INFLUXDB_URL};
 
 use crate::commands::secret::secret;
 
@@ -31,13 +32,13 @@ pub(super) struct SinkArgs {
         alias = "influxdb-url",
         alias = "influxdb_url",
         env = "INFLUXDB",
-        default_value = "http://localhost:8086",
+        default_value = INFLUXDB_URL,
         value_name = "URL",
         hide_env_values = true
     )]
     influxdb: Address,
     /// Database in InfluxDB, which must exist
-    #[arg(long, short, default_value = "efd", value_name = "NAME")]
+    #[arg(long, short, default_value = INFLUXDB_DATABASE, value_name = "NAME")]
     database: String,
     /// Maximum number of tasks, which share the topics' partitions
     #[arg(long, short, alias = "tasks-max", default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]

@@ -35,7 +35,7 @@ pub struct DiffArgs {
     new: String,
 
     /// Dialect of the schemas to compare
-    #[arg(long, env = "DIALECT", default_value_t = Dialect::Efd, value_name = "efd|ts_xml")]
+    #[arg(long, env = "DIALECT", default_value_t, value_name = "efd|ts_xml")]
     dialect: Dialect,
 
     /// Names of subsystems to compare [default: all]
