@@ -169,7 +169,7 @@ impl Failure {
             Self::Registry(RegistryError::Objection { .. }) => {
                 "make the schema with --wire-extras, or say --drop-wire-extras if you mean it".to_owned()
             }
-            Self::Away { flag, .. } => format!("name it with {flag}"),
+            Self::Away { flag, .. } => format!("check that it can be reached from here; {flag} says where it is"),
             Self::Unknown { nearest, list, .. } if nearest.is_empty() => format!("`{list}` lists all"),
             Self::Unknown { nearest, list, .. } => {
                 format!("did you mean {}? `{list}` lists all", nearest.join(", "))
