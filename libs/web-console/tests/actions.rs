@@ -130,6 +130,11 @@ async fn changes_are_logged_with_the_user() {
     subscriber.init();
     let page = Page::start().await;
 
+    let nobodys = page.served.text("dead-letters").await;
+    assert!(
+        nobodys.contains("bad_header") && !nobodys.contains("form_token"),
+        "{nobodys}"
+    );
     let token = page.form_token("vera").await;
     let planned = page.send("vera", "dead-letters-plan", format!("form_token={token}"));
     assert_eq!(planned.await.status(), StatusCode::OK);
