@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a failed step is a failed test")]
 
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
@@ -10,8 +11,13 @@ const PREAMBLE: &str = "'rev' , 1556000000.125000 , 1556000000.127185 , 17 , 432
 
 fn check(input: &str, flags: &[&str]) -> Output {
     let schemas = concat!(env!("CARGO_MANIFEST_DIR"), "/../../schemas");
+    check_with(Path::new(schemas), input, flags)
+}
+
+fn check_with(interfaces: &Path, input: &str, flags: &[&str]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_saltransform"))
-        .args(["check", "--schemas", schemas])
+        .args(["check", "--interfaces"])
+        .arg(interfaces)
         .args(flags)
         .arg("-")
         .stdin(Stdio::piped())
@@ -148,4 +154,25 @@ fn a_message_with_a_byte_is_carried_in_both_dialects() {
         (&state["record"]["state"], &state["record"]["reason"]),
         (&json!(0), &json!("why"))
     );
+}
+
+/// As the header services of today: a folder without files, and generic topics because `SALSubsystems.xml` lists it.
+#[test]
+fn a_component_that_has_generic_topics_only_is_transformed() {
+    let folder = tempfile::tempdir().unwrap();
+    let interfaces = folder.path().join("sal_interfaces");
+    std::fs::create_dir_all(interfaces.join("ATHeaderService")).unwrap();
+    let listed = "<SALSubsystemSet><SALSubsystem><Name>ATHeaderService</Name>
+      <IndexEnumeration>no</IndexEnumeration><AddedGenerics>csc</AddedGenerics></SALSubsystem></SALSubsystemSet>";
+    let generics = "<SALObjects><SALEventSet><SALEvent>
+      <EFDB_Topic>SALGeneric_logevent_heartbeat</EFDB_Topic><Category>mandatory</Category>
+      <item><EFDB_Name>heartbeat</EFDB_Name><IDL_Type>boolean</IDL_Type><Count>1</Count></item>
+      </SALEvent></SALEventSet></SALObjects>";
+    std::fs::write(interfaces.join("SALSubsystems.xml"), listed).unwrap();
+    std::fs::write(interfaces.join("SALGenerics.xml"), generics).unwrap();
+    let text = format!("ATHeaderService_logevent ATHeaderService_logevent_heartbeat:( {PREAMBLE} , 1 , 0)\n");
+    let output = check_with(folder.path(), &text, &["--dialect", "ts_xml"]);
+    assert!(output.status.success(), "{output:?}");
+    let [line] = lines(&output).try_into().unwrap();
+    assert_eq!(line["record"]["heartbeat"], true);
 }

@@ -9,6 +9,7 @@
 
 mod terminal;
 
+use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::Command;
 use std::sync::mpsc::{Receiver, channel};
@@ -19,8 +20,10 @@ use system_tests::command;
 use terminal::{Session, TIMEOUT, Terminal, wait};
 
 /// They run until something ends them.
-const ENDLESS: [&str; 9] = [
+const ENDLESS: [&str; 11] = [
     "kafkaefd top --metrics 127.0.0.1:1",
+    "kafkaefd console --port 0",
+    "kafkaefd admin connectors create influxdb-sink --filter words --daemon",
     "kafkaefd tail words",
     "kafkaefd tail words --output |cat",
     "kafkaefd produce words",
@@ -84,10 +87,12 @@ async fn what_runs_without_end_ends_when_told_to() {
     for topic in ["words", "others", "records"] {
         broker.create_topic(topic, 1).unwrap();
     }
+    let connect = kafka_connect();
     let start = |line: &str, session| {
         let mut command = command(line);
         command
             .env("BROKER", broker.bootstrap_servers())
+            .env("KAFKA_CONNECT", &connect)
             .env("SCHEMAREGISTRY", registry.url());
         Terminal::start(&command, 80, session)
     };
@@ -199,6 +204,27 @@ fn ended(line: &str, end: End, terminal: &Terminal) {
     wait(&format!("{line} ends ({end:?}):\n{}", terminal.shown()), || {
         (!terminal.is_running()).then_some(())
     });
+}
+
+/// The address of a stand-in for Kafka Connect that has created whatever it is asked for.
+fn kafka_connect() -> String {
+    const CREATED: &str = r#"{"name": "influxdb-sink", "config": {}, "tasks": [], "type": "sink"}"#;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    // It ends with the test.
+    std::thread::spawn(move || {
+        for mut link in listener.incoming().flatten() {
+            let mut request = vec![0; 1 << 16];
+            let _ = link.read(&mut request);
+            let head = "HTTP/1.1 201 Created\r\nContent-Type: application/json\r\nConnection: close";
+            let _ = write!(
+                link,
+                "{head}\r\nContent-Length: {}\r\n\r\n{CREATED}",
+                CREATED.len()
+            );
+        }
+    });
+    address
 }
 
 /// A broker that accepts connections and never answers.

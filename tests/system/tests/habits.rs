@@ -340,6 +340,11 @@ async fn other_commands_words_do_the_same_here() {
     let set = services.run(&["kafkaefd", "topics", "list", "--set", "lingr.ms=5"], "");
     assert_eq!(set.code, 64, "{set:?}");
     assert!(set.stderr.contains("lingr.ms"), "{set:?}");
+    let elsewhere = ["--broker", "127.0.0.1:1", "--set"];
+    let set = [&["kafkaefd", "topics", "list"], &elsewhere[..]].concat();
+    let there = format!("bootstrap.servers={}", services.broker.bootstrap_servers());
+    let set = services.run(&[&set[..], &[&there]].concat(), "");
+    assert_eq!(set.code, 0, "it takes effect: {set:?}");
     let set = services.run(&["kafkaefd", "topics", "list", "--set", "linger"], "");
     assert!(
         set.stderr.contains("--set (-X) number 1 is not of the form"),

@@ -96,7 +96,7 @@ pub(crate) const NOT_RUN: [(&str, &str); 30] = [
     ),
     (
         "export BROKER=kafka-bootstrap:9092",
-        "names of an observatory's hosts; `real/influx.rs` and `real/outputs.rs` run these flags",
+        "names of an observatory's hosts; `real/telegraf.rs` and `real/outputs.rs` use these flags",
     ),
     (
         "influxsink run --topic-regex '^lsst\\.sal\\.' --database efd",
