@@ -17,6 +17,7 @@ export async function open(context, problems) {
   return page;
 }
 
+// `pages` has the address of each page, or what leads a person there.
 export async function looks(browser, address, pages, folder) {
   await mkdir(folder, { recursive: true });
   const faults = [];
@@ -26,8 +27,9 @@ export async function looks(browser, address, pages, folder) {
       const problems = [];
       const page = await open(context, problems);
       page.setDefaultTimeout(60000);
-      for (const [name, path] of Object.entries(pages)) {
-        await page.goto(address + path, { waitUntil: "load" });
+      for (const [name, way] of Object.entries(pages)) {
+        if (typeof way === "function") await way(page, address);
+        else await page.goto(address + way, { waitUntil: "load" });
         await page.waitForTimeout(300);
         const file = `${folder}/${name}-${width}-${colorScheme}.png`;
         await page.screenshot({ path: file, fullPage: true });

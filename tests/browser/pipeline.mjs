@@ -1,11 +1,12 @@
-// The pipeline on real services: the stages, a load, and the console with a token, as processes of their own.
+// The pipeline on real services: the stages, a load, and the console with a token, as processes of their own. Kafka Connect,
+// which is no part of it, is a stand-in with a connector of which a task has failed.
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { run, start } from "./processes.mjs";
+import { run, start, startConnect } from "./processes.mjs";
 
 export const TOKEN = "only-for-this-test";
-export const SUBSYSTEMS = "Test,ATDome";
+export const SUBSYSTEMS = "Test,ATDome,ATHexapod";
 const SCHEMAS = path.resolve(import.meta.dirname, "../../schemas");
 
 // The addresses of an instance of scripts/services: lines of KEY=VALUE.
@@ -37,7 +38,8 @@ export class Pipeline {
     await run(pipeline.path("saltransform"), ["init", "--subsystem", SUBSYSTEMS, "--interfaces", SCHEMAS, "--wire-extras", "--replication", "1"], { env: pipeline.env });
     await pipeline.stage("saltransform", ["run", "--subsystem", SUBSYSTEMS, "--group", "saltransform", "--auto-offset-reset", "earliest"]);
     await pipeline.sink();
-    await pipeline.stage("salmock", ["produce", "--max-topics", "40", "--period", "0.5"]);
+    await pipeline.stage("salmock", ["produce", "--max-topics", "60", "--period", "0.5"]);
+    pipeline.connect = await startConnect();
     await pipeline.console();
     return pipeline;
   }
@@ -72,9 +74,14 @@ export class Pipeline {
     await writeFile(token, TOKEN, { mode: 0o600 });
     const metrics = Object.values(this.running).flatMap((process) => ["--metrics", process.answer]);
     const found = (text) => text.match(/the console is served.*?(http:\/\/127\.0\.0\.1:\d+\/)/)?.[1] ?? text.match(/(http:\/\/127\.0\.0\.1:\d+\/).*?the console is served/)?.[1];
-    const words = ["console", "--port", "0", "--interval", "1", "--token-file", token, ...metrics];
+    const words = ["console", "--port", "0", "--interval", "1", "--token-file", token, "--kafka-connect", this.connect.address, ...metrics];
     this.running.console = await start(this.binary, words, { env: this.env, found });
     this.address = this.running.console.answer;
+  }
+
+  // What the console has logged.
+  log() {
+    return this.running.console.output();
   }
 
   // A command of kafkaefd.
@@ -84,6 +91,7 @@ export class Pipeline {
 
   async stop() {
     for (const process of Object.values(this.running).reverse()) await process.stop();
+    this.connect?.stop();
     await rm(this.folder, { recursive: true, force: true });
   }
 }

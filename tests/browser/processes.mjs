@@ -1,4 +1,5 @@
-// Our binaries as processes, the demo among them, and a proxy that serves pages under a prefix as an observatory's does.
+// Our binaries as processes, the demo among them; a proxy that serves pages under a prefix as an observatory's does; and a
+// stand-in for a worker of Kafka Connect.
 import { spawn } from "node:child_process";
 import http from "node:http";
 
@@ -63,4 +64,17 @@ export async function startProxy(target, prefix, user) {
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = `http://127.0.0.1:${server.address().port}${prefix}`;
   return { address, stop: () => server.closeAllConnections() ?? server.close() };
+}
+
+// A worker that has one connector, one of whose two tasks has failed.
+export async function startConnect() {
+  const part = (state) => ({ state, worker_id: "connect-0:8083" });
+  const trace = "org.apache.kafka.connect.errors.ConnectException: the database does not answer\n\tat org.example.Sink.put(Sink.java:42)";
+  const tasks = [{ id: 0, ...part("RUNNING") }, { id: 1, ...part("FAILED"), trace }];
+  const status = { name: "influxdb-sink", type: "sink", connector: part("RUNNING"), tasks };
+  const server = http.createServer((request, response) => {
+    response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ "influxdb-sink": { status } }));
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return { address: `http://127.0.0.1:${server.address().port}`, stop: () => server.closeAllConnections() ?? server.close() };
 }

@@ -1,5 +1,6 @@
 // What the pages do on real services: each page has what the services hold, and each action does what its plan says.
 import assert from "node:assert/strict";
+import { RECORD_TOPIC, describesItsFields } from "./behaves.mjs";
 import { SUBSYSTEMS, TOKEN } from "./pipeline.mjs";
 
 const TOPIC = "lsst.sal.ATDome_position";
@@ -29,9 +30,57 @@ async function logIn(page, address) {
   await page.locator("input[name=token]").fill("a guess");
   await page.getByRole("button", { name: "Log in" }).click();
   await page.getByRole("alert").waitFor();
+  await giveToken(page);
+}
+
+async function giveToken(page) {
   await page.locator("input[name=token]").fill(TOKEN);
   await page.getByRole("button", { name: "Log in" }).click();
   await page.getByText("as token").waitFor();
+}
+
+async function planReset(page, address) {
+  await page.goto(`${address}group?name=influxsink`);
+  await page.locator("input[name=to]").fill("earliest");
+  await page.locator("form input[name=topic]").fill(TOPIC);
+  await page.getByRole("button", { name: "Plan a reset" }).click();
+  await page.getByText("Plan: move influxsink").waitFor();
+}
+
+// The line of the console's log that says all of these words.
+function logged(pipeline, ...words) {
+  const line = pipeline.log().split("\n").find((line) => words.every((word) => line.includes(word)));
+  assert.ok(line, `no line with ${words} in ${pipeline.log()}`);
+  return line;
+}
+
+// A message that saltransform refuses.
+async function produceBadMessage(pipeline, text) {
+  const subsystem = SUBSYSTEMS.split(",")[0];
+  await pipeline.kafkaefd(["produce", `${subsystem}_telemetry`], `${text}\n`);
+}
+
+// The pages that only a service with a token has, in the order in which they are looked at: what leads there where it is no
+// address.
+export async function pagesOfActions(pipeline) {
+  await produceBadMessage(pipeline, "refused, and not replayed");
+  return {
+    connectors: "connectors",
+    login: "login",
+    "reset-plan": async (page, address) => {
+      await page.goto(`${address}login`);
+      await giveToken(page);
+      await planReset(page, address);
+    },
+    "replay-plan": async (page, address) => {
+      const replay = page.getByRole("button", { name: "Replay", exact: true });
+      await reloadUntil(page, `${address}dead-letters`, async () => {
+        await page.getByRole("button", { name: "Plan a replay of these" }).click();
+        await page.getByRole("heading", { name: "Plan: replay dead letters" }).waitFor();
+        return (await replay.count()) === 1;
+      });
+    },
+  };
 }
 
 export const onServices = {
@@ -65,6 +114,20 @@ export const onServices = {
     assert.match(await page.locator("#newest").textContent(), /azimuthPosition.*double/s);
     // A page does not wait long for settings.
     await reloadUntil(page, page.url(), async () => /All as the brokers set them/.test(await page.locator("main").textContent()));
+  },
+
+  async "fields have units, types and descriptions"(page, { address }) {
+    await reloadUntil(page, `${address}topic?name=${RECORD_TOPIC}`, async () => (await page.locator("#newest table").count()) === 1);
+    await describesItsFields(page);
+  },
+
+  async "a connector says why its task failed"(page, { address }) {
+    await page.goto(address);
+    await page.getByRole("link", { name: "Connectors" }).click();
+    const section = page.locator("section", { hasText: "influxdb-sink" });
+    assert.match(await section.textContent(), /connector\s*running.*task 0\s*running.*task 1\s*failed/s);
+    await section.getByText("Why it failed").click();
+    await section.getByText("the database does not answer").waitFor();
   },
 
   async "messages are searched while somebody waits, until it is stopped"(page, { address, pipeline }) {
@@ -113,29 +176,23 @@ export const onServices = {
     await page.locator("tbody th", { hasText: TOPIC }).first().waitFor();
     assert.equal(await page.locator("form[method=post]").count(), 0, "read-only before somebody logs in");
     await logIn(page, address);
-    const plan = async () => {
-      await page.goto(`${address}group?name=influxsink`);
-      await page.locator("input[name=to]").fill("earliest");
-      await page.locator("form input[name=topic]").fill(TOPIC);
-      await page.getByRole("button", { name: "Plan a reset" }).click();
-      await page.getByText("Plan: move influxsink").waitFor();
-    };
-    await plan();
+    await planReset(page, address);
     await page.getByRole("button", { name: "Move the group" }).click();
     assert.match(await page.getByRole("alert").textContent(), /refused: 1 client in it/);
     await pipeline.stopSink();
-    await plan();
+    await planReset(page, address);
     await page.getByRole("button", { name: "Move the group" }).click();
     const answer = page.getByRole("status").or(page.getByRole("alert")).filter({ hasText: /moved|refused/ });
     assert.match(await answer.first().textContent(), /1 partition of 1 moved/);
+    logged(pipeline, "resetting a group's offsets", "user=\"token\"", "influxsink", "earliest");
+    logged(pipeline, "the change failed", "user=\"token\"", "1 client in it");
     const described = JSON.parse(await pipeline.kafkaefd(["groups", "describe", "influxsink", "--json"]));
     assert.equal(described.partitions.find((partition) => partition.topic === TOPIC).committed, 0);
     await pipeline.sink();
   },
 
   async "dead letters are replayed once"(page, { address, pipeline }) {
-    const subsystem = SUBSYSTEMS.split(",")[0];
-    await pipeline.kafkaefd(["produce", `${subsystem}_telemetry`], "not a message <b>\n");
+    await produceBadMessage(pipeline, "not a message <b>");
     await logIn(page, address);
     await reloadUntil(page, `${address}dead-letters`, async () => (await page.locator("article").count()) > 0);
     assert.match(await page.locator("article").first().textContent(), /not a message <b>/);
@@ -144,6 +201,7 @@ export const onServices = {
     await page.getByRole("button", { name: "Plan a replay of these" }).click();
     await page.getByRole("button", { name: "Replay" }).click();
     assert.match(await page.getByRole("status").filter({ hasText: "sent" }).textContent(), /1 message sent/);
+    logged(pipeline, "replaying dead letters", "user=\"token\"", "letters=1", "bad_header");
     // It is refused again, which is not a reason to replay it again.
     await reloadUntil(page, `${address}dead-letters`, async () => (await page.locator("article").count()) > 1);
     assert.match(await page.locator("main").textContent(), /refused again/);

@@ -2,11 +2,11 @@
 // scripts/services, over a pipeline on real services: `make test-browser`. Screenshots are left in the folder that the second
 // argument names.
 import { chromium } from "playwright-core";
-import { behaves, behaviour, readsWithoutScripts } from "./behaves.mjs";
+import { RECORD_TOPIC, behaves, behaviour, readsWithoutScripts } from "./behaves.mjs";
 import { looks } from "./looks.mjs";
 import { Pipeline, hasServices } from "./pipeline.mjs";
 import { startDemo, startProxy } from "./processes.mjs";
-import { onServices } from "./real.mjs";
+import { onServices, pagesOfActions } from "./real.mjs";
 
 const [binary, folder] = process.argv.slice(2);
 const PREFIX = "/site/efd/";
@@ -43,7 +43,7 @@ async function onRealServices() {
   try {
     console.log(`on real services, the console is at ${pipeline.address}`);
     await behaves(browser, onServices, { address: pipeline.address, pipeline });
-    const pages = { ...(await somePages(pipeline.address)), group: "group?name=influxsink" };
+    const pages = { ...(await somePages(pipeline.address)), group: "group?name=influxsink", ...(await pagesOfActions(pipeline)) };
     await readsWithoutScripts(browser, pipeline.address, pages);
     await looks(browser, pipeline.address, pages, `${folder}/services`);
     console.log(`ok  ${Object.keys(pages).length} pages on real services; screenshots in ${folder}/services`);
@@ -61,7 +61,7 @@ async function somePages(address) {
     return new URL(await page.locator(selector).first().evaluate((link) => link.href));
   };
   const relative = (url) => url.pathname.slice(1) + url.search;
-  const topic = relative(await first("topics?q=atdome", "#rows tbody a"));
+  const topic = relative(await first(`topics?q=${RECORD_TOPIC}`, "#rows tbody a"));
   const schema = relative(await first("schemas", "#rows a"));
   await context.close();
   return {

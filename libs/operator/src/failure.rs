@@ -159,17 +159,18 @@ impl Failure {
     pub fn hint(&self) -> Option<String> {
         let text = match self {
             Self::Unreachable { .. } => {
-                "name a broker with --broker HOST:PORT or BROKER; -X and --kafka-config-file take TLS and login settings"
+                "check that it can be reached from here; --broker HOST:PORT or BROKER says where it is, -X and \
+                 --kafka-config-file take TLS and login settings"
                     .to_owned()
             }
             Self::Registry(RegistryError::Away { .. }) => {
-                "name the registry with --schema-registry URL or SCHEMAREGISTRY".to_owned()
+                "check that it can be reached from here; --schema-registry URL or SCHEMAREGISTRY says where it is".to_owned()
             }
             Self::Registry(RegistryError::NotLatest { subject, newer }) => delete_newer(subject, newer),
             Self::Registry(RegistryError::Objection { .. }) => {
                 "make the schema with --wire-extras, or say --drop-wire-extras if you mean it".to_owned()
             }
-            Self::Away { flag, .. } => format!("name it with {flag}"),
+            Self::Away { flag, .. } => format!("check that it can be reached from here; {flag} says where it is"),
             Self::Unknown { nearest, list, .. } if nearest.is_empty() => format!("`{list}` lists all"),
             Self::Unknown { nearest, list, .. } => {
                 format!("did you mean {}? `{list}` lists all", nearest.join(", "))
@@ -228,6 +229,20 @@ pub fn words(code: RDKafkaErrorCode) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_that_was_given_is_not_asked_for() {
+        let away = Failure::Away {
+            service: "kafka connect",
+            url: "http://localhost:8083".to_owned(),
+            flag: "--kafka-connect URL or KAFKA_CONNECT",
+            source: "connection refused".into(),
+        };
+        assert_eq!(
+            away.hint().unwrap(),
+            "check that it can be reached from here; --kafka-connect URL or KAFKA_CONNECT says where it is"
+        );
+    }
 
     #[test]
     fn an_unknown_name_says_what_to_try() {

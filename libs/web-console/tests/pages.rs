@@ -14,6 +14,7 @@ use std::time::Duration;
 use console::{Access, Settings};
 use devstack::{Broker, RegistryServer};
 use rdkafka::ClientConfig;
+use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use regex::Regex;
 use reqwest::{Client, Response, StatusCode};
@@ -22,9 +23,12 @@ use stage::registry::Registry;
 
 use served::{Served, settings};
 
-/// Kafka takes no such names; whoever stands in its place may answer them, and values are anybody's.
+/// Kafka takes no such names of topics; whoever stands in its place may answer them, as the embedded broker does. Fields,
+/// headers, keys and values are anybody's.
 const HOSTILE: &str = "<script>alert(1)</script>\"'&\n\r\u{1b}[2J\u{202e}gnp";
 const TOPIC: &str = "lsst.sal.Test_scalars";
+/// Its newest message is JSON, whose fields have any name.
+const JSON_TOPIC: &str = "any.json";
 /// A subject whose schema refers to a hostile one.
 const REFERRING: &str = "referring-value";
 
@@ -38,7 +42,9 @@ impl Page {
     async fn start(access: Access) -> Self {
         let broker = Broker::start().unwrap();
         broker.create_topic(TOPIC, 2).unwrap();
-        broker.create_topic("group.dead-letter", 1).unwrap();
+        for topic in ["group.dead-letter", JSON_TOPIC, HOSTILE] {
+            broker.create_topic(topic, 1).unwrap();
+        }
         let registry = RegistryServer::start().await.unwrap();
         let schema = serde_json::json!({
             "type": "record", "name": "Test_scalars", "namespace": "lsst.sal", "doc": HOSTILE,
@@ -61,6 +67,8 @@ impl Page {
         record.extend(HOSTILE.as_bytes());
         send(&broker, TOPIC, &record);
         send(&broker, TOPIC, HOSTILE.as_bytes());
+        let json = serde_json::json!({HOSTILE: {HOSTILE: HOSTILE}, "list": [HOSTILE]});
+        send(&broker, JSON_TOPIC, json.to_string().as_bytes());
         send(&broker, "group.dead-letter", HOSTILE.as_bytes());
 
         let settings = Settings {
@@ -93,9 +101,26 @@ fn send(broker: &Broker, topic: &str, value: &[u8]) {
         .set("bootstrap.servers", broker.bootstrap_servers())
         .create()
         .unwrap();
-    producer
-        .send(BaseRecord::to(topic).payload(value).key(HOSTILE).partition(0))
-        .unwrap();
+    // A dead letter has its origin in its headers.
+    let headers = ["topic", "stage", "reason", "detail", "group", HOSTILE];
+    let headers = headers.iter().fold(OwnedHeaders::new(), |headers, key| {
+        headers.insert(Header {
+            key,
+            value: Some(HOSTILE),
+        })
+    });
+    let headers = ["partition", "offset"].iter().fold(headers, |headers, key| {
+        headers.insert(Header {
+            key,
+            value: Some("0"),
+        })
+    });
+    let record = BaseRecord::to(topic)
+        .payload(value)
+        .key(HOSTILE)
+        .partition(0)
+        .headers(headers);
+    producer.send(record).map_err(|(error, _)| error).unwrap();
     producer.flush(Duration::from_secs(10)).unwrap();
 }
 
@@ -119,6 +144,9 @@ async fn nothing_from_the_wire_or_an_address_is_markup() {
         "topics".to_owned(),
         format!("topic?name={TOPIC}"),
         format!("topic?name={hostile}"),
+        format!("topic?name={JSON_TOPIC}"),
+        format!("messages?topic={JSON_TOPIC}&start=beginning"),
+        format!("messages?topic={hostile}&start=beginning"),
         format!("messages?topic={TOPIC}&start=beginning"),
         format!("messages?topic={TOPIC}&start={hostile}&key={hostile}&filter={hostile}&partition={hostile}"),
         format!("messages?topic={TOPIC}&start=beginning&key={hostile}"),
@@ -161,6 +189,27 @@ async fn nothing_from_the_wire_or_an_address_is_markup() {
         newest.contains("&lt;script&gt;"),
         "the value is there, as text: {newest}"
     );
+    let fields = page.served.text(&format!("topic?name={JSON_TOPIC}")).await;
+    let (_, fields) = fields.split_once("Fields of the newest message").expect(&fields);
+    let (fields, _) = fields.split_once("</table>").unwrap();
+    assert_eq!(
+        fields.matches("&lt;script&gt;").count(),
+        4,
+        "two names of fields and two values, as text: {fields}"
+    );
+    let found = page
+        .served
+        .text(&format!("messages?topic={JSON_TOPIC}&start=beginning"))
+        .await;
+    // The key, the preview, the record and the headers.
+    assert!(found.matches("&lt;script&gt;").count() > 8, "{found}");
+    let topics = page.served.text("topics?q=script").await;
+    assert!(
+        topics.contains(&format!("topic?name={hostile}")) && topics.contains("&lt;script&gt;"),
+        "the broker lists such a name: {topics}"
+    );
+    let letters = page.served.text("dead-letters").await;
+    assert!(letters.matches("&lt;script&gt;").count() > 8, "{letters}");
     let referring = page.served.text(&format!("schema?subject={REFERRING}")).await;
     assert!(
         referring.contains(&format!("schema?subject={hostile}")),
@@ -171,6 +220,42 @@ async fn nothing_from_the_wire_or_an_address_is_markup() {
         .text(&format!("messages?topic={TOPIC}&start=beginning&long=1"))
         .await;
     assert!(found.contains("searched 2 of 2"), "{found}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_part_of_the_data_flow_leads_to_what_it_is_made_of() {
+    let page = Page::start(Access::ReadOnly).await;
+    let overview = page.served.text("").await;
+    let (_, flow) = overview.split_once("<ol class=\"flow\">").expect("a flow");
+    let (flow, _) = flow.split_once("</ol>").unwrap();
+    let parts: Vec<&str> = flow.split("<li class=\"node").skip(1).collect();
+    assert_eq!(parts.len(), 6, "{flow}");
+    for part in parts {
+        let (_, link) = part.split_once("<h3><a href=\"").expect(part);
+        let (link, name) = link.split_once("\">").unwrap();
+        assert_ne!(link, "./", "{name}");
+        assert_eq!(page.served.get(link).await.status(), StatusCode::OK, "{name}");
+    }
+    // Nobody listens where the metrics of a stage should be.
+    let wrong = async {
+        loop {
+            let overview = page.served.text("").await;
+            if let Some((_, list)) = overview.split_once("class=\"verdict bad\"") {
+                break list.split_once("</ul>").expect("a list").0.to_owned();
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let wrong = tokio::time::timeout(Duration::from_secs(30), wrong)
+        .await
+        .unwrap();
+    let links: Vec<&str> = wrong.split("href=\"").skip(1).collect();
+    assert!(!links.is_empty(), "{wrong}");
+    for link in links {
+        let (link, what) = link.split_once("\">").unwrap();
+        assert_ne!(link, "./", "{what}");
+        assert_eq!(page.served.get(link).await.status(), StatusCode::OK, "{what}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,6 +1,7 @@
 //! How connectors are, as a worker describes it.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use stage::address::redacted;
 
 /// How a connector and its tasks are.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, Serialize)]
@@ -27,8 +28,12 @@ pub struct PartStatus {
     pub state: String,
     /// The worker that runs it.
     pub worker_id: String,
-    /// Why it failed: a Java stack trace.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// Why it failed: a Java stack trace, without the secrets of addresses in it.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "without_secrets"
+    )]
     pub trace: Option<String>,
 }
 
@@ -46,5 +51,32 @@ impl ConnectorStatus {
     /// The connector, then its tasks.
     pub fn parts(&self) -> impl Iterator<Item = &PartStatus> {
         std::iter::once(&self.connector).chain(&self.tasks)
+    }
+}
+
+/// A text in which each word that is an address has lost its user, password and query.
+fn without_secrets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    let word = |word: &str| match word.contains("://") {
+        true => redacted(word).into_owned(),
+        false => word.to_owned(),
+    };
+    Ok(text.map(|text| text.split_inclusive(char::is_whitespace).map(word).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trace_holds_no_secrets() {
+        let text =
+            "java.net.ConnectException: http://efd:s3cr3t@influxdb:8086/write?p=s3cr3t\n\tat why?(A.java:1)";
+        let json = serde_json::json!({"id": 0, "state": "FAILED", "worker_id": "w:8083", "trace": text});
+        let part: PartStatus = serde_json::from_value(json).unwrap();
+        assert_eq!(
+            part.trace.unwrap(),
+            "java.net.ConnectException: http://(hidden)@influxdb:8086/write?(hidden)\n\tat why?(A.java:1)"
+        );
     }
 }

@@ -7,6 +7,10 @@ use operator::groups::GroupState;
 use operator::stages::{DeadLetterCount, Snapshot, StageCounts, StageRow};
 
 use super::course::Course;
+use crate::params::link;
+
+/// What the names of the topics have in common to which components send their telemetry as text.
+const TELEMETRY_TOPICS: &str = "_telemetry";
 
 /// The three stages that the pipeline has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -105,7 +109,7 @@ pub(crate) struct Trouble {
     /// What is wrong, made safe to read.
     pub(crate) text: String,
     /// The page that shows more.
-    pub(crate) page: &'static str,
+    pub(crate) page: String,
 }
 
 impl StageKind {
@@ -118,6 +122,11 @@ impl StageKind {
             Self::Saltransform => "saltransform",
             Self::Influxsink => "influxsink",
         }
+    }
+
+    /// Whether a group has the name of this stage in its own, as groups of stages do by default.
+    fn reads_as(self, group: &GroupView) -> bool {
+        group.name.contains(self.name())
     }
 
     fn of(name: &str) -> Option<Self> {
@@ -167,6 +176,19 @@ impl Overview {
 
     pub(crate) fn stage(&self, kind: StageKind) -> Option<&StageView> {
         self.stages.get(&kind)
+    }
+
+    /// The page that shows what a stage does: the text that SAL sends, or the group that reads; all groups where it is not
+    /// known which of them is the stage's.
+    pub(crate) fn page_of(&self, kind: StageKind) -> String {
+        if kind == StageKind::Salmock {
+            return link("topics", &[("q", TELEMETRY_TOPICS)]);
+        }
+        let mut groups = self.groups.iter().filter(|group| kind.reads_as(group));
+        match (groups.next(), groups.next()) {
+            (Some(group), None) => link("group", &[("name", &group.name)]),
+            _ => "groups".to_owned(),
+        }
     }
 }
 
@@ -219,5 +241,41 @@ pub(super) fn since(now: Instant, answered: Option<Instant>) -> String {
     match answered {
         Some(answered) => format!("for {} s", now.duration_since(answered).as_secs()),
         None => "since the start".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stage_leads_to_its_group_where_that_is_known() {
+        let with = |names: &[&str]| Overview {
+            groups: names
+                .iter()
+                .map(|name| GroupView {
+                    name: (*name).to_owned(),
+                    state: GroupState::Stable,
+                    members: None,
+                    lag: 0,
+                    seconds: None,
+                    course: None,
+                })
+                .collect(),
+            ..Overview::default()
+        };
+        let page = |names: &[&str], kind| with(names).page_of(kind);
+        let names = ["other", "influxsink-tucson", "saltransform"];
+        assert_eq!(
+            page(&names, StageKind::Influxsink),
+            "group?name=influxsink-tucson"
+        );
+        assert_eq!(page(&names, StageKind::Saltransform), "group?name=saltransform");
+        assert_eq!(
+            page(&["a-influxsink", "b-influxsink"], StageKind::Influxsink),
+            "groups"
+        );
+        assert_eq!(page(&[], StageKind::Saltransform), "groups");
+        assert_eq!(page(&[], StageKind::Salmock), "topics?q=_telemetry");
     }
 }

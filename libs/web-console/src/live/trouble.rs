@@ -8,6 +8,7 @@ use operator::stages::{NOTABLE_LAG, Snapshot};
 use super::course::Course;
 use super::overview::{GroupView, Overview, Severity, StageKind, StageView, Trouble, since};
 use crate::format::{plural, processes, shown, span};
+use crate::params::link;
 
 /// A lag that grows for this long is not a burst.
 const GROWTH_DURATION: Duration = Duration::from_secs(300);
@@ -15,16 +16,16 @@ const GROWTH_DURATION: Duration = Duration::from_secs(300);
 const MAX_AGE_SECONDS: f64 = 60.0;
 
 impl Trouble {
-    fn bad(what: &str, text: impl Into<String>, page: &'static str) -> Self {
+    fn bad(what: &str, text: impl Into<String>, page: &str) -> Self {
         Self {
             severity: Severity::Bad,
             what: shown(what),
             text: text.into(),
-            page,
+            page: page.to_owned(),
         }
     }
 
-    fn warning(what: &str, text: impl Into<String>, page: &'static str) -> Self {
+    fn warning(what: &str, text: impl Into<String>, page: &str) -> Self {
         Self {
             severity: Severity::Warning,
             ..Self::bad(what, text, page)
@@ -44,10 +45,10 @@ pub(super) fn find(view: &Overview, snapshot: &Snapshot, now: Instant) -> Vec<Tr
         found.push(Trouble::bad("Kafka", text, "groups"));
     }
     for (url, why) in &view.unknown {
-        found.push(Trouble::bad(url, shown(why), "./"));
+        found.push(Trouble::bad(url, shown(why), "groups"));
     }
     for (kind, stage) in &view.stages {
-        of_stage(*kind, stage, &mut found);
+        of_stage(*kind, stage, &view.page_of(*kind), &mut found);
     }
     for group in &view.groups {
         of_group(group, &mut found);
@@ -56,22 +57,22 @@ pub(super) fn find(view: &Overview, snapshot: &Snapshot, now: Instant) -> Vec<Tr
     found
 }
 
-fn of_stage(kind: StageKind, stage: &StageView, found: &mut Vec<Trouble>) {
+fn of_stage(kind: StageKind, stage: &StageView, page: &str, found: &mut Vec<Trouble>) {
     let name = kind.name();
     for (url, why) in &stage.away {
         let text = format!("{} does not answer: {}", shown(url), shown(why));
-        found.push(Trouble::bad(name, text, "./"));
+        found.push(Trouble::bad(name, text, page));
     }
     for waiting in &stage.waiting {
         let text = format!("is not ready: waits for {}", shown(waiting));
-        found.push(Trouble::bad(name, text, "./"));
+        found.push(Trouble::bad(name, text, page));
     }
     if stage.paused > 0 {
         let text = format!(
             "{} paused: what it writes to cannot keep up",
             processes(stage.paused)
         );
-        found.push(Trouble::warning(name, text, "groups"));
+        found.push(Trouble::warning(name, text, page));
     }
     if stage.adds_up == Some(false) {
         let missing = stage
@@ -82,7 +83,7 @@ fn of_stage(kind: StageKind, stage: &StageView, found: &mut Vec<Trouble>) {
             "counts do not add up: {} unaccounted for",
             plural(missing, "message")
         );
-        found.push(Trouble::bad(name, text, "./"));
+        found.push(Trouble::bad(name, text, page));
     }
     if stage.recent_dead_letters >= 1.0 {
         let text = format!(
@@ -96,7 +97,7 @@ fn of_stage(kind: StageKind, stage: &StageView, found: &mut Vec<Trouble>) {
             "points reach the database {} after their time (p99)",
             span(stage.age.1)
         );
-        found.push(Trouble::warning(name, text, "groups"));
+        found.push(Trouble::warning(name, text, page));
     }
     let was_flowing = stage
         .output
@@ -108,21 +109,22 @@ fn of_stage(kind: StageKind, stage: &StageView, found: &mut Vec<Trouble>) {
         .as_ref()
         .is_some_and(|output| output.newest(15).count() == 15 && output.newest(15).all(|rate| rate == 0.0));
     if was_flowing && is_still && stage.away.is_empty() {
-        found.push(Trouble::warning(name, "nothing flows any more", "groups"));
+        found.push(Trouble::warning(name, "nothing flows any more", page));
     }
 }
 
 fn of_group(group: &GroupView, found: &mut Vec<Trouble>) {
+    let page = link("group", &[("name", &group.name)]);
     let grows = |course: &Course| course.grows_over(GROWTH_DURATION);
     if group.lag >= NOTABLE_LAG && group.course.as_ref().is_some_and(grows) {
         let text = format!(
             "falls behind: {} to read, more each minute",
             plural(group.lag, "message")
         );
-        found.push(Trouble::warning(&group.name, text, "groups"));
+        found.push(Trouble::warning(&group.name, text, &page));
     } else if group.state == GroupState::Empty && group.lag >= NOTABLE_LAG {
         let text = format!("has no members and {} to read", plural(group.lag, "message"));
-        found.push(Trouble::warning(&group.name, text, "groups"));
+        found.push(Trouble::warning(&group.name, text, &page));
     }
 }
 
@@ -203,6 +205,28 @@ mod tests {
             assert_eq!(found.len(), 1, "{found:?}");
             assert!(found[0].0 == severity && found[0].1.contains(text), "{found:?}");
         }
+    }
+
+    #[test]
+    fn what_is_wrong_leads_to_another_page() {
+        let mut waiting = stage();
+        waiting.waiting.push("kafka: no broker".to_owned());
+        let mut view = with(waiting);
+        view.unknown.push(("h:1".to_owned(), "refused".to_owned()));
+        view.groups.push(GroupView {
+            name: "a-saltransform".to_owned(),
+            state: GroupState::Empty,
+            members: None,
+            lag: NOTABLE_LAG,
+            seconds: None,
+            course: None,
+        });
+        let found = find(&view, &Snapshot::default(), Instant::now());
+        let pages: Vec<&str> = found.iter().map(|trouble| trouble.page.as_str()).collect();
+        assert_eq!(
+            pages,
+            ["groups", "group?name=a-saltransform", "group?name=a-saltransform"]
+        );
     }
 
     #[test]

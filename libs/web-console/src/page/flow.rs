@@ -1,4 +1,5 @@
-//! The data flow as it is: what stands at each end of an arrow, and what flows over it.
+//! The data flow as it is: what stands at each end of an arrow, and what flows over it. Each part leads to what it is made
+//! of.
 
 use maud::{Markup, html};
 
@@ -22,20 +23,20 @@ pub(crate) fn flow(view: &Overview, database: &str) -> Markup {
         h2.visually-hidden { "Data flow" }
         ol.flow {
             li.node {
-                h3 { "SAL" }
+                h3 { a href=(view.page_of(StageKind::Salmock)) { "SAL" } }
                 p { @if mock.is_some() { "salmock sends text" } @else { "sends text" } }
                 @if let Some(mock) = mock { (state(mock)) }
             }
             (arrow("to Kafka", source_rate, source))
             (topics(view, "text topics", transform))
             (arrow("to saltransform", transform.and_then(|stage| stage.in_per_second), transform.and_then(|stage| stage.input.as_ref())))
-            (stage("saltransform", "text → Avro", transform, |stage| html! {
+            (stage(view, StageKind::Saltransform, "text → Avro", |stage| html! {
                 dt { "time" } dd { (span(stage.work.0)) small { " p99 " (span(stage.work.1)) } }
             }))
             (arrow("to Kafka", transform.and_then(|stage| stage.out_per_second), transform.and_then(|stage| stage.output.as_ref())))
             (topics(view, "record topics", sink))
             (arrow("to influxsink", sink.and_then(|stage| stage.in_per_second), sink.and_then(|stage| stage.input.as_ref())))
-            (stage("influxsink", "Avro → points", sink, |stage| html! {
+            (stage(view, StageKind::Influxsink, "Avro → points", |stage| html! {
                 dt { "write" } dd { (span(stage.work.0)) small { " p99 " (span(stage.work.1)) } }
             }))
             (arrow("to the database", sink.and_then(|stage| stage.out_per_second), sink.and_then(|stage| stage.output.as_ref())))
@@ -81,11 +82,12 @@ fn topics(view: &Overview, what: &str, reader: Option<&StageView>) -> Markup {
     }
 }
 
-fn stage(name: &str, what: &str, stage: Option<&StageView>, more: impl Fn(&StageView) -> Markup) -> Markup {
+fn stage(view: &Overview, kind: StageKind, what: &str, more: impl Fn(&StageView) -> Markup) -> Markup {
+    let stage = view.stage(kind);
     let is_bad = stage.is_none_or(|stage| !stage.away.is_empty() || !stage.waiting.is_empty());
     html! {
         li.node .stage .is-bad[is_bad] {
-            h3 { (name) }
+            h3 { a href=(view.page_of(kind)) { (kind.name()) } }
             p { (what) }
             @match stage {
                 Some(stage) => { dl { (more(stage)) } (state(stage)) },

@@ -15,7 +15,7 @@ mod top;
 mod topics;
 
 use std::io::Write;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
 
@@ -90,6 +90,11 @@ impl Running {
     /// Its standard output, to be read while it runs.
     pub(crate) fn stdout(&mut self) -> ChildStdout {
         self.child().stdout.take().unwrap()
+    }
+
+    /// Its standard error, to be read while it runs.
+    pub(crate) fn stderr(&mut self) -> ChildStderr {
+        self.child().stderr.take().unwrap()
     }
 
     /// Types into its terminal.

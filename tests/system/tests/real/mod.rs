@@ -17,6 +17,7 @@ mod memory;
 mod mock_state;
 mod outputs;
 pub(crate) mod peers;
+mod plots;
 mod points_page;
 mod refused;
 pub(crate) mod registry;

@@ -1,0 +1,106 @@
+//! Values of a field where there is no database: they are those of the messages in Kafka, to the digit, with their times.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a failed step is a failed test")]
+
+mod served;
+
+use std::time::Duration;
+
+use devstack::{Broker, RegistryServer};
+use rdkafka::ClientConfig;
+use rdkafka::producer::BaseRecord;
+use reqwest::Client;
+use serde_json::json;
+use stage::config::RegistryArgs;
+use stage::registry::Registry;
+
+use served::{Served, settings};
+
+const TOPIC: &str = "lsst.sal.Test_scalars";
+/// 2026-11-30T08:00:00Z, in milliseconds.
+const START: i64 = 1_796_025_600_000;
+const VALUES: [f64; 5] = [1.5, -0.1, 20.25, 1e-7, 3.0];
+const STATES: [(u8, &str); 5] = [
+    (0, "OFFLINE"),
+    (1, "ENABLED"),
+    (1, "ENABLED"),
+    (1, "ENABLED"),
+    (0, "OFFLINE"),
+];
+
+/// A record in Confluent's frame.
+fn record(id: u32, number: usize) -> Vec<u8> {
+    let (x, (state, _)) = (VALUES[number], STATES[number]);
+    // Zigzag: twice the number. An array of two has a block of two, and a block of none.
+    let items = [4, 2 * number as u8, 2 * (number as u8 + 10), 0];
+    let parts: [&[u8]; 5] = [&[0], &id.to_be_bytes(), &x.to_le_bytes(), &items, &[2 * state]];
+    parts.concat()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_has_the_values_of_the_messages() {
+    let (broker, registry) = (Broker::start().unwrap(), RegistryServer::start().await.unwrap());
+    broker.create_topic(TOPIC, 1).unwrap();
+    let schema = json!({
+        "type": "record", "name": "Test_scalars", "namespace": "lsst.sal",
+        "fields": [
+            {"name": "x", "type": "double", "sal_units": "deg"},
+            {"name": "items", "type": {"type": "array", "items": "int"}},
+            {"name": "state", "type": {"type": "enum", "name": "State", "symbols": ["OFFLINE", "ENABLED"]}},
+        ],
+    });
+    let client = Registry::new(&RegistryArgs::at(registry.url())).unwrap();
+    let subject = format!("{TOPIC}-value");
+    let id = client.register(&subject, &schema.to_string()).await.unwrap();
+    let producer =
+        testkit::producer(ClientConfig::new().set("bootstrap.servers", broker.bootstrap_servers()));
+    let send = |at: i64, value: &[u8]| {
+        let message = BaseRecord::<(), [u8]>::to(TOPIC)
+            .payload(value)
+            .partition(0)
+            .timestamp(at);
+        producer.send(message).map_err(|(error, _)| error).unwrap();
+    };
+    for number in 0..VALUES.len() {
+        send(START + 250 * number as i64, &record(id, number));
+    }
+    // Neither what cannot be decoded nor what is of another time has a value.
+    send(START + 400, b"no record");
+    send(START + 3_600_000, &record(id, 0));
+    testkit::deliver(&producer);
+
+    let served = Served::start(settings(broker.bootstrap_servers(), &registry), Client::new()).await;
+    let fields = ["x", "items1", "state"]
+        .map(|field| format!("&f={TOPIC}:{field}"))
+        .concat();
+    let path = format!("telemetry.csv?from=2026-11-30T08:00:00Z&to=2026-11-30T08:01:00Z{fields}");
+    // Units and the names of enumerations are known once the schemas have been read.
+    let csv = async {
+        loop {
+            let csv = served.text(&path).await;
+            if csv.contains("ENABLED") {
+                break csv;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    let csv = match tokio::time::timeout(Duration::from_secs(30), csv).await {
+        Ok(csv) => csv,
+        Err(_) => panic!("{}", served.text(&path).await),
+    };
+    let times = ["00", "00.25", "00.5", "00.75", "01"].map(|seconds| format!("2026-11-30T08:00:{seconds}Z"));
+    let mut expected = vec!["time,topic,field,unit,value,least,most".to_owned()];
+    for (time, x) in times.iter().zip(VALUES) {
+        expected.push(format!("{time},{TOPIC},x,deg,{x},{x},{x}"));
+    }
+    for (number, time) in times.iter().enumerate() {
+        let item = number + 10;
+        expected.push(format!("{time},{TOPIC},items1,,{item},{item},{item}"));
+    }
+    // An enumeration has a value where it changes: of those that are the same, the first and the last.
+    for (number, (time, (_, state))) in times.iter().zip(STATES).enumerate() {
+        if number != 2 {
+            expected.push(format!("{time},{TOPIC},state,,{state},,"));
+        }
+    }
+    assert_eq!(csv.lines().collect::<Vec<_>>(), expected);
+}

@@ -1,0 +1,154 @@
+//! `kafkaefd console` plots what a real InfluxDB 1 holds: each value with its time, enumerations by name, and the mean of
+//! stretches where there are more values than a plot has room for.
+
+use std::io::{BufRead, BufReader};
+
+use serde_json::json;
+
+use super::influx::Influx1;
+use super::{Services, registry, unique, until};
+use crate::operator::Running;
+use crate::runtime;
+
+/// 2026-11-30T08:00:00Z, in microseconds.
+const START: i64 = 1_796_025_600_000_000;
+/// As many stretches as a plot has points.
+const SECONDS: i64 = 720;
+const MEASUREMENT: &str = "lsst.sal.Console";
+
+/// Points of a measurement in line protocol: four with a state, and three in each of the seconds from a minute on, whose
+/// mean is two more than the first.
+fn points() -> String {
+    let states = ["OFFLINE", "ENABLED", "ENABLED", "FAULT"];
+    let singles = (0..).zip([1.5, -0.25, 1e-7, 20.0]).zip(states);
+    let singles = singles.map(|((number, x), state)| {
+        let time = START + 250_000 * number;
+        format!(
+            "{MEASUREMENT} x={x},on={},state=\"{state}\" {time}\n",
+            number == 1
+        )
+    });
+    let many = (60..60 + SECONDS).flat_map(|second| {
+        let point = move |(at, more): (i64, i64)| {
+            format!(
+                "{MEASUREMENT} many={}i {}\n",
+                second + more,
+                START + second * 1_000_000 + at
+            )
+        };
+        [(0, 0), (250_000, 1), (500_000, 5)].map(point)
+    });
+    singles.chain(many).collect()
+}
+
+/// What stands in an attribute of a page, as numbers.
+fn numbers(page: &str, attribute: &str) -> Vec<f64> {
+    let (_, rest) = page
+        .split_once(&format!("{attribute}=\""))
+        .unwrap_or_else(|| panic!("no {attribute} in {page}"));
+    let text = rest.split('"').next().unwrap();
+    text.split_whitespace()
+        .map(|number| number.parse().unwrap())
+        .collect()
+}
+
+#[test]
+fn the_console_plots_what_influxdb_1_holds() {
+    let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY", "INFLUXDB1"]) else {
+        return;
+    };
+    let runtime = runtime();
+    let (database, topic) = (unique("plots"), format!("lsst.{}.Console", unique("plots")));
+    let schema = json!({
+        "type": "record", "namespace": "lsst.sal", "name": "Console",
+        "fields": [
+            {"name": "x", "type": "double", "sal_units": "deg"},
+            {"name": "on", "type": "boolean"},
+            {"name": "many", "type": "long"},
+            {"name": "state", "type": {"type": "enum", "name": "State", "symbols": ["OFFLINE", "ENABLED", "FAULT"]}},
+        ],
+    });
+    let url = services.get("INFLUXDB1");
+    runtime.block_on(async {
+        Influx1::with_database(&services, &database).await;
+        let write = format!("{url}/write?db={database}&precision=u");
+        let written = reqwest::Client::new()
+            .post(write)
+            .body(points())
+            .send()
+            .await
+            .unwrap();
+        assert!(written.status().is_success(), "{written:?}");
+        registry::register(&services, &format!("{topic}-value"), &schema).await;
+    });
+    let mut console = Running::spawn(
+        &services,
+        &[
+            "console",
+            "--port",
+            "0",
+            "--prometheus-port",
+            "0",
+            "--influxdb",
+            url,
+            "--api",
+            "v1",
+            "--influxdb-database",
+            &database,
+        ],
+    );
+    let mut log = BufReader::new(console.stderr()).lines().map(Result::unwrap);
+    let served = log.find(|line| line.contains("the console is served")).unwrap();
+    let address = served.split("address=").nth(1).unwrap();
+    let address = address
+        .split_whitespace()
+        .next()
+        .unwrap()
+        .trim_matches('"')
+        .to_owned();
+    let get = |path: &str| {
+        let answer = runtime.block_on(async { reqwest::get(format!("{address}{path}")).await?.text().await });
+        answer.unwrap()
+    };
+
+    let fields = ["x", "on", "state"]
+        .map(|field| format!("&f={topic}:{field}"))
+        .concat();
+    let path = format!("telemetry.csv?from=2026-11-30T08:00:00Z&to=2026-11-30T08:00:10Z{fields}");
+    // The unit, the measurement and the names are known once the schemas have been read.
+    until("the schemas are read", 60, || {
+        let csv = get(&path);
+        if csv.contains("deg") { Ok(()) } else { Err(csv) }
+    });
+    let times = ["00", "00.25", "00.5", "00.75"].map(|seconds| format!("2026-11-30T08:00:{seconds}Z"));
+    let mut expected = vec!["time,topic,field,unit,value,least,most".to_owned()];
+    let rows = |field: &str, values: [&str; 4]| {
+        let rows = times.iter().zip(values);
+        rows.map(|(time, rest)| format!("{time},{topic},{field},{rest}"))
+            .collect::<Vec<_>>()
+    };
+    expected.extend(rows(
+        "x",
+        [
+            "deg,1.5,1.5,1.5",
+            "deg,-0.25,-0.25,-0.25",
+            "deg,0.0000001,0.0000001,0.0000001",
+            "deg,20,20,20",
+        ],
+    ));
+    expected.extend(rows("on", [",0,0,0", ",1,1,1", ",0,0,0", ",0,0,0"]));
+    expected.extend(rows(
+        "state",
+        [",OFFLINE,,", ",ENABLED,,", ",ENABLED,,", ",FAULT,,"],
+    ));
+    assert_eq!(get(&path).lines().collect::<Vec<_>>(), expected);
+
+    let page = get(&format!(
+        "telemetry?from=2026-11-30T08:01:00Z&to=2026-11-30T08:13:00Z&f={topic}:many"
+    ));
+    assert!(page.contains(&format!("database {database}")), "{page}");
+    let means: Vec<f64> = (60..60 + SECONDS).map(|second| (second + 2) as f64).collect();
+    assert_eq!(numbers(&page, "data-v"), means);
+    let ended = console.interrupt();
+    assert_eq!(ended.code, 0, "{ended:?}");
+}
