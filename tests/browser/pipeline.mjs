@@ -1,5 +1,5 @@
 // The pipeline on real services: the stages, a load, and the console with a token, as processes of their own. Kafka Connect,
-// which is no part of it, is a stand-in with a connector of which a task has failed.
+// which does not belong to it, is a stand-in with a connector of which a task has failed.
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";

@@ -46,7 +46,7 @@ async fn a_command_succeeds_only_if_it_did_what_was_asked() {
             (
                 "kafkaefd tail records -o beginning -e --schema-registry http://127.0.0.1:1",
                 69,
-                "try: name the registry",
+                "try: check that it can be reached from here; --schema-registry URL or SCHEMAREGISTRY",
             ),
             (
                 "kafkaefd tail records -o beginning -e --filter greting=='x'",
@@ -88,7 +88,7 @@ async fn a_command_succeeds_only_if_it_did_what_was_asked() {
             (
                 "kafkaefd salschema convert --xml-dir {schemas} --upload --schema-registry http://127.0.0.1:1",
                 69,
-                "try: name the registry",
+                "try: check that it can be reached from here; --schema-registry URL or SCHEMAREGISTRY",
             ),
             (
                 "kafkaefd demo --schema-registry http://127.0.0.1:1",

@@ -297,7 +297,7 @@ mod tests {
                 .config(&topics)
                 .unwrap_err()
                 .to_string()
-                .contains("no name of a topic")
+                .contains("is not a valid topic name")
         );
         assert!("time WITHTAG (x)".parse::<PointTime>().is_err());
         assert!("a) TIMESTAMPUNIT=SECONDS".parse::<FieldName>().is_err());

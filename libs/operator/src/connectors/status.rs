@@ -57,9 +57,12 @@ impl ConnectorStatus {
 /// A text in which each word that is an address has lost its user, password and query.
 fn without_secrets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;
-    let word = |word: &str| match word.contains("://") {
-        true => redacted(word).into_owned(),
-        false => word.to_owned(),
+    let word = |word: &str| {
+        let (text, space) = word.split_at(word.trim_end().len());
+        match text.contains("://") {
+            true => format!("{}{space}", redacted(text)),
+            false => word.to_owned(),
+        }
     };
     Ok(text.map(|text| text.split_inclusive(char::is_whitespace).map(word).collect()))
 }
