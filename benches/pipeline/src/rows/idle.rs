@@ -109,6 +109,8 @@ async fn run(
         group,
         &[&["--dialect", "ts_xml"], flags].concat(),
     )?;
+    // Its first message would have to wait, by up to a second, until librdkafka has an id for an idempotent producer.
+    let producer = bench.kafka.producer()?;
     let own = ["run", "--topic-regex", &regex, "--group", group, "--into", &url];
     let sink = bench.stage("influxsink", &[&own, flags].concat())?;
     tokio::time::sleep(JOIN_DURATION).await;
@@ -124,7 +126,7 @@ async fn run(
 
     // Schemas are fetched with the first message of each topic, which has the age of that request, too.
     let bytes = lines.first().map_or(0.0, |line| line.templates.mean_bytes());
-    let sender = Sender::start(bench.kafka.producer()?, lines, RATE * bytes);
+    let sender = Sender::start(producer, lines, RATE * bytes);
     tokio::time::sleep(Duration::from_secs(bench.size(10, 30))).await;
     sender.stop()?;
     transform.stop().await?;
