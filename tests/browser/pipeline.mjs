@@ -3,7 +3,7 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { run, start, startConnect } from "./processes.mjs";
+import { run, start, startConnect, startProxy } from "./processes.mjs";
 
 export const TOKEN = "only-for-this-test";
 export const SUBSYSTEMS = "Test,ATDome,ATHexapod";
@@ -72,16 +72,27 @@ export class Pipeline {
   async console() {
     const token = path.join(this.folder, "token");
     await writeFile(token, TOKEN, { mode: 0o600 });
-    const metrics = Object.values(this.running).flatMap((process) => ["--metrics", process.answer]);
-    const found = (text) => text.match(/the console is served.*?(http:\/\/127\.0\.0\.1:\d+\/)/)?.[1] ?? text.match(/(http:\/\/127\.0\.0\.1:\d+\/).*?the console is served/)?.[1];
-    const words = ["console", "--port", "0", "--interval", "1", "--token-file", token, "--kafka-connect", this.connect.address, ...metrics];
-    this.running.console = await start(this.binary, words, { env: this.env, found });
-    this.address = this.running.console.answer;
+    this.address = await this.serve("console", ["--token-file", token]);
   }
 
-  // What the console has logged.
-  log() {
-    return this.running.console.output();
+  // A second console, which believes a proxy in front of it, under a prefix, who its users are; answers the proxy's address.
+  async consoleBehindProxy(prefix, user) {
+    this.proxy = await startProxy(await this.serve("console-behind-proxy", ["--user-header", "x-user"]), prefix, user);
+    return this.proxy.address;
+  }
+
+  async serve(name, access) {
+    const stages = ["saltransform", "influxsink", "salmock"].map((stage) => this.running[stage].answer);
+    const metrics = stages.flatMap((address) => ["--metrics", address]);
+    const found = (text) => text.match(/the console is served.*?(http:\/\/127\.0\.0\.1:\d+\/)/)?.[1] ?? text.match(/(http:\/\/127\.0\.0\.1:\d+\/).*?the console is served/)?.[1];
+    const words = ["console", "--port", "0", "--interval", "1", "--kafka-connect", this.connect.address, ...access, ...metrics];
+    this.running[name] = await start(this.binary, words, { env: this.env, found });
+    return this.running[name].answer;
+  }
+
+  // What a console has logged.
+  log(name = "console") {
+    return this.running[name].output();
   }
 
   // A command of kafkaefd.
@@ -90,6 +101,7 @@ export class Pipeline {
   }
 
   async stop() {
+    this.proxy?.stop();
     for (const process of Object.values(this.running).reverse()) await process.stop();
     this.connect?.stop();
     await rm(this.folder, { recursive: true, force: true });

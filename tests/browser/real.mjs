@@ -47,11 +47,19 @@ async function planReset(page, address) {
   await page.getByText("Plan: move influxsink").waitFor();
 }
 
-// The line of the console's log that says all of these words.
-function logged(pipeline, ...words) {
-  const line = pipeline.log().split("\n").find((line) => words.every((word) => line.includes(word)));
-  assert.ok(line, `no line with ${words} in ${pipeline.log()}`);
-  return line;
+// A console has logged a line that says all of these words.
+function logged(log, ...words) {
+  const line = log.split("\n").find((line) => words.every((word) => line.includes(word)));
+  assert.ok(line, `no line with ${words} in ${log}`);
+}
+
+// Presses Tab until an element has the focus.
+async function tabTo(page, element) {
+  for (let pressed = 0; pressed < 100; pressed++) {
+    await page.keyboard.press("Tab");
+    if (await element.evaluate((element) => element === document.activeElement)) return;
+  }
+  throw new Error(`${element} is not reached with Tab`);
 }
 
 // A message that saltransform refuses.
@@ -184,8 +192,8 @@ export const onServices = {
     await page.getByRole("button", { name: "Move the group" }).click();
     const answer = page.getByRole("status").or(page.getByRole("alert")).filter({ hasText: /moved|refused/ });
     assert.match(await answer.first().textContent(), /1 partition of 1 moved/);
-    logged(pipeline, "resetting a group's offsets", "user=\"token\"", "influxsink", "earliest");
-    logged(pipeline, "the change failed", "user=\"token\"", "1 client in it");
+    logged(pipeline.log(), "resetting a group's offsets", "user=\"token\"", "influxsink", "earliest");
+    logged(pipeline.log(), "the change failed", "user=\"token\"", "1 client in it");
     const described = JSON.parse(await pipeline.kafkaefd(["groups", "describe", "influxsink", "--json"]));
     assert.equal(described.partitions.find((partition) => partition.topic === TOPIC).committed, 0);
     await pipeline.sink();
@@ -201,7 +209,7 @@ export const onServices = {
     await page.getByRole("button", { name: "Plan a replay of these" }).click();
     await page.getByRole("button", { name: "Replay" }).click();
     assert.match(await page.getByRole("status").filter({ hasText: "sent" }).textContent(), /1 message sent/);
-    logged(pipeline, "replaying dead letters", "user=\"token\"", "letters=1", "bad_header");
+    logged(pipeline.log(), "replaying dead letters", "user=\"token\"", "letters=1", "bad_header");
     // It is refused again, which is not a reason to replay it again.
     await reloadUntil(page, `${address}dead-letters`, async () => (await page.locator("article").count()) > 1);
     assert.match(await page.locator("main").textContent(), /refused again/);
@@ -209,6 +217,26 @@ export const onServices = {
     assert.match(await page.locator("main").textContent(), /nothing to replay: 2 dead letters replayed before/);
     const json = await (await page.request.get(`${address}dead-letters.json`)).json();
     assert.equal(json.length, 2);
+  },
+
+  async "whom a proxy has logged in moves a group behind a prefix, with the keyboard alone"(page, { pipeline }) {
+    const address = await pipeline.consoleBehindProxy("/site/efd/", "astrid");
+    await pipeline.kafkaefd(["groups", "reset", "by-keyboard", "--topic", TOPIC, "--to", "latest", "--execute", "--yes"]);
+    await page.goto(`${address}group?name=by-keyboard`);
+    await page.getByText("as astrid").waitFor();
+    await tabTo(page, page.locator("input[name=to]"));
+    await page.keyboard.type("earliest");
+    await tabTo(page, page.getByRole("button", { name: "Plan a reset" }));
+    await page.keyboard.press("Enter");
+    await page.getByText("Plan: move by-keyboard").waitFor();
+    await tabTo(page, page.getByRole("button", { name: "Move the group" }));
+    await page.keyboard.press("Space");
+    const answer = page.getByRole("status").or(page.getByRole("alert")).filter({ hasText: /moved|refused/ });
+    assert.match(await answer.first().textContent(), /1 partition of 1 moved/);
+    assert.ok(page.url().startsWith(address), page.url());
+    logged(pipeline.log("console-behind-proxy"), "resetting a group's offsets", "user=\"astrid\"", "by-keyboard", "earliest");
+    const described = JSON.parse(await pipeline.kafkaefd(["groups", "describe", "by-keyboard", "--json"]));
+    assert.equal(described.partitions.find((partition) => partition.topic === TOPIC).committed, 0);
   },
 
   async "what a person was shown is asked of the person who is logged in"(page, { address }) {
