@@ -35,12 +35,17 @@ const MAX_AHEAD: usize = 6 << 20;
 pub const BESIDE_MESSAGE: usize = 450;
 /// The memory for messages fetched ahead if no allowance is given.
 pub(crate) const AHEAD: usize = 64 << 20;
+/// A fetch response without an allowance: batches are decompressed whole, all of a response at once, and larger ones make
+/// nothing faster.
+const MAX_RESPONSE: usize = 1 << 20;
+/// The decompressed size of a zstd batch without an allowance.
+const MAX_UNPACKED_RESPONSE: usize = 256 << 20;
 /// librdkafka's own limit for messages fetched ahead counts only their bytes, which have this part of their memory; the
 /// rest is for what each message takes beside them, and limits their number. Telemetry messages of about 200 bytes reach
 /// both limits at the same time.
 const AHEAD_BYTES_PART: usize = 3;
 /// Settings that librdkafka checks against each other: an operator who sets one of them sets all.
-pub(crate) const FETCH_LIMITS: [&str; 3] = [
+const FETCH_LIMITS: [&str; 3] = [
     "message.max.bytes",
     "fetch.max.bytes",
     "receive.message.max.bytes",
@@ -118,8 +123,22 @@ fn set_unless_set<const N: usize>(config: &mut ClientConfig, pairs: [(&str, Stri
     }
 }
 
+/// Limits what a consumer holds of messages fetched ahead to `bytes` of memory, whatever their size, and the size of one
+/// fetch response. The operator's `-X` settings stay.
+pub fn limit_fetches(config: &mut ClientConfig, bytes: usize) {
+    set_unless_set(config, limits_ahead(bytes));
+    // When all of that waits to be consumed, librdkafka fetches more only after this time. Its default of a second is
+    // longer than it takes to consume them, so that the consumer was idle until it was over.
+    set_unless_set(config, [("fetch.queue.backoff.ms", "10".to_owned())]);
+    if FETCH_LIMITS.iter().all(|key| config.get(key).is_none()) {
+        config
+            .set("fetch.max.bytes", MAX_RESPONSE.to_string())
+            .set("receive.message.max.bytes", MAX_UNPACKED_RESPONSE.to_string());
+    }
+}
+
 /// Settings of a consumer that may use `bytes` of memory for messages fetched ahead, whatever their size.
-pub(crate) fn limits_ahead(bytes: usize) -> [(&'static str, String); 2] {
+fn limits_ahead(bytes: usize) -> [(&'static str, String); 2] {
     let of_messages = bytes / AHEAD_BYTES_PART;
     let beside = bytes - of_messages;
     [

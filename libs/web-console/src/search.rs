@@ -17,6 +17,8 @@ use crate::state::State;
 
 const POLL_TIMEOUT: Duration = Duration::from_millis(100);
 const MAX_FOUND: usize = 500;
+/// The size of the messages that are found, beside which a page needs several times as much.
+const MAX_FOUND_BYTES: usize = 4 << 20;
 
 /// What is searched for, as an address says it.
 #[derive(Clone)]
@@ -54,6 +56,8 @@ pub(crate) enum End {
     All,
     /// It found as many messages as were asked for.
     Enough,
+    /// The messages that it found are as large together as they may be.
+    Full,
     /// It came to one of its limits.
     Limit,
 }
@@ -95,9 +99,12 @@ impl Query {
             total: reader.remaining(),
             ..Progress::default()
         };
+        let mut found_bytes = 0;
         loop {
             if progress.found >= self.count {
                 progress.end = Some(End::Enough);
+            } else if found_bytes >= MAX_FOUND_BYTES {
+                progress.end = Some(End::Full);
             } else if progress.searched >= limits.messages || began.elapsed() > limits.duration {
                 progress.end = Some(End::Limit);
             }
@@ -115,6 +122,7 @@ impl Query {
                         .block_on(async { state.decoder.lock().await.decode_message(&message, needs).await });
                     if self.wants(&message, &decoded) {
                         progress.found += 1;
+                        found_bytes += message.size();
                         if !each((*message, decoded)) {
                             return Ok(progress);
                         }

@@ -25,12 +25,16 @@ struct Page {
 impl Page {
     /// A console of a topic that holds this many messages, `m0` to `m9` over and over.
     async fn start(messages: usize) -> Self {
-        let broker = Broker::start().unwrap();
-        broker.create_topic(TOPIC, 1).unwrap();
         let one_of_ten =
             |batch: Batch, number: usize| batch.record(format!("m{}", number % 10).as_bytes(), &[]);
-        let batch = (0..1_000).fold(Batch::new(), one_of_ten);
-        for _ in 0..messages / 1_000 {
+        Self::with(&(0..1_000).fold(Batch::new(), one_of_ten), messages / 1_000).await
+    }
+
+    /// A console of a topic that holds this batch so many times.
+    async fn with(batch: &Batch, times: usize) -> Self {
+        let broker = Broker::start().unwrap();
+        broker.create_topic(TOPIC, 1).unwrap();
+        for _ in 0..times {
             batch.send(broker.bootstrap_servers(), TOPIC, 0).unwrap();
         }
         let registry = RegistryServer::start().await.unwrap();
@@ -89,6 +93,23 @@ async fn what_is_found_comes_until_the_end() {
     let mut events = page.served.get("messages-events?topic=none").await;
     let text = read_until(&mut events, "data: end\n").await;
     assert!(text.contains("there is no topic none"), "{text}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn large_messages_fill_a_page_before_many_do() {
+    let large = Batch::new().record(&[b'x'; 840_000], &[]);
+    let page = Page::with(&large, 6).await;
+    let full = "5 messages found, searched 5 of 6. They are as large as a page may be.";
+    let address = format!("messages?topic={TOPIC}&start=beginning&long=1");
+    let text = page.served.text(&address).await;
+    assert!(
+        text.contains(full) && text.matches("<details").count() == 5,
+        "{} characters",
+        text.len()
+    );
+    let mut events = page.events("n=50").await;
+    let text = read_until(&mut events, "data: end\n").await;
+    assert!(text.contains(full), "{} characters", text.len());
 }
 
 #[tokio::test(flavor = "multi_thread")]

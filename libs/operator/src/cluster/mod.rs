@@ -19,6 +19,7 @@ use rdkafka::consumer::Consumer;
 use rdkafka::metadata::Metadata;
 use stage::config::KafkaArgs;
 use stage::kafka::{OneShotContext, SAFE_PRODUCER, reach};
+use stage::memory::limit_fetches;
 
 use crate::cancel::Cancel;
 use crate::failure::{Failure, nearest};
@@ -38,6 +39,8 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(20);
 /// librdkafka leaves a bootstrap address for the broker behind it only after half of this, which somebody waits for: so less
 /// than the stages' own, which is there for long-running clients.
 const PROMPT: [(&str, &str); 1] = [("reconnect.backoff.ms", "100")];
+/// The memory for messages fetched ahead: several answers of this kind are read at once, and none is read faster with more.
+const AHEAD: usize = 12 << 20;
 /// The command that lists what [`Cluster::topic`] looks among.
 const LIST_TOPICS: &str = "kafkaefd admin topics list";
 
@@ -269,6 +272,7 @@ impl Cluster {
         for (key, value) in settings {
             config.set(*key, *value);
         }
+        limit_fetches(&mut config, AHEAD);
         let consumer = config
             .create_with_context(OneShotContext::default())
             .map_err(Failure::kafka("making a consumer"))?;

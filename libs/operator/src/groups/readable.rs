@@ -89,9 +89,6 @@ impl Cluster {
             // One batch of each partition is enough.
             ("max.partition.fetch.bytes", "1024"),
             ("queued.min.messages", "1"),
-            // The queue that is full then is that of all partitions: the others would wait for a second, each time that one of
-            // them has a message.
-            ("fetch.queue.backoff.ms", "10"),
         ])?;
         let mut assignment = TopicPartitionList::new();
         for ((topic, partition), range) in ranges.iter() {

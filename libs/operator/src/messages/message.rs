@@ -55,6 +55,14 @@ impl Message {
         }
     }
 
+    /// The bytes of key, value and headers.
+    pub fn size(&self) -> usize {
+        let length = |bytes: &Option<Vec<u8>>| bytes.as_ref().map_or(0, Vec::len);
+        let headers = self.headers.iter().flatten();
+        let headers: usize = headers.map(|(name, value)| name.len() + length(value)).sum();
+        length(&self.key) + length(&self.value) + headers
+    }
+
     /// The first header of that name.
     pub fn header(&self, name: &str) -> Option<&[u8]> {
         let headers = self.headers.as_ref()?;

@@ -24,12 +24,11 @@ const EVERLASTING: [(&str, &str); 2] = [
     ("enable.partition.eof", "true"),
     ("auto.offset.reset", "earliest"),
 ];
-/// Somebody waits for the end: a broker that has no more says so sooner, and a full queue is looked at again sooner.
-const ENDING: [(&str, &str); 4] = [
+/// Somebody waits for the end: a broker that has no more says so sooner.
+const ENDING: [(&str, &str); 3] = [
     ("enable.partition.eof", "true"),
     ("auto.offset.reset", "earliest"),
     ("fetch.wait.max.ms", "50"),
-    ("fetch.queue.backoff.ms", "10"),
 ];
 
 /// Where reading begins, in each partition.

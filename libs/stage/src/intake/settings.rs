@@ -4,12 +4,12 @@
 use rdkafka::ClientConfig;
 
 use super::options::IntakeOptions;
-use crate::memory::{AHEAD, FETCH_LIMITS, limits_ahead};
+use crate::memory::{AHEAD, limit_fetches};
 
 /// The configuration of an intake's consumer.
 pub(super) fn of_consumer(options: &IntakeOptions) -> ClientConfig {
     let mut config = options.config.clone();
-    let ahead = limits_ahead(AHEAD);
+    limit_fetches(&mut config, AHEAD);
     let mut defaults = vec![
         // With a range, they also show when it is read.
         (
@@ -23,22 +23,12 @@ pub(super) fn of_consumer(options: &IntakeOptions) -> ClientConfig {
         // is answered with at once; what an idle broker is asked behind a fetch waits this long, such as the offsets of
         // partitions that are assigned.
         ("fetch.wait.max.ms", "250"),
-        // When all of that waits to be consumed, librdkafka fetches more only after this time. Its default of a second
-        // is longer than it takes to consume them, so that the consumer was idle until it was over.
-        ("fetch.queue.backoff.ms", "10"),
         // An answer that is later than this does not arrive: a commit to a coordinator that had just been killed
         // blocked later requests for librdkafka's default of 60 s, and the group continued without this member.
         ("socket.timeout.ms", "15000"),
         // A flipped bit must not become a value.
         ("check.crcs", "true"),
     ];
-    if FETCH_LIMITS.iter().all(|key| config.get(key).is_none()) {
-        // Batches are decompressed whole, all of a response at once, and more than this makes nothing faster.
-        defaults.push(("fetch.max.bytes", "1048576"));
-        // The decompressed size of a zstd batch if memory is not limited.
-        defaults.push(("receive.message.max.bytes", "268435456"));
-    }
-    defaults.extend(ahead.iter().map(|(key, value)| (*key, value.as_str())));
     let broker_assigns = config.get("group.protocol") == Some("consumer");
     if !broker_assigns {
         // With the protocol `consumer` the broker assigns, and librdkafka rejects a local assignment strategy.

@@ -58,7 +58,13 @@ pub(crate) fn searched(progress: Progress, long: Option<&str>) -> Markup {
     html! {
         span role=[progress.end.map(|_| "status")] {
             (plural(progress.found, "message")) " found, searched " (count(progress.searched)) " of " (count(progress.total)) "."
-            @if progress.end == Some(End::Enough) && progress.searched < progress.total { " There may be more." }
+            @if progress.searched < progress.total {
+                @match progress.end {
+                    Some(End::Enough) => { " There may be more." }
+                    Some(End::Full) => { " They are as large as a page may be. Search on from the next offset." }
+                    _ => {}
+                }
+            }
         }
         @if let Some(long) = long { " " a href=(long) { "Search on" } }
         @if progress.end.is_none() {

@@ -39,7 +39,7 @@ const OF_EVENTS: Limits = Limits {
 /// How often a search says how far it is.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 /// Found messages that wait to be sent: a search is not ahead of its reader.
-const QUEUE: usize = 64;
+const QUEUE: usize = 4;
 
 pub(super) async fn page(Shared(state): Shared<Arc<State>>, headers: HeaderMap, params: Params) -> Response {
     let limits = if params.get("long").is_some() {

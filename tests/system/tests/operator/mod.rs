@@ -97,6 +97,10 @@ impl Running {
         self.child().stderr.take().unwrap()
     }
 
+    pub(crate) fn id(&mut self) -> u32 {
+        self.child().id()
+    }
+
     /// Types into its terminal.
     fn type_line(&mut self, text: &str) {
         writeln!(self.child().stdin.as_mut().unwrap(), "{text}").unwrap();

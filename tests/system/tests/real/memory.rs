@@ -1,6 +1,8 @@
 //! `influxsink run --max-memory`: while the database is unavailable for a long time, the consumer pauses,
-//! stays in its group, and the process stays within its limit; afterwards everything arrives.
+//! stays in its group, and the process stays within its limit; afterwards everything arrives. And `kafkaefd console`: searches
+//! through more messages than may be in memory.
 
+use std::io::{BufRead, BufReader};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -11,6 +13,7 @@ use testkit::prometheus::{samples, sum};
 
 use super::mock_state::{self, Frames};
 use super::{Services, unique, until};
+use crate::operator::Running;
 use crate::processes::Process;
 
 const MEBIBYTES: u64 = 64;
@@ -58,7 +61,7 @@ async fn packed_batches_are_unpacked_one_at_a_time() {
         );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let peak = peak(&sink);
+    let peak = peak(sink.id());
     eprintln!("peak resident memory: {peak} KiB");
     assert!(
         peak <= PACKED_MEBIBYTES << 10,
@@ -96,10 +99,37 @@ async fn a_small_limit_costs_less_than_ten_times_the_time() {
         eprintln!(
             "--max-memory {mebibytes}: {:?}, peak {} KiB",
             since.elapsed(),
-            peak(&sink)
+            peak(sink.id())
         );
     }
     assert!(took[1] < 10 * took[0], "{took:?}");
+}
+
+/// 120 MB of records, through which two people search at the same time.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn searches_of_the_console_hold_little_of_a_large_topic() {
+    const RECORDS: usize = 60_000;
+    const MOST_MEBIBYTES: u64 = 96;
+    let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
+        return;
+    };
+    let topic = format!("lsst.{}.Mock_state", unique("searched"));
+    let id = mock_state::prepare(&services, &topic, 2).await;
+    write(&services, &topic, &mut Frames::new(id), RECORDS, 2_000);
+    let mut console = Running::spawn(&services, &["console", "--port", "0", "--prometheus-port", "0"]);
+    let mut log = BufReader::new(console.stderr()).lines().map(Result::unwrap);
+    let served = log.find(|line| line.contains("the console is served")).unwrap();
+    let address = served.split("http://").nth(1).unwrap();
+    let address = address.split(['"', ' ']).next().unwrap();
+    let search = || async {
+        let url = format!("http://{address}messages-events?topic={topic}&start=beginning&key=none");
+        let text = reqwest::get(url).await.unwrap().text().await.unwrap();
+        assert!(text.contains("searched 60,000 of 60,000"), "{text}");
+    };
+    tokio::join!(search(), search());
+    let peak = peak(console.id());
+    eprintln!("peak resident memory: {peak} KiB");
+    assert!(peak <= MOST_MEBIBYTES << 10, "{peak} KiB");
 }
 
 const PACKED_PARTITIONS: i32 = 4;
@@ -192,7 +222,7 @@ async fn keeps_its_allowance(records: usize, note: usize) {
             .unwrap_or(0.0),
         0.0
     );
-    let away = peak(&sink);
+    let away = peak(sink.id());
 
     database.up().await.unwrap();
     until("all records in the database", 120, || {
@@ -203,7 +233,7 @@ async fn keeps_its_allowance(records: usize, note: usize) {
             Err(format!("{found} of {records}"))
         }
     });
-    let whole = peak(&sink);
+    let whole = peak(sink.id());
     eprintln!("peak resident memory: {away} KiB while the database was unavailable, {whole} KiB overall");
     assert!(
         whole <= MEBIBYTES << 10,
@@ -229,8 +259,8 @@ fn write(services: &Services, topic: &str, frames: &mut Frames, records: usize, 
 }
 
 /// The peak resident memory of the process, in KiB.
-fn peak(process: &Process) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
+fn peak(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
     let line = status
         .lines()
         .find_map(|line| line.strip_prefix("VmHWM:"))
