@@ -20,12 +20,13 @@ const FIRST_LOOK_AFTER: Duration = Duration::from_millis(20);
 const MAX_PAUSE: Duration = Duration::from_millis(500);
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Waits for at most `timeout`, or until `is_over`. Returns the topics that are not listed yet, or not led. Blocks.
+/// Waits for at most `timeout`, or until `look` answers false, which learns after each question how many topics are listed.
+/// Returns those that are not listed yet, or not led. Blocks.
 pub fn wait_until_listed<'n>(
     consumer: &BaseConsumer<OneShotContext>,
     names: impl IntoIterator<Item = &'n str>,
     timeout: Duration,
-    is_over: impl Fn() -> bool,
+    mut look: impl FnMut(usize) -> bool,
 ) -> KafkaResult<BTreeSet<&'n str>> {
     let wanted: BTreeSet<&str> = names.into_iter().collect();
     let mut missing = wanted.clone();
@@ -44,7 +45,7 @@ pub fn wait_until_listed<'n>(
         if missing.is_empty() && is_led(consumer, &listed, &wanted) {
             return Ok(missing);
         }
-        if start.elapsed() >= timeout || is_over() {
+        if !look(wanted.len() - missing.len()) || start.elapsed() >= timeout {
             return Ok(if missing.is_empty() { wanted } else { missing });
         }
         thread::sleep(pause);

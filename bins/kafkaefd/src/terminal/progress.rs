@@ -1,19 +1,25 @@
 //! Progress of long operations, shown on stderr if it is a terminal.
 
 use std::cell::RefCell;
+use std::fmt;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use operator::progress::Progress;
 
 /// A progress bar; `unit` is a plural noun.
 pub fn bar(length: u64, unit: &str) -> ProgressBar {
     let bar = ProgressBar::new(length);
-    let template = format!("{{bar:40}} {{human_pos}}/{{human_len}} {unit}, {{per_sec}}, {{eta}} left");
+    let template = format!("{{wide_bar}} {{human_pos}}/{{human_len}} {unit}, {{rate}}, {{eta}} left");
     if let Ok(style) = ProgressStyle::with_template(&template) {
-        bar.set_style(style);
+        bar.set_style(style.with_key("rate", rate));
     }
     bar
+}
+
+fn rate(state: &ProgressState, text: &mut dyn fmt::Write) {
+    // What cannot be written is not shown.
+    let _ = write!(text, "{:.0}/s", state.per_sec());
 }
 
 /// Shows progress that the library reports, with a bar for each pass that disappears at the end.

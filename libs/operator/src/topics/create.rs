@@ -10,6 +10,7 @@ use stage::topic_collision::collisions;
 use crate::cluster::{Cluster, REQUEST_TIMEOUT};
 use crate::failure::{Failure, words};
 use crate::outcome::Outcome;
+use crate::progress::{Counter, Progress};
 
 /// Topics to create.
 #[derive(Debug, Clone)]
@@ -24,9 +25,16 @@ pub struct NewTopics {
     pub settings: Vec<(String, String)>,
 }
 
+/// Topics in one request. The controller carries each request out as a whole, and progress is known after each.
+const CHUNK: usize = 250;
+
 /// Creates those that do not exist: `created`, `exists`, or why the brokers refuse one. Waits until the brokers list those
-/// that are new, so that the next question finds them.
-pub fn create(cluster: &Cluster, topics: &NewTopics) -> Result<Vec<Outcome>, Failure> {
+/// that are new, so that the next question finds them. Reports how many are created, then how many are listed.
+pub fn create(
+    cluster: &Cluster,
+    topics: &NewTopics,
+    report: &dyn Fn(Progress),
+) -> Result<Vec<Outcome>, Failure> {
     let shape = Shape {
         partitions: topics.partitions,
         replication: topics.replication.unwrap_or(-1),
@@ -39,50 +47,68 @@ pub fn create(cluster: &Cluster, topics: &NewTopics) -> Result<Vec<Outcome>, Fai
         .collect();
     cluster.check_wanted()?;
     let config = cluster.config();
-    let created = Cluster::wait(stage::create_topics::create(
-        &config,
-        &names,
-        shape,
-        &settings,
-        REQUEST_TIMEOUT,
-    ))
-    .map_err(Failure::kafka("creating topics"))?;
-    let new: Vec<&str> = names
-        .iter()
-        .zip(&created)
-        .filter_map(|(name, created)| (*created == Created::New).then_some(*name))
-        .collect();
-    wait_until_listed(cluster, new, LISTED_TIMEOUT)?;
-    let collisions = collisions(names, cluster.topics.iter().map(|topic| &topic.name));
+    let collisions = collisions(
+        names.iter().copied(),
+        cluster.topics.iter().map(|topic| &topic.name),
+    );
     let refusal = |name: &str, code| match collisions.iter().find(|found| found.topic == name) {
         Some(collision) if code == RDKafkaErrorCode::InvalidTopic => collision.to_string(),
         _ => words(code),
     };
-    Ok(topics
-        .names
-        .iter()
-        .zip(created)
-        .map(|(name, created)| Outcome {
-            kind: "topic",
-            name: name.clone(),
-            result: match created {
-                Created::New => Ok("created"),
+    let mut counter = Counter::start("topics created", names.len() as u64, report);
+    let (mut results, mut new) = (Vec::new(), Vec::new());
+    for chunk in names.chunks(CHUNK) {
+        let request = stage::create_topics::create(&config, chunk, shape, &settings, REQUEST_TIMEOUT);
+        match Cluster::wait(request) {
+            Ok(created) => results.extend(chunk.iter().zip(created).map(|(name, created)| match created {
+                Created::New => {
+                    new.push(*name);
+                    Ok("created")
+                }
                 Created::Existing => Ok("exists"),
                 Created::Refused(code) => Err(refusal(name, code)),
-            },
-        })
-        .collect())
+            })),
+            Err(error) if results.is_empty() => return Err(Failure::kafka("creating topics")(error)),
+            Err(error) => {
+                // What was created before is reported as well.
+                let code = error.rdkafka_error_code();
+                let why = code.map_or_else(|| error.to_string(), words);
+                results.resize(names.len(), Err(why));
+                break;
+            }
+        }
+        counter.add(chunk.len() as u64);
+    }
+    counter.finish();
+    wait_until_listed(cluster, new, LISTED_TIMEOUT, report)?;
+    let outcome = |(name, result): (&String, _)| Outcome {
+        kind: "topic",
+        name: name.clone(),
+        result,
+    };
+    Ok(topics.names.iter().zip(results).map(outcome).collect())
 }
 
 /// Waits until the brokers list topics. If that takes too long, it is reported, and is not a failure: they are created.
-fn wait_until_listed(cluster: &Cluster, names: Vec<&str>, within: Duration) -> Result<(), Failure> {
+fn wait_until_listed(
+    cluster: &Cluster,
+    names: Vec<&str>,
+    within: Duration,
+    report: &dyn Fn(Progress),
+) -> Result<(), Failure> {
     if names.is_empty() {
         return Ok(());
     }
     let consumer = cluster.consumer(&[])?;
-    let is_over = || cluster.check_wanted().is_err();
-    let missing = listed_topics::wait_until_listed(&consumer, names, within, is_over)
+    let mut counter = Counter::start("topics listed", names.len() as u64, report);
+    let mut seen = 0;
+    let look = |listed: usize| {
+        counter.add(listed.saturating_sub(std::mem::replace(&mut seen, listed)) as u64);
+        cluster.check_wanted().is_ok()
+    };
+    let missing = listed_topics::wait_until_listed(&consumer, names, within, look)
         .map_err(Failure::kafka("asking for the new topics"))?;
+    counter.finish();
     cluster.check_wanted()?;
     if !missing.is_empty() {
         let topics = missing.into_iter().collect::<Vec<_>>().join(", ");
@@ -119,7 +145,7 @@ mod tests {
     #[test]
     fn a_new_topic_is_waited_for() {
         let (broker, cluster) = broker();
-        let wait = |within| wait_until_listed(&cluster, vec!["early", "late"], within);
+        let wait = |within| wait_until_listed(&cluster, vec!["early", "late"], within, &|_| {});
         let start = Instant::now();
         thread::scope(|scope| {
             let waiting = scope.spawn(|| {
@@ -135,6 +161,6 @@ mod tests {
     #[test]
     fn the_wait_is_bounded() {
         let (_broker, cluster) = broker();
-        wait_until_listed(&cluster, vec!["late"], Duration::from_millis(100)).unwrap();
+        wait_until_listed(&cluster, vec!["late"], Duration::from_millis(100), &|_| {}).unwrap();
     }
 }

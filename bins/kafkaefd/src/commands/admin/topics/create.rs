@@ -5,7 +5,7 @@ use stage::config::KafkaArgs;
 
 use crate::commands::ask;
 use crate::exit::Done;
-use crate::terminal::{AnswerArgs, print_outcomes};
+use crate::terminal::{AnswerArgs, bars, print_outcomes};
 use operator::failure::Failure;
 use operator::topics::{self, NewTopics};
 
@@ -47,7 +47,10 @@ impl CreateArgs {
             replication: self.replication,
             settings: self.topic_settings.clone(),
         };
-        let outcomes = ask(&self.kafka, move |cluster| topics::create(cluster, &wanted)).await?;
+        let outcomes = ask(&self.kafka, move |cluster| {
+            topics::create(cluster, &wanted, &bars())
+        })
+        .await?;
         Ok(print_outcomes(&outcomes, self.answer)?)
     }
 }
