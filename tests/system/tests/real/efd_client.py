@@ -3,7 +3,7 @@
 returned. The service from which the client gets its credentials runs here, on loopback; the client is set to use plain
 HTTP, which is all that it does differently at the observatory.
 
-usage: efd_client.py INFLUXDB1 DATABASE REGISTRY TOPIC START END
+usage: efd_client.py INFLUXDB1 DATABASE REGISTRY TOPIC START END [--series-only]
 """
 
 import asyncio
@@ -43,12 +43,15 @@ def credentials_service(answers):
 
 
 def rows(frame):
-    """Each row's time in microseconds, with its values."""
+    """Each row's time in microseconds, with its values. Where tags divide what is found, the client has a dict of frames, and
+    an empty one where nothing is found."""
+    if isinstance(frame, dict):
+        return {name: rows(part) for name, part in frame.items()}
     times = [int(time.value // 1000) for time in frame.index]
     return [[time, row] for time, row in zip(times, frame.to_dict("records"))]
 
 
-async def read(database, influx, registry, topic, start, end):
+async def read(database, influx, registry, topic, start, end, series_only):
     service = credentials_service({
         "/": {},
         "/list": [EFD],
@@ -63,16 +66,21 @@ async def read(database, influx, registry, topic, start, end):
     ) as connection:  # fmt: skip
         client = EfdClient(EFD, db_name=database, creds_service=service, client=connection)
         scalars = ["salIndex", "temperature", "status", "count"]
+        series = {
+            "series": rows(await client.select_time_series(topic, scalars, start, end)),
+            "series_of_2": rows(await client.select_time_series(topic, scalars, start, end, index=2)),
+            "last_3": rows(await client.select_top_n(topic, scalars, 3)),
+            "last_of_1": rows(await client.select_top_n(topic, scalars, 1, index=1)),
+        }
+        if series_only:
+            return series
         packed = await client.select_packed_time_series(topic, "acceleration", start, end, index=1, ref_timestamp_col="timestamp")
         schema = await client.get_schema(topic)
         return {
             "efds": EfdClient.list_efd_names(service),
             "topics": await client.get_topics(),
             "fields": await client.get_fields(topic),
-            "series": rows(await client.select_time_series(topic, scalars, start, end)),
-            "series_of_2": rows(await client.select_time_series(topic, scalars, start, end, index=2)),
-            "last_3": rows(await client.select_top_n(topic, scalars, 3)),
-            "last_of_1": rows(await client.select_top_n(topic, scalars, 1, index=1)),
+            **series,
             "packed": rows(packed),
             "schema": [
                 {key: str(field[key]) for key in ("name", "units", "aunits", "is_array", "description")}
@@ -82,9 +90,9 @@ async def read(database, influx, registry, topic, start, end):
 
 
 def main():
-    influx, database, registry, topic, *range_ = sys.argv[1:]
-    start, end = (Time(float(seconds), format="unix", scale="utc") for seconds in range_)
-    answer = read(database, urllib.parse.urlparse(influx), registry, topic, start, end)
+    influx, database, registry, topic, start, end, *mode = sys.argv[1:]
+    start, end = (Time(float(seconds), format="unix", scale="utc") for seconds in (start, end))
+    answer = read(database, urllib.parse.urlparse(influx), registry, topic, start, end, "--series-only" in mode)
     print(json.dumps(asyncio.run(answer)))
 
 

@@ -40,27 +40,8 @@ fn the_observatorys_reader_finds_what_was_sent() {
     let records: Vec<_> = (0..6).map(|at| (topic.clone(), frame(id, &parsed, at))).collect();
     produce(&services, &records);
 
-    // Nobody has created the database.
-    let group = format!("{database}.sink");
-    let place = [
-        "--into",
-        services.get("INFLUXDB1"),
-        "--api",
-        "v1",
-        "--database",
-        &database,
-    ];
-    let flags = [&place[..], &["--create-database", "--group", &group, &topic]].concat();
-    let sink = stages::influxsink_with(&services, &flags);
-    super::until("all records are written", 60, || {
-        match sink.count("influxsink_written_total") {
-            6 => Ok(()),
-            _ => Err(sink.state()),
-        }
-    });
-    sink.stop();
-
-    let told = read(&services, &database, &topic);
+    write(&services, &topic, &database, &[]);
+    let told = read(&services, &database, &topic, &[]);
     assert_eq!(told["efds"], json!(["loopback_efd"]));
     assert_eq!(told["topics"], json!([topic]));
     let fields = [
@@ -86,6 +67,63 @@ fn the_observatorys_reader_finds_what_was_sent() {
     assert_eq!(described[3], field("acceleration", "m/s2", "m / s2", "True"));
     assert_eq!(described[4], field("temperature", "deg_C", "deg_C", "False"));
     assert_eq!(described[5], field("count", "unitless", "", "False"));
+
+    // What docs/points.md says of a tag beside the field, and of one in its place.
+    let (beside, instead) = (format!("{database}-beside"), format!("{database}-instead"));
+    write(&services, &topic, &beside, &["--tag-copy", "salIndex=instance"]);
+    let divided = read(&services, &beside, &topic, &[]);
+    for same in ["fields", "series", "series_of_2", "packed", "schema"] {
+        assert_eq!(divided[same], told[same], "{same}");
+    }
+    let of_instance = |at: usize| {
+        let mut row = row(at);
+        row[1]["instance"] = json!(sal_index(at).to_string());
+        row
+    };
+    assert_eq!(divided["last_of_1"], json!([of_instance(4)]));
+    let last_3 = [(1, [4, 2, 0]), (2, [5, 3, 1])];
+    let last_3 = last_3.map(|(instance, rows)| {
+        (
+            format!("{topic},instance={instance}"),
+            json!(rows.map(of_instance)),
+        )
+    });
+    assert_eq!(divided["last_3"], Json::Object(last_3.into_iter().collect()));
+
+    write(&services, &topic, &instead, &["--tag-field", "salIndex"]);
+    let hidden = read(&services, &instead, &topic, &["--series-only"]);
+    assert_eq!(hidden["series"].as_array().unwrap().len(), 6);
+    assert_eq!(
+        (&hidden["series_of_2"], &hidden["last_of_1"]),
+        (&json!([]), &json!([]))
+    );
+}
+
+/// Writes all records into a database that nobody has created.
+fn write(services: &Services, topic: &str, database: &str, flags: &[&str]) {
+    let group = format!("{database}.sink");
+    let place = [
+        "--into",
+        services.get("INFLUXDB1"),
+        "--api",
+        "v1",
+        "--database",
+        database,
+    ];
+    let flags = [
+        &place[..],
+        &["--create-database", "--group", &group, topic],
+        flags,
+    ]
+    .concat();
+    let sink = stages::influxsink_with(services, &flags);
+    super::until("all records are written", 60, || {
+        match sink.count("influxsink_written_total") {
+            6 => Ok(()),
+            _ => Err(sink.state()),
+        }
+    });
+    sink.stop();
 }
 
 fn schema(namespace: &str) -> Json {
@@ -171,7 +209,7 @@ fn unpacked() -> Vec<Json> {
         .collect()
 }
 
-fn read(services: &Services, database: &str, topic: &str) -> Json {
+fn read(services: &Services, database: &str, topic: &str, mode: &[&str]) -> Json {
     let output = Command::new(services.get("EFD_CLIENT"))
         .arg(root().join("tests/system/tests/real/efd_client.py"))
         .args([
@@ -181,6 +219,7 @@ fn read(services: &Services, database: &str, topic: &str) -> Json {
             topic,
         ])
         .args([START - 60.0, START + 60.0].map(|seconds| seconds.to_string()))
+        .args(mode)
         .output()
         .unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
