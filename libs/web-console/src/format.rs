@@ -17,10 +17,10 @@ pub(crate) fn shown(text: impl Display) -> String {
     Printable(text).to_string()
 }
 
-/// The name of a topic, which a narrow column breaks after an underscore rather than within a word.
+/// The name of a topic, which a narrow column breaks after a dot or an underscore rather than within a word.
 pub(crate) fn topic_name(name: &str) -> Markup {
     let text = shown(name);
-    html! { @for part in text.split_inclusive('_') { (part) wbr; } }
+    html! { @for part in text.split_inclusive(['.', '_']) { (part) wbr; } }
 }
 
 /// `1 process`, `2 processes`.
