@@ -12,7 +12,7 @@ from .. import dashboards
 from . import MONITORING, ROOT, exposed, promql, rules
 
 TOP = ROOT / "libs" / "operator" / "src" / "stages" / "process.rs"
-TOP_COLOURS = ROOT / "bins" / "kafkaefd" / "src" / "commands" / "top" / "draw.rs"
+TOP_COLOURS = ROOT / "bins" / "kafkaefd" / "src" / "commands" / "top" / "style.rs"
 NOTABLE = ROOT / "libs" / "operator" / "src" / "stages" / "brokers.rs"
 
 
