@@ -180,11 +180,22 @@ fn section(all: &[Seen]) -> Section {
         // Writing to a string does not fail.
         let _ = writeln!(text, "{}", seen.line());
     }
+    let of_default = |share| all.first().map_or(f64::INFINITY, |seen| seen.quantile(share));
     let best = |share| all.last().map_or(f64::INFINITY, |seen| seen.quantile(share));
     Section {
         name: "age",
         text,
         ratios: vec![
+            Ratio {
+                row: "age-default-p50",
+                value: of_default(0.5),
+                target: Target::Most(30.0),
+            },
+            Ratio {
+                row: "age-default-p99",
+                value: of_default(0.99),
+                target: Target::Most(120.0),
+            },
             Ratio {
                 row: "age-p50",
                 value: best(0.5),

@@ -170,7 +170,7 @@ fn section(all: &[Runs]) -> Section {
             Ratio {
                 row: "transform-cpu",
                 value: cpu,
-                target: Target::Most(2.0),
+                target: Target::Most(1.25),
             },
         ],
         json: all.iter().map(Runs::json).collect(),

@@ -1,42 +1,63 @@
-//! The allocator of glibc, told at the start of a process to give large blocks back to the system: batches of lines, their
-//! compressed form, and the batches that librdkafka decompresses.
+//! The allocator of glibc, told at the start of a process which blocks to give back to the system when they are freed.
 //!
-//! glibc raises both limits by itself with each large block that is freed, up to 32 and 64 MiB, so that blocks of some
+//! glibc raises its limits by itself with each large block that is freed, up to 32 and 64 MiB, so that blocks of some
 //! MiB come from the heaps of many threads, stay there, and leave holes.
 //!
-//! A command is also told to have few heaps: its Kafka clients have tens of threads, each of which would leave the lists of
-//! an observatory's topics, once freed, in a heap of its own. Stages, whose threads allocate all the time, keep theirs.
+//! A stage uses blocks of a MiB thousands of times a second: answers of brokers, the batches that librdkafka decompresses
+//! and compresses, batches of lines and their compressed form. A block that was given back costs a page fault for every
+//! 4 KiB of the next one; with the limits of a command, that takes half of saltransform's CPU. A command is told to give
+//! back more, and to have few heaps: its Kafka clients have tens of threads, each of which would leave the lists of an
+//! observatory's topics, once freed, in a heap of its own.
 
-/// Blocks of this size or larger are mapped on their own, and unmapped when they are freed.
+/// What stays in a process.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-const MAPPED_BYTES: i32 = 256 << 10;
-/// What may stay unused at the end of a heap.
+struct Limits {
+    /// Blocks of this size or larger are mapped on their own, and unmapped when they are freed.
+    mapped_bytes: i32,
+    /// What may stay unused at the end of a heap.
+    kept_bytes: i32,
+}
+
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-const KEPT_BYTES: i32 = 1 << 20;
+const OF_STAGE: Limits = Limits {
+    mapped_bytes: 4 << 20,
+    kept_bytes: 16 << 20,
+};
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const OF_COMMAND: Limits = Limits {
+    mapped_bytes: 256 << 10,
+    kept_bytes: 1 << 20,
+};
 /// The heaps of a command.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const MAX_HEAPS: i32 = 2;
 
-/// Sets the limits, and says whether the allocator took them. To be called before other threads exist.
+/// Sets the limits of a stage, and says whether the allocator took them. To be called before other threads exist.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+pub(super) fn return_large_blocks() -> bool {
+    set(&OF_STAGE)
+}
+
+/// Sets the limits of a command, which may wait for memory that another thread allocates. To be called before other threads
+/// exist.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[allow(unsafe_code, reason = "the allocator has no safe interface")]
-pub(super) fn return_large_blocks() -> bool {
+pub fn keep_little_memory() -> bool {
+    // SAFETY: as below.
+    let has_few_heaps = unsafe { libc::mallopt(libc::M_ARENA_MAX, MAX_HEAPS) == 1 };
+    set(&OF_COMMAND) && has_few_heaps
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[allow(unsafe_code, reason = "the allocator has no safe interface")]
+fn set(limits: &Limits) -> bool {
     // SAFETY: `mallopt` takes two integers and keeps no reference. It may be called at any time in a program that uses
     // glibc's allocator, and with another allocator it is that one's function or has no effect. Values that it does not
     // know are refused.
     unsafe {
-        libc::mallopt(libc::M_MMAP_THRESHOLD, MAPPED_BYTES) == 1
-            && libc::mallopt(libc::M_TRIM_THRESHOLD, KEPT_BYTES) == 1
+        libc::mallopt(libc::M_MMAP_THRESHOLD, limits.mapped_bytes) == 1
+            && libc::mallopt(libc::M_TRIM_THRESHOLD, limits.kept_bytes) == 1
     }
-}
-
-/// The same for a command, which may wait for memory that another thread allocates. To be called before other threads exist.
-#[cfg(all(target_os = "linux", target_env = "gnu"))]
-#[allow(unsafe_code, reason = "the allocator has no safe interface")]
-pub fn keep_little_memory() -> bool {
-    // SAFETY: as above.
-    let has_few_heaps = unsafe { libc::mallopt(libc::M_ARENA_MAX, MAX_HEAPS) == 1 };
-    return_large_blocks() && has_few_heaps
 }
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
