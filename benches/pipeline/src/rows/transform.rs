@@ -1,5 +1,5 @@
-//! `transform-throughput` and `transform-cpu`: saltransform compared with a bare loop of librdkafka that
-//! moves the same bytes, in turns, on one partition.
+//! `transform-…`: saltransform compared with a bare loop of librdkafka that moves the same bytes, and with one that also
+//! reads each of them once, in turns, on one partition.
 
 use std::fmt::Write as _;
 
@@ -14,6 +14,9 @@ use crate::template::Topic;
 
 /// The number of different messages, and of records that the loop sends in turn.
 const DIFFERENT: usize = 10_000;
+const OURS: &str = "saltransform";
+const BARE: &str = "bare loop";
+const READING: &str = "bare loop that reads";
 
 /// The runs with one kind of message.
 struct Runs {
@@ -22,6 +25,7 @@ struct Runs {
     count: u64,
     ours: Vec<Pace>,
     bare: Vec<Pace>,
+    reading: Vec<Pace>,
 }
 
 pub(super) async fn measure(bench: &Bench) -> Outcome<Section> {
@@ -59,20 +63,23 @@ async fn runs(bench: &Bench, what: &'static str, topic: &Topic, count: u64) -> O
         count,
         ours: Vec::new(),
         bare: Vec::new(),
+        reading: Vec::new(),
     };
     // The first run produces the loop's records and warms up the broker.
     transform(bench, &input, topic, count).await?;
     for _ in 0..bench.size(2, 4) {
-        let bare = carry(bench, &input, topic, count).await?;
+        let bare = carry(bench, &input, topic, count, &[]).await?;
+        let reading = carry(bench, &input, topic, count, &["--reads"]).await?;
         let ours = transform(bench, &input, topic, count).await?;
-        println!(
-            "  bare loop {:>7.0}/s {:>6.2} µs   saltransform {:>7.0}/s {:>6.2} µs",
-            bare.rate(),
-            bare.cpu_micros("stage"),
-            ours.rate(),
-            ours.cpu_micros("stage"),
-        );
+        for (who, pace) in [(BARE, &bare), (READING, &reading), (OURS, &ours)] {
+            println!(
+                "  {who:<28} {:>7.0}/s {:>6.2} µs",
+                pace.rate(),
+                pace.cpu_micros("stage")
+            );
+        }
         runs.bare.push(bare);
+        runs.reading.push(reading);
         runs.ours.push(ours);
     }
     Ok(runs)
@@ -91,7 +98,7 @@ async fn transform(bench: &Bench, input: &str, topic: &Topic, count: u64) -> Out
     Ok(pace)
 }
 
-async fn carry(bench: &Bench, input: &str, topic: &Topic, count: u64) -> Outcome<Pace> {
+async fn carry(bench: &Bench, input: &str, topic: &Topic, count: u64, flags: &[&str]) -> Outcome<Pace> {
     let (group, output) = (bench.fresh("bench-carry"), bench.fresh("bench-carried"));
     bench.kafka.create(&output, 1).await?;
     let different = DIFFERENT.to_string();
@@ -103,18 +110,16 @@ async fn carry(bench: &Bench, input: &str, topic: &Topic, count: u64) -> Outcome
         "--frames",
         &topic.kafka_topic,
     ];
-    let arguments = [&arguments[..], &["--count", &different, "--group", &group]].concat();
+    let others = ["--count", &different, "--group", &group];
+    let arguments = [&arguments[..], &others, flags].concat();
     let bare = bench.yardstick("carry", &arguments)?;
     let watched = [("stage", bare.pid()), ("broker", bench.services.pid("kafka")?)];
     watch(&bench.kafka, (&output, 1), 0, count, &mut [bare], &watched).await
 }
 
 impl Runs {
-    fn of(&self, get: impl Fn(&Pace) -> f64) -> (f64, f64) {
-        (
-            median(self.ours.iter().map(&get)),
-            median(self.bare.iter().map(&get)),
-        )
+    fn all(&self) -> [(&'static str, &[Pace]); 3] {
+        [(OURS, &self.ours), (BARE, &self.bare), (READING, &self.reading)]
     }
 
     fn json(&self) -> Value {
@@ -126,37 +131,47 @@ impl Runs {
             paces.iter().map(one).collect()
         };
         json!({"messages": self.what, "count": self.count, "bytes": self.bytes,
-            "saltransform": paces(&self.ours), "bare_loop": paces(&self.bare)})
+            "saltransform": paces(&self.ours), "bare_loop": paces(&self.bare), "reading_loop": paces(&self.reading)})
     }
 }
 
 fn section(all: &[Runs]) -> Section {
     let mut text = String::from(
-        "| message | | messages/s | text MB/s | CPU µs a message | its cores | broker's cores |\n|---|---|--:|--:|--:|--:|--:|\n",
+        "| message | | messages/s | text MB/s | CPU µs a message | its cores | broker's cores | the cores allow, messages/s |\n\
+         |---|---|--:|--:|--:|--:|--:|--:|\n",
     );
-    let (mut throughput, mut cpu) = (f64::INFINITY, 0.0_f64);
+    let (mut throughput, mut of_reading, mut cpu) = (f64::INFINITY, f64::INFINITY, 0.0_f64);
+    let cores = std::thread::available_parallelism().map_or(1.0, |cores| cores.get() as f64);
     for runs in all {
-        let (ours, bare) = runs.of(Pace::rate);
-        let (our_cpu, bare_cpu) = runs.of(|pace| pace.cpu_micros("stage"));
-        let (our_cores, bare_cores) = runs.of(|pace| pace.cores("stage"));
-        let (our_broker, bare_broker) = runs.of(|pace| pace.cores("broker"));
-        throughput = throughput.min(ours / bare);
-        cpu = cpu.max(our_cpu / bare_cpu);
         let (what, mb) = (runs.what, runs.bytes / 1e6);
-        for (who, rate, cpu, cores, broker) in [
-            ("saltransform", ours, our_cpu, our_cores, our_broker),
-            ("bare loop", bare, bare_cpu, bare_cores, bare_broker),
-        ] {
+        let mut medians = Vec::new();
+        for (who, paces) in runs.all() {
+            let of = |get: fn(&Pace) -> f64| median(paces.iter().map(get));
+            let (rate, micros) = (of(Pace::rate), of(|pace| pace.cpu_micros("stage")));
             // Writing to a string does not fail.
             let _ = writeln!(
                 text,
-                "| {what} | {who} | {rate:.0} | {:.0} | {} | {cores:.2} | {broker:.2} |",
+                "| {what} | {who} | {rate:.0} | {:.0} | {} | {:.2} | {:.2} | {:.0} |",
                 rate * mb,
-                number(cpu),
+                number(micros),
+                of(|pace| pace.cores("stage")),
+                of(|pace| pace.cores("broker")),
+                cores * 1e6 / (micros + of(|pace| pace.cpu_micros("broker"))),
             );
+            medians.push((rate, micros));
         }
-        let (rates, cpus) = (number(ours / bare), number(our_cpu / bare_cpu));
-        let _ = writeln!(text, "| | **ratio** | **{rates}** | | **{cpus}** | | |");
+        if let [ours, bare, reading] = medians[..] {
+            throughput = throughput.min(ours.0 / bare.0);
+            of_reading = of_reading.min(ours.0 / reading.0);
+            cpu = cpu.max(ours.1 / bare.1);
+            for (loop_, than) in [(BARE, bare), (READING, reading)] {
+                let (rates, micros) = (number(ours.0 / than.0), number(ours.1 / than.1));
+                let _ = writeln!(
+                    text,
+                    "| | **ratio to the {loop_}** | **{rates}** | | **{micros}** | | | |"
+                );
+            }
+        }
     }
     Section {
         name: "transform",
@@ -165,6 +180,11 @@ fn section(all: &[Runs]) -> Section {
             Ratio {
                 row: "transform-throughput",
                 value: throughput,
+                target: Target::Least(0.9),
+            },
+            Ratio {
+                row: "transform-reading",
+                value: of_reading,
                 target: Target::Least(0.9),
             },
             Ratio {

@@ -1,7 +1,8 @@
 //! saltransform's yardstick: one librdkafka thread with saltransform's settings that consumes each message of
 //! a topic and produces one of saltransform's own records for it: the same bytes in, the same bytes out,
-//! nothing in between.
+//! nothing in between, or each byte read once.
 
+use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -36,6 +37,9 @@ pub(crate) struct CarryArgs {
     count: usize,
     #[arg(long)]
     group: String,
+    /// Read each byte of each message once, as whoever transforms it has to
+    #[arg(long)]
+    reads: bool,
 }
 
 /// Runs until it is killed.
@@ -50,7 +54,11 @@ pub(crate) fn carry(args: &CarryArgs) -> Outcome<()> {
     loop {
         match consumer.poll(Duration::from_millis(50)) {
             Some(message) => {
-                message.doing("take a message")?;
+                let message = message.doing("take a message")?;
+                if args.reads {
+                    let bytes = message.payload().unwrap_or_default();
+                    black_box(bytes.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte)));
+                }
                 taken += 1;
                 send(&producer, &args.output, frames.next().map_or(&[], Vec::as_slice))?;
                 if taken.is_multiple_of(BATCH) {
