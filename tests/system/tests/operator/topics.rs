@@ -152,6 +152,27 @@ fn many_topics_are_created_and_deleted() {
     assert_eq!(with(ask(line("delete", &["--yes", "--json"])), "deleted"), names);
 }
 
+/// Other tests send messages of long ago. Kafka deletes what is older than its retention at one of its looks, every five
+/// minutes, and a stage that starts then waits for messages that are gone.
+#[test]
+fn messages_of_long_ago_stay() {
+    let Some(services) = Services::with(&["BROKER"]) else {
+        return;
+    };
+    let topic = unique("long-ago-");
+    assert_eq!(
+        kafkaefd(&services, &["admin", "topics", "create", &topic]).code,
+        0
+    );
+    let settings = answer(
+        &services,
+        &["admin", "topics", "config", &topic, "--detail", "--json"],
+    );
+    let settings = settings.as_array().unwrap();
+    let retention = settings.iter().find(|row| row["key"] == json!("retention.ms"));
+    assert_eq!(retention.unwrap()["value"], json!("-1"));
+}
+
 #[test]
 fn some_settings_change_and_the_others_keep_their_values() {
     let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
