@@ -123,18 +123,23 @@ fn set_unless_set<const N: usize>(config: &mut ClientConfig, pairs: [(&str, Stri
     }
 }
 
-/// Limits what a consumer holds of messages fetched ahead to `bytes` of memory, whatever their size, and the size of one
-/// fetch response. The operator's `-X` settings stay.
-pub fn limit_fetches(config: &mut ClientConfig, bytes: usize) {
-    set_unless_set(config, limits_ahead(bytes));
-    // When all of that waits to be consumed, librdkafka fetches more only after this time. Its default of a second is
-    // longer than it takes to consume them, so that the consumer was idle until it was over.
-    set_unless_set(config, [("fetch.queue.backoff.ms", "10".to_owned())]);
+/// Limits what a stage's consumer holds without an allowance: as [`limit_ahead`], and the size of one fetch response.
+pub(crate) fn limit_fetches(config: &mut ClientConfig, bytes: usize) {
+    limit_ahead(config, bytes);
     if FETCH_LIMITS.iter().all(|key| config.get(key).is_none()) {
         config
             .set("fetch.max.bytes", MAX_RESPONSE.to_string())
             .set("receive.message.max.bytes", MAX_UNPACKED_RESPONSE.to_string());
     }
+}
+
+/// Limits what a consumer holds of messages fetched ahead to `bytes` of memory, whatever their size. The operator's `-X`
+/// settings stay.
+pub fn limit_ahead(config: &mut ClientConfig, bytes: usize) {
+    set_unless_set(config, limits_ahead(bytes));
+    // When all of that waits to be consumed, librdkafka fetches more only after this time. Its default of a second is
+    // longer than it takes to consume them, so that the consumer was idle until it was over.
+    set_unless_set(config, [("fetch.queue.backoff.ms", "10".to_owned())]);
 }
 
 /// Settings of a consumer that may use `bytes` of memory for messages fetched ahead, whatever their size.

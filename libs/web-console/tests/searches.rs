@@ -30,7 +30,7 @@ impl Page {
         Self::with(&(0..1_000).fold(Batch::new(), one_of_ten), messages / 1_000).await
     }
 
-    /// A console of a topic that holds this batch so many times.
+    /// A console of a topic that holds this batch several times.
     async fn with(batch: &Batch, times: usize) -> Self {
         let broker = Broker::start().unwrap();
         broker.create_topic(TOPIC, 1).unwrap();

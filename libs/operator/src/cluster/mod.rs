@@ -19,7 +19,7 @@ use rdkafka::consumer::Consumer;
 use rdkafka::metadata::Metadata;
 use stage::config::KafkaArgs;
 use stage::kafka::{OneShotContext, SAFE_PRODUCER, reach};
-use stage::memory::limit_fetches;
+use stage::memory::limit_ahead;
 
 use crate::cancel::Cancel;
 use crate::failure::{Failure, nearest};
@@ -272,7 +272,7 @@ impl Cluster {
         for (key, value) in settings {
             config.set(*key, *value);
         }
-        limit_fetches(&mut config, AHEAD);
+        limit_ahead(&mut config, AHEAD);
         let consumer = config
             .create_with_context(OneShotContext::default())
             .map_err(Failure::kafka("making a consumer"))?;

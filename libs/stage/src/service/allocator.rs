@@ -5,8 +5,8 @@
 //!
 //! A stage uses blocks of a MiB thousands of times a second: answers of brokers, the batches that librdkafka decompresses
 //! and compresses, batches of lines and their compressed form. A block that was given back costs a page fault for every
-//! 4 KiB of the next one; with the limits of a command, that takes half of saltransform's CPU. A command is told to give
-//! back more, and to have few heaps: its Kafka clients have tens of threads, each of which would leave the lists of an
+//! 4 KiB of the next one; with the limits of a command, that takes half of saltransform's CPU. A command gives back
+//! more, and has few heaps: its Kafka clients have tens of threads, each of which would leave the lists of an
 //! observatory's topics, once freed, in a heap of its own.
 
 /// What stays in a process.
