@@ -109,7 +109,7 @@ async fn a_small_limit_costs_less_than_ten_times_the_time() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn searches_of_the_console_hold_little_of_a_large_topic() {
     const RECORDS: usize = 60_000;
-    const MOST_MEBIBYTES: u64 = 96;
+    const MAX_MEBIBYTES: u64 = 96;
     let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
         return;
     };
@@ -129,7 +129,7 @@ async fn searches_of_the_console_hold_little_of_a_large_topic() {
     tokio::join!(search(), search());
     let peak = peak(console.id());
     eprintln!("peak resident memory: {peak} KiB");
-    assert!(peak <= MOST_MEBIBYTES << 10, "{peak} KiB");
+    assert!(peak <= MAX_MEBIBYTES << 10, "{peak} KiB");
 }
 
 const PACKED_PARTITIONS: i32 = 4;
