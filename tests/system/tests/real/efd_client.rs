@@ -102,21 +102,8 @@ fn the_observatorys_reader_finds_what_was_sent() {
 /// Writes all records into a database that nobody has created.
 fn write(services: &Services, topic: &str, database: &str, flags: &[&str]) {
     let group = format!("{database}.sink");
-    let place = [
-        "--into",
-        services.get("INFLUXDB1"),
-        "--api",
-        "v1",
-        "--database",
-        database,
-    ];
-    let flags = [
-        &place[..],
-        &["--create-database", "--group", &group, topic],
-        flags,
-    ]
-    .concat();
-    let sink = stages::influxsink_with(services, &flags);
+    let own = ["--create-database", "--group", &group, topic];
+    let sink = stages::influxsink_into_v1(services, database, &[&own[..], flags].concat());
     super::until("all records are written", 60, || {
         match sink.count("influxsink_written_total") {
             6 => Ok(()),

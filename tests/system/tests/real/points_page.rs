@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::influx::Influx1;
 use super::kafka::{create_topics, produce};
-use super::stages::{Stage, influxsink_with};
+use super::stages::{Stage, influxsink_into_v1, influxsink_with};
 use super::{Services, registry, unique, until};
 use crate::processes::Process;
 use crate::runtime;
@@ -79,16 +79,8 @@ fn a_reader_finds_the_instances_as_the_page_says() {
     for (at, (flags, points, of_first, tag, series, columns)) in cases.into_iter().enumerate() {
         let (database, group) = (format!("{run}-{at}"), format!("{topic}.{at}"));
         let influx = runtime.block_on(Influx1::with_database(&services, &database));
-        let place = [
-            "--into",
-            services.get("INFLUXDB1"),
-            "--api",
-            "v1",
-            "--database",
-            &database,
-        ];
         let others = ["--group", &group, &topic];
-        let sink = influxsink_with(&services, &[&place[..], &others, flags].concat());
+        let sink = influxsink_into_v1(&services, &database, &[&others[..], flags].concat());
         written(&sink, 2);
         sink.stop();
         let ask = |rest: &str| runtime.block_on(influx.query(&format!("SELECT * FROM {topic:?} {rest}")));

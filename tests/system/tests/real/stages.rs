@@ -157,6 +157,13 @@ pub(crate) fn influxsink_with(services: &Services, flags: &[&str]) -> Stage {
     influxsink_at(&line(services, &["influxsink", "run"], flags))
 }
 
+/// The same into a database of InfluxDB 1, through its own API.
+pub(crate) fn influxsink_into_v1(services: &Services, database: &str, flags: &[&str]) -> Stage {
+    let url = services.get("INFLUXDB1");
+    let place = ["--into", url, "--api", "v1", "--database", database];
+    influxsink_with(services, &[&place[..], flags].concat())
+}
+
 /// Starts influxsink with this command line.
 pub(crate) fn influxsink_at(line: &[&str]) -> Stage {
     use influxsink::config::{Cli, Command};

@@ -162,16 +162,8 @@ fn through_the_sink(
     database: &str,
     influx: &Influx1,
 ) -> Series {
-    let place = [
-        "--into",
-        services.get("INFLUXDB1"),
-        "--api",
-        "v1",
-        "--database",
-        database,
-    ];
     let others = ["--group", topic, topic];
-    let sink = stages::influxsink_with(services, &[&place[..], &others, shape.flags].concat());
+    let sink = stages::influxsink_into_v1(services, database, &[&others[..], shape.flags].concat());
     let wanted = shape.expected().len() as u64;
     until(&format!("the sink writes {}", shape.name), 60, || {
         match sink.count("influxsink_written_total") {
