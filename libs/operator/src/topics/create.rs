@@ -7,6 +7,7 @@ use stage::create_topics::{Created, Shape};
 use stage::listed_topics::{self, LISTED_TIMEOUT};
 use stage::topic_collision::collisions;
 
+use super::chunks::in_chunks;
 use crate::cluster::{Cluster, REQUEST_TIMEOUT};
 use crate::failure::{Failure, words};
 use crate::outcome::Outcome;
@@ -25,9 +26,6 @@ pub struct NewTopics {
     pub settings: Vec<(String, String)>,
 }
 
-/// Topics in one request. The controller carries each request out as a whole, and progress is known after each.
-const CHUNK: usize = 250;
-
 /// Creates those that do not exist: `created`, `exists`, or why the brokers refuse one. Waits until the brokers list those
 /// that are new, so that the next question finds them. Reports how many are created, then how many are listed.
 pub fn create(
@@ -39,7 +37,6 @@ pub fn create(
         partitions: topics.partitions,
         replication: topics.replication.unwrap_or(-1),
     };
-    let names: Vec<&str> = topics.names.iter().map(String::as_str).collect();
     let settings: Vec<(&str, &str)> = topics
         .settings
         .iter()
@@ -48,45 +45,39 @@ pub fn create(
     cluster.check_wanted()?;
     let config = cluster.config();
     let collisions = collisions(
-        names.iter().copied(),
+        topics.names.iter().map(String::as_str),
         cluster.topics.iter().map(|topic| &topic.name),
     );
     let refusal = |name: &str, code| match collisions.iter().find(|found| found.topic == name) {
         Some(collision) if code == RDKafkaErrorCode::InvalidTopic => collision.to_string(),
         _ => words(code),
     };
-    let mut counter = Counter::start("topics created", names.len() as u64, report);
-    let (mut results, mut new) = (Vec::new(), Vec::new());
-    for chunk in names.chunks(CHUNK) {
-        let request = stage::create_topics::create(&config, chunk, shape, &settings, REQUEST_TIMEOUT);
-        match Cluster::wait(request) {
-            Ok(created) => results.extend(chunk.iter().zip(created).map(|(name, created)| match created {
-                Created::New => {
-                    new.push(*name);
-                    Ok("created")
-                }
-                Created::Existing => Ok("exists"),
-                Created::Refused(code) => Err(refusal(name, code)),
-            })),
-            Err(error) if results.is_empty() => return Err(Failure::kafka("creating topics")(error)),
-            Err(error) => {
-                // What was created before is reported as well.
-                let code = error.rdkafka_error_code();
-                let why = code.map_or_else(|| error.to_string(), words);
-                results.resize(names.len(), Err(why));
-                break;
-            }
-        }
-        counter.add(chunk.len() as u64);
-    }
-    counter.finish();
+    let mut new = Vec::new();
+    let outcomes = in_chunks(
+        "creating topics",
+        "topics created",
+        &topics.names,
+        report,
+        |chunk| {
+            let request = stage::create_topics::create(&config, chunk, shape, &settings, REQUEST_TIMEOUT);
+            let outcome = |(name, created): (&&str, Created)| Outcome {
+                kind: "topic",
+                name: (*name).to_owned(),
+                result: match created {
+                    Created::New => {
+                        new.push((*name).to_owned());
+                        Ok("created")
+                    }
+                    Created::Existing => Ok("exists"),
+                    Created::Refused(code) => Err(refusal(name, code)),
+                },
+            };
+            Ok(chunk.iter().zip(Cluster::wait(request)?).map(outcome).collect())
+        },
+    )?;
+    let new = new.iter().map(String::as_str).collect();
     wait_until_listed(cluster, new, LISTED_TIMEOUT, report)?;
-    let outcome = |(name, result): (&String, _)| Outcome {
-        kind: "topic",
-        name: name.clone(),
-        result,
-    };
-    Ok(topics.names.iter().zip(results).map(outcome).collect())
+    Ok(outcomes)
 }
 
 /// Waits until the brokers list topics. If that takes too long, it is reported, and is not a failure: they are created.

@@ -4,14 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::chunks::in_chunks;
 use crate::cluster::{Cluster, PartitionOffsets, Topic};
-use crate::failure::{Failure, words};
+use crate::failure::Failure;
 use crate::groups::{Group, GroupState};
 use crate::outcome::Outcome;
-use crate::progress::{Counter, Progress};
-
-/// Topics in one request. The controller carries each request out as a whole, and progress is known after each.
-const CHUNK: usize = 250;
+use crate::progress::Progress;
 
 /// What is lost with topics, and who reads them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -71,30 +69,10 @@ pub fn delete(
     report: &dyn Fn(Progress),
 ) -> Result<Vec<Deleted>, Failure> {
     let admin = cluster.admin()?;
-    let mut counter = Counter::start("topics", names.len() as u64, report);
-    let mut outcomes: Vec<Outcome> = Vec::new();
-    for chunk in names.chunks(CHUNK) {
-        let chunk: Vec<&str> = chunk.iter().map(String::as_str).collect();
-        match Cluster::wait(admin.delete_topics(&chunk, &Cluster::admin_options())) {
-            Ok(answers) => outcomes.extend(Outcome::of_deletion("topic", &chunk, answers)),
-            Err(error) if outcomes.is_empty() => return Err(Failure::kafka("deleting topics")(error)),
-            Err(error) => {
-                // What was deleted before is reported as well.
-                let why = error
-                    .rdkafka_error_code()
-                    .map_or_else(|| error.to_string(), words);
-                let rest = names.iter().skip(outcomes.len());
-                outcomes.extend(rest.map(|name| Outcome {
-                    kind: "topic",
-                    name: name.clone(),
-                    result: Err(why.clone()),
-                }));
-                break;
-            }
-        }
-        counter.add(chunk.len() as u64);
-    }
-    counter.finish();
+    let outcomes = in_chunks("deleting topics", "topics", names, report, |chunk| {
+        let answers = Cluster::wait(admin.delete_topics(chunk, &Cluster::admin_options()))?;
+        Ok(Outcome::of_deletion("topic", chunk, answers))
+    })?;
     let with_readers = |outcome: Outcome| Deleted {
         read_by: deletion
             .read_by

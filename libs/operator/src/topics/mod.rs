@@ -1,6 +1,7 @@
 //! The cluster's topics: list, create, delete, widen and set them, and how many messages they hold.
 
 mod chosen;
+mod chunks;
 mod config;
 mod create;
 mod delete;
