@@ -96,7 +96,7 @@ impl MemoryShares {
 
     /// Sets the consumer's shares in its configuration; the operator's `-X` settings stay.
     pub fn limit_consumer(&self, config: &mut ClientConfig) {
-        set_unless_set(config, limits_ahead(self.ahead));
+        limit_ahead(config, self.ahead);
         // librdkafka checks these against each other, so either all or none are set here: a fetch must not be smaller
         // than a message that the client itself would send. A single batch that is larger still arrives: Kafka sends
         // the first one whole.
