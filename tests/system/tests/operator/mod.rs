@@ -14,7 +14,7 @@ mod tail;
 mod top;
 mod topics;
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStderr, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::Duration;
@@ -99,6 +99,19 @@ impl Running {
 
     pub(crate) fn id(&mut self) -> u32 {
         self.child().id()
+    }
+
+    /// The address at which a console serves its pages, with a slash at its end. Its log is read on until it ends, so that
+    /// it never waits for a reader.
+    pub(crate) fn console_address(&mut self) -> String {
+        let mut log = BufReader::new(self.stderr()).lines().map_while(Result::ok);
+        let served = log
+            .find(|line| line.contains("the console is served"))
+            .expect("the console is served");
+        std::thread::spawn(move || log.for_each(drop));
+        let address = served.split_once("address=").expect("with its address").1;
+        let address = address.split_whitespace().next().unwrap_or_default();
+        address.trim_matches('"').to_owned()
     }
 
     /// Types into its terminal.

@@ -104,12 +104,7 @@ fn write(services: &Services, topic: &str, database: &str, flags: &[&str]) {
     let group = format!("{database}.sink");
     let own = ["--create-database", "--group", &group, topic];
     let sink = stages::influxsink_into_v1(services, database, &[&own[..], flags].concat());
-    super::until("all records are written", 60, || {
-        match sink.count("influxsink_written_total") {
-            6 => Ok(()),
-            _ => Err(sink.state()),
-        }
-    });
+    sink.wait_until_written(6);
     sink.stop();
 }
 

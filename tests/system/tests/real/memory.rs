@@ -2,7 +2,6 @@
 //! stays in its group, and the process stays within its limit; afterwards everything arrives. And `kafkaefd console`: searches
 //! through more messages than may be in memory.
 
-use std::io::{BufRead, BufReader};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -117,12 +116,9 @@ async fn searches_of_the_console_hold_little_of_a_large_topic() {
     let id = mock_state::prepare(&services, &topic, 2).await;
     write(&services, &topic, &mut Frames::new(id), RECORDS, 2_000);
     let mut console = Running::spawn(&services, &["console", "--port", "0", "--prometheus-port", "0"]);
-    let mut log = BufReader::new(console.stderr()).lines().map(Result::unwrap);
-    let served = log.find(|line| line.contains("the console is served")).unwrap();
-    let address = served.split("http://").nth(1).unwrap();
-    let address = address.split(['"', ' ']).next().unwrap();
+    let address = console.console_address();
     let search = || async {
-        let url = format!("http://{address}messages-events?topic={topic}&start=beginning&key=none");
+        let url = format!("{address}messages-events?topic={topic}&start=beginning&key=none");
         let text = reqwest::get(url).await.unwrap().text().await.unwrap();
         assert!(text.contains("searched 60,000 of 60,000"), "{text}");
     };

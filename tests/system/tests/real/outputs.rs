@@ -66,12 +66,7 @@ fn two_outputs_create_their_databases_and_hold_the_same_points() {
         &measurement,
     ];
     let sink = stages::influxsink_with(&services, &[&places[..], &names, &others].concat());
-    until("all records are in both", 60, || {
-        match sink.count("influxsink_written_total") {
-            written if written == 2 * RECORDS => Ok(()),
-            _ => Err(sink.state()),
-        }
-    });
+    sink.wait_until_written(2 * RECORDS);
     sink.stop();
     let (in_2, in_1) = runtime.block_on(async {
         let (influx2, influx1) = (Influx2::of(&services, &name), Influx1::of(&services, &name));

@@ -1,8 +1,6 @@
 //! `kafkaefd console` plots what a real InfluxDB 1 holds: each value with its time, enumerations by name, and the mean of
 //! stretches where there are more values than a plot has room for.
 
-use std::io::{BufRead, BufReader};
-
 use serde_json::json;
 
 use super::influx::Influx1;
@@ -97,15 +95,7 @@ fn the_console_plots_what_influxdb_1_holds() {
             &database,
         ],
     );
-    let mut log = BufReader::new(console.stderr()).lines().map(Result::unwrap);
-    let served = log.find(|line| line.contains("the console is served")).unwrap();
-    let address = served.split("address=").nth(1).unwrap();
-    let address = address
-        .split_whitespace()
-        .next()
-        .unwrap()
-        .trim_matches('"')
-        .to_owned();
+    let address = console.console_address();
     let get = |path: &str| {
         let answer = runtime.block_on(async { reqwest::get(format!("{address}{path}")).await?.text().await });
         answer.unwrap()

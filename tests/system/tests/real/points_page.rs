@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::influx::Influx1;
 use super::kafka::{create_topics, produce};
-use super::stages::{Stage, influxsink_into_v1, influxsink_with};
+use super::stages::{influxsink_into_v1, influxsink_with};
 use super::{Services, registry, unique, until};
 use crate::processes::Process;
 use crate::runtime;
@@ -30,15 +30,6 @@ async fn instances(services: &Services, topic: &str) -> Vec<(String, Vec<u8>)> {
         (topic.to_owned(), value)
     };
     [1, 2].map(frame).to_vec()
-}
-
-fn written(sink: &Stage, wanted: u64) {
-    until("all records are written", 60, || {
-        match sink.count("influxsink_written_total") {
-            written if written == wanted => Ok(()),
-            _ => Err(sink.state()),
-        }
-    });
 }
 
 /// The flags; the points that remain, those with the field's value 1, a tag, the series by it, and the columns.
@@ -81,7 +72,7 @@ fn a_reader_finds_the_instances_as_the_page_says() {
         let influx = runtime.block_on(Influx1::with_database(&services, &database));
         let others = ["--group", &group, &topic];
         let sink = influxsink_into_v1(&services, &database, &[&others[..], flags].concat());
-        written(&sink, 2);
+        sink.wait_until_written(2);
         sink.stop();
         let ask = |rest: &str| runtime.block_on(influx.query(&format!("SELECT * FROM {topic:?} {rest}")));
         let rows = |answer: &Json| {
@@ -237,7 +228,7 @@ fn a_user_and_a_password_are_read_from_their_files() {
     });
     assert_eq!(sink.count("influxsink_written_total"), 0);
     std::fs::write(&password, "p=w \"d\n").unwrap();
-    written(&sink, 1);
+    sink.wait_until_written(1);
     sink.stop();
     let found = ask(&format!("SELECT * FROM {topic:?}"), admin).unwrap();
     assert_eq!(

@@ -11,7 +11,7 @@ use serde_json::{Value as Json, json};
 
 use super::influx::{Influx1, Influx2, Series};
 use super::value::Value::{self, Bool, Double, Int, Text};
-use super::{Services, kafka, registry, stages, unique, until};
+use super::{Services, kafka, registry, stages, unique};
 use crate::{runtime, token_file};
 
 /// When the messages come to Kafka, in milliseconds.
@@ -432,15 +432,6 @@ fn without_booleans(mut series: Series) -> Series {
     series
 }
 
-fn wait(shape: &Shape, sink: &stages::Stage, wanted: u64) {
-    until(&format!("{} is written", shape.name), 60, || {
-        match sink.count("influxsink_written_total") {
-            written if written == wanted => Ok(()),
-            _ => Err(sink.state()),
-        }
-    });
-}
-
 /// Without services: an embedded broker and registry, and SQLite.
 #[test]
 fn records_of_every_shape_are_in_sqlite() {
@@ -490,7 +481,7 @@ fn records_of_every_shape_are_in_sqlite() {
         line.extend(hints.iter().flat_map(|hint| ["-X", hint]));
         line.extend(shape.flags);
         let sink = stages::influxsink_at(&line);
-        wait(&shape, &sink, shape.count());
+        sink.wait_until_written(shape.count());
         sink.stop();
         assert_eq!(
             sqlite(&path, &topic),
@@ -547,7 +538,7 @@ fn records_of_every_shape_are_in_all_databases() {
             &topic,
         ];
         let sink = stages::influxsink_with(&services, &[&places[..], &names, &others, shape.flags].concat());
-        wait(&shape, &sink, 3 * shape.count());
+        sink.wait_until_written(3 * shape.count());
         sink.stop();
         let (in_2, in_1) = runtime.block_on(async {
             let (influx2, influx1) = (Influx2::of(&services, &run), Influx1::of(&services, &run));

@@ -9,7 +9,7 @@ use stage::intake::Topics;
 use stage::service::Service;
 use tokio::runtime::Handle;
 
-use super::Services;
+use super::{Services, until};
 
 /// A running stage; stopped when dropped.
 pub(crate) struct Stage {
@@ -30,6 +30,16 @@ impl Stage {
     /// The sum of a counter over its labels.
     pub(crate) fn count(&self, name: &str) -> u64 {
         self.service.count(name)
+    }
+
+    /// Waits until a sink has written as many records, each counted once for every database.
+    pub(crate) fn wait_until_written(&self, records: u64) {
+        until(&format!("{records} records are written"), 60, || {
+            match self.count("influxsink_written_total") {
+                written if written == records => Ok(()),
+                _ => Err(self.state()),
+            }
+        });
     }
 
     /// All counters and gauges that are not zero, and what the stage waits for: for the message of a failing

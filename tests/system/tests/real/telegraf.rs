@@ -164,13 +164,7 @@ fn through_the_sink(
 ) -> Series {
     let others = ["--group", topic, topic];
     let sink = stages::influxsink_into_v1(services, database, &[&others[..], shape.flags].concat());
-    let wanted = shape.expected().len() as u64;
-    until(&format!("the sink writes {}", shape.name), 60, || {
-        match sink.count("influxsink_written_total") {
-            written if written == wanted => Ok(()),
-            _ => Err(sink.state()),
-        }
-    });
+    sink.wait_until_written(shape.expected().len() as u64);
     sink.stop();
     tokio::runtime::Handle::current().block_on(influx.series(topic))
 }
