@@ -50,8 +50,9 @@ test-compose: ## start compose.yaml and compose.cluster.yaml in containers and a
 test-mirror: ## mirror one site to another with MirrorMaker 2, and compare what both databases hold (as root)
 	python3 -m tests.mirror $(ARGS)
 
-test-kubernetes: ## run the pipeline on a real Kubernetes, disturb it, and account for every message (needs root; ARGS=--quick)
+test-kubernetes: ## follow docs/kubernetes.md on a real Kubernetes; then disturb the pipeline and account for every message (as root)
 	python3 -m unittest tests.kubernetes.test_accounts
+	python3 -m tests.kubernetes follow
 	python3 -m tests.kubernetes test $(ARGS)
 
 bench: ## measure the hot paths with criterion; ends with a RATIO line for each target in docs/performance.md
@@ -78,6 +79,7 @@ bench-build: ## measure what a clone takes to the demo's account, beside the sam
 lint: ## check formatting, and run clippy with warnings as errors
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --no-default-features -- -D warnings
+	cargo clippy -p kafkaefd --no-default-features -- -D warnings
 
 deny: ## check the licences, sources, versions and vulnerabilities of all dependencies
 	scripts/deny
