@@ -25,6 +25,9 @@ mount -t tmpfs tmpfs /run/netns
 exec "$@"
 """
 MEASUREMENTS = 100  # `salmock produce --max-topics 100`
+CONSOLE = "http://127.0.0.1:8088"
+# salmock, saltransform, influxsink
+STAGES = 3
 
 
 def prepare():
@@ -41,6 +44,17 @@ def prepare():
     env = {**os.environ, "DISABLE_HC_SYSTEMD": "true"}
     words = [images, "exec", "--", "unshare", "--net", "--mount", "sh", "-euc", ALONE, "sh", *command]
     os.execve(images, [str(word) for word in words], env)
+
+
+def seen_in_the_console():
+    """Waits until the console shows that all is well, and the telemetry."""
+    from tests.console_pages import missing
+
+    from .stack import say, wait_until
+
+    since, left = time.monotonic(), lambda: missing(CONSOLE, STAGES, "lsst.sal.ATDome_position", "azimuthPosition")
+    wait_until("the console shows that all is well", lambda: not left(), explain=left)
+    say(f"the console shows that all is well, and values, after {time.monotonic() - since:.0f} s")
 
 
 def one_broker(stack, database):
@@ -98,6 +112,7 @@ def run(names):
             database = Database()
             flows(database, MEASUREMENTS, since={})
             say(f"data of {MEASUREMENTS} topics in InfluxDB after {time.monotonic() - since:.0f} s")
+            seen_in_the_console()
             account = scenario(stack, database)
         except Failure:
             for service in stack.services:

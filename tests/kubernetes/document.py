@@ -4,6 +4,8 @@ import re
 import subprocess
 import time
 
+from tests import console_pages
+
 from .cluster import start
 from .common import ROOT, Failure, say
 from .services import INFLUXDB_URL, Services
@@ -12,6 +14,13 @@ DOCUMENT = ROOT / "docs" / "kubernetes.md"
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 STEP_WITHIN = 600  # seconds
 BETWEEN = 10  # seconds, in which a user reads
+CONSOLE_WITHIN = 120  # seconds
+# Runs in a second terminal until it is interrupted.
+FORWARD = "kubectl port-forward"
+CONSOLE = "http://localhost:8088"
+# saltransform and influxsink: the load is not among what the console asks.
+STAGES = 2
+TOPIC, FIELD = "lsst.sal.ATDome_position", "azimuthPosition"
 
 
 def steps(text):
@@ -19,18 +28,37 @@ def steps(text):
     return BLOCK.findall(text)
 
 
+def look(step, home, env):
+    """Runs the step of the web pages in a second terminal, opens them there, and ends it."""
+    terminal = subprocess.Popen(["bash", "-euc", f"exec {step.strip()}"], cwd=home, env=env, stdin=subprocess.DEVNULL)
+    try:
+        deadline = time.monotonic() + CONSOLE_WITHIN
+        while missing := console_pages.missing(CONSOLE, STAGES, TOPIC, FIELD):
+            if terminal.poll() is not None or time.monotonic() > deadline:
+                raise Failure(f"a step of {DOCUMENT.name} does not lead to the pages: {step.strip()}: {missing}")
+            time.sleep(1)
+    finally:
+        terminal.terminate()
+        terminal.wait()
+
+
 def follow(instance, archives):
-    """Runs each step in the folder of a user who has the repository's manifests and a token."""
+    """Runs each step in the folder of a user who has the repository's manifests and two tokens."""
     home = instance.folder / "user"
     home.mkdir()
     (home / "k8s-apps").symlink_to(ROOT / "k8s-apps")
     cluster = start(instance, archives)
     services = Services(instance, cluster)
     (home / "influxdb.token").write_text(services.token)
+    (home / "influxdb-read.token").write_text(services.read_token())
     env = {**cluster.environment(), "INFLUXDB_URL": INFLUXDB_URL}
     outputs = []
     for step in steps(DOCUMENT.read_text()):
         say(f"$ {step.strip()}")
+        if step.startswith(FORWARD):
+            look(step, home, env)
+            say(f"the console shows that all is well, and values of {TOPIC}")
+            continue
         done = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", step], cwd=home, env=env, timeout=STEP_WITHIN, check=False,
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

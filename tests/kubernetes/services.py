@@ -146,6 +146,16 @@ class Services:
         services.http(f"{INFLUXDB_URL}/api/v2/setup", json.dumps(body).encode())
         cluster.apply(manifests())
 
+    def read_token(self):
+        """A token that may read the bucket and nothing else, as the console's."""
+        authorized = {"Authorization": f"Token {self.token}"}
+        found = json.loads(services.http(f"{INFLUXDB_URL}/api/v2/buckets?name={BUCKET}", headers=authorized))
+        bucket = found["buckets"][0]
+        resource = {"type": "buckets", "id": bucket["id"], "orgID": bucket["orgID"]}
+        body = {"orgID": bucket["orgID"], "permissions": [{"action": "read", "resource": resource}]}
+        made = services.http(f"{INFLUXDB_URL}/api/v2/authorizations", json.dumps(body).encode(), authorized)
+        return json.loads(made)["token"]
+
     def scrape(self, pods):
         """Tells Prometheus which pods there are."""
         text = json.dumps(targets(pods))
