@@ -10,6 +10,7 @@ import urllib.request
 VERDICT = re.compile(r'<p class="word">.*?</span>(.*?)</p>')
 TROUBLE = re.compile(r"<li>(.*?)</li>")
 ADDS_UP = "adds up</td>"
+STAGES = ("saltransform", "influxsink")
 
 
 def page(url, path):
@@ -22,7 +23,7 @@ def words(markup):
     return " ".join(re.sub(r"<[^>]*>", " ", markup).split())
 
 
-def missing(url, stages, topic, field):
+def missing(url, topic, field):
     """What the pages do not show of a pipeline on which all is well; empty if nothing is missing.
 
     All is well on the Overview, the counts of each stage add up, and a field has values of the last minute.
@@ -32,8 +33,8 @@ def missing(url, stages, topic, field):
         verdict = VERDICT.search(overview)
         if verdict is None or words(verdict[1]) != "All is well":
             return f"the Overview says: {words(verdict[1] if verdict else overview)} {TROUBLE.findall(overview)[:3]}"
-        if (found := overview.count(ADDS_UP)) != stages:
-            return f"the counts of {found} kinds of stages add up, not of {stages}"
+        if (found := overview.count(ADDS_UP)) != len(STAGES):
+            return f"the counts of {found} stages add up, not those of {' and '.join(STAGES)}"
         query = urllib.parse.urlencode({"f": f"{topic}:{field}", "last": "1m"})
         rows = list(csv.DictReader(io.StringIO(page(url, f"telemetry.csv?{query}"))))
         if not any(row["topic"] == topic and row["value"] for row in rows):

@@ -6,6 +6,7 @@ the real services (scripts/images). All takes place in namespaces of the test's 
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -26,8 +27,6 @@ exec "$@"
 """
 MEASUREMENTS = 100  # `salmock produce --max-topics 100`
 CONSOLE = "http://127.0.0.1:8088"
-# salmock, saltransform, influxsink
-STAGES = 3
 
 
 def prepare():
@@ -52,7 +51,7 @@ def seen_in_the_console():
 
     from .stack import say, wait_until
 
-    since, left = time.monotonic(), lambda: missing(CONSOLE, STAGES, "lsst.sal.ATDome_position", "azimuthPosition")
+    since, left = time.monotonic(), lambda: missing(CONSOLE, "lsst.sal.ATDome_position", "azimuthPosition")
     wait_until("the console shows that all is well", lambda: not left(), explain=left)
     say(f"the console shows that all is well, and values, after {time.monotonic() - since:.0f} s")
 
@@ -134,6 +133,7 @@ def main():
     args = parser.parse_args()
     if unknown := set(args.scenarios) - SCENARIOS.keys():
         parser.error(f"there is no scenario {', '.join(unknown)}")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` runs
     try:
         run(args.scenarios or list(SCENARIOS)) if args.inside else prepare()
     except subprocess.CalledProcessError as error:

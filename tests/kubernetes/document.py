@@ -18,8 +18,6 @@ CONSOLE_WITHIN = 120  # seconds
 # Runs in a second terminal until it is interrupted.
 FORWARD = "kubectl port-forward"
 CONSOLE = "http://localhost:8088"
-# saltransform and influxsink: the load is not among what the console asks.
-STAGES = 2
 TOPIC, FIELD = "lsst.sal.ATDome_position", "azimuthPosition"
 
 
@@ -33,7 +31,7 @@ def look(step, home, env):
     terminal = subprocess.Popen(["bash", "-euc", f"exec {step.strip()}"], cwd=home, env=env, stdin=subprocess.DEVNULL)
     try:
         deadline = time.monotonic() + CONSOLE_WITHIN
-        while missing := console_pages.missing(CONSOLE, STAGES, TOPIC, FIELD):
+        while missing := console_pages.missing(CONSOLE, TOPIC, FIELD):
             if terminal.poll() is not None or time.monotonic() > deadline:
                 raise Failure(f"a step of {DOCUMENT.name} does not lead to the pages: {step.strip()}: {missing}")
             time.sleep(1)

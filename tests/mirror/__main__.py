@@ -11,6 +11,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -146,6 +147,7 @@ def main():
     parser = argparse.ArgumentParser(prog="python3 -m tests.mirror", description=__doc__)
     parser.add_argument("--binaries", type=Path, metavar="DIR", help="where our binaries are (default: from our image)")
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` runs
     folder = Path(tempfile.mkdtemp(prefix="mirror-"))
     sites = []
     try:
