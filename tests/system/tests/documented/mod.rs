@@ -73,7 +73,7 @@ pub(crate) const NOT_RUN: [(&str, &str); 31] = [
     ("kubectl create secret generic influxdb-read-token", "as above"),
     ("kubectl port-forward service/console-site 8088:80", "as above"),
     (
-        "kubectl apply -k k8s-apps/overlays/atdome",
+        "kubectl delete -f k8s-apps/saltransformer-deployment.yaml",
         "`make test-kubernetes` applies them to a real Kubernetes",
     ),
     (
