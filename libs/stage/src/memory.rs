@@ -220,6 +220,8 @@ mod tests {
         for mebibytes in [MIN_MIB, 65, 256, 1_000, 100_000] {
             let mut config = ClientConfig::new();
             MemoryShares::of(mebibytes).limit_consumer(&mut config);
+            // A full queue is soon fetched for again, as without an allowance.
+            assert_eq!(config.get("fetch.queue.backoff.ms"), Some("10"));
             config.set("group.id", "g");
             let made = config.create::<rdkafka::consumer::BaseConsumer>();
             assert!(made.is_ok(), "{mebibytes} MiB: {:?}", made.err());
