@@ -121,7 +121,12 @@ fn counts(view: &Overview) -> Markup {
                                 th scope="row" { (kind.name()) }
                                 td.number { (count(counts.consumed)) } td.number { (count(counts.finished)) }
                                 td.number { (count(counts.dead_letters)) } td.number { (count(counts.skipped)) }
-                                td.number { (count(counts.in_flight)) }
+                                td.number {
+                                    @match stage.adds_up {
+                                        Some(true) => (count(counts.unfinished())),
+                                        _ => (count(counts.in_flight)),
+                                    }
+                                }
                                 td.sum {
                                     @match stage.adds_up {
                                         Some(false) => { span.dot.bad {} (count(counts.unaccounted())) " missing" },
