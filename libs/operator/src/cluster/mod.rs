@@ -27,7 +27,6 @@ use crate::failure::{Failure, nearest};
 use clients::Clients;
 
 pub use clients::Client;
-pub(crate) use offsets::known;
 pub use offsets::{PartitionOffsets, Place};
 
 /// How long the first broker may take to answer: somebody waits.

@@ -173,7 +173,7 @@ impl Cluster {
 }
 
 /// The offsets of those elements that have one.
-pub(crate) fn known(list: &TopicPartitionList) -> BTreeMap<Place, i64> {
+fn known(list: &TopicPartitionList) -> BTreeMap<Place, i64> {
     list.elements()
         .iter()
         .filter_map(|element| Some((place(element), offset(element).ok()?)))

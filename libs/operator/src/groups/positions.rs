@@ -1,17 +1,14 @@
 //! Where groups go on in each partition, and how far behind that is.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use rdkafka::TopicPartitionList;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use stage::kafka::{OneShotContext, parts};
+use stage::kafka::{Committed, MAX_GROUPS, OneShotContext, committed_by_groups, parts};
 
 use super::{Group, SeenGaps};
-use crate::cluster::{Cluster, Place, REQUEST_TIMEOUT, known};
+use crate::cluster::{Cluster, Place, REQUEST_TIMEOUT, Topic};
 use crate::failure::Failure;
-
-/// How many groups are asked about at once.
-const AT_ONCE: usize = 8;
 
 /// Where a group goes on in a partition, and what the partition holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,58 +39,67 @@ impl Position {
 
 impl Cluster {
     /// What a group has committed, among all partitions of the cluster.
-    pub fn committed(&self, group: &str) -> Result<BTreeMap<Place, i64>, Failure> {
-        self.committed_by(&*self.consumer_of(group)?, group)
+    pub fn committed(&self, group: &str) -> Result<Committed, Failure> {
+        let found = self.committed_by(&*self.consumer(&[])?, &[group], || ())?;
+        Ok(found.into_iter().next().unwrap_or_default())
     }
 
-    /// The same, asked by a consumer of that group ([`Cluster::consumer_of`]) that is there already.
+    /// The same for several groups, in their order, asked by a consumer that is there already. `done` is called after each.
     pub fn committed_by(
         &self,
         consumer: &BaseConsumer<OneShotContext>,
-        group: &str,
-    ) -> Result<BTreeMap<Place, i64>, Failure> {
-        self.check_wanted()?;
-        let mut asked = TopicPartitionList::new();
-        for topic in self.topics.iter() {
-            for number in topic.numbers() {
-                asked.add_partition(&topic.name, number);
+        groups: &[&str],
+        done: impl Fn(),
+    ) -> Result<Vec<Committed>, Failure> {
+        let places: BTreeSet<Place> = self.topics.iter().flat_map(Topic::places).collect();
+        let mut found = Vec::with_capacity(groups.len());
+        for some in groups.chunks(MAX_GROUPS) {
+            self.check_wanted()?;
+            let answers = committed_by_groups(consumer.client(), some, None, REQUEST_TIMEOUT)
+                .map_err(Failure::kafka("asking for committed offsets"))?;
+            for (group, answer) in some.iter().zip(answers) {
+                let failed = Failure::kafka(format!("asking for the offsets that {group} has committed"));
+                let mut committed = answer.map_err(failed)?;
+                if committed.is_empty() {
+                    committed = self.committed_in(consumer, group)?;
+                }
+                // A group keeps for a while what it had committed in topics that are gone.
+                committed.retain(|place, _| places.contains(place));
+                found.push(committed);
+                done();
             }
         }
+        Ok(found)
+    }
+
+    /// The same of one group, by the names of all partitions: the embedded broker answers only for those that are named.
+    fn committed_in(
+        &self,
+        consumer: &BaseConsumer<OneShotContext>,
+        group: &str,
+    ) -> Result<Committed, Failure> {
+        let mut named = TopicPartitionList::new();
+        for (topic, number) in self.topics.iter().flat_map(Topic::places) {
+            named.add_partition(&topic, number);
+        }
         let failed = || Failure::kafka(format!("asking for the offsets that {group} has committed"));
-        let mut committed = BTreeMap::new();
-        for part in parts(&asked).map_err(failed())? {
-            let found = consumer
-                .committed_offsets(part, REQUEST_TIMEOUT)
-                .map_err(failed())?;
-            committed.append(&mut known(&found));
+        let mut committed = Committed::new();
+        for part in parts(&named).map_err(failed())? {
+            let answers = committed_by_groups(consumer.client(), &[group], Some(&part), REQUEST_TIMEOUT);
+            for answer in answers.map_err(failed())? {
+                committed.append(&mut answer.map_err(failed())?);
+            }
         }
         Ok(committed)
     }
 
     /// The positions of groups: in all that each has committed, and in all that its members have. `done` is called after
     /// each group.
-    pub fn positions(&self, groups: &[Group], done: impl Fn() + Sync) -> Result<Vec<Vec<Position>>, Failure> {
-        let ask = |group: &Group| {
-            let committed = self.committed(&group.name);
-            done();
-            committed
-        };
-        // A new client takes a second to find its group's coordinator.
-        let mut committed = Vec::new();
-        for some in groups.chunks(AT_ONCE) {
-            let answers = std::thread::scope(|scope| {
-                let threads: Vec<_> = some.iter().map(|group| scope.spawn(|| ask(group))).collect();
-                let join = |thread: std::thread::ScopedJoinHandle<'_, _>| match thread.join() {
-                    Ok(answer) => answer,
-                    Err(panic) => std::panic::resume_unwind(panic),
-                };
-                threads.into_iter().map(join).collect::<Vec<Result<_, _>>>()
-            });
-            for answer in answers {
-                committed.push(answer?);
-            }
-        }
-        let mut positions = self.positions_by(&*self.consumer(&[])?, groups, &committed)?;
+    pub fn positions(&self, groups: &[Group], done: impl Fn()) -> Result<Vec<Vec<Position>>, Failure> {
+        let consumer = self.consumer(&[])?;
+        let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
+        let committed = self.committed_by(&consumer, &names, done)?;
+        let mut positions = self.positions_by(&consumer, groups, &committed)?;
         self.look_for_messages(&mut positions, &mut SeenGaps::default())?;
         Ok(positions)
     }
@@ -103,7 +109,7 @@ impl Cluster {
         &self,
         consumer: &BaseConsumer<OneShotContext>,
         groups: &[Group],
-        committed: &[BTreeMap<Place, i64>],
+        committed: &[Committed],
     ) -> Result<Vec<Vec<Position>>, Failure> {
         let places: Vec<BTreeSet<Place>> = groups
             .iter()
@@ -111,7 +117,7 @@ impl Cluster {
             .map(|(group, committed)| committed.keys().cloned().chain(self.given(group)).collect())
             .collect();
         let bounds = self.bounds_by(consumer, &places.iter().flatten().cloned().collect())?;
-        let position = |committed: &BTreeMap<Place, i64>, place: Place| {
+        let position = |committed: &Committed, place: Place| {
             let &(oldest, newest) = bounds.get(&place)?;
             Some(Position {
                 committed: committed.get(&place).copied(),

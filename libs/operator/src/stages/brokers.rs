@@ -1,7 +1,6 @@
 //! The consumer groups' lag. The brokers are asked repeatedly, by clients that are kept.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use regex::Regex;
@@ -72,12 +71,11 @@ pub struct BrokersWatcher {
     known: Option<Known>,
 }
 
-/// The cluster, and a client for each group.
+/// The cluster, and the client that asks.
 struct Known {
     since: Instant,
     cluster: Cluster,
     consumer: Client,
-    of_groups: HashMap<String, Client>,
     gaps: SeenGaps,
 }
 
@@ -137,7 +135,6 @@ impl BrokersWatcher {
                     since: Instant::now(),
                     cluster,
                     consumer,
-                    of_groups: HashMap::new(),
                     gaps: SeenGaps::default(),
                 }
             }
@@ -145,7 +142,6 @@ impl BrokersWatcher {
         let Known {
             cluster,
             consumer,
-            of_groups,
             gaps,
             ..
         } = self.known.insert(known);
@@ -153,17 +149,8 @@ impl BrokersWatcher {
         if let Some(filter) = &self.filter {
             groups.retain(|group| filter.is_match(&group.name));
         }
-        of_groups.retain(|name, _| groups.iter().any(|group| group.name == *name));
-        let mut committed = Vec::new();
-        for group in &groups {
-            if !of_groups.contains_key(&group.name) {
-                of_groups.insert(group.name.clone(), cluster.consumer_of(&group.name)?);
-            }
-            committed.push(match of_groups.get(&group.name) {
-                Some(consumer) => cluster.committed_by(consumer, &group.name)?,
-                None => cluster.committed(&group.name)?,
-            });
-        }
+        let names: Vec<&str> = groups.iter().map(|group| group.name.as_str()).collect();
+        let committed = cluster.committed_by(consumer, &names, || ())?;
         let mut positions = cluster.positions_by(consumer, &groups, &committed)?;
         cluster.look_for_messages(&mut positions, gaps)?;
         let mut groups: Vec<GroupRow> = groups

@@ -7,6 +7,7 @@
 
 mod alerts;
 mod complaints;
+mod group_offsets;
 mod handle_producer;
 pub(crate) mod native;
 mod parts;
@@ -37,6 +38,7 @@ use crate::origin::Origin;
 use crate::reason::Reason;
 use crate::service::Dependency;
 
+pub use group_offsets::{Committed, MAX_GROUPS, committed_by_groups};
 pub use handle_producer::HandleProducer;
 pub use parts::{MAX_PARTITIONS, parts};
 pub use polled_producer::{POLL_EXCESS_DURATION, PolledProducer};

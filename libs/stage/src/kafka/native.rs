@@ -51,7 +51,7 @@ impl fmt::Display for TopicId {
 }
 
 /// An owned queue of librdkafka, destroyed when it is dropped.
-struct Queue(NonNull<sys::rd_kafka_queue_t>);
+pub(super) struct Queue(NonNull<sys::rd_kafka_queue_t>);
 
 impl Queue {
     /// # Safety
@@ -62,8 +62,13 @@ impl Queue {
             .ok_or_else(|| KafkaError::ClientCreation("librdkafka gives no queue".to_owned()))
     }
 
+    /// For calls that take their own reference to it.
+    pub(super) fn as_ptr(&self) -> *mut sys::rd_kafka_queue_t {
+        self.0.as_ptr()
+    }
+
     /// The next event; none if it does not arrive in time.
-    fn event(&self, timeout: Duration) -> Option<Event> {
+    pub(super) fn event(&self, timeout: Duration) -> Option<Event> {
         let timeout_ms = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
         // SAFETY: the queue is ours and lives; the event that is returned is ours.
         NonNull::new(unsafe { sys::rd_kafka_queue_poll(self.0.as_ptr(), timeout_ms) }).map(Event)
@@ -78,10 +83,15 @@ impl Drop for Queue {
 }
 
 /// An event of librdkafka, owned.
-struct Event(NonNull<sys::rd_kafka_event_t>);
+pub(super) struct Event(NonNull<sys::rd_kafka_event_t>);
 
 impl Event {
-    fn error(&self) -> Option<RDKafkaErrorCode> {
+    /// For calls that read what belongs to it.
+    pub(super) fn as_ptr(&self) -> *mut sys::rd_kafka_event_t {
+        self.0.as_ptr()
+    }
+
+    pub(super) fn error(&self) -> Option<RDKafkaErrorCode> {
         // SAFETY: the event is ours and lives.
         let error = unsafe { sys::rd_kafka_event_error(self.0.as_ptr()) };
         error.is_error().then(|| error.into())
@@ -101,7 +111,7 @@ fn consumer_queue<C: ConsumerContext>(consumer: &BaseConsumer<C>) -> KafkaResult
     unsafe { Queue::owned(sys::rd_kafka_queue_get_consumer(consumer.client().native_ptr())) }
 }
 
-fn new_queue<C: ClientContext>(client: &Client<C>) -> KafkaResult<Queue> {
+pub(super) fn new_queue<C: ClientContext>(client: &Client<C>) -> KafkaResult<Queue> {
     // SAFETY: the client is borrowed, and the new queue is ours.
     unsafe { Queue::owned(sys::rd_kafka_queue_new(client.native_ptr())) }
 }
