@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 use serde_json::Value as Json;
 
-use super::{kafkaefd, transactions};
+use super::{Running, kafkaefd, transactions};
 use crate::real::{Services, kafka, unique, until};
 use crate::runtime;
 
@@ -341,4 +341,59 @@ fn names_of_groups_are_completed() {
         }
     });
     drop(member);
+}
+
+/// One client asks for what all groups have committed: a client for each had four threads and eight open files.
+#[test]
+fn the_console_watches_many_groups_with_few_threads() {
+    const GROUPS: usize = 40;
+    const MAX_THREADS: usize = 30;
+    let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
+        return;
+    };
+    let topic = topic_with(&services, 3);
+    let prefix = unique("watched");
+    let groups: Vec<String> = (0..GROUPS).map(|number| format!("{prefix}-{number}")).collect();
+    std::thread::scope(|scope| {
+        for group in &groups {
+            scope.spawn(|| commit(&services, group, &topic));
+        }
+    });
+    let mut console = Running::spawn(&services, &["console", "--port", "0", "--prometheus-port", "0"]);
+    let address = console.console_address();
+    let runtime = runtime();
+    let listed = until("all groups are listed", 60, || {
+        let page = runtime.block_on(async { reqwest::get(format!("{address}groups")).await?.text().await });
+        let page = page.map_err(|error| error.to_string())?;
+        let is_listed = |group: &&String| page.contains(&format!("group?name={group}\""));
+        match groups.iter().filter(is_listed).count() {
+            GROUPS => Ok(page),
+            found => Err(format!("{found} of {GROUPS}")),
+        }
+    });
+    let row = listed
+        .split("<tr")
+        .find(|row| row.contains(&format!("{prefix}-0\"")))
+        .unwrap();
+    assert!(row.contains("<td class=\"number\">3</td>"), "{row}");
+    let threads = std::fs::read_dir(format!("/proc/{}/task", console.id()))
+        .unwrap()
+        .count();
+    assert!(threads <= MAX_THREADS, "{threads} threads");
+}
+
+/// Commits, in the name of a group, that it begins a topic's two partitions.
+fn commit(services: &Services, group: &str, topic: &str) {
+    let consumer: BaseConsumer = ClientConfig::new()
+        .set("bootstrap.servers", services.get("BROKER"))
+        .set("group.id", group)
+        .create()
+        .unwrap();
+    let mut offsets = TopicPartitionList::new();
+    for partition in [0, 1] {
+        offsets
+            .add_partition_offset(topic, partition, Offset::Offset(0))
+            .unwrap();
+    }
+    consumer.commit(&offsets, CommitMode::Sync).unwrap();
 }
