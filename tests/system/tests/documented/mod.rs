@@ -122,7 +122,7 @@ pub(crate) const NOT_RUN: [(&str, &str); 31] = [
         "as above",
     ),
     (
-        "make demo ARGS=\"--seconds 20 --database",
+        "make demo ARGS=\"--database",
         "a release build; `the_tutorials_demo_ends_with_a_query_that_finds_rows` and the tutorial's test run it without make",
     ),
     (
