@@ -126,11 +126,9 @@ fn the_tutorials_demo_ends_with_a_query_that_finds_rows() {
     let written = flags.split(' ').next_back().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let database = folder.path().join("demo.sqlite");
-    let flags = flags
-        .replace(written, database.to_str().unwrap())
-        .replace("--seconds 20", "--seconds 3");
+    let flags = flags.replace(written, database.to_str().unwrap());
     let ran = Command::new(system_tests::binary("kafkaefd"))
-        .args(["demo", "--port", "0"])
+        .args(["demo", "--port", "0", "--seconds", "3"])
         .args(flags.split(' '))
         .output()
         .unwrap();

@@ -74,9 +74,12 @@ fn script(folder: &Path) -> String {
             .lines()
             .filter(|line| !GIVEN.iter().any(|start| line.starts_with(start)));
         for line in lines {
-            // Without make, which builds for an hour.
+            // Without make, which builds for an hour, and for a few seconds in place of until Ctrl-C.
             let line = match line.strip_prefix("make demo ARGS=\"") {
-                Some(flags) => format!("kafkaefd demo --port 0 {}", flags.trim_end_matches('"')),
+                Some(flags) => format!(
+                    "kafkaefd demo --port 0 --seconds 6 {}",
+                    flags.trim_end_matches('"')
+                ),
                 None => line.to_owned(),
             };
             script.push_str(&line);
@@ -87,7 +90,6 @@ fn script(folder: &Path) -> String {
     let group = unique("tutorial-");
     script
         .replace("/tmp/", &format!("{}/", folder.display()))
-        .replace("--seconds 20", "--seconds 6")
         .replace("--count 300", "--count 30")
         .replace("8099", &free_port().to_string())
         .replace("--group tutorial", &format!("--group {group}"))
