@@ -21,8 +21,10 @@ pub(crate) struct Frame<'a> {
     pub(crate) title: &'a str,
     /// The page of the navigation that it belongs to.
     pub(crate) page: &'a str,
-    /// The address of its event stream, if it has one; without scripts, the page is loaded again instead.
+    /// The address of its event stream, if it has one.
     pub(crate) events: Option<String>,
+    /// Whether it is loaded again and again where there are no scripts: what somebody types into a form would be lost.
+    pub(crate) has_no_form: bool,
     pub(crate) user: Option<User>,
     /// Whether a token can be given.
     pub(crate) can_log_in: bool,
@@ -38,6 +40,7 @@ impl<'a> Frame<'a> {
             title,
             page,
             events: None,
+            has_no_form: false,
             user: None,
             can_log_in: false,
             is_demo: false,
@@ -59,7 +62,7 @@ pub(crate) fn page(frame: &Frame<'_>, content: &Markup) -> Markup {
                 link rel="stylesheet" href="console.css";
                 link rel="icon" href="icon.svg" type="image/svg+xml";
                 script src="console.js" defer {}
-                @if frame.events.is_some() {
+                @if frame.events.is_some() && frame.has_no_form {
                     noscript { meta http-equiv="refresh" content="5"; }
                 }
             }

@@ -18,6 +18,7 @@ pub(super) async fn page(Shared(state): Shared<Arc<State>>, headers: HeaderMap) 
         title: "Overview",
         page: "./",
         events: Some("overview-events".to_owned()),
+        has_no_form: true,
         ..Frame::default()
     };
     framed(&state, &headers, frame, &overview(&view, &state.database_name()))

@@ -100,6 +100,7 @@ pub(super) async fn topic(Shared(state): Shared<Arc<State>>, headers: HeaderMap,
                 title: &crate::format::shown(&name),
                 page: "topics",
                 events: Some(link("topic-events", &[("name", &name)])),
+                has_no_form: true,
                 ..Frame::default()
             };
             framed(&state, &headers, frame, &content)
