@@ -11,4 +11,4 @@ mod trouble;
 
 pub(crate) use course::Course;
 pub(crate) use hub::Hub;
-pub(crate) use overview::{Overview, Severity, StageKind, StageView};
+pub(crate) use overview::{GroupView, Overview, Severity, StageKind, StageView};

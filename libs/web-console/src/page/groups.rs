@@ -7,22 +7,48 @@ use operator::stages::NOTABLE_LAG;
 use super::sparkline::sparkline;
 use crate::access::User;
 use crate::format::{UNKNOWN, count, plural, shown, span, topic_name};
-use crate::live::Overview;
-use crate::params::link;
+use crate::live::{GroupView, Overview};
+use crate::params::{Params, link};
 
 /// Partitions of a page.
 const MAX_PARTITIONS: usize = 300;
+/// Groups of a page.
+const MAX_GROUPS: usize = 100;
 
-pub(crate) fn list_page(view: &Overview) -> Markup {
-    html! { h1 { "Consumer groups" } div.panel #groups { (list(view)) } }
+pub(crate) fn list_page(view: &Overview, params: &Params) -> Markup {
+    html! {
+        h1 { "Consumer groups" }
+        form.find role="search" action="groups" method="get" {
+            label for="q" { "Find a group" }
+            input #q type="search" name="q" value=[params.get("q")] autocomplete="off" spellcheck="false" maxlength="100";
+            button { "Find" }
+        }
+        div.panel #groups { (list(view, params)) }
+    }
 }
 
-/// The part that moves.
-pub(crate) fn list(view: &Overview) -> Markup {
+/// The part that moves: the groups that are searched for, a page of them.
+pub(crate) fn list(view: &Overview, params: &Params) -> Markup {
+    let words = params.words();
+    let found: Vec<&GroupView> = view
+        .groups
+        .iter()
+        .filter(|group| words.all_in(&group.name))
+        .collect();
+    let page = params
+        .number("page", 0, 100_000)
+        .min(found.len().saturating_sub(1) / MAX_GROUPS);
+    let at = |page: usize| {
+        format!(
+            "groups?{}",
+            params.with("page", Some(&page.to_string())).encoded()
+        )
+    };
     html! {
         @if let Some(why) = &view.brokers_away { p.problem { (shown(why)) } }
         @if view.groups.is_empty() { p.nothing { (no_groups(view)) } }
         @else {
+            p.note { (plural(found.len(), "group")) @if found.len() < view.groups.len() { " of " (count(view.groups.len())) } }
             div.scroll tabindex="0" role="region" aria-label="Consumer groups" {
                 table {
                     thead {
@@ -32,7 +58,7 @@ pub(crate) fn list(view: &Overview) -> Markup {
                         }
                     }
                     tbody {
-                        @for group in &view.groups {
+                        @for group in found.iter().skip(page * MAX_GROUPS).take(MAX_GROUPS) {
                             tr .is-behind[group.lag >= NOTABLE_LAG] {
                                 th scope="row" { a href=(link("group", &[("name", &group.name)])) { (shown(&group.name)) } }
                                 td { (group.state.word()) }
@@ -43,6 +69,13 @@ pub(crate) fn list(view: &Overview) -> Markup {
                             }
                         }
                     }
+                }
+            }
+            @if found.len() > MAX_GROUPS {
+                nav.pages aria-label="Pages of the list" {
+                    @if page > 0 { a href=(at(page - 1)) rel="prev" { "← previous" } }
+                    span { "page " (page + 1) " of " (found.len().div_ceil(MAX_GROUPS)) }
+                    @if (page + 1) * MAX_GROUPS < found.len() { a href=(at(page + 1)) rel="next" { "next →" } }
                 }
             }
         }
@@ -58,11 +91,18 @@ fn no_groups(view: &Overview) -> &'static str {
     }
 }
 
-/// A group; with somebody who may, the form that moves it.
-pub(crate) fn group(group: &GroupDescription, user: Option<&User>) -> Markup {
+/// A group, as the brokers describe it and as the console has watched it; with somebody who may, the form that moves it.
+pub(crate) fn group(group: &GroupDescription, watched: Option<&GroupView>, user: Option<&User>) -> Markup {
     html! {
         h1 { (shown(&group.group)) }
-        p { (group.state.word()) " · lag " b { (count(group.lag)) } @if !group.assignor.is_empty() { " · " (shown(&group.assignor)) } }
+        p {
+            (group.state.word()) " · lag " b { (count(group.lag)) }
+            @if let Some(seconds) = watched.and_then(|watched| watched.seconds) { ", " (span(Some(seconds))) }
+            @if !group.assignor.is_empty() { " · " (shown(&group.assignor)) }
+        }
+        @if let Some(course) = watched.and_then(|watched| watched.course.as_ref()) {
+            p.course { "Lag, last hour " (sparkline(course)) }
+        }
         @if let Some(user) = user { (reset_form(&group.group, user)) }
         section.panel aria-labelledby="partitions-title" {
             h2 #partitions-title { "Partitions" }
@@ -167,4 +207,56 @@ pub(crate) fn reset(reset: &Reset, to: &str, topic: &str, user: &User) -> Markup
 /// What a form of a user's has to hold.
 pub(crate) fn form_token(user: &User) -> Markup {
     html! { input type="hidden" name="form_token" value=(user.form_token); }
+}
+
+#[cfg(test)]
+mod tests {
+    use operator::groups::GroupState;
+
+    use super::*;
+
+    fn overview(groups: usize) -> Overview {
+        let group = |number: usize| GroupView {
+            name: format!(
+                "{}-{number:03}",
+                if number.is_multiple_of(2) {
+                    "saltransform"
+                } else {
+                    "influxsink"
+                }
+            ),
+            state: GroupState::Stable,
+            members: Some(1),
+            lag: 0,
+            seconds: None,
+            course: None,
+        };
+        Overview {
+            groups: (0..groups).map(group).collect(),
+            ..Overview::default()
+        }
+    }
+
+    fn shown_at(query: &str) -> String {
+        list(&overview(250), &Params::read(query.as_bytes())).into_string()
+    }
+
+    #[test]
+    fn groups_are_found_by_words_and_shown_a_page_at_a_time() {
+        let first = shown_at("");
+        assert_eq!(first.matches("group?name=").count(), MAX_GROUPS);
+        assert!(
+            first.contains("250 groups") && first.contains("page 1 of 3"),
+            "{first}"
+        );
+        let last = shown_at("page=2");
+        assert_eq!(last.matches("group?name=").count(), 50);
+        let found = shown_at("q=sink+24");
+        assert!(found.contains("5 groups of 250"), "{found}");
+        assert!(
+            found.contains("influxsink-249") && !found.contains("saltransform"),
+            "{found}"
+        );
+        assert_eq!(shown_at("page=9"), last, "a page that is not there is the last");
+    }
 }

@@ -20,25 +20,25 @@ use crate::state::State;
 
 const RESET: Frame<'static> = Frame::of("Reset", "groups");
 
-pub(super) async fn page(Shared(state): Shared<Arc<State>>, headers: HeaderMap) -> Response {
+pub(super) async fn page(Shared(state): Shared<Arc<State>>, headers: HeaderMap, params: Params) -> Response {
     let frame = Frame {
         title: "Groups",
         page: "groups",
-        events: Some("groups-events".to_owned()),
+        events: Some(format!("groups-events?{}", params.encoded())),
         ..Frame::default()
     };
-    framed(&state, &headers, frame, &list_page(&state.hub.latest()))
+    framed(&state, &headers, frame, &list_page(&state.hub.latest(), &params))
 }
 
-pub(super) async fn events(Shared(state): Shared<Arc<State>>) -> Response {
+pub(super) async fn events(Shared(state): Shared<Arc<State>>, params: Params) -> Response {
     let models = Arc::new(tokio::sync::Mutex::new(state.hub.subscribe()));
     stream(&state, move |_| {
-        let models = Arc::clone(&models);
+        let (models, params) = (Arc::clone(&models), params.clone());
         async move {
             let mut models = models.lock().await;
             models.changed().await.ok()?;
             let view = Arc::clone(&models.borrow_and_update());
-            Some(vec![("groups", list(&view))])
+            Some(vec![("groups", list(&view, &params))])
         }
     })
 }
@@ -47,6 +47,8 @@ pub(super) async fn one(Shared(state): Shared<Arc<State>>, headers: HeaderMap, p
     let name = params.get("name").unwrap_or_default().to_owned();
     match state.ask(move |cluster| describe(cluster, &name)).await {
         Ok(found) => {
+            let view = state.hub.latest();
+            let watched = view.groups.iter().find(|group| group.name == found.group);
             let frame = Frame {
                 title: "Group",
                 page: "groups",
@@ -56,7 +58,7 @@ pub(super) async fn one(Shared(state): Shared<Arc<State>>, headers: HeaderMap, p
                 &state,
                 &headers,
                 frame,
-                &group(&found, state.gate.user(&headers).as_ref()),
+                &group(&found, watched, state.gate.user(&headers).as_ref()),
             )
         }
         Err(failure) => failed(&state, &headers, "groups", &failure),
