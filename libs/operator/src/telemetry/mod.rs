@@ -19,7 +19,7 @@ mod sqlite;
 mod topic;
 
 pub use database::{Database, DatabaseAddress};
-pub use fields::{Field, FieldKind, RecordFields};
+pub use fields::{Field, FieldKind, RecordFields, array_items};
 pub use influxdb_v1::NamedDatabase;
 pub use influxdb_v2::Bucket;
 pub use last::last_message;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 use stage::config::Timestamp;
 
+use super::fields::array_items;
 use super::series::{Quantity, Series, TimeRange};
 use crate::cluster::Cluster;
 use crate::failure::Failure;
@@ -91,12 +92,9 @@ fn value_of(record: &Value, flat: &str) -> Option<f64> {
         Value::Bool(value) => Some(f64::from(u8::from(*value))),
         value => value.as_f64(),
     };
-    if let Some(value) = record.get(flat) {
-        return number(value);
-    }
-    let base = flat.trim_end_matches(|c: char| c.is_ascii_digit());
-    let index: usize = flat.strip_prefix(base)?.parse().ok()?;
-    number(record.get(base)?.get(index)?)
+    let item = |(array, index): (&str, usize)| record.get(array)?.get(index).and_then(number);
+    let value = record.get(flat).and_then(number);
+    value.or_else(|| array_items(flat).find_map(item))
 }
 
 #[cfg(test)]
@@ -107,7 +105,8 @@ mod tests {
 
     #[test]
     fn values_are_found_by_their_flattened_names() {
-        let record = json!({"x": 1.5, "on": true, "v": [1, 2, 3], "a1": 7, "word": "w"});
+        let record = json!({"x": 1.5, "on": true, "v": [1, 2, 3], "a1": 7, "word": "w",
+            "t1": [10, 11], "t": (0..30).collect::<Vec<_>>()});
         for (flat, value) in [
             ("x", Some(1.5)),
             ("on", Some(1.0)),
@@ -116,6 +115,13 @@ mod tests {
             ("a1", Some(7.0)),
             ("word", None),
             ("none", None),
+            // The longest name that has such an item: `t1` has two, and no place is written `00`.
+            ("t10", Some(10.0)),
+            ("t11", Some(11.0)),
+            ("t12", Some(12.0)),
+            ("t1", Some(1.0)),
+            ("t01", None),
+            ("99", None),
         ] {
             assert_eq!(value_of(&record, flat), value, "{flat}");
         }
