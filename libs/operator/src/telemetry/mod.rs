@@ -24,4 +24,4 @@ pub use influxdb_v1::NamedDatabase;
 pub use influxdb_v2::Bucket;
 pub use last::last_message;
 pub use series::{Point, Quantity, Series, TimeRange};
-pub use topic::{MAX_MESSAGES, from_topic};
+pub use topic::{MAX_BYTES, MAX_MESSAGES, from_topic};
