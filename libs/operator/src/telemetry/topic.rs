@@ -145,33 +145,57 @@ impl Newest {
 }
 
 impl Series {
-    /// A field's values in messages that were read; if they are more than `most`, of stretches.
+    /// The values of fields in messages that were read, each of which is decoded once; of a field that has more than `most`,
+    /// of stretches.
     pub async fn of_messages(
         messages: &[Message],
-        of: &Quantity,
+        of: &[Quantity],
         range: TimeRange,
         most: usize,
         decoder: &mut Decoder,
-    ) -> Self {
-        let (mut values, mut names) = (Vec::new(), Vec::new());
+    ) -> Vec<Self> {
+        let mut found: Vec<(&Quantity, Found)> = of.iter().map(|of| (of, Found::default())).collect();
         for message in messages {
-            let decoded = decoder.decode(message.value.as_deref(), message.timestamp).await;
             let Some(time) = message.timestamp.map(|time| time.saturating_mul(1_000)) else {
                 continue;
             };
-            if !of.symbols.is_empty() {
-                let name = decoded.value.get(&of.field).and_then(Value::as_str);
-                names.extend(name.map(|name| (time, name.to_owned())));
-            } else if let Some(value) = value_of(&decoded.value, &of.field) {
-                values.push((time, value));
+            let decoded = decoder.decode(message.value.as_deref(), message.timestamp).await;
+            for (of, found) in &mut found {
+                found.add(time, &decoded.value, of);
             }
         }
-        if !of.symbols.is_empty() {
-            names.sort_by_key(|(time, _)| *time);
-            return Self::of_names(of, &names, names.len() as u64, range, most);
+        found
+            .into_iter()
+            .map(|(of, found)| found.series(of, range, most))
+            .collect()
+    }
+}
+
+/// What a field has been found to be: numbers, or the names of an enumeration.
+#[derive(Default)]
+struct Found {
+    values: Vec<(i64, f64)>,
+    names: Vec<(i64, String)>,
+}
+
+impl Found {
+    fn add(&mut self, time: i64, record: &Value, of: &Quantity) {
+        if of.symbols.is_empty() {
+            self.values
+                .extend(value_of(record, &of.field).map(|value| (time, value)));
+        } else {
+            let name = record.get(&of.field).and_then(Value::as_str);
+            self.names.extend(name.map(|name| (time, name.to_owned())));
         }
-        values.sort_by_key(|(time, _)| *time);
-        Self::of_values(values, range, most)
+    }
+
+    fn series(mut self, of: &Quantity, range: TimeRange, most: usize) -> Series {
+        if of.symbols.is_empty() {
+            self.values.sort_by_key(|(time, _)| *time);
+            return Series::of_values(self.values, range, most);
+        }
+        self.names.sort_by_key(|(time, _)| *time);
+        Series::of_names(of, &self.names, self.names.len() as u64, range, most)
     }
 }
 

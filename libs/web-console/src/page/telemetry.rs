@@ -1,5 +1,7 @@
 //! Fields over time: found by typing, plotted together, live or over a fixed stretch, with an address that reproduces it.
 
+use std::sync::Arc;
+
 use maud::{Markup, html};
 use operator::telemetry::{Point, TimeRange};
 
@@ -143,8 +145,15 @@ impl Telemetry<'_> {
             .iter()
             .filter_map(|answer| answer.curve.as_ref().ok().cloned())
             .collect();
+        let mut failures: Vec<_> = self
+            .answers
+            .iter()
+            .filter_map(|answer| answer.curve.as_ref().err())
+            .collect();
+        // What fields of one topic share is said once.
+        failures.dedup_by(|one, other| Arc::ptr_eq(one, other));
         html! {
-            @for answer in self.answers { @if let Err(failure) = &answer.curve { (problem(failure)) } }
+            @for failure in failures { (problem(failure)) }
             @if !curves.is_empty() {
                 div.wide { (draw(&curves, self.range, Format::WIDE)) }
                 div.narrow { (draw(&curves, self.range, Format::NARROW)) }

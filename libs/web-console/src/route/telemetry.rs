@@ -161,7 +161,7 @@ async fn curves(state: &State, params: Params, most: usize) -> Result<(Selection
             let status = crate::page::problem::status(&failure);
             Err((
                 status,
-                format!("{}\n", crate::format::shown(stage::chain(&failure))),
+                format!("{}\n", crate::format::shown(stage::chain(&*failure))),
             )
                 .into_response())
         }
