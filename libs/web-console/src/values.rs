@@ -14,6 +14,8 @@ use crate::state::State;
 
 /// Points of a curve on a page: more than pixels of a plot show nothing more.
 pub(crate) const PLOT_POINTS: usize = 720;
+/// Rows of a file, of all its fields together.
+pub(crate) const MAX_ROWS: usize = 200_000;
 /// Topics whose messages are in memory at a time, of all pages together: each has at most
 /// [`operator::telemetry::MAX_BYTES`].
 const MAX_READ: usize = 4;
@@ -24,6 +26,11 @@ static READS: Semaphore = Semaphore::const_new(MAX_READ);
 pub(crate) struct Answer {
     pub(crate) chosen: Chosen,
     pub(crate) curve: Result<Curve, Arc<Failure>>,
+}
+
+/// How many rows of a file each of its fields may have.
+pub(crate) fn rows_each(fields: usize) -> usize {
+    MAX_ROWS / fields.max(1)
 }
 
 /// All curves of a selection, in its order, with at most `most` points each.
@@ -136,6 +143,11 @@ fn by_topic(chosen: &[Chosen]) -> Vec<(&str, Vec<usize>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_rows_of_a_file_are_divided_among_its_fields() {
+        assert_eq!([0, 1, 3, 8].map(rows_each), [200_000, 200_000, 66_666, 25_000]);
+    }
 
     #[test]
     fn fields_are_asked_for_by_topic() {

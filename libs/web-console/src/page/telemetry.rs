@@ -11,7 +11,7 @@ use crate::format::{UNKNOWN, count, number, shown, time, topic_name};
 use crate::params::{Params, link};
 use crate::plot::{Curve, Format, draw};
 use crate::selection::{MAX_FIELDS, Selection};
-use crate::values::Answer;
+use crate::values::{Answer, MAX_ROWS, rows_each};
 
 /// Stretches that end now: address, name.
 const LASTS: [(&str, &str); 7] = [
@@ -98,8 +98,25 @@ impl Telemetry<'_> {
                     button.plain.png type="button" hidden data-png=(format!("telemetry.svg?{}", self.selection.over(self.range).encoded())) { "PNG" } " "
                     a href=(format!("telemetry?{}", self.selection.over(self.range).encoded())) { "Link to this time" }
                 }
+                @if self.has_too_many_for_a_file() {
+                    p.note {
+                        "The CSV has means of stretches, with the least and most of each, and is called telemetry-means.csv: a file has at most "
+                        (count(MAX_ROWS)) " rows, as many for each field. A shorter time or fewer fields have each value."
+                    }
+                }
             }
         }
+    }
+
+    /// Whether a field has more values than a file has rows for it.
+    fn has_too_many_for_a_file(&self) -> bool {
+        let most = rows_each(self.selection.chosen.len()) as u64;
+        let mut curves = self
+            .answers
+            .iter()
+            .filter_map(|answer| answer.curve.as_ref().ok());
+        // Of an enumeration, a file has the changes.
+        curves.any(|curve| curve.symbols.is_empty() && curve.series.count > most)
     }
 
     fn controls(&self) -> Markup {
