@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use operator::telemetry::{FieldKind, RecordFields};
+use operator::telemetry::{FieldKind, RecordFields, array_items};
 use stage::lock;
 use stage::registry::Registry;
 use tokio::task::AbortHandle;
@@ -155,12 +155,12 @@ impl Catalogue {
                 ..Known::default()
             };
         };
-        let base = field.trim_end_matches(|c: char| c.is_ascii_digit());
         let of_name = |name: &str, of_array: bool| {
             let mut fields = entry.fields();
             fields.find(|found| found.name == name && (!of_array || found.is_array))
         };
-        let found = of_name(field, false).or_else(|| of_name(base, true));
+        let found =
+            of_name(field, false).or_else(|| array_items(field).find_map(|(array, _)| of_name(array, true)));
         let symbols = found.as_ref().map(|found| found.symbols).unwrap_or_default();
         Known {
             measurement: entry.measurement.to_string(),
@@ -303,6 +303,7 @@ mod tests {
     fn catalogue() -> Catalogue {
         let schema = r#"{"type":"record","name":"A_pos","namespace":"lsst.sal","fields":[
             {"name":"azimuth","type":"double","units":"deg\tx"},{"name":"temperature","type":{"type":"array","items":"float"},"units":"C"},
+            {"name":"flow2","type":{"type":"array","items":"float"},"units":"l/min"},
             {"name":"note","type":"string"},{"name":"state","type":{"type":"enum","name":"S","symbols":["OFF","ON"]}}]}"#;
         let entries = Entries::default();
         let entry = Entry::of(&RecordFields::read(schema).unwrap());
@@ -324,7 +325,10 @@ mod tests {
         };
         assert_eq!(fields("a_POS azi"), ["azimuth"]);
         assert_eq!(fields("temp"), ["temperature0"]);
-        assert_eq!(fields("lsst.sal.a_pos"), ["azimuth", "temperature0", "state"]);
+        assert_eq!(
+            fields("lsst.sal.a_pos"),
+            ["azimuth", "temperature0", "flow20", "state"]
+        );
         assert!(fields("note").is_empty() && fields("azimuth temp").is_empty());
         assert_eq!(catalogue.search("pos", 9).topics, ["lsst.sal.A_pos"]);
         let unit = |field: &str| catalogue.look_up("lsst.sal.A_pos", field).unit;
@@ -333,6 +337,11 @@ mod tests {
             (Some("deg x"), Some("C"))
         );
         assert_eq!((unit("azimuth7"), unit("none")), (None, None));
+        assert_eq!(
+            unit("flow213").as_deref(),
+            Some("l/min"),
+            "an array's name may end in a digit"
+        );
         assert_eq!(
             catalogue.look_up("lsst.sal.A_pos", "state").symbols,
             ["OFF", "ON"]

@@ -3,15 +3,23 @@
 
 mod served;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
+use axum::Router;
+use axum::extract::Query;
+use axum::routing::get;
+use console::Settings;
 use devstack::{Broker, RegistryServer};
+use operator::telemetry::{Database, DatabaseAddress, MAX_BYTES, NamedDatabase};
 use rdkafka::ClientConfig;
 use rdkafka::producer::BaseRecord;
 use reqwest::Client;
 use serde_json::json;
 use stage::config::RegistryArgs;
 use stage::registry::Registry;
+use testkit::KafkaProxy;
+use tokio::net::TcpListener;
 
 use served::{Served, settings};
 
@@ -103,4 +111,135 @@ async fn a_file_has_the_values_of_the_messages() {
         }
     }
     assert_eq!(csv.lines().collect::<Vec<_>>(), expected);
+}
+
+/// Sends JSON to each of the partitions in turn, a message a second.
+fn send_json(broker: &Broker, partitions: i32, count: usize, pad: usize) {
+    broker.create_topic(TOPIC, partitions).unwrap();
+    let producer =
+        testkit::producer(ClientConfig::new().set("bootstrap.servers", broker.bootstrap_servers()));
+    for (number, partition) in (0..count).zip((0..partitions).cycle()) {
+        let value =
+            json!({"x": number, "y": 2 * number, "z": 3 * number, "pad": " ".repeat(pad)}).to_string();
+        let message = BaseRecord::<(), str>::to(TOPIC)
+            .payload(&value)
+            .partition(partition)
+            .timestamp(START + 1_000 * number as i64);
+        producer.send(message).map_err(|(error, _)| error).unwrap();
+    }
+    testkit::deliver(&producer);
+}
+
+/// The address of fields of the topic over a minute.
+fn minute(page: &str, fields: &[&str]) -> String {
+    let fields: String = fields.iter().map(|field| format!("&f={TOPIC}:{field}")).collect();
+    format!("{page}?from=2026-11-30T08:00:00Z&to=2026-11-30T08:01:00Z{fields}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_topic_is_read_once_for_all_of_its_fields() {
+    let (broker, registry) = (Broker::start().unwrap(), RegistryServer::start().await.unwrap());
+    send_json(&broker, 1, 5, 0);
+    let proxy = KafkaProxy::start(broker.bootstrap_servers()).unwrap();
+    let served = Served::start(settings(proxy.bootstrap_servers(), &registry), Client::new()).await;
+    let asked = async |fields: &[&str]| {
+        let offsets = || proxy.requests().get("ListOffsets").copied().unwrap_or_default();
+        let before = offsets();
+        let csv = served.text(&minute("telemetry.csv", fields)).await;
+        assert_eq!(csv.lines().count(), 1 + 5 * fields.len(), "{csv}");
+        offsets() - before
+    };
+    // The console also looks at the groups, once.
+    let mut seen = Vec::new();
+    for _ in 0..5 {
+        let (one, all) = (asked(&["x"]).await, asked(&["x", "y", "z"]).await);
+        if one == all && one > 0 {
+            return;
+        }
+        seen.push((one, all));
+    }
+    panic!("requests for one field and for three: {seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_large_messages_the_newest_are_read_and_the_page_says_so() {
+    let (broker, registry) = (Broker::start().unwrap(), RegistryServer::start().await.unwrap());
+    // The embedded broker keeps 5 MiB of each partition.
+    let pad = 600_000;
+    let (fitting, all) = (MAX_BYTES / (pad + 100), 40);
+    send_json(&broker, 6, all, pad);
+    let served = Served::start(settings(broker.bootstrap_servers(), &registry), Client::new()).await;
+    let csv = served.text(&minute("telemetry.csv", &["x"])).await;
+    let values: Vec<usize> = csv
+        .lines()
+        .skip(1)
+        .map(|row| row.split(',').nth(4).unwrap().parse().unwrap())
+        .collect();
+    assert_eq!(values, (all - fitting..all).collect::<Vec<_>>());
+    let name = served.get(&minute("telemetry.csv", &["x"])).await;
+    assert_eq!(
+        name.headers()["content-disposition"],
+        "attachment; filename=\"telemetry-newest.csv\""
+    );
+    let page = served.text(&minute("telemetry", &["x"])).await;
+    assert!(page.contains("(newest messages of 40)"), "{page}");
+}
+
+/// What an InfluxDB 1 answers that holds 60,000 values of each field, of which it shows one.
+async fn influxdb(Query(asked): Query<HashMap<String, String>>) -> String {
+    let row = match asked["q"].as_str() {
+        count if count.contains("count(") => json!([0, 60_000]),
+        means if means.contains("mean(") => json!([START * 1_000, 2.5, 1, 4]),
+        _ => json!([START * 1_000, 1.5]),
+    };
+    json!({"results": [{"series": [{"values": [row]}]}]}).to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_has_room_for_so_many_rows_and_is_named_after_what_they_are() {
+    let (broker, registry) = (Broker::start().unwrap(), RegistryServer::start().await.unwrap());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async { axum::serve(listener, Router::new().route("/query", get(influxdb))).await });
+    let address = DatabaseAddress::InfluxdbV1(NamedDatabase {
+        url: url.parse().unwrap(),
+        database: "efd".to_owned(),
+        login: None,
+    });
+    let settings = Settings {
+        database: Some(Database::new(address, None).unwrap()),
+        ..settings(broker.bootstrap_servers(), &registry)
+    };
+    let served = Served::start(settings, Client::new()).await;
+    let file = async |fields: &[&str]| {
+        let answer = served.get(&minute("telemetry.csv", fields)).await;
+        let name = answer.headers()["content-disposition"]
+            .to_str()
+            .unwrap()
+            .to_owned();
+        (name, answer.text().await.unwrap())
+    };
+    let says_so = async |fields: &[&str]| {
+        let page = served.text(&minute("telemetry", fields)).await;
+        page.contains("The CSV has means")
+    };
+
+    let (name, csv) = file(&["a", "b", "c"]).await;
+    assert_eq!(name, "attachment; filename=\"telemetry.csv\"");
+    assert_eq!(
+        csv.lines().nth(1),
+        Some("2026-11-30T08:00:00Z,lsst.sal.Test_scalars,a,,1.5,1.5,1.5")
+    );
+    assert!(!says_so(&["a", "b", "c"]).await);
+
+    // Four times 60,000 values are too many for one file.
+    let (name, csv) = file(&["a", "b", "c", "d"]).await;
+    assert_eq!(name, "attachment; filename=\"telemetry-means.csv\"");
+    let mut lines = csv.lines();
+    assert_eq!(lines.next(), Some("time,topic,field,unit,value,least,most"));
+    assert_eq!(
+        lines.next(),
+        Some("2026-11-30T08:00:00Z,lsst.sal.Test_scalars,a,,2.5,1,4")
+    );
+    assert!(says_so(&["a", "b", "c", "d"]).await);
 }

@@ -155,8 +155,7 @@ impl Reader {
             Start::Since(moment) => since(cluster, topics, &what, moment)?,
             _ => BTreeMap::new(),
         };
-        let mut assignment = TopicPartitionList::new();
-        let (mut open, mut of_number, mut remaining, mut held) = (HashMap::new(), HashMap::new(), 0, 0);
+        let (mut ranges, mut held) = (BTreeMap::new(), 0);
         for (topic, offsets) in topics.iter().zip(offsets) {
             let last = match start {
                 Start::Last(count) => {
@@ -184,13 +183,43 @@ impl Reader {
                 if stop == Stop::AtEnd && first >= found.newest {
                     continue;
                 }
-                remaining += (found.newest - first).unsigned_abs();
-                assignment
-                    .add_partition_offset(&topic.name, found.partition, Offset::Offset(first))
-                    .map_err(Failure::kafka("choosing where to read"))?;
-                *of_number.entry(found.partition).or_default() += 1;
-                open.insert(place, found.newest);
+                ranges.insert(place, (first, found.newest));
             }
+        }
+        Self::assigned(cluster, consumer, what, stop, ranges, held)
+    }
+
+    /// Begins to read partitions, each from one offset to another, which is left out.
+    pub fn between(
+        cluster: &Cluster,
+        what: &str,
+        ranges: BTreeMap<Place, (i64, i64)>,
+    ) -> Result<Self, Failure> {
+        let consumer = cluster.consumer(&ENDING)?;
+        let held = ranges
+            .values()
+            .map(|(first, end)| end.saturating_sub(*first).unsigned_abs())
+            .sum();
+        Self::assigned(cluster, consumer, what.to_owned(), Stop::AtEnd, ranges, held)
+    }
+
+    fn assigned(
+        cluster: &Cluster,
+        consumer: Client,
+        what: String,
+        stop: Stop,
+        ranges: BTreeMap<Place, (i64, i64)>,
+        held: u64,
+    ) -> Result<Self, Failure> {
+        let mut assignment = TopicPartitionList::new();
+        let (mut open, mut of_number, mut remaining) = (HashMap::new(), HashMap::new(), 0);
+        for (place, (first, end)) in ranges {
+            remaining += end.saturating_sub(first).unsigned_abs();
+            assignment
+                .add_partition_offset(&place.0, place.1, Offset::Offset(first))
+                .map_err(Failure::kafka("choosing where to read"))?;
+            *of_number.entry(place.1).or_default() += 1;
+            open.insert(place, end);
         }
         if assignment.count() > 0 {
             consumer

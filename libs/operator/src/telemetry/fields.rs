@@ -4,6 +4,9 @@
 use serde::Serialize;
 use serde_json::Value;
 
+/// The digits of an item's place: no array in a message has more items.
+const MAX_DIGITS: usize = 9;
+
 /// The fields of a record.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct RecordFields {
@@ -75,10 +78,22 @@ impl RecordFields {
     pub fn field(&self, flat: &str) -> Option<&Field> {
         let by_name = |name: &str| self.fields.iter().find(|field| field.name == name);
         by_name(flat).or_else(|| {
-            let base = flat.trim_end_matches(|c: char| c.is_ascii_digit());
-            by_name(base).filter(|field| field.plot == FieldKind::Numbers)
+            let mut arrays = array_items(flat).filter_map(|(array, _)| by_name(array));
+            arrays.find(|field| field.plot == FieldKind::Numbers)
         })
     }
+}
+
+/// What a flattened name may consist of, the name of an array and the place of an item, the longest name first: `t10` is
+/// item 0 of `t1`, or item 10 of `t`.
+pub fn array_items(flat: &str) -> impl Iterator<Item = (&str, usize)> {
+    let digits = flat.bytes().rev().take_while(u8::is_ascii_digit).count();
+    (1..=digits.min(MAX_DIGITS)).filter_map(|length| {
+        let (array, place) = flat.split_at_checked(flat.len() - length)?;
+        // Flattening writes no zeros in front: `t100` is not item 0 of `t1`.
+        let is_place = length == 1 || !place.starts_with('0');
+        (is_place && !array.is_empty()).then_some((array, place.parse().ok()?))
+    })
 }
 
 impl Field {
@@ -184,14 +199,20 @@ mod tests {
         assert_eq!(fields.fields[2].symbols, ["ON", "OFF"]);
         assert_eq!(fields.fields[2].plot, FieldKind::Name);
         let today = r#"{"type":"record","name":"B","namespace":"lsst.sal.A","fields":[
-            {"name":"v","type":{"type":"array","items":"float"},"default":[0,0],"units":"unitless","description":""}]}"#;
+            {"name":"v","type":{"type":"array","items":"float"},"default":[0,0],"units":"unitless","description":""},
+            {"name":"v1","type":{"type":"array","items":"float"},"units":"K"}]}"#;
         let fields = RecordFields::read(today).unwrap();
-        let v = fields.field("v1").unwrap();
+        let v = fields.field("v0").unwrap();
         assert_eq!(
             (v.kind.as_str(), v.items, v.unit.as_deref()),
             ("array of float", Some(2), None)
         );
         assert_eq!(fields.field("w1"), None);
+        let unit = |flat: &str| fields.field(flat).and_then(|field| field.unit.as_deref());
+        assert_eq!(
+            (unit("v10"), unit("v111"), unit("v20")),
+            (Some("K"), Some("K"), None)
+        );
         assert_eq!(RecordFields::read("\"string\""), None);
     }
 }

@@ -19,9 +19,9 @@ mod sqlite;
 mod topic;
 
 pub use database::{Database, DatabaseAddress};
-pub use fields::{Field, FieldKind, RecordFields};
+pub use fields::{Field, FieldKind, RecordFields, array_items};
 pub use influxdb_v1::NamedDatabase;
 pub use influxdb_v2::Bucket;
 pub use last::last_message;
 pub use series::{Point, Quantity, Series, TimeRange};
-pub use topic::{MAX_MESSAGES, from_topic};
+pub use topic::{MAX_BYTES, MAX_MESSAGES, from_topic};

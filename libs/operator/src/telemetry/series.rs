@@ -57,10 +57,11 @@ impl TimeRange {
         self.to.saturating_sub(self.from).max(1)
     }
 
-    /// The length of each of `most` stretches that cover it.
+    /// The length of stretches of which `most` cover it.
     pub(super) fn stretch(self, most: usize) -> i64 {
         let most = i64::try_from(most.max(1)).unwrap_or(i64::MAX);
-        (self.length() / most).max(1)
+        // Rounded up: otherwise there is one more, or many more of short ones.
+        (self.length() - 1) / most + 1
     }
 }
 
@@ -173,6 +174,10 @@ mod tests {
         assert_eq!((all.points.len(), all.stretch), (100, None));
         let few = Series::of_values(values, range, 10);
         assert_eq!((few.points.len(), few.count, few.stretch), (10, 100, Some(10)));
+        assert_eq!(
+            [1, 3, 60, 99, 100, 101].map(|most| range.stretch(most)),
+            [100, 34, 2, 2, 1, 1]
+        );
         assert_eq!(
             few.points[1],
             Point {

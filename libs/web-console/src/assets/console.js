@@ -73,6 +73,10 @@ function find(input) {
 // The values of a plot at a time.
 function plot(figure) {
   const SVG = "http://www.w3.org/2000/svg";
+  // As plots are drawn: what exceeds the usual distance of two points by this factor is a gap.
+  const GAP = 3.5;
+  // A point that stands alone is met within this distance in the drawing.
+  const NEAR = 8;
   const tip = document.createElement("div");
   tip.className = "tip";
   tip.setAttribute("role", "status");
@@ -106,11 +110,18 @@ function plot(figure) {
     const panels = [...svg.querySelectorAll(".panel")];
     return [Number(panels[0].dataset.top), Number(panels.at(-1).dataset.bottom)];
   };
+  // How far from its points a series still has a value; an enumeration holds its names.
+  const reach = (series, times) => {
+    if (series.dataset.names) return Infinity;
+    const distances = times.slice(1).map((t, i) => t - times[i]).sort((a, b) => a - b);
+    return GAP * (distances[distances.length >> 1] ?? 0);
+  };
   function read() {
     const svg = drawing();
     clear();
     if (!svg || time === undefined || !svg.querySelector(".panel")) return;
     const axis = scale(svg);
+    const near = axis.t(axis.left + NEAR) - axis.from;
     const lines = [];
     let nearest;
     svg.querySelectorAll(".series").forEach((series) => {
@@ -119,15 +130,18 @@ function plot(figure) {
       times.forEach((t, i) => {
         if (best < 0 || Math.abs(t + axis.from - time) < Math.abs(times[best] + axis.from - time)) best = i;
       });
-      if (best < 0) return;
       const at = times[best] + axis.from;
+      if (best < 0 || Math.abs(at - time) > Math.max(reach(series, times), near)) {
+        lines.push([series.classList[1], series.dataset.name, "–"]);
+        return;
+      }
       if (nearest === undefined || Math.abs(at - time) < Math.abs(nearest - time)) nearest = at;
       const panel = series.closest(".panel").dataset;
       const [top, bottom, low, high] = [panel.top, panel.bottom, panel.low, panel.high].map(Number);
       mark(svg, "circle", { cx: axis.x(at), cy: bottom - ((values[best] - low) / (high - low)) * (bottom - top), r: 4, class: `cursor ${series.classList[1]}` });
       lines.push([series.classList[1], series.dataset.name, series.dataset.names?.split(" ")[values[best]] ?? Number(values[best].toPrecision(7)), series.dataset.unit]);
     });
-    if (nearest === undefined) return;
+    nearest ??= time;
     const [top, bottom] = extent(svg);
     mark(svg, "line", { x1: axis.x(nearest), x2: axis.x(nearest), y1: top, y2: bottom, class: "cursor" });
     tip.replaceChildren();

@@ -1,5 +1,7 @@
 //! Fields over time: found by typing, plotted together, live or over a fixed stretch, with an address that reproduces it.
 
+use std::sync::Arc;
+
 use maud::{Markup, html};
 use operator::telemetry::{Point, TimeRange};
 
@@ -9,7 +11,7 @@ use crate::format::{UNKNOWN, count, number, shown, time, topic_name};
 use crate::params::{Params, link};
 use crate::plot::{Curve, Format, draw};
 use crate::selection::{MAX_FIELDS, Selection};
-use crate::values::Answer;
+use crate::values::{Answer, MAX_ROWS, rows_each};
 
 /// Stretches that end now: address, name.
 const LASTS: [(&str, &str); 7] = [
@@ -96,8 +98,25 @@ impl Telemetry<'_> {
                     button.plain.png type="button" hidden data-png=(format!("telemetry.svg?{}", self.selection.over(self.range).encoded())) { "PNG" } " "
                     a href=(format!("telemetry?{}", self.selection.over(self.range).encoded())) { "Link to this time" }
                 }
+                @if self.has_too_many_for_a_file() {
+                    p.note {
+                        "The CSV has means of stretches, with the least and most of each, and is called telemetry-means.csv: a file has at most "
+                        (count(MAX_ROWS)) " rows, as many for each field. A shorter time or fewer fields have each value."
+                    }
+                }
             }
         }
+    }
+
+    /// Whether a field has more values than a file has rows for it.
+    fn has_too_many_for_a_file(&self) -> bool {
+        let most = rows_each(self.selection.chosen.len()) as u64;
+        let mut curves = self
+            .answers
+            .iter()
+            .filter_map(|answer| answer.curve.as_ref().ok());
+        // Of an enumeration, a file has the changes.
+        curves.any(|curve| curve.symbols.is_empty() && curve.series.count > most)
     }
 
     fn controls(&self) -> Markup {
@@ -143,8 +162,15 @@ impl Telemetry<'_> {
             .iter()
             .filter_map(|answer| answer.curve.as_ref().ok().cloned())
             .collect();
+        let mut failures: Vec<_> = self
+            .answers
+            .iter()
+            .filter_map(|answer| answer.curve.as_ref().err())
+            .collect();
+        // What fields of one topic share is said once.
+        failures.dedup_by(|one, other| Arc::ptr_eq(one, other));
         html! {
-            @for answer in self.answers { @if let Err(failure) = &answer.curve { (problem(failure)) } }
+            @for failure in failures { (problem(failure)) }
             @if !curves.is_empty() {
                 div.wide { (draw(&curves, self.range, Format::WIDE)) }
                 div.narrow { (draw(&curves, self.range, Format::NARROW)) }

@@ -18,7 +18,7 @@ use crate::params::Params;
 use crate::plot::{Curve, Format, draw};
 use crate::selection::Selection;
 use crate::state::State;
-use crate::values::{PLOT_POINTS, values};
+use crate::values::{PLOT_POINTS, rows_each, values};
 
 /// Fields and topics that a search shows.
 const SHOWN: usize = 30;
@@ -28,8 +28,6 @@ const CATALOGUE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How often a plot is drawn again: from a database, or from the messages of a topic.
 const DRAW_INTERVAL: Duration = Duration::from_secs(2);
 const READ_INTERVAL: Duration = Duration::from_secs(5);
-/// Values of a field in a file.
-const MAX_ROWS: usize = 200_000;
 
 pub(super) async fn page(Shared(state): Shared<Arc<State>>, headers: HeaderMap, params: Params) -> Response {
     state.catalogue.filled_within(CATALOGUE_TIMEOUT).await;
@@ -100,9 +98,9 @@ pub(super) async fn found(Shared(state): Shared<Arc<State>>, params: Params) -> 
 }
 
 pub(super) async fn svg(Shared(state): Shared<Arc<State>>, params: Params) -> Response {
-    let curves = curves(&state, params, PLOT_POINTS).await;
-    match curves {
-        Ok((selection, curves)) => {
+    let selection = Selection::read(params);
+    match curves(&state, &selection, PLOT_POINTS).await {
+        Ok(curves) => {
             let text = draw(&curves, selection.range(), Format::FILE).into_string();
             ([(header::CONTENT_TYPE, "image/svg+xml")], text).into_response()
         }
@@ -111,7 +109,8 @@ pub(super) async fn svg(Shared(state): Shared<Arc<State>>, params: Params) -> Re
 }
 
 pub(super) async fn csv(Shared(state): Shared<Arc<State>>, params: Params) -> Response {
-    let (selection, curves) = match curves(&state, params, MAX_ROWS).await {
+    let selection = Selection::read(params);
+    let curves = match curves(&state, &selection, rows_each(selection.chosen.len())).await {
         Ok(found) => found,
         Err(response) => return response,
     };
@@ -141,31 +140,36 @@ pub(super) async fn csv(Shared(state): Shared<Arc<State>>, params: Params) -> Re
         }
     }
     let headers = [
-        (header::CONTENT_TYPE, "text/csv; charset=utf-8"),
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8".to_owned()),
         (
             header::CONTENT_DISPOSITION,
-            "attachment; filename=\"telemetry.csv\"",
+            format!("attachment; filename=\"{}\"", file_name(&curves)),
         ),
     ];
     (headers, text).into_response()
 }
 
-/// The curves of an address, for a file: all of them, or none.
-async fn curves(state: &State, params: Params, most: usize) -> Result<(Selection, Vec<Curve>), Response> {
-    let selection = Selection::read(params);
-    let answers = values(state, &selection, selection.range(), most).await;
-    let curves: Result<Vec<Curve>, _> = answers.into_iter().map(|answer| answer.curve).collect();
-    match curves {
-        Ok(curves) => Ok((selection, curves)),
-        Err(failure) => {
-            let status = crate::page::problem::status(&failure);
-            Err((
-                status,
-                format!("{}\n", crate::format::shown(stage::chain(&failure))),
-            )
-                .into_response())
-        }
+/// A file's name says where its rows are not all values of its time: `means` of stretches, of the `newest` messages.
+fn file_name(curves: &[Curve]) -> &'static str {
+    let are_means = curves.iter().any(|curve| curve.series.stretch.is_some());
+    let are_newest = curves.iter().any(|curve| curve.series.out_of.is_some());
+    match (are_means, are_newest) {
+        (false, false) => "telemetry.csv",
+        (true, false) => "telemetry-means.csv",
+        (false, true) => "telemetry-newest.csv",
+        (true, true) => "telemetry-means-newest.csv",
     }
+}
+
+/// The curves of a selection, for a file: all of them, or none.
+async fn curves(state: &State, selection: &Selection, most: usize) -> Result<Vec<Curve>, Response> {
+    let answers = values(state, selection, selection.range(), most).await;
+    let curves: Result<Vec<Curve>, _> = answers.into_iter().map(|answer| answer.curve).collect();
+    curves.map_err(|failure| {
+        let status = crate::page::problem::status(&failure);
+        let text = format!("{}\n", crate::format::shown(stage::chain(&*failure)));
+        (status, text).into_response()
+    })
 }
 
 /// The selection of an address; examples where it has none and nobody searches.

@@ -1,10 +1,14 @@
 //! `kafkaefd console` plots what a real InfluxDB 1 holds: each value with its time, enumerations by name, and the mean of
-//! stretches where there are more values than a plot has room for.
+//! stretches where there are more values than a plot has room for. Without a database, it reads them in a real Kafka, which
+//! finds messages by time.
 
+use rdkafka::ClientConfig;
+use rdkafka::producer::BaseRecord;
 use serde_json::json;
+use stage::config::Timestamp;
 
 use super::influx::Influx1;
-use super::{Services, registry, unique, until};
+use super::{Services, kafka, registry, unique, until};
 use crate::operator::Running;
 use crate::runtime;
 
@@ -139,6 +143,58 @@ fn the_console_plots_what_influxdb_1_holds() {
     assert!(page.contains(&format!("database {database}")), "{page}");
     let means: Vec<f64> = (60..60 + SECONDS).map(|second| (second + 2) as f64).collect();
     assert_eq!(numbers(&page, "data-v"), means);
+    let ended = console.interrupt();
+    assert_eq!(ended.code, 0, "{ended:?}");
+}
+
+/// A topic holds more than is read for a plot, and what is asked for is the oldest of it.
+#[test]
+fn without_a_database_an_old_stretch_is_read_where_it_lies() {
+    const SECONDS: i64 = 60_000;
+    let Some(services) = Services::with(&["BROKER", "SCHEMAREGISTRY"]) else {
+        return;
+    };
+    let runtime = runtime();
+    let topic = format!("lsst.{}.Old", unique("plots"));
+    // Two days ago: Kafka deletes what is too old.
+    let start = Timestamp(Timestamp::now().0 / 1_000 * 1_000 - 172_800_000);
+    runtime.block_on(kafka::create_topics(&services, std::slice::from_ref(&topic), 2));
+    let producer = testkit::producer(ClientConfig::new().set("bootstrap.servers", services.get("BROKER")));
+    for second in 0..SECONDS {
+        let value = format!("{{\"x\":{second}}}");
+        let message = BaseRecord::<(), str>::to(&topic)
+            .payload(&value)
+            .partition((second % 2) as i32)
+            .timestamp(start.0 + second * 1_000);
+        producer.send(message).map_err(|(error, _)| error).unwrap();
+    }
+    testkit::deliver(&producer);
+    let mut console = Running::spawn(&services, &["console", "--port", "0", "--prometheus-port", "0"]);
+    let address = console.console_address();
+    let get = |path: &str, from: i64, to: i64| {
+        let time = |second: i64| Timestamp(start.0 + second * 1_000).to_string();
+        let path = format!("{address}{path}?from={}&to={}&f={topic}:x", time(from), time(to));
+        let answer = runtime.block_on(async { reqwest::get(path).await?.text().await });
+        answer.unwrap()
+    };
+
+    let values = |from: i64, to: i64| -> Vec<i64> {
+        let csv = get("telemetry.csv", from, to);
+        let rows = csv.lines().skip(1);
+        let mut values: Vec<i64> = rows
+            .map(|row| row.split(',').nth(4).unwrap().parse().unwrap())
+            .collect();
+        values.sort_unstable();
+        values
+    };
+    assert_eq!(values(600, 900), (600..900).collect::<Vec<_>>());
+    // Where the stretch itself holds too many, the newest before its end.
+    assert_eq!(values(0, 25_000), (5_000..25_000).collect::<Vec<_>>());
+    let page = get("telemetry", 0, 25_000);
+    assert!(
+        page.contains("newest messages of 25,000") || page.contains("newest messages of 25"),
+        "{page}"
+    );
     let ended = console.interrupt();
     assert_eq!(ended.code, 0, "{ended:?}");
 }
