@@ -140,7 +140,8 @@ fn is_same(one: &str, other: &str) -> bool {
             == 0
 }
 
-fn random() -> String {
+/// An id that nobody guesses.
+pub(crate) fn random() -> String {
     format!("{:032x}", rand::random::<u128>())
 }
 

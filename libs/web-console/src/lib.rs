@@ -18,6 +18,7 @@ mod guard;
 mod live;
 mod page;
 mod params;
+mod plans;
 mod plot;
 mod route;
 mod search;

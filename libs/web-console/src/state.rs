@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use operator::ask::ask_blocking;
 use operator::cluster::Cluster;
 use operator::connectors::Connect;
+use operator::dead_letters::{Plan as ReplayPlan, Selection};
 use operator::failure::Failure;
+use operator::groups::ResetPlan;
 use operator::messages::decode::Decoder;
 use operator::stages::{BrokersWatcher, StageSource};
 use operator::telemetry::Database;
@@ -18,6 +20,7 @@ use tokio::sync::{Mutex, Semaphore};
 use crate::access::Gate;
 use crate::catalogue::Catalogue;
 use crate::live::Hub;
+use crate::plans::Plans;
 use crate::settings::Settings;
 
 /// How old the list of topics may be.
@@ -43,6 +46,8 @@ pub(crate) struct State {
     pub(crate) hub: Hub,
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) searches: Arc<Semaphore>,
+    pub(crate) resets: Plans<ResetPlan>,
+    pub(crate) replays: Plans<(Selection, ReplayPlan)>,
     pub(crate) shutdown: Shutdown,
     pub(crate) is_demo: bool,
 }
@@ -68,6 +73,8 @@ impl State {
             hub: Hub::start(stages, brokers, settings.interval),
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),
             searches: Arc::new(Semaphore::new(MAX_SEARCHES)),
+            resets: Plans::default(),
+            replays: Plans::default(),
             is_demo: settings.is_demo,
             kafka: settings.kafka,
             registry,

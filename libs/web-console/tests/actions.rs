@@ -9,6 +9,7 @@
 mod served;
 
 use std::io;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -65,7 +66,8 @@ impl Log {
 
 struct Page {
     served: Served,
-    _broker: Broker,
+    broker: Broker,
+    offset: AtomicU32,
     _registry: RegistryServer,
 }
 
@@ -76,25 +78,35 @@ impl Page {
         for topic in [DEAD_LETTERS, REPLAYED, ORIGIN] {
             broker.create_topic(topic, 1).unwrap();
         }
-        let headers: [(&[u8], &[u8]); 5] = [
-            (b"topic", ORIGIN.as_bytes()),
-            (b"partition", b"0"),
-            (b"offset", b"7"),
-            (b"stage", b"parse"),
-            (b"reason", b"bad_header"),
-        ];
-        let letter = Batch::new().record(b"x", &headers);
-        letter.send(broker.bootstrap_servers(), DEAD_LETTERS, 0).unwrap();
         let registry = RegistryServer::start().await.unwrap();
         let settings = Settings {
             access: Access::UserHeader("x-user".parse().unwrap()),
             ..settings(broker.bootstrap_servers(), &registry)
         };
-        Self {
+        let page = Self {
             served: Served::start(settings, Client::new()).await,
-            _broker: broker,
+            broker,
+            offset: AtomicU32::new(0),
             _registry: registry,
-        }
+        };
+        page.add_dead_letter();
+        page
+    }
+
+    /// One more, of the next message.
+    fn add_dead_letter(&self) {
+        let offset = self.offset.fetch_add(1, Ordering::Relaxed).to_string();
+        let headers: [(&[u8], &[u8]); 5] = [
+            (b"topic", ORIGIN.as_bytes()),
+            (b"partition", b"0"),
+            (b"offset", offset.as_bytes()),
+            (b"stage", b"parse"),
+            (b"reason", b"bad_header"),
+        ];
+        let letter = Batch::new().record(b"x", &headers);
+        letter
+            .send(self.broker.bootstrap_servers(), DEAD_LETTERS, 0)
+            .unwrap();
     }
 
     /// The token of the forms of a user.
@@ -136,11 +148,28 @@ async fn changes_are_logged_with_the_user() {
         "{nobodys}"
     );
     let token = page.form_token("vera").await;
-    let planned = page.send("vera", "dead-letters-plan", format!("form_token={token}"));
-    assert_eq!(planned.await.status(), StatusCode::OK);
+    let form = format!("form_token={token}&reason=bad_header");
+    let planned = page.send("vera", "dead-letters-plan", form.clone()).await;
+    assert_eq!(planned.status(), StatusCode::OK);
+    let planned = planned.text().await.unwrap();
+    let (_, id) = planned.split_once("name=\"plan\" value=\"").expect(&planned);
+    let id = id.split('"').next().unwrap();
     let mentions = |word: &str| log.lines().into_iter().filter(|line| line.contains(word)).count();
     assert_eq!(mentions("vera"), 0, "a plan changes nothing");
-    let form = format!("form_token={token}&reason=bad_header");
+    // What comes now is not in the plan that was shown, so that it is not replayed.
+    page.add_dead_letter();
+    let other = page.send("vera", "dead-letters-replay", format!("{form}&plan=other"));
+    let anew = other.await.text().await.unwrap();
+    assert!(
+        anew.contains("Nothing has been changed") && anew.contains("<b>2 messages</b>"),
+        "{anew}"
+    );
+    assert_eq!(
+        mentions("vera"),
+        0,
+        "a plan that was not shown is not carried out"
+    );
+    let form = format!("{form}&plan={id}");
     let replay = tokio::spawn(page.send("vera", "dead-letters-replay", form));
     let line = log.line(&["replaying dead letters", "vera"]).await;
     assert!(

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 use operator::dead_letters::{Plan, Replayed, Row, Shown};
 use operator::messages::message::shown_text;
 
-use super::groups::form_token;
+use super::groups::{Next, forgotten, form_token};
 use crate::access::User;
 use crate::format::{UNKNOWN, count, plural, shown, time};
 use crate::params::{Params, link};
@@ -115,16 +115,29 @@ fn one(found: &Shown) -> Markup {
     }
 }
 
+/// How far a replay has come.
+#[derive(Clone, Copy)]
+pub(crate) enum Stage<'r> {
+    Planned(&'r Next),
+    Replayed(&'r Replayed),
+}
+
 /// What a replay will do, or has done.
-pub(crate) fn plan(plan: &Plan, replayed: Option<&Replayed>, params: &Params, user: &User) -> Markup {
+pub(crate) fn plan(plan: &Plan, stage: Stage<'_>, params: &Params, user: &User) -> Markup {
+    let (next, replayed) = match stage {
+        Stage::Planned(next) => (Some(next), None),
+        Stage::Replayed(replayed) => (None, Some(replayed)),
+    };
     html! {
         h1 { @if replayed.is_some() { "Replayed" } @else { "Plan: replay dead letters" } }
+        @if let Some(next) = next { (forgotten(next)) }
         @if let Some(replayed) = replayed {
             p.done role="status" { (plural(replayed.replayed, "message")) " sent to where they came from." }
             @for refused in &replayed.refused { p.problem { (shown(&refused.letter)) ": " (shown(&refused.reason)) } }
-        } @else if plan.replays() > 0 {
+        } @else if let Some(next) = next.filter(|_| plan.replays() > 0) {
             form.panel action="dead-letters-replay" method="post" {
                 (form_token(user))
+                input type="hidden" name="plan" value=(next.id);
                 @for name in SELECTING { @if let Some(value) = params.get(name) { input type="hidden" name=(name) value=(value); } }
                 p { "This sends " b { (plural(plan.replays(), "message")) } " to the topics below, each once. Consumers of those topics read them." }
                 p.row { button.danger { "Replay" } a href="dead-letters" { "Leave them" } }

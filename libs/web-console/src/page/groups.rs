@@ -162,19 +162,46 @@ fn reset_form(group: &str, user: &User) -> Markup {
     }
 }
 
+/// The step that follows a plan.
+pub(crate) struct Next {
+    /// Under which the plan is kept.
+    pub(crate) id: String,
+    pub(crate) is_known: Known,
+}
+
+/// Whether an earlier plan was to be carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// This one is the first.
+    No,
+    /// The earlier one is no longer kept.
+    Forgotten,
+}
+
+/// What stands above a plan that takes the place of one that was shown before.
+pub(crate) fn forgotten(next: &Next) -> Markup {
+    html! {
+        @if next.is_known == Known::Forgotten {
+            p.problem role="status" { "Nothing has been changed: the plan that you were shown was carried out before, or is older than a quarter of an hour. This is the plan as of now." }
+        }
+    }
+}
+
 /// What a reset will do, or has done.
-pub(crate) fn reset(reset: &Reset, to: &str, topic: &str, user: &User) -> Markup {
+pub(crate) fn reset(reset: &Reset, next: Option<&Next>, params: &Params, user: &User) -> Markup {
+    let text = |name: &str| params.get(name).unwrap_or_default();
     html! {
         h1 { @if reset.executed { "Moved " } @else { "Plan: move " } (shown(&reset.group)) }
         @if reset.executed {
             p.done role="status" { (plural(reset.moves.iter().filter(|row| row.moved == Some(true)).count(), "partition")) " of " (count(reset.moves.len())) " moved." }
-        } @else {
+        }
+        @if let Some(next) = next {
+            (forgotten(next))
             form.panel action="group-reset" method="post" {
                 (form_token(user))
-                input type="hidden" name="name" value=(reset.group);
-                input type="hidden" name="to" value=(to);
-                input type="hidden" name="topic" value=(topic);
-                p { "This moves " b { (plural(reset.moves.len(), "partition")) } " of the group " b { (shown(&reset.group)) } " to " b { (shown(to)) } ". Messages before the new offsets are not read, and those after them are read again." }
+                input type="hidden" name="plan" value=(next.id);
+                @for name in ["name", "to", "topic"] { input type="hidden" name=(name) value=(text(name)); }
+                p { "This moves " b { (plural(reset.moves.len(), "partition")) } " of the group " b { (shown(&reset.group)) } " to " b { (shown(text("to"))) } ". Messages before the new offsets are not read, and those after them are read again." }
                 p.row { button.danger { "Move the group" } a href=(link("group", &[("name", &reset.group)])) { "Leave it as it is" } }
             }
         }

@@ -13,7 +13,8 @@ use operator::failure::Failure;
 
 use super::action::{Form, answer};
 use super::{failed, framed};
-use crate::page::dead_letters::{DeadLetters, page as content, plan};
+use crate::page::dead_letters::{DeadLetters, Stage, page as content, plan as plan_page};
+use crate::page::groups::{Known, Next};
 use crate::page::layout::Frame;
 use crate::params::Params;
 use crate::state::State;
@@ -61,35 +62,55 @@ async fn found(state: &State, params: &Params, most: usize) -> Result<DeadLetter
     })
 }
 
-pub(super) async fn planned(state: Shared<Arc<State>>, headers: HeaderMap, body: Bytes) -> Response {
-    answer(state, headers, body, false, FRAME, carried_out).await
+pub(super) async fn plan(state: Shared<Arc<State>>, headers: HeaderMap, body: Bytes) -> Response {
+    answer(state, headers, body, false, FRAME, |state, form| {
+        planned(state, form, Known::No)
+    })
+    .await
 }
 
-pub(super) async fn replayed(state: Shared<Arc<State>>, headers: HeaderMap, body: Bytes) -> Response {
-    answer(state, headers, body, true, FRAME, carried_out).await
+pub(super) async fn execute(state: Shared<Arc<State>>, headers: HeaderMap, body: Bytes) -> Response {
+    answer(state, headers, body, true, FRAME, replayed).await
 }
 
-async fn carried_out(state: Arc<State>, form: Form) -> Result<Markup, Failure> {
+/// Shows what a replay would send; nothing is changed.
+async fn planned(state: Arc<State>, form: Form, is_known: Known) -> Result<Markup, Failure> {
     let selection = selection(&form.params);
-    let (who, shutdown) = (form.user.name.clone(), state.shutdown.clone());
-    let is_executed = form.is_executed;
-    let (found, replayed) = state
+    let (selection, plan) = state
         .ask(move |cluster| {
             let plan = plan_replay(cluster, &selection, false, &|_| ())?;
-            if !is_executed {
-                return Ok((plan, None));
-            }
-            tracing::warn!(
-                user = who,
-                letters = plan.replays(),
-                ?selection,
-                "replaying dead letters"
-            );
-            let replayed = replay(cluster, &plan, &|| shutdown.is_set(), &|_| ())?;
-            Ok((plan, Some(replayed)))
+            Ok((selection, plan))
         })
         .await?;
-    Ok(plan(&found, replayed.as_ref(), &form.params, &form.user))
+    let next = Next {
+        id: state.replays.keep(&form.user.name, (selection, plan.clone())),
+        is_known,
+    };
+    Ok(plan_page(&plan, Stage::Planned(&next), &form.params, &form.user))
+}
+
+/// Carries out the plan that was shown: dead letters that came after it stay.
+async fn replayed(state: Arc<State>, form: Form) -> Result<Markup, Failure> {
+    let Some((selection, plan)) = state.replays.take(&form.user.name, form.params.get("plan")) else {
+        return planned(state, form, Known::Forgotten).await;
+    };
+    let (who, shutdown) = (form.user.name.clone(), state.shutdown.clone());
+    let (plan, replayed) = state
+        .ask_at_length(move |cluster| {
+            let letters = plan.replays();
+            tracing::warn!(user = who, letters, ?selection, "replaying dead letters");
+            let replayed = replay(cluster, &plan, &|| shutdown.is_set(), &|_| ())?;
+            let (letters, refused) = (replayed.replayed, replayed.refused.len());
+            tracing::info!(user = who, letters, refused, "dead letters are replayed");
+            Ok((plan, replayed))
+        })
+        .await?;
+    Ok(plan_page(
+        &plan,
+        Stage::Replayed(&replayed),
+        &form.params,
+        &form.user,
+    ))
 }
 
 fn selection(params: &Params) -> Selection {

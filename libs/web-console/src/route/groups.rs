@@ -13,7 +13,7 @@ use operator::groups::{self, ResetRequest, describe};
 use super::action::{Form, answer};
 use super::{failed, framed};
 use crate::events::stream;
-use crate::page::groups::{group, list, list_page, reset};
+use crate::page::groups::{Known, Next, group, list, list_page, reset};
 use crate::page::layout::Frame;
 use crate::params::Params;
 use crate::state::State;
@@ -66,41 +66,62 @@ pub(super) async fn one(Shared(state): Shared<Arc<State>>, headers: HeaderMap, p
 }
 
 pub(super) async fn plan(state: Shared<Arc<State>>, headers: HeaderMap, body: Bytes) -> Response {
-    answer(state, headers, body, false, RESET, moved).await
+    answer(state, headers, body, false, RESET, |state, form| {
+        planned(state, form, Known::No)
+    })
+    .await
 }
 
 pub(super) async fn execute(state: Shared<Arc<State>>, headers: HeaderMap, body: Bytes) -> Response {
     answer(state, headers, body, true, RESET, moved).await
 }
 
-async fn moved(state: Arc<State>, form: Form) -> Result<Markup, Failure> {
+/// Shows what a form asks for; nothing is changed.
+async fn planned(state: Arc<State>, form: Form, is_known: Known) -> Result<Markup, Failure> {
     let text = |name: &str| form.params.get(name).unwrap_or_default().to_owned();
-    let (name, to, topic) = (text("name"), text("to"), text("topic"));
+    let (name, to) = (text("name"), text("to"));
     let request = ResetRequest {
         to: to.parse().map_err(Failure::Usage)?,
         topics: form.params.get("topic").map(str::to_owned).into_iter().collect(),
     };
-    let (who, is_executed, target) = (form.user.name.clone(), form.is_executed, to.clone());
-    let found = state
+    let plan = state
         .ask(move |cluster| {
             let group = cluster.group(&name)?;
-            if is_executed {
-                group.refuse_active("moving it")?;
-            }
             let plan = groups::plan(cluster, &group, &request)?;
             plan.refuse_empty()?;
-            if !is_executed {
-                return Ok(plan.into_reset());
-            }
-            tracing::warn!(
-                user = who,
-                group = name,
-                to = target,
-                partitions = plan.moves.len(),
-                "resetting a group's offsets"
-            );
-            groups::execute(cluster, plan)
+            Ok(plan)
         })
         .await?;
-    Ok(reset(&found, &to, &topic, &form.user))
+    let found = plan.clone().into_reset();
+    let next = Next {
+        id: state.resets.keep(&form.user.name, plan),
+        is_known,
+    };
+    Ok(reset(&found, Some(&next), &form.params, &form.user))
+}
+
+/// Carries out the plan that was shown.
+async fn moved(state: Arc<State>, form: Form) -> Result<Markup, Failure> {
+    let Some(plan) = state.resets.take(&form.user.name, form.params.get("plan")) else {
+        return planned(state, form, Known::Forgotten).await;
+    };
+    let who = form.user.name.clone();
+    let moved = state
+        .ask_at_length(move |cluster| {
+            cluster.group(&plan.group)?.refuse_active("moving it")?;
+            let (group, partitions) = (plan.group.clone(), plan.moves.len());
+            tracing::warn!(user = who, group, partitions, "resetting a group's offsets");
+            let reset = groups::execute(cluster, plan)?;
+            let moved = reset.moves.iter().filter(|row| row.moved == Some(true)).count();
+            tracing::info!(
+                user = who,
+                group,
+                moved,
+                of = partitions,
+                "a group's offsets are reset"
+            );
+            Ok(reset)
+        })
+        .await?;
+    Ok(reset(&moved, None, &form.params, &form.user))
 }
