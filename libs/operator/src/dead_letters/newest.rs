@@ -44,7 +44,7 @@ pub fn newest(
 ) -> Result<Newest, Failure> {
     let topics = selection.topics(cluster)?;
     let replay_logs = ReplayLog::read_all(cluster, topics.iter().map(|topic| topic.name.as_str()))?;
-    let mut last = Last::new(count);
+    let mut last = Last::new(count, usize::MAX);
     selection.read(cluster, &topics, report, |letter| {
         let is_replayed = is_replayed(&replay_logs, &letter);
         last.add(letter, is_replayed);
@@ -53,17 +53,21 @@ pub fn newest(
     Ok(last.finish())
 }
 
-/// The last dead letters of each topic that were added.
+/// The last dead letters of each topic that were added, of limited size in all.
 pub(super) struct Last {
     count: usize,
+    max_bytes: usize,
+    bytes: usize,
     selected: usize,
     by_topic: BTreeMap<String, VecDeque<(DeadLetter, bool)>>,
 }
 
 impl Last {
-    pub(super) fn new(count: usize) -> Self {
+    pub(super) fn new(count: usize, max_bytes: usize) -> Self {
         Self {
             count,
+            max_bytes,
+            bytes: 0,
             selected: 0,
             by_topic: BTreeMap::new(),
         }
@@ -71,10 +75,18 @@ impl Last {
 
     pub(super) fn add(&mut self, letter: DeadLetter, is_replayed: bool) {
         self.selected += 1;
+        self.bytes += letter.message.size();
         let newest = self.by_topic.entry(letter.message.topic.clone()).or_default();
         newest.push_back((letter, is_replayed));
         if newest.len() > self.count {
-            newest.pop_front();
+            let oldest = newest.pop_front();
+            self.bytes -= size(oldest);
+        }
+        // The newest of all is kept however large it is.
+        while self.bytes > self.max_bytes && self.by_topic.values().map(VecDeque::len).sum::<usize>() > 1 {
+            let most = self.by_topic.values_mut().max_by_key(|letters| letters.len());
+            let oldest = most.and_then(VecDeque::pop_front);
+            self.bytes -= size(oldest);
         }
     }
 
@@ -84,6 +96,10 @@ impl Last {
             newest: self.by_topic.into_values().flatten().collect(),
         }
     }
+}
+
+fn size(letter: Option<(DeadLetter, bool)>) -> usize {
+    letter.map_or(0, |(letter, _)| letter.message.size())
 }
 
 impl Newest {

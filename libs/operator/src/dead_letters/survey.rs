@@ -21,18 +21,19 @@ pub struct Survey {
     pub held: u64,
 }
 
-/// Counts the selected dead letters and keeps the newest `count` of each topic. With `most`, only about so many of each
-/// partition are read, the last.
+/// Counts the selected dead letters and keeps the newest `count` of each topic, of `max_bytes` in all. With `most`, only about
+/// so many of each partition are read, the last.
 pub fn survey(
     cluster: &Cluster,
     selection: &Selection,
     count: usize,
+    max_bytes: usize,
     most: Option<i64>,
 ) -> Result<Survey, Failure> {
     let topics = selection.topics(cluster)?;
     let names = || topics.iter().map(|topic| topic.name.as_str());
     let replay_logs = ReplayLog::read_all(cluster, names())?;
-    let (mut counts, mut last) = (Counts::default(), Last::new(count));
+    let (mut counts, mut last) = (Counts::default(), Last::new(count, max_bytes));
     let range = selection.read_last(cluster, &topics, most, &|_| (), |letter| {
         let is_replayed = is_replayed(&replay_logs, &letter);
         counts.add(&letter, is_replayed);

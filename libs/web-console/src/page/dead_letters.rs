@@ -12,6 +12,9 @@ use crate::params::{Params, link};
 /// The parameters that select dead letters.
 pub(crate) const SELECTING: [&str; 4] = ["in", "step", "reason", "topic"];
 
+/// How much of a value is shown.
+const MAX_SHOWN_BYTES: usize = 4_096;
+
 /// What was found.
 pub(crate) struct DeadLetters {
     pub(crate) rows: Vec<Row>,
@@ -106,13 +109,28 @@ fn one(found: &Shown) -> Markup {
             }
             @match &message.value {
                 Some(value) => {
-                    p.code { (shown(shown_text(value))) }
-                    p.note { (plural(value.len(), "byte")) @if let Some(problem) = &found.decoded.problem { " · " (shown(problem)) } }
+                    @let beginning = beginning(value);
+                    p.code { (shown(shown_text(beginning))) }
+                    p.note {
+                        @if beginning.len() < value.len() { "the first " (count(beginning.len())) " of " }
+                        (plural(value.len(), "byte"))
+                        @if beginning.len() < value.len() { "; all of them are in the JSON and in " code { "kafkaefd dead-letters show" } }
+                        @if let Some(problem) = &found.decoded.problem { " · " (shown(problem)) }
+                    }
                 },
                 None => p.nothing { "No value." },
             }
         }
     }
+}
+
+/// What of a value is shown: of text, whole characters.
+fn beginning(value: &[u8]) -> &[u8] {
+    let end = match str::from_utf8(value) {
+        Ok(text) => text.floor_char_boundary(MAX_SHOWN_BYTES),
+        Err(_) => value.len().min(MAX_SHOWN_BYTES),
+    };
+    value.get(..end).unwrap_or(value)
 }
 
 /// How far a replay has come.
@@ -154,5 +172,20 @@ pub(crate) fn plan(plan: &Plan, stage: Stage<'_>, params: &Params, user: &User) 
             }
         }
         p { a href="dead-letters" { "All dead letters" } }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_beginning_of_a_text_ends_with_a_whole_character() {
+        let text = format!("x{}", "°".repeat(MAX_SHOWN_BYTES));
+        let beginning = beginning(text.as_bytes());
+        assert_eq!(beginning.len(), MAX_SHOWN_BYTES - 1);
+        assert!(str::from_utf8(beginning).is_ok());
+        assert_eq!(super::beginning(b"short"), b"short");
+        assert_eq!(super::beginning(&[0xff; 5_000]).len(), MAX_SHOWN_BYTES);
     }
 }

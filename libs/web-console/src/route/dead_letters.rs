@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State as Shared;
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderName};
 use axum::response::{IntoResponse, Response};
 use maud::Markup;
 use operator::dead_letters::{Selection, plan as plan_replay, replay, survey};
@@ -23,6 +23,10 @@ const FRAME: Frame<'static> = Frame::of("Dead letters", "dead-letters");
 /// Dead letters that are shown with their bytes, and in a file.
 const SHOWN: usize = 20;
 const IN_FILE: usize = 1_000;
+/// The size of the dead letters of a page or file: one may be as large as a broker takes.
+const MAX_BYTES: usize = 4 << 20;
+/// How many dead letters were selected, of which a file has the newest.
+const TOTAL: HeaderName = HeaderName::from_static("x-total-count");
 /// Dead letters of each partition that are counted, unless all are asked for: a page comes at once.
 const COUNTED: i64 = 10_000;
 
@@ -38,7 +42,7 @@ pub(super) async fn page(Shared(state): Shared<Arc<State>>, headers: HeaderMap, 
 
 pub(super) async fn json(Shared(state): Shared<Arc<State>>, headers: HeaderMap, params: Params) -> Response {
     match found(&state, &params, IN_FILE).await {
-        Ok(found) => Json(found.letters).into_response(),
+        Ok(found) => ([(TOTAL, found.selected.to_string())], Json(found.letters)).into_response(),
         Err(failure) => failed(&state, &headers, FRAME.page, &failure),
     }
 }
@@ -47,11 +51,14 @@ async fn found(state: &State, params: &Params, most: usize) -> Result<DeadLetter
     let selection = selection(params);
     let counted = params.get("all").is_none().then_some(COUNTED);
     let survey = state
-        .ask(move |cluster| survey(cluster, &selection, most, counted))
+        .ask(move |cluster| survey(cluster, &selection, most, MAX_BYTES, counted))
         .await?;
     let selected = survey.newest.selected;
     let mut letters = survey.newest.decode(&mut *state.decoder.lock().await).await;
-    letters.sort_by_key(|shown| std::cmp::Reverse(shown.letter.message.timestamp));
+    letters.sort_by_key(|shown| {
+        let message = &shown.letter.message;
+        std::cmp::Reverse((message.timestamp, message.offset))
+    });
     letters.truncate(most);
     Ok(DeadLetters {
         rows: survey.rows,
