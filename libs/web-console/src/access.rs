@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use axum::http::{HeaderMap, HeaderName, header};
 use stage::config::Secret;
@@ -12,6 +13,8 @@ use stage::lock;
 const COOKIE: &str = "kafka_efd_session";
 /// Sessions and users that are remembered.
 const MAX_SESSIONS: usize = 1_000;
+/// How long a session lasts after the log-in: a night shift.
+const MAX_SESSION_AGE: Duration = Duration::from_secs(12 * 3_600);
 /// The name in the log of whoever knows the token.
 const TOKEN_USER: &str = "token";
 
@@ -40,8 +43,27 @@ pub(crate) struct User {
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
     access: Access,
-    /// Form tokens, by session or user.
-    known: Mutex<HashMap<String, String>>,
+    /// By session or user.
+    known: Mutex<HashMap<String, Session>>,
+}
+
+#[derive(Debug)]
+struct Session {
+    since: Instant,
+    form_token: String,
+}
+
+impl Session {
+    fn begin() -> Self {
+        Self {
+            since: Instant::now(),
+            form_token: random(),
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.since.elapsed() >= MAX_SESSION_AGE
+    }
 }
 
 impl Gate {
@@ -58,10 +80,11 @@ impl Gate {
             Access::ReadOnly => None,
             Access::Token(_) => {
                 let session = session(headers)?;
-                let form_token = lock(&self.known).get(session)?.clone();
+                let known = lock(&self.known);
+                let session = known.get(session).filter(|session| !session.is_over())?;
                 Some(User {
                     name: TOKEN_USER.to_owned(),
-                    form_token,
+                    form_token: session.form_token.clone(),
                 })
             }
             Access::UserHeader(name) => {
@@ -88,7 +111,8 @@ impl Gate {
         is_same(secret.reveal(), token).then(|| {
             let session = random();
             self.remembered(&session);
-            format!("{COOKIE}={session}; HttpOnly; SameSite=Strict")
+            let seconds = MAX_SESSION_AGE.as_secs();
+            format!("{COOKIE}={session}; HttpOnly; SameSite=Strict; Max-Age={seconds}")
         })
     }
 
@@ -101,10 +125,12 @@ impl Gate {
 
     fn remembered(&self, name: &str) -> String {
         let mut known = lock(&self.known);
+        known.retain(|_, session| !session.is_over());
         if known.len() >= MAX_SESSIONS && !known.contains_key(name) {
             known.clear();
         }
-        known.entry(name.to_owned()).or_insert_with(random).clone()
+        let session = known.entry(name.to_owned()).or_insert_with(Session::begin);
+        session.form_token.clone()
     }
 }
 
@@ -176,6 +202,20 @@ mod tests {
         assert_eq!(gate.user(&with("cookie", "kafka_efd_session=guess")), None);
         gate.log_out(&headers);
         assert_eq!(gate.user(&headers), None);
+    }
+
+    #[test]
+    fn a_session_ends_by_itself() {
+        let gate = Gate::new(Access::Token(Secret::new("s3cret".to_owned())));
+        let cookie = gate.log_in("s3cret").unwrap();
+        let headers = with("cookie", cookie.split(';').next().unwrap());
+        assert!(gate.user(&headers).is_some());
+        for session in lock(&gate.known).values_mut() {
+            session.since = Instant::now().checked_sub(MAX_SESSION_AGE).unwrap();
+        }
+        assert_eq!(gate.user(&headers), None);
+        gate.log_in("s3cret").unwrap();
+        assert_eq!(lock(&gate.known).len(), 1, "it is forgotten");
     }
 
     #[test]
