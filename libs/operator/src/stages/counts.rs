@@ -52,8 +52,8 @@ impl StageCounts {
         i64::try_from(i128::from(self.consumed) - i128::from(known)).unwrap_or(i64::MAX)
     }
 
-    /// What is on its way as the counters have it: consumed and not finished. The gauge of what is in flight is read a moment
-    /// before or after them.
+    /// What the counters leave over: consumed and not finished. The gauge of what is in flight is read a moment before or after
+    /// them.
     pub fn unfinished(&self) -> u64 {
         let done = self.finished + self.dead_letters + self.skipped;
         self.consumed.saturating_sub(done)
