@@ -46,7 +46,7 @@ pub(crate) struct State {
     pub(crate) hub: Hub,
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) searches: Arc<Semaphore>,
-    pub(crate) resets: Plans<ResetPlan>,
+    pub(crate) resets: Plans<(String, ResetPlan)>,
     pub(crate) replays: Plans<(Selection, ReplayPlan)>,
     pub(crate) shutdown: Shutdown,
     pub(crate) is_demo: bool,

@@ -72,7 +72,7 @@ impl Cluster {
         Ok(found)
     }
 
-    /// The same of one group, by the names of all partitions: the embedded broker answers only for those that are named.
+    /// The same of one group, by the names of all partitions: the embedded broker answers about named partitions only.
     fn committed_in(
         &self,
         consumer: &BaseConsumer<OneShotContext>,

@@ -27,8 +27,8 @@ const GRACE_TIMEOUT: Duration = Duration::from_secs(1);
 pub type Committed = BTreeMap<(String, i32), i64>;
 
 /// What each of at most [`MAX_GROUPS`] groups has committed, in their order: in all partitions, or in those that are named.
-/// (Brokers know which partitions a group has; librdkafka's mock broker answers only for those that are named.) Blocks for
-/// about `timeout` at most.
+/// (Brokers know which partitions a group has; librdkafka's mock broker answers about named partitions only.) Blocks for about
+/// `timeout` at most.
 pub fn committed_by_groups<C: ClientContext>(
     client: &Client<C>,
     groups: &[&str],

@@ -182,7 +182,7 @@ pub(crate) enum Known {
 pub(crate) fn forgotten(next: &Next) -> Markup {
     html! {
         @if next.is_known == Known::Forgotten {
-            p.problem role="status" { "Nothing has been changed: the plan that you were shown was carried out before, or is older than a quarter of an hour. This is the plan as of now." }
+            p.problem role="status" { "Nothing has been changed: the plan that you were shown can no longer be carried out. This is the plan as of now." }
         }
     }
 }

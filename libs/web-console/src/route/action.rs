@@ -20,7 +20,7 @@ use crate::params::Params;
 use crate::state::State;
 
 /// How long an execution is waited for: less than a page may take.
-const CHANGE_WAIT: Duration = Duration::from_secs(15);
+const CHANGE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A form that was sent, and by whom.
 pub(super) struct Form {
@@ -56,7 +56,7 @@ where
             }
             answer
         };
-        match to_its_end(change, CHANGE_WAIT).await {
+        match to_its_end(change, CHANGE_TIMEOUT).await {
             Some(answer) => answer,
             None => return goes_on(&state, &headers, frame),
         }

@@ -94,7 +94,7 @@ async fn planned(state: Arc<State>, form: Form, is_known: Known) -> Result<Marku
         .await?;
     let found = plan.clone().into_reset();
     let next = Next {
-        id: state.resets.keep(&form.user.name, plan),
+        id: state.resets.keep(&form.user.name, (text("to"), plan)),
         is_known,
     };
     Ok(reset(&found, Some(&next), &form.params, &form.user))
@@ -102,7 +102,7 @@ async fn planned(state: Arc<State>, form: Form, is_known: Known) -> Result<Marku
 
 /// Carries out the plan that was shown.
 async fn moved(state: Arc<State>, form: Form) -> Result<Markup, Failure> {
-    let Some(plan) = state.resets.take(&form.user.name, form.params.get("plan")) else {
+    let Some((to, plan)) = state.resets.take(&form.user.name, form.params.get("plan")) else {
         return planned(state, form, Known::Forgotten).await;
     };
     let who = form.user.name.clone();
@@ -110,7 +110,7 @@ async fn moved(state: Arc<State>, form: Form) -> Result<Markup, Failure> {
         .ask_at_length(move |cluster| {
             cluster.group(&plan.group)?.refuse_active("moving it")?;
             let (group, partitions) = (plan.group.clone(), plan.moves.len());
-            tracing::warn!(user = who, group, partitions, "resetting a group's offsets");
+            tracing::warn!(user = who, group, to, partitions, "resetting a group's offsets");
             let reset = groups::execute(cluster, plan)?;
             let moved = reset.moves.iter().filter(|row| row.moved == Some(true)).count();
             tracing::info!(
