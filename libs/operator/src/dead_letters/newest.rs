@@ -84,8 +84,10 @@ impl Last {
         }
         // The newest of all is kept however large it is.
         while self.bytes > self.max_bytes && self.by_topic.values().map(VecDeque::len).sum::<usize>() > 1 {
-            let most = self.by_topic.values_mut().max_by_key(|letters| letters.len());
-            let oldest = most.and_then(VecDeque::pop_front);
+            let filled = self.by_topic.values_mut().filter(|letters| !letters.is_empty());
+            let oldest =
+                filled.min_by_key(|letters| letters.front().and_then(|(letter, _)| letter.message.timestamp));
+            let oldest = oldest.and_then(VecDeque::pop_front);
             self.bytes -= size(oldest);
         }
     }
@@ -178,5 +180,41 @@ impl Serialize for Shown {
             decoded: &self.decoded.value,
         }
         .serialize(serializer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::messages::message::Message;
+
+    fn letter(topic: &str, timestamp: i64, bytes: usize) -> DeadLetter {
+        DeadLetter::of(Message {
+            topic: topic.to_owned(),
+            offset: timestamp,
+            timestamp: Some(timestamp),
+            value: Some(vec![0; bytes]),
+            ..Message::default()
+        })
+    }
+
+    /// The times of what is kept of these letters, of 100 bytes in all.
+    fn kept(letters: &[(&str, i64, usize)]) -> Vec<i64> {
+        let mut last = Last::new(10, 100);
+        for (topic, timestamp, bytes) in letters {
+            last.add(letter(topic, *timestamp, *bytes), false);
+        }
+        let found = last.finish();
+        assert_eq!(found.selected, letters.len());
+        let times = found.newest.iter().map(|(letter, _)| letter.message.timestamp);
+        times.flatten().collect()
+    }
+
+    #[test]
+    fn the_oldest_is_left_out_whatever_its_topic() {
+        assert_eq!(kept(&[("a", 1, 60), ("b", 2, 60)]), [2]);
+        assert_eq!(kept(&[("b", 1, 60), ("a", 2, 60)]), [2]);
+        assert_eq!(kept(&[("a", 1, 40), ("a", 3, 40), ("b", 2, 40)]), [3, 2]);
+        assert_eq!(kept(&[("a", 1, 500)]), [1], "however large it is");
     }
 }
