@@ -4,6 +4,7 @@ use maud::{Markup, html};
 use operator::groups::{GroupDescription, Reset};
 use operator::stages::NOTABLE_LAG;
 
+use super::pager::pager;
 use super::sparkline::sparkline;
 use crate::access::User;
 use crate::format::{UNKNOWN, count, plural, shown, span, topic_name};
@@ -71,13 +72,7 @@ pub(crate) fn list(view: &Overview, params: &Params) -> Markup {
                     }
                 }
             }
-            @if found.len() > MAX_GROUPS {
-                nav.pages aria-label="Pages of the list" {
-                    @if page > 0 { a href=(at(page - 1)) rel="prev" { "← previous" } }
-                    span { "page " (page + 1) " of " (found.len().div_ceil(MAX_GROUPS)) }
-                    @if (page + 1) * MAX_GROUPS < found.len() { a href=(at(page + 1)) rel="next" { "next →" } }
-                }
-            }
+            (pager(page, found.len().div_ceil(MAX_GROUPS), at))
         }
     }
 }

@@ -8,6 +8,7 @@ pub(crate) mod groups;
 pub(crate) mod layout;
 pub(crate) mod messages;
 pub(crate) mod overview;
+mod pager;
 pub(crate) mod problem;
 pub(crate) mod schemas;
 pub(crate) mod sparkline;

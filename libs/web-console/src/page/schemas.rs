@@ -4,6 +4,7 @@ use maud::{Markup, html};
 use operator::subjects::SubjectSchema;
 use operator::telemetry::RecordFields;
 
+use super::pager::pager;
 use crate::diff::{Change, diff};
 use crate::format::{count, plural, shown};
 use crate::params::{Params, link};
@@ -36,13 +37,7 @@ pub(crate) fn list(subjects: &[String], all: usize, params: &Params) -> Markup {
     html! {
         p.note { (plural(subjects.len(), "subject")) @if subjects.len() < all { " of " (count(all)) } }
         ul.results { @for subject in subjects.iter().skip(page * ROWS).take(ROWS) { li { a href=(link("schema", &[("subject", subject)])) { (shown(subject)) } } } }
-        @if subjects.len() > ROWS {
-            nav.pages aria-label="Pages of the list" {
-                @if page > 0 { a href=(at(page - 1)) rel="prev" { "← previous" } }
-                span { "page " (page + 1) " of " (subjects.len().div_ceil(ROWS)) }
-                @if (page + 1) * ROWS < subjects.len() { a href=(at(page + 1)) rel="next" { "next →" } }
-            }
-        }
+        (pager(page, subjects.len().div_ceil(ROWS), at))
     }
 }
 

@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 use operator::topics::TopicOffsets;
 
+use super::pager::pager;
 use crate::format::{count, plural, topic_name};
 use crate::params::{Params, link};
 
@@ -77,12 +78,6 @@ pub(crate) fn table(found: &Rows, params: &Params) -> Markup {
                 }
             }
         }
-        @if pages > 1 {
-            nav.pages aria-label="Pages of the list" {
-                @if found.page > 0 { a href=(at(found.page - 1)) rel="prev" { "← previous" } }
-                span { "page " (count(found.page + 1)) " of " (count(pages)) }
-                @if found.page + 1 < pages { a href=(at(found.page + 1)) rel="next" { "next →" } }
-            }
-        }
+        (pager(found.page, pages, at))
     }
 }
